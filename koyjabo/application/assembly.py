@@ -115,7 +115,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
-    live_views.build(base)
+    add(live_views.build(base))
     add(visit_log.build(base))
     add(personal_data.build(base))
     _build_upkeep(base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import NamedTuple, Protocol
 
-SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "socketio", "streams")
+SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketio", "streams")
 """Plain WebSockets by the kind of room they are in, Socket.IO clients, and streams of Server-Sent Events."""
 
 

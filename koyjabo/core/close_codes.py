@@ -18,6 +18,8 @@ CLOSE_CODES = {
     "forbidden": FORBIDDEN,
     "account_disabled": FORBIDDEN,
     "unknown_community": FORBIDDEN,
+    "unknown_share": FORBIDDEN,
+    "share_locked": FORBIDDEN,
     "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
     "keys_unavailable": TOO_MANY,

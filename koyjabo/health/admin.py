@@ -41,6 +41,7 @@ SOCKETS = {
     "communities": _("Communities"),
     "dashboards": _("Dashboards"),
     "panel": _("Panel"),
+    "shares": _("Share links"),
     "socketio": _("Socket.IO"),
     "streams": _("Streams"),
 }

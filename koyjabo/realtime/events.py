@@ -20,12 +20,12 @@ PANEL_ROOM = "panel"
 """The room of the admins and viewers of the site who have a page of the panel open."""
 
 
-VIEW = "view "
-"""The beginning of the names of these rooms: the pages that show one view of reports."""
+VIEW, SHARED_VIEW = "view ", "shared view "
+"""The beginnings of the names of these rooms: the pages that show one view of reports."""
 
 
-def view_room(view: tuple[str, ...]) -> str:
-    return f"{VIEW}{view}"
+def view_room(view: tuple[str, ...], is_shared: bool) -> str:
+    return f"{SHARED_VIEW if is_shared else VIEW}{view}"
 
 
 def visitors_room(community_id: str) -> str:

@@ -19,7 +19,7 @@ from socketio.packet import EVENT
 
 from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.client_rooms import ClientRooms
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, VIEW, dashboard_room
+from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.frames import frame, stream_frame
 from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
 
@@ -349,19 +349,21 @@ class MemoryFanout(LocalFanout):
         super().__init__()
 
 
-SITE, COMMUNITIES, DASHBOARDS, PANEL, SOCKETIO, STREAMS = SOCKET_KINDS
-DASHBOARD = dashboard_room("")
-OF_ROOM = {STATS_ROOM: SITE, PANEL_ROOM: PANEL}
+SITE, COMMUNITIES, DASHBOARDS, PANEL, SHARES, SOCKETIO, STREAMS = SOCKET_KINDS
+OF_ROOMS = {
+    STATS_ROOM: SITE,
+    PANEL_ROOM: PANEL,
+    SHARED_VIEW: SHARES,
+    dashboard_room(""): DASHBOARDS,
+    visitors_room(""): COMMUNITIES,
+}
+"""The kinds of sockets by the beginning of the name of their room. Those in other rooms are in one of these, too."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:
     counts = dict.fromkeys(SOCKET_KINDS, 0)
     counts[SOCKETIO], counts[STREAMS] = fanout.clients(), fanout.streams()
     for room, members in fanout.plain_sockets().items():
-        if not room.startswith(VIEW):  # their members are in another room, too
-            counts[_kind(room)] += members
+        for start, kind in OF_ROOMS.items():
+            counts[kind] += members if room.startswith(start) else 0
     return counts
-
-
-def _kind(room: str) -> str:
-    return OF_ROOM.get(room) or (DASHBOARDS if room.startswith(DASHBOARD) else COMMUNITIES)

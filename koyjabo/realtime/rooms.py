@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from koyjabo.cluster.bus import Bus
 from koyjabo.core.clock import system_elapsed_ms
 from koyjabo.core.runtime import Runtime
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, VIEW
+from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, VIEW
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource
 from koyjabo.realtime.sinks import Member
@@ -127,4 +127,4 @@ class Rooms:
 
 def _heard(name: str) -> str:
     """The room that a worker hears for a room: the panel and its views are read again when the site's values change."""
-    return STATS_ROOM if name == PANEL_ROOM or name.startswith(VIEW) else name
+    return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW, SHARED_VIEW)) else name

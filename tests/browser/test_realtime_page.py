@@ -82,6 +82,26 @@ def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_
     expect(older).to_have_count(0)
 
 
+def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, site):
+    page, held = admin_tab, []
+    visit(page, "/admin/insights?compare=none")
+    for name in ("/fares", "/fares", "/stops"):
+        site.register("reader", page=name)
+    expect(page.locator("#insights-pages-list")).to_contain_text("/stops")
+    page.evaluate("WebSocket.prototype.send = () => {}")  # the next view is not pushed
+    page.route(re.compile("part=pages"), lambda route: held.append(route))
+    site.register("reader", page="/never-seen")
+    wait_for(page, lambda: held, "the list is asked for")
+    page.get_by_role("link", name="/fares", exact=True).click()
+    expect(page).to_have_url(re.compile("page=%2Ffares"))
+    of_fares = page.locator("#insights-sources-list tbody tr:first-child td [data-as=count]")
+    expect(of_fares).to_have_text(stat(page, "visits").inner_text())
+    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # since the view is another one now
+        held[0].continue_()
+    expect(page.locator("#insights-sources[data-older]")).to_have_count(0)
+    expect(of_fares).to_have_text(stat(page, "visits").inner_text())
+
+
 def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):
     site.register("someone", page="/fares?utm_source=poster")
     page = open_live(admin_tab, "/admin/")

@@ -14,8 +14,11 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
+from koyjabo.reports.ui.live_views import MOST_OF_ONE
+
 PAGE, VIEW = "overview", "?range=7d&compare=weekday"
 FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
+FORBIDDEN = 4003
 LISTS = ("pages", "sources", "places", "devices")
 VERSION = re.compile(r'data-part="(\w+)"[^>]*data-version="(\w+)"')
 
@@ -162,3 +165,56 @@ def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, 
         views[0].socket.close()
         both = stack.enter_context(worker_connections(server))
         views[1].wait_for(max(each.register("nusrat").ordinal for each in both))
+
+
+class SharedSocket(PlainMember):
+    """`ws://…/ws/shares/{token}/`"""
+
+    def _path(self, token: str, path: str) -> str:
+        return f"/ws/shares/{token}/"
+
+
+def test_reader_of_a_share_link_follows_its_view_until_the_link_ends(server, admin):
+    link = admin.call("POST", "/api/shares", {"name": "Fares", "filters": {"page": ["/shared"]}})
+    with worker_connections(server) as (connection, _), SharedSocket(server.port, link["token"]) as socket:
+        view = Shown(socket).ask(query="")
+        for page, visits in (("/shared", 1), ("/secret", 1), ("/shared", 2)):
+            connection.ask("POST", "/api/visitor/register", {"visitorId": "tania", "page": page})
+            wait_until(
+                lambda visits=visits: view.states and view.states[-1][1].get("figures.visits") == [visits],
+                "it is shown",
+            )
+        assert view.states[-1][1]["pages.rows"] == ["/shared"]
+        assert view.states[-1][0] > server.stats().total, "the number of visits of the site is not told"
+        socket.say({"type": "view", "query": "?community=dhaka"})
+        assert socket.next_of_type("error")["error"] == "There is no such view."
+        admin.call("DELETE", f"/api/shares/{link['id']}")
+        connection.register("tania")
+        assert socket.wait_for_code() == FORBIDDEN
+    with SharedSocket(server.port, link["token"]) as socket:
+        assert socket.wait_for_code() == FORBIDDEN
+
+
+def test_share_link_with_a_password_has_no_socket_without_it(server, admin):
+    link = admin.call("POST", "/api/shares", {"name": "Fares", "password": "a word that is secret"})
+    with SharedSocket(server.port, link["token"]) as socket:
+        assert socket.wait_for_code() == FORBIDDEN
+
+
+def test_different_views_of_a_stranger_are_few(server, admin):
+    """Further pages are not pushed, and the panel is not affected."""
+    link = admin.call("POST", "/api/shares", {"name": "Many"})
+    with ExitStack() as stack:
+        only_one = stack.enter_context(only(server, server.workers()[0]))  # noqa: F841
+        views = []
+        for number in range(MOST_OF_ONE + 1):
+            socket = stack.enter_context(SharedSocket(server.port, link["token"]))
+            views.append(Shown(socket).ask(query=f"?page=/{number}"))
+            if number < MOST_OF_ONE:
+                wait_until(lambda: views[-1].states and views[-1].states[-1][1], "it is pushed")
+        same = Shown(stack.enter_context(SharedSocket(server.port, link["token"]))).ask(query="?page=/0")
+        wait_until(lambda: same.states and same.states[-1][1], "another page with the same view is pushed")
+        assert views[-1].socket.ask("ping", "pong")
+        assert views[-1].updates == []
+        panel = Shown(stack.enter_context(PanelSocket(server.port, admin.token))).ask()
+        wait_until(lambda: panel.states and panel.states[-1][1], "the panel is pushed")

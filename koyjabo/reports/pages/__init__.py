@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.reports.pages import community_reports, dashboard, share  # noqa: F401  (they add their routes)
+from koyjabo.reports.pages import community_reports, dashboard, share, share_stream  # noqa: F401  (they add their routes)

@@ -6,11 +6,10 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.reports import shares
 from koyjabo.reports.errors import ShareLocked, WrongPassword
-from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink
-from koyjabo.reports.ui import cards, share_forms, share_password
-from koyjabo.reports.ui.base import Placement
+from koyjabo.reports.ui import share_forms, share_password
+from koyjabo.reports.ui.base import of_link
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -59,17 +58,10 @@ def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> 
 def _show(link: OpenLink, token: str) -> Response:
     limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
-    base = Placement(
-        f"share {link.id}",
-        url_for("pages.share", token=token),
-        f"/api/shares/{token}/reports",
-        shares.scope_of(link),
-        cards.of_a_community(),
-        current()[ReportServices].shares.filters(link),
-        range=link.range or DEFAULT,
-        is_shared=True,
-    )
+    base = of_link(link, shares.scope_of(link), current()[ReportServices].shares.filters(link))
+    base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.wanted else "reports/share.html"
-    page = render_template(template, link=link, filters=share_forms.shown(link), view=view, problems=problems)
+    filters = share_forms.shown(link)
+    page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))

@@ -10,6 +10,7 @@ from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
+from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.cards import Card
@@ -45,6 +46,11 @@ INSIGHTS = Placement("insights", "", "/api/reports")
 
 def of_community(scope: Scope) -> Placement:
     return Placement("community", "", f"/api/communities/{scope}/reports", scope, cards.of_a_community())
+
+
+def of_link(link: OpenLink, scope: Scope, filters: Filters) -> Placement:
+    base = Placement(f"share {link.id}", "", "", scope, cards.of_a_community(), filters)
+    return base._replace(range=link.range or DEFAULT, is_shared=True)
 
 
 class Links:

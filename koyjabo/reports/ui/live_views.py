@@ -11,12 +11,14 @@ from urllib.parse import parse_qsl
 
 from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput, KoyJaboError
+from koyjabo.core.errors import InvalidInput, KoyJaboError, TooBusy
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports import shares
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import numbers
@@ -26,6 +28,15 @@ from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
 """Without a visit a view is answered again after this time, for what moves with the clock, and for page views."""
+
+MOST, MOST_OF_ONE = 20, 5
+"""Different views that are pushed outside of the panel, on one worker: in all, and of one community or share link. A
+page beyond that asks. All are answered at once, and a stranger may found a community.
+"""
+
+Message = Mapping[str, Any]
+Opening = tuple[str, Callable[[], RoomSource]]
+"""The room of a view, and what opens it."""
 
 PAGES = {page.name: page for page in (OVERVIEW, INSIGHTS)}
 
@@ -37,11 +48,18 @@ class LiveView:
     tells_visits = False
     is_relative = False
 
-    def __init__(self, services: Services, key: str, base: Placement, pairs: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        key: str,
+        base: Placement,
+        pairs: Sequence[tuple[str, str]],
+        check: Callable[[], object],
+    ) -> None:
         reports = services[ReportServices]
         self._insights: Insights = reports.open_shares if base.is_shared else reports.open_pages
         self._site, self._clock = services[CountingServices].visits.site, services.clock
-        self._key, self._base, self._pairs = key, base, pairs
+        self._key, self.base, self._pairs, self._check = key, base, pairs, check
         self._sent, self._moment, self._at_ms = Numbers({}, {}), 0, 0
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
         self._revision = self._clock.now_ms()
@@ -56,6 +74,7 @@ class LiveView:
         if self._read_at and self._read_at[:2] == at[:2] and 0 <= now_ms - self._read_at[2] < STILL_MS:
             return []
         try:
+            self._check()
             found = self._read()
         except KoyJaboError:
             return []
@@ -69,7 +88,7 @@ class LiveView:
         """Does nothing: workers publish no state of this room."""
 
     def _read(self) -> Numbers:
-        asked = AskedView(self._base, self._pairs, self._insights, self._clock.today())
+        asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
         requests = list(dict.fromkeys(asked.requests(lambda part: True)))
         answers = dict(zip(requests, self._insights.read(requests, None), strict=True))
         totals = answers[asked.totals_request]
@@ -81,20 +100,50 @@ class LiveView:
         return ViewUpdate(self._key, self._moment, at, shown.cells, shown.versions, self._revision, is_whole)
 
 
-def build(base: Base) -> None:
+class LiveViews:
+    """Opens views for sockets. Callers check the right."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def view(self, scope: Scope, message: Message) -> Opening:
+        """Of the panel, or of the reports of a community. Raises InvalidInput, TooBusy, LedgerUnavailable."""
+        base = PAGES.get(str(message.get("page"))) if scope == SITE else of_community(scope)
+        if base is None:
+            raise InvalidInput
+        return self._opening(base, message, lambda: None, is_panel=scope == SITE)
+
+    def of_link(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
+        """`check` is called before each answer, and raises a KoyJaboError when the link has ended."""
+        shares.check(_pairs(message))
+        return self._opening(base, message, check, is_panel=False)
+
+    def _opening(self, base: Placement, message: Message, check: Callable[[], object], is_panel: bool) -> Opening:
+        services, pairs = self._services, _pairs(message)
+        reports, rooms = services[ReportServices], services[RealtimeServices].rooms
+        insights = reports.shared_reports if base.is_shared else reports.reports
+        asked = AskedView(base, pairs, insights, services.clock.today())
+        room = view_room(asked.view, base.is_shared)
+        if not is_panel and rooms.find(room) is None:
+            open_views = [view for _, view in rooms.with_source(LiveView) if view.base.name not in PAGES]
+            if len(open_views) >= MOST or sum(view.base.name == base.name for view in open_views) >= MOST_OF_ONE:
+                raise TooBusy
+        return room, partial(LiveView, services, asked.key, base, pairs, check)
+
+
+def build(base: Base) -> LiveViews:
     """Lets the sockets of the panel and of dashboards follow views."""
-    base.services[CommunityServices].rooms.view = partial(view, base.services)
+    views = LiveViews(base.services)
+    base.services[CommunityServices].rooms.view = views.view
+    return views
 
 
-def view(services: Services, scope: Scope, message: Mapping[str, Any]) -> tuple[str, Callable[[], RoomSource]]:
-    """The room of the view that a page names, and what opens it. Raises InvalidInput, LedgerUnavailable."""
-    page, query = message.get("page"), message.get("query")
-    base = PAGES.get(str(page)) if scope == SITE else of_community(scope)
-    if base is None or not isinstance(query, str):
+def _pairs(message: Message) -> list[tuple[str, str]]:
+    """Raises InvalidInput."""
+    query = message.get("query")
+    if not isinstance(query, str):
         raise InvalidInput
-    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
-    asked = AskedView(base, pairs, services[ReportServices].reports, services.clock.today())
-    return view_room(asked.view), partial(LiveView, services, asked.key, base, pairs)
+    return parse_qsl(query.removeprefix("?"), keep_blank_values=True)
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,13 @@
 /** Keeps the reports of a community up to date: numbers of the view are pushed, the others are asked for. */
 
 import { listen, outside } from "../communities/inside.js";
-import { question, refresh, take } from "./insights.js";
+import { follow, refresh, take } from "./insights.js";
 
 /** @typedef {import("../communities/inside.js").ServerEvent} ServerEvent */
 
 const LEAVE_MS = 5_000; // time to read the reason
 
 let numbers = "";
-/** @type {WebSocket | undefined} */
-let socket;
-
-function ask() {
-  const text = question();
-  if (text && socket?.readyState === WebSocket.OPEN) socket.send(text);
-}
 
 /** @param {ServerEvent} event */
 function hear(event) {
@@ -28,8 +21,4 @@ function hear(event) {
 
 const ended = () => void setTimeout(() => location.assign(outside), LEAVE_MS);
 
-listen("visitor-dashboard", hear, ended, (opened) => {
-  socket = opened;
-  ask();
-});
-document.addEventListener("view", ask);
+listen("visitor-dashboard", hear, ended, (socket) => follow((text) => socket.readyState === WebSocket.OPEN && socket.send(text)));

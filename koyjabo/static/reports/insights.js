@@ -9,7 +9,9 @@ const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minu
 const NOTICED_MS = 300; // an answer that takes longer shows its progress
 const AT_ONCE = 2; // requests for parts
 const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // from an answer to the next question
+const UNPUSHED_MS = 10_000; // while no numbers are pushed, all parts are asked for
 const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of 4 KB
+const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today"]; // of what a part shows
 const TYPING = "input, select, textarea, [contenteditable]";
 
 const root = find("[data-insights]");
@@ -49,7 +51,7 @@ async function go(url, isNew) {
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
     replaceParts(newer); // those beside Insights, of the same days
     tell(focused);
-    document.dispatchEvent(new Event("view"));
+    ask();
     await fill(signal);
     say();
   } catch {
@@ -202,22 +204,44 @@ addEventListener("popstate", () => {
 
 // One moment: the line above the figures says up to which visit they are exact. The server pushes the numbers of the view.
 
-/** What the page sends over its socket, so that the server pushes the numbers of the view; "" if it is too long for that. */
-export function question() {
-  const text = JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
-  return present().href && text.length <= LONGEST_QUESTION ? text : "";
+/** @type {((text: string) => void) | null} */
+let send = null;
+let isFollowing = false; // numbers of this view have come over the present line
+
+/** Lets the server push the numbers of the view. @param {(text: string) => void} how  sends a text over a line that has been opened */
+export function follow(how) {
+  send = how;
+  ask();
+}
+
+function ask() {
+  isFollowing = false;
+  const view = find("[data-view]") && JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
+  if (view && view.length <= LONGEST_QUESTION) send?.(view);
 }
 
 const live = new LiveCells(root);
 
 /** @param {import("./live-cells.js").ViewUpdate} update */
 export function take(update) {
+  isFollowing ||= live.isOf(update);
   const wanted = live.take(update);
   compare();
   if (wanted) page.refresh();
 }
 
-/** The most at once are never fewer than the visitors who are here now. @param {number} visitors */
+/** The line is lost. */
+export function lose() {
+  isFollowing = false;
+}
+
+setInterval(() => {
+  if (isFollowing) return;
+  ask();
+  refresh();
+}, UNPUSHED_MS);
+
+/** @param {number} visitors  here now */
 export const showActive = (visitors) => live.showActive(visitors);
 
 /** @param {ParentNode} newer  whose line says of which moment it is */
@@ -231,10 +255,10 @@ function showAnswer(newer) {
 /** @param {Element} part  @param {Element} newer  of which it shows the contents */
 function date(part, newer) {
   const asOf = part.querySelector("[data-as-of]"), next = newer.querySelector("[data-as-of]");
-  for (const name of ["data-moment", "data-version"]) {
+  for (const name of KEPT) {
     const value = newer.getAttribute(name);
-    if (value) part.setAttribute(name, value);
-    else part.removeAttribute(name); // it is still counted
+    if (value !== null) part.setAttribute(name, value);
+    else part.removeAttribute(name); // it is still counted, or no day is running
   }
   if (asOf && next) write(asOf, next.textContent ?? "");
 }
@@ -283,7 +307,6 @@ export function refresh() {
 }
 
 root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(() => page.refresh()));
-if (root.dataset.everyMs) setInterval(refresh, Number(root.dataset.everyMs));
 
 /** @type {Promise<void> | undefined} */
 let following;

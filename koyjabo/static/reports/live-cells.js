@@ -81,9 +81,15 @@ export class LiveCells {
     this.#root = root;
   }
 
+  /** Whether an update is of the view that the page shows. @param {{view: string}} update */
+  isOf({ view }) {
+    return view === this.#find("[data-view]")?.dataset.view;
+  }
+
   /** @param {ViewUpdate} update  @returns {boolean} whether the HTML of parts has to be asked for */
-  take({ view, moment, at, whole = false, cells = {}, parts = {} }) {
-    if (view !== this.#find("[data-view]")?.dataset.view) return false; // of the view that was shown before
+  take(update) {
+    const { view, moment, at, whole = false, cells = {}, parts = {} } = update;
+    if (!this.isOf(update)) return false;
     if (view !== this.#view) this.#rows.clear();
     if (whole || view !== this.#view) [this.#cells, this.#versions] = [{}, {}];
     const isBack = !whole && view === this.#view && moment < this.#moment; // the database was restored
@@ -99,7 +105,7 @@ export class LiveCells {
 
   /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
   adopt(newer) {
-    if (this.#view) this.#fillAll(/** @type {HTMLElement[]} */ ([...newer.querySelectorAll("[data-part][data-version]")]));
+    if (this.#isPresent) this.#fillAll(/** @type {HTMLElement[]} */ ([...newer.querySelectorAll("[data-part][data-version]")]));
   }
 
   /** @param {HTMLElement[]} parts */
@@ -132,6 +138,11 @@ export class LiveCells {
     const upto = this.#find("[data-stat=upto]");
     if (upto) showNumber(upto, moment);
     this.#fill(line);
+  }
+
+  /** Whether what was pushed last is of the view that the page shows. */
+  get #isPresent() {
+    return this.isOf({ view: this.#view });
   }
 
   get #line() {

@@ -21,7 +21,7 @@ LEAST = {
         health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
-        sockets.stats_stream
+        sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language pages.choose_theme pages.install pages.embed
         pages.receipt
