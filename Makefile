@@ -104,7 +104,7 @@ chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600)
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # With BEFORE=<commit>, it compares with the version of that commit.
-bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## measure NAME: register, stats, push, storm, crowd, reconnect, reports, backup, pages or scale
+bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## measure NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, pages or scale
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 # Replaced atomically: a server that has the old files open continues to read those.

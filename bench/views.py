@@ -1,0 +1,180 @@
+"""Open pages of Overview while visits come: how late their numbers are, and what they cost and transfer.
+
+The pages are sockets that keep to what they are sent; the site has the history of the demo. Prints one table and how
+the figures stand against the targets; the same text goes to bench/results/views.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from statistics import median, quantiles
+from typing import Any
+
+import click
+from harness.folders import RESULTS, scratch
+from harness.reporting import machine
+from harness.reporting.tables import Report, Target, say_targets
+from harness.servers import process_figures as proc
+from harness.servers.databases import SETTINGS
+from harness.servers.demo_site import ADMIN, cast, full_site, stats
+from harness.servers.server import Server
+from support.clients.members import PanelSocket
+from support.programs.processes import wait_until
+
+OVERVIEW = {"type": "view", "page": "overview", "query": "?range=30d&compare=weekday"}
+EXCHANGE_S = 3.0  # a visible page asks for the state of the server as often
+FRAME_BYTES = 4  # the head of a frame
+
+Times = list[float]
+
+
+class Page(PanelSocket):
+    """Notes when it learned of which visit, and how much it was sent."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.total_at: list[tuple[int, float]] = []
+        self.view_at: list[tuple[int, float]] = []
+        self.bytes = self.first_bytes = 0
+        super().__init__(port, token)
+        self.say(OVERVIEW)
+
+    def note(self, event: dict[str, Any]) -> None:
+        now = time.monotonic()
+        self.bytes += len(json.dumps(event, separators=(",", ":"))) + FRAME_BYTES
+        if event["type"] == "view_update":
+            self.view_at.append((event["moment"], now))
+        elif "totalVisits" in event.get("stats", {}):
+            self.total_at.append((event["stats"]["totalVisits"], now))
+
+    def has(self, ordinal: int) -> bool:
+        return bool(self.view_at) and self.view_at[-1][0] >= ordinal
+
+
+@click.command(help=__doc__)
+@click.option("--visits", default=30, show_default=True, help="how many come one by one")
+@click.option("--seconds", default=30, show_default=True, help="how long many come, and how long none does")
+def main(visits: int, seconds: int) -> None:
+    report = Report()
+    with scratch() as folder, full_site(folder) as server:
+        shown = f"{stats(server)['totalVisits']:,} visits, Overview of 30 days, compared with the same weekdays"
+        machine.say_head(report, shown, "one worker on SQLite, which shares all cores with the clients")
+        targets = measured(server, visits, seconds)
+    say_targets(report, targets)
+    report.save(RESULTS / "views.txt")
+
+
+def measured(server: Server, visits: int, seconds: int) -> list[Target]:
+    token, site = logged_in(server), Visitors(server)
+    alone_ms = median(site.cost_ms(lambda ordinal: True) for _ in range(visits))
+    with ExitStack() as stack:
+        pages = opened(stack, server, token, 20)
+        on_all = partial(shown_on, pages)
+        twenty_ms = median(site.cost_ms(on_all) for _ in range(visits))
+    with ExitStack() as stack:
+        (page,) = opened(stack, server, token, 1)
+        sent, before = site.one_by_one(visits, page), page.bytes
+        one_total, one_view = late(sent, page.total_at), late(sent, page.view_at)
+        each = (before - page.first_bytes) / visits
+        page.bytes = 0
+        for _ in range(round(seconds / EXCHANGE_S)):
+            page.say({"type": "request_count"})
+            time.sleep(EXCHANGE_S)
+        quiet = page.bytes / seconds * 3600 / 1e6
+    with ExitStack() as stack:
+        pages = opened(stack, server, token, 5)
+        sent = site.at_a_rate(20, seconds)
+        newest = max(sent)
+        wait_until(lambda: all(page.has(newest) for page in pages), "the last visit is shown")
+        wait_until(lambda: all(page.total_at[-1][0] >= newest for page in pages), "the last total is shown")
+        many_total = [lateness for page in pages for lateness in late(sent, page.total_at)]
+        many_view = [lateness for page in pages for lateness in late(sent, page.view_at)]
+    return [
+        Target("one visit, 20 pages: CPU of the server", twenty_ms, most=15, unit="ms"),
+        Target("the same without a page", alone_ms, unit="ms"),
+        Target("one page, quiet: totals, median", median(one_total), most=0.1, unit="s"),
+        Target("one page, quiet: view, median", median(one_view), most=0.3, unit="s"),
+        Target("five pages, 20 visits/s: totals, median", median(many_total), most=0.15, unit="s"),
+        Target("five pages, 20 visits/s: totals, p95", p95(many_total), most=0.5, unit="s"),
+        Target("five pages, 20 visits/s: view, median", median(many_view), most=0.5, unit="s"),
+        Target("five pages, 20 visits/s: view, p95", p95(many_view), most=1.0, unit="s"),
+        Target("one page: sent to it with each visit", each / 1000, most=1.2, unit="KB"),
+        Target("one page, quiet: sent to it", quiet, most=0.2, unit="MB/h"),
+    ]
+
+
+class Visitors:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._number = 0
+
+    def come(self) -> tuple[int, float]:
+        """A visit: its number, and when it was sent, monotonic s."""
+        self._number += 1
+        at = time.monotonic()
+        fields = {"visitorId": f"bench-{self._number}", "page": f"/routes/{self._number % 12}"}
+        status, answer, _ = self._server.post("/api/visitor/register", fields)
+        assert status == 200, answer
+        return json.loads(answer)["visit"]["ordinal"], at
+
+    def cost_ms(self, is_over: Callable[[int], bool]) -> float:
+        """CPU of the server until a visit is shown, with what follows in a second."""
+        before = proc.cpu_us(self._server.pid)
+        ordinal, _ = self.come()
+        wait_until(lambda: is_over(ordinal), "the visit is shown")
+        time.sleep(1)
+        return (proc.cpu_us(self._server.pid) - before) / 1000
+
+    def one_by_one(self, visits: int, page: Page) -> dict[int, float]:
+        sent = {}
+        for _ in range(visits):
+            ordinal, at = self.come()
+            sent[ordinal] = at
+            wait_until(lambda ordinal=ordinal: page.has(ordinal), "the visit is shown")
+            time.sleep(0.5)
+        return sent
+
+    def at_a_rate(self, rate: int, seconds: int) -> dict[int, float]:
+        began, sent = time.monotonic(), {}
+        for number in range(rate * seconds):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            ordinal, at = self.come()
+            sent[ordinal] = at
+        return sent
+
+
+def logged_in(server: Server) -> str:
+    credentials = {"email": ADMIN, "password": cast.password(SETTINGS["SECRET_KEY"])}
+    status, answer, _ = server.post("/api/auth/login", credentials)
+    assert status == 200, answer
+    token: str = json.loads(answer)["access_token"]
+    return token
+
+
+def opened(stack: ExitStack, server: Server, token: str, number: int) -> list[Page]:
+    pages = [stack.enter_context(Page(server.port, token)) for _ in range(number)]
+    wait_until(lambda: all(page.has(1) for page in pages), "the pages are open")
+    time.sleep(2)
+    for page in pages:
+        page.first_bytes = page.bytes
+    return pages
+
+
+def shown_on(pages: list[Page], ordinal: int) -> bool:
+    return all(page.has(ordinal) for page in pages)
+
+
+def late(sent: dict[int, float], told: list[tuple[int, float]]) -> Times:
+    """How long after it was sent each visit was shown, s."""
+    return [next(at for ordinal, at in told if ordinal >= number) - began for number, began in sent.items()]
+
+
+def p95(times: Times) -> float:
+    return quantiles(times, n=20)[-1]
+
+
+if __name__ == "__main__":
+    main()
