@@ -59,6 +59,8 @@ class VisitCounts:
         self._has_pages = has_pages
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
+        self.groups: dict[Any, Group] = {}
+        """Only those of names with new visits are made again, because most have none."""
         self.size = 0
         """An upper estimate of bytes in memory."""
 
@@ -77,12 +79,8 @@ class VisitCounts:
         if self._has_pages:
             has_page = rows.named("page", [page is not None for page in rows.block.values["page"]])
             self._pages.update(compress(values, has_page))
-
-    def groups(self) -> Mapping[Any, Group]:
-        return {
-            name: Group(visits, self._new[name], self._pages[name], self._people[name])
-            for name, visits in self._visits.items()
-        }
+        for name in by_name:
+            self.groups[name] = Group(self._visits[name], self._new[name], self._pages[name], self._people[name])
 
 
 def _size(visits: int, rows: Rows) -> int:
@@ -100,7 +98,7 @@ class VisitSums(Followed[VisitCounts]):
         self, session: Reading, log: Log, key: str, until_ms: int | None, others: Collection[str] = ()
     ) -> Mapping[Any, Group]:
         """Group the visits by a key. The same pass also reads the keys in `others`."""
-        return self.followed(session, log, key, until_ms, others).groups()
+        return self.followed(session, log, key, until_ms, others).groups
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
         """Keep only the visits of the question; `rows` may be of any day."""
