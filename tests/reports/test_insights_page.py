@@ -93,6 +93,14 @@ def test_comparison_says_how_much_each_row_changed(admin):
     assert "/fares 0 down by 100%" in words(after)
 
 
+def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
+    said = re.findall(r'data-said="([^"]*)"', admin.get("/admin/insights?range=today&compare=previous"))
+    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(each)) for each in said] == [
+        "16 Dec 2025, compared with 15 Dec 2025, TIME: Visits 14"
+    ]
+    assert "insights-words" not in admin.get("/admin/insights?range=today&compare=previous&part=pages")
+
+
 def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
     page = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}")
     for label, (url, number) in rows(page, "page").items():
