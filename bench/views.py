@@ -33,7 +33,7 @@ Times = list[float]
 
 
 class Page(PanelSocket):
-    """Notes when it learned of which visit, and how much it was sent."""
+    """Notes the time of each number that it was sent, and all bytes."""
 
     def __init__(self, port: int, token: str) -> None:
         self.total_at: list[tuple[int, float]] = []
@@ -167,9 +167,9 @@ def shown_on(pages: list[Page], ordinal: int) -> bool:
     return all(page.has(ordinal) for page in pages)
 
 
-def late(sent: dict[int, float], told: list[tuple[int, float]]) -> Times:
+def late(sent: dict[int, float], shown: list[tuple[int, float]]) -> Times:
     """How long after it was sent each visit was shown, s."""
-    return [next(at for ordinal, at in told if ordinal >= number) - began for number, began in sent.items()]
+    return [next(at for ordinal, at in shown if ordinal >= number) - began for number, began in sent.items()]
 
 
 def p95(times: Times) -> float:

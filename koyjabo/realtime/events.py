@@ -21,7 +21,7 @@ PANEL_ROOM = "panel"
 
 
 VIEW, SHARED_VIEW = "view ", "shared view "
-"""The beginnings of the names of these rooms: the pages that show one view of reports."""
+"""The names of these rooms begin like this. Their members are the pages that show one view of reports."""
 
 
 def view_room(view: tuple[str, ...], is_shared: bool) -> str:
@@ -124,9 +124,8 @@ class PanelUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
-    """The numbers of a view that have changed, by cell, and the versions of parts of which more has changed.
-
-    `is_whole`: everything, to replace all known values. `view` names the view, `moment` orders its answers.
+    """The changed numbers of a view, by cell, and the changed versions of its parts. A part with another version needs
+    other HTML. `is_whole`: everything, to replace all known values. `view` names the view, `moment` orders its answers.
     """
 
     type: ClassVar[str] = "view_update"

@@ -357,7 +357,7 @@ OF_ROOMS = {
     dashboard_room(""): DASHBOARDS,
     visitors_room(""): COMMUNITIES,
 }
-"""The kinds of sockets by the beginning of the name of their room. Those in other rooms are in one of these, too."""
+"""The kind of a socket, by how the name of its room begins. Pages of other rooms are in one of these rooms, too."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from koyjabo.core.runtime import Runtime, Waiter
@@ -62,6 +62,11 @@ class RoomSource(Protocol):
 
     def merge(self, state: Any) -> None:
         """Merge the state of this room that another worker has published. An older state changes nothing."""
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The new and changed values."""
+    return {key: value for key, value in now.items() if key not in before or before[key] != value}
 
 
 class Ticket:

@@ -30,7 +30,8 @@ class Rooms:
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
-        self._of_panel: set[str] = set()
+        self._of_panel: set[str] = set()  # for each visit; with many communities there are many more rooms
+        self._views: dict[Member, str] = {}  # the room of the view that each follows
         self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
 
@@ -64,6 +65,25 @@ class Rooms:
                 room = self._rooms.get(name) or self.open(name, source())
             with suppress(Closed):
                 return room.admit(member)
+
+    def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
+        """Let a member follow a view, and no longer the view before. Afterwards the caller has to dismiss a member that
+        disconnected during the call.
+        """
+        self.leave_view(member)
+        self._views[member] = name
+        self.admit(name, source, member)
+        self.refresh(name)
+
+    def leave_view(self, member: Member) -> None:
+        """Call it for each member that has disconnected. Idempotent."""
+        self.dismiss(self._views.pop(member, ""), member)
+
+    def dismiss(self, name: str, member: Member) -> None:
+        """Remove a member, and close the room if it was the last one. Idempotent."""
+        if room := self._rooms.get(name):
+            room.dismiss(member)
+            self.close_if_empty(name)
 
     def close_if_empty(self, name: str) -> None:
         """Close a room without members. Idempotent."""
@@ -113,7 +133,7 @@ class Rooms:
             room.changed()
 
     def refresh_panel(self) -> None:
-        """Read again what pages of the panel show, and views of reports: there are new visits, or other numbers."""
+        """Read the panel and the views of reports again: there are new visits, or other numbers."""
         for name in list(self._of_panel):
             self.refresh(name)
 
@@ -126,5 +146,5 @@ class Rooms:
 
 
 def _heard(name: str) -> str:
-    """The room that a worker hears for a room: the panel and its views are read again when the site's values change."""
+    """The room that a worker hears for a room: it reads the panel and its views again when the site's values change."""
     return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW, SHARED_VIEW)) else name

@@ -13,9 +13,8 @@ from flask import Request
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED, close_code
-from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.sockets.credentials import identify, sub_protocols
@@ -25,9 +24,7 @@ from koyjabo.webkit.login.jwt import Claims
 
 
 class PermittedStream(Stream):
-    """Its participants must keep their permission. `shows_views`: they may follow views of reports."""
-
-    shows_views = False
+    """Its participants must keep their permission."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
@@ -56,22 +53,10 @@ class PermittedStream(Stream):
         if participant is not None:
             self._services[CommunityServices].rooms.send_present(participant)
 
-    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
-        if message["type"] == "view" and self.shows_views:
-            connection.in_turn(partial(self._show_view, connection, message))
-        else:
-            super()._answer(connection, message)
-
-    def _show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        """Without the database the page goes on asking."""
+    def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
         participant = self._participants.get(connection)
-        try:
-            if participant is not None:
-                self._services[CommunityServices].rooms.show_view(participant, message)
-        except InvalidInput:
-            self._refuse(connection, InvalidMessage("There is no such view."))
-        except LedgerUnavailable:
-            pass  # the line goes on, and the page asks
+        if participant is not None:
+            self._services[CommunityServices].rooms.show_view(participant, message)
 
     def _end(self, connection: Connection, problem: KoyJaboError) -> None:
         """End a connection whose permission was revoked. Must not block."""

@@ -14,7 +14,7 @@ from flask import Request
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED, close_code
-from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.errors import InvalidInput, KoyJaboError
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import InvalidMessage
@@ -51,6 +51,7 @@ class Stream(ABC):
 
     largest_message = LARGEST_MESSAGE
     pings = True
+    shows_views = False
     kind: str
     """One of workers.SOCKET_KINDS."""
 
@@ -70,6 +71,12 @@ class Stream(ABC):
     @abstractmethod
     def disconnected(self, connection: Connection, code: int) -> None:
         """Clean up after a connection that has ended with the client's close code `code`. May block."""
+
+    def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
+        """Let a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for one that does
+        not exist, and other KoyJaboErrors when nothing can be pushed: then the page asks.
+        """
+        raise NotImplementedError
 
     def person_of(self, connection: Connection) -> str | None:
         """The id of the connection's user or visitor; None if it is not known yet."""
@@ -136,8 +143,18 @@ class Stream(ABC):
             _send(connection, Pong(self._services.clock.now_ms()))
         elif kind == "request_count":
             connection.in_turn(partial(self.send_present, connection))
+        elif kind == "view" and self.shows_views:
+            connection.in_turn(partial(self._show_view, connection, message))
         else:
             raise unknown(kind)
+
+    def _show_view(self, connection: Connection, message: dict[str, Any]) -> None:
+        try:
+            self.show_view(connection, message)
+        except InvalidInput:
+            self._refuse(connection, InvalidMessage("There is no such view."))
+        except KoyJaboError:
+            pass  # the page asks
 
     def _refuse(self, connection: Connection, error: InvalidMessage) -> None:
         self._errors[connection] += 1

@@ -83,7 +83,7 @@ def on_each_worker(stack: ExitStack, server: Server, member: Member) -> list[Sho
 
 
 def listed(cells: dict[str, Any], part: str) -> int:
-    """The visits of a list, with those of its other values."""
+    """The visits of a list and of its other values."""
     rows = [cell for name, cell in cells.items() if name.startswith(f"{part}.") and name.split(".")[1].isdigit()]
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
@@ -104,6 +104,11 @@ def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin)
                 visits = shown["figures.visits"][0]
                 assert visits == sum(cell[0] for name, cell in shown.items() if name.startswith("chart."))
                 assert {listed(shown, part) for part in LISTS} == {visits}
+        with only(server, server.workers()[0]):
+            later = Shown(stack.enter_context(PanelSocket(server.port, admin.token))).ask()
+            wait_until(lambda: later.updates, "another page of the same view is let in")
+        assert later.updates[0]["whole"]
+        assert later.updates[0]["cells"].keys() == views[0].states[-1][1].keys()
 
 
 def test_pages_have_the_versions_that_are_pushed_until_more_than_numbers_changes(server, admin):
@@ -148,7 +153,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
     member.join(community)
     with PlainMember(server.port, community, moderator.token, "visitor-dashboard/") as socket:
         view = Shown(socket).ask("insights", "?compare=none")
-        moderator.visit("somebody")  # of the site alone
+        moderator.visit("somebody")  # not in the community
         moderator.visit("somebody", community)
         cells, _ = view.wait_for(1)
         assert (cells["figures.visits"], listed(cells, "pages")) == ([1], 1)
@@ -161,7 +166,7 @@ def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, 
     """The next update to others would fail if one that has left stayed a member."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)
-        wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they are panels alone")
+        wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")
         views[0].socket.close()
         both = stack.enter_context(worker_connections(server))
         views[1].wait_for(max(each.register("nusrat").ordinal for each in both))
@@ -185,7 +190,7 @@ def test_reader_of_a_share_link_follows_its_view_until_the_link_ends(server, adm
                 "it is shown",
             )
         assert view.states[-1][1]["pages.rows"] == ["/shared"]
-        assert view.states[-1][0] > server.stats().total, "the number of visits of the site is not told"
+        assert view.states[-1][0] > server.stats().total, "the moment is a time, not the number of visits of the site"
         socket.say({"type": "view", "query": "?community=dhaka"})
         assert socket.next_of_type("error")["error"] == "There is no such view."
         admin.call("DELETE", f"/api/shares/{link['id']}")

@@ -26,7 +26,7 @@ class CommunityRooms:
     """Returns a source of the panel's room with current values; may wait. The feature of that room sets it."""
 
     view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room of the view of reports that a message names, and what opens it. Reports set it."""
+    """Returns the room of the view that a message names, and what opens the room. Reports set it."""
 
     def __init__(
         self,
@@ -78,21 +78,13 @@ class CommunityRooms:
         return room.send_present(participant.client) if room else None
 
     def show_view(self, participant: Participant, message: Mapping[str, Any]) -> None:
-        """Let a dashboard or a page of the panel follow a view of reports, in place of the one before. Waits. Raises
-        InvalidInput, LedgerUnavailable.
+        """Let a dashboard or a page of the panel follow a view of reports, and no longer the view before. Waits. Raises
+        InvalidInput, TooBusy, LedgerUnavailable.
         """
         name, source = self.view(participant.scope, message)
-        self._leave_view(participant)
-        participant.view = name
-        self._rooms.admit(name, source, participant.client)
-        self._rooms.refresh(name)
+        self._rooms.show(participant.client, name, source)
         if not participant.is_taken:
-            self._leave_view(participant)
-
-    def _leave_view(self, participant: Participant) -> None:
-        if room := self._rooms.find(participant.view):
-            room.dismiss(participant.client)
-            self._rooms.close_if_empty(participant.view)
+            self._rooms.dismiss(name, participant.client)
 
     @staticmethod
     def room_of(participant: Participant) -> str:
@@ -127,11 +119,7 @@ class CommunityRooms:
         self._clear(participant)
 
     def _clear(self, participant: Participant) -> None:
-        name = self.room_of(participant)
-        room = self._rooms.find(name)
-        if room is not None:
-            room.dismiss(participant.client)
-            self._rooms.close_if_empty(name)
-        self._leave_view(participant)
+        self._rooms.dismiss(self.room_of(participant), participant.client)
+        self._rooms.leave_view(participant.client)
         if participant.is_online:
             self._people.disconnect(participant)

@@ -27,7 +27,6 @@ class Participant:
     is_checked: bool = False
     is_clean: bool = True  # whether the connection was closed cleanly
     problem: KoyJaboError | None = None  # why the permission was revoked
-    view: str = ""  # the room of the view of reports that its page shows
     refresh_id: str | None = None  # id of the refresh token that must be valid at the join
 
     @property

@@ -60,7 +60,7 @@ class VisitCounts:
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
         self.groups: dict[Any, Group] = {}
-        """Only those of names with new visits are made again, because most have none."""
+        """After each visit a few names have other numbers. Only their groups are made again."""
         self.size = 0
         """An upper estimate of bytes in memory."""
 

@@ -8,9 +8,7 @@ from typing import Any
 from flask import Request, Response
 
 from koyjabo.core.close_codes import close_code
-from koyjabo.core.errors import InvalidInput, KoyJaboError
 from koyjabo.core.services import Services
-from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.errors import UnknownShare
@@ -29,11 +27,11 @@ class ShareStream(Stream):
     """A link that has ended, or has another password, closes its sockets with the next visit."""
 
     kind = SHARES
+    shows_views = True
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._links: dict[Connection, tuple[str, OpenLink]] = {}
-        self._views: dict[Connection, str] = {}
 
     def admit(self, connection: Connection, request: Request) -> None:
         token = (request.view_args or {})["token"]
@@ -42,36 +40,21 @@ class ShareStream(Stream):
         self._links[connection] = token, link
 
     def send_present(self, connection: Connection) -> None:
-        """Does nothing: its events are those of the view."""
+        """Does nothing: the view has all events."""
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._links.pop(connection, None)
-        self._leave(connection)
+        self._services[RealtimeServices].rooms.leave_view(connection)
 
-    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
-        if message["type"] == "view":
-            connection.in_turn(partial(self._show, connection, message))
-        else:
-            super()._answer(connection, message)
-
-    def _show(self, connection: Connection, message: dict[str, Any]) -> None:
+    def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
         if connection not in self._links:
             return
         token, link = self._links[connection]
-        try:
-            check = partial(self._check, token, link)
-            name, source = self._services[LiveViews].of_link(self._placement(link), message, check)
-        except InvalidInput:
-            self._refuse(connection, InvalidMessage("There is no such view."))
-            return
-        except KoyJaboError:
-            return  # the page goes on asking
-        self._leave(connection)
-        self._views[connection] = name
-        self._services[RealtimeServices].rooms.admit(name, source, connection)
-        self._services[RealtimeServices].rooms.refresh(name)
+        check, rooms = partial(self._check, token, link), self._services[RealtimeServices].rooms
+        name, source = self._services[LiveViews].of_link(self._placement(link), message, check)
+        rooms.show(connection, name, source)
         if connection not in self._links:
-            self._leave(connection)
+            rooms.dismiss(name, connection)
 
     def _placement(self, link: OpenLink) -> Placement:
         return of_link(link, shares.scope_of(link), self._services[ReportServices].shares.filters(link))
@@ -87,13 +70,6 @@ class ShareStream(Stream):
                 if known.id == link.id:
                     connection.close(close_code(error), str(error))
             raise
-
-    def _leave(self, connection: Connection) -> None:
-        name = self._views.pop(connection, "")
-        room = self._services[RealtimeServices].rooms.find(name)
-        if room is not None:
-            room.dismiss(connection)
-            self._services[RealtimeServices].rooms.close_if_empty(name)
 
 
 routes.STREAMS[SHARES] = ShareStream

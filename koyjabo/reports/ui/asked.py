@@ -34,7 +34,7 @@ from koyjabo.reports.ui.cards import Card
 Answers = Mapping[ReportRequest, Any]
 
 SENT = ("part", "whole", comparisons.KEEP)
-"""Parameters of how a page is sent: these parts alone, or all of them, however long they take, and with a cookie."""
+"""Parameters that say how a page is sent: only these parts, or all parts however long they take, and with a cookie."""
 
 ON_MAPS = {cards.WORLD: ("country", maps.SHAPES), cards.BANGLADESH: ("city", MOST_ROWS)}
 """What a map shows: a dimension, and of how many values."""
@@ -69,7 +69,7 @@ class AskedView:
 
     @property
     def view(self) -> tuple[str, ...]:
-        """What is equal for all readers of the view, and for these alone."""
+        """Equal for all readers of the view, and different for all other views."""
         return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
 
     @cached_property
@@ -159,7 +159,7 @@ class AskedView:
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
-        """Of the question, and of the one that it is compared with."""
+        """For the question, and for the question that it is compared with."""
         return [TimelineRequest(each, self.granularity) for each in (self.question, self.compared) if each]
 
     @property
@@ -169,13 +169,13 @@ class AskedView:
     def breakdown_requests(
         self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0
     ) -> list[BreakdownRequest]:
-        """The same of a breakdown; of the compared days all values."""
+        """For a breakdown of the question, and for all values of the compared days."""
         requests = [BreakdownRequest(self.question, dimension, limit, offset)]
         return [*requests, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else requests
 
     @property
     def whole_list(self) -> tuple[str, int, int]:
-        """Of the whole list: dimension, limit and offset. A search is in as many values as one answer can have."""
+        """Dimension, limit and offset of the whole list. A search reads as many values as one answer can have."""
         return (self.by, MOST_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
 
     def _check(self) -> None:

@@ -21,7 +21,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class Placement(NamedTuple):
-    """`path`, `lists`, `annotate`, `share`, `notes` and `beside` are of a page, not of what it asks."""
+    """Pages set `path`, `lists`, `annotate`, `share`, `notes` and `beside`; they change no answer."""
 
     name: str  # of the kind of page; of a share link its own
     path: str

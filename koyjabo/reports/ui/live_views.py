@@ -1,5 +1,5 @@
-"""Pushes the numbers of the views that are open on this worker (decision 102): each different view is answered once,
-at most ten times a second, and all of them in a quarter of the thread's time.
+"""Pushes the numbers of the views that are open on this worker (decision 102). Each different view is answered once for
+all its pages, at most ten times a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.realtime.events import ViewUpdate, view_room
-from koyjabo.realtime.room import RoomEvent, RoomSource
+from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.engine.insights import Insights
@@ -27,11 +27,11 @@ from koyjabo.reports.ui.base import INSIGHTS, OVERVIEW, Placement, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
-"""Without a visit a view is answered again after this time, for what moves with the clock, and for page views."""
+"""Without a visit a view is answered again after this time, because some numbers move with the clock."""
 
 MOST, MOST_OF_ONE = 20, 5
-"""Different views that are pushed outside of the panel, on one worker: in all, and of one community or share link. A
-page beyond that asks. All are answered at once, and a stranger may found a community.
+"""How many different views a worker pushes outside of the panel: in all, and for one share link or for communities. A
+further page asks for its HTML. All views are answered at once, and a stranger may found a community.
 """
 
 Message = Mapping[str, Any]
@@ -42,7 +42,7 @@ PAGES = {page.name: page for page in (OVERVIEW, INSIGHTS)}
 
 
 class LiveView:
-    """What one view shows, while pages of this worker show it. Only `events_after` waits."""
+    """One view, while pages of this worker show it. Only `events_after` waits."""
 
     interval_s = 0.1
     tells_visits = False
@@ -68,7 +68,7 @@ class LiveView:
         return self._event(self._sent, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Nothing while reports cannot be answered: the page says of which moment its figures are."""
+        """Nothing while reports cannot be answered: the page shows the time of its figures."""
         snapshot, now_ms = self._site.snapshot, self._clock.now_ms()
         at = snapshot.epoch, snapshot.visits, now_ms
         if self._read_at and self._read_at[:2] == at[:2] and 0 <= now_ms - self._read_at[2] < STILL_MS:
@@ -79,7 +79,7 @@ class LiveView:
         except KoyJaboError:
             return []
         self._read_at, before = at, self._sent
-        changed = Numbers(_changed(before.cells, found.cells), _changed(before.versions, found.versions))
+        changed = Numbers(changes(before.cells, found.cells), changes(before.versions, found.versions))
         self._sent = found
         self._revision = max(self._revision + 1, after + 1, now_ms)
         return [self._event(changed)] if any(changed) else []
@@ -107,24 +107,24 @@ class LiveViews:
         self._services = services
 
     def view(self, scope: Scope, message: Message) -> Opening:
-        """Of the panel, or of the reports of a community. Raises InvalidInput, TooBusy, LedgerUnavailable."""
+        """A view of the panel, or of the reports of a community. Raises InvalidInput, TooBusy, LedgerUnavailable."""
         base = PAGES.get(str(message.get("page"))) if scope == SITE else of_community(scope)
         if base is None:
             raise InvalidInput
-        return self._opening(base, message, lambda: None, is_panel=scope == SITE)
+        return self._opening(base, message, lambda: None)
 
     def of_link(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
         """`check` is called before each answer, and raises a KoyJaboError when the link has ended."""
         shares.check(_pairs(message))
-        return self._opening(base, message, check, is_panel=False)
+        return self._opening(base, message, check)
 
-    def _opening(self, base: Placement, message: Message, check: Callable[[], object], is_panel: bool) -> Opening:
+    def _opening(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
         services, pairs = self._services, _pairs(message)
         reports, rooms = services[ReportServices], services[RealtimeServices].rooms
         insights = reports.shared_reports if base.is_shared else reports.reports
         asked = AskedView(base, pairs, insights, services.clock.today())
         room = view_room(asked.view, base.is_shared)
-        if not is_panel and rooms.find(room) is None:
+        if base.name not in PAGES and rooms.find(room) is None:
             open_views = [view for _, view in rooms.with_source(LiveView) if view.base.name not in PAGES]
             if len(open_views) >= MOST or sum(view.base.name == base.name for view in open_views) >= MOST_OF_ONE:
                 raise TooBusy
@@ -144,7 +144,3 @@ def _pairs(message: Message) -> list[tuple[str, str]]:
     if not isinstance(query, str):
         raise InvalidInput
     return parse_qsl(query.removeprefix("?"), keep_blank_values=True)
-
-
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in now.items() if key not in before or before[key] != value}

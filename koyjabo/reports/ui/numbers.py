@@ -1,5 +1,5 @@
-"""The numbers of a view, by the keys of the cells that show them: a page that has a socket writes what is pushed into
-its cells, and asks for the HTML of a part only when anything else of it has changed.
+"""The numbers of a view, by the cells that show them. A page writes the pushed numbers into its cells, and asks for the
+HTML of a part only when something else of the part has changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOWHERE = PageAddress("", ())
 
 
 class Numbers(NamedTuple):
-    """`versions`, by part, differ when anything of the part does but the numbers of its cells."""
+    """`versions` has a checksum of each part without the numbers of its cells."""
 
     cells: dict[str, Cell]
     versions: dict[str, str]
@@ -39,15 +39,15 @@ def values(
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
-    """The lines of a dimension; `address`: of the page to which they lead."""
+    """The lines of a dimension. They lead to `address`."""
     now, *before = (answers[each] for each in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset)
 
 
 def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) -> Numbers:
-    """Of the parts that `draws` takes by their names."""
+    """The numbers of the parts whose names `draws` takes."""
     cells: dict[str, Cell] = {}
-    rest: dict[str, Any] = {}  # all of a part that is in no cell
+    rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
         rest["figures"] = _figures(answers[asked.summary_request], cells)
     if draws("chart"):
@@ -106,7 +106,7 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
 
 
 def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
-    """All of a list that has no cells, in no language."""
+    """A list without cells, and without the labels, which have a language."""
     found: list[Breakdown] = [answers[each] for each in asked.breakdown_requests(*listed)]
     return [each._replace(rows=[row._replace(label="") for row in each.rows]) for each in found]
 

@@ -210,7 +210,7 @@ class View(Links):
         return self.asked.key
 
     def version(self, part: str) -> str:
-        """Differs when anything of a drawn part does but the numbers of its cells."""
+        """A checksum of a drawn part without the numbers of its cells."""
         return self._numbers.versions[part]
 
     @cached_property
@@ -237,7 +237,7 @@ class View(Links):
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
 
     def _requests(self) -> Iterator[ReportRequest]:
-        """The requests of the parts that templates draw, and of what the page shows beside them."""
+        """What the parts need that templates draw, and what else the page shows."""
         yield from self.asked.requests(self._draws)
         if self._beside is not None:
             yield self._beside

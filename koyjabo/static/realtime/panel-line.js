@@ -30,7 +30,7 @@ const QUESTION = '{"type":"request_count"}';
 const STATE_LIMIT_MS = 2_000; // together with the next, so that a server that hangs is noticed within 10 s
 const POLL_LIMIT_MS = 2_500;
 
-/** Dispatches `opened`, `update` with each PanelUpdate, `view` with each ViewUpdate, `state` when visits are no longer or again saved; without a line `polled` with
+/** Dispatches `opened` with its WebSocket, `update` with each PanelUpdate, `view` with each ViewUpdate, `state` when visits are no longer or again saved; without a line `polled` with
  * Stats, or `lost`.
  */
 class Panel extends EventTarget {
@@ -71,16 +71,11 @@ class Panel extends EventTarget {
   #opened(socket) {
     this.#socket = socket;
     this.#question(); // the answer has the server's time
-    this.dispatchEvent(new Event("opened"));
+    this.dispatchEvent(new CustomEvent("opened", { detail: socket }));
   }
 
   #question() {
-    this.send(QUESTION);
-  }
-
-  /** Without a line it does nothing; `opened` tells of the next one. @param {string} text */
-  send(text) {
-    if (text && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(QUESTION);
   }
 
   /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */

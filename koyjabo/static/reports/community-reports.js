@@ -21,4 +21,4 @@ function hear(event) {
 
 const ended = () => void setTimeout(() => location.assign(outside), LEAVE_MS);
 
-listen("visitor-dashboard", hear, ended, (socket) => follow((text) => socket.readyState === WebSocket.OPEN && socket.send(text)));
+listen("visitor-dashboard", hear, ended, follow);

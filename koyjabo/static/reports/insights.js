@@ -202,41 +202,38 @@ addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) void go(location.href, false);
 });
 
-// One moment: the line above the figures says up to which visit they are exact. The server pushes the numbers of the view.
+// One moment: the line above the figures has the number of the newest visit. The server pushes the numbers of the view.
 
-/** @type {((text: string) => void) | null} */
-let send = null;
-let isFollowing = false; // numbers of this view have come over the present line
+/** @type {WebSocket | null} */
+let line = null;
+let isPushed = false; // numbers of this view have come over the line
 
-/** Lets the server push the numbers of the view. @param {(text: string) => void} how  sends a text over a line that has been opened */
-export function follow(how) {
-  send = how;
+/** Lets the server push the numbers of the view. @param {WebSocket} socket  that has been opened */
+export function follow(socket) {
+  line = socket;
   ask();
 }
 
+const isOpen = () => line?.readyState === WebSocket.OPEN;
+
 function ask() {
-  isFollowing = false;
+  isPushed = false;
   const view = find("[data-view]") && JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
-  if (view && view.length <= LONGEST_QUESTION) send?.(view);
+  if (view && view.length <= LONGEST_QUESTION && isOpen()) line?.send(view);
 }
 
 const live = new LiveCells(root);
 
 /** @param {import("./live-cells.js").ViewUpdate} update */
 export function take(update) {
-  isFollowing ||= live.isOf(update);
+  isPushed ||= live.isOf(update);
   const wanted = live.take(update);
   compare();
   if (wanted) page.refresh();
 }
 
-/** The line is lost. */
-export function lose() {
-  isFollowing = false;
-}
-
 setInterval(() => {
-  if (isFollowing) return;
+  if (isPushed && isOpen()) return;
   ask();
   refresh();
 }, UNPUSHED_MS);
@@ -288,7 +285,7 @@ document.addEventListener("answered", (event) => {
   compare();
 });
 
-/** The address of all parts alone, or of those of which more than numbers has changed. */
+/** The address that has only the parts, or only the parts that need other HTML. */
 function ofParts() {
   const url = present(), changed = live.changed();
   url.searchParams.set("part", changed.length ? changed.join() : dated().map((part) => part.dataset.part).join());
@@ -298,7 +295,7 @@ function ofParts() {
 const page = new LivePage(ofParts, REST_MS);
 const whole = new LivePage(() => present().href, WHOLE_REST_MS); // of a page that shows more of the same moment
 
-/** Asks for everything: for pages that hear of changes of which no number is pushed. */
+/** Asks for everything: for pages that hear of a change which is not pushed. */
 export function refresh() {
   const isShown = dated().length && root.querySelector("[data-today]");
   if (!isShown || root.hasAttribute("data-busy")) return;

@@ -11,7 +11,7 @@ import { write } from "../webkit/page.js";
  * @property {string} at  HH:MM:SS in the zone of the server's days
  * @property {boolean} [whole]  everything is there, not only what has changed
  * @property {Record<string, Cell>} [cells]  by key
- * @property {Record<string, string>} [parts]  the versions of parts by name: another one has more than other numbers
+ * @property {Record<string, string>} [parts]  the versions of parts by name: with another version a part needs other HTML
  */
 
 const share = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -51,7 +51,7 @@ function change(value) {
   return shown;
 }
 
-/** Each cell of a table of hours is as dark as its part of the largest. @param {Element} part */
+/** Makes the cells of the table of hours as dark as their numbers are large. @param {Element} part */
 function darken(part) {
   const cells = /** @type {HTMLElement[]} */ ([...part.querySelectorAll("[data-as=heat]")]);
   const most = Math.max(1, ...cells.map((cell) => Number(cell.dataset.value)));
@@ -105,7 +105,7 @@ export class LiveCells {
 
   /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
   adopt(newer) {
-    if (this.#isPresent) this.#fillAll(/** @type {HTMLElement[]} */ ([...newer.querySelectorAll("[data-part][data-version]")]));
+    if (this.isOf({ view: this.#view })) this.#fillAll(this.#parts(newer));
   }
 
   /** @param {HTMLElement[]} parts */
@@ -117,7 +117,7 @@ export class LiveCells {
     }
   }
 
-  /** @returns {string[]} the names of parts of which more than numbers has changed */
+  /** @returns {string[]} the names of parts that need other HTML */
   changed() {
     return this.#parts().filter((part) => this.#hasChanged(part) && Number(part.dataset.moment) < this.#moment).map((part) => part.dataset.part ?? "");
   }
@@ -129,7 +129,7 @@ export class LiveCells {
     if (most) showNumber(most, this.#most(Number(most.dataset.value)));
   }
 
-  /** Of which moment the figures are. @param {number} moment  @param {string} time  in words */
+  /** Shows the moment of the figures. @param {number} moment  @param {string} time  in words */
   tell(moment, time) {
     const line = this.#line;
     if (!line) return;
@@ -138,11 +138,6 @@ export class LiveCells {
     const upto = this.#find("[data-stat=upto]");
     if (upto) showNumber(upto, moment);
     this.#fill(line);
-  }
-
-  /** Whether what was pushed last is of the view that the page shows. */
-  get #isPresent() {
-    return this.isOf({ view: this.#view });
   }
 
   get #line() {
@@ -154,8 +149,9 @@ export class LiveCells {
     return /** @type {HTMLElement | null} */ (this.#root.querySelector(selector));
   }
 
-  #parts() {
-    return /** @type {HTMLElement[]} */ ([...this.#root.querySelectorAll("[data-part][data-version]")]);
+  /** @param {ParentNode} [where] */
+  #parts(where = this.#root) {
+    return /** @type {HTMLElement[]} */ ([...where.querySelectorAll("[data-part][data-version]")]);
   }
 
   /** Whether it needs other HTML. @param {HTMLElement} part */

@@ -1,17 +1,14 @@
 /** On pages of the panel, whose line pushes the numbers of the view. */
 
 import { panel } from "../realtime/panel-line.js";
-import { follow, lose, refresh, showActive, take } from "./insights.js";
+import { follow, refresh, showActive, take } from "./insights.js";
 
 /** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
 
-panel.addEventListener("opened", () => follow((text) => panel.send(text)));
+panel.addEventListener("opened", (event) => follow(/** @type {CustomEvent} */ (event).detail));
 panel.addEventListener("view", (event) => take(/** @type {CustomEvent} */ (event).detail));
 panel.addEventListener("update", (event) => {
   const { stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
   if (stats?.activeUsers !== undefined) showActive(stats.activeUsers);
 });
-panel.addEventListener("polled", () => {
-  lose();
-  refresh();
-});
+panel.addEventListener("polled", refresh);

@@ -88,7 +88,7 @@ function put(element, text) {
   element.dataset.length = String(LENGTHS.find((most) => text.length <= most) ?? "most");
 }
 
-/** Shows a number at once, where others beside it change in the same moment. @param {HTMLElement} element  @param {number} number */
+/** Shows a number at once: other numbers of the page change in the same moment. @param {HTMLElement} element  @param {number} number */
 export function showNumber(element, number) {
   if (element.dataset.value === String(number)) return;
   element.dataset.value = String(number);

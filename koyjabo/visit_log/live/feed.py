@@ -17,7 +17,7 @@ from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
-from koyjabo.realtime.room import RoomEvent
+from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit
@@ -211,8 +211,7 @@ def _short(text: str, most: int) -> str:
 
 def _difference(before: Part, now: Part) -> dict[str, Any]:
     """The new and changed values, and None for removed ones."""
-    changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
-    return {**changed, **{key: None for key in before if key not in now}}
+    return {**changes(before, now), **{key: None for key in before if key not in now}}
 
 
 def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:
