@@ -63,7 +63,7 @@ def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_vi
 def recount(site: Site) -> None:
     recounts = site.services[Recounts]
     recounts.begin(OPERATOR)
-    wait_until(lambda: recounts.progress() is None, "the recount is over")
+    wait_until(lambda: recounts.state(OPERATOR).running is None, "no worker knows of a recount, so the next may begin")
 
 
 def test_recount_that_finds_a_difference_or_fails_is_an_event_and_one_that_agrees_is_none(site, monkeypatch):
