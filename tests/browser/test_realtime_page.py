@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser.pages import expect, stat, visit, wait_for
+from support.browser.pages import expect, open_live, stat, wait_for
 
 long = pytest.mark.long(
     proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
@@ -21,12 +21,6 @@ COUNT_FETCHES = (
 def site(new_site):
     """Without a visit yet."""
     return new_site()
-
-
-def open_live(page, path: str):
-    visit(page, path)
-    expect(page.locator("[data-line]")).to_contain_text("Live")
-    return page
 
 
 @pytest.fixture
@@ -51,55 +45,6 @@ def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
     expect(admin.locator("[data-newest] tbody tr").first).to_contain_text(f"{total + 1:,}")
     expect(admin.locator("#insights-periods canvas")).to_be_visible()
     assert admin.evaluate("window.neverReloaded") is True
-
-
-def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
-    page, held = open_live(admin_tab, "/admin/"), []
-    line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
-    site.register("somebody", page="/fares")
-    expect(listed).to_contain_text("/fares")
-    page.wait_for_load_state("networkidle")
-    page.route(re.compile(r"/admin/\?"), lambda route: held.append(route))
-    receipt = site.register("somebody-else", page="/fares")
-    said = re.compile(rf"Exact up to visit no\. {receipt.ordinal:,} · \d\d:\d\d:\d\d · ")
-    expect(line).to_contain_text(said)
-    total, visits = stat(page, "totalVisits"), stat(page, "visits")
-    expect(total).to_have_text(f"{receipt.ordinal:,}")
-    expect(visits).to_have_text(f"{receipt.ordinal - 4000}")
-    expect(page.locator("#insights-periods tbody tr:first-child [data-value]")).to_have_text(visits.inner_text())
-    row = listed.locator("tbody tr", has_text="/fares").locator("[data-as=count]")
-    expect(row).to_have_text("2")
-    assert held == []
-    other = site.register("somebody-else", page="/elsewhere")
-    expect(line).to_contain_text(f"{other.ordinal:,}")
-    wait_for(page, lambda: held, "the list is asked for")
-    assert held[0].request.url.endswith("part=pages")
-    older = page.locator("[data-older]")
-    expect(older).to_have_attribute("id", "insights-pages")
-    expect(older.locator(".as-of")).to_contain_text("As of")
-    held[0].continue_()
-    expect(listed).to_contain_text("/elsewhere")
-    expect(older).to_have_count(0)
-
-
-def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, site):
-    page, held = admin_tab, []
-    visit(page, "/admin/insights?compare=none")
-    for name in ("/fares", "/fares", "/stops"):
-        site.register("reader", page=name)
-    expect(page.locator("#insights-pages-list")).to_contain_text("/stops")
-    page.evaluate("WebSocket.prototype.send = () => {}")  # the next view is not pushed
-    page.route(re.compile("part=pages"), lambda route: held.append(route))
-    site.register("reader", page="/never-seen")
-    wait_for(page, lambda: held, "the list is asked for")
-    page.get_by_role("link", name="/fares", exact=True).click()
-    expect(page).to_have_url(re.compile("page=%2Ffares"))
-    of_fares = page.locator("#insights-sources-list tbody tr:first-child td [data-as=count]")
-    expect(of_fares).to_have_text(stat(page, "visits").inner_text())
-    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # since the view is another one now
-        held[0].continue_()
-    expect(page.locator("#insights-sources[data-older]")).to_have_count(0)
-    expect(of_fares).to_have_text(stat(page, "visits").inner_text())
 
 
 def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):
@@ -186,7 +131,7 @@ AGREE = """() => {
 
 
 @pytest.mark.long(
-    proved_by="browser/test_realtime_page.py::test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for",
+    proved_by="browser/test_pushed_numbers.py::test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for",
 )
 def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
     page = open_live(admin_tab, "/admin/?range=today")

@@ -190,3 +190,10 @@ def log_in(where: Device | Page, member: Member) -> None:
 def live(page: Page) -> Page:
     expect(page.locator("[data-line]")).to_have_text("Live")
     return page
+
+
+def open_live(page: Page, path: str) -> Page:
+    """Go to a page of the panel, and return when its socket is open. Its line also says how many visits come."""
+    visit(page, path)
+    expect(page.locator("[data-line]")).to_contain_text("Live")
+    return page
