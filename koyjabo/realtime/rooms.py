@@ -67,12 +67,16 @@ class Rooms:
                 return room.admit(member)
 
     def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
-        """Let a member follow a view, and no longer the view before. Afterwards the caller has to dismiss a member that
-        disconnected during the call.
+        """Let a member follow a view, and no longer the view before. One that follows it gets its present value. Raises
+        what `source` raises. Call `leave_view` afterwards for a member that disconnected during the call.
         """
+        room = self._rooms.get(name)
+        if room and self._views.get(member) == name:
+            room.send_present(member)
+            return
         self.leave_view(member)
-        self._views[member] = name
         self.admit(name, source, member)
+        self._views[member] = name
         self.refresh(name)
 
     def leave_view(self, member: Member) -> None:
@@ -128,8 +132,7 @@ class Rooms:
 
     def refresh(self, name: str) -> None:
         """Broadcast the value of a room on this worker if it has changed. Does nothing if the room is not open."""
-        room = self._rooms.get(name)
-        if room is not None:
+        if room := self._rooms.get(name):
             room.changed()
 
     def refresh_panel(self) -> None:
@@ -139,8 +142,7 @@ class Rooms:
 
     def receive(self, name: str, state: Any) -> None:
         """Merge the state of a room that another worker has published, and broadcast the result."""
-        room = self._rooms.get(name)
-        if room is not None:
+        if room := self._rooms.get(name):
             room.source.merge(state)
             room.changed()
 

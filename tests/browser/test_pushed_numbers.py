@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -61,3 +62,89 @@ def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, sit
         held[0].continue_()
     expect(page.locator("#insights-sources[data-older]")).to_have_count(0)
     expect(of_fares).to_have_text(stat(page, "visits").inner_text())
+
+
+class Line:
+    """The socket of a page to its server, on which the test says more, as the server would."""
+
+    def __init__(self, page) -> None:
+        self.page, self.sockets = page, []
+        page.route_web_socket(
+            re.compile("/ws/"), lambda socket: self.sockets.append(socket) or socket.connect_to_server()
+        )
+
+    @property
+    def moment(self) -> int:
+        return int(self.page.locator("#insights-moment").get_attribute("data-moment"))
+
+    def push(self, moment: int, **changed) -> None:
+        key = self.page.locator("[data-view]").get_attribute("data-view")
+        update = {"type": "view_update", "view": key, "moment": moment, "at": "12:00:00", **changed}
+        self.sockets[-1].send(json.dumps(update))
+
+
+@pytest.fixture
+def line(admin_tab, site) -> Line:
+    """Of Overview, when it has all its numbers."""
+    line = Line(admin_tab)
+    open_live(admin_tab, "/admin/")
+    receipt = site.register("reader", page="/fares")
+    expect(stat(admin_tab, "upto")).to_have_text(f"{receipt.ordinal:,}")
+    admin_tab.wait_for_load_state("networkidle")
+    return line
+
+
+@pytest.fixture
+def held(admin_tab, line):
+    """Its requests for parts, which wait."""
+    requests = []
+    admin_tab.route(re.compile(r"/admin/\?.*part="), lambda route: requests.append(route))
+    return requests
+
+
+def test_part_that_changes_without_a_visit_is_asked_for_once(admin_tab, line, held):
+    moment = line.moment
+    line.push(moment, parts={"chart": "another"})
+    wait_for(admin_tab, lambda: held, "the chart is asked for")
+    line.push(moment, parts={"pages": "another"})
+    with admin_tab.expect_response(re.compile("part=chart")):
+        held.pop().continue_()
+    wait_for(admin_tab, lambda: held, "the list is asked for")
+    assert held[0].request.url.endswith("part=pages"), "the chart has come"
+
+
+def test_numbers_of_late_html_are_those_that_were_pushed_meanwhile(admin_tab, line, held):
+    page, moment = admin_tab, line.moment
+    line.push(moment - 1)
+    wait_for(page, lambda: held, "all is asked for: the database may have been restored")
+    assert "part=figures%2Cchart%2Cpages" in held[0].request.url
+    line.push(moment + 7, cells={"figures.visits": [987, None, None]})
+    expect(stat(page, "visits")).to_have_text("987")
+    with page.expect_response(re.compile("part=")):
+        held[0].continue_()
+    expect(page.locator("[data-older]")).to_have_count(0)
+    expect(stat(page, "visits")).to_have_text("987")
+    expect(stat(page, "upto")).to_have_text(f"{moment + 7:,}")
+
+
+def test_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
+    site.koyjabo("total", "set", "--new-epoch", "1234")
+    later = site.register("reader", page="/fares")
+    expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")
+    expect(admin_tab.locator("[data-older]")).to_have_count(0)
+
+
+def test_view_without_numbers_is_asked_for(admin_tab, line, held):
+    """Such as one of many, which the server does not push. Its first event is empty."""
+
+    def open_without_views(socket) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda text: '"view"' in text or server.send(text))
+        line.sockets.append(socket)
+
+    admin_tab.clock.install()
+    admin_tab.route_web_socket(re.compile("/ws/"), open_without_views)
+    open_live(admin_tab, "/admin/")
+    line.push(0, whole=True)
+    admin_tab.clock.run_for(11_000)
+    wait_for(admin_tab, lambda: held, "all is asked for")

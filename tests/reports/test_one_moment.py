@@ -71,11 +71,15 @@ class Gate:
         self.error = error  # of reads that have something wrong
         self.reads: list[list[str]] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
+        self.now = self.most = 0
 
     def __call__(self, requests):
         self.reads.append(list(requests))
+        self.now += 1
+        self.most = max(self.most, self.now)
         self.begun.release()
         assert self.open.acquire(timeout=PATIENCE_S)
+        self.now -= 1
         if "wrong" in requests:
             raise self.error
         return [f"{each} of {len(self.reads)}" for each in requests]
@@ -106,11 +110,15 @@ def test_report_that_fails_fails_no_other_of_its_snapshot():
     others = [in_thread(lambda name=name: reads.answers([name])) for name in ("b", "wrong", "c")]
     while reads._next is None or len(reads._next.requests) < 3:
         time.sleep(0.001)
-    gate.open.release(5)
+    gate.open.release(2)
+    for _ in range(1 + len(others)):
+        assert gate.begun.acquire(timeout=PATIENCE_S)
+        gate.open.release()
     with pytest.raises(ValueError, match="its own fault"):
         others[1].result()
     answers = [each.result()[0].partition(" of ")[0] for each in (first, others[0], others[2])]
     assert answers == ["a", "b", "c"]
+    assert gate.most == 1, "each again, one after another"
 
 
 def test_sums_that_are_not_counted_yet_are_asked_for_once_by_all():

@@ -138,6 +138,9 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
         assert {each["view"] for each in view.updates[before:]} == {first}
+        view.ask("insights", "?range=today&compare=none&page=/fares")  # as a page that has had no answer
+        wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
+        assert view.states[-1][1] == cells
 
 
 @pytest.mark.parametrize("asked", [{"page": "elsewhere"}, {"query": "?range=eternity"}, {"query": 7}])
@@ -217,7 +220,11 @@ def test_different_views_of_a_stranger_are_few(server, admin):
             views.append(Shown(socket).ask(query=f"?page=/{number}"))
             if number < MOST_OF_ONE:
                 wait_until(lambda: views[-1].states and views[-1].states[-1][1], "it is pushed")
-        same = Shown(stack.enter_context(SharedSocket(server.port, link["token"]))).ask(query="?page=/0")
+        views[0].ask(query="?page=/0&range=today")
+        wait_until(
+            lambda: views[0].updates[-1]["view"] != views[0].updates[0]["view"], "it takes the place of its first"
+        )
+        same = Shown(stack.enter_context(SharedSocket(server.port, link["token"]))).ask(query="?page=/1")
         wait_until(lambda: same.states and same.states[-1][1], "another page with the same view is pushed")
         assert views[-1].socket.ask("ping", "pong")
         assert views[-1].updates == []

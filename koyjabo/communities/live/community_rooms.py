@@ -84,7 +84,7 @@ class CommunityRooms:
         name, source = self.view(participant.scope, message)
         self._rooms.show(participant.client, name, source)
         if not participant.is_taken:
-            self._rooms.dismiss(name, participant.client)
+            self._rooms.leave_view(participant.client)
 
     @staticmethod
     def room_of(participant: Participant) -> str:

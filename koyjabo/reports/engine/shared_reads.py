@@ -38,7 +38,7 @@ class SharedReads:
         self._read = read
         self._next: _Batch | None = None
         self._guard = threading.Lock()  # of `_next`; code that holds it must not wait
-        self._turn = threading.Lock()  # of the batch that is read
+        self._turn = threading.Lock()  # of the call that reads
         self._rested_at = 0.0  # monotonic s
 
     def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
@@ -54,24 +54,34 @@ class SharedReads:
         if batch.answers is None:
             if isinstance(batch.error, StillCounting) or batch.requests.keys() == set(requests):
                 raise batch.error
-            return list(self._read(requests))
+            with out_of_turn():
+                return self._read_rested(lambda: requests)
         return [batch.answers[request] for request in requests]
 
     def _answer(self, batch: _Batch) -> None:
+        def waiting() -> Sequence[ReportRequest]:
+            with self._guard:
+                self._next = None
+            return list(batch.requests)
+
         try:
-            with self._turn:
-                time.sleep(max(0.0, self._rested_at - time.monotonic()))
-                with self._guard:
-                    self._next = None
-                began = time.monotonic()
-                try:
-                    batch.answers = dict(zip(batch.requests, self._read(list(batch.requests)), strict=True))
-                except Exception as error:
-                    batch.error = error
-                ended = time.monotonic()
-                self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))
+            batch.answers = dict(zip(batch.requests, self._read_rested(waiting), strict=True))
+        except Exception as error:
+            batch.error = error
         finally:
             with self._guard:
                 if self._next is batch:  # its task was ended while it rested
                     self._next = None
             batch.done.set()
+
+    def _read_rested(self, requests: Callable[[], Sequence[ReportRequest]]) -> list[Any]:
+        """One call at a time, after a rest."""
+        with self._turn:
+            time.sleep(max(0.0, self._rested_at - time.monotonic()))
+            asked = requests()
+            began = time.monotonic()
+            try:
+                return list(self._read(asked))
+            finally:
+                ended = time.monotonic()
+                self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))

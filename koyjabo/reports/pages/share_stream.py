@@ -11,7 +11,7 @@ from koyjabo.core.close_codes import close_code
 from koyjabo.core.services import Services
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.errors import UnknownShare
+from koyjabo.reports.errors import ShareLocked, UnknownShare
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import share_password
@@ -24,20 +24,19 @@ SHARES = "shares"
 
 
 class ShareStream(Stream):
-    """A link that has ended, or has another password, closes its sockets with the next visit."""
+    """A link that has ended closes its sockets with the next visit. So does a pass that has expired."""
 
     kind = SHARES
     shows_views = True
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._links: dict[Connection, tuple[str, OpenLink]] = {}
+        self._links: dict[Connection, tuple[str, OpenLink, str]] = {}  # token, link and pass
 
     def admit(self, connection: Connection, request: Request) -> None:
         token = (request.view_args or {})["token"]
         link = self._services[ReportServices].shares.open(token)
-        share_password.require(link)
-        self._links[connection] = token, link
+        self._links[connection] = token, link, share_password.require(link)
 
     def send_present(self, connection: Connection) -> None:
         """Does nothing: the view has all events."""
@@ -49,27 +48,33 @@ class ShareStream(Stream):
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
         if connection not in self._links:
             return
-        token, link = self._links[connection]
+        token, link, _ = self._links[connection]
         check, rooms = partial(self._check, token, link), self._services[RealtimeServices].rooms
         name, source = self._services[LiveViews].of_link(self._placement(link), message, check)
         rooms.show(connection, name, source)
         if connection not in self._links:
-            rooms.dismiss(name, connection)
+            rooms.leave_view(connection)
 
     def _placement(self, link: OpenLink) -> Placement:
         return of_link(link, shares.scope_of(link), self._services[ReportServices].shares.filters(link))
 
     def _check(self, token: str, link: OpenLink) -> None:
-        """Raises LedgerUnavailable, and UnknownShare when the link is over, which closes its sockets."""
-        reports = self._services[ReportServices].shares
+        """Closes the sockets of readers whose pass has expired. When the link is over, closes all of its sockets and
+        raises UnknownShare. Raises LedgerUnavailable.
+        """
+        links = self._services[ReportServices].shares
+        readers = [(each, proof) for each, (_, known, proof) in list(self._links.items()) if known.id == link.id]
         try:
-            if reports.open(token).password != link.password:
-                raise UnknownShare
+            link = links.open(token)
         except UnknownShare as error:
-            for connection, (_, known) in list(self._links.items()):
-                if known.id == link.id:
-                    connection.close(close_code(error), str(error))
+            for connection, _ in readers:
+                connection.close(close_code(error), str(error))
             raise
+        for connection, proof in readers:
+            try:
+                links.require_pass(link, proof)
+            except ShareLocked as error:
+                connection.close(close_code(error), str(error))
 
 
 routes.STREAMS[SHARES] = ShareStream

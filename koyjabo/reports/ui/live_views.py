@@ -30,13 +30,14 @@ STILL_MS = 10_000
 """Without a visit a view is answered again after this time, because some numbers move with the clock."""
 
 MOST, MOST_OF_ONE = 20, 5
-"""How many different views a worker pushes outside of the panel: in all, and for one share link or for communities. A
-further page asks for its HTML. All views are answered at once, and a stranger may found a community.
+"""How many different views a worker pushes outside of the panel: in all, and of one share link or community. One that
+was left is counted until its last answer has been read. A further page asks for its HTML. All views are answered at
+once, and a stranger may found a community.
 """
 
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
-"""The room of a view, and what opens it."""
+"""The room of a view, and what opens it, which raises TooBusy."""
 
 PAGES = {page.name: page for page in (OVERVIEW, INSIGHTS)}
 
@@ -55,13 +56,16 @@ class LiveView:
         base: Placement,
         pairs: Sequence[tuple[str, str]],
         check: Callable[[], object],
+        reading: set[LiveView],
     ) -> None:
         reports = services[ReportServices]
         self._insights: Insights = reports.open_shares if base.is_shared else reports.open_pages
         self._site, self._clock = services[CountingServices].visits.site, services.clock
         self._key, self.base, self._pairs, self._check = key, base, pairs, check
-        self._sent, self._moment, self._at_ms = Numbers({}, {}), 0, 0
+        self._reading = reading  # the views of this worker that are being answered
+        self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
+        self._over: tuple[int, str] | None = None  # epoch and day of an answer that changes no more
         self._revision = self._clock.now_ms()
 
     def first_event(self) -> RoomEvent:
@@ -73,31 +77,36 @@ class LiveView:
         at = snapshot.epoch, snapshot.visits, now_ms
         if self._read_at and self._read_at[:2] == at[:2] and 0 <= now_ms - self._read_at[2] < STILL_MS:
             return []
+        before, upto = self._sent, self._upto
+        self._reading.add(self)
         try:
             self._check()
-            found = self._read()
+            if self._over != (snapshot.epoch, self._clock.today()):
+                self._read(snapshot.epoch)
         except KoyJaboError:
             return []
-        self._read_at, before = at, self._sent
+        finally:
+            self._reading.discard(self)
+        self._read_at, found = at, self._sent
         changed = Numbers(changes(before.cells, found.cells), changes(before.versions, found.versions))
-        self._sent = found
         self._revision = max(self._revision + 1, after + 1, now_ms)
-        return [self._event(changed)] if any(changed) else []
+        return [self._event(changed)] if any(changed) or self._upto != upto else []
 
     def merge(self, state: Any) -> None:
         """Does nothing: workers publish no state of this room."""
 
-    def _read(self) -> Numbers:
+    def _read(self, epoch: int) -> None:
         asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
         requests = list(dict.fromkeys(asked.requests(lambda part: True)))
         answers = dict(zip(requests, self._insights.read(requests, None), strict=True))
         totals = answers[asked.totals_request]
-        self._moment, self._at_ms = asked.moment(totals), totals.at_ms
-        return numbers.numbers(asked, answers, lambda part: True)
+        found = numbers.numbers(asked, answers, lambda part: True)
+        self._sent, self._moment, self._upto = found, asked.moment(totals), asked.upto(totals) or 0
+        self._at = self._clock.local(totals.at_ms // 1000)[11:19]
+        self._over = (epoch, asked.today) if asked.question.last < asked.today else None
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:
-        at = self._clock.local(self._at_ms // 1000)[11:19]
-        return ViewUpdate(self._key, self._moment, at, shown.cells, shown.versions, self._revision, is_whole)
+        return ViewUpdate(self._key, self._moment, self._at, shown.cells, shown.versions, self._revision, is_whole)
 
 
 class LiveViews:
@@ -105,9 +114,10 @@ class LiveViews:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._reading: set[LiveView] = set()
 
     def view(self, scope: Scope, message: Message) -> Opening:
-        """A view of the panel, or of the reports of a community. Raises InvalidInput, TooBusy, LedgerUnavailable."""
+        """A view of the panel, or of the reports of a community. Raises InvalidInput, LedgerUnavailable."""
         base = PAGES.get(str(message.get("page"))) if scope == SITE else of_community(scope)
         if base is None:
             raise InvalidInput
@@ -120,15 +130,21 @@ class LiveViews:
 
     def _opening(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
         services, pairs = self._services, _pairs(message)
-        reports, rooms = services[ReportServices], services[RealtimeServices].rooms
+        reports = services[ReportServices]
         insights = reports.shared_reports if base.is_shared else reports.reports
         asked = AskedView(base, pairs, insights, services.clock.today())
-        room = view_room(asked.view, base.is_shared)
-        if base.name not in PAGES and rooms.find(room) is None:
-            open_views = [view for _, view in rooms.with_source(LiveView) if view.base.name not in PAGES]
-            if len(open_views) >= MOST or sum(view.base.name == base.name for view in open_views) >= MOST_OF_ONE:
+        view = partial(LiveView, services, asked.key, base, pairs, check, self._reading)
+        return view_room(asked.view, base.is_shared), partial(self._open, base, view)
+
+    def _open(self, base: Placement, view: Callable[[], LiveView]) -> LiveView:
+        """Raises TooBusy."""
+        if base.name not in PAGES:
+            opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
+            others = [each.base for each in opened | self._reading if each.base.name not in PAGES]
+            of_one = [each for each in others if (each.name, each.scope) == (base.name, base.scope)]
+            if len(others) >= MOST or len(of_one) >= MOST_OF_ONE:
                 raise TooBusy
-        return room, partial(LiveView, services, asked.key, base, pairs, check)
+        return view()
 
 
 def build(base: Base) -> LiveViews:

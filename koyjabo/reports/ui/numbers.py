@@ -18,7 +18,7 @@ from koyjabo.reports.ui.cards import Card
 Cell = Sequence[int | float | str | None]
 """What the elements of a cell show, in their order."""
 
-MOST_PERIODS = 800
+MOST_CELLS = 800
 """A longer chart has no cells: its first event would fill what a socket may hold back."""
 
 NOWHERE = PageAddress("", ())
@@ -49,7 +49,8 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
-        rest["figures"] = _figures(answers[asked.summary_request], cells)
+        days = [(each.first, each.last) for each in (asked.question, asked.compared) if each]
+        rest["figures"] = days, _figures(answers[asked.summary_request], cells)
     if draws("chart"):
         rest["chart"] = _chart(asked, [answers[each] for each in asked.timeline_requests], cells)
     if asked.by:
@@ -78,7 +79,7 @@ def _figures(summary: Summary, cells: dict[str, Cell]) -> Any:
 
 def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
     now, *others = periods
-    if len(now) > MOST_PERIODS:
+    if len(now) > MOST_CELLS:
         return periods
     rest = []
     for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else ())):

@@ -13,9 +13,11 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 
 
-def require(link: OpenLink) -> None:
-    """Raises ShareLocked unless this browser may see the content of the link."""
-    current()[ReportServices].shares.require_pass(link, cookies.get(_cookie(link)))
+def require(link: OpenLink) -> str:
+    """The pass of this browser. Raises ShareLocked unless it may see the content of the link."""
+    proof = cookies.get(_cookie(link))
+    current()[ReportServices].shares.require_pass(link, proof)
+    return proof
 
 
 def unlock(link: OpenLink, password: str) -> str:

@@ -14,7 +14,6 @@ from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.reports.engine.answers import MomentTotals, Summary
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.query.ranges import NO_COMPARISON
-from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, filters, maps, numbers, ranges, timelines
 from koyjabo.reports.ui.address import PageAddress
@@ -79,10 +78,6 @@ class View(Links):
     def without_filters(self) -> str:
         return filters.without_filters(self.asked.parameters.question, self.address)
 
-    @property
-    def compared(self) -> Question | None:
-        return self.asked.compared
-
     # The moment of which all parts are
 
     @cached_property
@@ -146,8 +141,8 @@ class View(Links):
         before = others[0] if others else ()
         notes = list(self.base.notes(self.question.first, self.question.last))
         rows = timelines.rows(self.question, now, before, self.asked.metric, step, self.address, notes)
-        label = str(figures.LABELS[self.asked.metric])
-        days = ranges.words(self.compared.first, self.compared.last) if self.compared and before else ""
+        label, compared = str(figures.LABELS[self.asked.metric]), self.asked.compared
+        days = ranges.words(compared.first, compared.last) if compared and before else ""
         return Chart(label, step, str(timelines.LABELS[step]), rows, days, self.asked.metric, self._lines_of_rows)
 
     @property
@@ -203,11 +198,6 @@ class View(Links):
     @cached_property
     def hours(self) -> HourTable:
         return hour_table(self._answers[self.asked.hours_request])
-
-    @property
-    def key(self) -> str:
-        """Names the view in what the server pushes."""
-        return self.asked.key
 
     def version(self, part: str) -> str:
         """A checksum of a drawn part without the numbers of its cells."""

@@ -101,8 +101,8 @@ async function fillPart(part, signal) {
   if (signal.aborted) return;
   const focused = focusNow();
   if (answer && newer) {
-    replacePart(newer);
     showAnswer(answer);
+    replacePart(newer);
   } else showFailure(part);
   tell(focused);
   compare();
@@ -218,6 +218,7 @@ const isOpen = () => line?.readyState === WebSocket.OPEN;
 
 function ask() {
   isPushed = false;
+  live.forget();
   const view = find("[data-view]") && JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
   if (view && view.length <= LONGEST_QUESTION && isOpen()) line?.send(view);
 }
@@ -226,10 +227,9 @@ const live = new LiveCells(root);
 
 /** @param {import("./live-cells.js").ViewUpdate} update */
 export function take(update) {
-  isPushed ||= live.isOf(update);
-  const wanted = live.take(update);
+  isPushed = live.take(update) || isPushed;
   compare();
-  if (wanted) page.refresh();
+  if (live.wanted.length) page.refresh();
 }
 
 setInterval(() => {
@@ -241,8 +241,9 @@ setInterval(() => {
 /** @param {number} visitors  here now */
 export const showActive = (visitors) => live.showActive(visitors);
 
-/** @param {ParentNode} newer  whose line says of which moment it is */
+/** Shows the moment of an answer, or gives it that of what was pushed meanwhile. @param {ParentNode} newer */
 function showAnswer(newer) {
+  if (live.isBehind(newer) || !dated().every((part) => newer.querySelector(`#${part.id}`))) live.adopt(newer);
   const line = find("#insights-moment"), next = /** @type {HTMLElement | null} */ (newer.querySelector("#insights-moment"));
   if (!line || !next) return;
   if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) line.replaceWith(document.importNode(next, true));
@@ -276,34 +277,36 @@ function isHeld(part, newer) {
 
 document.addEventListener("answered", (event) => {
   const newer = /** @type {CustomEvent<Document>} */ (event).detail;
-  if (dated().every((part) => newer.getElementById(part.id))) showAnswer(newer);
-  else live.adopt(newer);
+  showAnswer(newer);
   for (const part of dated()) {
     const next = newer.getElementById(part.id);
-    if (next && !isHeld(part, newer)) date(part, next);
+    if (!next || isHeld(part, newer)) continue;
+    date(part, next);
+    live.arrived(next);
   }
   compare();
 });
 
-/** The address that has only the parts, or only the parts that need other HTML. */
+/** The address of the parts that need other HTML. */
 function ofParts() {
-  const url = present(), changed = live.changed();
-  url.searchParams.set("part", changed.length ? changed.join() : dated().map((part) => part.dataset.part).join());
-  return url.href;
+  const url = present(), { wanted } = live;
+  url.searchParams.set("part", wanted.join());
+  return wanted.length ? url.href : "";
 }
 
-const page = new LivePage(ofParts, REST_MS);
+const page = new LivePage(ofParts, REST_MS, () => present().href);
 const whole = new LivePage(() => present().href, WHOLE_REST_MS); // of a page that shows more of the same moment
 
 /** Asks for everything: for pages that hear of a change which is not pushed. */
 export function refresh() {
   const isShown = dated().length && root.querySelector("[data-today]");
   if (!isShown || root.hasAttribute("data-busy")) return;
-  if (root.hasAttribute("data-whole")) whole.refresh();
-  else page.refresh();
+  if (root.hasAttribute("data-whole")) return whole.refresh();
+  live.wantAll();
+  page.refresh();
 }
 
-root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(() => page.refresh()));
+root.addEventListener("focusout", () => live.wanted.length && setTimeout(() => page.refresh()));
 
 /** @type {Promise<void> | undefined} */
 let following;

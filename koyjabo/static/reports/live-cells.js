@@ -61,6 +61,9 @@ function darken(part) {
 /** @param {HTMLElement} list  @param {(HTMLElement | undefined)[]} rows */
 const isOrder = (list, rows) => list.querySelectorAll("[data-value]").length === rows.length && rows.every((row, at) => row === list.children[at]);
 
+/** @param {HTMLElement} part */
+const nameOf = (part) => part.dataset.part ?? "";
+
 export class LiveCells {
   #root;
   #active = 0; // visitors of the site, where the page hears of them
@@ -75,6 +78,8 @@ export class LiveCells {
   #shown = new WeakMap();
   /** The rows of lists that were seen in this view, by list and value. @type {Map<string, HTMLElement>} */
   #rows = new Map();
+  /** The names of parts that need other HTML. @type {Set<string>} */
+  #wanted = new Set();
 
   /** @param {HTMLElement} root  of Insights */
   constructor(root) {
@@ -86,26 +91,51 @@ export class LiveCells {
     return view === this.#find("[data-view]")?.dataset.view;
   }
 
-  /** @param {ViewUpdate} update  @returns {boolean} whether the HTML of parts has to be asked for */
+  /** Forgets what was pushed: the page follows another view, or over another line. */
+  forget() {
+    [this.#view, this.#moment, this.#cells, this.#versions] = ["", 0, {}, {}];
+    this.#rows.clear();
+    this.#wanted.clear();
+  }
+
+  /** @param {ViewUpdate} update  @returns {boolean} whether it has numbers of the view that the page shows */
   take(update) {
     const { view, moment, at, whole = false, cells = {}, parts = {} } = update;
-    if (!this.isOf(update)) return false;
-    if (view !== this.#view) this.#rows.clear();
-    if (whole || view !== this.#view) [this.#cells, this.#versions] = [{}, {}];
-    const isBack = !whole && view === this.#view && moment < this.#moment; // the database was restored
+    if (!this.isOf(update) || (whole && !update.cells)) return false;
+    if (whole) [this.#cells, this.#versions] = [{}, {}];
     [this.#view, this.#moment] = [view, moment];
     Object.assign(this.#cells, cells);
     Object.assign(this.#versions, parts);
     this.#time = digits(at);
-    if (!isBack && moment < Number(this.#line?.dataset.moment)) return false; // the page is newer: the next update will not be
-    this.#fillAll(this.#parts());
-    this.tell(moment, this.#time);
-    return this.changed().length > 0;
+    const isOlder = moment < Number(this.#line?.dataset.moment); // of before the page, or of a restored database
+    if (!isOlder) {
+      this.#fillAll(this.#parts());
+      this.tell(moment, this.#time);
+    }
+    for (const part of this.#parts()) if (isOlder ? !whole : this.#hasChanged(part)) this.#wanted.add(nameOf(part));
+    return true;
+  }
+
+  /** All parts need other HTML. */
+  wantAll() {
+    for (const part of this.#parts()) this.#wanted.add(nameOf(part));
+  }
+
+  /** Whether HTML is older than what was pushed. @param {ParentNode} newer */
+  isBehind(newer) {
+    return Number(/** @type {HTMLElement | null} */ (newer.querySelector("[data-part][data-moment]"))?.dataset.moment) < this.#moment;
   }
 
   /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
   adopt(newer) {
-    if (this.isOf({ view: this.#view })) this.#fillAll(this.#parts(newer));
+    if (!this.isOf({ view: this.#view })) return;
+    this.#fillAll(this.#parts(newer));
+    this.tell(this.#moment, this.#time, newer);
+  }
+
+  /** The HTML of a part has come. @param {HTMLElement} part  with the moment and the version of the HTML */
+  arrived(part) {
+    if (Number(part.dataset.moment) >= this.#moment || !this.#hasChanged(part)) this.#wanted.delete(nameOf(part));
   }
 
   /** @param {HTMLElement[]} parts */
@@ -117,9 +147,9 @@ export class LiveCells {
     }
   }
 
-  /** @returns {string[]} the names of parts that need other HTML */
-  changed() {
-    return this.#parts().filter((part) => this.#hasChanged(part) && Number(part.dataset.moment) < this.#moment).map((part) => part.dataset.part ?? "");
+  /** The names of parts that need other HTML. */
+  get wanted() {
+    return this.#parts().map(nameOf).filter((name) => this.#wanted.has(name));
   }
 
   /** The most at once, of days that are not over, are never fewer. @param {number} visitors  here now */
@@ -129,13 +159,13 @@ export class LiveCells {
     if (most) showNumber(most, this.#most(Number(most.dataset.value)));
   }
 
-  /** Shows the moment of the figures. @param {number} moment  @param {string} time  in words */
-  tell(moment, time) {
-    const line = this.#line;
+  /** Shows the moment of the figures. @param {number} moment  @param {string} time  in words  @param {ParentNode} [where] */
+  tell(moment, time, where = this.#root) {
+    const line = /** @type {HTMLElement | null} */ (where.querySelector("#insights-moment"));
     if (!line) return;
     line.dataset.moment = String(moment);
     write(/** @type {Element} */ (line.querySelector("#insights-time")), time);
-    const upto = this.#find("[data-stat=upto]");
+    const upto = /** @type {HTMLElement | null} */ (line.querySelector("[data-stat=upto]"));
     if (upto) showNumber(upto, moment);
     this.#fill(line);
   }
@@ -156,7 +186,7 @@ export class LiveCells {
 
   /** Whether it needs other HTML. @param {HTMLElement} part */
   #hasChanged(part) {
-    const known = this.#versions[part.dataset.part ?? ""];
+    const known = this.#versions[nameOf(part)];
     if (known !== undefined && known !== part.dataset.version) return true;
     const list = /** @type {HTMLElement | null} */ (part.querySelector("[data-rows]")), rows = list && this.#ordered(list);
     if (!list || !rows || isOrder(list, rows)) return false;

@@ -17,13 +17,19 @@ const address = () => document.querySelector("main")?.dataset.address || locatio
 export class LivePage {
   #address;
   #rest_ms;
+  #shown;
   #asked = false;
   #busy = false;
 
-  /** @param {() => string} [from]  the address that is requested  @param {number} [rest_ms]  the least time between two requests */
-  constructor(from = address, rest_ms = REST_MS) {
+  /**
+   * @param {() => string} [from]  the address that is requested; "": nothing is
+   * @param {number} [rest_ms]  the least time between two requests
+   * @param {() => string} [shown]  the address of what is shown, if parts of it are requested
+   */
+  constructor(from = address, rest_ms = REST_MS, shown = from) {
     this.#address = from;
     this.#rest_ms = rest_ms;
+    this.#shown = shown;
   }
 
   /** Refresh soon, at most every `rest_ms`. There is always a refresh after the last call. */
@@ -45,12 +51,13 @@ export class LivePage {
 
   async #take() {
     try {
-      const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS), url = this.#address();
+      const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS), shown = this.#shown(), url = this.#address();
+      if (!url) return;
       const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
       if (response.ok) connection.heard();
       if (response.redirected) return location.assign(response.url); // the session has ended
       const text = await response.text();
-      if (url !== this.#address()) this.#asked = true; // meanwhile the page has become another view
+      if (shown !== this.#shown()) this.#asked = true; // meanwhile the page has become another view
       else if (response.ok) replaceParts(new DOMParser().parseFromString(text, "text/html"));
     } catch {
       connection.doubt(); // the next change leads to the next call
