@@ -28,6 +28,7 @@ from support.programs.processes import wait_until
 OVERVIEW = {"type": "view", "page": "overview", "query": "?range=30d&compare=weekday"}
 EXCHANGE_S = 3.0  # a visible page asks for the state of the server as often
 FRAME_BYTES = 4  # the head of a frame
+IDLE_S = 10
 
 Times = list[float]
 
@@ -69,11 +70,10 @@ def main(visits: int, seconds: int) -> None:
 
 def measured(server: Server, visits: int, seconds: int) -> list[Target]:
     token, site = logged_in(server), Visitors(server)
-    alone_ms = median(site.cost_ms(lambda ordinal: True) for _ in range(visits))
+    alone_ms, _ = site.cost_ms(visits)
     with ExitStack() as stack:
         pages = opened(stack, server, token, 20)
-        on_all = partial(shown_on, pages)
-        twenty_ms = median(site.cost_ms(on_all) for _ in range(visits))
+        twenty_ms, idle_ms = site.cost_ms(visits, partial(shown_on, pages))
     with ExitStack() as stack:
         (page,) = opened(stack, server, token, 1)
         sent, before = site.one_by_one(visits, page), page.bytes
@@ -95,6 +95,7 @@ def measured(server: Server, visits: int, seconds: int) -> list[Target]:
     return [
         Target("one visit, 20 pages: CPU of the server", twenty_ms, most=15, unit="ms"),
         Target("the same without a page", alone_ms, unit="ms"),
+        Target("a second without a visit, 20 pages", idle_ms, unit="ms"),
         Target("one page, quiet: totals, median", median(one_total), most=0.1, unit="s"),
         Target("one page, quiet: view, median", median(one_view), most=0.3, unit="s"),
         Target("five pages, 20 visits/s: totals, median", median(many_total), most=0.15, unit="s"),
@@ -120,13 +121,22 @@ class Visitors:
         assert status == 200, answer
         return json.loads(answer)["visit"]["ordinal"], at
 
-    def cost_ms(self, is_over: Callable[[int], bool]) -> float:
-        """CPU of the server until a visit is shown, with what follows in a second."""
-        before = proc.cpu_us(self._server.pid)
-        ordinal, _ = self.come()
-        wait_until(lambda: is_over(ordinal), "the visit is shown")
-        time.sleep(1)
-        return (proc.cpu_us(self._server.pid) - before) / 1000
+    def cost_ms(self, visits: int, is_over: Callable[[int], bool] = lambda ordinal: True) -> tuple[float, float]:
+        """CPU of the server for one visit, until it is shown and a second after (the median), and in a second without a
+        visit. The first is without what the server takes anyway.
+        """
+        began, before = time.monotonic(), proc.cpu_us(self._server.pid)
+        time.sleep(IDLE_S)
+        idle_ms = (proc.cpu_us(self._server.pid) - before) / 1000 / (time.monotonic() - began)
+        costs = []
+        for _ in range(visits):
+            began, before = time.monotonic(), proc.cpu_us(self._server.pid)
+            ordinal, _ = self.come()
+            wait_until(lambda ordinal=ordinal: is_over(ordinal), "the visit is shown")
+            time.sleep(1)
+            spent_ms = (proc.cpu_us(self._server.pid) - before) / 1000
+            costs.append(spent_ms - idle_ms * (time.monotonic() - began))
+        return median(costs), idle_ms
 
     def one_by_one(self, visits: int, page: Page) -> dict[int, float]:
         sent = {}

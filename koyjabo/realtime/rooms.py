@@ -67,8 +67,9 @@ class Rooms:
                 return room.admit(member)
 
     def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
-        """Let a member follow a view, and no longer the view before. One that follows it gets its present value. Raises
-        what `source` raises. Call `leave_view` afterwards for a member that disconnected during the call.
+        """Let a member follow a view, and no longer the view before. A member that already follows this view is sent
+        its present value again. Raises what `source` raises. Call `leave_view` afterwards for a member that
+        disconnected during the call.
         """
         room = self._rooms.get(name)
         if room and self._views.get(member) == name:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from support.browser.pages import expect, open_live, stat, visit, wait_for
+from support.clients.members import Member, promote
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,15 @@ def test_view_without_numbers_is_asked_for(admin_tab, line, held):
     line.push(0, whole=True)
     admin_tab.clock.run_for(11_000)
     wait_for(admin_tab, lambda: held, "all is asked for")
+
+
+def test_page_of_a_share_link_that_has_ended_is_loaded_again(new_device, site):
+    admin = Member(site)
+    promote(site, admin)
+    link = admin.call("POST", "/api/shares", {"name": "Fares"})
+    page = new_device().open(f"/share/{link['token']}")
+    receipt = site.register("reader", page="/fares")
+    expect(stat(page, "upto")).to_have_text(f"{receipt.ordinal:,}")
+    admin.call("DELETE", f"/api/shares/{link['id']}")
+    site.register("reader", page="/fares")
+    expect(page.locator("[data-insights]")).to_have_count(0)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.core.errors import LedgerUnavailable, StillCounting, TooBusy
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.reports.engine.requests import ReportRequest
 
-LEAST_REST_S, RESTS = 0.1, 3
+LEAST_REST_S, RESTS, MOST_REST_S = 0.1, 3, 10.0
 """After a snapshot the next one begins 0.1 s later, or three times as long as it took: open pages read at most ten
-times a second, and a quarter of the time.
+times a second, and a quarter of the time. No rest is longer than 10 s.
 """
 
 
@@ -52,7 +52,7 @@ class SharedReads:
                 self._answer(batch)
             batch.done.wait()
         if batch.answers is None:
-            if isinstance(batch.error, StillCounting) or batch.requests.keys() == set(requests):
+            if isinstance(batch.error, StillCounting | TooBusy) or batch.requests.keys() == set(requests):
                 raise batch.error
             with out_of_turn():
                 return self._read_rested(lambda: requests)
@@ -84,4 +84,4 @@ class SharedReads:
                 return list(self._read(asked))
             finally:
                 ended = time.monotonic()
-                self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))
+                self._rested_at = ended + min(MOST_REST_S, max(LEAST_REST_S, RESTS * (ended - began)))

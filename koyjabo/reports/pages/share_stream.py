@@ -15,7 +15,7 @@ from koyjabo.reports.errors import ShareLocked, UnknownShare
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import share_password
-from koyjabo.reports.ui.base import Placement, of_link
+from koyjabo.reports.ui.base import of_link
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
@@ -24,7 +24,9 @@ SHARES = "shares"
 
 
 class ShareStream(Stream):
-    """A link that has ended closes its sockets with the next visit. So does a pass that has expired."""
+    """The sockets of a link that has ended are closed within 10 s, and so is the socket of a reader whose pass has
+    expired.
+    """
 
     kind = SHARES
     shows_views = True
@@ -49,14 +51,12 @@ class ShareStream(Stream):
         if connection not in self._links:
             return
         token, link, _ = self._links[connection]
+        base = of_link(link, shares.scope_of(link), self._services[ReportServices].shares.filters(link))
         check, rooms = partial(self._check, token, link), self._services[RealtimeServices].rooms
-        name, source = self._services[LiveViews].of_link(self._placement(link), message, check)
+        name, source = self._services[LiveViews].of_link(base, message, check)
         rooms.show(connection, name, source)
         if connection not in self._links:
             rooms.leave_view(connection)
-
-    def _placement(self, link: OpenLink) -> Placement:
-        return of_link(link, shares.scope_of(link), self._services[ReportServices].shares.filters(link))
 
     def _check(self, token: str, link: OpenLink) -> None:
         """Closes the sockets of readers whose pass has expired. When the link is over, closes all of its sockets and

@@ -27,12 +27,14 @@ from koyjabo.reports.ui.base import INSIGHTS, OVERVIEW, Placement, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
-"""Without a visit a view is answered again after this time, because some numbers move with the clock."""
+"""Without a visit a view is answered again after this time, because some numbers move with the clock. So is a view of
+days that are over, which does not follow visits.
+"""
 
-MOST, MOST_OF_ONE = 20, 5
-"""How many different views a worker pushes outside of the panel: in all, and of one share link or community. One that
-was left is counted until its last answer has been read. A further page asks for its HTML. All views are answered at
-once, and a stranger may found a community.
+MOST, MOST_OF_ONE = 10, 5
+"""How many different views a worker pushes of share links, and as many of communities; and how many of one link or one
+community. A view whose last page has left counts until its answer has been read. A further page asks for its HTML. The
+limit is there because all views are read together, and anybody can found a community.
 """
 
 Message = Mapping[str, Any]
@@ -65,7 +67,7 @@ class LiveView:
         self._reading = reading  # the views of this worker that are being answered
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
-        self._over: tuple[int, str] | None = None  # epoch and day of an answer that changes no more
+        self._is_over = False  # the days of the view
         self._revision = self._clock.now_ms()
 
     def first_event(self) -> RoomEvent:
@@ -75,14 +77,15 @@ class LiveView:
         """Nothing while reports cannot be answered: the page shows the time of its figures."""
         snapshot, now_ms = self._site.snapshot, self._clock.now_ms()
         at = snapshot.epoch, snapshot.visits, now_ms
-        if self._read_at and self._read_at[:2] == at[:2] and 0 <= now_ms - self._read_at[2] < STILL_MS:
+        epoch, visits, read_ms = self._read_at or (None, 0, 0)
+        is_same = epoch == snapshot.epoch and (self._is_over or visits == snapshot.visits)
+        if is_same and 0 <= now_ms - read_ms < STILL_MS:
             return []
         before, upto = self._sent, self._upto
         self._reading.add(self)
         try:
             self._check()
-            if self._over != (snapshot.epoch, self._clock.today()):
-                self._read(snapshot.epoch)
+            self._read()
         except KoyJaboError:
             return []
         finally:
@@ -95,7 +98,7 @@ class LiveView:
     def merge(self, state: Any) -> None:
         """Does nothing: workers publish no state of this room."""
 
-    def _read(self, epoch: int) -> None:
+    def _read(self) -> None:
         asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
         requests = list(dict.fromkeys(asked.requests(lambda part: True)))
         answers = dict(zip(requests, self._insights.read(requests, None), strict=True))
@@ -103,7 +106,7 @@ class LiveView:
         found = numbers.numbers(asked, answers, lambda part: True)
         self._sent, self._moment, self._upto = found, asked.moment(totals), asked.upto(totals) or 0
         self._at = self._clock.local(totals.at_ms // 1000)[11:19]
-        self._over = (epoch, asked.today) if asked.question.last < asked.today else None
+        self._is_over = asked.question.last < asked.today
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:
         return ViewUpdate(self._key, self._moment, self._at, shown.cells, shown.versions, self._revision, is_whole)
@@ -141,8 +144,9 @@ class LiveViews:
         if base.name not in PAGES:
             opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
             others = [each.base for each in opened | self._reading if each.base.name not in PAGES]
-            of_one = [each for each in others if (each.name, each.scope) == (base.name, base.scope)]
-            if len(others) >= MOST or len(of_one) >= MOST_OF_ONE:
+            of_kind = sum(each.is_shared == base.is_shared for each in others)
+            of_one = sum((each.name, each.scope) == (base.name, base.scope) for each in others)
+            if of_kind >= MOST or of_one >= MOST_OF_ONE:
                 raise TooBusy
         return view()
 

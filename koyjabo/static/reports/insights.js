@@ -49,9 +49,9 @@ async function go(url, isNew) {
     if (isNew) history.pushState(null, "", kept(url));
     shown = location.pathname + location.search;
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
+    ask();
     replaceParts(newer); // those beside Insights, of the same days
     tell(focused);
-    ask();
     await fill(signal);
     say();
   } catch {
@@ -233,7 +233,7 @@ export function take(update) {
 }
 
 setInterval(() => {
-  if (isPushed && isOpen()) return;
+  if (isPushed && isOpen()) return void (live.wanted.length && page.refresh()); // after a request that failed
   ask();
   refresh();
 }, UNPUSHED_MS);
@@ -241,9 +241,12 @@ setInterval(() => {
 /** @param {number} visitors  here now */
 export const showActive = (visitors) => live.showActive(visitors);
 
-/** Shows the moment of an answer, or gives it that of what was pushed meanwhile. @param {ParentNode} newer */
+/** Shows the moment of an answer. One that is older than what was pushed, or has only some of the parts, is first given the
+ * numbers and the moment that were pushed. @param {ParentNode} newer
+ */
 function showAnswer(newer) {
-  if (live.isBehind(newer) || !dated().every((part) => newer.querySelector(`#${part.id}`))) live.adopt(newer);
+  const hasAll = dated().every((part) => newer.querySelector(`#${part.id}`));
+  if (live.isBehind(newer) || !hasAll) live.adopt(newer);
   const line = find("#insights-moment"), next = /** @type {HTMLElement | null} */ (newer.querySelector("#insights-moment"));
   if (!line || !next) return;
   if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) line.replaceWith(document.importNode(next, true));
@@ -263,10 +266,10 @@ function date(part, newer) {
 
 const dated = () => /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part][data-moment]")]);
 
-/** Parts of another moment than the line's are grey, and say as of when they are. */
+/** While a day is running, parts of another moment than the line's are grey, and say as of when they are. */
 function compare() {
-  const moment = find("#insights-moment")?.dataset.moment;
-  for (const part of dated()) part.toggleAttribute("data-older", part.dataset.moment !== moment);
+  const moment = find("#insights-moment")?.dataset.moment, isRunning = root.querySelector("[data-today]") !== null;
+  for (const part of dated()) part.toggleAttribute("data-older", isRunning && part.dataset.moment !== moment);
 }
 
 /** A list with the focus waits until the focus leaves it. @param {Element} part  @param {Document} newer */

@@ -107,13 +107,21 @@ export class LiveCells {
     Object.assign(this.#cells, cells);
     Object.assign(this.#versions, parts);
     this.#time = digits(at);
-    const isOlder = moment < Number(this.#line?.dataset.moment); // of before the page, or of a restored database
+    const isOlder = this.#isOlder; // the HTML is newer than this update, or the total has become less
     if (!isOlder) {
       this.#fillAll(this.#parts());
       this.tell(moment, this.#time);
     }
-    for (const part of this.#parts()) if (isOlder ? !whole : this.#hasChanged(part)) this.#wanted.add(nameOf(part));
+    for (const part of this.#parts()) {
+      if (isOlder || this.#hasChanged(part)) this.#wanted.add(nameOf(part));
+      else this.#wanted.delete(nameOf(part));
+    }
     return true;
+  }
+
+  /** Whether what was pushed is older than what the page shows. */
+  get #isOlder() {
+    return this.#moment < Number(this.#line?.dataset.moment);
   }
 
   /** All parts need other HTML. */
@@ -128,12 +136,12 @@ export class LiveCells {
 
   /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
   adopt(newer) {
-    if (!this.isOf({ view: this.#view })) return;
+    if (!this.isOf({ view: this.#view }) || this.#isOlder) return;
     this.#fillAll(this.#parts(newer));
     this.tell(this.#moment, this.#time, newer);
   }
 
-  /** The HTML of a part has come. @param {HTMLElement} part  with the moment and the version of the HTML */
+  /** A part is wanted no longer, unless its HTML is older than what was pushed. @param {HTMLElement} part  with the moment and the version of the HTML */
   arrived(part) {
     if (Number(part.dataset.moment) >= this.#moment || !this.#hasChanged(part)) this.#wanted.delete(nameOf(part));
   }

@@ -3,9 +3,12 @@
 import { Line } from "../counting/koyjabo.js";
 import { follow, take } from "./insights.js";
 
+const FORBIDDEN = 4003; // the link has ended, or the reader has to give its password again
+
 const line = new Line(new URL(document.querySelector("[data-line-url]")?.getAttribute("data-line-url") ?? "", location.href), {
   hear: (event) => event.type === "view_update" && take(event),
   opened: follow,
   lost() {}, // it is opened again, and meanwhile the page asks
+  ended: (code) => code === FORBIDDEN && location.reload(),
 });
 line.start();

@@ -36,7 +36,7 @@ def view(site: Site, query: str, page: str = "insights"):
     return opening()
 
 
-def test_days_that_are_over_are_answered_once(site):
+def test_days_that_are_over_do_not_follow_visits(site):
     site.register("nusrat")
     site.time.pass_(days=1)
     yesterday, today = view(site, "range=yesterday"), view(site, "range=today")
