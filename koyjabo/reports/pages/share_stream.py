@@ -63,7 +63,7 @@ class ShareStream(Stream):
         raises UnknownShare. Raises LedgerUnavailable.
         """
         links = self._services[ReportServices].shares
-        readers = [(each, proof) for each, (_, known, proof) in list(self._links.items()) if known.id == link.id]
+        readers = [(socket, proof) for socket, (_, known, proof) in list(self._links.items()) if known.id == link.id]
         try:
             link = links.open(token)
         except UnknownShare as error:

@@ -139,16 +139,16 @@ class LiveViews:
         view = partial(LiveView, services, asked.key, base, pairs, check, self._reading)
         return view_room(asked.view, base.is_shared), partial(self._open, base, view)
 
-    def _open(self, base: Placement, view: Callable[[], LiveView]) -> LiveView:
+    def _open(self, base: Placement, make: Callable[[], LiveView]) -> LiveView:
         """Raises TooBusy."""
         if base.name not in PAGES:
             opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
-            others = [each.base for each in opened | self._reading if each.base.name not in PAGES]
-            of_kind = sum(each.is_shared == base.is_shared for each in others)
-            of_one = sum((each.name, each.scope) == (base.name, base.scope) for each in others)
+            others = [view.base for view in opened | self._reading if view.base.name not in PAGES]
+            of_kind = sum(other.is_shared == base.is_shared for other in others)
+            of_one = sum((other.name, other.scope) == (base.name, base.scope) for other in others)
             if of_kind >= MOST or of_one >= MOST_OF_ONE:
                 raise TooBusy
-        return view()
+        return make()
 
 
 def build(base: Base) -> LiveViews:

@@ -49,7 +49,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
-        days = [(each.first, each.last) for each in (asked.question, asked.compared) if each]
+        days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
         rest["figures"] = days, _figures(answers[asked.summary_request], cells)
     if draws("chart"):
         rest["chart"] = _chart(asked, [answers[each] for each in asked.timeline_requests], cells)

@@ -57,7 +57,7 @@ export class LivePage {
       if (response.ok) connection.heard();
       if (response.redirected) return location.assign(response.url); // the session has ended
       const text = await response.text();
-      if (shown !== this.#shown()) this.#asked = true; // meanwhile the page has become another view
+      if (shown !== this.#shown()) this.#asked = true; // the page shows another view now
       else if (response.ok) replaceParts(new DOMParser().parseFromString(text, "text/html"));
     } catch {
       connection.doubt(); // the next change leads to the next call

@@ -89,8 +89,8 @@ def test_view_that_was_left_counts_until_its_answer_is_read(site):
         opened(mirpur, MOST_OF_ONE)
     assert opened(uttara, 0)
     gate.set()
-    for each in reads:
-        each.result()
+    for read in reads:
+        read.result()
     assert opened(mirpur, MOST_OF_ONE)
 
 
