@@ -37,9 +37,6 @@ log = logging.getLogger(__name__)
 ANSWER_S = 0.5
 """Seconds between two polls of the answer of an admin."""
 
-NICENESS = {CHECK: 10, run.IMPORT: 0}
-"""Of the processes. While the import commits, visits wait for it; so it has the priority of the worker."""
-
 QUESTION_S = 3600.0
 """How long a checked file waits for an answer."""
 
@@ -143,7 +140,8 @@ class FileImports:
 
     def _run(self, row: FileImport, file: int, plan: ImportPlan, step: str) -> ImportProgress:
         """Run a step to its end, and store how far it is."""
-        process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, NICENESS[step])
+        is_urgent = step == run.IMPORT  # while it commits, visits wait for it
+        process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, is_urgent)
         self._process = process
 
         def is_wanted(now: ImportProgress) -> bool:

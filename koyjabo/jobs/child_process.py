@@ -29,10 +29,11 @@ IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 IDLE_CLASS = 3 << 13
 """Reads and writes only while the disk is idle, where the scheduler of the disk knows that."""
 
-LOWEST = 19
+NICENESS = 10
+"""A tenth of a busy core. With 19 it would be a hundredth, and a backup might never end."""
+
 KILLED_FIRST = "1000"
 """To Linux, of 1000."""
-
 
 INHERITED = 3
 """The number under which the process has the file that it was given."""
@@ -48,8 +49,8 @@ Report = TypeVar("Report")
 
 class ChildProcess:
     """Runs `python -m …` with a plan, and reads its reports, lines of JSON on its standard output, on a real thread,
-    which waits for its end. It has the file `inherited`, if there is one. `niceness` is that of Linux; LOWEST is behind
-    all other work.
+    which waits for its end. It has the file `inherited`, if there is one. Visits go before it, unless they wait for it:
+    then it `is_urgent`.
     """
 
     def __init__(
@@ -58,12 +59,12 @@ class ChildProcess:
         arguments: Sequence[str],
         plan: Mapping[str, Any],
         inherited: int | None = None,
-        niceness: int | None = None,
+        is_urgent: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", *arguments]
         self._environment = {**os.environ, PLAN: json.dumps(plan), "PYTHONPATH": _with_this_package()}
         self._inherited = inherited
-        self._niceness = LOWEST if niceness is None else niceness
+        self._is_urgent = is_urgent
         self._pid = 0
         self._is_killed = False
         self._line = b""  # the newest report
@@ -128,11 +129,8 @@ class ChildProcess:
         pid = os.posix_spawn(
             sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
         )
-        if self._niceness == LOWEST:
-            _give_lowest_priority(pid)
-        elif self._niceness:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
+        if not self._is_urgent:
+            _lower_priority(pid)
         self._pid = pid
         if self._is_killed:
             self.kill()
@@ -167,10 +165,10 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _give_lowest_priority(pid: int) -> None:
+def _lower_priority(pid: int) -> None:
     """For the processor, the disk, and memory: where that runs out, it is killed first. Its own children inherit it."""
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, LOWEST)
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
     with suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST)
     call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None

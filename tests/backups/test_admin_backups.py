@@ -10,6 +10,7 @@ from support.application.site import Site
 from support.clients.forms import answer
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.programs.patience import BEHIND_S
 from support.programs.processes import wait_until
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
@@ -195,5 +196,5 @@ def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_p
         admin.send("/admin/data/backups")
         assert "The backup has begun." in admin.get(admin.location)
         wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
-        wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof")
+        wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof", BEHIND_S)
         assert "1 = 1" in words(section(admin))

@@ -28,7 +28,7 @@ PROVED_BY = "backups/test_backups.py::test_process_that_is_killed_leaves_what_wa
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(child_process, "LOWEST", 0)
+    monkeypatch.setattr(child_process, "NICENESS", 0)
     for name in ("backups", "tmp"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))

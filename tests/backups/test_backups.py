@@ -37,8 +37,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def not_the_last(monkeypatch):
-    """Other tests keep all cores busy, and would let no process of the lowest priority run."""
-    monkeypatch.setattr(child_process, "LOWEST", 1)
+    """Other tests keep all cores busy, and would let a process of a low priority wait."""
+    monkeypatch.setattr(child_process, "NICENESS", 1)
 
 
 @pytest.fixture

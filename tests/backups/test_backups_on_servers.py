@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from support.databases.database import Database
+from support.programs.patience import BEHIND_S
 from support.programs.processes import is_gone, wait_until
 from support.servers.changed_server import TRESPASS, ChangedServer
 from support.servers.s3_server import CREDENTIALS, HANG
@@ -54,9 +55,9 @@ def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folde
     """No thread meets what belongs to the loop."""
     changed.start()
     child = child_of(changed)
-    assert child.nice() == 19
+    assert child.nice() == 10
     assert "SECRET" not in " ".join(child.cmdline()) + str(changed.database.url in child.cmdline())
-    wait_until(lambda: states(changed.database) == ["proven"], "it is proven")
+    wait_until(lambda: states(changed.database) == ["proven"], "it is proven", BEHIND_S)
     assert len(folder.names()) == 1
     assert changed.stop().status == 0
     assert TRESPASS not in changed.log, changed.log
@@ -68,7 +69,7 @@ def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_serv
     servers = [new_server(waiting, WEB_CONCURRENCY="2", **settings).launch() for _ in range(2)]
     for server in servers:
         server.wait_until_serving()
-    wait_until(lambda: states(waiting) == ["proven"], "it is proven")
+    wait_until(lambda: states(waiting) == ["proven"], "it is proven", BEHIND_S)
     for server in servers:
         server.post_visit("ayesha")
         server.stop()
@@ -82,7 +83,7 @@ def sending(waiting, s3, new_server) -> Server:
     """A server whose bucket does not answer for a minute."""
     s3.fault = lambda number: HANG
     server = new_server(waiting, BACKUP_TO=s3.url("site"), **CREDENTIALS).start()
-    wait_until(lambda: s3.calls, "the bucket is asked")
+    wait_until(lambda: s3.calls, "the bucket is asked", BEHIND_S)
     return server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.browser.pages import check_accessible, expect, visit
+from support.programs.patience import BEHIND_S
 
 pytestmark = pytest.mark.long(
     proved_by="backups/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
@@ -29,7 +30,7 @@ def test_backup_is_proven_before_the_eyes_of_an_admin(admin_tab):
     visit(admin_tab, "/admin/data")
     admin_tab.get_by_role("button", name="Back up now").click()
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_be_visible()
-    expect(admin_tab.locator("#backups")).to_contain_text("4,000 = 4,000", timeout=60_000)
+    expect(admin_tab.locator("#backups")).to_contain_text("4,000 = 4,000", timeout=BEHIND_S * 1000)
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_have_count(0)
     expect(admin_tab.locator("#backups")).to_contain_text("koyjabo restore --force /")
     check_accessible(admin_tab)
