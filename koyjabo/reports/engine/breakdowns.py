@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, merged, minus, total
+from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, minus, total, union
 from koyjabo.reports.query.labels import community_of
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import VIEWED_PAGE
@@ -19,27 +19,11 @@ Ranks = dict[Any, tuple[int, int]]
 """By value the visits and the count, by which rows are ordered, the largest first."""
 
 
-class RankedValues(Protocol):
-    ranks: Ranks
-    total: Sums
-
-    def sums(self, value: Value) -> Sums: ...
-
-    def rest(self, shown: Collection[Value]) -> Sums:
-        """Of all but these values."""
-
-    def complete(self, shown: Collection[Value]) -> set[Value]:
-        """Those of the values that lack nothing."""
-
-    def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
-        """Why these figures are not exact; None if they are."""
-
-
 def breakdown(
     snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int, is_public: bool = False
 ) -> Breakdown:
     """In public, communities that are not listed have no rows; their visits are among the others."""
-    values: RankedValues
+    values: VisitValues | EventValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
     elif snapshot.events(question).unknown_hours:
@@ -82,20 +66,23 @@ class VisitValues:
         return self._groups[value].sums
 
     def rest(self, shown: Collection[Value]) -> Sums:
+        """The sums of all other values."""
         if not self._groups:
             return self.total
         own = [self._groups[value] for value in shown]
         visits = minus(self._all.visits, total(group.visits for group in own))
         new = minus(self._all.new, total(group.new for group in own))
-        others = merged([self._groups[value] for value in self._groups.keys() - set(shown)])
         if visits == 0:
             return Sums(0, 0, 0)
-        return Sums(visits, None if others.people is None else len(others.people), new)
+        people = union([self._groups[value].people for value in self._groups.keys() - set(shown)])
+        return Sums(visits, None if people is None else len(people), new)
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
+        """The values whose sums are complete."""
         return self._folded.complete(self._dimension, shown) if self._folded else set(shown)
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
+        """Why these figures are not exact; None if they are."""
         is_known = all(each.visitors is not None for each in figures)
         if not self._folded or (is_known and is_complete):
             return None

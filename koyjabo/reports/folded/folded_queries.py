@@ -96,7 +96,7 @@ class FoldedDays:
     def _by_day(self) -> Groups:
         rest = {day: group for day, group in self._ask(self._question, DAY).items() if day not in self._days}
         if not self.knows_sums:
-            return {**rest, **{day: Group.visits_alone(visits) for day, visits in self._visits_of_days().items()}}
+            return {**rest, **{day: Group(visits, None, None, None) for day, visits in self._visits_of_days().items()}}
         known, ledger = self._stored(TOTAL), self._ledger
         return {**rest, **{day: self._group(*ledger[day], known.get(day), self._rows.get(day)) for day in self._days}}
 
@@ -104,7 +104,7 @@ class FoldedDays:
         rows = self._ask(self._question, key)
         if not self.knows_hours:
             unknown = {self._clock.local(hour_s) for day in self._days for hour_s in self._clock.hours(day, day)}
-            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group.visits_alone(None))}
+            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group(None, None, None, None))}
         by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
         for hour_s, (visits, new) in (self._hours or {}).items():
             local = self._clock.local(hour_s)
@@ -140,7 +140,7 @@ class FoldedDays:
     def _one_value(self, dimension: str) -> Groups:
         """The value of the filter has all visits of its dimension."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
-        return {asked[1]: Group.visits_alone(visits)} if visits and asked and asked[0] == dimension else {}
+        return {asked[1]: Group(visits, None, None, None)} if visits and asked and asked[0] == dimension else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
         """Visits by folded day. None if `until_ms` cuts the day, or if the value may be among its merged values."""

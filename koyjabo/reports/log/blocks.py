@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import accumulate, chain, compress
-from operator import and_, sub
+from operator import and_, or_, sub
 from sys import intern
 from typing import Any, NamedTuple, Self
 
@@ -77,15 +77,13 @@ class Block:
         days = self.values[DAY]
         return min(days, default=""), max(days, default="")
 
-    @property
-    def times_ms(self) -> tuple[int, int]:
-        """The earliest and the latest time. The open block grows, so they are computed again for each length."""
-        if self._times[0] != len(self):
-            times = self.columns["at_ms"]
-            self._times = len(self), min(times, default=0), max(times, default=0)
-        return self._times[1:]
+    def by_time(self) -> array[int]:
+        """The positions of the rows, the earliest first. The open block grows, so its rows are sorted again."""
+        if len(self._by_time) != len(self):
+            self._by_time = array("H", sorted(range(len(self)), key=self.columns["at_ms"].__getitem__))
+        return self._by_time
 
-    _times = (0, 0, 0)
+    _by_time = array("H")
 
     def ends_before(self, day: str) -> bool:
         """Whether a row of this day would begin the next block."""
@@ -175,7 +173,8 @@ class Rows:
 
     def keep(self, passes: Iterable[Any]) -> None:
         """Keep a row if its value is true."""
-        self._passes = bytes(map(and_, self._passes, map(bool, passes)))
+        passes = map(bool, passes)
+        self._passes = bytes(map(and_, self._passes, passes) if 0 in self._passes else passes)
 
     def check(self, name: str, passing: Sequence[bool]) -> None:
         """Keep a row if its number in a coded column passes."""
@@ -184,15 +183,20 @@ class Rows:
 
     def keep_moments(self, first_day: str, since_ms: int, until_ms: int) -> None:
         """Keep earlier days; of this day and later days, keep the rows from `since_ms` to before `until_ms`."""
-        earliest, latest = self.block.times_ms
-        if since_ms <= earliest and latest < until_ms:
+        is_early = [day < first_day for day in self.block.values[DAY]]
+        if all(is_early):
             return
-        is_late = [day >= first_day for day in self.block.values[DAY]]
-        if all(is_late) and (latest < since_ms or until_ms <= earliest):
+        places, time_of = self.block.by_time(), self.block.columns["at_ms"].__getitem__
+        start, end = (bisect_left(places, moment, key=time_of) for moment in (since_ms, until_ms))
+        passing = bytearray(len(self.block))
+        for place in places[start:end]:
+            passing[place] = True
+        if True in is_early:
+            passing = bytearray(map(or_, passing, map(is_early.__getitem__, self.block.columns[DAY])))
+        if True in passing:
+            self.keep(passing[self._span])
+        else:
             self._passes = bytes(len(self._passes))
-        elif any(is_late):
-            moments = zip(self.all(DAY), self.all("at_ms"), strict=True)
-            self.keep(not is_late[day] or since_ms <= at_ms < until_ms for day, at_ms in moments)
 
     def all(self, name: str) -> Any:
         """The column, including rows that failed a check."""

@@ -47,10 +47,6 @@ class Group(NamedTuple):
     people: People = BitMap()
     number: int | None = None
 
-    @classmethod
-    def visits_alone(cls, visits: int | None) -> Group:
-        return cls(visits, None, None, None)
-
     @property
     def known(self) -> tuple[int | None, int | None, int | None]:
         return self.visits, self.new, self.pages
