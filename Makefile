@@ -120,8 +120,8 @@ geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 TRANSLATIONS := koyjabo/translations
 
 translations: $(VENV)/dev  ## extract the sentences of pages for translators
-	@$(BIN)/pybabel -q extract -F pyproject.toml --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
-	@$(BIN)/pybabel -q update --no-fuzzy-matching -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
+	@$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output -o $(TRANSLATIONS)/messages.pot koyjabo
+	@$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 

@@ -25,7 +25,7 @@ from harness.servers.server import Server
 from support.clients.members import PanelSocket
 from support.programs.processes import wait_until
 
-OVERVIEW = {"type": "view", "page": "overview", "query": "?range=30d&compare=weekday"}
+OVERVIEW = {"type": "view", "query": "?range=30d&compare=weekday"}
 EXCHANGE_S = 3.0  # a visible page asks for the state of the server as often
 FRAME_BYTES = 4  # the head of a frame
 IDLE_S = 10

@@ -1,20 +1,23 @@
-"""/install: the lines to paste, as a builder has them."""
+"""/install, and the same in the panel: the lines to paste, as a builder has them."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import render_template, request
+from flask import Response, render_template, request
 
 from koyjabo.badges import values
 from koyjabo.badges.parameters import ACCENT
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
+from koyjabo.webkit.blueprints import admin
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.pages.links import sample_site
+from koyjabo.webkit.panel import for_viewers
+from koyjabo.webkit.panel.pages import page
 
 COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 
@@ -38,10 +41,19 @@ class Appearance(NamedTuple):
 @bp.get("/install")
 def install() -> str:
     """With the address of this server in it. The page's script says when a visit is counted."""
-    stats = current()[CountingServices].visits.stats().as_object()
-    site = sample_site()
-    known = {"site": site, "socket_site": site.replace("http", "ws", 1), "look": _look(), "choices": values.FIELDS}
-    return render_template("install/install.html", stats=stats, **known)
+    return render_template("install/install.html", **_known())
+
+
+@admin.get("/install", endpoint="install")
+@for_viewers
+def panel_install() -> Response:
+    return page("install/panel", **_known())
+
+
+def _known() -> dict[str, Any]:
+    site, stats = sample_site(), current()[CountingServices].visits.stats().as_object()
+    socket_site = site.replace("http", "ws", 1)
+    return {"site": site, "socket_site": socket_site, "look": _look(), "choices": values.FIELDS, "stats": stats}
 
 
 def _look() -> Appearance:

@@ -1,4 +1,4 @@
-"""The pages of the panel, by group: one list, from which its navigation and the command menu are made."""
+"""The sections of the panel and their pages, for the navigation, the tabs of a section and the command menu."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from koyjabo.webkit.blueprints import admin as bp
 
 
 class Shortcut(NamedTuple):
-    """A part of a page, or a page below it, to which the command menu leads."""
+    """A part of a page, or a page below it, that the command menu offers."""
 
     label: LazyString
-    endpoint: str  # as the name of an entry
+    endpoint: str  # without "admin."
     anchor: str = ""
     for_admins: bool = False
 
 
-class NavigationEntry(NamedTuple):
-    """A page of the navigation. Templates name it in their block `room`, those of its sub-pages, too."""
+class PanelPage(NamedTuple):
+    """A page of a section. Templates name it in their block `room`, also those of pages below it."""
 
-    name: str  # of the endpoint, without "admin."; that of a page outside of the panel with its blueprint
+    name: str  # the endpoint, without "admin."
     label: LazyString
-    icon: str
     for_admins: bool = False  # viewers do not see it
     shortcuts: tuple[Shortcut, ...] = ()
 
 
-class NavigationGroup(NamedTuple):
+class Section(NamedTuple):
+    """An item of the navigation, which leads to its first page. Several pages are tabs."""
+
     label: LazyString
-    entries: tuple[NavigationEntry, ...]
+    icon: str
+    pages: tuple[PanelPage, ...]
+
+    def has(self, name: str) -> bool:
+        return any(page.name == name for page in self.pages)
 
 
-INSIGHTS = tuple(Shortcut(card.label, "insights", f"insights-{card.name}") for card in ALL)
+REPORTS = tuple(Shortcut(card.label, "overview", f"insights-{card.name}") for card in ALL)
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
@@ -49,43 +54,31 @@ DATA = (
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
     Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
 )
-
 SETTINGS = (Shortcut(_("Getting started"), "getting_started", for_admins=True),)
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
-GROUPS = (
-    NavigationGroup(
-        _("Now"),
+SECTIONS = (
+    Section(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=REPORTS),)),
+    Section(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
+    Section(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
+    Section(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
+    Section(
+        _("Connect"),
+        "plus",
         (
-            NavigationEntry("overview", _("Overview"), "gauge"),
-            NavigationEntry("realtime", _("Realtime"), "clock"),
+            PanelPage("install", _("Install")),
+            PanelPage("keys", _("Keys"), for_admins=True, shortcuts=KEYS),
+            PanelPage("webhooks", _("Webhooks"), for_admins=True, shortcuts=WEBHOOKS),
+            PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
         ),
     ),
-    NavigationGroup(
-        _("Understand"),
+    Section(
+        _("Server"),
+        "activity",
         (
-            NavigationEntry("insights", _("Insights"), "chart-line", shortcuts=INSIGHTS),
-            NavigationEntry("shares", _("Share links"), "upload", for_admins=True, shortcuts=SHARES),
-            NavigationEntry("visits", _("Visits"), "list"),
-        ),
-    ),
-    NavigationGroup(
-        _("People"),
-        (
-            NavigationEntry("communities", _("Communities"), "users", shortcuts=COMMUNITIES),
-            NavigationEntry("users", _("Users"), "user"),
-        ),
-    ),
-    NavigationGroup(
-        _("Run"),
-        (
-            NavigationEntry("health", _("Health"), "activity", shortcuts=HEALTH),
-            NavigationEntry("audit", _("Audit log"), "scroll-text"),
-            NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
-            NavigationEntry("keys", _("Keys"), "key", for_admins=True, shortcuts=KEYS),
-            NavigationEntry("webhooks", _("Webhooks"), "upload", for_admins=True, shortcuts=WEBHOOKS),
-            NavigationEntry("settings", _("Settings"), "settings", shortcuts=SETTINGS),
-            NavigationEntry("pages.install", _("Install"), "plus"),
+            PanelPage("health", _("Health"), shortcuts=HEALTH),
+            PanelPage("data", _("Data"), shortcuts=DATA),
+            PanelPage("settings", _("Settings"), shortcuts=SETTINGS),
         ),
     ),
 )
@@ -94,23 +87,19 @@ GROUPS = (
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
     """For the layout of all pages of the panel."""
-    return {"navigation": groups, "endpoint_of": endpoint_of}
+    return {"panel_sections": sections}
 
 
-def endpoint_of(name: str) -> str:
-    return name if "." in name else f"admin.{name}"
-
-
-def groups(may_change: bool) -> list[NavigationGroup]:
-    """The groups with the pages that an admin (`may_change`) or a viewer may open."""
+def sections(may_change: bool) -> list[Section]:
+    """The sections with the pages that an admin (`may_change`) or a viewer may open."""
     return [
-        group._replace(entries=tuple(each for each in group.entries if may_change or not each.for_admins))
-        for group in GROUPS
+        section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))
+        for section in SECTIONS
     ]
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:
     """The pages, then their parts, as far as an admin (`may_change`) or a viewer may use them."""
-    entries = [entry for group in groups(may_change) for entry in group.entries]
-    parts = (part for entry in entries for part in entry.shortcuts if may_change or not part.for_admins)
-    return [*(Shortcut(entry.label, entry.name) for entry in entries), *parts]
+    pages = [page for section in sections(may_change) for page in section.pages]
+    parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
+    return [*(Shortcut(page.label, page.name) for page in pages), *parts]

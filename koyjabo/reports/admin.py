@@ -1,20 +1,15 @@
-"""The panel's pages of reports: Insights, annotations, share links."""
+"""The panel's pages of annotations and share links."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, request, url_for
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.database.rows import Page
 from koyjabo.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import annotation_texts, comparisons
-from koyjabo.reports.ui.base import INSIGHTS
 from koyjabo.reports.ui.share_forms import ShareDesk
-from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -23,20 +18,6 @@ from koyjabo.webkit.pages.flash import Undo, say
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 from koyjabo.webkit.schemas.bodies import Body
-
-
-@bp.get("/insights")
-@for_viewers
-def insights() -> Response:
-    notes, annotate = partial(annotation_texts.notes, SITE), url_for("admin.list_annotations")
-    share = url_for("admin.new_share") if me().is_admin else ""
-    path, compare = url_for("admin.insights"), comparisons.remembered()
-    base = INSIGHTS._replace(path=path, share=share, notes=notes, annotate=annotate, compare=compare)
-    view, problems = view_of(base, request.args.items(multi=True))
-    if view.wanted:
-        return make_response(render_template("reports/parts.html", view=view))
-    return page("reports/insights", 400 if problems else 200, view=view, problems=problems)
-
 
 LIST = "admin.list_annotations"
 

@@ -83,7 +83,7 @@ HALO = r"""(names) => {
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     device = new_device(storage_state=session)
-    page = device.open("/admin/insights")
+    page = device.open("/admin/")
     page.evaluate("window.isSame = true")
     page.locator(".days summary").click()
     page.locator(".days .items a", has_text="Last 7 days").click()
@@ -124,7 +124,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
 
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     """The tabs scroll, too, so that the current one is seen."""
-    deck = new_device(storage_state=session, **PHONE).open("/admin/insights").locator("[data-deck]").first
+    deck = new_device(storage_state=session, **PHONE).open("/admin/").locator("[data-deck]").first
     tab, card = deck.locator("> nav a").last, deck.locator("> .cards > *").last
     tab.click()
     expect(tab).to_have_attribute("aria-current", "true")
@@ -134,7 +134,7 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
 
 @long
 def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
-    page = new_device(storage_state=session).open("/admin/insights?tabs=city")
+    page = new_device(storage_state=session).open("/admin/?tabs=city")
     plot, table = page.locator("#insights-periods .plot"), page.locator("#insights-periods details")
     page.keyboard.press("w")
     expect(page).to_have_url(re.compile("range=7d"))
@@ -156,10 +156,10 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
 def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
     """The page comes as that of a long count does: without its parts."""
     page = new_device(storage_state=session).context.new_page()
-    page.route("**/admin/insights?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
-    page.route("**/admin/insights?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
-    page.route("**/admin/insights?*part=hours", lambda route: route.abort())
-    visit(page, "/admin/insights?compare=previous&range=7d")
+    page.route("**/admin/?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
+    page.route("**/admin/?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
+    page.route("**/admin/?*part=hours", lambda route: route.abort())
+    visit(page, "/admin/?compare=previous&range=7d")
     pages, hours = (page.locator(f"[data-part={name}]") for name in ("pages", "hours"))
     expect(page.locator("[data-part=sources] tbody tr").first).to_be_visible()
     expect(page.locator("[data-insights-progress]")).to_be_hidden()
@@ -168,7 +168,7 @@ def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, sess
     check_accessible(page)
     hours.get_by_role("button", name="Try again").click()
     expect(hours.get_by_role("button")).to_be_focused()
-    page.unroute("**/admin/insights?*part=pages")
+    page.unroute("**/admin/?*part=pages")
     pages.get_by_role("button", name="Try again").click()
     expect(row(page, "page", "/fares")).to_be_visible()
     expect(pages).to_be_focused()
@@ -185,7 +185,7 @@ def without_parts(route) -> str:
     proved_by="reports/pages/test_share_pages.py::test_nothing_is_shown_before_the_password_is_typed",
 )
 def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
-    admin = new_device(storage_state=session).open("/admin/insights?source=google.com&range=7d")
+    admin = new_device(storage_state=session).open("/admin/?source=google.com&range=7d")
     admin.locator("[data-key=share]").click()
     admin.locator("#name").fill("From Google")
     admin.locator("#password").fill(PASSWORD)

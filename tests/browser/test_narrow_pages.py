@@ -45,7 +45,7 @@ PANEL = [
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
-AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/insights", "/admin/find?q=a"]}
+AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 

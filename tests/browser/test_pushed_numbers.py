@@ -47,7 +47,7 @@ def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_
 
 def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, site):
     page, held = admin_tab, []
-    visit(page, "/admin/insights?compare=none")
+    visit(page, "/admin/?compare=none")
     for name in ("/fares", "/fares", "/stops"):
         site.register("reader", page=name)
     expect(page.locator("#insights-pages-list")).to_contain_text("/stops")

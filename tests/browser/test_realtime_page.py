@@ -58,7 +58,7 @@ def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none$"))
     page.get_by_role("link", name="/fares", exact=True).click()
-    expect(page).to_have_url(re.compile(r"/admin/insights\?range=7d&compare=none&page=%2Ffares$"))
+    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none&page=%2Ffares$"))
     expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
 
 
@@ -158,7 +158,7 @@ TOP_OF_CHART_PX, OVERVIEW_PX = 420, 2_600
 
 
 @long
-@pytest.mark.parametrize("path", ["/admin/", "/admin/insights", "/admin/?compare=weekday"])
+@pytest.mark.parametrize("path", ["/admin/", "/admin/?compare=weekday"])
 def test_chart_begins_in_the_first_screen_of_a_phone(new_device, session, site, path):
     for number in range(40):
         site.register(f"rider-{number}", page=f"/routes/{number}", referrer=f"https://site-{number}.example/")

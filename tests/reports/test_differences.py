@@ -72,7 +72,7 @@ def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
         "25 visits yesterday, 25% more than the Thursday before. / brought 12 more; google.com brought 12 more."
     )
     sums = f"start={day}&amp;end={day}&amp;compare=weekday"
-    assert f'href="/admin/insights?{sums}&amp;source=google.com"' in page
+    assert f'href="/admin/?{sums}&amp;source=google.com"' in page
     (view,) = re.findall(r'href="([^"]*source=google\.com)"', TOLD.search(page)[1])
     assert 'data-stat="visits" data-value="20"' in admin.get(view.replace("&amp;", "&"))
 

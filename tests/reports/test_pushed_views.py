@@ -16,7 +16,7 @@ from support.servers.server import Server
 
 from koyjabo.reports.ui.live_views import MOST_OF_ONE
 
-PAGE, VIEW = "overview", "?range=7d&compare=weekday"
+VIEW = "?range=7d&compare=weekday"
 FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 FORBIDDEN = 4003
 LISTS = ("pages", "sources", "places", "devices")
@@ -41,8 +41,8 @@ class Shown:
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
 
-    def ask(self, page: str = PAGE, query: str = VIEW) -> Shown:
-        self.socket.say({"type": "view", "page": page, "query": query})
+    def ask(self, query: str = VIEW) -> Shown:
+        self.socket.say({"type": "view", "query": query})
         return self
 
     @property
@@ -130,23 +130,24 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
     with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
         view = Shown(socket).ask()
         view.wait_for(connection.register("somebody").ordinal)
-        view.ask("insights", "?range=today&compare=none&page=/fares")
-        wait_until(lambda: view.updates[-1].get("cells", {}).get("hours.0"), "the other view is answered")
+        earlier = view.updates[-1]["view"]
+        view.ask("?range=today&compare=none&page=/fares")
+        wait_until(lambda: view.updates[-1]["view"] != earlier, "the other view is answered")
         before, first = len(view.updates), view.updates[-1]["view"]
         _, answer = connection.ask("POST", "/api/visitor/register", {"visitorId": "somebody", "page": "/fares"})
         cells, _ = view.wait_for(answer["stats"]["totalVisitors"])
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
         assert {each["view"] for each in view.updates[before:]} == {first}
-        view.ask("insights", "?range=today&compare=none&page=/fares")  # as a page that has had no answer
+        view.ask("?range=today&compare=none&page=/fares")  # as a page that has had no answer
         wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
         assert view.states[-1][1] == cells
 
 
-@pytest.mark.parametrize("asked", [{"page": "elsewhere"}, {"query": "?range=eternity"}, {"query": 7}])
+@pytest.mark.parametrize("asked", [{"query": "?range=eternity"}, {"query": 7}])
 def test_view_that_does_not_exist_is_an_invalid_message(server, admin, asked):
     with PanelSocket(server.port, admin.token) as socket:
-        socket.say({"type": "view", "page": PAGE, "query": VIEW, **asked})
+        socket.say({"type": "view", "query": VIEW, **asked})
         assert socket.next_of_type("error")["error"] == "There is no such view."
 
 
@@ -155,13 +156,13 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
     community = moderator.found()
     member.join(community)
     with PlainMember(server.port, community, moderator.token, "visitor-dashboard/") as socket:
-        view = Shown(socket).ask("insights", "?compare=none")
+        view = Shown(socket).ask("?compare=none")
         moderator.visit("somebody")  # not in the community
         moderator.visit("somebody", community)
         cells, _ = view.wait_for(1)
         assert (cells["figures.visits"], listed(cells, "pages")) == ([1], 1)
     with PlainMember(server.port, community, member.token) as socket:
-        socket.say({"type": "view", "page": "insights", "query": ""})
+        socket.say({"type": "view", "query": ""})
         assert "no message of type 'view'" in socket.next_of_type("error")["error"]
 
 

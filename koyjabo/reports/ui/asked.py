@@ -146,7 +146,7 @@ class AskedView:
         for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
             yield from self.breakdown_requests(cards.MAPS.get(tab, tab))
             yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
-        if self.base.has_hours and draws("hours"):
+        if draws("hours"):
             yield self.hours_request
 
     @property

@@ -1,4 +1,4 @@
-"""Where Insights is shown, what of it, and the addresses to which it leads beside those of its parts."""
+"""Where reports are shown, which of their parts, and the addresses that a view leads to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class Placement(NamedTuple):
-    """Pages set `path`, `lists`, `annotate`, `share`, `notes` and `beside`; they change no answer."""
+    """Pages set `path`, `annotate`, `share`, `notes` and `beside`; they change no answer."""
 
     name: str  # of the kind of page; of a share link its own
     path: str
@@ -30,18 +30,15 @@ class Placement(NamedTuple):
     cards: tuple[Card, ...] = cards.ALL
     filters: Filters = {}  # they hold beside those of the address
     notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()  # of the days from first to last
-    lists: str = ""  # the path to which lines of lists lead, if that is another page
     annotate: str = ""  # the path of the page on which notes are added
     range: str = DEFAULT  # of an address without one
     share: str = ""  # the path of the page that makes a share link of a view
     is_shared: bool = False  # for readers of a share link
     beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
     compare: str = NO_COMPARISON  # of an address without one
-    has_hours: bool = True
 
 
-OVERVIEW = Placement("overview", "", "/api/reports", cards=cards.SHORT, has_hours=False)
-INSIGHTS = Placement("insights", "", "/api/reports")
+OVERVIEW = Placement("overview", "", "/api/reports")
 
 
 def of_community(scope: Scope) -> Placement:
@@ -58,11 +55,7 @@ class Links:
     address: PageAddress
 
     def all(self, dimension: str) -> str:
-        return str(self._lists.having({"by": dimension, "find": None}))
-
-    @property
-    def _lists(self) -> PageAddress:
-        return self.address.at(self.base.lists or self.base.path)
+        return str(self.address.having({"by": dimension, "find": None}))
 
     @property
     def back(self) -> str:

@@ -1,4 +1,4 @@
-"""The cards of Insights and their tabs, each of which is a dimension or a map."""
+"""The cards of reports and their tabs, each of which is a dimension or a map."""
 
 from __future__ import annotations
 
@@ -50,19 +50,10 @@ SOURCES = (
 )
 
 ALL = (
-    Card("pages", _("Pages"), ("page", "viewed_page")),
+    Card("pages", _("Pages"), ("page", "viewed_page", "event", "community")),
     Card("sources", _("Sources"), SOURCES),
     Card("places", _("Places"), ("country", "city", WORLD, BANGLADESH)),
-    Card("devices", _("Devices"), ("browser", "system", "device", "language")),
-    Card("people", _("People"), ("visitor_kind", "community")),
-    Card("events", _("Events"), ("event",)),
-)
-
-SHORT = (
-    Card("pages", _("Pages"), ("page",)),
-    Card("sources", _("Sources"), ("source",)),
-    Card("places", _("Places"), ("country", "city")),
-    Card("devices", _("Devices"), ("device",)),
+    Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
 )
 
 

@@ -23,7 +23,7 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import numbers
 from koyjabo.reports.ui.asked import AskedView
-from koyjabo.reports.ui.base import INSIGHTS, OVERVIEW, Placement, of_community
+from koyjabo.reports.ui.base import OVERVIEW, Placement, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
@@ -40,8 +40,6 @@ limit is there because all views are read together, and anybody can found a comm
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
 """The room of a view, and what opens it, which raises TooBusy."""
-
-PAGES = {page.name: page for page in (OVERVIEW, INSIGHTS)}
 
 
 class LiveView:
@@ -121,9 +119,7 @@ class LiveViews:
 
     def view(self, scope: Scope, message: Message) -> Opening:
         """A view of the panel, or of the reports of a community. Raises InvalidInput, LedgerUnavailable."""
-        base = PAGES.get(str(message.get("page"))) if scope == SITE else of_community(scope)
-        if base is None:
-            raise InvalidInput
+        base = OVERVIEW if scope == SITE else of_community(scope)
         return self._opening(base, message, lambda: None)
 
     def of_link(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
@@ -141,9 +137,9 @@ class LiveViews:
 
     def _open(self, base: Placement, make: Callable[[], LiveView]) -> LiveView:
         """Raises TooBusy."""
-        if base.name not in PAGES:
+        if base.name != OVERVIEW.name:
             opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
-            others = [view.base for view in opened | self._reading if view.base.name not in PAGES]
+            others = [view.base for view in opened | self._reading if view.base.name != OVERVIEW.name]
             of_kind = sum(other.is_shared == base.is_shared for other in others)
             of_one = sum((other.name, other.scope) == (base.name, base.scope) for other in others)
             if of_kind >= MOST or of_one >= MOST_OF_ONE:

@@ -60,7 +60,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
         for card in asked.base.cards:
             if draws(card.name):
                 rest[card.name] = _card(asked, answers, card, cells)
-        if asked.base.has_hours and draws("hours"):
+        if draws("hours"):
             rest["hours"] = _hours(answers[asked.hours_request], cells)
     return Numbers(cells, {name: f"{crc32(repr(each).encode()):x}" for name, each in rest.items()})
 

@@ -174,7 +174,7 @@ class View(Links):
         return choices
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        return numbers.values(self.asked, self._answers, self._lists, dimension, limit, offset)
+        return numbers.values(self.asked, self._answers, self.address, dimension, limit, offset)
 
     def values_of(self, tab: str) -> Values:
         """The list of a card; below a map that of its places."""

@@ -219,7 +219,7 @@ const isOpen = () => line?.readyState === WebSocket.OPEN;
 function ask() {
   isPushed = false;
   live.forget();
-  const view = find("[data-view]") && JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
+  const view = find("[data-view]") && JSON.stringify({ type: "view", query: present().search });
   if (view && view.length <= LONGEST_QUESTION && isOpen()) line?.send(view);
 }
 

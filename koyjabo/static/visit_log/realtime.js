@@ -15,9 +15,9 @@ const TICK_MS = 1_000;
 const phrases = readJson("phrases");
 const title = document.title;
 const figures = new Figures();
-const newest = new Newest();
+const newest = find("[data-newest]") && new Newest();
 const minutes = new Minutes(find("[data-minutes]"));
-const places = new Bars(find("#places"), placeName);
+const places = find("#places") && new Bars(find("#places"), placeName);
 const pages = find("#pages") && new Bars(find("#pages"), (name) => phrases.pages[name] ?? name);
 const traffic = find("#traffic") && new Traffic(find("#traffic"));
 /** @type {import("../realtime/panel-line.js").Part} */
@@ -29,9 +29,9 @@ function show(event) {
   isLive = true;
   stats = { ...stats, ...event.stats };
   figures.show(stats);
-  newest.take(event.visits, event.whole);
+  if (newest) newest.take(event.visits, event.whole);
   if (event.minutes) minutes.take(event.minutes, event.whole);
-  if (event.places) places.take(event.places, event.whole);
+  if (event.places && places) places.take(event.places, event.whole);
   if (event.pages && pages) pages.take(event.pages, event.whole);
   if (event.communities && traffic) traffic.take(event.communities, event.whole);
   tick();

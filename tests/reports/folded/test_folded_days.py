@@ -127,7 +127,7 @@ def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
 
 def test_page_and_share_links_have_the_visits_of_one_value(site):
     days = "start=2025-10-08&end=2025-10-09"
-    page = panel(site).get(f"/admin/insights?{days}&page=/&granularity=day")
+    page = panel(site).get(f"/admin/?{days}&page=/&granularity=day")
     assert re.search(r'data-stat="visits" data-value="6"', page)
     assert re.findall(r'<td class="number" data-value="(\d*)"', page) == ["3", "3"]
     assert FOLDED in words(page)

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from support.people.admins import panel
 
-PAGES = ("/admin/", "/admin/insights")
+PAGES = ("/admin/", "/admin/")
 CHOSEN = re.compile(r'<a href="[^"]*compare=(\w+)[^"]*"[^>]* aria-current="true"')
 CHOICE = re.compile(r'<a href="([^"]*compare=year[^"]*)"[^>]*>Year before<')
 
@@ -27,19 +27,19 @@ def chosen(page: str) -> set[str]:
 
 
 def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(admin):
-    page = admin.get("/admin/insights?range=7d")
+    page = admin.get("/admin/?range=7d")
     assert chosen(page) == {"weekday"}
     assert "3 Dec 2025 – 9 Dec 2025" in page
     assert "compare=weekday&amp;page=%2F" in page  # each link has it, for others who open the address
-    for path in ("/admin/insights?compare=year", "/admin/"):
+    for path in ("/admin/?compare=year", "/admin/"):
         admin.get(path)
     assert chosen(admin.get("/admin/")) == {"weekday"}  # a link that has another comparison is not a choice
     admin.get(unescape(CHOICE.search(page)[1]))
     assert [chosen(admin.get(path)) for path in PAGES] == [{"year"}, {"year"}]
-    assert "keep=1&amp;" not in admin.get("/admin/insights?compare=none&keep=1")
+    assert "keep=1&amp;" not in admin.get("/admin/?compare=none&keep=1")
     assert chosen(admin.get("/admin/")) == {"none"}
 
 
 def test_days_before_the_first_visit_are_not_compared(admin):
     for days, is_compared in (("start=2025-12-02&end=2025-12-08", False), ("start=2025-12-09&end=2025-12-15", True)):
-        assert ("compared with" in admin.get(f"/admin/insights?{days}&compare=weekday")) == is_compared
+        assert ("compared with" in admin.get(f"/admin/?{days}&compare=weekday")) == is_compared

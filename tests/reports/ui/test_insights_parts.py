@@ -14,7 +14,7 @@ from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.figures import change
 
 TODAY = "2025-12-16"
-HERE = PageAddress("/admin/insights", (("page", "/"), ("range", "7d"), ("offset", "50")))
+HERE = PageAddress("/admin/", (("page", "/"), ("range", "7d"), ("offset", "50")))
 
 
 @pytest.fixture(autouse=True)

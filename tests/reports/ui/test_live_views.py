@@ -31,8 +31,8 @@ def site(sqlite_database):
         yield site
 
 
-def view(site: Site, query: str, page: str = "insights"):
-    _, opening = site.services[LiveViews].view(SITE, {"page": page, "query": query})
+def view(site: Site, query: str):
+    _, opening = site.services[LiveViews].view(SITE, {"query": query})
     return opening()
 
 

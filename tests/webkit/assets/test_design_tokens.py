@@ -72,7 +72,7 @@ def test_pages_name_only_icons_that_are_there():
     templates = "".join(path.read_text() for path in (PACKAGE / "templates").rglob("*.html"))
     navigation = (PACKAGE / "panel" / "navigation.py").read_text()
     named = {name for pair in NAMES.findall(templates) for name in pair if name}
-    named |= set(re.findall(r'Entry\("[\w.]+", _\("[^"]+"\), "([a-z0-9-]+)"', navigation))
+    named |= set(re.findall(r'Section\(\s*_\("[^"]+"\),\s*"([a-z0-9-]+)"', navigation))
     assert named > {"x", "copy", "gauge"}
     assert named - drawn == set()
 
