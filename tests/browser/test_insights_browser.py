@@ -68,9 +68,12 @@ def check_lines_of_rows(page, bars, thursday) -> None:
 
 HALO = r"""(names) => {
   const canvas = document.querySelector("#insights-periods canvas"), probe = document.createElement("i");
+  const pixel = document.createElement("canvas").getContext("2d");
   const colours = names.map((name) => {
     canvas.parentElement.append(Object.assign(probe, { style: `color: var(${name})` }));
-    return getComputedStyle(probe).color.match(/\d+/g).join();
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    return pixel.getImageData(0, 0, 1, 1).data.slice(0, 3).join();
   });
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const at = (x, y) => colours.indexOf(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join());
@@ -98,7 +101,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
     said = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
     expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(said))
-    assert page.evaluate(HALO, ["--series-3", "--raised", "--series-1"])
+    assert page.evaluate(HALO, ["--series-3", "--raised", "--tint-1"])
     check_lines_of_rows(page, bars, thursday)
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile("compare=none"))
