@@ -65,7 +65,7 @@ def receipt() -> Response:
 @bp.post("/receipt/recount")
 def recount() -> Response:
     current()[Recounts].begin(me())
-    return done("recounting", PAGE, _anchor="recount-label")
+    return done("recounting", PAGE)
 
 
 @bp.post("/receipt/total")

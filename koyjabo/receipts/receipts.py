@@ -178,7 +178,9 @@ class Receipts:
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
-        return receipt._replace(parts=tuple(told(part) for part in receipt.parts), imports=imports)
+        newest = self._database.read(verification)  # at once after the recount that an admin has begun
+        parts = tuple(told(part) for part in receipt.parts)
+        return receipt._replace(parts=parts, imports=imports, **newest._asdict())
 
     def _read(self) -> TotalReceipt:
         snapshot, changes = self._explained_snapshot()

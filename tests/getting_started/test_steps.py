@@ -147,13 +147,13 @@ def test_first_total_is_an_adjustment_and_refused_as_any(site):
     admin = panel(site)
     form = {"back": "overview", "reason": "Continued from another counter"}
     visit(site)
-    admin.send("/admin/data/total", 409, total="0", **form)
-    admin.send("/admin/data/total", 422, total="many", **form)
-    admin.send("/admin/data/total", 422, total="4,000", back="overview", reason=" ")
-    question = admin.send("/admin/data/total", 200, total="4,000", **form)
+    admin.send("/admin/receipt/total", 409, total="0", **form)
+    admin.send("/admin/receipt/total", 422, total="many", **form)
+    admin.send("/admin/receipt/total", 422, total="4,000", back="overview", reason=" ")
+    question = admin.send("/admin/receipt/total", 200, total="4,000", **form)
     assert 'href="/admin/"' in question.partition("<main")[2]
     confirmed = re.search(r'name="confirmed" value="(\w+)"', question)[1]
-    admin.send("/admin/data/total", total="4,000", **form, confirmed=confirmed, typed="4000")
+    admin.send("/admin/receipt/total", total="4,000", **form, confirmed=confirmed, typed="4000")
     assert admin.location == "/admin/"
     adjusted = "SELECT total_before, total_after, reason FROM adjustments ORDER BY id DESC LIMIT 1"
     assert site.rows(adjusted) == [(1, 4000, form["reason"])]
