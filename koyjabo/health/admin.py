@@ -62,6 +62,8 @@ MAILS = {
 }
 
 LINK = Markup('<a href="{}">{}</a>')
+
+
 @bp.get("/health")
 @without_database
 def health() -> Response:

@@ -36,6 +36,7 @@ from koyjabo.webkit.schemas.fields import VisitorId
 VISITS, DAYS = "visits", "days"
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
 
+
 class ErasureBody(Body):
     """A visitor whose data is to be erased."""
 

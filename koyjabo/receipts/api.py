@@ -45,7 +45,7 @@ class ReceiptAnswer(BaseModel):
     as_of: str = Field(description="of the newest commit in it", examples=["2025-12-16T04:48:38.412Z"])
     parts: list[PartAnswer] = Field(description="the oldest first; they add up to `total`")
     recounted: RecountedAnswer | None = Field(description="the newest recount; null before the first one")
-    backup: BackupAnswer | None = Field(description="the newest backup that was restored and recounted; null without one")
+    backup: BackupAnswer | None = Field(description="the newest one that was restored and recounted; null without one")
 
 
 @bp.get("/receipt")

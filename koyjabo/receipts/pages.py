@@ -1,4 +1,4 @@
-"""/receipt: is the total right? What it is made of, and what has verified it, for everybody (specification: Receipt)."""
+"""/receipt: what the total is made of, and what has verified it, for everybody (specification: Receipt)."""
 
 from __future__ import annotations
 

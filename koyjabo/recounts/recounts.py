@@ -1,4 +1,4 @@
-"""Runs recounts of the ledger: in the background, every night and for the panel, one at a time; and for the command line,
+"""Runs recounts of the ledger: in the background, every night and for admins, one at a time; and for the command line,
 which also repairs derived tables that do not agree with it (in an application context).
 """
 

@@ -6,13 +6,11 @@ import json
 
 import pytest
 from support.application.site import SECRET, Site
-from support.databases.database import SqliteDatabase
 
 from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.health.system import Data, System
-from koyjabo.recounts.total import TotalAdjuster
 
 
 @pytest.fixture

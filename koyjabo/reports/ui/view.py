@@ -13,7 +13,7 @@ from markupsafe import Markup
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.reports.engine.answers import MomentTotals, Summary
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.query.ranges import NO_COMPARISON
+from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, filters, maps, numbers, ranges, timelines
 from koyjabo.reports.ui.address import PageAddress
@@ -28,7 +28,7 @@ from koyjabo.reports.ui.numbers import Numbers
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import language, time_of_day
+from koyjabo.webkit.i18n import count, language, time_of_day
 
 MANY = 200_000
 """Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
@@ -112,7 +112,8 @@ class View(Links):
 
     @cached_property
     def figures(self) -> list[Figure]:
-        return figures.figures(self.summary, self.address, self.asked.metric, bool(self.question.filters))
+        asked, is_filtered = self.asked, bool(self.question.filters)
+        return figures.figures(self.summary, self.address, asked.metric, is_filtered, asked.per_day)
 
     @property
     def days(self) -> str:
@@ -128,7 +129,12 @@ class View(Links):
         before = Markup(ranges.words(compared.start, compared.end))
         if until:
             before += Markup(', <span data-cell="until" data-as="time">{}</span>').format(time_of_day(until))
-        return Markup(_("%(days)s, compared with %(before)s")) % {"days": days, "before": before}
+        values = {"days": days, "before": before}
+        if not (self.asked.began and self.asked.compared and self.asked.before):
+            return Markup(_("%(days)s, compared with %(before)s")) % values
+        some, all_ = (count(whole_days(each)) for each in (self.asked.compared, self.asked.before))
+        words = _("%(days)s, compared per day with %(before)s (data begins on %(day)s: %(some)s of %(all)s days)")
+        return Markup(words) % {**values, "day": ranges.words(*[self.asked.began] * 2), "some": some, "all": all_}
 
     @property
     def is_running(self) -> bool:
@@ -137,13 +143,13 @@ class View(Links):
 
     @cached_property
     def chart(self) -> Chart:
-        step, (now, *others) = self.asked.granularity, [self._answers[each] for each in self.asked.timeline_requests]
-        before = others[0] if others else ()
+        asked, step = self.asked, self.asked.granularity
+        now, before = ([*(self._answers[each] for each in asked.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = timelines.rows(self.question, now, before, self.asked.metric, step, self.address, notes)
-        label, compared = str(figures.LABELS[self.asked.metric]), self.asked.compared
+        rows = timelines.rows(self.question, now, before, asked.began, asked.metric, step, self.address, notes)
+        label, compared = str(figures.LABELS[asked.metric]), asked.compared
         days = ranges.words(compared.first, compared.last) if compared and before else ""
-        return Chart(label, step, str(timelines.LABELS[step]), rows, days, self.asked.metric, self._lines_of_rows)
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days, asked.metric, self._lines_of_rows)
 
     @property
     def _lines_of_rows(self) -> str:
@@ -206,9 +212,6 @@ class View(Links):
     @cached_property
     def _numbers(self) -> Numbers:
         return numbers.numbers(self.asked, self._answers, self._draws)
-
-    def csv_of_chart(self) -> str:
-        return self.csv("timeline", granularity=self.asked.granularity)
 
     # What is read for them, at once
 
