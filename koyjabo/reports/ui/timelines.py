@@ -57,15 +57,6 @@ class Chart(NamedTuple):
     def is_running(self) -> bool:
         return bool(self.rows) and self.rows[-1].so_far
 
-    @property
-    def opens(self) -> bool:
-        """Whether a period leads to its days."""
-        return any(row.url for row in self.rows)
-
-    @property
-    def has_partial(self) -> bool:
-        return any(row.is_partial for row in self.rows)
-
 
 def granularity(question: Question) -> str:
     days = length(question)

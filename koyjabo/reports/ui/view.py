@@ -129,12 +129,17 @@ class View(Links):
         before = Markup(ranges.words(compared.start, compared.end))
         if until:
             before += Markup(', <span data-cell="until" data-as="time">{}</span>').format(time_of_day(until))
-        values = {"days": days, "before": before}
-        if not (self.asked.began and self.asked.compared and self.asked.before):
-            return Markup(_("%(days)s, compared with %(before)s")) % values
-        some, all_ = (count(whole_days(each)) for each in (self.asked.compared, self.asked.before))
-        words = _("%(days)s, compared per day with %(before)s (data begins on %(day)s: %(some)s of %(all)s days)")
-        return Markup(words) % {**values, "day": ranges.words(*[self.asked.began] * 2), "some": some, "all": all_}
+        return Markup(_("%(days)s, compared with %(before)s")) % {"days": days, "before": before}
+
+    @property
+    def data_begins(self) -> str:
+        """Which of the compared days have data; "" if all have."""
+        asked = self.asked
+        if not (asked.began and asked.compared and asked.before and self._draws("figures")):
+            return ""
+        some, all_ = count(whole_days(asked.compared)), count(whole_days(asked.before))
+        day = ranges.words(asked.began, asked.began)
+        return _("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=all_)
 
     @property
     def is_running(self) -> bool:

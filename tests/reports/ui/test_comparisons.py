@@ -49,9 +49,9 @@ def test_days_before_the_first_visit_are_not_compared(admin):
 def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     """One visit on 2 December, and one on the 16th, of which 10 hours are over: ten days and 10 hours, and three."""
     page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
-    days = "6 Dec 2025 – 16 Dec 2025, compared per day with 2 Dec 2025 – 5 Dec 2025, 10:00"
-    assert f"{days} (data begins on 2 Dec 2025: 3 of 10 days)" in words(page)
-    assert "Visits 1 down by 67% a day, from 1" in words(page)
+    days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
+    assert f"{days} · data begins on 2 Dec 2025: 3 of 10 days, compared per day ·" in words(page)
+    assert "Visits 1 down by 67% by day" in words(page)
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
     assert "Most at once 2 new from" not in words(page)
 
