@@ -137,9 +137,9 @@ class View(Links):
         asked = self.asked
         if not (asked.began and asked.compared and asked.before and self._draws("figures")):
             return ""
-        some, all_ = count(whole_days(asked.compared)), count(whole_days(asked.before))
+        some, days = count(whole_days(asked.compared)), count(whole_days(asked.before))
         day = ranges.words(asked.began, asked.began)
-        return _("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=all_)
+        return str(_("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=days))
 
     @property
     def is_running(self) -> bool:
