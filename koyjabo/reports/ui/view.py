@@ -137,9 +137,9 @@ class View(Links):
         asked = self.asked
         if not (asked.began and asked.compared and asked.before and self._draws("figures")):
             return ""
-        some, days = count(whole_days(asked.compared)), count(whole_days(asked.before))
+        some, of = count(whole_days(asked.compared)), count(whole_days(asked.before))
         day = ranges.words(asked.began, asked.began)
-        return str(_("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=days))
+        return str(_("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @property
     def is_running(self) -> bool:
