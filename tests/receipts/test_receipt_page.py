@@ -51,7 +51,7 @@ def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
     admin.confirm("/admin/receipt/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
     page = admin.get(admin.location)
     assert "The total was changed." in page
-    assert "Set by hand on 16 Dec 2025, 10:48 Counted by hand <b>before</b> 4,000 → 5,000 by Rani" in words(page)
+    assert "Set by hand on 16 Dec 2025, 10:48 Counted by hand <b>before</b> 4,000 → 5,000 · by Rani" in words(page)
     assert last_line(site)[:2] == ("Rani", "total.set")
     assert "Counted by hand" in admin.get("/admin/audit")
     assert site.register("ayesha").ordinal == 5001
