@@ -48,6 +48,7 @@ def test_all_steps_are_skipped_and_brought_back_without_scripts(new_device, sess
     expect(page.get_by_role("heading", name="All set")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.locator("#step-all")).to_have_count(0)
+    page.get_by_role("link", name="Server").click()
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Getting started").click()
     page.locator("#step-mail summary").click()

@@ -31,7 +31,7 @@ NOBODYS = [
 ]
 MEMBERS = [
     *("/communities", "/communities/new", "/admin/", "/invitations/{invitation}"),
-    *(f"/communities/{{community}}{path}" for path in ("", "/dashboard", "/reports", "/members")),
+    *(f"/communities/{{community}}{path}" for path in ("", "/reports", "/members", "/settings")),
     *(f"/communities/{{community}}{path}" for path in ("/settings", "/delete", "/shares", "/shares/new")),
     *(f"/account{path}" for path in ("", "/details", "/delete", "/second-factor", "/second-factor/totp")),
     *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
@@ -45,7 +45,7 @@ PANEL = [
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
-AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/", "/admin/find?q=a"]}
+AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 
