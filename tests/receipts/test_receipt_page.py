@@ -81,7 +81,8 @@ def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
     recount(site, admin)
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
-    pages = {"admin": admin.get("/receipt"), "viewer": viewer.get("/receipt"), "stranger": Reader(site).get("/receipt")}
+    readers = {"admin": admin, "viewer": viewer, "user": Reader(site).sign_up("karim"), "stranger": Reader(site)}
+    pages = {who: reader.get("/receipt") for who, reader in readers.items()}
     assert [who for who, page in pages.items() if 'id="recount-label"' in page] == ["admin", "viewer"]
     assert [who for who, page in pages.items() if "/admin/receipt/" in page] == ["admin"]
 
