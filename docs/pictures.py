@@ -50,7 +50,6 @@ PAGES = {  # name: who looks, and at what
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-design": (SITE_ADMIN, "/admin/design"),
     "admin-install": (SITE_ADMIN, "/admin/install"),
-    "admin-getting-started": (SITE_ADMIN, "/admin/getting-started"),
     "admin-keys": (SITE_ADMIN, "/admin/keys"),
     "admin-key-new": (SITE_ADMIN, "/admin/keys/new"),
     "admin-webhooks": (SITE_ADMIN, "/admin/webhooks"),

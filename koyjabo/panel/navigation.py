@@ -29,7 +29,7 @@ class PanelPage(NamedTuple):
     shortcuts: tuple[Shortcut, ...] = ()
 
 
-class Section(NamedTuple):
+class PanelSection(NamedTuple):
     """An item of the navigation, which leads to its first page. Several pages are tabs."""
 
     label: LazyString
@@ -57,15 +57,14 @@ DATA = (
     Shortcut(_("Retention"), "data", "retention-label"),
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
 )
-SETTINGS = (Shortcut(_("Getting started"), "getting_started", for_admins=True),)
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
 SECTIONS = (
-    Section(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
-    Section(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
-    Section(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
-    Section(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
-    Section(
+    PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
+    PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
+    PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
+    PanelSection(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
+    PanelSection(
         _("Connect"),
         "plus",
         (
@@ -75,13 +74,13 @@ SECTIONS = (
             PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
         ),
     ),
-    Section(
+    PanelSection(
         _("Server"),
         "activity",
         (
             PanelPage("health", _("Health"), shortcuts=HEALTH),
             PanelPage("data", _("Data"), shortcuts=DATA),
-            PanelPage("settings", _("Settings"), shortcuts=SETTINGS),
+            PanelPage("settings", _("Settings")),
         ),
     ),
 )
@@ -93,7 +92,7 @@ def of_pages() -> dict[str, Any]:
     return {"panel_sections": sections}
 
 
-def sections(may_change: bool) -> list[Section]:
+def sections(may_change: bool) -> list[PanelSection]:
     """The sections with the pages that an admin (`may_change`) or a viewer may open."""
     return [
         section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -70,15 +70,13 @@ def recount() -> Response:
 
 @bp.post("/receipt/total")
 def set_total() -> Response:
-    """`back=overview`: the form stands there, in Getting started."""
     form = Form(TotalBody, flags=("new_epoch",))
     body = form.read()
     if body is None:
         return pages.show(422, form)
     total = current()[TotalAdjuster]
-    back = "admin.overview" if request.form.get("back") == "overview" else PAGE
     try:
-        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch), back))
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
         total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)
@@ -86,10 +84,10 @@ def set_total() -> Response:
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return pages.show(409, form)
-    return done("total_set", back)
+    return done("total_set", PAGE)
 
 
-def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
+def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
     before, after = preview.totals
     if after < before:
         effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
@@ -101,7 +99,7 @@ def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
-        url_for(back),
+        url_for(PAGE),
         typed=count(after),
         figures=(
             (_("Now"), count(before)),

@@ -22,7 +22,7 @@ MORE_OF_THE_PANEL = [
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
         *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
         *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
-        *("visits", "visits/{visit}", "getting-started", "receipt", "design"),
+        *("visits", "visits/{visit}", "receipt", "design"),
     )
 ]
 

@@ -38,7 +38,7 @@ MEMBERS = [
 ]
 PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
-    *("", "getting-started", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh"),
+    *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh"),
     *("insights?by=page", "realtime", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
     *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),

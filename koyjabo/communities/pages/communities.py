@@ -12,9 +12,9 @@ from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import link
 from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
-from koyjabo.communities import room
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.communities import ORDERS, CommunitySearch
+from koyjabo.communities.pages import room
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
