@@ -45,7 +45,7 @@ PAGES = {  # name: who looks, and at what
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
     "admin-health": (SITE_ADMIN, "/admin/health"),
     "admin-data": (SITE_ADMIN, "/admin/data"),
-    "admin-receipt": (SITE_ADMIN, "/admin/receipt"),
+    "admin-receipt": (SITE_ADMIN, "/receipt"),
     "admin-settings": (SITE_ADMIN, "/admin/settings"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-design": (SITE_ADMIN, "/admin/design"),

@@ -15,7 +15,7 @@ class Shortcut(NamedTuple):
     """A part of a page, or a page below it, that the command menu offers."""
 
     label: LazyString
-    endpoint: str  # without "admin."
+    endpoint: str  # without "admin."; of another blueprint with its name
     anchor: str = ""
     for_admins: bool = False
 
@@ -41,6 +41,11 @@ class PanelSection(NamedTuple):
 
 
 REPORTS = tuple(Shortcut(card.label, "overview", f"insights-{card.name}") for card in ALL)
+RECEIPT = (
+    Shortcut(_("Is this number right?"), "pages.receipt"),
+    Shortcut(_("Recount"), "pages.receipt", "recount-label"),
+    Shortcut(_("Change the total"), "pages.receipt", "total-label", for_admins=True),
+)
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
@@ -50,14 +55,12 @@ DATA = (
     Shortcut(_("Import"), "data", "import-label"),
     Shortcut(_("Backups"), "data", "backups-label"),
     Shortcut(_("Retention"), "data", "retention-label"),
-    Shortcut(_("Recount"), "data", "recount-label"),
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
-    Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
 )
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
 SECTIONS = (
-    PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=REPORTS),)),
+    PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
     PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
     PanelSection(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),

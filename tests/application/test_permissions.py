@@ -311,5 +311,5 @@ def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
     body = HeldBack({"csrf_token": reader.csrf, "total": "5000", "reason": "Too late"}, lambda: site.rows(lose))
     kind = "application/x-www-form-urlencoded"
     said = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
-    answer = reader.client.post("/admin/data/total", headers=reader.headers, **said)
+    answer = reader.client.post("/admin/receipt/total", headers=reader.headers, **said)
     assert (answer.status_code, last_line(site)) == (403, before)

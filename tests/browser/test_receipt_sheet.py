@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.browser.pages import expect
 
-QUESTION = "Where does this number come from?"
+QUESTION = "Is this number right?"
 
 
 def test_a_total_opens_its_receipt_which_stays_right(new_device, site):

@@ -94,7 +94,7 @@ def test_page_shows_the_last_hour_the_newest_visit_and_the_way_to_the_milestone(
             site.register()
         page = Reader(site).get("/")
         said = words(page)
-        assert "Total Visits 4,002 Where does this number come from? 2 a minute" in said
+        assert "Total Visits 4,002 Is this number right? 2 a minute" in said
         assert "10:48 Someone" in said
         assert "1 more to 4,003" in said
         assert 'data-goal="4003 4010"' in page

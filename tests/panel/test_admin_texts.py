@@ -72,4 +72,4 @@ def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, example
     assert ESCAPED in admin.send("/communities/new", 422, name="", description=HOSTILE)
     path = f"/communities/{example.community}/members"
     assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")
-    assert ESCAPED in admin.send("/admin/data/total", 422, total=HOSTILE, reason="")
+    assert ESCAPED in admin.send("/admin/receipt/total", 422, total=HOSTILE, reason="")

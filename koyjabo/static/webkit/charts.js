@@ -203,7 +203,7 @@ class Chart {
   /** The comparison, on a halo by which it stands out from the bars. @returns {uPlot.Series[]} */
   #comparison() {
     if (!this.#table.compared.length) return [];
-    const points = { show: this.#table.compared.length === 1 };
+    const points = { show: this.#table.line.filter((value) => value !== null).length === 1 };
     const line = { paths: uPlot.paths.linear?.(), points };
     return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
   }
