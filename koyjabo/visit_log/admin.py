@@ -17,7 +17,6 @@ from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import ui as visit_filters
-from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
@@ -37,6 +36,9 @@ NUMBER = "number"
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
+
+MOST_ROWS = 15
+"""Newest visits on the page Live. The log of visits has the others."""
 
 
 @bp.get("/visits")
@@ -122,7 +124,7 @@ def realtime() -> Response:
         pages=parts["pages"],
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
-        newest=feed.newest,
+        newest=list(feed.newest)[:MOST_ROWS],
         milestone=services[ReportServices].annotations.last_milestone(),
-        most=NEWEST,
+        most=MOST_ROWS,
     )
