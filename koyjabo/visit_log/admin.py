@@ -56,13 +56,15 @@ def visits() -> Response:
     try:
         is_newest_first = sorting.order != NUMBER
         visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
-        results = visit_filters.results(log.count(me(), which))
+        counted = log.count(me(), which)
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
         return _show(form, VisitPage(), "", sorting, 400)
-    return _show(form, visit_page, results, sorting)
+    total = 0 if any(which) else current()[CountingServices].visits.stats().total
+    is_all = not counted.is_complete or counted.visits == total
+    return _show(form, visit_page, visit_filters.results(counted), sorting, total=0 if is_all else total)
 
 
 @bp.get("/visits/<int:ordinal>")
@@ -74,7 +76,10 @@ def visit(ordinal: int) -> Response:
     return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:])
 
 
-def _show(form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200) -> Response:
+def _show(
+    form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
+) -> Response:
+    """`total`: of the site, if the log has another number of visits."""
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
@@ -82,6 +87,7 @@ def _show(form: Form[Body], visit_page: VisitPage, results: str, sorting: Sortin
         form=form,
         found=visit_page,
         results=results,
+        total=total,
         sorting=sorting,
         older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
         newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
