@@ -106,7 +106,7 @@ FINDINGS = {
         N_("The database went back on %(at)s. Acknowledged visits that were lost: %(count)s"),
         N_("docs/failover.md#what-may-be-lost explains how visits can be lost, and what to set so that none are."),
     ),
-    "writer.saves": good(N_("Visits are saved at once: %(visits)s are stored.")),
+    "writer.saves": good(N_("Visits are saved at once. Visits stored: %(visits)s.")),
     "writer.late": danger(N_("A visit has waited too long to be saved, or the last attempt failed."), LOOK_AT_LOG),
     "writer.unsaved": danger(N_("Visits have not been saved since %(since)s."), LOOK_AT_LOG),
     "writer.refusing": danger(
@@ -218,7 +218,7 @@ FINDINGS = {
     "mails.sent": good(N_("Email works. Messages waiting: %(count)s")),
     "mails.off": off(N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL.")),
     "webhooks.none": off(N_("There are none.")),
-    "webhooks.sent": good(N_("Webhooks are being sent to %(count)s endpoints.")),
+    "webhooks.sent": good(N_("Endpoints that webhooks are sent to: %(count)s.")),
     "webhooks.disabled": warning(
         N_("Webhooks disabled because their endpoint is gone or keeps failing: %(count)s"),
         N_("%(webhooks)s shows the answers. Enable or delete them there."),

@@ -196,7 +196,8 @@ def clock_time(at_ms: int) -> str:
 def size(number: int) -> str:
     """A number of bytes in the largest unit of which there is one: `12 MB`, `3.4 GB`"""
     unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
-    return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
+    width = "long" if unit == "byte" else "short"  # "12 bytes", since the short one is "12 byte"
+    return digits(format_unit(round(number / length, 1), unit, width, locale=language()))
 
 
 def _time(local: datetime, pattern: str) -> str:

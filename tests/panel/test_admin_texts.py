@@ -42,8 +42,7 @@ def paths(example):
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
     pages = ("", "/members", "/dashboard", "/reports", "/settings", "/delete")
     found += [f"/communities/{example.community}{page}" for page in pages]
-    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
-    searches += ("settings?query", "find?q")
+    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place", "find?q")
     return found + [f"/admin/{search}={quote(HOSTILE)}" for search in searches]
 
 
