@@ -9,7 +9,7 @@ from support.programs.processes import NO_LIMITS
 HEIGHTS = {"/admin/settings": 3_000, "/admin/realtime": 2_800}
 """Most pixels at 360 px width."""
 
-FIXED = ["/", "/admin/", "/admin/health", "/admin/visits"]
+FIXED = ["/", "/admin/", "/admin/health", "/admin/realtime", "/admin/visits"]
 LARGEST_SHIFT = 0.01
 MEASURE_SHIFTS = """
 globalThis.shifts = [];
