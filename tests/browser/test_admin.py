@@ -42,7 +42,8 @@ def test_all_of_it_works_without_scripts(new_device, session, site):
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Archive {HOSTILE}?")
     page.get_by_role("button", name="Archive").click()
     expect(page.get_by_text(f"{HOSTILE} was archived.")).to_be_visible()
-    page.get_by_role("link", name="Data", exact=True).click()
+    page.get_by_role("link", name="Server").click()
+    page.get_by_role("navigation", name="Server").get_by_role("link", name="Data").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("visits-")
