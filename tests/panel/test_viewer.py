@@ -13,7 +13,7 @@ from koyjabo.core.identity import OPERATOR
 
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
 EMAIL = re.compile(r"[\w.]+@[\w.]+")
-MEANINGS = re.compile(r"(?s)<td data-label=\"Meaning\".*?</td>")
+MEANINGS = re.compile(r'(?s)<dd class="quiet">.*?</dd>')
 """Of settings: they have examples of emails."""
 
 

@@ -161,11 +161,11 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """Without a login, the page says only that there is an invitation."""
-    offer = current()[CommunityServices].received.of(token).get(token) if page_login.login() else None
+    """Who invites and to what. It is answered after a login."""
+    offer = current()[CommunityServices].received.of(token).get(token)
     accounts = current()[AccountServices]
     is_to_panel = accounts.panel_invitations.owns(token)
-    is_admin = is_to_panel and offer is not None and offer.role == SITE_ADMIN
+    is_admin = is_to_panel and offer.role == SITE_ADMIN
     values = {
         "is_to_panel": is_to_panel,
         "asks_for_factor": is_to_panel and requires(accounts.pending.policy, is_admin),
