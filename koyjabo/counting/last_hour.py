@@ -1,5 +1,5 @@
 """Visits of a scope over time: the last 60 minutes by minute, kept up to date by reading only new rows, and past
-hours and days from the rollups.
+hours and days from the rollups, of which today and a usual day are read once a minute.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from koyjabo.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
-from koyjabo.counting.live_stats import named_place
-from koyjabo.counting.queries import BEFORE, NewestVisit, Visited
-from koyjabo.counting.stats import LastVisit, Stats, base36
+from koyjabo.counting.queries import BEFORE, Visited
+from koyjabo.counting.stats import Stats, base36
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
@@ -53,8 +52,8 @@ class History:
 
 
 MINUTES = 60
-NEWEST, NEWEST_MS = 5, 86_400_000
-"""How many of the newest visits a page begins with, and how old they may be."""
+WEEKS, LEAST_DAYS = 4, 2
+"""A usual day is the mean of the days of the same weekday in the weeks before, if that many of them had visits."""
 
 MOST_SCOPES = 500
 """The communities whose minutes are remembered; those of others are counted again when a dashboard shows them."""
@@ -148,44 +147,74 @@ class PulseMoment(NamedTuple):
         return f"{base36(self.stats.epoch)}-{self.stats.revision}-{self.minute}"
 
 
+class DayByHour(NamedTuple):
+    """Visits by hour of the local clock, as 24 numbers."""
+
+    hour: int  # the running one
+    today: Sequence[int]
+    usual: Sequence[int]  # empty if that is not known
+    yesterday: int
+
+
 class Pulse:
-    """The site's last hour, for everyone (specification: What is going on).
+    """The site's last hour, for everyone (specification: What is going on), and its day.
 
     Reads only the rows that are new, and those once for all who ask.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits, window_ms: int) -> None:
-        """`window_ms`: how long a visitor counts as active."""
+    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
         self._database = database
         self._clock = clock
         self._visits = visits
-        self._window_ms = window_ms
         self._hour = LastHour(SITE)  # of this epoch
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
+        self._day: tuple[tuple[int, int], DayByHour] | None = None
         self._lock = threading.Lock()  # one read at a time
 
     def now(self) -> PulseMoment:
-        return PulseMoment(self._visits.stats(), self._clock.now_ms() // MINUTE_MS)
+        """Stats of that minute, so that they are of its day."""
+        while True:
+            minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
+            if minute == self._clock.now_ms() // MINUTE_MS:
+                return PulseMoment(stats, minute)
+
+    def day(self, moment: PulseMoment) -> DayByHour:
+        """Today and a usual day. Raises LedgerUnavailable."""
+        key = moment.stats.epoch, moment.minute
+        with out_of_turn(), self._lock:
+            if self._day is None or self._day[0] != key:
+                self._day = (key, self._read_day(moment.minute))
+            day = self._day[1]
+        today = list(day.today)
+        today[day.hour] += max(0, moment.stats.today - sum(today))
+        return day._replace(today=today)
+
+    def _read_day(self, minute: int) -> DayByHour:
+        """Without the visits of the running hour: it has those of today that earlier hours do not have."""
+        today, running_s = self._clock.bucket(minute * MINUTE_MS)
+        ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
+        hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
+        visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
+        visits.pop(running_s, None)
+        now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
+        known = [day for day in earlier if any(day)]
+        usual = [round(sum(day) / len(known)) for day in zip(*known, strict=True)]
+        return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
+
+    def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
+        """When clocks are put back, an hour has the visits of both."""
+        by_hour = [0] * 24
+        for hour_s in hours:
+            by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)
+        return by_hour
+
+    def _local_hour(self, hour_s: int) -> int:
+        return int(self._clock.local(hour_s)[11:13])
 
     def hour(self, moment: PulseMoment) -> Sequence[int]:
         """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
-
-    def newest(self, moment: PulseMoment) -> list[LastVisit]:
-        """The newest one first. But for that one, a place is named only while the visitor may be among those who are
-        active there: else these would hide no one. Raises LedgerUnavailable.
-        """
-        stats, now_ms = moment.stats, self._clock.now_ms()
-        if stats.last is None:
-            return []
-        newest = self._database.read(queries.newest_visits, now_ms - NEWEST_MS, NEWEST)
-        earlier = (each for each in newest if each.at_ms < stats.last.at_ms)
-        return [stats.last, *(self._shown(each, stats, now_ms) for each in earlier)]
-
-    def _shown(self, visit: NewestVisit, stats: Stats, now_ms: int) -> LastVisit:
-        is_recent = visit.at_ms > now_ms - self._window_ms
-        return LastVisit(visit.at_ms, named_place(visit.place, stats.places) if is_recent else None)
 
     def _minutes(self, moment: PulseMoment) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute
