@@ -1,5 +1,5 @@
 """Visits of a scope over time: the last 60 minutes by minute, kept up to date by reading only new rows, and past
-hours and days from the rollups, of which today and a usual day are read once a minute.
+hours and days from the rollups.
 """
 
 from __future__ import annotations
@@ -52,8 +52,6 @@ class History:
 
 
 MINUTES = 60
-WEEKS, LEAST_DAYS = 4, 2
-"""A usual day is the mean of the days of the same weekday in the weeks before, if that many of them had visits."""
 
 MOST_SCOPES = 500
 """The communities whose minutes are remembered; those of others are counted again when a dashboard shows them."""
@@ -147,17 +145,8 @@ class PulseMoment(NamedTuple):
         return f"{base36(self.stats.epoch)}-{self.stats.revision}-{self.minute}"
 
 
-class DayByHour(NamedTuple):
-    """Visits by hour of the local clock, as 24 numbers."""
-
-    hour: int  # the running one
-    today: Sequence[int]
-    usual: Sequence[int]  # empty if that is not known
-    yesterday: int
-
-
 class Pulse:
-    """The site's last hour, for everyone (specification: What is going on), and its day.
+    """The site's last hour, for everyone (specification: What is going on).
 
     Reads only the rows that are new, and those once for all who ask.
     """
@@ -168,7 +157,6 @@ class Pulse:
         self._visits = visits
         self._hour = LastHour(SITE)  # of this epoch
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
-        self._day: tuple[tuple[int, int], DayByHour] | None = None
         self._lock = threading.Lock()  # one read at a time
 
     def now(self) -> PulseMoment:
@@ -177,39 +165,6 @@ class Pulse:
             minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
             if minute == self._clock.now_ms() // MINUTE_MS:
                 return PulseMoment(stats, minute)
-
-    def day(self, moment: PulseMoment) -> DayByHour:
-        """Today and a usual day. Raises LedgerUnavailable."""
-        key = moment.stats.epoch, moment.minute
-        with out_of_turn(), self._lock:
-            if self._day is None or self._day[0] != key:
-                self._day = (key, self._read_day(moment.minute))
-            day = self._day[1]
-        today = list(day.today)
-        today[day.hour] += max(0, moment.stats.today - sum(today))
-        return day._replace(today=today)
-
-    def _read_day(self, minute: int) -> DayByHour:
-        """Without the visits of the running hour: it has those of today that earlier hours do not have."""
-        today, running_s = self._clock.bucket(minute * MINUTE_MS)
-        ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
-        hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
-        visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
-        visits.pop(running_s, None)
-        now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
-        known = [day for day in earlier if any(day)]
-        usual = [round(sum(day) / len(known)) for day in zip(*known, strict=True)]
-        return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
-
-    def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
-        """When clocks are put back, an hour has the visits of both."""
-        by_hour = [0] * 24
-        for hour_s in hours:
-            by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)
-        return by_hour
-
-    def _local_hour(self, hour_s: int) -> int:
-        return int(self._clock.local(hour_s)[11:13])
 
     def hour(self, moment: PulseMoment) -> Sequence[int]:
         """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
