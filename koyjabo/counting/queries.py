@@ -255,7 +255,7 @@ def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dic
     """The visits of these hours, named by their beginning (s since 1970), without hours that have none."""
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
-    return {hour_s: visits for hour_s, visits in session.execute(rows)}
+    return {row.hour_s: row.visits for row in session.execute(rows)}
 
 
 def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:

@@ -10,6 +10,7 @@ const HOURS = 24;
 const LEAST = 4; // visits for which the height always has room, as in home/parts.html
 const SPREAD_MS = 60_000; // in which all pages request the numbers of a new day
 
+const parts = [find("#day"), find("#yesterday")];
 const { zone } = find("[data-connection]").dataset;
 const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
 
@@ -34,7 +35,7 @@ export class Day {
 
   constructor() {
     this.#take();
-    find("#day").addEventListener("replaced", () => this.#take());
+    parts[0].addEventListener("replaced", () => this.#take());
     setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -59,12 +60,14 @@ export class Day {
   #take() {
     this.#figure = document.querySelector("[data-day]");
     if (!this.#figure) return; // the database could not be read
+    for (const part of parts) part.classList.remove("unknown");
     const { now, count, today, usual } = this.#figure.dataset;
     this.#aheadMs = Number(now) - Date.now();
     this.#day = localTime(Number(now)).day;
     [this.#count, this.#today, this.#usual] = [Number(count), numbers(today), numbers(usual)];
     const plot = /** @type {HTMLElement} */ (this.#figure.querySelector(".plot"));
     this.#tooltip = new MinuteTooltip(plot, (hour) => this.#inWords(hour), 0.5 / HOURS, HOURS - 1);
+    this.#tooltip.update(localTime(this.#nowMs).hour);
   }
 
   /** A new day has no hours yet. What is usual on it, the server says. */
@@ -72,7 +75,7 @@ export class Day {
     const { day } = localTime(this.#nowMs);
     if (!this.#figure || day === this.#day) return;
     this.#figure = null;
-    for (const part of document.querySelectorAll("#day, #yesterday")) part.classList.add("unknown");
+    for (const part of parts) part.classList.add("unknown");
     setTimeout(() => this.refresh(), 2 * TICK_MS + Math.random() * SPREAD_MS);
   }
 
@@ -81,7 +84,7 @@ export class Day {
     const bars = (/** @type {number[]} */ hours) => hours.map((visits, at) => (visits ? `M${at}.1 100V${100 - (100 * visits) / most}h.8V100` : ""));
     const today = bars(this.#today), drawn = [bars(this.#usual).join(""), today.filter((_, at) => at !== hour).join(""), today[hour]];
     this.#figure?.querySelectorAll("path").forEach((path, at) => path.setAttribute("d", drawn[at]));
-    this.#tooltip?.update();
+    this.#tooltip?.update(hour);
   }
 
   /** @param {number} hour  @returns {import("../webkit/chart-tooltip.js").Reading} */

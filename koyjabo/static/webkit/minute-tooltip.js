@@ -29,9 +29,9 @@ export class MinuteTooltip {
     this.update();
   }
 
-  /** The values have changed. */
-  update() {
-    this.#tooltip.limit(this.#last + 1);
+  /** The values have changed. @param {number} [now]  the running row */
+  update(now = this.#last) {
+    this.#tooltip.limit(this.#last + 1, now);
     if (this.#row !== NONE) this.#point(this.#row);
   }
 
