@@ -38,7 +38,8 @@ async ([number, locale]) => {
     return tile;
   }));
   const isOver = (each) => each.textContent !== text || each.scrollWidth > each.clientWidth;
-  const over = [board, ...shown.filter((each) => !each.matches(".hidden-text"))].filter(isOver).map((each) => `${each.textContent}: ${each.scrollWidth} in ${each.clientWidth}`);
+  const seen = [board, ...shown.filter((each) => !each.matches(".hidden-text"))];
+  const over = seen.filter(isOver).map((each) => `${each.textContent}: ${each.scrollWidth} in ${each.clientWidth}`);
   return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
 }
 """
