@@ -26,7 +26,7 @@ class DayByHour(NamedTuple):
     yesterday: int
 
 
-class Days:
+class DaysByHour:
     """Reads the rollups once a minute, for all who ask."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.services import CountingServices
-from koyjabo.home.days import DayByHour, Days
+from koyjabo.home.days import DayByHour, DaysByHour
 from koyjabo.models import Scope
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
@@ -112,7 +112,8 @@ def home_view() -> HomeView:
     if stats.stale:
         return view  # each further read would wait
     try:
-        return view._replace(day=current()[Days].at(moment), goal=_goal(stats.total), communities=_busy_communities())
+        day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
+        return view._replace(day=day, goal=goal, communities=communities)
     except LedgerUnavailable:
         return view
 

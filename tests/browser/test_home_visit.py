@@ -9,7 +9,6 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 from support.browser.pages import MOVES, check_accessible, expect, live, stat, visit, wait_for
 
-
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, ELSEWHERE, YANGON, OSAKA = "103.4.145.245", "103.4.146.1", "103.4.147.1", "103.4.148.1"
 LAHORE, KABUL = "103.4.149.1", "103.4.150.1"

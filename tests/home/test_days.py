@@ -10,7 +10,7 @@ from support.application.site import Site
 from support.people.page_readers import Reader, words
 
 from koyjabo.counting.services import CountingServices
-from koyjabo.home.days import DayByHour, Days
+from koyjabo.home.days import DayByHour, DaysByHour
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def site(database):
 
 
 def day_of(site: Site) -> DayByHour:
-    return site.services[Days].at(site.services[CountingServices].pulse.now())
+    return site.services[DaysByHour].at(site.services[CountingServices].pulse.now())
 
 
 def come(site: Site, *moments: str) -> None:
@@ -45,7 +45,7 @@ def test_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
 def test_running_hour_has_each_visit_at_once_and_the_rollups_are_read_once_a_minute(site, monkeypatch):
     come(site, "2025-12-16T08:00:00+06:00", "2025-12-16T10:00:01+06:00")
     day_of(site)
-    monkeypatch.setattr(site.services[Days]._database, "read", None)
+    monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)
     site.register()
     assert day_of(site).today == of_hours(h8=1, h10=2)
 

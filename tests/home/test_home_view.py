@@ -10,7 +10,7 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.home.days import Days
+from koyjabo.home.days import DaysByHour
 from koyjabo.home.pages import Places, at_this_pace
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
@@ -127,7 +127,7 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
     def away(*_: object) -> None:
         raise LedgerUnavailable
 
-    monkeypatch.setattr(Days, "at", away)
+    monkeypatch.setattr(DaysByHour, "at", away)
     page = Reader(site).get("/")
     assert f"Total Visits {site.stats()['totalVisits']}" in words(page)
     assert "data-day" not in page
