@@ -36,7 +36,7 @@ export class Light {
     this.#entitle();
     if (!visits || still.matches || this.#beat?.playState === "running") return;
     this.#beat = this.#disc.animate({ scale: [1, 1.045, 1] }, BEAT);
-    this.#disc.animate({ opacity: [0.55, 0], scale: [1, 1.28] }, { ...BEAT, duration: 1.6 * BEAT.duration, pseudoElement: "::after" });
+    this.#disc.animate({ opacity: [0.55, 0], scale: [1, 1.2] }, { ...BEAT, duration: 1.6 * BEAT.duration, pseudoElement: "::after" });
   }
 
   #entitle() {
