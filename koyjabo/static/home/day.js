@@ -31,6 +31,7 @@ export class Day {
   /** @type {number[]} */ #usual = [];
   #count = 0; // the visits of today
   #day = 0; // of the month
+  #timer = 0;
   #aheadMs = 0; // the server's clock, compared with ours
 
   constructor() {
@@ -70,13 +71,16 @@ export class Day {
     this.#tooltip.update(localTime(this.#nowMs).hour);
   }
 
-  /** A new day has no hours yet. What is usual on it, the server says. */
+  /** The numbers of a new day are requested until they have come. */
   #tick() {
     const { day } = localTime(this.#nowMs);
-    if (!this.#figure || day === this.#day) return;
+    if (day === this.#day || this.#timer) return;
     this.#figure = null;
     for (const part of parts) part.classList.add("unknown");
-    setTimeout(() => this.refresh(), 2 * TICK_MS + Math.random() * SPREAD_MS);
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.refresh();
+    }, 2 * TICK_MS + Math.random() * SPREAD_MS);
   }
 
   #draw() {
