@@ -169,7 +169,7 @@ def _tick(base: Base) -> None:
     every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
     every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
-    every(retention.LOOK_S, *upkeep, services[VersionLog].record)
+    every(retention.LOOK_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
     every(backups.READ_S, services[Backups].refresh)
     every(retention.LOOK_S, services[Backups].tick)
     every(storing.LOOK_S, services[ReportServices].storing.tick)

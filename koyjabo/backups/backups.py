@@ -90,9 +90,7 @@ class Schedule:
 
     def newest_ms(self) -> int:
         """The newest moment at which the backup of a day was due."""
-        today = self._clock.today()
-        due_ms = self._clock.at_ms(today, self._at)
-        return due_ms if due_ms <= self._clock.now_ms() else self._clock.at_ms(shifted(today, -1), self._at)
+        return self._clock.newest_ms(self._at)
 
     def next_ms(self) -> int:
         today = self._clock.today()

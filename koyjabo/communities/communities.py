@@ -25,7 +25,7 @@ from koyjabo.communities.queries import (
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.identity import MASKED, Account, uuid_of
+from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.database.throttle import Throttle
@@ -208,7 +208,7 @@ class Communities:
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)
 
-    # For admins of the site, and what changes nothing for its viewers, too; raises Forbidden for other accounts.
+    # For admins of the site, and for its viewers where nothing changes. Raises Forbidden for other accounts.
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
@@ -222,16 +222,6 @@ class Communities:
     def overview(self, account: Account, community_id: str) -> Overview:
         account.require_site_viewer()
         return self._database.read(archiving.overview, community_id)
-
-    def listed_members(
-        self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
-    ) -> Page[Member]:
-        """`members`, for the panel. Viewers of the site see masked emails."""
-        account.require_site_viewer()
-        page = self._list(CommunityQueries.members, uuid_of(community_id) or "", search, start, count)
-        if account.is_admin:
-            return page
-        return page._replace(items=tuple(each._replace(email=MASKED) for each in page.items))
 
     def archive(self, account: Account, community_id: str) -> None:
         """Archive a community: until it is restored, it is unknown to members, visits and sockets. Idempotent."""

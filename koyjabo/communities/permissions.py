@@ -26,7 +26,8 @@ from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
 
 WATCHER = "watcher"
-"""The role of a person without one, where a community shows its numbers to everybody: sees them, and is not online."""
+"""Sees the numbers and is not online: everybody where numbers are public, and people of the panel without a membership.
+"""
 
 
 class RequiredAccess(NamedTuple):
@@ -72,8 +73,8 @@ class Permissions:
         return self._database.read(account_queries.access_version)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
-        """Returns the access that is granted: `needed`, or that of a watcher if a member's is needed and only a
-        watcher's is permitted.
+        """Returns the access that is granted: `needed`, or a watcher's instead of a member's, for people who are no
+        members.
 
         Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
         A refresh token has to be the valid one of its session at this moment; it may be renewed later.
@@ -90,7 +91,7 @@ class Permissions:
         for job in jobs:
             needed, refresh_id = job.item
             job.result, job.error = needed, _problem(needed, known, refresh_id, now_ms)
-            if job.error is not None and needed.role == MEMBER:
+            if needed.role == MEMBER and (job.error is not None or _is_guest(needed, known)):
                 job.result = needed._replace(role=WATCHER)
                 job.error = _problem(job.result, known, refresh_id, now_ms)
 
@@ -121,7 +122,7 @@ def _problem(
         return Forbidden() if site_role == SITE_MEMBER else None
     if community is None:
         return UnknownCommunity()
-    if needed.role == WATCHER and is_public:
+    if needed.role == WATCHER and (is_public or site_role != SITE_MEMBER):
         return None
     role = ADMIN if site_role == SITE_ADMIN else known.roles.get((needed.community_id, needed.user_id))
     if needed.by_token is not None:
@@ -129,6 +130,11 @@ def _problem(
     if role is None and not community.is_listed:
         return UnknownCommunity()
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None
+
+
+def _is_guest(needed: RequiredAccess, known: AccessFacts) -> bool:
+    """Whether a person of the panel looks at a community without being a member."""
+    return needed.by_token is None and (needed.community_id, needed.user_id) not in known.roles
 
 
 def _is_live(session_id: str, known: AccessFacts, refresh_id: str | None, now_ms: int) -> bool:

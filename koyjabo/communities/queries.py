@@ -122,9 +122,9 @@ class CommunityQueries:
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 
     def list_access(self, account: Account, search: CommunitySearch, start: int, count: int) -> Page[ListedCommunity]:
-        """The account's own communities and the listed ones; all for admins of the site."""
+        """The account's own communities and the listed ones; all for people of the panel."""
         wanted = _list_access(account.id).add_columns(MEMBERS)
-        if not account.is_admin:
+        if not account.sees_panel:
             wanted = wanted.where(or_(models.Community.is_listed, _own(account)))
         if part := sought(search.text):
             wanted = wanted.where(has(models.Community.name, part))

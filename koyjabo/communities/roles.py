@@ -36,7 +36,7 @@ def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
 
 
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity unless the community is listed, or `account` a member or a site admin; Forbidden for
+    """Raises UnknownCommunity unless the community is listed, or `account` a member or of the panel; Forbidden for
     the key of another community.
     """
     access = by_token(account, access) if access is not None else None
@@ -44,7 +44,7 @@ def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess
         if access is None or access.community.id != account.moderates:
             raise Forbidden(OTHER_COMMUNITY)
         return access
-    if access is None or not (access.role or access.community.is_listed or account.is_admin):
+    if access is None or not (access.role or access.community.is_listed or account.sees_panel):
         raise UnknownCommunity
     return access
 
@@ -56,11 +56,13 @@ def is_visible(account: Account, access: CommunityAccess) -> bool:
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """With the effective role: site admins have the role admin in all communities, and the key of a community is a
-    moderator there.
+    """With the effective role: site admins have the role admin in all communities, site viewers at least the role
+    member, and the key of a community is a moderator there.
     """
     if account.is_admin:
         return access._replace(role=ADMIN)
+    if account.is_viewer:
+        return access._replace(role=access.role or MEMBER)
     access = by_token(account, access)
     return access._replace(role=MODERATOR) if account.moderates == access.community.id else access
 

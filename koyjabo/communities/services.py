@@ -23,7 +23,6 @@ from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
-from koyjabo.communities.roles import MEMBER
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
@@ -89,11 +88,9 @@ def build(base: Base) -> CommunityServices:
 
 
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
-    """The only community of an account: its dashboard for moderators."""
+    """The room of the only community of an account."""
     home = directory.home(account)
-    if home is None:
-        return None
-    return "pages.community" if home.role == MEMBER else "pages.dashboard", {"community_id": home.community.id}
+    return None if home is None else ("pages.community", {"community_id": home.community.id})
 
 
 def _people(base: Base) -> OnlinePeople:

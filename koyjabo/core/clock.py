@@ -131,6 +131,12 @@ class Clock:
         local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
         return int(local.timestamp()) * 1000
 
+    def newest_ms(self, time: str) -> int:
+        """The newest moment, ms, at which it was that time of a local day."""
+        today = self.today()
+        at_ms = self.at_ms(today, time)
+        return at_ms if at_ms <= self.now_ms() else self.at_ms(shifted(today, -1), time)
+
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
         """The moments, ms, at which days begin and have ended."""
         first, last = days

@@ -1,26 +1,45 @@
-"""The steps of a new site: /admin/getting-started, and what admins say about them there and on Overview."""
+"""What admins hide of the first run, and what a server lacks, for the page Health."""
 
 from __future__ import annotations
 
-from flask import Response, request
+from typing import Any
 
-from koyjabo.getting_started.getting_started import ALL, GettingStarted
+from flask import Response, request, url_for
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.getting_started.getting_started import LIST, GettingStarted
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.pages import redirects
-from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.pages.flash import Undo, done
+from koyjabo.webkit.panel.pages import me
+
+HIDDEN = "hidden"
+
+
+@bp.context_processor
+def of_server() -> dict[str, Any]:
+    return {"missing_steps": missing}
+
+
+def missing() -> tuple[str, ...]:
+    """Empty while the database is away: Health says so itself."""
+    try:
+        return current()[GettingStarted].missing(me())
+    except LedgerUnavailable:
+        return ()
 
 
 @bp.get("/getting-started")
 def getting_started() -> Response:
-    """All steps, also when they are no longer on Overview."""
-    return page("getting_started/page", started=current()[GettingStarted].progress(me()))
+    """The steps are on Overview and Health now."""
+    return redirects.to("admin.health")
 
 
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
-    """Of STEPS, or ALL. `state` is that of the step from now on."""
-    steps = current()[GettingStarted]
-    steps.change(me(), step, request.form.get("state", ""))
-    back = "admin.getting_started" if step != ALL and steps.is_closed() else "admin.overview"
-    return redirects.to(back, _anchor=f"step-{step}")
+    """Hide the step if `state` is "hidden", otherwise show it again."""
+    page, is_hidden = "admin.health" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
+    current()[GettingStarted].hide(me(), step, is_hidden)
+    undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
+    return done("step_hidden", page, undo=undo) if is_hidden else redirects.to(page)

@@ -1,8 +1,4 @@
-"""What a new site still lacks, step by step, and what its admins have said about it.
-
-Most steps are done when the server finds them done; nothing is stored of these. What is stored counts for the site, for
-all its admins and browsers.
-"""
+"""The first run of a new site: its first page on another host, and what the server still lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Subject
-from koyjabo.backups.backups import Backups, BackupState
+from koyjabo.backups.backups import Backups
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput, LedgerUnavailable
@@ -27,153 +23,112 @@ from koyjabo.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network.origins import host_of
 
-STEPS = ("site", "page", "mail", "second_factor", "person", "backups")
-ALL = "all"
-"""Stands for Getting started itself, which is done when an admin has closed it."""
+PAGE, LIST = "page", "all"
+"""What admins can hide: the line to paste, and the list of what the server lacks."""
 
-STATES = OPEN, DONE, SKIPPED = "open", "done", "skipped"
-UNUSABLE = N_("must be a state of this step")
+NEW_MS = 600_000
+"""How long Overview shows the first visit of a page, ms."""
+
+UNKNOWN = N_("must be page or all")
 SETUP = Subject("setup", "", "")
 
 CHANGES["setup.step"] = N_("Getting started changed")
 
 
-class Step(NamedTuple):
-    name: str  # one of STEPS
-    state: str  # one of STATES
+class FirstPage(NamedTuple):
+    """The first page of another host whose visit was counted; while there is none, all fields are None."""
 
-
-class SetupProgress(NamedTuple):
-    steps: tuple[Step, ...]
-    host: str | None  # of the page that was seen first
-    backups: BackupState
-    is_in_use: bool  # for some days, so the steps stay folded
-    is_closed: bool
-
-    @property
-    def is_finished(self) -> bool:
-        return all(step.state != OPEN for step in self.steps)
-
-    @property
-    def done(self) -> int:
-        return sum(step.state == DONE for step in self.steps)
+    host: str | None
+    ordinal: int | None
 
 
 class GettingStarted:
-    """For admins of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+    """For admins of the site. Raises LedgerUnavailable."""
 
     def __init__(
         self,
         database: DatabaseExecutor,
         clock: Clock,
         runtime: Runtime,
-        backups: Backups,
+        backs_up: bool,
         sends_mails: bool,
         own_host: str,
     ) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._backups = backups
+        self._backs_up = backs_up
         self._sends_mails = sends_mails
         self._own_host = own_host
         self._is_seen = False
 
-    def on_overview(self, account: Account) -> SetupProgress | None:
-        """None once it was closed, and for viewers."""
-        if not account.is_admin or self.is_closed():
+    def first_page(self, account: Account) -> FirstPage | None:
+        """None for other accounts, and once the page is hidden, known for NEW_MS, or the site in use without one."""
+        if not account.is_admin:
             return None
-        return self.progress(account)
+        stored, facts = self._read(account)
+        page = stored.get(PAGE, StoredStep())
+        if page.done_ms is None:
+            return None if page.skipped_ms is not None or facts.is_in_use else FirstPage(None, None)
+        return FirstPage(page.host, page.ordinal) if self._clock.now_ms() < page.done_ms + NEW_MS else None
 
-    def is_closed(self) -> bool:
-        return ALL in self._database.read(_closed)
-
-    def progress(self, account: Account) -> SetupProgress:
-        account.require_site_admin()
-        stored, facts = self._database.read(_read, account.id, self._clock.today())
-        state = self._backups.state(account)
-        done = {
-            "site": _of(stored, "site").done_ms is not None or facts.is_in_use,
-            "page": _of(stored, "page").host is not None,
+    def missing(self, account: Account) -> tuple[str, ...]:
+        """What the server lacks, for the list on Server; empty for other accounts, and once the list is hidden."""
+        if not account.is_admin:
+            return ()
+        stored, facts = self._read(account)
+        if stored.get(LIST, StoredStep()).done_ms is not None:
+            return ()
+        has = {
+            "total": facts.has_total or facts.is_in_use,
             "mail": self._sends_mails,
-            "second_factor": facts.has_second_factor,
             "person": facts.has_second_person,
-            "backups": state.proven is not None,
+            "second_factor": facts.has_second_factor,
+            "backups": self._backs_up,
         }
-        return SetupProgress(
-            steps=tuple(Step(name, _state(done[name], _of(stored, name))) for name in STEPS),
-            host=_of(stored, "page").host,
-            backups=state,
-            is_in_use=facts.is_in_use,
-            is_closed=_of(stored, ALL).done_ms is not None,
-        )
+        return tuple(name for name, is_there in has.items() if not is_there)
 
-    def change(self, account: Account, step: str, state: str) -> None:
-        """Skip a step, take that back (OPEN), or say that the first one is done. Raises InvalidInput."""
+    def hide(self, account: Account, step: str, is_hidden: bool) -> None:
+        """Hide PAGE or LIST for all admins, or show it again. Raises Forbidden, InvalidInput."""
         account.require_site_admin()
-        if state not in _states(step):
-            raise InvalidInput(details={"state": UNUSABLE})
+        if step not in (PAGE, LIST):
+            raise InvalidInput(details={"step": UNKNOWN})
         by = log.actor(account, self._clock)
-        self._database.write(
-            _change, step, state, by.at_ms, audit=by.entry("setup.step", SETUP, step=step, state=state)
-        )
+        change = queries.reopen if not is_hidden else queries.skip if step == PAGE else queries.finish
+        entry = by.entry("setup.step", SETUP, step=step, state="hidden" if is_hidden else "shown")
+        self._database.write(change, step, by.at_ms, audit=entry)
 
     def committed(self, visits: Sequence[tuple[NewVisit, Receipt]]) -> None:
         """Note the first page on another host that has counted a visit. Called with each batch; does not wait."""
         if self._is_seen:
             return
-        for visit, _ in visits:
+        for visit, receipt in visits:
             if visit.page_host not in ("", self._own_host):
                 self._is_seen = True
-                self._runtime.start_task(partial(self._store_page, visit.page_host))
+                self._runtime.start_task(partial(self._store_page, visit.page_host, receipt.ordinal))
                 return
 
     def look_again(self) -> None:
         """The database may have forgotten the page."""
         self._is_seen = False
 
-    def _store_page(self, host: str) -> None:
+    def _store_page(self, host: str, ordinal: int) -> None:
         try:
-            self._database.write(queries.finish, "page", self._clock.now_ms(), host)
+            self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
         except LedgerUnavailable:
             self.look_again()
 
+    def _read(self, account: Account) -> tuple[dict[str, StoredStep], SiteFacts]:
+        return self._database.read(_read, account.id, self._clock.today())
+
 
 def build(base: Base) -> GettingStarted:
-    backups, sends_mails = base.services[Backups], base.services[MailOutbox].is_on
-    own_host = host_of(base.settings.public_url)
-    steps = GettingStarted(base.database, base.clock, base.runtime, backups, sends_mails, own_host)
+    settings, sends_mails = base.settings, base.services[MailOutbox].is_on
+    backs_up = base.services[Backups].is_on
+    steps = GettingStarted(base.database, base.clock, base.runtime, backs_up, sends_mails, host_of(settings.public_url))
     base.services[CountingServices].visits.on_commit = steps.committed
     return steps
 
 
-def _states(step: str) -> tuple[str, ...]:
-    """What an admin may say of it."""
-    if step == ALL:
-        return OPEN, DONE
-    return STATES if step == "site" else (OPEN, SKIPPED) if step in STEPS else ()
-
-
-def _closed(session: Any) -> set[str]:
-    return {name for name, step in queries.steps(session).items() if step.done_ms is not None}
-
-
 def _read(session: Any, account_id: str, today: str) -> tuple[dict[str, StoredStep], SiteFacts]:
     return queries.steps(session), queries.site_facts(session, account_id, today)
-
-
-def _of(stored: dict[str, StoredStep], step: str) -> StoredStep:
-    return stored.get(step, StoredStep())
-
-
-def _state(is_done: bool, stored: StoredStep) -> str:
-    return DONE if is_done else SKIPPED if stored.skipped_ms is not None else OPEN
-
-
-def _change(session: Any, step: str, state: str, at_ms: int) -> None:
-    if state == DONE:
-        queries.finish(session, step, at_ms)
-    elif state == SKIPPED:
-        queries.skip(session, step, at_ms)
-    else:
-        queries.reopen(session, step)

@@ -8,7 +8,7 @@ from sqlalchemy import exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import HAS_ACCOUNT
-from koyjabo.models import SITE, DailyVisits, StartingStep, User
+from koyjabo.models import SITE, Adjustment, DailyVisits, StartingStep, User
 
 DAYS_IN_USE = 3
 
@@ -19,11 +19,13 @@ class StoredStep(NamedTuple):
     done_ms: int | None = None
     skipped_ms: int | None = None
     host: str | None = None
+    ordinal: int | None = None
 
 
 class SiteFacts(NamedTuple):
     has_second_factor: bool  # the account that asks
     has_second_person: bool  # another account may open the panel
+    has_total: bool  # it was set
     is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
 
 
@@ -32,8 +34,8 @@ SKIP = text(
     "ON CONFLICT (step) DO UPDATE SET skipped_ms = excluded.skipped_ms"
 )
 FINISH = text(
-    "INSERT INTO starting_steps (step, done_ms, host) VALUES (:step, :at_ms, :host) "
-    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host "
+    "INSERT INTO starting_steps (step, done_ms, host, ordinal) VALUES (:step, :at_ms, :host, :ordinal) "
+    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host, ordinal = excluded.ordinal "
     "WHERE starting_steps.done_ms IS NULL"
 )
 STORED = [getattr(StartingStep, name) for name in StoredStep._fields]
@@ -53,21 +55,22 @@ def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
     return SiteFacts(
         has_second_factor=session.scalar(own) is not None,
         has_second_person=bool(session.scalar(select(others))),
+        has_total=bool(session.scalar(select(exists().where(Adjustment.id.is_not(None))))),
         is_in_use=len(session.execute(days).all()) == DAYS_IN_USE,
     )
 
 
-def finish(session: Session, step: str, at_ms: int, host: str | None = None) -> None:
+def finish(session: Session, step: str, at_ms: int, host: str | None = None, ordinal: int | None = None) -> None:
     """The first time counts."""
-    session.execute(FINISH, {"step": step, "at_ms": at_ms, "host": host})
+    session.execute(FINISH, {"step": step, "at_ms": at_ms, "host": host, "ordinal": ordinal})
 
 
 def skip(session: Session, step: str, at_ms: int) -> None:
     session.execute(SKIP, {"step": step, "at_ms": at_ms})
 
 
-def reopen(session: Session, step: str) -> None:
-    """As if it had been neither done nor skipped. What the server itself has seen stays."""
+def reopen(session: Session, step: str, _at_ms: int) -> None:
+    """Show it again. The page that was seen stays."""
     stored = session.get(StartingStep, step)
     if stored is not None:
         stored.skipped_ms = None

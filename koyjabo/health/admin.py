@@ -62,8 +62,6 @@ MAILS = {
 }
 
 LINK = Markup('<a href="{}">{}</a>')
-IN_DATA = {"backups": "backups-label", "recount": "recount-label"}
-"""Where the page Data has more, by the name of the check."""
 
 
 @bp.get("/health")
@@ -124,13 +122,14 @@ def _header() -> dict[str, object]:
 
 def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
     """What stands in the sentences of a check: the pages that they name, and its values as pages write them."""
-    return {**_links(check.name, is_admin), **_written(check.values, is_admin)}
+    return {**_links(is_admin), **_written(check.values, is_admin)}
 
 
-def _links(name: str, is_admin: bool) -> dict[str, object]:
+def _links(is_admin: bool) -> dict[str, object]:
     """The pages that texts name. Viewers have no page of webhooks."""
     return {
-        "data": LINK.format(url_for("admin.data", _anchor=IN_DATA.get(name)), _("Data")),
+        "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
+        "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
         "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
     }
 

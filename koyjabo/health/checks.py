@@ -31,7 +31,9 @@ OLD_BACKUP_MS = 7 * DAY_MS
 LATE_PROOF_MS = 36 * 3_600_000
 """Without a newer proven backup: a night and half a day."""
 
-LATE_RETENTION_MS = 2 * DAY_MS
+LATE_NIGHT_MS = 2 * DAY_MS
+"""Without newer work of a night."""
+
 LATE_MAIL_MS = 900_000
 FAILING_WEBHOOK_MS = 3_600_000
 
@@ -228,6 +230,8 @@ def _recount(seen: Seen) -> HealthCheck:
         return HealthCheck.of("recount", "interrupted", values)
     if not last.details["agrees"]:
         return HealthCheck.of("recount", "differs", {**values, "count": last.details["problem_count"]})
+    if seen.facts.now_ms - last.at_ms > LATE_NIGHT_MS:
+        return HealthCheck.of("recount", "late", values)
     return HealthCheck.of("recount", "agrees", {**values, "count": last.details["rows"]})
 
 
@@ -254,7 +258,7 @@ def _retention(seen: Seen) -> HealthCheck:
     ended_ms, days = seen.facts.database.retention_ms, seen.facts.installation.retention_days
     if ended_ms is None:
         return HealthCheck.of("retention", "never", {"days": days})
-    is_late = seen.facts.now_ms - ended_ms > LATE_RETENTION_MS
+    is_late = seen.facts.now_ms - ended_ms > LATE_NIGHT_MS
     return HealthCheck.of("retention", "late" if is_late else "ran", {"at": ended_ms, "days": days})
 
 

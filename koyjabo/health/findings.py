@@ -65,6 +65,7 @@ CHECKS = {
 LOOK_AT_LOG = N_("Look for a program that locks the database, and check the disk; the log has the reason.")
 MORE_WORKERS = N_("If this continues, raise WEB_CONCURRENCY, or use a machine with more cores.")
 MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger disk.")
+RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
 SEE_STEP = N_("%(data)s shows at which step. Correct the cause, and then press Back up now there.")
 TURN_BACKUPS_ON = N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it.")
@@ -106,7 +107,7 @@ FINDINGS = {
         N_("The database went back on %(at)s. Acknowledged visits that were lost: %(count)s"),
         N_("docs/failover.md#what-may-be-lost explains how visits can be lost, and what to set so that none are."),
     ),
-    "writer.saves": good(N_("Visits are saved at once: %(visits)s are stored.")),
+    "writer.saves": good(N_("Visits are saved at once. Stored: %(visits)s")),
     "writer.late": danger(N_("A visit has waited too long to be saved, or the last attempt failed."), LOOK_AT_LOG),
     "writer.unsaved": danger(N_("Visits have not been saved since %(since)s."), LOOK_AT_LOG),
     "writer.refusing": danger(
@@ -197,13 +198,12 @@ FINDINGS = {
     "recount.agrees": good(N_("All numbers agreed on %(at)s, rows: %(count)s")),
     "recount.differs": danger(
         N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
-        N_("Run koyjabo verify --repair where the server runs. %(data)s shows the problems."),
+        N_("Run koyjabo verify --repair where the server runs. %(receipt)s shows the problems."),
     ),
-    "recount.interrupted": warning(
-        N_("The recount of %(at)s ended without a result."), N_("Start it again in %(data)s.")
-    ),
+    "recount.interrupted": warning(N_("The recount of %(at)s ended without a result."), RECOUNT_NOW),
+    "recount.late": warning(N_("The last recount ended on %(at)s; there should be one every night."), RECOUNT_NOW),
     "recount.running": no_result(N_("A recount is running.")),
-    "recount.never": no_result(N_("No recount yet."), N_("Start one in %(data)s to be sure that all numbers agree.")),
+    "recount.never": no_result(N_("No recount yet."), RECOUNT_NOW),
     "retention.ran": good(N_("Each visit is kept for %(days)s days. Older ones were last summed up on %(at)s.")),
     "retention.late": warning(
         N_("Older visits were last summed up on %(at)s; that should happen every night."),
@@ -218,7 +218,7 @@ FINDINGS = {
     "mails.sent": good(N_("Email works. Messages waiting: %(count)s")),
     "mails.off": off(N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL.")),
     "webhooks.none": off(N_("There are none.")),
-    "webhooks.sent": good(N_("Webhooks are being sent to %(count)s endpoints.")),
+    "webhooks.sent": good(N_("Webhooks are being sent. Endpoints: %(count)s")),
     "webhooks.disabled": warning(
         N_("Webhooks disabled because their endpoint is gone or keeps failing: %(count)s"),
         N_("%(webhooks)s shows the answers. Enable or delete them there."),

@@ -14,25 +14,16 @@ from koyjabo.audit.queries import AuditRecord
 from koyjabo.backups.backup import BACKUP
 from koyjabo.core.i18n import N_
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.models import SITE, Adjustment, AuditLine, Backup, Counter, ImportedVisits, NightlyWork
-from koyjabo.recounts.recounts import ENDED
+from koyjabo.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.log import block_queries
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.queries import Standing
 
-BEGINNING = "STARTING_TOTAL"
-MOST_ADJUSTMENTS = 20
 IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MOST_ROLLBACKS = 1_000
 
 CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
-
-RESTORED = "ledger.restore"
-"""The action of a restore, which ends with a recount that found nothing."""
-
-RECOUNTS = 10
-"""How far back a recount is looked for that came to its end."""
 
 SIZE = {
     "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
@@ -65,13 +56,6 @@ class Rollback(NamedTuple):
     at_ms: int
     lost: int  # visits of the site, with those of earlier times that no admin has seen either
     is_seen: bool
-
-
-class LastRecount(NamedTuple):
-    """The newest recount that came to its end: of the panel, of a command, or of a backup (proven, restored)."""
-
-    at_ms: int
-    errors: int
 
 
 class DatabaseFacts(NamedTuple):
@@ -126,41 +110,6 @@ def importing(session: Session, is_going_on: bool) -> Importing:
     after = session.scalar(began) if is_going_on else None
     visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
     return Importing(None if after is None else session.execute(visits).scalar_one() - after, _newest(session, IMPORT))
-
-
-def adjustments(session: Session) -> list[Adjustment]:
-    """The newest MOST_ADJUSTMENTS, newest first."""
-    newest = select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id.desc()).limit(MOST_ADJUSTMENTS)
-    return list(session.scalars(newest))
-
-
-def starting_total(session: Session) -> int:
-    """The total before the first visit. Reasons are free text, so STARTING_TOTAL counts only in the first adjustment,
-    and if that was before all visits.
-    """
-    first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
-    is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
-    return first.total_after if first is not None and is_beginning else 0
-
-
-def last_recount(session: Session) -> LastRecount | None:
-    # The newest backup, not the latest moment: a backup of a wrong clock would stay the latest.
-    newest = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
-    proven_ms = session.scalar(newest)
-    return max(
-        _recounted(session),
-        LastRecount(proven_ms, 0) if proven_ms else None,
-        key=lambda recount: recount.at_ms if recount else 0,
-    )
-
-
-def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
-        if line.action == RESTORED:
-            return LastRecount(line.at_ms, 0)
-        if "agrees" in line.details:
-            return LastRecount(line.at_ms, line.details["problem_count"])
-    return None
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:

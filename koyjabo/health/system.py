@@ -13,7 +13,7 @@ from typing import NamedTuple
 from koyjabo.audit import log as audit
 from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.base import Base
-from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
+from koyjabo.cluster.workers import RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
 from koyjabo.counting.outage import Unsaved
@@ -24,7 +24,6 @@ from koyjabo.database.free_space import Disk
 from koyjabo.health import queries
 from koyjabo.health.queries import DatabaseFacts, Importing
 from koyjabo.jobs.running_jobs import RunningJobs
-from koyjabo.models import Adjustment
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
@@ -89,10 +88,6 @@ UNREAD = SystemFacts(
 class Data(NamedTuple):
     """Past and current operations on the data."""
 
-    starting_total: int
-    adjustments: list[Adjustment]  # newest first
-    recount: Progress | None  # the running one, of any worker
-    last_recount: AuditRecord | None  # its beginning or its result (`recounts.RecountState`)
     jobs: list[RunningJob]  # of all workers, the oldest first
     importing: Importing
     backup: AuditRecord | None
@@ -159,15 +154,11 @@ class System:
         )
 
     def data(self, account: Account) -> Data:
-        recounts = self._recounts.state(account)
+        account.require_site_viewer()
         is_importing = self._database.read(import_queries.is_going_on)
         database = self._database.read(queries.facts, retention.WORK)
         self.report()
         return Data(
-            starting_total=self._database.read(queries.starting_total),
-            adjustments=self._database.read(queries.adjustments),
-            recount=recounts.running,
-            last_recount=recounts.last,
             jobs=sorted((job for worker in self._workers.live() for job in worker.jobs), key=lambda job: job.began_ms),
             importing=self._database.read(queries.importing, is_importing),
             backup=database.backup,

@@ -96,7 +96,7 @@ class WebhookEvent(Model):
 
 
 class StartingStep(Model):
-    """What admins or visits have said about a step of Getting started (`getting_started`); no row says nothing."""
+    """A step of the first run (`getting_started`): the first page that was seen, or what admins have hidden."""
 
     __tablename__ = "starting_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -105,6 +105,7 @@ class StartingStep(Model):
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
     host: Mapped[str | None] = mapped_column(Text)  # of the first page of another host whose visit was counted
+    ordinal: Mapped[int | None] = mapped_column(BigInteger)  # of that visit
 
 
 FAILURES_BEFORE = text(

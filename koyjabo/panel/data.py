@@ -1,27 +1,21 @@
-"""/admin/data: exports, imports, backups, retention, erasure, recount, and the total."""
+"""/admin/data: exports, imports, backups, retention, and erasure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from koyjabo.backups import ui as backups
-from koyjabo.core.errors import InvalidInput, TotalWouldFall, UnknownVisitor
+from koyjabo.core.errors import InvalidInput, UnknownVisitor
 from koyjabo.core.i18n import N_
-from koyjabo.core.sanitize import whole
 from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
 from koyjabo.counting.services import CountingServices
 from koyjabo.health.system import System
 from koyjabo.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
-from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
-from koyjabo.recounts.recounts import Recounts
-from koyjabo.recounts.total import Preview, TotalAdjuster
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Nightly
 from koyjabo.visit_log.services import VisitLogServices
@@ -40,45 +34,13 @@ from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import VisitorId
 
 VISITS, DAYS = "visits", "days"
-ADJUSTMENT_KINDS = {
-    START: N_("First total"),
-    SET: N_("Total set"),
-    IMPORTED: N_("Imported"),
-    ROLLED_BACK: N_("The database went back"),
-}
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
-
-LONGEST_REASON = 200
-NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
-REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
-
-
-def _number(value: Any) -> int:
-    """As pages write numbers: with any script of digits, and grouped or not."""
-    if not NUMBER.fullmatch(str(value)):
-        raise PydanticCustomError("unusable", N_("must be a whole number"))
-    return int(str(value).replace(",", ""))
-
-
-def _reason(value: Any) -> str:
-    reason = whole(str(value)).strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        raise PydanticCustomError("unusable", REASON_LENGTH)
-    return reason
 
 
 class ErasureBody(Body):
     """A visitor whose data is to be erased."""
 
     visitor_id: Annotated[VisitorId, BeforeValidator(str.strip)]
-
-
-class TotalBody(Body):
-    """The total, set by hand."""
-
-    total: Annotated[int, BeforeValidator(_number)]
-    reason: Annotated[str, BeforeValidator(_reason)]
-    new_epoch: bool = False
 
 
 @bp.get("/data")
@@ -90,7 +52,6 @@ def data() -> Response:
 def show(
     status: int = 200,
     export: Form[Body] | None = None,
-    total: Form[TotalBody] | None = None,
     erasure: Form[ErasureBody] | None = None,
 ) -> Response:
     """The page, with the errors of one of its forms if there are any."""
@@ -102,13 +63,10 @@ def show(
         backups=backups.shown(),
         at_first=backups.AT_FIRST,
         foldable=current()[Nightly].preview(),
-        total_now=current()[CountingServices].visits.stats().total,
         export=export,
         communities=choices(export),
-        total=total or Form(TotalBody),
         erasure=erasure or Form(ErasureBody),
         jobs=JOBS,
-        adjustment_kinds=ADJUSTMENT_KINDS,
     )
 
 
@@ -142,12 +100,6 @@ def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
     return log.export(me(), which, kind, jobs.reported(EXPORT))
 
 
-@bp.post("/data/recount")
-def recount() -> Response:
-    current()[Recounts].begin(me())
-    return done("recounting", "admin.data")
-
-
 @bp.post("/data/erasure")
 def erase_visitor() -> Response:
     form = Form(ErasureBody)
@@ -165,50 +117,6 @@ def erase_visitor() -> Response:
         form.errors["visitor_id"] = _("No visitor has this ID. It is in the list of visits, beside each visit.")
         return show(422, erasure=form)
     return done("erasing", "admin.data")
-
-
-@bp.post("/data/total")
-def set_total() -> Response:
-    """`back=overview`: the form stands there, in Getting started."""
-    form = Form(TotalBody, flags=("new_epoch",))
-    body = form.read()
-    if body is None:
-        return show(422, total=form)
-    total = current()[TotalAdjuster]
-    back = "admin.overview" if request.form.get("back") == "overview" else "admin.data"
-    try:
-        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch), back))
-        total.set_total(me(), body.total, body.reason, body.new_epoch)
-    except InvalidInput as error:
-        form.errors.update(error.details)
-        return show(422, total=form)
-    except TotalWouldFall:
-        form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
-        return show(409, total=form)
-    return done("total_set", back)
-
-
-def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
-    before, after = preview.totals
-    if after < before:
-        effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
-    elif body.new_epoch:
-        effect = _("A new count starts. All open pages show the new number at once.")
-    else:
-        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
-    return Confirmation(
-        _("Change the total to %(total)s?", total=count(after)),
-        (effect, _("Reason: %(reason)s", reason=body.reason)),
-        _("Change the total"),
-        url_for(back),
-        typed=count(after),
-        figures=(
-            (_("Now"), count(before)),
-            (_("After"), count(after)),
-            (_("Difference"), f"{'+' if after > before else ''}{count(after - before)}"),
-        ),
-        version=preview.version,
-    )
 
 
 def _erasure(visits: int) -> Confirmation:

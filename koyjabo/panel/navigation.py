@@ -15,7 +15,7 @@ class Shortcut(NamedTuple):
     """A part of a page, or a page below it, that the command menu offers."""
 
     label: LazyString
-    endpoint: str  # without "admin."
+    endpoint: str  # without "admin."; of another blueprint with its name
     anchor: str = ""
     for_admins: bool = False
 
@@ -29,7 +29,7 @@ class PanelPage(NamedTuple):
     shortcuts: tuple[Shortcut, ...] = ()
 
 
-class Section(NamedTuple):
+class PanelSection(NamedTuple):
     """An item of the navigation, which leads to its first page. Several pages are tabs."""
 
     label: LazyString
@@ -41,6 +41,11 @@ class Section(NamedTuple):
 
 
 REPORTS = tuple(Shortcut(card.label, "overview", f"insights-{card.name}") for card in ALL)
+RECEIPT = (
+    Shortcut(_("Is this number right?"), "pages.receipt"),
+    Shortcut(_("Recount"), "pages.receipt", "recount-label"),
+    Shortcut(_("Change the total"), "pages.receipt", "total-label", for_admins=True),
+)
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
@@ -50,19 +55,16 @@ DATA = (
     Shortcut(_("Import"), "data", "import-label"),
     Shortcut(_("Backups"), "data", "backups-label"),
     Shortcut(_("Retention"), "data", "retention-label"),
-    Shortcut(_("Recount"), "data", "recount-label"),
     Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
-    Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
 )
-SETTINGS = (Shortcut(_("Getting started"), "getting_started", for_admins=True),)
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
 SECTIONS = (
-    Section(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=REPORTS),)),
-    Section(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
-    Section(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
-    Section(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
-    Section(
+    PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
+    PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
+    PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
+    PanelSection(_("People"), "user", (PanelPage("users", _("Users")), PanelPage("audit", _("Audit log")))),
+    PanelSection(
         _("Connect"),
         "plus",
         (
@@ -72,13 +74,13 @@ SECTIONS = (
             PanelPage("shares", _("Share links"), for_admins=True, shortcuts=SHARES),
         ),
     ),
-    Section(
+    PanelSection(
         _("Server"),
         "activity",
         (
             PanelPage("health", _("Health"), shortcuts=HEALTH),
             PanelPage("data", _("Data"), shortcuts=DATA),
-            PanelPage("settings", _("Settings"), shortcuts=SETTINGS),
+            PanelPage("settings", _("Settings")),
         ),
     ),
 )
@@ -90,7 +92,7 @@ def of_pages() -> dict[str, Any]:
     return {"panel_sections": sections}
 
 
-def sections(may_change: bool) -> list[Section]:
+def sections(may_change: bool) -> list[PanelSection]:
     """The sections with the pages that an admin (`may_change`) or a viewer may open."""
     return [
         section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))

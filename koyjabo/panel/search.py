@@ -71,7 +71,8 @@ def _pages(query: str) -> list[Result]:
     for each in navigation.shortcuts(me().is_admin):
         label, english = str(each.label), each.anchor.removesuffix("-label") or each.endpoint
         if query in label.casefold() or query in english:
-            url = url_for(f"admin.{each.endpoint}", _anchor=each.anchor or None)
+            endpoint = each.endpoint if "." in each.endpoint else f"admin.{each.endpoint}"
+            url = url_for(endpoint, _anchor=each.anchor or None)
             results.append(Result(PAGES, label, "", url))
     return sorted(results, key=lambda each: not each.label.casefold().startswith(query))
 

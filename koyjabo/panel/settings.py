@@ -1,12 +1,11 @@
-"""/admin/settings: every setting with its value, default and meaning; and a test email."""
+"""/admin/settings: the settings that owners ask about and all that differ from their default; and a test email."""
 
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from typing import NamedTuple
 
-from flask import Response, request
+from flask import Response
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
@@ -14,8 +13,7 @@ from markupsafe import Markup, escape
 from koyjabo.core.i18n import N_
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.smtp import NotDelivered
-from koyjabo.retention.retention import Nightly
-from koyjabo.settings.catalogue import Setting, catalogue
+from koyjabo.settings.catalogue import BASICS, Setting, catalogue
 from koyjabo.settings.schema import Settings
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -76,27 +74,18 @@ def test_mail() -> Response:
 
 
 def show(status: int = 200, tested: MailTest | None = None) -> Response:
-    query = request.args.get("query", "").strip()
-    matching = [setting for setting in catalogue(current()[Settings]) if _matches(setting, query.casefold())]
-    groups = [(group, list(members)) for group, members in groupby(matching, key=lambda setting: setting.group)]
+    settings = catalogue(current()[Settings])
     return page(
         "panel/settings",
         status,
-        groups=groups,
-        query=query,
-        count=len(matching),
+        basics=[settings[name] for name in BASICS],
+        others=[setting for name, setting in settings.items() if setting.is_changed and name not in BASICS],
+        count=len(settings),
         meaning=_as_html,
         sends_mail=current()[MailOutbox].is_on,
         own_email=me().email,
         tested=tested,
-        foldable=current()[Nightly].preview(),
     )
-
-
-def _matches(setting: Setting, query: str) -> bool:
-    """By any part of its name, value or meaning; `changed` finds those with another value than the default."""
-    words = (setting.name, setting.name.replace("_", " "), setting.value or "", setting.meaning, _(setting.meaning))
-    return query in " ".join(words).casefold() or (query == "changed" and setting.is_changed)
 
 
 def _as_html(setting: Setting) -> Markup:

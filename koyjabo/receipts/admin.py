@@ -1,43 +1,110 @@
-"""/admin/receipt: the receipt with names and reasons; each line leads to its rows."""
+"""The forms of /receipt for admins of the site: recount, and change the total. /admin/receipt leads to that page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import re
+from typing import Annotated, Any
 
 from flask import Response, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
-from koyjabo.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
+from koyjabo.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import whole
+from koyjabo.receipts import pages
+from koyjabo.recounts.recounts import Recounts
+from koyjabo.recounts.total import Preview, TotalAdjuster
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.panel.pages import me
+from koyjabo.webkit.schemas.bodies import Body
 
-ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledger.rolled_back"}
+PAGE = "pages.receipt"
+
+LONGEST_REASON = 200
+NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
+REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
-class ReceiptRows(NamedTuple):
-    """Where the rows are that a part counts. `day` is the day of a moment, in TIMEZONE."""
+def _number(value: Any) -> int:
+    """As pages write numbers: with any script of digits, and grouped or not."""
+    if not NUMBER.fullmatch(str(value)):
+        raise PydanticCustomError("unusable", N_("must be a whole number"))
+    return int(str(value).replace(",", ""))
 
-    day: Callable[[int], str]
 
-    def of(self, part: ReceiptPart) -> str:
-        """An address; "" for a part that has none."""
-        if part.kind == VISITS:
-            return url_for("admin.visits", text=f"{part.first}-{part.last}")
-        if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
-            return ""
-        return self.on(part.at_ms, ACTIONS[part.kind])
+def _reason(value: Any) -> str:
+    reason = whole(str(value)).strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise PydanticCustomError("unusable", REASON_LENGTH)
+    return reason
 
-    def on(self, at_ms: int, action: str) -> str:
-        """Of the records of an action on the day of a moment."""
-        day = self.day(at_ms)
-        return url_for("admin.audit", action=action, first_day=day, last_day=day)
+
+class TotalBody(Body):
+    """The total, set by hand."""
+
+    total: Annotated[int, BeforeValidator(_number)]
+    reason: Annotated[str, BeforeValidator(_reason)]
+    new_epoch: bool = False
 
 
 @bp.get("/receipt")
 @for_viewers
 def receipt() -> Response:
-    services = current()
-    rows = ReceiptRows(lambda at_ms: services.clock.bucket(at_ms).day)
-    return page("receipts/panel", receipt=services[Receipts].explained(me()), rows=rows)
+    return redirects.to(PAGE)
+
+
+@bp.post("/receipt/recount")
+def recount() -> Response:
+    current()[Recounts].begin(me())
+    return done("recounting", PAGE)
+
+
+@bp.post("/receipt/total")
+def set_total() -> Response:
+    form = Form(TotalBody, flags=("new_epoch",))
+    body = form.read()
+    if body is None:
+        return pages.show(422, form)
+    total = current()[TotalAdjuster]
+    try:
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
+        total.set_total(me(), body.total, body.reason, body.new_epoch)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return pages.show(422, form)
+    except TotalWouldFall:
+        form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
+        return pages.show(409, form)
+    return done("total_set", PAGE)
+
+
+def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
+    before, after = preview.totals
+    if after < before:
+        effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
+    elif body.new_epoch:
+        effect = _("A new count starts. All open pages show the new number at once.")
+    else:
+        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
+    return Confirmation(
+        _("Change the total to %(total)s?", total=count(after)),
+        (effect, _("Reason: %(reason)s", reason=body.reason)),
+        _("Change the total"),
+        url_for(PAGE),
+        typed=count(after),
+        figures=(
+            (_("Now"), count(before)),
+            (_("After"), count(after)),
+            (_("Difference"), f"{'+' if after > before else ''}{count(after - before)}"),
+        ),
+        version=preview.version,
+    )

@@ -35,11 +35,17 @@ class RecountedAnswer(BaseModel):
     agreed: bool = Field(description="whether all rows and sums agreed")
 
 
+class BackupAnswer(BaseModel):
+    verified_at: str = Field(examples=["2025-12-16T03:31:02.118Z"])
+    total: int = Field(description="as it was counted in the restored copy", examples=[39980])
+
+
 class ReceiptAnswer(BaseModel):
     total: int = Field(examples=[40041])
     as_of: str = Field(description="of the newest commit in it", examples=["2025-12-16T04:48:38.412Z"])
     parts: list[PartAnswer] = Field(description="the oldest first; they add up to `total`")
     recounted: RecountedAnswer | None = Field(description="the newest recount; null before the first one")
+    backup: BackupAnswer | None = Field(description="the newest one that was restored and recounted; null without one")
 
 
 @bp.get("/receipt")
@@ -60,13 +66,14 @@ def receipt() -> Response:
 
 
 def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:
-    recounted = receipt.recounted
+    recounted, backup = receipt.recounted, receipt.backup
     return encode(
         {
             "total": receipt.total,
             "as_of": iso(receipt.revision),
             "parts": [_part(each, is_explained) for each in receipt.parts],
             "recounted": recounted and {"at": iso(recounted.at_ms), "agreed": recounted.errors == 0},
+            "backup": backup and {"verified_at": iso(backup.at_ms), "total": backup.total},
         }
     )
 

@@ -1,15 +1,67 @@
-"""/receipt: what the total is made of, for everybody (specification: Receipt)."""
+"""/receipt: what the total is made of, and what has verified it, for everybody (specification: Receipt)."""
 
 from __future__ import annotations
 
-from flask import render_template
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from koyjabo.receipts.receipts import Receipts
+from flask import Response, make_response, render_template, url_for
+
+from koyjabo.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
+from koyjabo.recounts.recounts import Recounts
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.schemas.bodies import Body
+
+ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledger.rolled_back"}
+
+
+class ReceiptRows(NamedTuple):
+    """Where the rows are that a part counts. `day` is the day of a moment, in TIMEZONE."""
+
+    day: Callable[[int], str]
+
+    def of(self, part: ReceiptPart) -> str:
+        """An address; "" for a part that has none."""
+        if part.kind == VISITS:
+            return url_for("admin.visits", text=f"{part.first}-{part.last}")
+        if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
+            return ""
+        return self.on(part.at_ms, ACTIONS[part.kind])
+
+    def on(self, at_ms: int, action: str) -> str:
+        """Of the records of an action on the day of a moment."""
+        day = self.day(at_ms)
+        return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
 
 @bp.get("/receipt")
-def receipt() -> str:
-    """Without names and reasons."""
-    return render_template("receipts/receipt.html", receipt=current()[Receipts].now())
+def receipt() -> Response:
+    return show()
+
+
+@bp.get("/status")
+def status() -> Response:
+    return redirects.to("pages.receipt")
+
+
+def show(status: int = 200, total: Form[Any] | None = None) -> Response:
+    """The page: for people who see the panel with names, reasons and the state of the recount; for admins of the site
+    also with the forms. `total` has the errors of one of them.
+    """
+    services, login = current(), page_login.login()
+    receipts, account = services[Receipts], login.account if login else None
+    if account is None or not account.sees_panel:
+        return make_response(render_template("receipts/receipt.html", receipt=receipts.now()), status)
+    page = render_template(
+        "receipts/receipt.html",
+        receipt=receipts.explained(account),
+        rows=ReceiptRows(lambda at_ms: services.clock.bucket(at_ms).day),
+        recount=services[Recounts].state(account),
+        may_change=account.is_admin,
+        total=total or Form(Body),
+    )
+    return make_response(page, status)

@@ -17,11 +17,10 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.health import queries as health
-from koyjabo.health.queries import LastRecount
 from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
 from koyjabo.receipts import change_queries
 from koyjabo.receipts.change_queries import TotalChange, TotalHistory
+from koyjabo.receipts.verification_queries import LastRecount, Verification, VerifiedBackup, verification
 
 ADJUSTED, VISITS = "adjustment", "visits"
 KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
@@ -101,8 +100,8 @@ def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
 ATTEMPTS = 3
 """How often a change of the total may come between two reads of one receipt."""
 
-RECOUNT_KEPT_MS = 5_000
-"""So long the last recount is not looked for again."""
+VERIFICATION_KEPT_MS = 5_000
+"""How long the last recount and backup are remembered."""
 
 OPERATOR_NAME = "operator"
 """Who acts at the command line."""
@@ -125,6 +124,7 @@ class TotalReceipt(NamedTuple):
     newest_ms: int | None  # when the newest visit came, as far as it is known
     parts: tuple[ReceiptPart, ...]  # the oldest first; they add up to `total`
     recounted: LastRecount | None
+    backup: VerifiedBackup | None
     imports: tuple[ImportOfVisits, ...] = ()  # not told to everybody; the oldest first
 
     @property
@@ -157,8 +157,8 @@ class Receipts:
         self._database = database
         self._clock = clock
         self._history = NEVER
-        self._recounted: LastRecount | None = None
-        self._recount_read_ms = -RECOUNT_KEPT_MS  # by `elapsed_ms`
+        self._verification = Verification()
+        self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
 
     def now(self) -> TotalReceipt:
         """For everybody: without names and reasons."""
@@ -178,13 +178,15 @@ class Receipts:
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
-        return receipt._replace(parts=tuple(told(part) for part in receipt.parts), imports=imports)
+        newest = self._database.read(verification)  # at once after the recount that an admin has begun
+        parts = tuple(told(part) for part in receipt.parts)
+        return receipt._replace(parts=parts, imports=imports, **newest._asdict())
 
     def _read(self) -> TotalReceipt:
         snapshot, changes = self._explained_snapshot()
         parts, last = parts_of(changes, snapshot.visits, snapshot.total), self._visits.newest().last
         newest_ms = last.at_ms if last else None
-        return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, self._last_recount())
+        return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
         """The newest figures, and the changes that explain them: the total moves ahead of the visits only with a
@@ -199,11 +201,11 @@ class Receipts:
             self._history = self._database.read(change_queries.history)
         raise LedgerUnavailable
 
-    def _last_recount(self) -> LastRecount | None:
-        if self._clock.elapsed_ms() - self._recount_read_ms >= RECOUNT_KEPT_MS:
-            self._recounted = self._database.read(health.last_recount)
-            self._recount_read_ms = self._clock.elapsed_ms()
-        return self._recounted
+    def _last_verification(self) -> Verification:
+        if self._clock.elapsed_ms() - self._verification_read_ms >= VERIFICATION_KEPT_MS:
+            self._verification = self._database.read(verification)
+            self._verification_read_ms = self._clock.elapsed_ms()
+        return self._verification
 
 
 def build(base: Base) -> Receipts:

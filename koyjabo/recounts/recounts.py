@@ -1,5 +1,5 @@
-"""Runs recounts of the ledger: for the panel in the background, one at a time, and for the command line, which also
-repairs derived tables that do not agree with it (in an application context).
+"""Runs recounts of the ledger: in the background, every night and for admins, one at a time; and for the command line,
+which also repairs derived tables that do not agree with it (in an application context).
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,6 +44,12 @@ CHANGES |= {
 
 NEWS_MS = 5_000
 """Within this time, a worker that recounts has published its progress to the others."""
+
+INTERRUPTED_MS = 3_600_000
+"""A recount of the night that began so long ago, and runs on no known worker, begins again."""
+
+NIGHT = "04:30"
+"""The time of the day, in TIMEZONE, after which the recount of a night begins: retention has ended by then."""
 
 REASON = "koyjabo verify --repair"
 
@@ -125,9 +131,16 @@ class Recounts:
             log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
         return result
 
-    def begin(self, account: Account) -> None:
+    def tick(self) -> None:
+        """Begin the recount of the night, unless there was one since its hour. Call it every half minute."""
+        night_ms = self._clock.newest_ms(NIGHT)
+        with suppress(LedgerUnavailable):  # the next call tries again
+            if not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
+                self.begin(OPERATOR, night_ms)
+
+    def begin(self, account: Account, since_ms: int | None = None) -> None:
         """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
-        worker recounts.
+        worker recounts, or if there was one since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, since it may take hours. The audit log then has
         its beginning only, and no other worker continues it.
@@ -140,7 +153,7 @@ class Recounts:
             self._progress = Progress(by.at_ms, 0, 0)
         has_begun = False
         try:
-            has_begun = self._begin(by)
+            has_begun = self._begin(by, since_ms)
         finally:
             if not has_begun:
                 self._end()
@@ -163,13 +176,19 @@ class Recounts:
     def _running(self) -> Progress | None:
         return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
-    def _begin(self, by: Actor) -> bool:
-        """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""
+    def _begin(self, by: Actor, since_ms: int | None) -> bool:
+        """Write the BEGUN line, unless there was a recount since `since_ms`, or another worker wrote that line so
+        recently that its progress may not be known yet.
+        """
+
+        def is_made(last: AuditRecord | None) -> bool:
+            was_since = since_ms is not None and _was_since(since_ms, last, by.at_ms)
+            return was_since or _started_recently(last, by.at_ms)
 
         def entry(last: AuditRecord | None) -> AuditEntry | None:
-            return None if _started_recently(last, by.at_ms) else by.entry(BEGUN, LEDGER)
+            return None if is_made(last) else by.entry(BEGUN, LEDGER)
 
-        return not _started_recently(self._database.write(_newest, audit=entry), by.at_ms)
+        return not is_made(self._database.write(_newest, audit=entry))
 
     def _end(self) -> None:
         self._progress = None
@@ -228,6 +247,15 @@ def _newest(session: Any) -> AuditRecord | None:
 
 def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
+
+
+def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
+    """Whether the line is of that moment or later, and not of a recount that was interrupted. A line of the future is
+    from a wrong clock.
+    """
+    if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
+        return False
+    return last.action == ENDED or now_ms - last.at_ms < INTERRUPTED_MS
 
 
 class Repaired(NamedTuple):

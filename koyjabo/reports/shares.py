@@ -75,7 +75,8 @@ class Shares:
     def create(self, account: Account, new: NewLink, client: PasswordClient = FIRST) -> tuple[ShareLink, str]:
         """Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
         filters, by = self._checked(new), log.actor(account, self._clock)
-        community_id = _community_of(filters)
+        values = filters.get(COMMUNITY, [])
+        community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community
         self._database.read(_require, account, community_id)  # before the password is hashed
         token = secrets.token_urlsafe(32)
         share = Share(
@@ -159,12 +160,6 @@ def check(pairs: Pairs) -> None:
 def scope_of(link: OpenLink) -> Scope:
     """A link of one community shows the figures that its moderators see."""
     return Scope(link.community_id) if link.community_id else SITE
-
-
-def _community_of(filters: Texts) -> str | None:
-    """The id of the only community; None without one. `filters` are as they are stored."""
-    values = filters.get(COMMUNITY, [])
-    return uuid_of(values[0]) if len(values) == 1 else None
 
 
 def _digest(token: str) -> str:

@@ -83,8 +83,8 @@ class Settings(BaseModel):
         "",
         "PUBLIC_URL",
         N_(
-            "public address of this server, such as `https://live.example.com`: links in emails start with it, "
-            "and passkeys belong to it (if empty, to the host of each request); required with SMTP_URL"
+            "public address of this server, such as `https://live.example.com`, for links in emails and for "
+            "passkeys; required with SMTP_URL"
         ),
     )
     app_url: Annotated[str, AfterValidator(checks.url("https://app.example.com"))] = setting(
@@ -93,16 +93,12 @@ class Settings(BaseModel):
         N_('address of the app whose visits are counted; the home page has the button "Open the app" for it'),
     )
     require_two_factor: Policy = setting(
-        "none", "REQUIRE_TWO_FACTOR", N_("who needs a second factor to log in: `none`, `admins` of the site, or `all`")
+        "none", "REQUIRE_TWO_FACTOR", N_("who needs a two-step login: `none`, `admins` of the site, or `all`")
     )
     oidc_providers: tuple[LoginProvider, ...] = setting(
         (),
         "OIDC_PROVIDERS",
-        N_(
-            "OpenID providers to log in with: names such as `google,work`, each with `OIDC_GOOGLE_ISSUER`, "
-            "`OIDC_GOOGLE_CLIENT_ID`, `OIDC_GOOGLE_CLIENT_SECRET` and, for its button, `OIDC_GOOGLE_NAME` "
-            "(docs/login-with-others.md)"
-        ),
+        N_("OpenID providers to log in with: names such as `google,work`, explained in docs/login-with-others.md"),
     )
     oidc_signup: bool = setting(
         False, "OIDC_SIGNUP", N_("`1` lets people sign up through a provider in OIDC_PROVIDERS")
@@ -327,7 +323,7 @@ class Settings(BaseModel):
         "",
         "MILESTONES",
         N_(
-            "totals to celebrate when a visit reaches them: numbers separated by `,`, or `none`; if empty, 1, "
+            "totals to celebrate when a visit reaches them: numbers separated by commas, or `none`; if empty, 1, "
             "2.5 and 5 times each power of 10 from 100 on"
         ),
     )

@@ -17,7 +17,6 @@ from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import ui as visit_filters
-from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
@@ -38,6 +37,9 @@ CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
 
+MOST_ROWS = 15
+"""Newest visits on the page Live. The log of visits has the others."""
+
 
 @bp.get("/visits")
 @for_viewers
@@ -54,13 +56,15 @@ def visits() -> Response:
     try:
         is_newest_first = sorting.order != NUMBER
         visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
-        results = visit_filters.results(log.count(me(), which))
+        counted = log.count(me(), which)
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
         return _show(form, VisitPage(), "", sorting, 400)
-    return _show(form, visit_page, results, sorting)
+    total = 0 if any(which) else current()[CountingServices].visits.stats().total
+    is_all = not counted.is_complete or counted.visits == total
+    return _show(form, visit_page, visit_filters.results(counted), sorting, total=0 if is_all else total)
 
 
 @bp.get("/visits/<int:ordinal>")
@@ -72,7 +76,10 @@ def visit(ordinal: int) -> Response:
     return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:])
 
 
-def _show(form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200) -> Response:
+def _show(
+    form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
+) -> Response:
+    """`total`: of the site, if the log has another number of visits."""
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
@@ -80,6 +87,7 @@ def _show(form: Form[Body], visit_page: VisitPage, results: str, sorting: Sortin
         form=form,
         found=visit_page,
         results=results,
+        total=total,
         sorting=sorting,
         older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
         newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
@@ -122,7 +130,7 @@ def realtime() -> Response:
         pages=parts["pages"],
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
-        newest=feed.newest,
+        newest=list(feed.newest)[:MOST_ROWS],
         milestone=services[ReportServices].annotations.last_milestone(),
-        most=NEWEST,
+        most=MOST_ROWS,
     )

@@ -65,7 +65,7 @@ def _milestone(data: Data, place: str, path: str) -> Message:
 
 def _total_set(data: Data, place: str, path: str) -> Message:
     text = f"The total was set from {number(data.get('from'))} to {number(data.get('to'))}."
-    return Message("The total was set", text, "/admin/data", tag="pencil2")
+    return Message("The total was set", text, "/receipt", tag="pencil2")
 
 
 def _spike(data: Data, place: str, path: str) -> Message:
@@ -116,9 +116,9 @@ def _level(level: Any) -> str:
 
 def _recount(data: Data, place: str, path: str) -> Message:
     if data.get("error"):
-        return Message("A recount failed", f"It could not be finished: {data['error']}", "/admin/data", 4, "warning")
+        return Message("A recount failed", f"It could not be finished: {data['error']}", "/receipt", 4, "warning")
     text = "A recount found figures that differ from the visits."
-    return Message("A recount found a difference", text, "/admin/data", URGENT, "warning")
+    return Message("A recount found a difference", text, "/receipt", URGENT, "warning")
 
 
 def _rolled_back(data: Data, place: str, path: str) -> Message:

@@ -191,6 +191,8 @@ def clock_time(at_ms: int) -> str:
 def size(number: int) -> str:
     """A number of bytes in the largest unit of which there is one: `12 MB`, `3.4 GB`"""
     unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
+    if unit == "byte":
+        return digits(format_unit(number, unit, locale=language()))  # 12 bytes: the short one is "12 byte"
     return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
 
 

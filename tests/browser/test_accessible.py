@@ -11,7 +11,7 @@ MORE_SEEN_BY_ALL = ["/docs/troubleshooting.md", "/install", "/receipt"]
 MORE_SEEN_BY_ALL += ["/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
 ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
-OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
+OF_A_COMMUNITY = ["/communities/{community}"]
 MORE_OF_A_COMMUNITY = [
     "/communities/{community}" + path for path in ("", "/members", "/reports", "/settings", "/delete")
 ]
@@ -22,7 +22,7 @@ MORE_OF_THE_PANEL = [
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
         *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
         *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
-        *("visits", "visits/{visit}", "getting-started", "receipt", "design"),
+        *("visits", "visits/{visit}", "receipt", "design"),
     )
 ]
 

@@ -24,9 +24,8 @@ PAGES = {  # each has another way to learn of it
     "no line": "/login",
     "no line, and a session": "/account",
     "the calls of the API": "/docs/",
-    "the line of a community": "/communities/{community}",
-    "the line of a dashboard": "/communities/{community}/dashboard",
-    "the line of the panel": "/admin/",
+    "the lines of a community": "/communities/{community}",
+    "the line of the panel": "/admin/realtime",
     "the line of the panel, and nothing live": "/admin/users",
 }
 

@@ -22,6 +22,20 @@ async () => {
   new MutationObserver((all) => { rolls += all.filter(isRolling).length; }).observe(shown, { childList: true });
 }
 """
+DRAWN = """
+async () => {
+  show(1001);
+  const roll = shown.querySelector(".rolling").getAnimations()[0];
+  roll.pause();
+  roll.currentTime = 100;
+  const { clipPath, transform, height } = getComputedStyle(roll.effect.target);
+  const moved = new DOMMatrix(transform).f, top = Number.parseFloat(clipPath.slice("inset(".length));
+  roll.finish();
+  return [moved, (top * Number.parseFloat(height)) / 100].map(Math.round);
+}
+"""
+"""How far a digit has come, px, and how far its clip begins above it."""
+
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 FILL = """
 async ([number, locale]) => {
@@ -61,7 +75,8 @@ def frozen(page, site):
 
 def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
     frozen.evaluate(BEGIN)
-    frozen.evaluate("show(1001)")
+    moved, clip = frozen.evaluate(DRAWN)
+    assert moved == -clip > 0, "the old digit is drawn in the box of the number alone"
     wait_for(frozen, lambda: frozen.evaluate(RESTS) == [1, "1,001"], "it has rolled")
     frozen.evaluate("show(1002)")
     frozen.clock.run_for(590)

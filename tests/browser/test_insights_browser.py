@@ -21,12 +21,12 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
-    """With the visits of eleven days; on Thursday fewer came to /fares from Google."""
+    """With the visits of eleven days; on Thursday, and on the first of them, fewer came to /fares from Google."""
     with Site(module_sqlite_database.url, Time()) as filled:
         for back in range(11, 0, -1):
             day = TODAY - timedelta(back)
             filled.time.go_to(f"{day}T10:00:00+06:00")
-            for (page, referrer), times in (FELL if day == THURSDAY else USUAL).items():
+            for (page, referrer), times in (FELL if back == 11 or day == THURSDAY else USUAL).items():
                 for number in range(times):
                     fields = {"referrer": referrer} if referrer else {}
                     name = f"{day}{page}{referrer}{number}"
@@ -66,19 +66,31 @@ def check_lines_of_rows(page, bars, thursday) -> None:
     assert page.locator("#insights-page-values a:not([tabindex='-1'])").count() == 1
 
 
-HALO = r"""(names) => {
+COLUMNS = r"""
   const canvas = document.querySelector("#insights-periods canvas"), probe = document.createElement("i");
+  const pixel = document.createElement("canvas").getContext("2d");
   const colours = names.map((name) => {
     canvas.parentElement.append(Object.assign(probe, { style: `color: var(${name})` }));
-    return getComputedStyle(probe).color.match(/\d+/g).join();
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    return pixel.getImageData(0, 0, 1, 1).data.slice(0, 3).join();
   });
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const at = (x, y) => colours.indexOf(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join());
   const column = (_, x) => Array.from({ length: height }, (_, y) => "line ground bar".split(" ")[at(x, y)]?.[0] ?? "-");
-  const stands = /b-{0,3}g{1,9}-{0,3}l+-{0,3}g{1,9}-{0,3}b/;
-  return Array.from({ length: width }, column).some((each) => stands.test(each.join("")));
-}"""
+  const columns = Array.from({ length: width }, column).map((each) => each.join(""));
+"""
+HALO = f"""(names) => {{{COLUMNS}
+  return columns.some((each) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(each));
+}}"""
 """Whether the line of the comparison has its ground above and below it where it is on a bar."""
+
+LINE = f"""(names) => {{{COLUMNS}
+  const over = document.querySelector("#insights-periods .u-over"), scale = devicePixelRatio;
+  const middle = (row) => Math.round(scale * (over.offsetLeft + ((row + 0.5) * over.clientWidth) / 7));
+  return [0, 1, 2, 3, 4, 5, 6].filter((row) => columns.slice(middle(row) - 9, middle(row) + 9).join("").includes("l"));
+}}"""
+"""The rows of a week that the line of the comparison touches."""
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -98,7 +110,8 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
     said = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
     expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(said))
-    assert page.evaluate(HALO, ["--series-3", "--raised", "--series-1"])
+    assert page.evaluate(HALO, ["--series-3", "--raised", "--tint-1"])
+    assert page.evaluate(LINE, ["--series-3", "--raised", "--tint-1"]) == [2, 3, 4, 5]  # from the first visit on
     check_lines_of_rows(page, bars, thursday)
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile("compare=none"))

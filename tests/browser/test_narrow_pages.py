@@ -31,21 +31,21 @@ NOBODYS = [
 ]
 MEMBERS = [
     *("/communities", "/communities/new", "/admin/", "/invitations/{invitation}"),
-    *(f"/communities/{{community}}{path}" for path in ("", "/dashboard", "/reports", "/members")),
+    *(f"/communities/{{community}}{path}" for path in ("", "/reports", "/members", "/settings")),
     *(f"/communities/{{community}}{path}" for path in ("/settings", "/delete", "/shares", "/shares/new")),
     *(f"/account{path}" for path in ("", "/details", "/delete", "/second-factor", "/second-factor/totp")),
     *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
 ]
 PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
-    *("", "getting-started", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh"),
+    *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh"),
     *("insights?by=page", "realtime", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
     *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
-AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/", "/admin/find?q=a"]}
+AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 

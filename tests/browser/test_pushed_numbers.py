@@ -17,6 +17,7 @@ def site(new_site):
 
 
 def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
+    site.register("first")
     page, held = open_live(admin_tab, "/admin/"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")

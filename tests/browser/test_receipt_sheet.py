@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.browser.pages import expect
 
-QUESTION = "Where does this number come from?"
+QUESTION = "Is this number right?"
 
 
 def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
@@ -35,6 +35,6 @@ def test_receipt_is_a_page_without_scripts(new_device, site):
 @pytest.mark.long(proved_by="browser/test_receipt_sheet.py::test_a_total_opens_its_receipt_which_stays_right")
 def test_overview_shows_it_with_names(new_device, session):
     page = new_device(storage_state=session).open("/admin/")
-    page.get_by_role("link", name=QUESTION).click()
+    page.get_by_title(QUESTION).click()
     sheet = page.get_by_role("dialog", name=QUESTION)
     expect(sheet.get_by_role("link", name="no. ").first).to_be_visible()

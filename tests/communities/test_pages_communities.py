@@ -57,7 +57,7 @@ def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
     assert 'name="public_count"' in settings
     fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
     readers["admin"].send(path_of(community, "/settings"), **fields)
-    assert "Public numbers: anyone can see" in words(readers["admin"].get(path_of(community)))
+    assert "Listed · Public numbers" in words(readers["admin"].get(path_of(community)))
     assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
 
 
@@ -95,8 +95,7 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
     page = words(reader.get(reader.location))
     assert "Night bus was created." in page
     assert "Night bus Admin" in page
-    assert "Invitation only: an admin invites people." in page
-    assert "Listed: anyone can find it; only members can open it." in page
+    assert "Invitation only · Listed" in page
 
 
 def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):

@@ -68,7 +68,7 @@ def use(server: ChangedServer, admin: Member) -> None:
 
     def recounts() -> bool:
         """Another one begins when Redis no longer tells of the last."""
-        admin.send_form("/data/recount")
+        admin.send_form("/receipt/recount")
         return recounted(server) > before
 
     wait_until(recounts, "it is recounted", 60, every_s=0.5)

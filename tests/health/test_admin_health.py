@@ -62,7 +62,7 @@ def test_every_check_is_said_with_its_level(site, admin):
     assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
     for said in (
         "Not used (single worker)",
-        "Visits are saved at once: 1 are stored",
+        "Visits are saved at once. Stored: 1",
         "No backup yet. Set BACKUP_DIR or BACKUP_TO",
     ):
         assert said in words(page)

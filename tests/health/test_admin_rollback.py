@@ -82,8 +82,7 @@ def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, adm
     audited = words(admin.get("/admin/audit"))
     assert "Database went back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
     assert "Database went back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
-    data = words(admin.get("/admin/data"))
-    assert "Kind Before After Reason 16 Dec 2025, 10:48 The database went back 0 12 –" in data
+    assert "Lost when the database went back on 16 Dec 2025, 10:48 0 → 12" in words(admin.get("/receipt"))
     assert said(site, SITE) == [(TODAY, "The database went back: 12 visits lost")]
     assert said(site, HERE) == [(TODAY, "The database went back: 1 visit lost")]
     for path in ("/admin/", "/admin/", "/admin/annotations"):

@@ -142,6 +142,7 @@ FACTS = [
     ("backups", at("database", backup=None, visits=0), OFF, "nothing"),
     ("backups", at("database", backup=line("ledger.backup", 169 * HOUR_MS)), WARNING, "old"),
     ("recount", at(recounts=RecountState(None, None)), OFF, "never"),
+    ("recount", at(recounts=RecountState(None, line(ENDED, 3 * DAY_MS, agrees=True))), WARNING, "late"),
     ("recount", at(recounts=RecountState(Progress(1, 2, 3), line(BEGUN))), OFF, "running"),
     ("recount", at(recounts=RecountState(None, line(BEGUN))), WARNING, "interrupted"),
     ("recount", at(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "interrupted"),

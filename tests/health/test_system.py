@@ -6,13 +6,11 @@ import json
 
 import pytest
 from support.application.site import SECRET, Site
-from support.databases.database import SqliteDatabase
 
 from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.health.system import Data, System
-from koyjabo.recounts.total import TotalAdjuster
 
 
 @pytest.fixture
@@ -44,13 +42,3 @@ def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
     assert worker.started_ms == worker.seen_ms == site.time.ms
     shown = json.dumps([facts._asdict(), data(site)._asdict()], default=str)
     assert SECRET not in shown
-
-
-def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
-    with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
-        other.register()
-        for each, starting_total in ((site, 4000), (other, 0)):
-            each.services[TotalAdjuster].set_total(OPERATOR, 6000, "STARTING_TOTAL")
-            assert data(each).starting_total == starting_total
-    adjustments = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
-    assert adjustments == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]

@@ -1,4 +1,4 @@
-"""The page Data: recount, erasure, imports, backups, jobs that are running, and the total set by hand."""
+"""The page Data: erasure, imports, backups, and jobs that are running."""
 
 from __future__ import annotations
 
@@ -26,64 +26,6 @@ def site(sqlite_database):
 @pytest.fixture
 def admin(site):
     return panel(site)
-
-
-def recount(site, admin) -> str:
-    """What the page says of it in the end."""
-    ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
-    before = site.rows(ended)
-    admin.send("/admin/data/recount")
-    assert "The recount has started." in admin.get(admin.location)
-    wait_until(lambda: site.rows(ended) > before, "the recount ends")
-    return words(admin.get("/admin/data"))
-
-
-def test_recount_says_whether_all_agrees(site, admin):
-    site.register("ayesha")
-    assert "No recount yet." in words(admin.get("/admin/data"))
-    assert "All numbers agree" in recount(site, admin)
-    site.rows("UPDATE daily_visits SET visits = 7")
-    page = recount(site, admin)
-    assert "Some numbers do not agree" in page
-    assert "problems" in page
-
-
-def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
-    recount(site, admin)
-    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been sent away
-    assert "Counting: 0 of 0 rows" in words(admin.get("/admin/data"))
-    site.time.pass_(seconds=5)
-    assert "Interrupted 16 Dec 2025" in words(admin.get("/admin/data"))
-
-
-def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
-    admin.confirm("/admin/data/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
-    page = admin.get(admin.location)
-    assert "The total was changed." in page
-    assert "4,000 5,000 Counted by hand" in words(page).replace("<b>", "")
-    assert last_line(site)[:2] == ("Rani", "total.set")
-    assert "Counted by hand" in admin.get("/admin/audit")
-    assert site.register("ayesha").ordinal == 5001
-
-
-def test_total_falls_only_when_that_is_confirmed(site, admin):
-    page = admin.send("/admin/data/total", 409, total="100", reason="too many")
-    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
-    assert 'value="100"' in page
-    assert site.stats()["totalVisits"] == 4000
-    before = site.stats()["epoch"]
-    admin.confirm("/admin/data/total", total="100", reason="too many", new_epoch="on")
-    assert (site.stats()["totalVisits"], site.stats()["epoch"] > before) == (100, True)
-
-
-def test_total_is_read_as_pages_write_numbers_and_what_is_none_is_refused_at_the_field(site, admin):
-    for total in ("", "-1", "1.5", "x", "5,0", "5,,000", "9" * 18, "9" * 40):
-        assert 'id="total-error"' in admin.send("/admin/data/total", 422, total=total, reason="because"), total
-    assert 'id="reason-error"' in admin.send("/admin/data/total", 422, total="5000", reason=" ")
-    assert site.stats()["totalVisits"] == 4000
-    for total, read in (("5,000", 5000), ("৫,০০১", 5001)):
-        admin.confirm("/admin/data/total", total=total, reason="because")
-        assert site.stats()["totalVisits"] == read
 
 
 def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
@@ -145,7 +87,6 @@ def test_page_says_what_tonight_folds(site, admin):
     site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
     sentence = "Tonight, 1 visit of 1 day will be summed up. After that, filtered reports show – for these days."
     assert sentence in words(admin.get("/admin/data"))
-    assert sentence in words(admin.get("/admin/settings?query=retention"))
 
 
 def record(site: Site, action: str, **details: int) -> None:

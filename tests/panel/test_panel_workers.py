@@ -98,15 +98,15 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, redis, monkeypatc
         patch.setattr(workers_redis, "LEASE_S", LONG_S)  # one report lasts for the whole test
         wait_until(lambda: third.report(busy) or len(third.live()) == 3, "Redis has the report")
         for panel in both:
-            wait_until(lambda panel=panel: "5 of 20 rows" in panel.get("/admin/data"), "the worker shows it")
+            wait_until(lambda panel=panel: "5 of 20 rows" in panel.get("/receipt"), "the worker shows it")
         for worker in server.workers():
             with only(server, worker):
-                boss.send_form("/data/recount")
+                boss.send_form("/receipt/recount")
     assert begun(server) == before
     third.report(busy._replace(recount=None))
 
     def begins() -> bool:
-        boss.send_form("/data/recount")
+        boss.send_form("/receipt/recount")
         return begun(server) > before
 
     wait_until(begins, "it is over, and another begins", every_s=0.5)

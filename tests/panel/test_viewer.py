@@ -13,9 +13,8 @@ from koyjabo.core.identity import OPERATOR
 
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
 EMAIL = re.compile(r"[\w.]+@[\w.]+")
-MEANINGS = re.compile(r"(?s)<td data-label=\"Meaning\".*?</td>")
+MEANINGS = re.compile(r'(?s)<dd class="quiet">.*?</dd>')
 """Of settings: they have examples of emails."""
-MOVED = "/admin/insights"  # redirects
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +58,9 @@ def test_no_route_for_viewers_takes_a_form(site):
 def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, example, rules, admin, viewer):
     """Neither a form, but those of every page, nor a link."""
     hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
-    paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - {MOVED}
-    seen = "".join(admin.get(path) for path in paths)
+    redirects = {"/admin/insights", "/admin/receipt", f"/admin/communities/{example.community}"}
+    paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - redirects
+    seen = "".join(admin.get(path) for path in (*paths, f"/communities/{example.community}/members"))
     assert all(each in seen for each in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
     allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
     for path in paths:
@@ -74,6 +74,17 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, ex
         assert [each for each in links if not re.fullmatch(allowed, each)] == [], path
         assert "You are a viewer of this panel" in page
         assert "koyjabo backup" not in page  # commands are for those who can type them
+
+
+def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(site, example, viewer):
+    site.rows("UPDATE communities SET is_listed = false")
+    path = f"/communities/{example.community}"
+    room, members = viewer.get(path), viewer.get(f"{path}/members")
+    assert "Online now 0 " in words(room)
+    assert "Babul" in members
+    assert EMAIL.findall(words(members)) == []
+    viewer.get(f"{path}/reports", 403)
+    viewer.get(f"{path}/settings", 403)
 
 
 def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):

@@ -83,7 +83,7 @@ def test_public_receipt_is_for_any_page_and_revalidated(site):
     site.set_total(5000)
     first = site.client.get("/api/receipt", headers=ELSEWHERE)
     assert (first.headers["Access-Control-Allow-Origin"], first.headers["Cache-Control"]) == ("*", "no-cache")
-    assert list(first.json) == ["total", "as_of", "parts", "recounted"]
+    assert list(first.json) == ["total", "as_of", "parts", "recounted", "backup"]
     assert {key for part in first.json["parts"] for key in part} == {"kind", "count", "from", "to", "at"}
     seen = {"If-None-Match": first.headers["ETag"]}
     assert site.client.get("/api/receipt", headers=seen).status_code == 304
@@ -93,7 +93,7 @@ def test_public_receipt_is_for_any_page_and_revalidated(site):
 
 def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     boss = panel(site, "ayesha")
-    boss.confirm("/admin/data/total", total="5000", reason="Old app, ask nila@example.com")
+    boss.confirm("/admin/receipt/total", total="5000", reason="Old app, ask nila@example.com")
     site.set_total(6000)
     told = boss.client.get("/api/receipt")
     assert told.headers["Cache-Control"] == "private, no-store"
@@ -102,10 +102,10 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
         ("Ayesha", "Old app, ask nila@example.com"),
         ("operator", "koyjabo total set"),
     ]
-    assert "by Ayesha" in words(boss.get("/admin/receipt"))
+    assert "by Ayesha" in words(boss.get("/receipt"))
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
-    for said in (viewer.client.get("/api/receipt").text, viewer.get("/admin/receipt")):
+    for said in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
         assert "Old app, ask •••" in said
         assert "nila@example.com" not in said
     public = Reader(site).get("/receipt")
@@ -119,7 +119,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     site.register()
     bring(site, rows("old,1,2025-11-01T10:00:00Z", "old,2,2025-11-01T11:00:00Z"))
     site.set_total(5000)
-    page = boss.get("/admin/receipt")
+    page = boss.get("/receipt")
     assert "no. 4,001–4,003 : no gap, no repeat Imported on 16 Dec 2025, 10:48 : 2 of them Audit log 3" in words(page)
     links = [unescape(each) for each in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
     of_total, of_visits, of_import = links
@@ -128,7 +128,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     assert "Before: 4,003 After: 5,000" in words(boss.get(of_total))
 
 
-def test_the_newest_recount_is_told(site):
+def test_the_newest_recount_and_backup_are_told(site):
     """Of `koyjabo verify`, of a restore, or of a backup that was proven."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
@@ -141,8 +141,11 @@ def test_the_newest_recount_is_told(site):
         by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER).store(db.session)
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    assert receipt(site)["backup"] is None
     add_backup(site)
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_121}
+    assert "was restored and recounted on 16 Dec 2025, 10:48 : 22,121 visits." in words(Reader(site).get("/receipt"))
 
 
 def newest_recount(site: Site) -> dict:

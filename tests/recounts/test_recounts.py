@@ -93,7 +93,7 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     assert site.services[AccountServices].users.page(admin).total == 1  # reports are made meanwhile
     system = site.services[System]
     (worker,) = system.facts(admin).workers
-    assert system.data(admin).recount == worker.recount == Progress(site.time.ms, 0, 1)
+    assert site.services[Recounts].state(admin).running == worker.recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)
     details = site.services[Recounts].state(admin).last.details
@@ -138,6 +138,29 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
     assert away == []
     assert actions(site, admin) == [ENDED, BEGUN]
     assert recounts.state(admin).last.details["agrees"] is True
+
+
+def test_there_is_a_recount_every_night_and_one_at_the_first_start(site, admin):
+    tonight = site.services[Recounts].tick
+    made = []
+    for hours in (0, 1, 17):  # 10:48, 11:48, and 04:48 in the morning
+        site.time.pass_(hours=hours)
+        tonight()
+        wait_for_end(site)
+        tonight()
+        made.append(len(actions(site, admin)) // 2)
+    assert made == [1, 1, 2]
+
+
+def test_recount_of_the_night_that_was_interrupted_begins_again_after_an_hour(site, admin):
+    site.services[Recounts].tick()
+    wait_for_end(site)
+    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")
+    for minutes, expected in ((59, [BEGUN]), (1, [ENDED, BEGUN, BEGUN])):
+        site.time.pass_(minutes=minutes)
+        site.services[Recounts].tick()
+        wait_for_end(site)
+        assert actions(site, admin) == expected
 
 
 def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):

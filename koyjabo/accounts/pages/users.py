@@ -62,7 +62,7 @@ def invite_to_panel() -> Response:
     _confirm_giving(_admin_invitation(body.email) if body.role == SITE_ADMIN else _viewer_invitation(body.email))
     limits.count_action(me().id)
     made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
-    return done(flash_code(made), "admin.users", body.email, _anchor="invitations")
+    return done(flash_code(made), "admin.users", body.email)
 
 
 @bp.post("/users/invitations/<invitation_id>/withdraw")
@@ -190,7 +190,7 @@ def _admin_invitation(email: str) -> Confirmation:
         _("The link works once, for a week. Send it only to this person."),
     )
     title = _("Invite %(name)s as an admin?", name=email)
-    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"), typed=email)
+    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
 
 
 def _viewer_invitation(email: str) -> Confirmation:

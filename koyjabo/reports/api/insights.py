@@ -22,10 +22,11 @@ from koyjabo.reports import shares
 from koyjabo.reports.api import answers
 from koyjabo.reports.api.answers import BreakdownAnswer, HoursAnswer, PeriodAnswer, SummaryAnswer
 from koyjabo.reports.engine.answers import MOST_ROWS
-from koyjabo.reports.engine.insights import DAY, Insights
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
+from koyjabo.reports.query.periods import DAY
 from koyjabo.reports.query.ranges import COMPARISONS, DEFAULT, RANGES
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices

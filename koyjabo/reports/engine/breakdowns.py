@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
+from koyjabo.reports.engine.ledger_queries import community_names
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, minus, total, union
@@ -47,7 +48,7 @@ def breakdown(
 def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> frozenset[Value]:
     """The values that name a community which is not listed, or is no longer there."""
     keys = {value: key for value in values if value and (key := community_of(dimension, value))}
-    listed = snapshot.listed_communities(set(keys.values()))
+    listed = community_names(snapshot.session, set(keys.values()), is_public=True)
     return frozenset(value for value, key in keys.items() if key not in listed)
 
 

@@ -33,13 +33,13 @@ from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
-from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
+from koyjabo.reports.query.periods import check
+from koyjabo.reports.query.ranges import DEFAULT, compared, whole_days
 from koyjabo.reports.query.report_query import Question, Value
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 
-__all__ = ["DAY", "GRANULARITIES", "HOUR", "MONTH", "MOST_PERIODS", "PREVIOUS", "WEEK", "YEAR", "Insights"]
+DAY_S = 86_400
 
 PATIENCE_S = 10.0
 """How long a reader of a share link waits for its turn."""
@@ -92,6 +92,11 @@ class Insights:
     def compared(self, question: Question, compare: str) -> Question:
         """The question about the range that `compare`, one of COMPARISONS, names."""
         return compared(question, compare, self._clock)
+
+    def days(self, question: Question) -> float:
+        """How many days there are in a range, with the part of one that is cut."""
+        until_s = (question.until_ms or 0) / 1000
+        return whole_days(question) + max(0.0, until_s - self._clock.began_s(question.last)) / DAY_S
 
     def read(self, requests: Sequence[ReportRequest], language: str | None = "en") -> list[Any]:
         """The answers to all requests, of one moment: a page asks at once for whatever it shows. Labels are in the

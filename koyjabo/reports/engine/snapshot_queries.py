@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -63,10 +63,6 @@ class Snapshot:
     def visits_by_value(self, question: Question, dimension: str) -> dict[Value, VisitSet]:
         """The visits of a question by a value of their events. Not of folded days."""
         return self._live.visits_by_value(self.session, question, dimension)
-
-    def listed_communities(self, keys: Collection[str]) -> Collection[str]:
-        """Those of the ids and refs that everybody may see."""
-        return ledger_queries.community_names(self.session, keys, is_public=True)
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)

@@ -84,7 +84,8 @@ class Live:
         state = self.at(session)
         self.visits.refresh(session, state.visits)
         self.events.refresh(session, state.events)
-        for key in [key for key in self._asked if _is_fleeting(key[0])]:
+        # A later event changes whether an earlier visit passes filters by events: such sums last for one snapshot.
+        for key in [key for key in self._asked if any(map(has_many, key[0].filters))]:
             del self._asked[key]
         size = sum(asked.size for asked in self._asked.values())
         while size > MOST_KEPT:
@@ -185,8 +186,3 @@ class Live:
         visits = VisitSums(question, self._clock, passes)
         events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
         return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits))
-
-
-def _is_fleeting(question: Question) -> bool:
-    """Whether sums last only for one snapshot: a later event changes whether an earlier visit passes the filters."""
-    return any(map(has_many, question.filters))

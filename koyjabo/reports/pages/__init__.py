@@ -1,5 +1,5 @@
-"""The dashboard and the reports of a community, and pages of share links."""
+"""The reports of a community, and pages of share links."""
 
 from __future__ import annotations
 
-from koyjabo.reports.pages import community_reports, dashboard, share, share_stream  # noqa: F401  (they add their routes)
+from koyjabo.reports.pages import community_reports, share, share_stream  # noqa: F401  (they add their routes)

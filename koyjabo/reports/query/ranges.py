@@ -51,10 +51,25 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
-        ago = length(question) if how == PREVIOUS else _whole_weeks(length(question))
+        ago = length(question)
+        if how == WEEKDAY:  # the fewest days of whole weeks that are as many; of a year 52 weeks
+            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK) * WEEK
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(question, first=days[0], last=days[1], until_ms=until_ms)
+
+
+def since(began: str | None, other: Question) -> Question | None:
+    """The question about the days from `began` on; None if of several days only a part of the last one is left."""
+    first = max(other.first, began or "9999")
+    if first > other.last or (other.first < first == other.last and other.until_ms is not None):
+        return None
+    return replace(other, first=first)
+
+
+def whole_days(question: Question) -> int:
+    """The number of days without one that is cut."""
+    return length(question) - (question.until_ms is not None)
 
 
 def length(question: Question) -> int:
@@ -65,11 +80,6 @@ def length(question: Question) -> int:
 def day_number(day: str) -> int:
     """Days since 1970-01-01."""
     return (date.fromisoformat(day) - EPOCH).days
-
-
-def _whole_weeks(days: int) -> int:
-    """The fewest days of whole weeks that are as many; of a year 52 weeks."""
-    return YEAR_OF_WEEKS if days in YEARS else -(-days // WEEK) * WEEK
 
 
 def _year_before(day: str) -> str:

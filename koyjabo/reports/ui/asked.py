@@ -24,7 +24,7 @@ from koyjabo.reports.engine.requests import (
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
-from koyjabo.reports.query.ranges import NO_COMPARISON
+from koyjabo.reports.query.ranges import NO_COMPARISON, since
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, maps, timelines
 from koyjabo.reports.ui.address import Pairs
@@ -73,13 +73,26 @@ class AskedView:
         return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
 
     @cached_property
+    def before(self) -> Question | None:
+        """About the days that a chart has beside its own, also those before the first visit; None without any."""
+        compare = self.parameters.compare
+        return self.insights.compared(self.question, compare) if compare else None
+
+    @cached_property
     def compared(self) -> Question | None:
-        """None without a comparison, and if the site was not counting on any of its days."""
-        if not self.parameters.compare:
-            return None
-        other = self.insights.compared(self.question, self.parameters.compare)
-        began = self.insights.first_day(self.base.scope)
-        return other if began and began <= other.last else None
+        """About those of these days that have data; None without any."""
+        return since(self.insights.first_day(self.base.scope), self.before) if self.before else None
+
+    @property
+    def began(self) -> str:
+        """The first of these days that has data; "" if all have."""
+        return self.compared.first if self.compared and self.compared != self.before else ""
+
+    @cached_property
+    def per_day(self) -> float:
+        """What the numbers of the compared days are multiplied by: 1.0 if all days have data."""
+        days = self.insights.days
+        return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
     def upto(self, found: MomentTotals) -> int | None:
         """The number of the newest visit in the scope; None for readers of a share link with filters."""
@@ -159,8 +172,9 @@ class AskedView:
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
-        """For the question, and for the question that it is compared with."""
-        return [TimelineRequest(each, self.granularity) for each in (self.question, self.compared) if each]
+        """For the question, and for the days beside it."""
+        before = self.before if self.compared else None
+        return [TimelineRequest(question, self.granularity) for question in (self.question, before) if question]
 
     @property
     def hours_request(self) -> HoursRequest:

@@ -29,7 +29,7 @@ class Line(NamedTuple):
     sums: Sums
     percent: float
     at_least: bool
-    change: float | str | None
+    change: float | str | None = None
 
 
 class Values(NamedTuple):
@@ -49,17 +49,12 @@ class Values(NamedTuple):
         return cards.label(self.dimension)
 
     @property
-    def is_searched(self) -> bool:
-        """Then the others are not the rest of the lines."""
-        return self.searched is not None
-
-    @property
     def has_others(self) -> bool:
         """Whether there are visits beside those of the lines, or may be. Their values may not be shown (specification:
         Share links).
         """
         number = self.other.count if self.is_counted else self.other.visits
-        return not self.is_searched and (self.other_values > 0 or bool(number))
+        return self.searched is None and (self.other_values > 0 or bool(number))
 
     @property
     def largest(self) -> int:
@@ -87,13 +82,20 @@ class Pages(NamedTuple):
 
 
 def values(
-    now: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: PageAddress, offset: int
+    now: Breakdown,
+    before: Breakdown | None,
+    question: Question,
+    dimension: str,
+    address: PageAddress,
+    offset: int,
+    per_day: float = 1.0,
 ) -> Values:
-    """`before` has as many values as one answer can have, of the days compared with."""
-    past = {row.value: row.sums for row in before.rows} if before else {}
-    is_whole = before is not None and _is_whole(before)
+    """`before` has as many values as one answer can have, of the days compared with; `per_day`: `AskedView.per_day`."""
+    past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
+    others_before = 0 if before and _is_whole(before) else None
     gone = _gone(now, before.rows) if before and _is_whole(now) else []
-    lines = [_line(row, past, is_whole, question, dimension, address) for row in (*now.rows, *gone)]
+    lines = [_line(row, question, dimension, address) for row in (*now.rows, *gone)]
+    lines = [line._replace(change=change(line.number, past.get(line.value, others_before), per_day)) for line in lines]
     others = now.values - len(now.rows)
     is_counted = has_many(dimension)
     return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, is_counted)
@@ -133,18 +135,12 @@ def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
 
 
-def _line(
-    row: Row, past: dict[Value, Sums], is_whole: bool, question: Question, dimension: str, address: PageAddress
-) -> Line:
+def _line(row: Row, question: Question, dimension: str, address: PageAddress) -> Line:
     number = _number(row.sums, dimension)
-    known = _number(past[row.value], dimension) if row.value in past else 0 if is_whole else None
     is_chosen = row.value in question.filters.get(dimension, Filter()).any_of
     own = escaped(row.value)
     url = address.removing(dimension, own) if is_chosen else address.adding(dimension, own)
-    percent = 100 * row.share
-    return Line(
-        row.value, row.label, str(url), is_chosen, number, row.sums, percent, row.at_least, change(number, known)
-    )
+    return Line(row.value, row.label, str(url), is_chosen, number, row.sums, 100 * row.share, row.at_least)
 
 
 def _number(sums: Sums, dimension: str) -> int | None:

@@ -29,6 +29,9 @@ SHORT: dict[str, LazyString] = {
 CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 """The figures that timelines have."""
 
+NOT_A_SUM = "peak_active"
+"""Does not grow with the number of days."""
+
 NEW = "new"
 
 PRECISE = 10
@@ -45,12 +48,14 @@ class Figure(NamedTuple):
     url: str  # of the view with its chart; "" if there is none
     is_chosen: bool
     reason: str  # why there is no value
+    is_per_day: bool  # the change compares days, because some of those compared with have no data
 
 
-def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool) -> list[Figure]:
+def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool, per_day: float) -> list[Figure]:
+    """`per_day`: see `AskedView.per_day`."""
     unmeasured = _("Not measured with filters") if is_filtered else _("Not measured in these days")
     reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
-    return [_figure(name, summary, address, chosen)._replace(reason=str(reasons[name])) for name in LABELS]
+    return [_figure(name, summary, address, chosen, per_day)._replace(reason=str(reasons[name])) for name in LABELS]
 
 
 def value(period: Period, name: str) -> int | None:
@@ -62,18 +67,20 @@ def value(period: Period, name: str) -> int | None:
     return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
 
 
-def _figure(name: str, summary: Summary, address: PageAddress, chosen: str) -> Figure:
+def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_day: float) -> Figure:
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
     short = str(SHORT.get(name, ""))
-    return Figure(name, str(LABELS[name]), short, now, before, change(now, before), url, name == chosen, "")
+    percent = change(now, before, 1.0 if name == NOT_A_SUM else per_day)
+    is_per_day = per_day != 1 and name != NOT_A_SUM
+    return Figure(name, str(LABELS[name]), short, now, before, percent, url, name == chosen, "", is_per_day)
 
 
-def change(now: int | None, before: int | None) -> float | str | None:
+def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:
     """In percent, or NEW where there was nothing, for the macro `ui.change`. None: one of them is not known."""
     if now is None or before is None:
         return None
     if before == 0:
         return NEW if now else 0.0
-    percent = 100 * (now - before) / before
+    percent = 100 * (now / (before * per_day) - 1)
     return round(percent, 0 if abs(percent) >= PRECISE else 1)

@@ -46,7 +46,8 @@ def shapes(values: Values) -> list[Shape]:
 
 def dots(values: Values) -> list[Dot]:
     """The largest first, so that smaller ones lie on them."""
-    most, placed = _most(values), ((line, _position(line.value or "")) for line in values.lines)
+    cities = ((line, place_names.city_of_bangladesh(line.value or "")) for line in values.lines)
+    most, placed = _most(values), ((line, _positions().get(city or "")) for line, city in cities)
     return [
         Dot(*position, round(max(LARGEST * sqrt(line.number / most), SMALLEST), 1), line)
         for line, position in placed
@@ -56,11 +57,6 @@ def dots(values: Values) -> list[Dot]:
 
 def _most(values: Values) -> int:
     return max((line.number or 0 for line in values.lines), default=1) or 1
-
-
-def _position(place: str) -> tuple[int, int] | None:
-    city = place_names.city_of_bangladesh(place)
-    return _positions().get(city) if city else None
 
 
 @lru_cache

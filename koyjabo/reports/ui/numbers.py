@@ -41,7 +41,7 @@ def values(
 ) -> Values:
     """The lines of a dimension. They lead to `address`."""
     now, *before = (answers[each] for each in asked.breakdown_requests(dimension, limit, offset))
-    return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset)
+    return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
 
 def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) -> Numbers:
@@ -50,7 +50,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
         days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
-        rest["figures"] = days, _figures(answers[asked.summary_request], cells)
+        rest["figures"] = days, _figures(answers[asked.summary_request], asked.per_day, cells)
     if draws("chart"):
         rest["chart"] = _chart(asked, [answers[each] for each in asked.timeline_requests], cells)
     if asked.by:
@@ -65,11 +65,11 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     return Numbers(cells, {name: f"{crc32(repr(each).encode()):x}" for name, each in rest.items()})
 
 
-def _figures(summary: Summary, cells: dict[str, Cell]) -> Any:
+def _figures(summary: Summary, per_day: float, cells: dict[str, Cell]) -> Any:
     rest: list[Any] = [summary.reason]
     for name in figures.LABELS:
         now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
-        change = figures.change(now, before)
+        change = figures.change(now, before, 1.0 if name == figures.NOT_A_SUM else per_day)
         cells[f"figures.{name}"] = [now, change, before] if summary.compared else [now]
         rest.append((now is None, change is None))
     if summary.until:
@@ -82,7 +82,7 @@ def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]
     if len(now) > MOST_CELLS:
         return periods
     rest = []
-    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else ())):
+    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else (), asked.began)):
         value = figures.value(period, asked.metric)
         before = figures.value(other, asked.metric) if other else None
         cells[f"chart.{at}"] = [value, before, figures.change(value, before)] if others else [value]

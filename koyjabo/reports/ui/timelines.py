@@ -13,7 +13,7 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.core.clock import shifted
 from koyjabo.reports.engine.answers import Hours, Period
-from koyjabo.reports.engine.insights import DAY, GRANULARITIES, HOUR, MONTH, WEEK
+from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, WEEK
 from koyjabo.reports.query.ranges import length
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import figures, ranges
@@ -57,15 +57,6 @@ class Chart(NamedTuple):
     def is_running(self) -> bool:
         return bool(self.rows) and self.rows[-1].so_far
 
-    @property
-    def opens(self) -> bool:
-        """Whether a period leads to its days."""
-        return any(row.url for row in self.rows)
-
-    @property
-    def has_partial(self) -> bool:
-        return any(row.is_partial for row in self.rows)
-
 
 def granularity(question: Question) -> str:
     days = length(question)
@@ -84,14 +75,15 @@ def choices(address: PageAddress, question: Question, chosen: str) -> list[Choic
 def rows(
     question: Question,
     periods: Sequence[Period],
-    compared: Iterable[Period],
+    before: Iterable[Period],
+    began: str,
     name: str,
     step: str,
     address: PageAddress,
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
-    """Oldest first; the periods are those of the question. `compared` are beside them in their order: their days have
-    other dates.
+    """Oldest first; the periods are those of the question. Those of `before` are beside them in their order: their days
+    have other dates. `began`: `AskedView.began`.
     """
     return [
         TimelineRow(
@@ -99,19 +91,21 @@ def rows(
             figures.value(now, name),
             now.so_far,
             not now.so_far and _days(now.period, step) != _within_range(now.period, step, question),
-            before.period if before else "",
-            earlier,
-            figures.change(figures.value(now, name), earlier),
+            earlier.period if earlier else "",
+            past,
+            figures.change(figures.value(now, name), past),
             "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
             texts,
         )
-        for (now, before), texts in zip(pairs(periods, compared), _noted(periods, notes), strict=True)
-        for earlier in [figures.value(before, name) if before else None]
+        for (now, earlier), texts in zip(pairs(periods, before, began), _noted(periods, notes), strict=True)
+        for past in [figures.value(earlier, name) if earlier else None]
     ]
 
 
-def pairs(periods: Sequence[Period], compared: Iterable[Period]) -> list[tuple[Period, Period | None]]:
-    return list(zip_longest(periods, compared))[: len(periods)]
+def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
+    """Each period with the one beside it; None where that begins before the data."""
+    known = (period if period.period >= began else None for period in before)
+    return list(zip_longest(periods, known))[: len(periods)]
 
 
 def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.reports.engine.answers import MomentTotals, Summary
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.query.ranges import NO_COMPARISON
+from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, filters, maps, numbers, ranges, timelines
 from koyjabo.reports.ui.address import PageAddress
@@ -28,7 +28,7 @@ from koyjabo.reports.ui.numbers import Numbers
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import language, time_of_day
+from koyjabo.webkit.i18n import count, language, time_of_day
 
 MANY = 200_000
 """Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
@@ -112,7 +112,8 @@ class View(Links):
 
     @cached_property
     def figures(self) -> list[Figure]:
-        return figures.figures(self.summary, self.address, self.asked.metric, bool(self.question.filters))
+        asked, is_filtered = self.asked, bool(self.question.filters)
+        return figures.figures(self.summary, self.address, asked.metric, is_filtered, asked.per_day)
 
     @property
     def days(self) -> str:
@@ -131,19 +132,29 @@ class View(Links):
         return Markup(_("%(days)s, compared with %(before)s")) % {"days": days, "before": before}
 
     @property
+    def data_begins(self) -> str:
+        """Which of the compared days have data; "" if all have."""
+        asked = self.asked
+        if not (asked.began and asked.compared and asked.before and self._draws("figures")):
+            return ""
+        some, of = count(whole_days(asked.compared)), count(whole_days(asked.before))
+        day = ranges.words(asked.began, asked.began)
+        return str(_("data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
+
+    @property
     def is_running(self) -> bool:
         """Whether the last of the days is today."""
         return self.question.last == self.today
 
     @cached_property
     def chart(self) -> Chart:
-        step, (now, *others) = self.asked.granularity, [self._answers[each] for each in self.asked.timeline_requests]
-        before = others[0] if others else ()
+        asked, step = self.asked, self.asked.granularity
+        now, before = ([*(self._answers[each] for each in asked.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = timelines.rows(self.question, now, before, self.asked.metric, step, self.address, notes)
-        label, compared = str(figures.LABELS[self.asked.metric]), self.asked.compared
+        rows = timelines.rows(self.question, now, before, asked.began, asked.metric, step, self.address, notes)
+        label, compared = str(figures.LABELS[asked.metric]), asked.compared
         days = ranges.words(compared.first, compared.last) if compared and before else ""
-        return Chart(label, step, str(timelines.LABELS[step]), rows, days, self.asked.metric, self._lines_of_rows)
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days, asked.metric, self._lines_of_rows)
 
     @property
     def _lines_of_rows(self) -> str:
@@ -206,9 +217,6 @@ class View(Links):
     @cached_property
     def _numbers(self) -> Numbers:
         return numbers.numbers(self.asked, self._answers, self._draws)
-
-    def csv_of_chart(self) -> str:
-        return self.csv("timeline", granularity=self.asked.granularity)
 
     # What is read for them, at once
 

@@ -1,7 +1,7 @@
-/** Keeps the online count and the stats of a community up to date, and counts the visit. */
+/** Keeps the online count and the stats of a community up to date, and counts the visit of a member. */
 
 import { Figures, written } from "../webkit/figures.js";
-import { community, listen, page, phrases } from "./inside.js";
+import { community, isMember, listen, page, phrases } from "./inside.js";
 import { isNewer, KoyJabo } from "../counting/koyjabo.js";
 import { Announcer, find, readJson } from "../webkit/page.js";
 
@@ -10,9 +10,9 @@ import { Announcer, find, readJson } from "../webkit/page.js";
 
 const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 
-const figures = new Figures();
+export const figures = new Figures();
 const announcer = new Announcer();
-const koyjabo = new KoyJabo({ communityId: community, listens: false });
+const koyjabo = isMember ? new KoyJabo({ communityId: community, listens: false }) : undefined;
 /** @type {Stats} */
 let shown = readJson("stats");
 
@@ -28,9 +28,9 @@ function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;
   figures.show({ online: event.count });
-  announcer.show(phrases.online.replace("{count}", written(event.count)));
+  if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count))); // the list announces people
 }
 
 find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
-listen("visitors", hear, () => koyjabo.stop());
-koyjabo.start().then(() => page.refresh());
+listen("visitors", hear, () => koyjabo?.stop());
+koyjabo?.start().then(() => page.refresh());

@@ -13,7 +13,8 @@ const AGAIN_MS = 30_000;
 const inside = find("#inside");
 
 export const phrases = readJson("phrases");
-export const { community = "", outside = "" } = inside.dataset;
+export const { community = "", outside = "", member } = inside.dataset;
+export const isMember = member !== undefined;
 export const page = new LivePage();
 
 // After the end of the session the server returns the page that strangers see, if the community is listed, and no redirect.
@@ -22,6 +23,17 @@ document.addEventListener("answered", (event) => {
   const login = newer.querySelector("a[data-login]");
   if (login instanceof HTMLAnchorElement) location.assign(login.href);
 });
+
+/** @type {Set<string>} rooms whose line is lost */
+const lost = new Set();
+
+/** The page is live while all of its lines are. @param {string} room  @param {boolean} isLive */
+function showState(room, isLive) {
+  if (isLive) lost.delete(room);
+  else lost.add(room);
+  if (lost.size) showLine("offline", phrases.offline);
+  else showLine("live", phrases.live);
+}
 
 /** Remove everything that the user may no longer see. */
 function end() {
@@ -43,7 +55,7 @@ export function listen(room, hear, after, opened) {
   const line = new Line(url, {
     hear(event) {
       connection.heard();
-      showLine("live", phrases.live);
+      showState(room, true);
       hear(event);
     },
     opened(socket) {
@@ -52,7 +64,7 @@ export function listen(room, hear, after, opened) {
     },
     lost() {
       connection.doubt();
-      showLine("offline", phrases.offline);
+      showState(room, false);
     },
     ended(code) {
       over.abort();
@@ -66,7 +78,7 @@ export function listen(room, hear, after, opened) {
 
   /** A refresh leads to the login if the session has ended. If it has not, the line is opened again later. */
   function again() {
-    showLine("offline", phrases.offline);
+    showState(room, false);
     page.refresh();
     setTimeout(() => isLookedAt().then(() => listen(room, hear, after, opened)), AGAIN_MS);
   }

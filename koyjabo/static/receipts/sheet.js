@@ -12,7 +12,7 @@ let shown = ""; // the address of the receipt
 export async function showReceipt(link) {
   const [lines] = await Promise.all([linesOf(link.href), styled(link.dataset.receipt ?? "")]);
   shown = link.href;
-  sheet ??= made(link.textContent ?? "");
+  sheet ??= made(link.title || (link.textContent ?? ""));
   put(sheet, lines);
   openDialog(sheet);
 }

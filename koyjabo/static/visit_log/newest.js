@@ -80,7 +80,7 @@ export class Newest {
     showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place), visit.place);
-    set(row, "page", visit.page || "–");
+    set(row, "page", visit.page || phrases.pages[""]);
     set(row, "community", visit.community?.name, visit.community?.id);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");

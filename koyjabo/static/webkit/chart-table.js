@@ -15,6 +15,7 @@
  * @property {(number | null)[][]} values
  * @property {number[][]} sums
  * @property {(number | null)[]} compared  empty without a comparison
+ * @property {(number | null)[]} line  the same, without that of the running row: it has the same hours, and a line would fall
  * @property {string[]} comparedDays
  * @property {{shown: string, said: string}[]} changes
  * @property {boolean[]} incomplete
@@ -29,13 +30,15 @@ export function readTable(figure) {
   const rows = periods.map((cell) => numbers(cell, "data-value"));
   const values = names.map((_, series) => rows.map((row) => row[series] ?? null));
   const sums = names.map((_, series) => rows.map((row) => total(row.slice(0, series + 1))));
+  const compared = periods.flatMap((cell) => numbers(cell, "data-compared"));
   return {
     labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
     titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
     notes: periods.map((cell) => beside(cell, "data-note")[0]?.textContent ?? ""),
     names, values, sums,
-    compared: periods.flatMap((cell) => numbers(cell, "data-compared")),
+    compared,
+    line: compared.map((value, row) => (periods[row].querySelector("[data-running]") ? null : value)),
     comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((each) => each.querySelector("small")?.textContent ?? "")),
     changes: periods.flatMap((cell) => beside(cell, "data-change").map(change)),
     incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
@@ -67,8 +70,8 @@ export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, eac
  * halo below it.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
-export function layers({ labels, sums, compared, incomplete }) {
+export function layers({ labels, sums, line, incomplete }) {
   const bars = sums.map((sum) => sum.map((each) => each || null)); // one of 0 would cover the axis
   const split = bars.map((column) => [column.map((each, at) => (incomplete[at] ? null : each)), column.map((each, at) => (incomplete[at] ? each : null))]);
-  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(compared.length ? [compared, compared] : [])];
+  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(line.length ? [line, line] : [])];
 }

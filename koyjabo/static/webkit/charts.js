@@ -12,6 +12,7 @@ const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // on a phone the chart le
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
 const HATCH_PX = 5; // from line to line
+const TOP_PX = 2; // of a bar, in its full colour
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
@@ -61,6 +62,8 @@ class Chart {
   #table;
   /** @type {uPlot | undefined} */ #plot;
   /** @type {RowLine | null} */ #line = null;
+  /** By series and row: left, top, width and height in px of the canvas. @type {number[][][]} */ #bars = [];
+  #pointed = -1; // the row below the pointer
   #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
 
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is */
@@ -95,6 +98,7 @@ class Chart {
 
   update() {
     this.#table = readTable(this.#figure);
+    this.#bars = [];
     this.#plot?.setData(layers(this.#table));
     this.#tell();
   }
@@ -131,8 +135,12 @@ class Chart {
 
   /** @param {uPlot} plot */
   #follow({ cursor: { idx, left = -1 }, over }) {
-    if (left < 0 || typeof idx !== "number") this.#tooltip.hide();
-    else this.#tooltip.show(idx, over.offsetLeft + left, this.#place.offsetTop + over.offsetTop);
+    const row = left < 0 || typeof idx !== "number" ? -1 : idx;
+    if (row < 0) this.#tooltip.hide();
+    else this.#tooltip.show(row, over.offsetLeft + left, this.#place.offsetTop + over.offsetTop);
+    if (row === this.#pointed) return;
+    this.#pointed = row;
+    this.#plot?.redraw(false);
   }
 
   #size() {
@@ -148,7 +156,7 @@ class Chart {
       series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#comparison()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
+      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 
@@ -173,14 +181,29 @@ class Chart {
   /** The complete rows of a series, and the others. @param {number} at  @returns {uPlot.Series[]} */
   #series(at) {
     const color = colorAt(this.#place, `--series-${at + 1}`), ground = colorAt(this.#place, "--raised");
-    const bars = { paths: uPlot.paths.bars?.({ size: [0.75, 48] }), points: { show: false } };
-    return [{ ...bars, fill: color, stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
+    const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
+      (this.#bars[series] ??= [])[row] = bar;
+    };
+    const bars = { paths: uPlot.paths.bars?.({ size: [0.75, 48], each }), points: { show: false } };
+    return [{ ...bars, fill: colorAt(this.#place, `--tint-${at + 1}`), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
+  }
+
+  /** A strong top for each bar; the bars below the pointer are strong as a whole. The comparison is drawn over them.
+   * @param {uPlot} plot  @param {number} series  of uPlot
+   */
+  #drawTops({ ctx }, series) {
+    const at = this.#table.names.length - 1 - Math.floor((series - 1) / 2);
+    if (at < 0 || !this.#bars[series]) return;
+    ctx.fillStyle = colorAt(this.#place, `--series-${at + 1}`);
+    this.#bars[series].forEach(([left, top, width, height], row) => {
+      ctx.fillRect(left, top, width, row === this.#pointed ? height : Math.min(height, TOP_PX * devicePixelRatio));
+    });
   }
 
   /** The comparison, on a halo by which it stands out from the bars. @returns {uPlot.Series[]} */
   #comparison() {
     if (!this.#table.compared.length) return [];
-    const points = { show: this.#table.compared.length === 1 };
+    const points = { show: this.#table.line.filter((value) => value !== null).length === 1 };
     const line = { paths: uPlot.paths.linear?.(), points };
     return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
   }

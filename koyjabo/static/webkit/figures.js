@@ -114,7 +114,9 @@ function rolling(digit, old, direction) {
   span.className = direction > 0 ? "rolling up" : "rolling down";
   span.textContent = digit;
   span.dataset.old = old; // shown by the style sheet, so that it is not part of the text
-  span.animate({ transform: [`translateY(${direction * 100}%)`, "none"] }, ROLL);
+  const moved = direction * 100;
+  const clipPath = [`inset(${-moved}% 0 ${moved}%)`, "inset(0)"]; // the box of the digit stays where it is
+  span.animate({ transform: [`translateY(${moved}%)`, "none"], clipPath }, ROLL);
   return span;
 }
 

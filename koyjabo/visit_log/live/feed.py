@@ -15,13 +15,14 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.network.geolocation import largest
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
 from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit
-from koyjabo.visit_log.live.recent import Recent
+from koyjabo.visit_log.live.recent import MOST_NAMED, Recent
 
 LONGEST_PAGE, LONGEST_NAME = 300, 150
 """Bytes of JSON, so that a visit with two names, a place and a page has less than 1 KB."""
@@ -31,7 +32,7 @@ ESCAPED, ESCAPED_PAIR = 6, 12
 
 Part = Mapping[str, Any]
 
-MOST_COMMUNITIES = 20
+MOST_COMMUNITIES = 5
 """The communities with arrivals or departures that are sent, those of the newest ones first."""
 
 STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
@@ -134,10 +135,11 @@ class Feed:
         """The present values by key, of each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
         pages = recent.pages.count(self._clock.now_ms())
+        places = {place: active["count"] for place, active in stats["locations"].items()}
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
             "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
-            "places": {_short(place, LONGEST_NAME): active["count"] for place, active in stats["locations"].items()},
+            "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MOST_NAMED).items()},
             "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
             "communities": self._communities,
         }

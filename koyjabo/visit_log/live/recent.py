@@ -16,7 +16,9 @@ from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
 MOST_VISITORS = 10_000
 """About 3 MB. Of more visitors in the window, the newest are counted."""
 
-MOST_PAGES = 10
+MOST_NAMED = 5
+"""Pages and places; the others are counted as Other."""
+
 OTHER = "Other"
 NO_PAGE = ""
 
@@ -43,11 +45,11 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Visitors by page: the MOST_PAGES largest, then the rest as OTHER. NO_PAGE are visits that named no page."""
+        """Visitors by page: the MOST_NAMED largest, then the rest as OTHER. NO_PAGE are visits that named no page."""
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
         visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
-        largest = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_PAGES])
+        largest = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED])
         rest = visitors.total() - sum(largest.values())
         return {**largest, OTHER: rest} if rest else largest
 

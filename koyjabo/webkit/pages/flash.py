@@ -80,6 +80,7 @@ SENTENCES = {
     "total_set": _("The total was changed."),
     "annotated": _("The annotation was added."),
     "annotation_removed": _("The annotation was removed."),
+    "step_hidden": _("It is hidden from now on, for all admins."),
 }
 
 COOKIE, SHOWN_WITHIN_S = "outcome", 60

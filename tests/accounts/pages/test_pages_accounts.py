@@ -72,7 +72,7 @@ def test_login_leads_to_ones_only_community(site, ayesha):
     give(boss, second, person, "member")
     assert lands() == "/"
     give(boss, second, person, "moderator")
-    assert lands() == f"/communities/{second}/dashboard"
+    assert lands() == f"/communities/{second}"
     assert lands(next="/account") == "/account"
     give(boss, third, person, "admin")
     assert lands() == "/"

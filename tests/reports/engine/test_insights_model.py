@@ -24,7 +24,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine.insights import GRANULARITIES, HOUR
+from koyjabo.reports.query.periods import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.erasure import Erasure

@@ -11,8 +11,8 @@ from support.sites.full_site import bring
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS
-from koyjabo.reports.engine.insights import DAY, HOUR
 from koyjabo.reports.folded import day_sums
+from koyjabo.reports.query.periods import DAY, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Retention

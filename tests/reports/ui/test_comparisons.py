@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 from support.people.admins import panel
+from support.people.page_readers import words
 
 PAGES = ("/admin/", "/admin/")
 CHOSEN = re.compile(r'<a href="[^"]*compare=(\w+)[^"]*"[^>]* aria-current="true"')
@@ -43,3 +44,17 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
 def test_days_before_the_first_visit_are_not_compared(admin):
     for days, is_compared in (("start=2025-12-02&end=2025-12-08", False), ("start=2025-12-09&end=2025-12-15", True)):
         assert ("compared with" in admin.get(f"/admin/?{days}&compare=weekday")) == is_compared
+
+
+def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
+    """One visit on 2 December, and one on the 16th, of which 10 hours are over: ten days and 10 hours, and three."""
+    page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
+    days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
+    assert f"{days} · data begins on 2 Dec 2025: 3 of 10 days, compared per day ·" in words(page)
+    assert "Visits 1 down by 67% by day" in words(page)
+    assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
+    assert "Most at once 2 new from" not in words(page)
+
+
+def test_days_are_compared_with_nothing_when_only_a_part_of_a_day_has_data(admin):
+    assert "compared with" not in admin.get("/admin/?start=2025-12-03&end=2025-12-16&compare=previous")

@@ -43,7 +43,7 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "n": "1",
         "number": "1",
         "what": "cancel",
-        "step": "mail",
+        "step": "page",
     }
     return address(site, rule, **values)
 

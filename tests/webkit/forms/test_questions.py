@@ -22,12 +22,11 @@ from support.programs.processes import wait_until
 from koyjabo.webkit.forms.forms import SECRETS
 
 EXPLAINED = {
-    "pages.remove_member": ("Remove {member} from {community}?", "They lose their role"),
+    "pages.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
     "pages.leave_community": ("Leave {community}?", "You will no longer see"),
     "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
     "pages.end_session": ("End the session: Werkzeug?", "you have to log in again"),
     "pages.end_other_sessions": ("End all other sessions?", "Open sessions: 1"),
-    "admin.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
     "admin.archive_community": ("Archive {community}?", "Members: 2"),
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
     "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
@@ -63,9 +62,8 @@ HARMLESS = {
     *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
     *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
-    *("admin.create_community", "admin.change_community", "admin.restore_community"),
-    "admin.withdraw_panel_invitation",
-    *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
+    *("admin.restore_community", "admin.withdraw_panel_invitation"),
+    *("admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.test_mail", "admin.upload_import", "admin.answer_import"),
     *("admin.create_key", "admin.rotate_key", "admin.resend_delivery"),
     *(f"admin.{form}_webhook" for form in ("create", "change", "switch", "test")),
@@ -186,7 +184,7 @@ CHANGED = {
         "Delete Mirpur 11?",
     ),
     "another role": (
-        "admin.remove_member",
+        "pages.remove_member",
         "UPDATE memberships SET role = 'moderator' WHERE user_id = :user AND community_id = :community",
         "Role: Moderator",
     ),

@@ -142,6 +142,7 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
 @pytest.fixture(scope="module")
 def all_pages(site, cast) -> dict[str, str]:
     """Those that an admin of the site and a stranger can look at, by path and reader."""
+    site.register("somebody")  # before the first visit, Overview is another page
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
     found = {}
     for rule in rules(site).values():
@@ -168,5 +169,5 @@ def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     """So that no module is there twice, with a state of its own each time."""
     scripts, _ = modules_of(all_pages["/admin/ boss"])
-    assert scripts == {"panel/pages/overview.js"}  # of a site with steps left, too
+    assert scripts == {"panel/pages/overview.js"}
     assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}

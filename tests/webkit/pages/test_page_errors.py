@@ -77,9 +77,9 @@ SENT = {
     ),
     "a short new password": ("/account/password", {"current_password": PASSWORD, "new_password": "1"}, 1),
     "no name, long description": ("/communities/new", {"name": " ", "description": "a" * 2001}, 2),
-    "a long name": ("/admin/communities/new", {"name": "a" * 201, "description": ""}, 1),
-    "no total, no reason": ("/admin/data/total", {"total": "x", "reason": " "}, 2),
-    "a total too large": ("/admin/data/total", {"total": "9" * 17, "reason": "why not"}, 1),
+    "a long name": ("/communities/new", {"name": "a" * 201, "description": ""}, 1),
+    "no total, no reason": ("/admin/receipt/total", {"total": "x", "reason": " "}, 2),
+    "a total too large": ("/admin/receipt/total", {"total": "9" * 17, "reason": "why not"}, 1),
     "an export of no days": ("/admin/data/export", {"first_day": "x", "last_day": "y", "community_id": "z"}, 3),
     "an export backwards": ("/admin/data/export", {"first_day": "2025-12-17", "last_day": "2025-12-16"}, 1),
 }

@@ -12,4 +12,4 @@ import "../../reports/panel.js";
 import "../../visit_log/realtime.js";
 import "../../receipts/link.js";
 import "../../webkit/parts/copy.js";
-import "../../getting_started/getting-started.js";
+import "../../getting_started/first-page.js";

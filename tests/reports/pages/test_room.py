@@ -1,4 +1,4 @@
-"""The dashboard of a community as it is sent: who is online, in which order, as many as fit, and the day's numbers."""
+"""The room of a community, for moderators: who is online, in which order, how many on a page, and the day's numbers."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def listed(page: str) -> list[str]:
 @pytest.mark.usefixtures("two_days")
 def test_numbers_are_those_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
-    page = words(reader.get(f"/communities/{community}/dashboard"))
+    page = words(reader.get(f"/communities/{community}"))
     for shown in (
         "Online now 0 ",
         "With an account, today 1 ",
         "Without an account, today 2 ",
-        "Most online today 7 In 30 days: 7",
+        "Most online today 7 Most online in 30 days 7",
     ):
         assert shown in page
 
 
 def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader, community, come, time):
-    path = f"/communities/{community}/dashboard"
+    path = f"/communities/{community}"
     (karim, *_) = come("Karim", "émile", "Zoë")
     assert listed(reader.get(path)) == ["Zoë", "émile", "Karim"]
     assert listed(reader.get(f"{path}?order=name")) == ["émile", "Karim", "Zoë"]
@@ -60,7 +60,7 @@ def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader,
 
 def test_all_words_of_a_search_are_found_without_case_or_accents(reader, community, come):
     come("Élise  Rahman", "ELISE Karim", "রফিকুল ইসলাম", "আ\u09af\u09bcেশা খাতুন")
-    path = f"/communities/{community}/dashboard?query="
+    path = f"/communities/{community}?query="
     assert sorted(listed(reader.get(f"{path}elise"))) == ["ELISE Karim", "Élise  Rahman"]
     assert listed(reader.get(f"{path}rah ÉLI")) == ["Élise  Rahman"]
     assert listed(reader.get(f"{path}ইসলাম")) == ["রফিকুল ইসলাম"]
@@ -70,31 +70,31 @@ def test_all_words_of_a_search_are_found_without_case_or_accents(reader, communi
 
 
 def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatch):
-    monkeypatch.setattr("koyjabo.reports.pages.dashboard.SHOWN", 2)
+    monkeypatch.setattr("koyjabo.communities.pages.room.SHOWN", 2)
     come("Karim", "Salma", "Nasrin")
-    first = reader.get(f"/communities/{community}/dashboard")
+    first = reader.get(f"/communities/{community}")
     assert listed(first) == ["Nasrin", "Salma"]
     assert "Showing 1–2 of 3." in words(first)
-    second = reader.get(f"/communities/{community}/dashboard?page=2")
+    second = reader.get(f"/communities/{community}?page=2")
     assert listed(second) == ["Karim"]
     assert "Showing 3–3 of 3." in words(second)
 
 
 def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, reader, community, come):
-    path, (karim, _) = f"/communities/{community}/dashboard", come("Karim", "Salma")
+    path, (karim, _) = f"/communities/{community}", come("Karim", "Salma")
     member = f"/communities/{community}/members/{karim}"
-    assert f'formaction="{member}?query=Karim&amp;from=dashboard"' in reader.get(path)
-    reader.send(f"{member}?query=Karim&from=dashboard", role="moderator")
+    assert f'formaction="{member}?query=Karim&amp;from=room"' in reader.get(path)
+    reader.send(f"{member}?query=Karim&from=room", role="moderator")
     assert reader.location == path
     assert "moderator" in new_site.rows("SELECT role FROM memberships WHERE user_id = :id", id=karim)[0]
     moderator = Reader(new_site).log_in("person0")
     assert "formaction" not in moderator.get(path)
-    reader.confirm(f"{member}/remove?query=Karim&from=dashboard")
+    reader.confirm(f"{member}/remove?query=Karim&from=room")
     assert reader.location == path
 
 
 def test_list_comes_by_itself_for_the_page_that_keeps_it_up_to_date(reader, community, come):
-    path = f"/communities/{community}/dashboard"
+    path = f"/communities/{community}"
     assert "No one is here right now." in words(reader.get(path))
     come("Karim")
     part = reader.get(f"{path}?part=people")

@@ -1,4 +1,4 @@
-"""Pages of communities for their members: list, community, members, invitations, settings."""
+"""Pages of communities for their members: list, members, invitations, settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.communities import ORDERS, CommunitySearch
-from koyjabo.communities.roles import ADMIN, MEMBER
+from koyjabo.communities.pages import room
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
-from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.core.errors import Forbidden, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN
-from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.presence.services import PresenceServices
 from koyjabo.settings.schema import requires
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -35,7 +34,7 @@ from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
 
-FROM_DASHBOARD = "dashboard"
+FROM_ROOM = "room"
 
 
 @bp.get("/communities")
@@ -73,19 +72,13 @@ def create_community() -> Response:
     return done("founded", "pages.community", created.community.name, community_id=created.community.id)
 
 
-@bp.get("/communities/<community_id>")
-def community(community_id: str) -> Response:
-    """For members, the stats; for others who may see the community, how to join. Without a login, who may open it."""
-    return _show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
-
-
 @bp.post("/communities/<community_id>/join")
 def join_community(community_id: str) -> Response:
     account, body = page_login.require(), Form(JoinBody).read()
     try:
         current()[CommunityServices].directory.join(account, community_id)
     except Forbidden as error:
-        return _show(member_forms.enter(community_id), error)
+        return room.show(member_forms.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     name = current()[CommunityServices].directory.known(account, community_id).community.name
@@ -101,24 +94,8 @@ def leave_community(community_id: str) -> Response:
         confirm(member_forms.removal(account, community, member, back))
         current()[CommunityServices].directory.leave(account, community_id)
     except LastAdmin as error:
-        return _show(member_forms.enter(community_id), error)
+        return room.show(member_forms.enter(community_id), error)
     return done("left", "pages.list_communities", community.name)
-
-
-def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
-    """`problem` is the error of the action that led here."""
-    status = problem.status if problem else 200
-    if not at.may(MEMBER):
-        shown = member_forms.online([at.community.id] if at.community.public_count else [])
-        return member_forms.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
-    (online,) = current()[CommunityServices].people.online(at.scope)
-    values = {
-        "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
-        "online": online,
-        "peak": current()[PresenceServices].peaks.get(at.scope)["day"],
-        "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
-    }
-    return member_forms.page("communities/community", at, status, problem=problem, **values)
 
 
 @bp.get("/communities/<community_id>/members")
@@ -156,14 +133,14 @@ def _result(result: Result, community_id: str) -> Response:
 
 def _list_of_people() -> str:
     """The page of an action on a person."""
-    return "pages.dashboard" if request.args.get("from") == FROM_DASHBOARD else "pages.members"
+    return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
-    """Where the list goes on after an action. An action of the dashboard names the person in `query`, for the list of
+    """Arguments of the page that follows an action. An action in the room names the person in `query`, for the list of
     members that shows why it was refused.
     """
-    kept = () if _list_of_people() == "pages.dashboard" else ("page", "query", "role")
+    kept = () if _list_of_people() == "pages.community" else ("page", "query", "role")
     return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
 
 
@@ -184,11 +161,11 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """Without a login, the page says only that there is an invitation."""
-    offer = current()[CommunityServices].received.of(token).get(token) if page_login.login() else None
+    """Who invites and to what. It is answered after a login."""
+    offer = current()[CommunityServices].received.of(token).get(token)
     accounts = current()[AccountServices]
     is_to_panel = accounts.panel_invitations.owns(token)
-    is_admin = is_to_panel and offer is not None and offer.role == SITE_ADMIN
+    is_admin = is_to_panel and offer.role == SITE_ADMIN
     values = {
         "is_to_panel": is_to_panel,
         "asks_for_factor": is_to_panel and requires(accounts.pending.policy, is_admin),
@@ -235,7 +212,8 @@ def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
-    at = member_forms.enter(community_id, ADMIN)
+    """Moderators see only the way to the share links."""
+    at = member_forms.enter(community_id, MODERATOR)
     return member_forms.page("communities/settings", at, form=member_forms.present(at.community))
 
 

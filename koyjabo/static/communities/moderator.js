@@ -1,18 +1,17 @@
-/** Keeps the dashboard of a community up to date, by events; its list of people by asking for it. */
+/** Keeps what moderators see of a community up to date, by events; the list of people by requests. */
 
-import { Figures } from "../webkit/figures.js";
-import { OnlineList } from "../communities/online-list.js";
-import { listen, outside, phrases } from "../communities/inside.js";
+import { figures } from "./community.js";
+import { listen, outside, phrases } from "./inside.js";
+import { OnlineList } from "./online-list.js";
 import { Minutes } from "../webkit/minutes.js";
 import { find } from "../webkit/page.js";
 
-/** @typedef {import("../communities/inside.js").ServerEvent} ServerEvent */
+/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
 
 const LEAVE_MS = 5_000; // time to read the reason
 const TICK_MS = 1_000;
 const MOST_NAMED = 50; // people of an event: where more are online, it does not tell who they are
 
-const figures = new Figures();
 const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
 let peak = Number(find("[data-stat=peak]").dataset.value);
@@ -22,7 +21,7 @@ let aheadMs = 0; // of the server's clock
 /** @param {Record<string, any>} data */
 function show({ today_visitors, realtime_count, arrivals, people: named, minutes: found }) {
   peak = Math.max(peak, realtime_count);
-  figures.show({ ...today_visitors, ...arrivals, realtime_count, peak });
+  figures.show({ ...today_visitors, ...arrivals, online: realtime_count, peak });
   minutes.take(found, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);

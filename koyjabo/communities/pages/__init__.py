@@ -1,0 +1,5 @@
+"""Pages of communities: their list, the room of one, members, invitations and settings."""
+
+from __future__ import annotations
+
+from koyjabo.communities.pages import communities, room  # noqa: F401  (they add their routes)

@@ -1,0 +1,58 @@
+"""Reads what has verified the total: the newest recount, and the newest backup that was restored and recounted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from koyjabo.audit import queries as audit
+from koyjabo.models import Backup
+from koyjabo.recounts.recounts import ENDED
+
+RESTORED = "ledger.restore"
+"""The action of a restore, which ends with a recount that found nothing."""
+
+RECOUNTS = 10
+"""How far back a recount is looked for that came to its end."""
+
+
+class LastRecount(NamedTuple):
+    """The newest recount that came to its end: of the night, of the panel, of a command, or of a backup (verified,
+    restored).
+    """
+
+    at_ms: int
+    errors: int
+
+
+class VerifiedBackup(NamedTuple):
+    at_ms: int
+    total: int  # as it was counted in the restored copy
+
+
+class Verification(NamedTuple):
+    recounted: LastRecount | None = None
+    backup: VerifiedBackup | None = None
+
+
+def verification(session: Session) -> Verification:
+    # The newest backup, not the latest moment: a backup of a wrong clock would stay the latest.
+    newest = select(Backup).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
+    row, recounted = session.scalar(newest), _recounted(session)
+    if row is None:
+        return Verification(recounted)
+    backup = VerifiedBackup(row.proven_ms or 0, row.restored_total or 0)
+    if recounted is None or recounted.at_ms < backup.at_ms:
+        recounted = LastRecount(backup.at_ms, 0)
+    return Verification(recounted, backup)
+
+
+def _recounted(session: Session) -> LastRecount | None:
+    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+        if line.action == RESTORED:
+            return LastRecount(line.at_ms, 0)
+        if "agrees" in line.details:
+            return LastRecount(line.at_ms, line.details["problem_count"])
+    return None

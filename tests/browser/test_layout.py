@@ -1,0 +1,63 @@
+"""Pages stay short on phones, and their parts stay where they are while a page loads."""
+
+from __future__ import annotations
+
+import pytest
+from support.browser.pages import PHONE, expect, visit
+from support.programs.processes import NO_LIMITS
+
+HEIGHTS = {"/admin/settings": 3_000, "/admin/realtime": 2_800}
+"""Most pixels at 360 px width."""
+
+FIXED = ["/", "/admin/", "/admin/health", "/admin/realtime", "/admin/visits"]
+LARGEST_SHIFT = 0.01
+MEASURE_SHIFTS = """
+globalThis.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });
+"""
+SUM = "shifts.filter((shift) => !shift.hadRecentInput).reduce((sum, { value }) => sum + value, 0)"
+MOVED = "shifts.map(({ value, sources }) => [value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 99))])"
+IS_WHOLE = "document.querySelector('nav.rooms').scrollWidth <= document.querySelector('nav.rooms').clientWidth"
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    """With the settings of a usual server: eight differ from their default."""
+    site = new_site(**dict.fromkeys(NO_LIMITS), LOG_FORMAT="json", BACKUP_KEEP=7, ACTIVE_WINDOW_SECONDS=120)
+    for number in range(30):
+        site.register(f"rider-{number}", page=f"/routes/mirpur-10-to-gabtoli/{number}")
+    return site
+
+
+@pytest.fixture
+def phone(new_device, session):
+    return new_device(storage_state=session, **PHONE).context.new_page()
+
+
+def test_settings_and_live_are_short_on_a_phone_and_all_sections_are_in_view(phone):
+    for path, most in HEIGHTS.items():
+        visit(phone, path)
+        phone.wait_for_load_state("networkidle")
+        assert phone.evaluate("document.documentElement.scrollHeight") <= most, path
+    for width in (360, 320):
+        phone.set_viewport_size({"width": width, "height": 640})
+        assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_live_has_fifteen_rows_and_leads_to_the_log(phone):
+    visit(phone, "/admin/realtime")
+    expect(phone.locator("[data-newest] tbody tr")).to_have_count(15)
+    expect(phone.locator("#pages li")).to_have_count(6)
+    phone.locator("#newest-card").get_by_role("link").last.click()
+    expect(phone.locator("[data-table=visits] tbody tr")).to_have_count(30)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_moves_while_a_page_loads(new_device, session, width):
+    device = new_device(storage_state=session, viewport={"width": width, "height": 900}, is_mobile=width < 700)
+    device.context.add_init_script(MEASURE_SHIFTS)
+    page = device.context.new_page()
+    for path in FIXED:
+        visit(page, path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(SUM) <= LARGEST_SHIFT, (path, page.evaluate(MOVED))

@@ -1,0 +1,148 @@
+"""The first run of a site: the line to paste, its first visit, and what the server lacks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.admins import id_of, last_line, panel
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+
+MISSING = re.compile(r'<li id="missing-(\w+)"')
+STATE = re.compile(r'id="first-page" data-state="(\w+)"')
+ALL = ["total", "mail", "person", "second_factor", "backups"]
+STEPS = "/admin/getting-started"
+REPORTS = 'id="insights"'
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def missing(reader: Reader) -> list[str]:
+    return MISSING.findall(reader.get("/admin/health"))
+
+
+def first_page(reader: Reader) -> str | None:
+    found = STATE.search(reader.get("/admin/"))
+    return found and found[1]
+
+
+def hide(reader: Reader, step: str, state: str = "hidden", status: int = 303) -> str:
+    return reader.send(f"{STEPS}/{step}", status, state=state)
+
+
+def visit(site: Site, **headers: str) -> None:
+    assert site.post(json={"visitorId": "ayesha"}, headers=headers).status_code == 200
+
+
+def is_seen(site: Site) -> bool:
+    return bool(site.rows("SELECT host FROM starting_steps WHERE step = 'page'"))
+
+
+def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
+    admin = panel(site)
+    site.set_total(4000)
+    assert first_page(admin) == "empty"
+    assert REPORTS not in admin.get("/admin/")
+    visit(site)  # a page of this server
+    assert first_page(admin) == "waiting"
+    assert REPORTS in admin.get("/admin/")
+    visit(site, Origin="https://Shop.example:8443")
+    wait_until(lambda: is_seen(site), "the host is stored")
+    assert "No. 4,002 from shop.example:8443 " in words(admin.get("/admin/"))
+    visit(site, Origin="https://cafe.example")
+    site.time.pass_(minutes=9)
+    assert first_page(admin) == "seen"
+    site.time.pass_(minutes=1)
+    assert first_page(admin) is None
+    assert REPORTS in admin.get("/admin/")
+
+
+def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
+    first, second = panel(site), panel(site, "nila")
+    hide(first, "page")
+    assert "It is hidden from now on, for all admins." in first.get(first.location)
+    assert (first_page(second), REPORTS in second.get("/admin/")) == (None, True)
+    assert last_line(site)[:2] == ("Rani", "setup.step")
+    hide(second, "page", "shown")
+    assert first_page(first) == "empty"
+
+
+def test_health_lists_what_the_server_lacks(site):
+    admin = panel(site)
+    assert missing(admin) == ALL
+    site.set_total(4000)
+    site.rows("UPDATE users SET second_factor_ms = 1")
+    sign_up(site, "nila")
+    assert missing(admin) == ["mail", "person", "backups"]
+    site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE email = 'nila@example.com'")
+    assert missing(admin) == ["mail", "person", "backups"], "a disabled account cannot help"
+    site.rows("UPDATE users SET disabled_ms = NULL")
+    assert missing(admin) == ["mail", "backups"]
+    hide(admin, "all")
+    assert missing(admin) == []
+    hide(admin, "all", "shown")
+    assert missing(admin) == ["mail", "backups"]
+
+
+def test_mail_and_backups_are_there_when_they_are_set_up(database, tmp_path):
+    mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
+    with Site(database.url, BACKUP_DIR=str(tmp_path), **mail) as site:
+        assert missing(panel(site)) == ["total", "person", "second_factor"]
+
+
+def test_only_pages_of_other_hosts_are_seen(database):
+    with Site(database.url, PUBLIC_URL="https://live.example") as site:
+        visit(site)  # a program
+        visit(site, Origin="null")  # a file
+        visit(site, Origin="http://localhost")  # this host, as the request names it
+        visit(site, Origin="https://live.example")
+        visit(site, Origin="https://behind.example", **{"Sec-Fetch-Site": "same-origin"})
+        visit(site, Origin=f"https://{'a' * 300}.example")
+        site.client.get("/v.gif", headers={"Referer": "https://live.example/"})
+        assert not is_seen(site)
+        site.client.get("/v.gif", headers={"Referer": "http://localhost:3000/a?b"})
+        wait_until(lambda: is_seen(site), "the host is stored")
+        assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
+
+
+def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
+    for host in ("shop.example", "cafe.example"):
+        visit(site, Origin=f"https://{host}")
+        wait_until(lambda: is_seen(site), "the host is stored")
+        assert site.rows("SELECT host FROM starting_steps") == [(host,)]
+        site.rows("DELETE FROM starting_steps")
+        site.set_total(0, new_epoch=True)
+        assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
+
+
+def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
+    admin = panel(site)
+    for _ in range(3):
+        visit(site)
+        assert first_page(admin) == "waiting"
+        assert "total" in missing(admin)
+        site.time.pass_(days=1)
+    again = Reader(site).log_in("rani")
+    assert first_page(again) is None
+    assert "total" not in missing(again)
+
+
+def test_only_the_page_and_the_list_are_hidden(site):
+    hide(panel(site), "mail", status=400)
+
+
+def test_viewers_and_others_neither_see_nor_change_it(site):
+    admin = panel(site)
+    viewer = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "nila"))
+    assert (first_page(viewer), missing(viewer)) == (None, [])
+    hide(viewer, "all", status=403)
+    admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without its token
+    assert "mail" in missing(admin)
