@@ -148,6 +148,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
+    if settings.environment == "production" and settings.app_url.startswith("http:"):
+        raise SettingsError("APP_URL is an http address, which only development accepts. Use https.")
     if settings.smtp_url and not settings.public_url:
         raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and every link in a mail begins with PUBLIC_URL.")
     if conflict := trusted_issuer.problem(settings):

@@ -31,18 +31,18 @@ LINES_OF_CODE = {
     "cluster": 585,
     "communities": 3020,
     "core": 815,
-    "counting": 2902,
+    "counting": 2891,
     "database": 1357,
     "getting_started": 194,
     "health": 1121,
-    "home": 180,
+    "home": 165,
     "importers": 1201,
     "install": 37,
     "jobs": 355,
     "jwks": 121,  # one cache of keys, in place of the two in accounts and trusted_tokens
     "mail": 781,
     "models": 708,
-    "network": 509,
+    "network": 500,
     "observability": 394,
     "outbound": 473,
     "panel": 440,  # has the pages Data and Settings of what was maintenance
@@ -59,17 +59,17 @@ LINES_OF_CODE = {
     "trusted_tokens": 193,
     "visit_log": 1717,  # finds browsers by what visits sent: the tables that knew their names are gone, with 970 lines
     "webhooks": 1601,
-    "webkit": 2603,
+    "webkit": 2601,
 }
 """Of each package: without blank lines, comments and docstrings."""
 
 OTHERS = {
-    "settings": 62,
+    "settings": 63,  # APP_URL, with a home page of 300 lines less: its maps and its list of visits are gone
     "tables": 52,
     "classes of errors": 88,
     "entries of the root folder": 30,
     "commands of make": 25,
-    "words of documents": 123_400,
+    "words of documents": 123_120,
 }
 
 SPARE = 20

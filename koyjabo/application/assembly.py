@@ -36,6 +36,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
 from koyjabo.health import health, readiness, system
 from koyjabo.health.system import System
+from koyjabo.home.days import DaysByHour
 from koyjabo.importers.file_imports import FileImports
 from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail import outbox
@@ -122,6 +123,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(receipts.build(base))
     add(alerts.build(base))
     add(getting_started.build(base))
+    add(DaysByHour(base.database, base.clock))
     add(FileImports(base.database, base.clock, base.runtime, settings))
 
 

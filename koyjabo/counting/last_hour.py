@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from koyjabo.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
-from koyjabo.counting.live_stats import named_place
-from koyjabo.counting.queries import BEFORE, NewestVisit, Visited
-from koyjabo.counting.stats import LastVisit, Stats, base36
+from koyjabo.counting.queries import BEFORE, Visited
+from koyjabo.counting.stats import Stats, base36
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
@@ -53,8 +52,6 @@ class History:
 
 
 MINUTES = 60
-NEWEST, NEWEST_MS = 5, 86_400_000
-"""How many of the newest visits a page begins with, and how old they may be."""
 
 MOST_SCOPES = 500
 """The communities whose minutes are remembered; those of others are counted again when a dashboard shows them."""
@@ -154,38 +151,25 @@ class Pulse:
     Reads only the rows that are new, and those once for all who ask.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits, window_ms: int) -> None:
-        """`window_ms`: how long a visitor counts as active."""
+    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
         self._database = database
         self._clock = clock
         self._visits = visits
-        self._window_ms = window_ms
         self._hour = LastHour(SITE)  # of this epoch
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
         self._lock = threading.Lock()  # one read at a time
 
     def now(self) -> PulseMoment:
-        return PulseMoment(self._visits.stats(), self._clock.now_ms() // MINUTE_MS)
+        """Stats of that minute, so that they are of its day."""
+        while True:
+            minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
+            if minute == self._clock.now_ms() // MINUTE_MS:
+                return PulseMoment(stats, minute)
 
     def hour(self, moment: PulseMoment) -> Sequence[int]:
         """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
-
-    def newest(self, moment: PulseMoment) -> list[LastVisit]:
-        """The newest one first. But for that one, a place is named only while the visitor may be among those who are
-        active there: else these would hide no one. Raises LedgerUnavailable.
-        """
-        stats, now_ms = moment.stats, self._clock.now_ms()
-        if stats.last is None:
-            return []
-        newest = self._database.read(queries.newest_visits, now_ms - NEWEST_MS, NEWEST)
-        earlier = (each for each in newest if each.at_ms < stats.last.at_ms)
-        return [stats.last, *(self._shown(each, stats, now_ms) for each in earlier)]
-
-    def _shown(self, visit: NewestVisit, stats: Stats, now_ms: int) -> LastVisit:
-        is_recent = visit.at_ms > now_ms - self._window_ms
-        return LastVisit(visit.at_ms, named_place(visit.place, stats.places) if is_recent else None)
 
     def _minutes(self, moment: PulseMoment) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute

@@ -176,20 +176,6 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     return visits[::-1]
 
 
-class NewestVisit(NamedTuple):
-    at_ms: int
-    place: str
-
-
-def newest_visits(session: Session, since_ms: int, most: int) -> list[NewestVisit]:
-    """Of the last `most` of the site, the newest first, those since then, as imported ones may not be, without those of
-    forgotten visitors.
-    """
-    rows = session.execute(select(Visit.at_ms, Visit.place, Visit.visitor_id).order_by(Visit.id.desc()).limit(most))
-    kept = (row for row in rows if row.at_ms >= since_ms and not row.visitor_id.startswith(DELETED))
-    return [NewestVisit(row.at_ms, row.place) for row in kept]
-
-
 def epoch(session: Session) -> int:
     """That of the site, ms."""
     return session.scalars(select(Counter.epoch).where(Counter.scope == SITE)).one()
@@ -263,6 +249,13 @@ def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict
 def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
     """The same by the beginning of local hours, s since 1970, of those that begin from `first_s` to `last_s`."""
     return _visited(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
+
+
+def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dict[int, int]:
+    """The visits of these hours, named by their beginning (s since 1970), without hours that have none."""
+    rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
+    rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
+    return {row.hour_s: row.visits for row in session.execute(rows)}
 
 
 def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:

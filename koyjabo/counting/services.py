@@ -61,7 +61,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
         unsaved=UnsavedVisits(visits.writer, lambda: visits.site.snapshot.revision, clock),
         milestones=announced,
-        pulse=Pulse(database, clock, visits, settings.active_window_seconds * 1000),
+        pulse=Pulse(database, clock, visits),
         own_numbers=OwnNumbers(database, settings.secret_key),
         history=History(database, clock),
         recovery=recovery,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import lru_cache
-from math import sqrt
 from typing import Any, NamedTuple
 
 from babel.dates import format_date
@@ -19,79 +15,15 @@ from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.counting.last_hour import PulseMoment
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import LastVisit, Stats
+from koyjabo.home.days import DayByHour, DaysByHour
 from koyjabo.models import Scope
-from koyjabo.network import place_names
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.assets.static_files import FOLDER
+from koyjabo.settings.schema import Settings
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, language
-
-LEAST = 3
-"""The fewest people of a dot (specification: The web app)."""
-
-LARGEST, SMALLEST = 34, 8
-"""The radius of dots; their area is that of the number. home/people.js draws the same."""
-
-
-class PlaceDot(NamedTuple):
-    key: str  # the name of the division, or the code of the country
-    x: int
-    y: int
-    people: int
-    radius: float  # 0 for too few people
-
-
-class PeopleMap(NamedTuple):
-    divisions: list[PlaceDot]  # all of them, by name
-    countries: list[PlaceDot]  # those with enough people, the largest first
-
-    @property
-    def knows_divisions(self) -> bool:
-        """Whether any of them has a dot: with a database of countries alone, none ever has."""
-        return any(dot.radius for dot in self.divisions)
-
-
-def people_map(places: Mapping[str, int]) -> PeopleMap | None:
-    """The dots for the numbers of people by place, as stats have them. None without positions."""
-    positions = _positions()
-    if positions is None:
-        return None
-    by_division = Counter(dict.fromkeys(range(len(positions["divisions"])), 0))
-    by_country: Counter[str] = Counter()
-    for place, people in places.items():
-        code = place_names.country_of(place)
-        by_country[code or ""] += people
-        number = positions["cities"].get(place_names.city_of_bangladesh(place))
-        if number is not None:
-            by_division[number] += people
-    divisions = {name: (x, y, by_division[number]) for number, (name, x, y) in enumerate(positions["divisions"])}
-    countries = {
-        code: (*positions["countries"][code], people)
-        for code, people in by_country.most_common()
-        if people >= LEAST and code in positions["countries"]
-    }
-    return PeopleMap(_dots(divisions), _dots(countries))
-
-
-def _dots(people: Mapping[str, tuple[int, int, int]]) -> list[PlaceDot]:
-    most = max((each for _, _, each in people.values()), default=0)
-    return [PlaceDot(key, x, y, each, _radius(each, most)) for key, (x, y, each) in people.items()]
-
-
-def _radius(people: int, most: int) -> float:
-    return round(max(LARGEST * sqrt(people / most), SMALLEST), 1) if people >= LEAST else 0
-
-
-@lru_cache
-def _positions() -> dict[str, Any] | None:
-    file = FOLDER / "vendor" / "dots.json"
-    return json.loads(file.read_text("utf-8")) if file.is_file() else None
-
 
 DAYS = 7
 LEAST_DAYS = 4
@@ -135,31 +67,8 @@ AHEAD = 3
 """Milestones that a page knows. When the first of them has come, it goes on to the next one."""
 
 BUSY, CANDIDATES = 6, 50
-
-
-class Last(NamedTuple):
-    """One of the newest visits."""
-
-    at_ms: int
-    local: str  # its time in TIMEZONE, ISO 8601
-    age_ms: int
-    place: str | None  # None where fewer than three people are
-
-    @classmethod
-    def of(cls, visit: LastVisit) -> Last:
-        clock = current().clock
-        age_ms = max(0, clock.now_ms() - visit.at_ms)
-        return cls(visit.at_ms, clock.local(visit.at_ms // 1000), age_ms, visit.place)
-
-
-class RecentVisits(NamedTuple):
-    hour: Sequence[int]  # visits by minute, the running one last
-    rate: int  # visits a minute: of the running one, and as much of the one before as is missing
-
-    @property
-    def line(self) -> list[int]:
-        """The same to be drawn: the running minute, which is not over, as the rate."""
-        return [*self.hour[:-1], self.rate]
+PLACES = 4
+"""Lines of places. home/places.js draws the same."""
 
 
 class Goal(NamedTuple):
@@ -167,50 +76,46 @@ class Goal(NamedTuple):
     pace: str  # when the first of them comes, in words; "" if that is not known
 
 
+class Places(NamedTuple):
+    largest: Sequence[tuple[str, int]]  # and how many people are there
+    others: int = 0  # further places
+    people: int = 0  # in those
+
+    @classmethod
+    def of(cls, people: Mapping[str, int]) -> Places:
+        """`people`: by place, the largest number first."""
+        places = list(people.items())
+        if len(places) <= PLACES:
+            return cls(places)
+        others = places[PLACES - 1 :]
+        return cls(places[: PLACES - 1], len(others), sum(number for _, number in others))
+
+
 class HomeView(NamedTuple):
-    """While the database cannot be read, there are the stats and their places alone."""
+    """While the database cannot be read, there are only the stats and their places."""
 
     now_ms: int
     stats: dict[str, Any]
-    people: PeopleMap | None  # None without positions
-    newest: Sequence[Last]  # the newest first; none before the first visit
-    pulse: RecentVisits | None = None
+    places: Places
+    weekday: str  # in the language of the page
+    day: DayByHour | None = None
     goal: Goal | None = None  # None without milestones
     communities: Sequence[tuple[CommunityDetails, int]] = ()  # and how many people are online
 
-    @property
-    def last(self) -> Last | None:
-        return self.newest[0] if self.newest else None
-
-    @property
-    def known(self) -> dict[str, Any]:
-        """What home/pulse.js goes on from."""
-        hour, age_ms = self.pulse and self.pulse.hour, self.last and self.last.age_ms
-        return {"nowMs": self.now_ms, "hour": hour, "lastAgeMs": age_ms}
-
 
 def home_view() -> HomeView:
-    moment = current()[CountingServices].pulse.now()
-    stats = moment.stats
-    view = HomeView(current().clock.now_ms(), stats.as_object(), people_map(stats.places), _last(stats))
+    counting, clock = current()[CountingServices], current().clock
+    moment = counting.pulse.now()
+    stats, now_ms = moment.stats, moment.minute * MINUTE_MS
+    weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
+    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
     if stats.stale:
         return view  # each further read would wait
     try:
-        newest = [Last.of(each) for each in current()[CountingServices].pulse.newest(moment)]
-        pulse, goal, communities = _pulse(moment), _goal(stats.total), _busy_communities()
-        return view._replace(pulse=pulse, goal=goal, communities=communities, newest=newest)
+        day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
+        return view._replace(day=day, goal=goal, communities=communities)
     except LedgerUnavailable:
         return view
-
-
-def _last(stats: Stats) -> list[Last]:
-    return [Last.of(stats.last)] if stats.last else []
-
-
-def _pulse(moment: PulseMoment) -> RecentVisits:
-    hour, now_ms = current()[CountingServices].pulse.hour(moment), current().clock.now_ms()
-    missing = 1 - now_ms % MINUTE_MS / MINUTE_MS
-    return RecentVisits(hour, round(hour[-1] + hour[-2] * missing))
 
 
 def _goal(total: int) -> Goal | None:
@@ -248,6 +153,7 @@ def index() -> str:
     return render_template(
         "home/home.html",
         view=home_view(),
+        app_url=services[Settings].app_url,
         attributions=services[NetworkServices].places.attributions,
         honours_signals=services[CountingServices].anonymity.honours_headers,
     )

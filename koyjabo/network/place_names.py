@@ -18,12 +18,6 @@ from koyjabo.network.geolocation import NAMES
 CITY = re.compile(r"(.+), ([A-Z]{2})", re.DOTALL)
 CODES = {name: code for code, name in NAMES.items()}
 
-ARTICLE = re.compile(
-    r"^(The|United|Bahamas|Gambia|Maldives|Philippines|Comoros|Isle|British|Congo|DR|Federated|U\.S\.)\b"
-    r"|^French Southern|(Islands|African Republic|Dominican Republic)$"
-)
-"""English names of countries that have an article in a sentence."""
-
 CITIES = {
     "bn": {
         **{"Dhaka": "ঢাকা", "Chattogram": "চট্টগ্রাম", "Chittagong": "চট্টগ্রাম", "Sylhet": "সিলেট", "Rajshahi": "রাজশাহী"},
@@ -54,14 +48,6 @@ def in_language(place: str, language: str) -> str:
     if not match or match[2] not in NAMES:
         return place
     return f"{CITIES.get(language, {}).get(match[1], match[1])}, {_country(match[2], language)}"
-
-
-def within(place: str, language: str) -> str:
-    """`in_language` as it stands after "in": `the United Kingdom`. webkit/places.js does the same."""
-    name = in_language(place, language)
-    if language == "en" and place in CODES and ARTICLE.search(name):
-        return f"the {name.removeprefix('The ')}"
-    return name
 
 
 def country_of(place: str) -> str | None:

@@ -9,8 +9,8 @@ from pydantic.fields import FieldInfo
 from koyjabo.settings.schema import Settings
 
 BASICS = (
-    *("TIMEZONE", "PUBLIC_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY", "MILESTONES"),
-    *("GEOIP_DATABASE", "OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
+    *("TIMEZONE", "PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY"),
+    *("MILESTONES", "GEOIP_DATABASE", "OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
 )
 """Settings that owners ask about, in the order of the page."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from koyjabo.network import origins
@@ -62,6 +64,22 @@ def origin(value: str) -> str:
     if normal is None:
         raise ValueError("should be an origin such as https://live.example.com, without a path")
     return normal
+
+
+def url(example: str) -> Callable[[str], str]:
+    """The check of an absolute URL by http or https, without a password in it."""
+
+    def checked(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
+            raise ValueError(f"should be a URL such as {example}")
+        return value
+
+    return checked
 
 
 def totals(value: str) -> str:

@@ -87,6 +87,11 @@ class Settings(BaseModel):
             "passkeys; required with SMTP_URL"
         ),
     )
+    app_url: Annotated[str, AfterValidator(checks.url("https://app.example.com"))] = setting(
+        "",
+        "APP_URL",
+        N_('address of the app whose visits are counted; the home page has the button "Open the app" for it'),
+    )
     require_two_factor: Policy = setting(
         "none", "REQUIRE_TWO_FACTOR", N_("who needs a two-step login: `none`, `admins` of the site, or `all`")
     )
@@ -261,7 +266,7 @@ class Settings(BaseModel):
     bridges: Literal["", "koyjabo"] = setting(
         "", "BRIDGES", N_("`koyjabo` answers the app koyjabo.com in its own format (docs/bridges.md)")
     )
-    auth_jwks_url: Annotated[str, AfterValidator(token_checks.url)] = setting(
+    auth_jwks_url: Annotated[str, AfterValidator(checks.url("https://auth.example.com/jwks.json"))] = setting(
         "",
         "AUTH_JWKS_URL",
         N_(

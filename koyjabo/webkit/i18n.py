@@ -38,7 +38,7 @@ MONTH = {"bn": "MMMM"}
 def init_app(app: Flask, zone: ZoneInfo) -> None:
     Babel(app, locale_selector=language)
     app.extensions[EXTENSION] = zone
-    for filter_ in (count, percent, share, digits, translated, period, place, within, size, day):
+    for filter_ in (count, percent, share, digits, translated, period, place, size, day):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
@@ -89,11 +89,6 @@ def translated(text: object) -> str:
 def place(name: str) -> str:
     """The place of a visit, a session or an action. "" if that is unknown."""
     return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
-
-
-def within(name: str) -> str:
-    """The place as it stands after "in"."""
-    return place_names.within(name, language())
 
 
 def browser_name(browser: Browser) -> str:

@@ -1,8 +1,7 @@
-"""The visitor's own number, and what a visit moves on the page of another: number, line, newest visits and dots."""
+"""The visitor's own number, and what a visit moves on the page of another: number, light, hour and places."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -10,13 +9,12 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 from support.browser.pages import MOVES, check_accessible, expect, live, stat, visit, wait_for
 
-from koyjabo.network.geolocation import NAMES
-from koyjabo.webkit.assets.static_files import FOLDER
-
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, ELSEWHERE, YANGON, OSAKA = "103.4.145.245", "103.4.146.1", "103.4.147.1", "103.4.148.1"
+LAHORE, KABUL = "103.4.149.1", "103.4.150.1"
 CITIES = {DHAKA: ("Dhaka", "BD"), ELSEWHERE: (HOSTILE, "BD"), YANGON: ("", "MM"), OSAKA: ("", "JP")}
-long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_number_line_list_and_dot")
+CITIES |= {LAHORE: ("", "PK"), KABUL: ("", "AF")}
+long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_number_light_hour_and_places")
 
 AFTER = "test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand"
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
@@ -24,18 +22,16 @@ NTH = """async (numbers) => {
   const { nth } = await import("/static/home/own-visit.js");
   return numbers.map(nth);
 }"""
-CODES = """async (names) => {
-  const { countryCode } = await import("/static/webkit/places.js");
-  return names.map(countryCode);
+COUNT_BEATS = """() => {
+  window.beats = 0;
+  const animate = Element.prototype.animate;
+  Element.prototype.animate = function (frames, options) {
+    if (this.matches("[data-light]") && !options.pseudoElement) beats += 1;
+    return animate.call(this, frames, options);
+  };
 }"""
-COUNT_RINGS = """() => {
-  window.rings = 0;
-  const isRing = (node) => node.classList?.contains("ring");
-  const count = (all) => { for (const { addedNodes } of all) rings += [...addedNodes].filter(isRing).length; };
-  const map = document.querySelector("[data-map=divisions]");
-  new MutationObserver(count).observe(map, { childList: true, subtree: true });
-}"""
-LOADED = "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('dots.json'))"
+RESTS = "!document.querySelector('[data-light]').getAnimations({ subtree: true }).length"
+SAID = "document.querySelector('[data-day] .plot').getAttribute('aria-valuetext')"
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +50,6 @@ def register_from(site, address: str, visitor: str) -> int:
     answer = site.post("/api/visitor/register", json={"visitorId": visitor}, headers={"X-Forwarded-For": address})
     assert answer.ok, answer.text
     return answer.json()["visit"]["ordinal"]
-
-
-def has_later_parts(page):
-    """What is loaded after the number is there, and the positions for the maps, when they are first seen."""
-    expect(page.locator("[data-feed] time").first).to_have_text(re.compile("ago|now$"))
-    assert not page.evaluate(LOADED)
-    page.locator(".maps").scroll_into_view_if_needed()
-    wait_for(page, lambda: page.evaluate(LOADED), "the positions of places are loaded")
-    return page
 
 
 def own(page):
@@ -112,33 +99,49 @@ def test_page_of_a_number_asks_again_when_the_total_was_set_by_hand(page, site):
     expect(page.locator("[data-next]")).to_have_text(f"Be no. {number + 502:,}")
 
 
-def test_visit_moves_number_line_list_and_dot(new_device, site):
-    for visitor in range(3):
-        register_from(site, DHAKA, f"dhaka{visitor}")
-    page = has_later_parts(live(new_device(**MOVES, extra_http_headers={"X-Forwarded-For": OSAKA}).open()))
-    dhaka, japan = page.locator("[data-dot=Dhaka]"), page.locator("[data-dot=JP]")
-    expect(dhaka).to_have_text(re.compile(r"Dhaka \d+"))
-    people, others = int((dhaka.text_content() or "").split()[1]), japan.count()
-    page.evaluate(COUNT_RINGS)
-    total = register_from(site, DHAKA, f"dhaka-{people}")
+def test_visit_moves_number_light_hour_and_places(new_device, site):
+    page = live(new_device(**MOVES, extra_http_headers={"X-Forwarded-For": OSAKA}).open())
+    expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")
+    wait_for(page, lambda: page.evaluate(RESTS), "it has beaten for this page's own visit")
+    page.evaluate(COUNT_BEATS)
+    before, places = page.evaluate(SAID), page.locator("[data-places]")
+    for visitor in range(4):
+        total = register_from(site, DHAKA, f"dhaka{visitor}")
     expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
-    expect(dhaka).to_have_text(f"Dhaka {people + 1}")
-    expect(page.locator("[data-feed] li").first).to_contain_text("Someone in Dhaka, Bangladesh")
-    expect(page.locator("[data-feed] time").first).to_have_text("just now")
-    wait_for(page, lambda: page.evaluate("window.rings"), "the dot pulses")
-    assert others == 0, "two people are not shown"
-    for visitor in range(2):
-        register_from(site, OSAKA, f"osaka{visitor}")
-    expect(japan.locator("circle")).not_to_have_attribute("r", "0")
-    expect(page.locator("[data-feed] li").first).to_contain_text("Someone in Japan")
+    expect(page.locator("[data-board]")).to_have_text(f"{total:,}")
+    expect(places.locator("li").first).to_have_text("Dhaka, Bangladesh4")
+    now = page.evaluate(SAID)
+    assert (now != before, bool(re.fullmatch(r"\d+–\d+: Visits \d+\. so far", now))) == (True, True)
+    assert 1 <= page.evaluate("beats") <= 4
+    for number, address in enumerate((YANGON, LAHORE, KABUL)):
+        register_from(site, address, f"far{number}")
+    expect(places.locator("li")).to_have_count(4)
+    expect(places.locator("li").last).to_have_text(re.compile(r"^\d more places\d+$"))
 
 
-def test_browser_knows_each_country_of_the_map_by_the_name_that_the_server_gives_it(tab):
-    """Browsers have names for withdrawn codes, too: "UK" and "FX" are as good a name to them as "GB" and "FR"."""
-    visit(tab)
-    codes = list(json.loads((FOLDER / "vendor" / "dots.json").read_text())["countries"])
-    assert {"GB", "FR", "RU", "RS", "BJ", "BF", "TL", "DE", "YE"} <= set(codes)
-    assert tab.evaluate(CODES, [NAMES[code] for code in codes]) == codes
+NEW_DAY = """
+  const now = Date.now;
+  Date.now = () => now() + 86_400_000;
+"""
+
+
+def test_on_a_new_day_the_page_asks_for_its_hours_and_shows_none_until_then(page, site):
+    page.clock.install()
+    visit(page)
+    expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")
+    page.wait_for_load_state("networkidle")
+    asked, part = [], page.locator("#day")
+    page.route(re.compile(r"/$"), lambda route: asked.append(route))
+    page.evaluate(NEW_DAY)
+    page.clock.run_for(1_500)
+    expect(part).to_have_class("unknown")
+    expect(page.locator("#yesterday")).to_have_class("unknown")
+    site.register("somebody")
+    wait_for(page, lambda: page.clock.run_for(1_000) or asked, "it is asked for")
+    page.evaluate("Date.now = () => Number(document.querySelector('[data-day]').dataset.now)")
+    asked[0].continue_()
+    expect(part).not_to_have_class("unknown")
+    expect(page.locator("[data-day] .plot")).to_have_attribute("aria-valuetext", re.compile(r"Visits \d+\. so far"))
 
 
 @long
@@ -158,6 +161,7 @@ def test_number_and_places_are_in_the_language_of_the_page(new_device, site):
     expect(own(page)).to_contain_text(f"{site.stats().total:,}".translate(bengali))
     assert page.evaluate(NTH, [1, 2, 3, 4, 6, 11, 145]) == ["১ম", "২য়", "৩য়", "৪র্থ", "৬ষ্ঠ", "১১তম", "১৪৫তম"]
     expect(page.locator("[data-places] li").first).to_contain_text("ঢাকা, বাংলাদেশ")
-    for address, name in ((YANGON, "মিয়ানমার"), (OSAKA, "জাপান")):  # by the script: the page did not have them
-        register_from(site, address, f"visitor-{address}")
+    for address, name in ((YANGON, "মিয়ানমার"), (LAHORE, "পাকিস্তান")):  # by the script: the page did not have them
+        for number in range(9):
+            register_from(site, address, f"visitor-{address}-{number}")
         expect(page.locator("[data-places]").get_by_text(name, exact=True)).to_be_visible()

@@ -14,7 +14,7 @@ long = pytest.mark.long(
 NO_NETWORK = "This page is not stored on your device."
 WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
 MADE = """
-new Date(JSON.parse(document.getElementById("pulse").textContent).nowMs)
+new Date(JSON.parse(document.getElementById("known").textContent).nowMs)
   .toLocaleTimeString("en", { hour12: false, timeZone: "Asia/Dhaka" })
 """
 IN_TWO_DAYS = "const now = Date.now; Date.now = () => now() + 2 * 86_400_000;"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from zoneinfo import ZoneInfo
 
@@ -11,11 +10,9 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
-from koyjabo.home.pages import LARGEST, at_this_pace, people_map
+from koyjabo.home.days import DaysByHour
+from koyjabo.home.pages import Places, at_this_pace
 from koyjabo.models import Scope
-from koyjabo.network.place_names import within
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.ui.community import from_first
@@ -44,25 +41,6 @@ def test_pace_is_predicted_from_the_last_seven_days(site):
         assert "শুক্রবার" in at_this_pace(300, [100] * 7, CLOCK)
 
 
-def test_dots_are_divisions_and_countries_with_at_least_three_people():
-    places = {"Dhaka, BD": 12, "Savar, BD": 4, "Cox's Bazar, BD": 2, "Chittagong, BD": 1, "Sylhet, BD": 2, "India": 2}
-    places |= {"Delhi, IN": 1, "Japan": 2, "Atlantis, BD": 5, "Other": 9, "Unknown": 9}
-    found = people_map(places)
-    assert found is not None
-    shown = {dot.key: dot.people for dot in found.divisions if dot.radius}
-    assert shown == {"Dhaka": 16, "Chattogram": 3}
-    assert len(found.divisions) == 8
-    assert {dot.key: dot.people for dot in found.countries} == {"BD": 26, "IN": 3}
-    assert max(dot.radius for dot in found.divisions) == LARGEST
-    assert all(0 < dot.x < 960 and 0 < dot.y < 430 for dot in found.countries)
-
-
-def test_map_without_people_has_divisions_without_dots():
-    found = people_map({})
-    assert found is not None
-    assert ([dot.radius for dot in found.divisions], found.countries) == ([0] * 8, [])
-
-
 NAME = re.compile(r'<h2 id="(?:totalVisits|todayVisits|activeUsers|uniqueVisitors)-label".*?>(.+?)</h2>')
 WORDS = {
     "en": ("Global Stats", "Total Visits", "Today", "Active now", "Unique visitors"),
@@ -78,32 +56,46 @@ def test_page_says_the_words_of_the_contract_in_their_order(site):
         assert NAME.findall(page) == names
 
 
-def test_empty_site_says_that_there_were_no_visits_yet(sqlite_database):
+def test_empty_site_has_its_number_and_a_way_to_the_first_milestone(sqlite_database):
     with Site(sqlite_database.url) as site:
-        page = Reader(site).get("/")
-    assert "Total Visits 0" in words(page)
-    assert "0 a minute" in words(page)
-    assert "No visits yet. Yours may be the first." in words(page)
-    assert "100 more to 100" in words(page)
-    assert "Busy communities" not in words(page)
+        page = words(Reader(site).get("/"))
+    assert "Total Visits 0" in page
+    assert "Today by hour 100 more to 100" in page.replace(" Unique visitors 0 Yesterday 0", "")
+    assert "No one is here right now." in page
+    assert "Busy communities" not in page
 
 
-def test_page_shows_the_last_hour_the_newest_visit_and_the_way_to_the_milestone(sqlite_database):
+def test_number_is_a_board_that_screen_readers_do_not_hear(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=123_456_789_011) as site:
+        site.register()
+        for language, text in (("en", "123,456,789,012"), ("bn", "১,২৩,৪৫,৬৭,৮৯,০১২")):
+            page = Reader(site, language).get("/")
+            board = re.search(r"<span class=\"board\"[^>]* aria-hidden=\"true\">(.*?)</span>\n", page)[1]
+            assert "".join(re.findall("<b>(.*?)</b>", board)) == text
+            assert f">{text}</output>" in page
+
+
+def test_app_is_linked_if_its_address_is_set(sqlite_database):
+    for settings, links in ({}, 0), ({"APP_URL": "https://app.example.com/go?from=live"}, 1):
+        with Site(sqlite_database.url, **settings) as site:
+            page = Reader(site).get("/")
+            assert page.count('href="https://app.example.com/go?from=live">Open the app</a>') == links
+            assert page.count("Open the app") == links
+
+
+def test_way_to_the_milestone_knows_the_next_ones(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=4000, MILESTONES="4003,4010") as site:
-        for _ in range(2):
-            site.register()
+        site.register()
         page = Reader(site).get("/")
-        said = words(page)
-        assert "Total Visits 4,002 Is this number right? 2 a minute" in said
-        assert "10:48 Someone" in said
-        assert "1 more to 4,003" in said
+        assert "2 more to 4,003" in words(page)
         assert 'data-goal="4003 4010"' in page
-        known = json.loads(re.search(r'id="pulse">(.*?)</script>', page)[1])
-        assert (len(known["hour"]), known["hour"][-1], known["lastAgeMs"]) == (60, 2, 0)
-        site.time.pass_(seconds=30)
-        assert "2 a minute" in words(Reader(site).get("/"))  # of the minute before, of which nearly all is missing
-        site.time.pass_(seconds=45)
-        assert "0 a minute" in words(Reader(site).get("/"))
+
+
+def test_places_are_four_lines_of_which_the_last_has_the_others():
+    people = {"Bangladesh": 9, "India": 4, "Japan": 2, "Nepal": 1}
+    assert Places.of(people) == ([*people.items()], 0, 0)
+    more = {**people, "Other": 1}
+    assert Places.of(more) == ([*people.items()][:3], 2, 2)
 
 
 def test_site_without_milestones_shows_no_way_to_one(sqlite_database):
@@ -135,10 +127,11 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
     def away(*_: object) -> None:
         raise LedgerUnavailable
 
-    monkeypatch.setattr(type(site.services[CountingServices].pulse), "hour", away)
+    monkeypatch.setattr(DaysByHour, "at", away)
     page = Reader(site).get("/")
     assert f"Total Visits {site.stats()['totalVisits']}" in words(page)
-    assert "data-hour" not in page
+    assert "data-day" not in page
+    assert "Yesterday" not in words(page)
 
 
 CHARTS = [
@@ -156,48 +149,3 @@ def test_chart_begins_with_the_first_value_or_has_six_rows():
         rows = [(str(at), value, 0) for at, value in enumerate(values)]
         assert [row[1] for row in from_first(rows)] == kept
         assert from_first(rows) == rows[len(rows) - len(kept) :]
-
-
-def test_newest_visits_name_a_place_while_the_visitor_may_be_one_of_three_who_are_active_there(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        names_places_of_newest_visits(site)
-
-
-def names_places_of_newest_visits(site: Site) -> None:
-    visits = site.services[CountingServices].visits
-
-    def come(*visitors: str, place: str = "Dhaka, BD") -> None:
-        for visitor in visitors:
-            site.time.pass_(seconds=1)
-            visits.register(NewVisit(visitor, None, place=place, at_ms=site.time.ms))
-
-    def shown() -> list[str]:
-        return re.findall("Someone(?: in [A-Z][a-z]+)?", words(Reader(site).get("/")).partition("Latest visits")[2])
-
-    come("early"), site.time.pass_(seconds=400)
-    come("ayesha", "babul")
-    assert shown() == ["Someone"] * 3  # two are active in Dhaka
-    come("chandni")
-    assert shown() == ["Someone in Dhaka"] * 3 + ["Someone"], "who came early is not one of the three"
-    come("alone", place="Sylhet, BD")
-    assert shown() == ["Someone", *["Someone in Dhaka"] * 3, "Someone"]
-    site.post("/api/visitor/forget", json={"visitorId": "babul"})
-    assert shown() == ["Someone"] * 4, "two are left in Dhaka"
-
-
-COUNTRIES = {
-    "United Kingdom": "the United Kingdom",
-    "The Netherlands": "the Netherlands",
-    "Cook Islands": "the Cook Islands",
-}
-COUNTRIES |= {name: name for name in ("Bangladesh", "Congo", "Christmas Island", "London, GB", "Unknown")}
-
-
-def test_a_country_has_its_article_in_a_sentence():
-    found = {name: within(name, "en") for name in COUNTRIES}
-    assert found == COUNTRIES | {"London, GB": "London, United Kingdom"}
-    assert within("United Kingdom", "bn") == "যুক্তরাজ্য"
-
-
-def test_map_of_divisions_is_there_only_with_a_dot_on_it():
-    assert [people_map(places).knows_divisions for places in ({"Bangladesh": 90}, {"Dhaka, BD": 3})] == [False, True]

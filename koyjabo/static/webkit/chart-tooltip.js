@@ -38,11 +38,11 @@ export class ChartTooltip {
     place.addEventListener("blur", chart.leave);
   }
 
-  /** @param {number} rows  how many the chart has */
-  limit(rows) {
+  /** @param {number} rows  how many the chart has  @param {number} [row]  said while none is shown */
+  limit(rows, row = rows - 1) {
     this.#last = rows - 1;
     set(this.#place, { "aria-valuemax": this.#last });
-    if (this.#tip.hidden) this.#say(this.#last, this.#chart.read(this.#last));
+    if (this.#tip.hidden) this.#say(row, this.#chart.read(row));
   }
 
   hide() {

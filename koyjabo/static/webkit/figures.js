@@ -19,18 +19,22 @@ export function written(number) {
 /** @param {number} ms */
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What draws a number in place of its element. @typedef {{write: (text: string) => void, flip: (from: string, to: string) => Promise<void>}} Board */
+
 /** One number. Digits that change roll; between rolls the element has only text. */
 class Figure {
   #element;
+  #board;
   #shown;
   #newest;
   #isBusy = false; // rolling, or resting after a roll
   #isRolling = false;
   /** @type {number[]} */ #updates = []; // the times of the last ones, by performance.now()
 
-  /** @param {HTMLElement} element  with the number it shows in `data-value` */
-  constructor(element) {
+  /** @param {HTMLElement} element  with the number it shows in `data-value`  @param {Board} [board] */
+  constructor(element, board) {
     this.#element = element;
+    this.#board = board;
     this.#shown = this.#newest = Number(element.dataset.value);
   }
 
@@ -61,23 +65,32 @@ class Figure {
     const rolls = !still.matches && from.length === to.length;
     this.#shown = this.#newest;
     if (rolls) await this.#animate(from, to, direction);
-    put(this.#element, to);
+    this.#put(to);
     if (rolls) await rest(REST_MS);
   }
 
   #write() {
     this.#shown = this.#newest;
-    put(this.#element, written(this.#shown));
+    this.#put(written(this.#shown));
   }
 
+  /** @param {string} text */
+  #put(text) {
+    put(this.#element, text);
+    this.#board?.write(text);
+  }
 
   /** @param {string} from  @param {string} to  of the same length  @param {1 | -1} direction */
   async #animate(from, to, direction) {
     this.#isRolling = true;
-    const digits = Array.from(to, (digit, at) => (digit === from[at] ? digit : rolling(digit, from[at], direction)));
-    this.#element.replaceChildren(...digits);
-    const animations = this.#element.getAnimations({ subtree: true });
-    await Promise.allSettled(animations.map((animation) => animation.finished));
+    if (this.#board) {
+      put(this.#element, to);
+      await this.#board.flip(from, to);
+    } else {
+      const digits = Array.from(to, (digit, at) => (digit === from[at] ? digit : rolling(digit, from[at], direction)));
+      this.#element.replaceChildren(...digits);
+      await Promise.allSettled(this.#element.getAnimations({ subtree: true }).map(({ finished }) => finished));
+    }
     this.#isRolling = false;
   }
 }
@@ -112,10 +125,10 @@ export class Figures {
   /** @type {[string, Figure][]} */
   #figures;
 
-  /** @param {ParentNode} [part] */
-  constructor(part = document) {
+  /** @param {ParentNode} [part]  @param {Record<string, Board>} [boards]  by the names of their numbers */
+  constructor(part = document, boards = {}) {
     const elements = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll("[data-stat]"));
-    this.#figures = Array.from(elements, (element) => [element.dataset.stat ?? "", new Figure(element)]);
+    this.#figures = Array.from(elements, (element) => [element.dataset.stat ?? "", new Figure(element, boards[element.dataset.stat ?? ""])]);
   }
 
   /** @param {object} stats  numbers by name; those without an element are ignored */

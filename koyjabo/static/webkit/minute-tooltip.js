@@ -1,4 +1,4 @@
-/** The tooltip of a drawing of the last 60 minutes, the oldest first: by pointer, finger and keys. */
+/** The tooltip of a drawing of the last 60 minutes, or of the hours of a day, the oldest first: by pointer, finger and keys. */
 
 import { ChartTooltip } from "./chart-tooltip.js";
 
@@ -10,15 +10,18 @@ const NONE = -1;
 export class MinuteTooltip {
   #place;
   #inset;
+  #last;
   /** @type {ChartTooltip} */ #tooltip;
   #row = NONE; // shown
 
   /** @param {HTMLElement} place  of the drawing  @param {(row: number) => Reading} read
    * @param {number} inset  from the edges to the middle of the first and the last minute, as a share of the width
+   * @param {number} [last]  row
    */
-  constructor(place, read, inset) {
+  constructor(place, read, inset, last = LAST) {
     this.#place = place;
     this.#inset = inset;
+    this.#last = last;
     this.#tooltip = new ChartTooltip(place, { read, point: (row) => this.#point(row), leave: () => this.#point(NONE) });
     place.addEventListener("pointerdown", (event) => this.#follow(event));
     place.addEventListener("pointermove", (event) => this.#follow(event));
@@ -26,9 +29,9 @@ export class MinuteTooltip {
     this.update();
   }
 
-  /** The values have changed. */
-  update() {
-    this.#tooltip.limit(LAST + 1);
+  /** The values have changed. @param {number} [now]  the running row */
+  update(now = this.#last) {
+    this.#tooltip.limit(this.#last + 1, now);
     if (this.#row !== NONE) this.#point(this.#row);
   }
 
@@ -36,12 +39,12 @@ export class MinuteTooltip {
   #follow({ clientX }) {
     const { left, width } = this.#place.getBoundingClientRect();
     const share = ((clientX - left) / width - this.#inset) / (1 - 2 * this.#inset);
-    this.#point(Math.round(LAST * Math.min(Math.max(share, 0), 1)));
+    this.#point(Math.round(this.#last * Math.min(Math.max(share, 0), 1)));
   }
 
   /** @param {number} row  @returns {void} */
   #point(row) {
-    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = this.#inset + (row / LAST) * (1 - 2 * this.#inset);
+    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = this.#inset + (row / this.#last) * (1 - 2 * this.#inset);
     this.#row = row;
     this.#place.toggleAttribute("data-pointed", row !== NONE);
     if (row === NONE) return this.#tooltip.hide();

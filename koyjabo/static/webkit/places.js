@@ -23,32 +23,14 @@ const words = Object.assign(Object.create(null), readJson("phrases")?.places); /
 /** @type {Map<string, string>} codes by English name */
 let codes;
 
-/** Browsers give withdrawn codes the names of their successors: "UK" is named as "GB" is. @param {string} code */
-const isInUse = (code) => new Intl.Locale(`und-${code}`).region === code;
-
 function readCodes() {
   const english = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-  const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(isInUse);
+  const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second));
   return new Map(all.map((code) => [ENGLISH[code] ?? english.of(code) ?? code, code]));
 }
 
 /** @param {string} [code] */
 const country = (code) => code && ((isEnglish ? ENGLISH[code] : words[ENGLISH[code]]) ?? regions.of(code));
-
-/** @param {string} place  as the server sends it  @returns {string | undefined} the code of its country */
-export function countryCode(place) {
-  codes ??= readCodes();
-  return CITY.exec(place)?.[2] ?? codes.get(place);
-}
-
-/** English names of countries that have an article in a sentence, as in network/place_names.py. */
-const ARTICLE = /^(The|United|Bahamas|Gambia|Maldives|Philippines|Comoros|Isle|British|Congo|DR|Federated|U\.S\.)\b|^French Southern|(Islands|African Republic|Dominican Republic)$/;
-
-/** The name as it stands after "in": "the United Kingdom". @param {string} place  as the server sends it */
-export function placeWithin(place) {
-  const name = placeName(place);
-  return isEnglish && countryCode(place) && !CITY.test(place) && ARTICLE.test(name) ? `the ${name.replace(/^The /, "")}` : name;
-}
 
 /** @param {string} place  as the server sends it: a country in English, or a city with the code of its country */
 export function placeName(place) {

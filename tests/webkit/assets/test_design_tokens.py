@@ -82,10 +82,6 @@ def test_maps_weigh_at_most_25_kb_packed():
         assert len(gzip.compress((VENDOR / name).read_bytes())) <= 25_000, name
 
 
-def test_dots_of_both_maps_and_their_positions_weigh_at_most_5_kb_packed():
-    assert sum(len(gzip.compress((VENDOR / name).read_bytes())) for name in ("dots.svg", "dots.json")) <= 5_000
-
-
 def test_digits_of_both_scripts_weigh_at_most_8_kb():
     fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
     assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)

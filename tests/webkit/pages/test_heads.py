@@ -58,15 +58,16 @@ def test_card_of_a_site_without_a_public_address_is_at_the_host_of_the_request(s
 
 
 def test_colour_of_the_browser_is_that_of_the_page(site):
-    surfaces = re.search(r"--surface: light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "webkit" / "tokens.css").read_text())
-    schemes = ("light", "dark")
-    said = meta(site.client.get("/").text)
-    assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(surfaces.groups())
-    for scheme, surface in zip(schemes, surfaces.groups(), strict=True):
-        chosen = meta(site.app.test_client(use_cookies=False).get("/", headers={"Cookie": f"theme={scheme}"}).text)
-        assert {name: value for name, value in chosen.items() if name.startswith("theme-color")} == {
-            "theme-color": surface
-        }
+    for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "home/home.css"):
+        colours = re.search(rf"--{token}: light-dark\((#\w{{6}}), (#\w{{6}})\)", (FOLDER / style).read_text()).groups()
+        schemes = ("light", "dark")
+        said = meta(site.client.get(path).text)
+        assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(colours)
+        for scheme, colour in zip(schemes, colours, strict=True):
+            chosen = meta(site.app.test_client(use_cookies=False).get(path, headers={"Cookie": f"theme={scheme}"}).text)
+            assert {name: value for name, value in chosen.items() if name.startswith("theme-color")} == {
+                "theme-color": colour
+            }
 
 
 def test_icons_are_where_they_are_looked_for(site):

@@ -1,0 +1,69 @@
+"""Today by hour, and a usual day of the same weekday."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from koyjabo.core.clock import MINUTE_MS, Clock, shifted
+from koyjabo.core.runtime import out_of_turn
+from koyjabo.counting import queries
+from koyjabo.counting.last_hour import PulseMoment
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import SITE
+
+WEEKS, LEAST_DAYS = 4, 2
+"""A usual day is the mean of the days of the same weekday in the weeks before, if that many of them had visits."""
+
+
+class DayByHour(NamedTuple):
+    """Visits by hour of the local clock, as 24 numbers."""
+
+    hour: int  # the running one
+    today: Sequence[int]
+    usual: Sequence[int]  # empty if that is not known
+    yesterday: int
+
+
+class DaysByHour:
+    """Reads the rollups once a minute, for all who ask."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._day: tuple[tuple[int, int], DayByHour] | None = None
+        self._lock = threading.Lock()  # one read at a time
+
+    def at(self, moment: PulseMoment) -> DayByHour:
+        """Today and a usual day. Raises LedgerUnavailable."""
+        key = moment.stats.epoch, moment.minute
+        with out_of_turn(), self._lock:
+            if self._day is None or self._day[0] != key:
+                self._day = (key, self._read_day(moment.minute))
+            day = self._day[1]
+        today = list(day.today)
+        today[day.hour] += max(0, moment.stats.today - sum(today))
+        return day._replace(today=today)
+
+    def _read_day(self, minute: int) -> DayByHour:
+        """Without the visits of the running hour: it has those of today that earlier hours do not have."""
+        today, running_s = self._clock.bucket(minute * MINUTE_MS)
+        ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
+        hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
+        visits = self._database.read(queries.visits_in_hours, SITE, [hour_s for day in hours for hour_s in day])
+        visits.pop(running_s, None)
+        now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
+        known = [day for day in earlier if any(day)]
+        usual = [round(sum(day) / len(known)) for day in zip(*known, strict=True)]
+        return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
+
+    def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
+        """When clocks are put back, an hour has the visits of both."""
+        by_hour = [0] * 24
+        for hour_s in hours:
+            by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)
+        return by_hour
+
+    def _local_hour(self, hour_s: int) -> int:
+        return int(self._clock.local(hour_s)[11:13])

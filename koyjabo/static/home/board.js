@@ -1,0 +1,58 @@
+/** The total as a departure board: a tile for each digit, which flips. The output that it repeats has the number as text. */
+
+import { find } from "../webkit/page.js";
+
+const FALL_MS = 170; // of each of the two halves
+const STAGGER_MS = 35; // from digit to digit
+const TOP = "top", BOTTOM = "bottom";
+
+export class Board {
+  #element = find("[data-board]");
+
+  /** @param {string} text */
+  write(text) {
+    const tiles = this.#element.children;
+    if (tiles.length === text.length) [...text].forEach((sign, at) => shown(tiles[at], sign));
+    else this.#element.replaceChildren(...Array.from(text, tile));
+  }
+
+  /** The digits that differ flip, one after the other. @param {string} from  @param {string} to  of the same length */
+  async flip(from, to) {
+    const changed = [...to].map((sign, at) => ({ tile: this.#element.children[at], old: from[at], sign })).filter(({ old, sign }) => old !== sign);
+    await Promise.allSettled(changed.map(({ tile, old, sign }, at) => flip(tile, old, sign, at * STAGGER_MS)));
+  }
+}
+
+/** @param {string} sign */
+function tile(sign) {
+  const tile = document.createElement("span");
+  if (!/\p{Nd}/u.test(sign)) tile.className = "comma";
+  tile.append(half(sign));
+  return tile;
+}
+
+/** @param {string} sign  @param {string} [side]  both, if not given */
+function half(sign, side = "") {
+  const element = document.createElement("b");
+  element.className = side;
+  element.textContent = sign;
+  return element;
+}
+
+/** @param {Element} tile  @param {string} sign */
+function shown(tile, sign) {
+  if (tile.textContent !== sign) tile.replaceChildren(half(sign));
+}
+
+/** The upper half of the old digit falls on its lower half, and has the lower half of the new one on its back.
+ * @param {Element} tile  @param {string} old  @param {string} sign  @param {number} delay  ms
+ */
+async function flip(tile, old, sign, delay) {
+  const front = half(old, TOP), back = half(sign, BOTTOM);
+  tile.replaceChildren(half(sign), half(old, BOTTOM), front, back);
+  const falls = { duration: FALL_MS, delay, fill: /** @type {const} */ ("both"), easing: "ease-in" };
+  front.animate({ transform: ["none", "rotateX(-90deg)"] }, falls);
+  const lands = { ...falls, delay: delay + FALL_MS, easing: "cubic-bezier(.3, 1.5, .6, 1)" };
+  await back.animate({ transform: ["rotateX(90deg)", "none"] }, lands).finished;
+  tile.replaceChildren(half(sign));
+}

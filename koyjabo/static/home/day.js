@@ -1,0 +1,102 @@
+/** Today by hour, next to a usual day. The server has drawn it; the visits of today that come are added to the running hour. */
+
+import { written } from "../webkit/figures.js";
+import { LivePage } from "../webkit/live.js";
+import { MinuteTooltip } from "../webkit/minute-tooltip.js";
+import { find } from "../webkit/page.js";
+
+const TICK_MS = 1_000;
+const HOURS = 24;
+const LEAST = 4; // visits for which the height always has room, as in home/parts.html
+const SPREAD_MS = 60_000; // in which all pages request the numbers of a new day
+
+const parts = [find("#day"), find("#yesterday")];
+const { zone } = find("[data-connection]").dataset;
+const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
+
+/** The day and hour of the server. @param {number} ms  since 1970 */
+function localTime(ms) {
+  const parts = Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  return { day: parts.day, hour: parts.hour };
+}
+
+/** @param {string} [text]  numbers with spaces between them */
+const numbers = (text) => text?.split(" ").filter(Boolean).map(Number) ?? [];
+
+export class Day {
+  #page = new LivePage();
+  /** @type {HTMLElement | null} */ #figure = null;
+  /** @type {MinuteTooltip | undefined} */ #tooltip;
+  /** @type {number[]} */ #today = [];
+  /** @type {number[]} */ #usual = [];
+  #count = 0; // the visits of today
+  #day = 0; // of the month
+  #timer = 0;
+  #aheadMs = 0; // the server's clock, compared with ours
+
+  constructor() {
+    this.#take();
+    parts[0].addEventListener("replaced", () => this.#take());
+    setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Request all parts again that only the server knows: after a time without a line, and on a new day. */
+  refresh() {
+    this.#page.refresh();
+  }
+
+  /** @param {number} visits  of today */
+  show(visits) {
+    if (!this.#figure || visits <= this.#count) return; // less: at midnight, and after a newer answer
+    this.#tick();
+    this.#today[localTime(this.#nowMs).hour] += visits - this.#count;
+    this.#count = visits;
+    this.#draw();
+  }
+
+  get #nowMs() {
+    return Date.now() + this.#aheadMs;
+  }
+
+  #take() {
+    this.#figure = document.querySelector("[data-day]");
+    if (!this.#figure) return; // the database could not be read
+    for (const part of parts) part.classList.remove("unknown");
+    const { now, count, today, usual } = this.#figure.dataset;
+    this.#aheadMs = Number(now) - Date.now();
+    this.#day = localTime(Number(now)).day;
+    [this.#count, this.#today, this.#usual] = [Number(count), numbers(today), numbers(usual)];
+    const plot = /** @type {HTMLElement} */ (this.#figure.querySelector(".plot"));
+    this.#tooltip = new MinuteTooltip(plot, (hour) => this.#inWords(hour), 0.5 / HOURS, HOURS - 1);
+    this.#tooltip.update(localTime(this.#nowMs).hour);
+  }
+
+  /** The numbers of a new day are requested until they have come. */
+  #tick() {
+    const { day } = localTime(this.#nowMs);
+    if (day === this.#day || this.#timer) return;
+    this.#figure = null;
+    for (const part of parts) part.classList.add("unknown");
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.refresh();
+    }, 2 * TICK_MS + Math.random() * SPREAD_MS);
+  }
+
+  #draw() {
+    const most = Math.max(LEAST, ...this.#today, ...this.#usual), { hour } = localTime(this.#nowMs);
+    const bars = (/** @type {number[]} */ hours) => hours.map((visits, at) => (visits ? `M${at}.1 100V${100 - (100 * visits) / most}h.8V100` : ""));
+    const today = bars(this.#today), drawn = [bars(this.#usual).join(""), today.filter((_, at) => at !== hour).join(""), today[hour]];
+    this.#figure?.querySelectorAll("path").forEach((path, at) => path.setAttribute("d", drawn[at]));
+    this.#tooltip?.update(hour);
+  }
+
+  /** @param {number} hour  @returns {import("../webkit/chart-tooltip.js").Reading} */
+  #inWords(hour) {
+    const { name = "", usually = "", running = "" } = this.#figure?.dataset ?? {};
+    const now = localTime(this.#nowMs).hour;
+    const lines = hour <= now ? [{ name, value: written(this.#today[hour]), series: "1" }] : [];
+    if (this.#usual.length) lines.push({ name: usually, value: written(this.#usual[hour]), series: "0" });
+    return { title: `${written(hour)}–${written(hour + 1)}`, lines, note: hour === now ? running : "" };
+  }
+}
