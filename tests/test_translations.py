@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 from koyjabo.communities import schemas as community_requests
 from koyjabo.core import credential_rules, errors
-from koyjabo.panel import data
+from koyjabo.receipts import admin as receipts
 from koyjabo.recounts import total
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES
@@ -67,7 +67,7 @@ LIMITS = [
     (fields.NAME_LENGTH, [1, fields.LONGEST_NAME]),
     (fields.NAME_TOO_LONG, [fields.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
-    (data.REASON_LENGTH, [1, data.LONGEST_REASON]),
+    (receipts.REASON_LENGTH, [1, receipts.LONGEST_REASON]),
     (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 

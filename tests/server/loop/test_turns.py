@@ -178,7 +178,7 @@ def read_a_shared_report(wait) -> None:
 HELD = {
     "the place of a hash": verify_a_password,
     "the lock of share links": read_a_shared_report,
-    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None, 0).hour(
+    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
         PulseMoment(SimpleNamespace(epoch=1, total=1), 100)
     ),
     "the read of a report": lambda wait: Reports(
