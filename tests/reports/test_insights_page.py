@@ -206,14 +206,14 @@ def test_an_empty_site_says_so(sqlite_database):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         admin.send("/admin/getting-started/page", state="hidden")
-        page = admin.get("/admin/?range=all&compare=previous&tabs=world,bangladesh")
+        page = admin.get("/admin/?range=all&compare=previous&tabs=bangladesh")
     assert "Nothing in this range." in words(page)
     assert figures(page)["visits"] == 0
 
 
 NAMES = [*SHOWN, *SENT, "range", "start", "end", "compare", *DIMENSIONS, "limit", "event:a:b", "event:"]
 VALUES = ["", "all", "today", "year", "hour", "2025-12-01", "0001-01-01", "9999-12-31", "!", "\\", "figures"]
-VALUES += [*DIMENSIONS, "world", "999999", "1e9", "-1", "٣", "২"]
+VALUES += [*DIMENSIONS, "bangladesh", "999999", "1e9", "-1", "٣", "২"]
 pairs_of_an_address = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.text(max_size=20))
 
 

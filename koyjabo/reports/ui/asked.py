@@ -26,7 +26,7 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.ranges import NO_COMPARISON, since
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, maps, timelines
+from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, timelines
 from koyjabo.reports.ui.address import Pairs
 from koyjabo.reports.ui.base import SHOWN, Placement
 from koyjabo.reports.ui.cards import Card
@@ -36,7 +36,7 @@ Answers = Mapping[ReportRequest, Any]
 SENT = ("part", "whole", comparisons.KEEP)
 """Parameters that say how a page is sent: only these parts, or all parts however long they take, and with a cookie."""
 
-ON_MAPS = {cards.WORLD: ("country", maps.SHAPES), cards.BANGLADESH: ("city", MOST_ROWS)}
+ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
 """What a map shows: a dimension, and of how many values."""
 
 

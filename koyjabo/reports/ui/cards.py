@@ -7,9 +7,9 @@ from typing import NamedTuple
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-WORLD, BANGLADESH = "world", "bangladesh"
-MAPS = {WORLD: "country", BANGLADESH: "city"}
-"""The tabs with a map, and the dimensions whose rows it shows."""
+BANGLADESH = "bangladesh"
+MAPS = {BANGLADESH: "city"}
+"""The tab with a map, and the dimension whose rows it shows."""
 
 LABELS: dict[str, LazyString] = {
     "page": _("Landing page"),
@@ -24,7 +24,6 @@ LABELS: dict[str, LazyString] = {
     "utm_content": _("Content"),
     "country": _("Country"),
     "city": _("City"),
-    WORLD: _("World"),
     BANGLADESH: _("Bangladesh"),
     "browser": _("Browser"),
     "system": _("System"),
@@ -52,7 +51,7 @@ SOURCES = (
 ALL = (
     Card("pages", _("Pages"), ("page", "viewed_page", "event", "community")),
     Card("sources", _("Sources"), SOURCES),
-    Card("places", _("Places"), ("country", "city", WORLD, BANGLADESH)),
+    Card("places", _("Places"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
 )
 

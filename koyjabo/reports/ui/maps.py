@@ -1,31 +1,21 @@
-"""Maps of the lists of places: countries, darker the more visits they have, and a dot for each city of Bangladesh.
+"""The map of Bangladesh, with a dot for each city.
 
-Shapes and positions are made by tools/assets/maps.mjs; without them there are lists alone.
+Its shape and positions are made by tools/assets/maps.mjs; without them there is only the list.
 """
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
-from math import ceil, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 from koyjabo.network import place_names
 from koyjabo.reports.ui.breakdowns import Line, Values
 from koyjabo.webkit.assets.static_files import FOLDER
 
-LEVELS = 5
 LARGEST, SMALLEST = 28, 4
 """The radius of dots, of 500 for the whole map; the area is that of the number."""
-
-SHAPES = 260
-"""Countries, at least."""
-
-
-class Shape(NamedTuple):
-    code: str
-    level: int  # 1 to LEVELS
-    line: Line
 
 
 class Dot(NamedTuple):
@@ -33,15 +23,6 @@ class Dot(NamedTuple):
     y: int
     radius: float
     line: Line
-
-
-def shapes(values: Values) -> list[Shape]:
-    most = _most(values)
-    return [
-        Shape(line.value, ceil(LEVELS * sqrt(line.number / most)), line)
-        for line in values.lines
-        if line.value and line.number
-    ]
 
 
 def dots(values: Values) -> list[Dot]:

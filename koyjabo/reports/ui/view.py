@@ -23,7 +23,7 @@ from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
-from koyjabo.reports.ui.maps import Dot, Shape
+from koyjabo.reports.ui.maps import Dot
 from koyjabo.reports.ui.numbers import Numbers
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
@@ -190,10 +190,6 @@ class View(Links):
     def values_of(self, tab: str) -> Values:
         """The list of a card; below a map that of its places."""
         return self.values(cards.MAPS.get(tab, tab))
-
-    @property
-    def shapes(self) -> list[Shape]:
-        return maps.shapes(self.values(*ON_MAPS[cards.WORLD]))
 
     @property
     def dots(self) -> list[Dot]:

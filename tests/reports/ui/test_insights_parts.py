@@ -111,7 +111,7 @@ def row(value, visits=5):
     return Row(value, str(value), Sums(visits, 5, 5), 0.5)
 
 
-def test_cities_have_dots_by_every_name_and_countries_shapes():
+def test_cities_have_dots_by_every_name():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
     cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
     found = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
@@ -119,6 +119,3 @@ def test_cities_have_dots_by_every_name_and_countries_shapes():
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
     assert dots[0].radius == maps.LARGEST > dots[1].radius
-    found = Breakdown([row("BD", 100), row("IN", 1), row(None, 1)], Sums(0, 0, 0), Sums(9, 9, 9), 3, None)
-    shapes = maps.shapes(breakdowns.values(found, None, Question(TODAY, TODAY), "country", HERE, 0))
-    assert [(shape.code, shape.level) for shape in shapes] == [("BD", 5), ("IN", 1)]
