@@ -26,7 +26,8 @@ from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
 
 WATCHER = "watcher"
-"""Sees the numbers and is not online: everybody where numbers are public, and people of the panel without a membership.
+"""Sees the numbers and is not online: everybody where numbers are public, and admins and viewers of the site who are not
+members.
 """
 
 
@@ -73,7 +74,7 @@ class Permissions:
         return self._database.read(account_queries.access_version)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
-        """Returns the access that is granted: `needed`, or a watcher's instead of a member's, for people who are no
+        """Returns the access that is granted: `needed`, or a watcher's instead of a member's, for people who are not
         members.
 
         Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
@@ -91,7 +92,7 @@ class Permissions:
         for job in jobs:
             needed, refresh_id = job.item
             job.result, job.error = needed, _problem(needed, known, refresh_id, now_ms)
-            if needed.role == MEMBER and (job.error is not None or _is_guest(needed, known)):
+            if job.error is not None and needed.role == MEMBER:
                 job.result = needed._replace(role=WATCHER)
                 job.error = _problem(job.result, known, refresh_id, now_ms)
 
@@ -124,17 +125,14 @@ def _problem(
         return UnknownCommunity()
     if needed.role == WATCHER and (is_public or site_role != SITE_MEMBER):
         return None
-    role = ADMIN if site_role == SITE_ADMIN else known.roles.get((needed.community_id, needed.user_id))
+    role = known.roles.get((needed.community_id, needed.user_id))
+    if site_role == SITE_ADMIN and (role is not None or needed.role != MEMBER):  # only members are online
+        role = ADMIN
     if needed.by_token is not None:
         role = needed.by_token.role_in(community.ref, role)
     if role is None and not community.is_listed:
         return UnknownCommunity()
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None
-
-
-def _is_guest(needed: RequiredAccess, known: AccessFacts) -> bool:
-    """Whether a person of the panel looks at a community without being a member."""
-    return needed.by_token is None and (needed.community_id, needed.user_id) not in known.roles
 
 
 def _is_live(session_id: str, known: AccessFacts, refresh_id: str | None, now_ms: int) -> bool:

@@ -32,7 +32,7 @@ def missing() -> tuple[str, ...]:
 
 @bp.get("/getting-started")
 def getting_started() -> Response:
-    """The steps are on Overview and Health now."""
+    """Redirect to Health, which has the list now."""
     return redirects.to("admin.health")
 
 

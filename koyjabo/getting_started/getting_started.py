@@ -73,7 +73,7 @@ class GettingStarted:
         return FirstPage(page.host, page.ordinal) if self._clock.now_ms() < page.done_ms + NEW_MS else None
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """What the server lacks, for the list on Server; empty for other accounts, and once the list is hidden."""
+        """What the server lacks, for the list on Health; empty for other accounts, and once the list is hidden."""
         if not account.is_admin:
             return ()
         stored, facts = self._read(account)

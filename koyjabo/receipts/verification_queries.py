@@ -15,7 +15,7 @@ RESTORED = "ledger.restore"
 """The action of a restore, which ends with a recount that found nothing."""
 
 RECOUNTS = 10
-"""How far back a recount is looked for that came to its end."""
+"""How many lines are searched for a finished recount."""
 
 
 class LastRecount(NamedTuple):

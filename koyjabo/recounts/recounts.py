@@ -24,8 +24,9 @@ from koyjabo.core.runtime import Advance, ReportProgress, Runtime
 from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.rows import lock_limit
 from koyjabo.jobs.ending import is_stored
-from koyjabo.models import SITE
+from koyjabo.models import SITE, AuditLine
 from koyjabo.recounts import recount_queries
 from koyjabo.recounts.recount_queries import MOST_TOLD, RecountResult, newest_id, recount
 from koyjabo.reports.log.trait_parser import TraitParser
@@ -143,7 +144,7 @@ class Recounts:
         worker recounts, or if there was one since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, since it may take hours. The audit log then has
-        its beginning only, and no other worker continues it.
+        only its beginning, and `tick` of any worker begins another one after INTERRUPTED_MS.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -181,14 +182,14 @@ class Recounts:
         recently that its progress may not be known yet.
         """
 
-        def is_made(last: AuditRecord | None) -> bool:
+        def is_unneeded(last: AuditRecord | None) -> bool:
             was_since = since_ms is not None and _was_since(since_ms, last, by.at_ms)
             return was_since or _started_recently(last, by.at_ms)
 
         def entry(last: AuditRecord | None) -> AuditEntry | None:
-            return None if is_made(last) else by.entry(BEGUN, LEDGER)
+            return None if is_unneeded(last) else by.entry(BEGUN, LEDGER)
 
-        return not is_made(self._database.write(_newest, audit=entry))
+        return not is_unneeded(self._database.write(_newest_locked, audit=entry))
 
     def _end(self) -> None:
         self._progress = None
@@ -245,17 +246,24 @@ def _newest(session: Any) -> AuditRecord | None:
     return max(lines, key=lambda line: line.id, default=None)
 
 
+def _newest_locked(session: Any) -> AuditRecord | None:
+    """`_newest`, before one worker at a time adds a line: all of them begin the recount of the night."""
+    lock_limit(session, AuditLine)
+    return _newest(session)
+
+
 def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
-    """Whether the line is of that moment or later, and not of a recount that was interrupted. A line of the future is
-    from a wrong clock.
+    """Whether the line is of that moment or later. A recount that was interrupted or failed counts for INTERRUPTED_MS.
+    A line of the future is from a wrong clock.
     """
     if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
         return False
-    return last.action == ENDED or now_ms - last.at_ms < INTERRUPTED_MS
+    has_result = last.action == ENDED and "error" not in last.details
+    return has_result or now_ms - last.at_ms < INTERRUPTED_MS
 
 
 class Repaired(NamedTuple):

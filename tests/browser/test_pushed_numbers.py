@@ -12,12 +12,13 @@ from support.clients.members import Member, promote
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """Only with the visits of this module, so that its pages are in the lists."""
-    return new_site()
+    """Only with the visits of this module, so that its pages are in the lists; one is there before the first page."""
+    site = new_site()
+    site.register("first")
+    return site
 
 
 def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
-    site.register("first")
     page, held = open_live(admin_tab, "/admin/"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")

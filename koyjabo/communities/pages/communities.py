@@ -212,7 +212,7 @@ def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
-    """Moderators see only the way to the share links."""
+    """Moderators see only a link to the share links."""
     at = member_forms.enter(community_id, MODERATOR)
     return member_forms.page("communities/settings", at, form=member_forms.present(at.community))
 

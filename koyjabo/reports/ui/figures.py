@@ -32,6 +32,9 @@ CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_vie
 NOT_A_SUM = "peak_active"
 """Does not grow with the number of days."""
 
+DISTINCT = ("visitors", "returning_visitors")
+"""Grow with the days, but not in proportion: numbers of unlike numbers of days cannot be compared."""
+
 NEW = "new"
 
 PRECISE = 10
@@ -71,9 +74,16 @@ def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
     short = str(SHORT.get(name, ""))
-    percent = change(now, before, 1.0 if name == NOT_A_SUM else per_day)
     is_per_day = per_day != 1 and name != NOT_A_SUM
+    percent = change_of(name, now, before, per_day)
     return Figure(name, str(LABELS[name]), short, now, before, percent, url, name == chosen, "", is_per_day)
+
+
+def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
+    """`change` of a figure; `per_day`: see `AskedView.per_day`."""
+    if per_day != 1 and name in DISTINCT:
+        return None
+    return change(now, before, 1.0 if name == NOT_A_SUM else per_day)
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:

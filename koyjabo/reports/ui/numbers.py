@@ -69,7 +69,7 @@ def _figures(summary: Summary, per_day: float, cells: dict[str, Cell]) -> Any:
     rest: list[Any] = [summary.reason]
     for name in figures.LABELS:
         now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
-        change = figures.change(now, before, 1.0 if name == figures.NOT_A_SUM else per_day)
+        change = figures.change_of(name, now, before, per_day)
         cells[f"figures.{name}"] = [now, change, before] if summary.compared else [now]
         rest.append((now is None, change is None))
     if summary.until:

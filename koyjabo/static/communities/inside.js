@@ -35,8 +35,15 @@ function showState(room, isLive) {
   else showLine("live", phrases.live);
 }
 
-/** Remove everything that the user may no longer see. */
+/** @type {Set<AbortController>} of the lines */
+const lines = new Set();
+/** @type {(() => void)[]} called when the user has lost access */
+const afters = [];
+
+/** Remove everything that the user may no longer see, and end all lines. */
 function end() {
+  for (const line of lines) line.abort();
+  for (const after of afters) after();
   inside.remove();
   const ending = find("#ending");
   ending.hidden = false;
@@ -68,12 +75,13 @@ export function listen(room, hear, after, opened) {
     },
     ended(code) {
       over.abort();
+      lines.delete(over);
       if (code !== FORBIDDEN) return again();
       end();
-      after?.();
     },
   });
   const over = new AbortController();
+  lines.add(over);
   line.start(over.signal);
 
   /** A refresh leads to the login if the session has ended. If it has not, the line is opened again later. */

@@ -21,7 +21,7 @@ let aheadMs = 0; // of the server's clock
 /** @param {Record<string, any>} data */
 function show({ today_visitors, realtime_count, arrivals, people: named, minutes: found }) {
   peak = Math.max(peak, realtime_count);
-  figures.show({ ...today_visitors, ...arrivals, online: realtime_count, peak });
+  figures.show({ ...today_visitors, ...arrivals, peak }); // the number online comes by the other socket, which is faster
   minutes.take(found, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);

@@ -60,7 +60,10 @@ export class Day {
 
   #take() {
     this.#figure = document.querySelector("[data-day]");
-    if (!this.#figure) return; // the database could not be read
+    if (!this.#figure) { // the database could not be read; they are requested again
+      this.#day = 0;
+      return;
+    }
     for (const part of parts) part.classList.remove("unknown");
     const { now, count, today, usual } = this.#figure.dataset;
     this.#aheadMs = Number(now) - Date.now();
@@ -75,6 +78,7 @@ export class Day {
   #tick() {
     const { day } = localTime(this.#nowMs);
     if (day === this.#day || this.#timer) return;
+    if (document.activeElement instanceof HTMLElement && this.#figure?.contains(document.activeElement)) document.activeElement.blur(); // a focused part is not replaced
     this.#figure = null;
     for (const part of parts) part.classList.add("unknown");
     this.#timer = setTimeout(() => {
