@@ -26,7 +26,7 @@ from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
 
 WATCHER = "watcher"
-"""Sees the numbers and is not online: everybody where numbers are public, and admins and viewers of the site who are not
+"""Sees the numbers and is not online: everybody where numbers are public, and admins and viewers of the site who are no
 members.
 """
 

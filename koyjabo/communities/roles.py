@@ -36,7 +36,7 @@ def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
 
 
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity unless the community is listed, or `account` is a member, or an admin or viewer of the site;
+    """Raises UnknownCommunity unless the community is listed, or `account` a member, an admin or a viewer of the site;
     Forbidden for the key of another community.
     """
     access = by_token(account, access) if access is not None else None

@@ -152,11 +152,19 @@ def test_there_is_a_recount_every_night_and_one_at_the_first_start(site, admin):
     assert made == [1, 1, 2]
 
 
-def test_recount_of_the_night_that_was_interrupted_begins_again_after_an_hour(site, admin):
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("DELETE FROM audit_log WHERE action = 'ledger.recounted'", [BEGUN]),
+        ("""UPDATE audit_log SET details = '{"error": "away"}' WHERE action = 'ledger.recounted'""", [ENDED, BEGUN]),
+    ],
+    ids=["interrupted", "failed"],
+)
+def test_recount_of_the_night_without_a_result_begins_again_after_an_hour(site, admin, change, left):
     site.services[Recounts].tick()
     wait_for_end(site)
-    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")
-    for minutes, expected in ((59, [BEGUN]), (1, [ENDED, BEGUN, BEGUN])):
+    site.rows(change)
+    for minutes, expected in ((59, left), (1, [ENDED, BEGUN, *left])):
         site.time.pass_(minutes=minutes)
         site.services[Recounts].tick()
         wait_for_end(site)
