@@ -37,8 +37,8 @@ function showState(room, isLive) {
 
 /** @type {Set<AbortController>} of the lines */
 const lines = new Set();
-/** @type {(() => void)[]} called when the user has lost access */
-const afters = [];
+/** @type {Set<() => void>} called when the user has lost access */
+const afters = new Set();
 
 /** Remove everything that the user may no longer see, and end all lines. */
 function end() {
@@ -58,6 +58,7 @@ function end() {
  * @param {(socket: WebSocket) => void} [opened]
  */
 export function listen(room, hear, after, opened) {
+  if (after) afters.add(after);
   const url = new URL(`/ws/communities/${community}/${room}/`, location.href);
   const line = new Line(url, {
     hear(event) {
@@ -88,6 +89,6 @@ export function listen(room, hear, after, opened) {
   function again() {
     showState(room, false);
     page.refresh();
-    setTimeout(() => isLookedAt().then(() => listen(room, hear, after, opened)), AGAIN_MS);
+    setTimeout(() => isLookedAt().then(() => inside.isConnected && listen(room, hear, after, opened)), AGAIN_MS);
   }
 }
