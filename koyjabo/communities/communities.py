@@ -208,7 +208,7 @@ class Communities:
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)
 
-    # For admins of the site, and for its viewers where nothing changes. Raises Forbidden for other accounts.
+    # Only admins of the site may call these, and viewers the ones that change nothing. Others get Forbidden.
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"

@@ -56,8 +56,8 @@ def is_visible(account: Account, access: CommunityAccess) -> bool:
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """With the effective role: site admins have the role admin in all communities, site viewers at least the role
-    member, and the key of a community is a moderator there.
+    """Returns `access` with the effective role: site admins are admins of all communities, site viewers at least
+    members, and the key of a community is a moderator there.
     """
     if account.is_admin:
         return access._replace(role=ADMIN)

@@ -132,7 +132,7 @@ class Clock:
         return int(local.timestamp()) * 1000
 
     def newest_ms(self, time: str) -> int:
-        """The newest moment, ms, at which it was that time of a local day."""
+        """The last time, ms since 1970, that the local clock showed `time`, such as 03:30."""
         today = self.today()
         at_ms = self.at_ms(today, time)
         return at_ms if at_ms <= self.now_ms() else self.at_ms(shifted(today, -1), time)

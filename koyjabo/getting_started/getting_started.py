@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Subject
@@ -35,15 +34,8 @@ SETUP = Subject("setup", "", "")
 CHANGES["setup.step"] = N_("Getting started changed")
 
 
-class FirstPage(NamedTuple):
-    """The first page of another host whose visit was counted; while there is none, all fields are None."""
-
-    host: str | None
-    ordinal: int | None
-
-
 class GettingStarted:
-    """For admins of the site. Raises LedgerUnavailable."""
+    """What admins of the site see of the first run. Raises LedgerUnavailable."""
 
     def __init__(
         self,
@@ -62,23 +54,24 @@ class GettingStarted:
         self._own_host = own_host
         self._is_seen = False
 
-    def first_page(self, account: Account) -> FirstPage | None:
-        """None for other accounts, and once the page is hidden, known for NEW_MS, or the site in use without one."""
+    def first_page(self, account: Account) -> StoredStep | None:
+        """The first page of another host whose visit was counted, or an empty step while there is none. None for other
+        accounts, and once the page is hidden, known for NEW_MS, or the site in use without one.
+        """
         if not account.is_admin:
             return None
-        stored, facts = self._read(account)
-        page = stored.get(PAGE, StoredStep())
-        if page.done_ms is None:
-            return None if page.skipped_ms is not None or facts.is_in_use else FirstPage(None, None)
-        return FirstPage(page.host, page.ordinal) if self._clock.now_ms() < page.done_ms + NEW_MS else None
+        page = self._step(PAGE)
+        if page.done_ms is not None:
+            return page if self._clock.now_ms() < page.done_ms + NEW_MS else None
+        return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 
     def missing(self, account: Account) -> tuple[str, ...]:
         """What the server lacks, for the list on Health; empty for other accounts, and once the list is hidden."""
         if not account.is_admin:
             return ()
-        stored, facts = self._read(account)
-        if stored.get(LIST, StoredStep()).done_ms is not None:
+        if self._step(LIST).done_ms is not None:
             return ()
+        facts = self._facts(account)
         has = {
             "total": facts.has_total or facts.is_in_use,
             "mail": self._sends_mails,
@@ -118,8 +111,11 @@ class GettingStarted:
         except LedgerUnavailable:
             self.look_again()
 
-    def _read(self, account: Account) -> tuple[dict[str, StoredStep], SiteFacts]:
-        return self._database.read(_read, account.id, self._clock.today())
+    def _step(self, name: str) -> StoredStep:
+        return self._database.read(queries.step, name)
+
+    def _facts(self, account: Account) -> SiteFacts:
+        return self._database.read(queries.site_facts, account.id, self._clock.today())
 
 
 def build(base: Base) -> GettingStarted:
@@ -128,7 +124,3 @@ def build(base: Base) -> GettingStarted:
     steps = GettingStarted(base.database, base.clock, base.runtime, backs_up, sends_mails, host_of(settings.public_url))
     base.services[CountingServices].visits.on_commit = steps.committed
     return steps
-
-
-def _read(session: Any, account_id: str, today: str) -> tuple[dict[str, StoredStep], SiteFacts]:
-    return queries.steps(session), queries.site_facts(session, account_id, today)

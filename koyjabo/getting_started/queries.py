@@ -41,9 +41,10 @@ FINISH = text(
 STORED = [getattr(StartingStep, name) for name in StoredStep._fields]
 
 
-def steps(session: Session) -> dict[str, StoredStep]:
-    """By name, those of which anything is stored."""
-    return {step: StoredStep._make(rest) for step, *rest in session.execute(select(StartingStep.step, *STORED))}
+def step(session: Session, name: str) -> StoredStep:
+    """The step, empty if nothing is stored of it."""
+    row = session.execute(select(*STORED).where(StartingStep.step == name)).one_or_none()
+    return StoredStep() if row is None else StoredStep._make(row)
 
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:

@@ -32,7 +32,7 @@ LATE_PROOF_MS = 36 * 3_600_000
 """Without a newer proven backup: a night and half a day."""
 
 LATE_NIGHT_MS = 2 * DAY_MS
-"""Without newer work of a night."""
+"""How long the work of a night may be missing, ms."""
 
 LATE_MAIL_MS = 900_000
 FAILING_WEBHOOK_MS = 3_600_000

@@ -47,7 +47,7 @@ class DaysByHour:
         return day._replace(today=today)
 
     def _read_day(self, minute: int) -> DayByHour:
-        """Without the visits of the running hour: it has those of today that earlier hours do not have."""
+        """The day without the running hour. `at` gives that hour the visits of today that no earlier hour has."""
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
         ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]

@@ -21,7 +21,7 @@ class Shortcut(NamedTuple):
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Templates name it in their block `room`, also those of pages below it."""
+    """A page of a section. Its templates and the templates below it name it in their block `room`."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString

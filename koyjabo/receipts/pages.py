@@ -33,7 +33,7 @@ class ReceiptRows(NamedTuple):
         return self.on(part.at_ms, ACTIONS[part.kind])
 
     def on(self, at_ms: int, action: str) -> str:
-        """Of the records of an action on the day of a moment."""
+        """The address of the records of an action on the day of a moment."""
         day = self.day(at_ms)
         return url_for("admin.audit", action=action, first_day=day, last_day=day)
 

@@ -173,13 +173,13 @@ class Receipts:
         receipt, authors = self._read(), self._database.read(change_queries.authors)
         imports = tuple(map(_imported, self._database.read(change_queries.imports)))
 
-        def told(part: ReceiptPart) -> ReceiptPart:
+        def explained(part: ReceiptPart) -> ReceiptPart:
             known = authors.get((part.at_ms, part.total_after)) if part.at_ms and part.total_after is not None else None
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
         newest = self._database.read(verification)  # at once after the recount that an admin has begun
-        parts = tuple(told(part) for part in receipt.parts)
+        parts = tuple(explained(part) for part in receipt.parts)
         return receipt._replace(parts=parts, imports=imports, **newest._asdict())
 
     def _read(self) -> TotalReceipt:

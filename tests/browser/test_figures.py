@@ -76,7 +76,7 @@ def frozen(page, site):
 def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
     frozen.evaluate(BEGIN)
     moved, clip = frozen.evaluate(DRAWN)
-    assert moved == -clip > 0, "the old digit is drawn in the box of the number alone"
+    assert moved == -clip > 0, "the old digit stays in the box of the number"
     wait_for(frozen, lambda: frozen.evaluate(RESTS) == [1, "1,001"], "it has rolled")
     frozen.evaluate("show(1002)")
     frozen.clock.run_for(590)

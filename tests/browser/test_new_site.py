@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long(
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """Without a visit yet."""
+    """A site that has no visit yet."""
     return new_site()
 
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 
 /** Names of Lucide; test_design_tokens.py compares them with the templates. */
 const NAMES = `
-  activity arrow-down arrow-up chart-line check chevron-down chevron-left chevron-right circle-alert circle-check clock columns-3 copy
-  database download ellipsis filter gauge info key list log-out menu monitor moon pause play plus refresh-cw
-  scroll-text search settings sun triangle-alert undo-2 upload user users x
+  activity arrow-down arrow-up check chevron-down chevron-left chevron-right circle-alert circle-check clock copy
+  download ellipsis filter gauge info key list log-out menu monitor moon pause plus refresh-cw
+  scroll-text search settings sun triangle-alert upload user users x
 `.trim().split(/\s+/);
 
 /** With two decimals. Numbers that would become one with their neighbours get a space. */

@@ -32,7 +32,7 @@ PEOPLE = "people"
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """For members, its numbers; for other people who may see the community, how to join or log in."""
+    """Show members its numbers, and other people who may see the community how to join or log in."""
     return show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
 
 
@@ -53,14 +53,15 @@ def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
         limits.count_report(at.account.id)
         if request.args.get("part") == PEOPLE:
             return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
-    values = {
-        "online": member_forms.online([at.community.id])[at.community.id],
+    values: dict[str, Any] = {
         "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
         "peaks": current()[PresenceServices].peaks.get(at.scope),
         "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     if at.may(MODERATOR):
         values |= _people(at) | _today(at)
+    else:
+        values["online"] = member_forms.online([at.community.id])[at.community.id]
     return member_forms.page("communities/community", at, status, problem=problem, **values)
 
 

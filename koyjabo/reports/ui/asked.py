@@ -74,13 +74,13 @@ class AskedView:
 
     @cached_property
     def before(self) -> Question | None:
-        """About the days that a chart has beside its own, also those before the first visit; None without any."""
+        """The days compared with, also the ones before the first visit; None if nothing is compared."""
         compare = self.parameters.compare
         return self.insights.compared(self.question, compare) if compare else None
 
     @cached_property
     def compared(self) -> Question | None:
-        """About those of these days that have data; None without any."""
+        """The part of `before` that has data; None if it has none."""
         return since(self.insights.first_day(self.base.scope), self.before) if self.before else None
 
     @property
@@ -172,7 +172,7 @@ class AskedView:
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
-        """For the question, and for the days beside it."""
+        """The periods of the question and of the days it is compared with."""
         before = self.before if self.compared else None
         return [TimelineRequest(question, self.granularity) for question in (self.question, before) if question]
 

@@ -82,8 +82,8 @@ def rows(
     address: PageAddress,
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
-    """Oldest first; the periods are those of the question. Those of `before` are beside them in their order: their days
-    have other dates. `began`: `AskedView.began`.
+    """The periods of the question, oldest first, each with the one of `before` at the same place: their dates differ.
+    `began`: `AskedView.began`.
     """
     return [
         TimelineRow(
@@ -103,7 +103,7 @@ def rows(
 
 
 def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
-    """Each period with the one beside it; None where that begins before the data."""
+    """Each period with the one it is compared with; None if that one begins before the data."""
     known = (period if period.period >= began else None for period in before)
     return list(zip_longest(periods, known))[: len(periods)]
 

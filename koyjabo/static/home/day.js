@@ -8,7 +8,7 @@ import { find } from "../webkit/page.js";
 const TICK_MS = 1_000;
 const HOURS = 24;
 const LEAST = 4; // visits for which the height always has room, as in home/parts.html
-const SPREAD_MS = 60_000; // in which all pages request the numbers of a new day
+const SPREAD_MS = 60_000; // over this time all pages request the numbers of a new day
 
 const parts = [find("#day"), find("#yesterday")];
 const { zone } = find("[data-connection]").dataset;
@@ -16,8 +16,8 @@ const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", h
 
 /** The day and hour of the server. @param {number} ms  since 1970 */
 function localTime(ms) {
-  const parts = Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
-  return { day: parts.day, hour: parts.hour };
+  const { day, hour } = Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  return { day, hour };
 }
 
 /** @param {string} [text]  numbers with spaces between them */

@@ -15,7 +15,7 @@
  * @property {(number | null)[][]} values
  * @property {number[][]} sums
  * @property {(number | null)[]} compared  empty without a comparison
- * @property {(number | null)[]} line  the same, without that of the running row: it has the same hours, and a line would fall
+ * @property {(number | null)[]} line  the same without the running row: it has only the same hours, so the line would fall
  * @property {string[]} comparedDays
  * @property {{shown: string, said: string}[]} changes
  * @property {boolean[]} incomplete

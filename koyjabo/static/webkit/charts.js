@@ -62,7 +62,7 @@ class Chart {
   #table;
   /** @type {uPlot | undefined} */ #plot;
   /** @type {RowLine | null} */ #line = null;
-  /** By series and row: left, top, width and height in px of the canvas. @type {number[][][]} */ #bars = [];
+  /** Left, top, width and height of the bars by series and row, in px of the canvas. @type {number[][][]} */ #bars = [];
   #pointed = -1; // the row below the pointer
   #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
 

@@ -6,7 +6,7 @@ from support.people.accounts import PASSWORD
 
 ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
 ROLES += ("site_admin",)
-"""In this order each may do what those before it may. Only `viewer` and `site_admin` see the panel, and a viewer of the
+"""Each may do what all roles before it may. Only `viewer` and `site_admin` see the panel, and a viewer of the
 panel may do in each community what a member may. The first four have no session that lives: `pending` has made the
 first step of a login, and not the second. `invited` has not answered an invitation to the community.
 """

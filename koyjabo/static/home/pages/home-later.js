@@ -13,7 +13,7 @@ const goal = document.querySelector("[data-goal]") && new Goal();
 export function follow(koyjabo, isOld) {
   /** @type {unknown} */ let shown;
   koyjabo.subscribe((stats, state) => {
-    if (state === "live" && isOld) day.refresh(); // after a time without a line, too
+    if (state === "live" && isOld) day.refresh(); // also after a time without a line
     isOld = state === "live" ? false : isOld || state !== "connecting";
     if (!stats || stats === shown) return;
     shown = stats;
