@@ -29,7 +29,7 @@ limit: Ctrl+C would be lost.
 
 log = logging.getLogger(__name__)
 
-await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
+await_slot: ContextVar[Callable[[], None] | None] = ContextVar("await_slot", default=None)
 """What a request calls after each wait, before it goes on; None for one that takes no turns."""
 
 
@@ -38,11 +38,11 @@ def out_of_turn() -> Iterator[None]:
     """For a request that has or awaits what others wait for, such as a lock: it goes on at once after each wait, and
     awaits its turn when it has given that back. Else the others would wait behind all requests of its network.
     """
-    wait, own = await_turn.get(), await_turn.set(None)
+    wait, own = await_slot.get(), await_slot.set(None)
     try:
         yield
     finally:
-        await_turn.reset(own)
+        await_slot.reset(own)
     if wait is not None:
         wait()
 
