@@ -81,7 +81,7 @@ def test_api_lists_every_call_and_no_other(site):
 
 
 def test_map_names_every_package_and_no_other():
-    table = (ROOT / "docs" / "architecture.md").read_text().partition("## Packages")[2].partition("\n##")[0]
+    table = (ROOT / "docs" / "design.md").read_text().partition("## Packages")[2].partition("\n##")[0]
     packages = {path.parent.name for path in (ROOT / "koyjabo").glob("*/__init__.py")}
     assert set(re.findall(r"^\| [*\[]*`(\w+)/`", table, re.MULTILINE)) == packages
 
