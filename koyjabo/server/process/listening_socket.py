@@ -37,7 +37,7 @@ class ListeningSocket(NamedTuple):
 
 
 def passed() -> ListeningSocket | None:
-    """Return the socket that the service manager passed to this process (decision 98), or None.
+    """Return the socket that the service manager passed to this process, or None.
 
     Removes its variables from the environment, because child processes inherit it. Raises UnusableSocket.
     """
