@@ -82,7 +82,7 @@ class Unsaved(NamedTuple):
 
 
 class UnsavedVisits:
-    """Track since when visits have not been saved (decision 60), as far as this worker can see.
+    """Track since when visits have not been saved, as far as this worker can see.
 
     It sees its own commits, and the counter, which commits of all workers change. `revision` returns the counter's last
     known revision. Call `refresh` every second. Failures of other workers are in their reports (`cluster.workers`).
