@@ -198,7 +198,7 @@ function leave() {
 const isRight = ([name, value]) => PROPERTY.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
- * The error in the arguments of `track`, if any (docs/client.md).
+ * The error in the arguments of `track`, if any (specification: Page views and events).
  * @param {unknown} name  @param {[string, unknown][]} props  @param {unknown} page
  */
 function problem(name, props, page) {
