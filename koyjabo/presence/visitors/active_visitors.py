@@ -1,4 +1,4 @@
-"""Active visitors by location: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Words)."""
+"""Active visitors by location: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
 
 from __future__ import annotations
 
