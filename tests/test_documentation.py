@@ -147,11 +147,11 @@ def test_realtime_lists_every_close_code_and_no_other():
 
 
 def test_tries_of_an_account_are_as_many_as_is_said():
-    limits, communities = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "communities.md"))
+    limits, accounts = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "accounts.md"))
     pair, (login, familiar, password) = LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
     minutes = {plan.pace_ms // login_throttle.MINUTE_MS for plan in (familiar, password)}
     assert (login.pace_ms, login.day_pace_ms, minutes) == (login_throttle.MINUTE_MS, 90_000, {30})
-    assert f"An account has {pair} failures a minute from one address, and {login.most} from all" in communities
+    assert f"An account has {pair} failures a minute from one address, and {login.most} from all" in accounts
     assert f"| failed logins a minute to one account from one address | {pair}, " in limits
     assert f"from all addresses | {login.most}, then one a minute, 1,340 a day |" in limits
     assert login.most_a_day + 24 * 3_600_000 // login.day_pace_ms == 1_340
