@@ -41,11 +41,7 @@ def test_panel_links_a_document_which_is_a_page(site):
     assert '<a href="/docs/login-with-others.md" lang="en">docs/login-with-others.md</a>' in settings
     page = Reader(site, "bn").get("/docs/login-with-others.md")
     assert "<h1" in page
-<<<<<<< HEAD
-    assert 'href="specification/accounts.md#second-factor"' in page
-=======
     assert 'href="accounts.md#two-step-login"' in page
->>>>>>> 1645c76aad9ddecf918b45ec031c08858fcd4f56
     assert 'href="..' not in page
     Reader(site).get("/docs/nothing.md", 404)
     for path in ("/docs/login-with-others.md", "/docs/"):  # in the language and the theme of the reader
