@@ -82,7 +82,7 @@ class Unsaved(NamedTuple):
 
 
 class UnsavedVisits:
-    """Since when visits have not been saved (decision 60), as far as this worker knows: its own commits, and the
+    """Since when visits have not been saved, as far as this worker knows: its own commits, and the
     counter, which every worker moves. `revision` is the counter's, as it was last read. Call `refresh` every second.
 
     Visits of other workers that fail are in their reports (`cluster.workers`).

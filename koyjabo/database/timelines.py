@@ -1,4 +1,4 @@
-"""Which server of PostgreSQL is the right one: an old primary that came back is not used (decision 86).
+"""Which server of PostgreSQL is the right one: an old primary that came back is not used (decision 88).
 
 A standby that is promoted begins a timeline with a greater number than that of its old primary. Both keep the
 `system_identifier` of the cluster that they are copies of.

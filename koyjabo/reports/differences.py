@@ -1,7 +1,7 @@
 """What explains the difference between the visits of two ranges, in one exact sentence.
 
 The values of a dimension add up to the visits of a range, so what each of them gained or lost adds up to the whole
-difference. A value is named only if it explains something of it (decision 110).
+difference. A value is named only if it explains something of it.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class ListeningSocket(NamedTuple):
 
 
 def passed() -> ListeningSocket | None:
-    """The socket that the service manager has passed to this process (decision 98); None if it has passed none.
+    """The socket that the service manager has passed to this process; None if it has passed none.
 
     Removes the variables that say so from the environment, which child processes inherit. Raises UnusableSocket.
     """

@@ -1,4 +1,4 @@
-"""Reads all WebSockets and streams of this worker, without a task for each (decisions 11 and 68).
+"""Reads all WebSockets and streams of this worker, without a task for each (decision 11).
 
 Frames cannot interleave, since each connection has one method to write. A client that does not read costs a bounded
 buffer until it is dropped.

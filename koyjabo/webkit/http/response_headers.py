@@ -1,7 +1,7 @@
 """Adds headers to every response, by path, origin and content type, and the id of the request.
 
 One WSGI layer around Flask and Socket.IO, with lists that are built once: Flask-CORS and flask-talisman take 80 µs a
-request (decision 17). It also answers when an error handler fails.
+request. It also answers when an error handler fails.
 """
 
 from __future__ import annotations
