@@ -182,7 +182,7 @@ function leave() {
 const isRight = ([name, value]) => PROPERTY.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
- * The error in the arguments of `track` (docs/specification.md).
+ * The error in the arguments of `track` (specification: Page views and events).
  * @param {unknown} name  @param {[string, unknown][]} props  @param {unknown} page
  */
 function problem(name, props, page) {
