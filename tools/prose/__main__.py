@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 from pathlib import Path
 
 from prose.budgets import complaints
@@ -21,10 +22,10 @@ def main() -> int:
     if options.sample:
         readable = [passage for passage in passages if len(passage.text.split()) >= 6]
         for number, passage in enumerate(random.Random(options.seed).sample(readable, options.sample), 1):
-            print(f"{number}. ({passage.kind}) {passage.text}\n")
+            sys.stdout.write(f"{number}. ({passage.kind}) {passage.text}\n\n")
         return 0
     lines = complaints(ROOT, passages)
-    print("\n".join(lines) or f"Read {len(passages)} passages: no habit is over its budget")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 1 if lines else 0
 
 
