@@ -1,4 +1,4 @@
-"""A listening socket that the service manager passes on: a restart refuses no connection (decision 98)."""
+"""A listening socket that the service manager passes on: a restart refuses no connection."""
 
 from __future__ import annotations
 
