@@ -49,7 +49,7 @@ def passages_of(root: Path) -> list[Passage]:
             passages += passages_of_script(name, path.read_text())
     with (root / MESSAGES).open("rb") as file:
         for message in read_po(file):
-            ids = message.id if isinstance(message.id, tuple) else (message.id,)
+            ids = message.id if isinstance(message.id, tuple | list) else (message.id,)
             passages += [Passage("page", f"{MESSAGES}:{message.lineno}", text) for text in ids if text]
     return passages
 
