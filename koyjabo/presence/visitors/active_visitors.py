@@ -1,4 +1,4 @@
-"""Active visitors by place: those seen within ACTIVE_WINDOW_SECONDS (specification: Words)."""
+"""Active visitors by place: those seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
 
 from __future__ import annotations
 
