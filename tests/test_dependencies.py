@@ -54,5 +54,5 @@ def test_development_lists_each_direct_dependency_with_its_locked_version():
     of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
     wanted |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
     text = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
-    rows = re.findall(r"^- ([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
+    rows = re.findall(r"^([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
     assert {name if name in of_pages else normal(name): version for name, version in rows} == wanted
