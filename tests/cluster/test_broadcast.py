@@ -30,7 +30,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
     bus = RedisBus(client, RedisOutbox(runtime, client.ping, lambda: None), runtime, signals, 0.01)
     bus.start()
-    wait_until(lambda: bus.tell_everybody("hello", 1), "it hears itself")
+    wait_until(lambda: bus.broadcast("hello", 1), "it hears itself")
     yield bus, received
     client.close()
 
@@ -40,7 +40,7 @@ def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, 
         monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)
         said = list(range(TOGETHER))
         for n in said:
-            assert (one, other)[n % 2].tell_everybody(SUBJECT, n)
+            assert (one, other)[n % 2].broadcast(SUBJECT, n)
             assert (first, second)[n % 2][-1] == n, "the sender has received it when the call returns"
         wait_until(lambda: len(first) == len(second) == TOGETHER, "all are received", every_s=0.002)
         assert first == second == said
@@ -50,7 +50,7 @@ def test_message_that_did_not_come_back_never_does(disposable_redis):
     """Its sender delivers it in another way, so that once more would be twice."""
     with worker(disposable_redis) as (bus, received):
         disposable_redis.freeze()
-        assert bus.tell_everybody(SUBJECT, "lost") is False, "it gives up"
+        assert bus.broadcast(SUBJECT, "lost") is False, "it gives up"
         disposable_redis.thaw()
-        wait_until(lambda: bus.tell_everybody(SUBJECT, "found"), "Redis is back")
+        wait_until(lambda: bus.broadcast(SUBJECT, "found"), "Redis is back")
         assert received == ["found"]
