@@ -122,8 +122,8 @@ def _tells(change: Contribution, visits: int, before: int) -> bool:
 
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
-GAINED_OF, GAINED = N_("%(name)s brought %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
-LOST_OF, LOST = N_("%(name)s lost %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
+GAINED_OF, GAINED = N_("%(name)s accounts for %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
+LOST_OF, LOST = N_("%(name)s accounts for %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
 CLAUSE, LAST_CLAUSE = N_("%(clause)s;"), N_("%(clause)s.")
 COMPARED = N_("%(visits)s, %(comparison)s.")
 

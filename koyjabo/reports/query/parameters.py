@@ -182,7 +182,7 @@ class _Reader:
         given = self._single.get("range")
         if {"start", "end"} & self._single.keys():
             if given is not None:
-                self._problems["range"] = N_("must not be given beside start or end")
+                self._problems["range"] = N_("must not be given together with start or end")
             return None
         if given is not None and given not in RANGES:
             self._problems["range"] = NOT_A_RANGE

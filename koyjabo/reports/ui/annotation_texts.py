@@ -23,11 +23,11 @@ SENTENCES: Mapping[str, LazyString] = {
     "ledger.repair": _("The numbers were repaired"),
     "server.version": _("Version %(version)s started"),
     REACHED: _("%(milestone)s visits were reached"),
-    ROLLED_BACK: _("The database went back: %(lost)s visits lost"),
+    ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
 }
 """By the action of the audit log, or the type of the event."""
 
-ONE_LOST = _("The database went back: 1 visit lost")
+ONE_LOST = _("The database was rolled back: 1 visit lost")
 
 
 def init_app(app: Flask) -> None:

@@ -111,7 +111,7 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     ]
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
-    reason = str(_("Some visits of these days are kept only as sums, without the visitors who signed up later."))
+    reason = str(_("Some visits of these days are rolled up, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
 
 
