@@ -59,9 +59,9 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
       window.koyjabo.subscribe(() => window.lasts.push(window.koyjabo.last));
     }""")
     first, second = ({"at": f"2026-11-22T10:00:0{second}Z", "place": None} for second in (1, 2))
-    begun.push(total=4999, beside={"last": first})
-    begun.push(total=5000, revision=2, beside={"last": second, "milestone": 5000})
-    begun.push(total=4999, revision=3, beside={"last": first})
+    begun.push(total=4999, more_fields={"last": first})
+    begun.push(total=5000, revision=2, more_fields={"last": second, "milestone": 5000})
+    begun.push(total=4999, revision=3, more_fields={"last": first})
     begun.push(total=5001, revision=4)
     wait_for_state(host_page, 5001, "live")
     assert host_page.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"

@@ -1,4 +1,4 @@
-"""Reports as the specification has them, from a list of visits: what the real ones are compared with."""
+"""Computes reports from a list of visits as the specification defines them, to compare with the real ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
 Figures = tuple[int, int, int, int]
-"""(visits, visitors, new visitors, visits that name a page)"""
+"""(visits, visitors, new visitors, page views)"""
 
 
 @dataclass
 class Visit:
-    """A visit that was counted, with the scopes in which it was its visitor's first."""
+    """A counted visit, with the scopes where it was its visitor's first."""
 
     new: NewVisit
     person: str
@@ -44,7 +44,7 @@ class InsightsModel:
     known: set[tuple[str, str]] = field(default_factory=set)  # (scope, person)
 
     def count(self, visit: NewVisit) -> None:
-        """A visit that is no retry."""
+        """Count a visit that is not a retry."""
         scopes = {SITE, visit.scope}
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
@@ -55,7 +55,7 @@ class InsightsModel:
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
 
     def forget(self, visitor_id: str) -> bool:
-        """Give a visitor a name of no one. False if the visitor is not known."""
+        """Give a visitor a random name. Returns False if the visitor is unknown."""
         is_known = (SITE, visitor_id) in self.known
         self.known = {each for each in self.known if each[1] != visitor_id}
         for visit in self.visits:
