@@ -86,7 +86,7 @@ def test_reports_are_counted_by_account(site):
     community = found(ayesha)["id"]
     babul.post(f"{PATH}/{community}/join")
     paths = [
-        f"{PATH}/{community}/visitors{each}" for each in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
+        f"{PATH}/{community}/visitors{path}" for path in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
     ]
     assert [ayesha.get(paths[number % len(paths)]).status_code for number in range(MOST)] == [200] * MOST
     for path in paths:

@@ -189,7 +189,7 @@ def test_addresses_that_failed_are_not_kept(site):
     attempt(site, "karim", 5, **WRONG)
     states = [state for (state,) in site.rows("SELECT state FROM login_failures")]
     networks = [{*json.loads(state)["marks"]} for state in states]
-    assert [len(each) for each in networks] == [1, 1]
+    assert [len(network) for network in networks] == [1, 1]
     assert networks[0] != networks[1], "nor whether the two are the same"
     assert "198.51" not in str(states)
     assert all(len(account) == 64 and int(account, 16) for account, _ in kept(site)), "nor whose it is"
@@ -208,7 +208,7 @@ def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(si
     """With a session that was stolen, and the other cookies of that browser, too."""
     person, headers = sign_up(site), {}
     if is_familiar:
-        (cookie,) = [each for each in attempt(site).headers.getlist("Set-Cookie") if each.startswith("familiar")]
+        (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]
         headers = {"Cookie": cookie.partition(";")[0]}
     assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
     assert change(person, 99, RIGHT, **headers) == 429

@@ -198,7 +198,7 @@ def test_backup_that_is_killed_at_any_call_is_none_and_the_next_one_clears_up(s3
             wait_until(lambda first=first: len(s3.calls) >= first, "the call comes")
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            assert all(len(each) > whole / 2 for each in s3.objects.values())
+            assert all(len(entry) > whole / 2 for entry in s3.objects.values())
     s3.fault = lambda number: None
     assert server.koyjabo("backup", "--to", s3.url("live")).returncode == 0
     assert left_in(scratch) == []

@@ -63,7 +63,12 @@ def ended(site: Site) -> BackupState:
 def left(folder: Path) -> list[str]:
     """What is not a backup under its name, in the two folders."""
     names = Folder(folder).names()
-    return [path.name for each in (folder, folder.parent / "tmp") for path in each.iterdir() if path.name not in names]
+    return [
+        path.name
+        for directory in (folder, folder.parent / "tmp")
+        for path in directory.iterdir()
+        if path.name not in names
+    ]
 
 
 def kill_at(child: ChildProcess, step: str) -> None:

@@ -150,7 +150,7 @@ def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_pat
     head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
     table = {"table": "measurements", "columns": ["name", "since_ms", "amount"]}
     made = [head, *map(json.loads, lines[1:-1]), table, ["retries_absorbed", 5, 7], end]
-    old.write_bytes(sealed([json.dumps(each).encode() + b"\n" for each in made]))
+    old.write_bytes(sealed([json.dumps(row).encode() + b"\n" for row in made]))
     restore(empty, old)
     assert len(everything(empty)["visits"]) == head["rows"]["visits"] > 0
 

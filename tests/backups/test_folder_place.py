@@ -42,9 +42,9 @@ def test_backup_of_another_file_system_is_copied_for_its_owner_alone(folder, mad
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder, made, other_file_system):
     abandoned, other = folder.path / ".koyjabo-backup-abcd1234", folder.path / ".koyjabo-backup-mine"
-    for each in (abandoned, other):
-        each.mkdir()
-        (each / "part").touch()
+    for path in (abandoned, other):
+        path.mkdir()
+        (path / "part").touch()
     with working_folder(folder.path) as living:
         (living / "part").touch()
         folder.put(made, new_name(NOON_MS), quiet)

@@ -123,7 +123,7 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
     said = readings(plot, "End", "ArrowLeft")  # the minute may just have ended
     assert any(
-        each.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for each in said
+        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in said
     ), said
     assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
     assert readings(plot, "Home") == [
@@ -159,4 +159,4 @@ def test_last_60_minutes_are_read_in_the_panel(admin_tab, site):
     site.register("somebody")
     expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
     plot = admin_tab.get_by_role("slider", name="Visits, last 60 minutes")
-    assert any(": Visits 0" not in each for each in readings(plot, "End", "ArrowLeft"))
+    assert any(": Visits 0" not in reading for reading in readings(plot, "End", "ArrowLeft"))

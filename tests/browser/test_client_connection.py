@@ -67,7 +67,7 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
     assert host_page.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"
     assert host_page.evaluate("window.milestones") == [{"milestone": 5000}]
     lasts = host_page.evaluate("window.lasts")
-    assert [lasts[0], *sorted({each["at"] for each in lasts if each})] == [None, first["at"], second["at"]]
+    assert [lasts[0], *sorted({value["at"] for value in lasts if value})] == [None, first["at"], second["at"]]
 
 
 def test_lost_line_is_opened_less_and_less_often(timed, host_page):

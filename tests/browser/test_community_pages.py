@@ -131,7 +131,7 @@ def test_room_names_who_comes_and_who_leaves(site, new_device, session, communit
 @long
 def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_device, session, community):
     people = [Member(site, name).join(community) for name in ("nusrat", "karima", "salma")]
-    lines = [PlainMember(site.port, community, each.token) for each in people]
+    lines = [PlainMember(site.port, community, person.token) for person in people]
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
     shown = page.locator("#online-list strong")
     expect(shown).to_have_text(["salma", "karima", "nusrat"])
@@ -159,8 +159,8 @@ def test_only_those_who_left_are_marked_where_more_are_online_than_fit(site, new
     """With two names on the page: who is on the second page by now has not left."""
     people = [Member(site).join(community) for _ in range(4)]
     with ExitStack() as lines:
-        for each in people[:2]:
-            lines.enter_context(PlainMember(site.port, community, each.token))
+        for person in people[:2]:
+            lines.enter_context(PlainMember(site.port, community, person.token))
         newest = PlainMember(site.port, community, people[2].token)
         page = live(new_device(storage_state=session).open(f"/communities/{community}?per_page=2"))
         shown = page.locator("#online-list strong")

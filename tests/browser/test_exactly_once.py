@@ -110,8 +110,8 @@ class Phone:
         wait_for(tab, lambda: tab.evaluate(LEFT) == [], "everything is sent")
         visitor = tab.evaluate("window.koyjabo.visitorId")
         tab.evaluate(FORGET)
-        for each in list(self.tabs):
-            self.close(each)
+        for open_tab in list(self.tabs):
+            self.close(open_tab)
         return visitor
 
 

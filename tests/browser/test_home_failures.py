@@ -96,7 +96,7 @@ def test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name(page
     wait_for(page, lambda: any(line.startswith("❌ Error registering visit:") for line in device.console), "an error")
     line_says(page, "Live")
     wait_for(page, lambda: REGISTERED in device.console, "it is registered")
-    assert len({each["visitId"] for each in sent}) == 1
+    assert len({body["visitId"] for body in sent}) == 1
     assert site.stats().total == before + 1
 
 

@@ -106,7 +106,7 @@ class Campaign:
                 self._begin(stack, *faults)
             else:
                 self._strike(faults)
-            self._outcome.recoveries.append(recover(self._world, tuple(each.kind for each in faults)))
+            self._outcome.recoveries.append(recover(self._world, tuple(fault.kind for fault in faults)))
 
     def _strike(self, faults: tuple[Fault, ...]) -> None:
         """The second while the first lasts."""
@@ -137,7 +137,7 @@ class Campaign:
 
     def _note_memory(self) -> None:
         workers = measure(self._world)[1:]
-        self._outcome.most_mb = max([self._outcome.most_mb, *(each.megabytes for each in workers)])
+        self._outcome.most_mb = max([self._outcome.most_mb, *(worker.megabytes for worker in workers)])
 
     def _look_at_the_end(self) -> None:
         world = self._world
@@ -165,7 +165,7 @@ def recover(world: World, kinds: tuple[str, ...]) -> Recovery:
         world.journal.expect(condition, f"{what} after {kinds}", RECOVERS_WITHIN_S, 0.01)
         return time.monotonic() - began
 
-    counted_s = seconds_until(lambda: all(each.counted_at > began for each in world.visitors), "all are counted")
+    counted_s = seconds_until(lambda: all(visitor.counted_at > began for visitor in world.visitors), "all are counted")
     least = world.journal.newest
     agreed_s = seconds_until(
         lambda: all(page.is_open and page.seen.total >= least for page in world.pages), "pages agree"

@@ -100,7 +100,7 @@ def measure(world: World) -> list[Held]:
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
         with suppress(psutil.Error):
             lines = process.net_connections("tcp")
-            clients = sum(1 for each in lines if each.laddr.port == world.server.port and each.raddr)
+            clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
             megabytes, age_s = process.memory_info().rss / 1e6, time.time() - process.create_time()
             names = _open_names(process.pid)
             found.append(Held(age_s, megabytes, names.total() - clients, clients, names))
@@ -121,7 +121,7 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
-    world.journal.expect(lambda: not any(each.clients for each in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
+    world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
     with suppress(AssertionError):  # one that has just started opens and closes many; `_compare` tells what stays
         wait_until(
             lambda: _most_files(measure(world)[1:]) <= _most_files(before[1:]) + MOST_MORE_FILES,
@@ -141,14 +141,14 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most_files = max(each.megabytes for each in before), _most_files(before)
-    for each in after:
-        if each.megabytes > most_mb + MOST_GROWTH_MB:
-            world.journal.breach(f"{who} has {each.megabytes:.0f} MB, and had {most_mb:.0f}")
-        if each.files > most_files + MOST_MORE_FILES:
-            more = each.names - max(before, key=lambda held: held.files).names
-            world.journal.breach(f"{who} has {each.files} files open, and had {most_files}: {dict(more)} more")
+    most_mb, most_files = max(usage.megabytes for usage in before), _most_files(before)
+    for process in after:
+        if process.megabytes > most_mb + MOST_GROWTH_MB:
+            world.journal.breach(f"{who} has {process.megabytes:.0f} MB, and had {most_mb:.0f}")
+        if process.files > most_files + MOST_MORE_FILES:
+            more = process.names - max(before, key=lambda held: held.files).names
+            world.journal.breach(f"{who} has {process.files} files open, and had {most_files}: {dict(more)} more")
 
 
 def _most_files(held: list[Held]) -> int:
-    return max((each.files for each in held), default=0)
+    return max((usage.files for usage in held), default=0)

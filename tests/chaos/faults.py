@@ -352,7 +352,7 @@ def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault,
         remaining = chance.sample(list(kinds), len(kinds))
         while remaining:
             fault = remaining.pop()
-            companions = [each for each in remaining if each.harms != fault.harms and not each.settles]
+            companions = [other for other in remaining if other.harms != fault.harms and not other.settles]
             if fault.lasts_s[1] > 0 and companions and chance.random() < TWO_AT_ONCE:
                 other = chance.choice(companions)
                 remaining.remove(other)

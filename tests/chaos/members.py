@@ -119,7 +119,7 @@ class Person:
     def _come(self) -> None:
         community = self._event_loop.chance.choice(list(self._communities))
         tab = Tab(self._event_loop, self, community, is_plain=self._event_loop.chance.random() < 0.5)
-        self.tabs = [each for each in self.tabs if each.line.wanted] + [tab]
+        self.tabs = [tab for tab in self.tabs if tab.line.wanted] + [tab]
         tab.line.open()
 
     def _one(self) -> Tab:
@@ -141,5 +141,5 @@ class Person:
             self._event_loop.later(self._event_loop.chance.uniform(*AWAY_S), lambda: self._return(tab))
 
     def _return(self, tab: Tab) -> None:
-        if tab in self.tabs and not self._is_still() and sum(each.line.wanted for each in self.tabs) < MOST_TABS:
+        if tab in self.tabs and not self._is_still() and sum(tab.line.wanted for tab in self.tabs) < MOST_TABS:
             tab.line.open()

@@ -80,7 +80,7 @@ class World:
         """All connections of clients break."""
         for visitor in self.visitors:
             visitor.cut()
-        for line in [page.line for page in self.pages] + [tab.line for each in self.people for tab in each.tabs]:
+        for line in [page.line for page in self.pages] + [tab.line for person in self.people for tab in person.tabs]:
             self.event_loop.call(line.reset)
 
     def stop_visitors(self) -> None:

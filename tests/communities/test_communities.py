@@ -142,12 +142,14 @@ def test_members_see_names_and_site_admins_emails(cast):
     roles = {"admin": "admin", "moderator": "moderator", "other": "moderator", "member": "member"}
     for who in ("site_admin", "admin", "member"):
         members = cast[who].get(f"{PATH}/{community}/members").json
-        assert {each["user_id"]: each["role"] for each in members} == {cast[part].id: roles[part] for part in roles}
+        assert {member["user_id"]: member["role"] for member in members} == {
+            cast[part].id: roles[part] for part in roles
+        }
         sees_emails = who == "site_admin"
         emails = {cast[part].email if sees_emails else None for part in roles}
-        assert {each.get("email") for each in members} == emails
+        assert {member.get("email") for member in members} == emails
         fields = {"user_id", "name", "role", "joined_at"} | ({"email"} if sees_emails else set())
-        assert all(set(each) == fields for each in members)
+        assert all(set(member) == fields for member in members)
 
 
 def test_id_that_is_no_communitys_is_404_for_everybody(cast):

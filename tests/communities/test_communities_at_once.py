@@ -110,7 +110,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
             enrolments.append(communities.join(second, community))
 
         assert at_once(lambda join=join: join(here), lambda join=join: join(there)) == [None, None]
-        assert sorted(each.is_new for each in enrolments) == [False, True]
+        assert sorted(enrolment.is_new for enrolment in enrolments) == [False, True]
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 

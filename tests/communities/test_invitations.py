@@ -145,7 +145,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, co
 
 def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_removed(site, admin, founder, karim):
     community, gone = found(founder)["id"], found(founder)["id"]
-    token, other = (invite(founder, each, "karim@example.com") for each in (community, gone))
+    token, other = (invite(founder, scope, "karim@example.com") for scope in (community, gone))
     directory = site.services[CommunityServices].directory
     directory.archive(admin, community)
     assert_void(karim, token)

@@ -25,8 +25,10 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
     assert "Mirpur 10 Only members see its numbers. Invitation only." in page
     assert "online" not in page
     hidden = (cast.community(listed=False, public_count=True), "0e4f2d4e-7a55-4d6c-b0d5-4f0f5c1d2e11")
-    answers = [stranger.client.get(path_of(each)) for each in hidden]
-    assert [(each.status_code, each.headers["Location"].partition("?")[0]) for each in answers] == [(303, "/login")] * 2
+    answers = [stranger.client.get(path_of(community)) for community in hidden]
+    assert [(answer.status_code, answer.headers["Location"].partition("?")[0]) for answer in answers] == [
+        (303, "/login")
+    ] * 2
 
 
 def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):

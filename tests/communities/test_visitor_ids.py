@@ -75,7 +75,7 @@ def test_no_event_has_one(site, cast, community):
         where = {"room": room, "communityId": community}
         received.append(client.emit("join", {**where, "token": cast["moderator"].access}, callback=True))
         received.append(client.emit("request_count", where, callback=True))
-    assert all(each["ok"] for each in received), received
+    assert all(answer["ok"] for answer in received), received
     for n in range(3):
         site.register(f"{MARK}-{n}", communityId=community)
     person = sign_up(site, "late")

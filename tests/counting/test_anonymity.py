@@ -189,7 +189,7 @@ def test_forgetting_finds_the_visits_of_the_day_and_those_without_a_signal(site,
     register(site)
     before = site.stats()
     assert call(site, "forget").status_code == 204
-    assert len([each for each in visitor_ids(site) if not each.startswith("~")]) == 1
+    assert len([visitor for visitor in visitor_ids(site) if not visitor.startswith("~")]) == 1
     assert len(set(visitor_ids(site))) == 4
     for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch"):
         assert site.stats()[name] == before[name]

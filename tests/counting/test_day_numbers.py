@@ -74,9 +74,9 @@ def test_several_servers_number_their_visits_together(site):
         committed = []
         for number in range(EACH):
             batch = []
-            for each in range(3):
-                at_ms = midnight + (-1 if (number + each) % 3 else 0)
-                batch.append((NewVisit(f"{server}", f"{number}-{each}", at_ms=at_ms), f"{number}-{each}"))
+            for index in range(3):
+                at_ms = midnight + (-1 if (number + index) % 3 else 0)
+                batch.append((NewVisit(f"{server}", f"{number}-{index}", at_ms=at_ms), f"{number}-{index}"))
             with store.writing():
                 receipts = store.commit(batch)
             committed += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, receipts, strict=True)]
@@ -88,7 +88,7 @@ def test_several_servers_number_their_visits_together(site):
     numbers = defaultdict(list)
     for at_ms, number in found:
         numbers[at_ms].append(number)
-    assert {at_ms: sorted(each) for at_ms, each in numbers.items()} == {
+    assert {at_ms: sorted(number) for at_ms, number in numbers.items()} == {
         midnight - 1: list(range(1, 2 * STORES * EACH + 1)),
         midnight: list(range(1, STORES * EACH + 1)),
     }

@@ -121,7 +121,7 @@ def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
     batch = visits_of(site, "ayesha", "1")
     with ledger_of(site, lose) as one, ledger_of(site) as other:
         receipts += one.commit(batch)
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, False), (1, True)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, False), (1, True)]
 
 
 RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"
@@ -143,7 +143,7 @@ def test_lookup_sees_what_the_lock_waited_for(site, database):
         wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
         other.commit()
         retry, new = waiting.result(SOON_S)
-    assert [(each.ordinal, each.duplicate) for each in (retry, new)] == [(1, True), (2, False)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in (retry, new)] == [(1, True), (2, False)]
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
 

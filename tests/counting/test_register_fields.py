@@ -58,7 +58,7 @@ def test_timestamp_is_kept_as_the_clients_word_and_days_go_by_the_servers_clock(
     for sent, stored in (
         *((1702757318000, 1702757318000), ("1702757318000", 1702757318000), (1702757318000.0, 1702757318000)),
         *((-5, -5), ("-5", -5), (0, 0), (2**63 - 1, 2**63 - 1), (None, None), (ABSENT, None)),
-        *((each, None) for each in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that no database holds
+        *((value, None) for value in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that no database holds
     ):
         assert kept(site, "client_ms", timestamp=sent) == stored, sent
     assert (kept(site, "at_ms", timestamp=5), kept(site, "day", timestamp=5)) == (site.time.ms, "2025-12-16")

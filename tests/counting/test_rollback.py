@@ -81,7 +81,7 @@ def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_num
     visits(site, "held")
     lose(site, database, "lost")
     again = [site.register("ayesha", visitId=name) for name in ("lost", "held", "lost")]
-    assert [(each.ordinal, each.duplicate) for each in again] == [(3, False), (1, True), (3, True)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(3, False), (1, True), (3, True)]
 
 
 @pytest.mark.both_kinds
@@ -135,7 +135,7 @@ def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, m
             patch.setattr(recovery, "_alone", lock)
             patch.setattr(recovery, "_begin_epoch", begin_when_all_wait)
             stats = threads.map(lambda _: site.app.test_client().get("/api/stats").json, range(READERS))
-            assert [each["stale"] for each in stats] == [True] * READERS
+            assert [answer["stale"] for answer in stats] == [True] * READERS
         assert attempts == [1]
         assert site.post(json={"visitorId": "ayesha"}).status_code == 503
         assert visits_of.writer().failing_since is not None
@@ -221,14 +221,14 @@ def test_a_list_goes_on_above_what_was_acknowledged(site, database):
     visits(site, "kept")
     assert lose(site, database, "lost", "too") == [2, 3]
     receipts = site.services[CountingServices].visits.register_all(listed("kept", "next", "last"))
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, True), (4, False), (5, False)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, True), (4, False), (5, False)]
     assert site.recount() == []
 
 
 def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
     receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
     numbers = [overtaken[0] + 1, overtaken[0] + 2]
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(number, False) for number in numbers]
     stored = [ordinal for (ordinal,) in site.rows("SELECT ordinal FROM visits ORDER BY ordinal")]
     assert stored == [overtaken[0], *numbers]
 

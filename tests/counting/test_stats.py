@@ -223,7 +223,7 @@ def test_4000_becomes_4001_everywhere_and_survives_a_restart(database, new_serve
     assert (again.total, again.today, again.unique, again.epoch) == (4001, 1, 1, stats.epoch)
     answers = [post('"1"'), post(visitId="1"), post(), post(), post(visitId="9f2c"), post(visitId="9f2c")]
     answers.append(post(visitId="1", visitorId="karim"))  # another visitor's is another visit
-    numbers = [(each.ordinal, each.duplicate, each.stats.total, each.stats.unique) for each in answers]
+    numbers = [(answer.ordinal, answer.duplicate, answer.stats.total, answer.stats.unique) for answer in answers]
     assert numbers == [
         *[(4001, True, 4001, 1)] * 2,
         *[(4002, False, 4002, 1), (4003, False, 4003, 1)],

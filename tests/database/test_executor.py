@@ -80,9 +80,9 @@ def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_databa
 
     def left_open() -> list[str]:
         names = []
-        for each in Path("/proc/self/fd").iterdir():
+        for link in Path("/proc/self/fd").iterdir():
             with suppress(FileNotFoundError):  # of the folder itself
-                names.append(os.readlink(each))
+                names.append(os.readlink(link))
         return [name for name in names if name.startswith(str(path)) and name.endswith("(deleted)")]
 
     with Site(sqlite_database.url) as site:

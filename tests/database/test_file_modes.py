@@ -40,8 +40,8 @@ def test_database_of_an_older_version_is_taken_away_from_others(tmp_path):
     path = tmp_path / "koyjabo.db"
     with closing(connect(str(path))) as first:
         first.execute("CREATE TABLE t (x)")
-        for each in tmp_path.iterdir():
-            each.chmod(0o644)
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
         with closing(connect(str(path))) as second:
             second.execute("INSERT INTO t VALUES (1)")
             assert set(modes(tmp_path).values()) == {0o600}

@@ -160,8 +160,8 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
             asked.clear()
             for newest_first in (True, False):
                 site.services[VisitLogServices].log.page(ADMIN, which, before=5_000, newest_first=newest_first)
-            looked = [each for each in asked if "FROM visits" in each[0]]
-            plans = [plan_of(site, kind, *each) for each in looked]
+            looked = [query for query in asked if "FROM visits" in query[0]]
+            plans = [plan_of(site, kind, *query) for query in looked]
             assert len(plans) >= 3, what
             assert not [plan for plan in plans if "Seq Scan on visits" in plan or "SCAN visits" in plan], what
             is_sorted = [plan for plan in plans if "Sort" in plan or "TEMP B-TREE" in plan]
@@ -245,4 +245,4 @@ def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch)
     with Site(database.url) as site, recorded(monkeypatch) as statements:
         site.register("new")
         assert statements
-        assert not [each for each in statements for table in PEOPLE if table in each]
+        assert not [statement for statement in statements for table in PEOPLE if table in statement]

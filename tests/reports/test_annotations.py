@@ -98,10 +98,10 @@ def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site)
             worker.record()
 
         with ThreadPoolExecutor(4) as workers:
-            for each in [workers.submit(start) for _ in range(4)]:
-                each.result()
+            for call in [workers.submit(start) for _ in range(4)]:
+                call.result()
     recorded = site.services[Audit].page(OPERATOR, action="server.version").lines
-    assert [each.details for each in reversed(recorded)] == [
+    assert [entry.details for entry in reversed(recorded)] == [
         {"version": "1.1.0", "before": ""},
         {"version": "1.2.0", "before": "1.1.0"},
     ]

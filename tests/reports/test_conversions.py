@@ -39,7 +39,7 @@ def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
 
 
 def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
-    return [tuple(each) for each in report(site, scope, first, last).pages]
+    return [tuple(page) for page in report(site, scope, first, last).pages]
 
 
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
@@ -57,7 +57,7 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     open_and_sign_up(site, metro, "rima", None)
     site.register("nobody", page="/fares", communityId=metro)
     found = report(site, metro, FIRST, FIRST)
-    assert [tuple(each) for each in found.pages] == [("/fares", 2), (None, 1)]
+    assert [tuple(page) for page in found.pages] == [("/fares", 2), (None, 1)]
     assert found.conversions == 3
     assert found.average_ms == 4 * HOUR_MS // 3
     site.services[Erasure].forget("karim")

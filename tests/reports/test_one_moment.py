@@ -27,7 +27,7 @@ def numbers_of(page: str) -> dict[str, int]:
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:
     part = page[page.index(start) :]
-    return sum(int(each.replace(",", "")) for each in re.findall(pattern, part[: part.index(end)]))
+    return sum(int(number.replace(",", "")) for number in re.findall(pattern, part[: part.index(end)]))
 
 
 def check(page: str) -> int:
@@ -83,7 +83,7 @@ class Gate:
         self.now -= 1
         if "wrong" in requests:
             raise self.error
-        return [f"{each} of {len(self.reads)}" for each in requests]
+        return [f"{request} of {len(self.reads)}" for request in requests]
 
 
 def test_pages_that_ask_meanwhile_share_the_next_snapshot():
@@ -96,11 +96,11 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
     while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
         time.sleep(0.001)
     gate.open.release(2)
-    for each in (first, *others):
-        each.result()
+    for call in (first, *others):
+        call.result()
     assert answers[0] == ["a of 1"]
     assert sorted(answers[1:]) == [["a of 2", f"{name} of 2"] for name in "bcdefgh"]
-    assert [sorted(each) for each in gate.reads] == [["a"], [*"abcdefgh"]]
+    assert [sorted(read) for read in gate.reads] == [["a"], [*"abcdefgh"]]
 
 
 def test_report_that_fails_fails_no_other_of_its_snapshot():
@@ -117,7 +117,7 @@ def test_report_that_fails_fails_no_other_of_its_snapshot():
         gate.open.release()
     with pytest.raises(ValueError, match="its own fault"):
         others[1].result()
-    answers = [each.result()[0].partition(" of ")[0] for each in (first, others[0], others[2])]
+    answers = [call.result()[0].partition(" of ")[0] for call in (first, others[0], others[2])]
     assert answers == ["a", "b", "c"]
     assert gate.most == 1, "each again, one after another"
 

@@ -93,7 +93,7 @@ def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin)
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
         for number in range(30):
-            newest = max(each.register(f"passenger-{number}").ordinal for each in both)
+            newest = max(server.register(f"passenger-{number}").ordinal for server in both)
         for view in views:
             cells, _ = view.wait_for(newest)
             summary = admin.call("GET", f"/api/reports/summary{VIEW}")
@@ -138,7 +138,7 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         cells, _ = view.wait_for(answer["stats"]["totalVisitors"])
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
-        assert {each["view"] for each in view.updates[before:]} == {first}
+        assert {update["view"] for update in view.updates[before:]} == {first}
         view.ask("?range=today&compare=none&page=/fares")  # as a page that has had no answer
         wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
         assert view.states[-1][1] == cells
@@ -173,7 +173,7 @@ def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, 
         wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")
         views[0].socket.close()
         both = stack.enter_context(worker_connections(server))
-        views[1].wait_for(max(each.register("nusrat").ordinal for each in both))
+        views[1].wait_for(max(server.register("nusrat").ordinal for server in both))
 
 
 class SharedSocket(PlainMember):

@@ -37,8 +37,8 @@ class World:
 
     def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
         found = self.reports.trend(HERE, granularity, start, end)
-        assert [each.period for each in found] == sorted({each.period for each in found}, key=datetime.fromisoformat)
-        return {each.period: tuple(each.people) for each in found}
+        assert [row.period for row in found] == sorted({row.period for row in found}, key=datetime.fromisoformat)
+        return {row.period: tuple(row.people) for row in found}
 
 
 @pytest.fixture

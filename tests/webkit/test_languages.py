@@ -46,7 +46,7 @@ def test_numbers_and_percentages_are_grouped_from_1000_on(site):
     assert {number: written(site, languages.count, number) for number in NUMBERS} == NUMBERS
     for share, texts in SHARES.items():
         assert written(site, languages.percent, share) == [f"{text}%" for text in texts]
-    assert [written(site, languages.share, each) for each in (8, 33.84)] == [["8.0%", "৮.০%"], ["33.8%", "৩৩.৮%"]]
+    assert [written(site, languages.share, share) for share in (8, 33.84)] == [["8.0%", "৮.০%"], ["33.8%", "৩৩.৮%"]]
 
 
 def test_places_are_named_in_the_language(site):

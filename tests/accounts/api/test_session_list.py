@@ -75,11 +75,11 @@ def test_renewing_is_seen_and_puts_it_first(site):
 def test_list_has_only_what_is_ones_own_and_lives(site):
     here, gone, stranger = sign_up(site), log_in(site), sign_up(site, "karim")
     gone.post("/api/auth/logout")
-    assert [each["current"] for each in listed(here)] == [True]
+    assert [session["current"] for session in listed(here)] == [True]
     site.time.pass_(days=29)
     there = log_in(site)
     site.time.pass_(days=2)
-    assert [each["current"] for each in listed(there)] == [True]
+    assert [session["current"] for session in listed(there)] == [True]
     assert stranger.get(SESSIONS).status_code == 401
 
 
@@ -109,8 +109,8 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
 def test_sessions_of_others_cannot_be_ended(site):
     here, stranger = sign_up(site), sign_up(site, "karim")
     theirs = site.services[Tokens].read(stranger.access).session_id
-    for each in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):
-        assert_error(here.delete(f"{SESSIONS}/{each}"), 404, "unknown_session")
+    for session_id in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):
+        assert_error(here.delete(f"{SESSIONS}/{session_id}"), 404, "unknown_session")
     assert stranger.get("/api/auth/me").status_code == 200
     assert "session.revoke" not in actions(site)
 
@@ -246,9 +246,9 @@ def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(si
     first, expired = cookie(ayesha, REFRESH), changed(cookie(ayesha, ACCESS), exp=1)
     renew(ayesha)
     second = cookie(ayesha, REFRESH)
-    assert [opens(showing(site, expired, each)) for each in (first, second)] == [True, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second)] == [True, True]
     renew(ayesha)
     third = cookie(ayesha, REFRESH)
-    assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, True, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second, third)] == [False, True, True]
     site.time.pass_(seconds=TOGETHER_MS / 1000)
-    assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, False, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second, third)] == [False, False, True]

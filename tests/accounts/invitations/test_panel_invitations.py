@@ -86,7 +86,7 @@ def test_list_has_it_first_for_the_owner_of_the_email(site, boss, karim):
     page = Reader(site).log_in("karim").get("/account")
     assert "The panel of this site Viewer Invited by Boss" in words(page)
     assert karim.post(f"{PATH}/{token}/decline").status_code == 204
-    assert [each["role"] for each in karim.get(LIST).json] == ["member"]
+    assert [account["role"] for account in karim.get(LIST).json] == ["member"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database
         karim.site = salma.site = site
         page = words(Reader(site).log_in("karim").get(f"/invitations/{tokens[0]}"))
         assert "This site asks for a second step." in page
-        assert [accept(*each).status_code for each in zip((karim, salma), tokens, strict=True)] == [200, 200]
+        assert [accept(*pair).status_code for pair in zip((karim, salma), tokens, strict=True)] == [200, 200]
         assert karim.get(ME).status_code == 401, "logged out"
         open_ones = "SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_ms IS NULL"
         assert site.rows(open_ones, id=karim.id) == [(0,)], "not only refused while the setting is so"

@@ -191,7 +191,9 @@ MORE_DESCRIPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("metadata", [*DESCRIPTIONS, *(pytest.param(each, marks=LONG) for each in MORE_DESCRIPTIONS)])
+@pytest.mark.parametrize(
+    "metadata", [*DESCRIPTIONS, *(pytest.param(description, marks=LONG) for description in MORE_DESCRIPTIONS)]
+)
 def test_description_of_another_issuer_or_without_https_is_refused(site, work, metadata):
     work.metadata = metadata
     with Site(site.database_url, **site.settings) as fresh:
@@ -249,11 +251,11 @@ def test_others_are_served_while_a_provider_hangs(sqlite_database, new_server, w
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_S) as client,
     ):
         waiting = [threads.submit(client.get, "/auth/oidc/odd") for _ in range(5)]
-        wait_until(lambda: odd.requests or any(each.done() for each in waiting), "the provider is asked")
+        wait_until(lambda: odd.requests or any(login.done() for login in waiting), "the provider is asked")
         others = 0
-        while not any(each.done() for each in waiting):
+        while not any(login.done() for login in waiting):
             assert client.get("/api/stats").status_code == 200
             others += 1
         odd.stop()
-        assert [each.result().status_code for each in waiting] == [503] * 5
+        assert [login.result().status_code for login in waiting] == [503] * 5
     assert others > len(waiting), "others are served only when a login has waited"

@@ -40,7 +40,7 @@ def test_first_passkey_brings_recovery_codes_and_ends_other_sessions(site, ayesh
     site.time.pass_(seconds=1)
     second = add(ayesha, Authenticator(), name="Key")
     assert "recovery_codes" not in second.json
-    names = [(each["name"], each["used_at"]) for each in ayesha.get(PASSKEYS).json]
+    names = [(passkey["name"], passkey["used_at"]) for passkey in ayesha.get(PASSKEYS).json]
     assert names == [("Phone", None), ("Key", None)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'second_factor.add' ORDER BY id LIMIT 1")
     assert details == [('{"method": "passkey", "name": "Phone"}',)]
@@ -51,7 +51,7 @@ def test_passkey_is_a_second_step(database):
         key = Authenticator(verifies=False)
         add(sign_up(site), key)
         token, options = ask(site, first_step(site).token)
-        assert [each["id"] for each in options["allowCredentials"]] == [key.get(options)["id"]]
+        assert [option["id"] for option in options["allowCredentials"]] == [key.get(options)["id"]]
         answer = prove(site, token, key.get(options))
         assert (answer.status_code, list(answer.json)) == (200, ["access_token", "refresh_token", "user"])
         assert site.rows("SELECT sign_count, used_ms FROM passkeys") == [(key.counter, site.time.ms)]
@@ -75,7 +75,7 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     token, options = ask(site, first_step(site).token)
     proof = key.get(options)
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda each: prove(each, token, proof).status_code, [site, other, site, other]))
+        found = list(threads.map(lambda server: prove(server, token, proof).status_code, [site, other, site, other]))
     assert sorted(found) == [200, 401, 401, 401]
 
 
@@ -86,7 +86,9 @@ def test_session_begins_a_passkey_on_two_servers_at_once(database):
         there = Person(other, here.id, here.email, here.access, here.refresh)
         for _ in range(5):
             site.rows("DELETE FROM pending_steps")
-            begun = threads.map(lambda each: each.post(OPTIONS, json={"password": PASSWORD}).status_code, (here, there))
+            begun = threads.map(
+                lambda person: person.post(OPTIONS, json={"password": PASSWORD}).status_code, (here, there)
+            )
             assert list(begun) == [200, 200]
             assert site.rows("SELECT count(*) FROM pending_steps") == [(1,)]
 
@@ -104,7 +106,7 @@ def test_proof_for_another_challenge_origin_host_or_person_is_refused_and_counte
         key.get({**options, "rpId": "evil.example"}),
         karims.get(options),
     ]
-    assert [prove(site, token, each).json["code"] for each in bad] == ["wrong_passkey"] * 4
+    assert [prove(site, token, proof).json["code"] for proof in bad] == ["wrong_passkey"] * 4
     assert prove(site, token, key.get(options)).status_code == 200
     token, options = ask(site, first_step(site).token)
     tries = [prove(site, token, {"id": "x"}).json["code"] for _ in range(5)]

@@ -56,7 +56,7 @@ def test_site_without_accounts_has_none_by_them(sqlite_database):
 
 def test_people_without_account_are_in_no_list_of_accounts(site, people, community, boss):
     user_id, users = put(boss), people.users
-    assert "Zarina" not in [each.name for each in users.page(OPERATOR).items]
+    assert "Zarina" not in [item.name for item in users.page(OPERATOR).items]
     for query in ("Zarina", user_id, "~"):
         assert users.page(OPERATOR, query).total == 0, query
     for refused in (users.get, users.disable, users.log_out, users.unlock, lambda *who: users.set_role(*who, "admin")):

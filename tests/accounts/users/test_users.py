@@ -29,7 +29,7 @@ def ayesha(site, admin) -> Person:
 
 def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
     page = site.services[AccountServices].users.page(admin, query, **stretch)
-    return [each.name for each in page.items], page.total
+    return [item.name for item in page.items], page.total
 
 
 def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):

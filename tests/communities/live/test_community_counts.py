@@ -35,7 +35,7 @@ def server(request, elapsed, tmp_path_factory) -> Iterator[Server]:
 
 
 def counts_of(listener: CommunityListener) -> list[int]:
-    return [each["count"] for each in listener.counts]
+    return [count["count"] for count in listener.counts]
 
 
 def half_a_grace_passes(elapsed: SharedNumber) -> None:
@@ -57,8 +57,8 @@ def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_joi
                     joiner.wait_for_count(3)
                     watcher.wait_for_count(3)
             assert (counts_of(joiner)[:2], counts_of(elsewhere)) == ([2, 3], [1])
-    assert [each["type"] for each in joiner.counts[:2]] == ["visitor_count", "visitor_joined"]
-    assert [each["type"] for each in watcher.counts[:3]] == ["visitor_count", "visitor_joined", "visitor_joined"]
+    assert [count["type"] for count in joiner.counts[:2]] == ["visitor_count", "visitor_joined"]
+    assert [count["type"] for count in watcher.counts[:3]] == ["visitor_count", "visitor_joined", "visitor_joined"]
     assert counts_of(watcher)[:3] == [1, 2, 3]
 
 
@@ -93,18 +93,18 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
         """None of those who are not online."""
         online = founder.call("GET", f"/api/communities/{community}/visitors/online")
         tabs = {member["user_id"]: member["tabs"] for member in online}
-        return [tabs.get(each.id) for each in people]
+        return [tabs.get(person.id) for person in people]
 
     with PlainMember(server.port, community, first.token) as watcher, ExitStack() as stack:
         plain, socketio, lost, unloaded = (
-            kind(server.port, community, each.token)
-            for kind, each in zip((*KINDS, *KINDS[:1] * 2), others, strict=True)
+            kind(server.port, community, member.token)
+            for kind, member in zip((*KINDS, *KINDS[:1] * 2), others, strict=True)
         )
         watcher.wait_for_count(5)
         for one in (plain, socketio, lost):
             one.break_off()
-        for kind, each in zip(KINDS, others, strict=False):
-            again = stack.enter_context(kind(server.port, community, each.token))
+        for kind, other in zip(KINDS, others, strict=False):
+            again = stack.enter_context(kind(server.port, community, other.token))
             assert again.next_of_type("visitor_count")["count"] == 5
         wait_until(lambda: tabs_of(everyone) == [1, 1, 1, 0, 1], "the server knows who is lost")
         half_a_grace_passes(elapsed)
@@ -115,7 +115,7 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
             watcher.wait_for_count(count)
             assert tabs_of(everyone) == tabs
         watcher.assert_adds_up()
-        assert sum(each["type"] == "visitor_joined" for each in watcher.counts) <= 4, "no one came twice"
+        assert sum(count["type"] == "visitor_joined" for count in watcher.counts) <= 4, "no one came twice"
 
 
 def test_crowd_that_comes_and_goes_at_random_adds_up_at_every_socket(server, community):

@@ -78,8 +78,8 @@ class Client:
         return self._client.emit(event, said, callback=True)
 
     def events(self, kind: str) -> list[dict]:
-        self.received += [each["args"][0] for each in self._client.get_received()]
-        return [each for each in self.received if each["type"] == kind]
+        self.received += [packet["args"][0] for packet in self._client.get_received()]
+        return [event for event in self.received if event["type"] == kind]
 
     def leave(self) -> None:
         self._client.disconnect()

@@ -130,7 +130,7 @@ def disable(founder: Member, member: Member, community: str) -> None:
 def end_elsewhere(founder: Member, member: Member, community: str) -> None:
     """In another browser of its owner."""
     member.log_in()
-    (session,) = [each["id"] for each in member.call("GET", "/api/auth/sessions") if not each["current"]]
+    (session,) = [session["id"] for session in member.call("GET", "/api/auth/sessions") if not session["current"]]
     member.call("DELETE", f"/api/auth/sessions/{session}")
 
 

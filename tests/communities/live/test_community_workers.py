@@ -66,14 +66,16 @@ def test_tabs_on_two_workers_are_one_person(server, founder, community):
         for tab in tabs[:3]:
             tab.close()
         online = f"/api/communities/{community}/visitors/online"
-        wait_until(lambda: {each["tabs"] for each in founder.call("GET", online)} == {1, 2}, "three tabs are closed")
+        wait_until(
+            lambda: {member["tabs"] for member in founder.call("GET", online)} == {1, 2}, "three tabs are closed"
+        )
         stack.enter_context(open_on(left, third, community))
         for watcher in watchers:
             watcher.wait_for_count(3)
         tabs[3].close()
         for watcher in watchers:
             watcher.wait_for_count(2)
-            assert [each["count"] for each in watcher.counts if each["change"]] == [2, 3, 2]
+            assert [count["count"] for count in watcher.counts if count["change"]] == [2, 3, 2]
             watcher.assert_adds_up()
 
 
@@ -91,7 +93,7 @@ def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_
         with PlainMember(server.port, community, crowd[1].token) as again:
             assert again.next_of_type("visitor_count")["count"] == 4
             watcher.wait_for_count(2, SOON_S)
-            gone = [-each["change"] for each in watcher.counts[before:]]  # leases that began apart may run out apart
+            gone = [-count["change"] for count in watcher.counts[before:]]  # leases that began apart may run out apart
             assert (sum(gone), min(gone) > 0) == (2, True), "each of them once"
             assert again.ask("request_count", "visitor_count")["count"] == 2
         watcher.wait_for_count(1)
@@ -121,7 +123,9 @@ def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(ser
         for socket in sockets:
             socket.next_of_type("message", 2 * MESSAGES_EACH - 1)
             said = [received.event["data"] for received in socket.of_type("message")]
-            assert sorted(said, key=lambda each: each[0]) == [[each, n] for each in "ab" for n in range(MESSAGES_EACH)]
+            assert sorted(said, key=lambda message: message[0]) == [
+                [name, n] for name in "ab" for n in range(MESSAGES_EACH)
+            ]
 
 
 def test_ref_leads_to_its_present_community_on_the_other_worker_within_a_second(server, founder):

@@ -34,7 +34,7 @@ def wait_for(listener, **data) -> dict:
     """The first update that shows this."""
 
     def shown() -> list[dict]:
-        return [each for each in updates(listener) if flat(each).items() >= data.items()]
+        return [update for update in updates(listener) if flat(update).items() >= data.items()]
 
     return wait_until(shown, f"the dashboard shows {data}", every_s=0.005)[0]
 
@@ -72,7 +72,7 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, c
     member = Member(server, "nusrat").join(community)
 
     def seen(data: dict) -> tuple[list, int, int]:
-        people = [(each["name"], each["tabs"]) for each in data["people"]]
+        people = [(person["name"], person["tabs"]) for person in data["people"]]
         return people, data["arrivals"]["came"], data["arrivals"]["left"]
 
     def wait_until_shown(*wanted) -> dict:
@@ -131,8 +131,8 @@ def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(red
         outbox = RedisOutbox(runtime, theirs.ping, lambda: None)
         workers = [RedisLeader(theirs, outbox, AtOnce(), clock_of(Time())) for _ in range(2)]
         for _ in range(2):
-            for each, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
-                each.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
+            for worker, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
+                worker.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
                 flush(outbox)
             assert (HOUR_S - 600) * 1000 < client.pttl(KEYS[1]) <= HOUR_S * 1000
             client.delete(KEYS[1])
@@ -168,14 +168,14 @@ def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then
 
         def made_for_both() -> list[dict]:
             """One that comes late may be replaced by the next on one of the pages."""
-            return [each for each in updates(plain) if each["revision"] > since and each in updates(client)]
+            return [update for update in updates(plain) if update["revision"] > since and update in updates(client)]
 
         wait_until(lambda: len(made_for_both()) >= 2, "two more", PATIENCE_S)
         right.kill()
         before = len(updates(plain))
         wait_until(lambda: len(updates(plain)) > before, "the other worker goes on", PATIENCE_S)
-        for each in (plain, client):
-            each.close()
+        for socket in (plain, client):
+            socket.close()
 
 
 def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(server, founder, community):
@@ -186,11 +186,11 @@ def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(server, founde
         rahim = Member(server, visitorId="rahim-1")
         events = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
         wait_for(dashboard, authenticated_visitors=1, anonymous_visitors=1, total_unique_visitors=2)
-        assert [each["metric"] for each in events] == ["conversion", "conversion_rate"]
+        assert [event["metric"] for event in events] == ["conversion", "conversion_rate"]
         assert set(events[0]["value"]) == {"session_id", "converted_at"}
         assert "rahim" not in str(events)
         assert events[1]["value"] == 50.0
-        assert {each["community_id"] for each in events} == {community}
+        assert {event["community_id"] for event in events} == {community}
         rahim.log_in(visitorId="rahim-1")
         rahim.join(community, visitorId="rahim-1")
         Member(server).join(community, visitorId="karim-1")

@@ -60,8 +60,8 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
             opened.enter_context(PlainMember(port, REF)),
             opened.enter_context(PlainMember(port, REF, boss.token, "visitor-dashboard/")),
         ]
-        for each in (*members, *others):
-            wait_until(lambda each=each: each.received, "it is let in")
+        for listener in (*members, *others):
+            wait_until(lambda listener=listener: listener.received, "it is let in")
         for data in said:
             send(boss, data)
         for member in members:
@@ -70,7 +70,7 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
             assert [event["data"] for event in events] == said
             assert {event["community_id"] for event in events} == {community}
             assert list(events[0]) == ["type", "community_id", "data", "timestamp"]
-        assert [each.of_type("message") for each in others] == [[], []], "watchers and dashboards are told nothing"
+        assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards are told nothing"
 
 
 def test_data_are_json_of_4096_bytes(boss, community):

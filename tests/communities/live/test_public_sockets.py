@@ -21,7 +21,9 @@ LOG_IN, FORBIDDEN = 4001, 4003
 
 def open_all(server, stack: ExitStack, community: str, token: str | None):
     stream = StreamListener(server.port, of_community(community), token)
-    return [stack.enter_context(each) for each in (*(kind(server.port, community, token) for kind in KINDS), stream)]
+    return [
+        stack.enter_context(client) for client in (*(kind(server.port, community, token) for kind in KINDS), stream)
+    ]
 
 
 def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, founder):
@@ -36,7 +38,7 @@ def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, fou
             for watcher in watchers:
                 assert watcher.wait_for_count(1)["type"] == "visitor_joined"
             people = founder.call("GET", f"{PATH}/{community}/visitors/online")
-            assert [(each["user_id"], each["tabs"]) for each in people] == [(member.id, 1)]
+            assert [(person["user_id"], person["tabs"]) for person in people] == [(member.id, 1)]
         for watcher in watchers:
             watcher.wait_for_count(0)
             watcher.assert_adds_up()
@@ -54,8 +56,8 @@ def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founde
         inside = stack.enter_context(PlainMember(server.port, community, member.token))
         inside.wait_for_count(1)
         watchers = open_all(server, stack, community, None), open_all(server, stack, community, stranger.token)
-        for each in (*watchers[0], *watchers[1]):
-            each.wait_for_count(1)
+        for watcher in (*watchers[0], *watchers[1]):
+            watcher.wait_for_count(1)
         lost = "forbidden"
         if how == "turned off":
             founder.call("PATCH", f"{PATH}/{community}", {"public_count": False})

@@ -107,5 +107,5 @@ def test_client_that_was_let_in_joins_other_rooms_when_its_tokens_were_renewed(s
     assert join(client, browser.community) is None
     browser.renew()
     assert (join(client, other), join(late, other)) == (None, INVALID)
-    for each in (client, late):
-        leave(each)
+    for socket in (client, late):
+        leave(socket)

@@ -82,7 +82,7 @@ def test_who_is_let_in_to_the_panel(sqlite_server, people):
         with PanelSocket(sqlite_server.port, getattr(people.get(role), "token", None)) as socket:
             wait_until(lambda socket=socket: socket.received or socket.code, "it is let in or closed")
             expected = None if may(role, PANEL) else REFUSED[role]
-            assert (role, socket.code, [each["whole"] for each in socket.events]) == (
+            assert (role, socket.code, [event["whole"] for event in socket.events]) == (
                 *(role, expected),
                 [True] * (expected is None),
             )

@@ -50,10 +50,10 @@ def told(world) -> list[tuple[str, str, int]]:
     """The changes that wait, which then are told."""
     world.settle()
     changes = world.members.changes(HIKERS, 100)
-    assert [each.version for each in changes] == sorted(each.version for each in changes)
+    assert [change.version for change in changes] == sorted(change.version for change in changes)
     if changes:
         world.members.told(HIKERS, changes)
-    return [(str(each.kind), each.person, each.count) for each in changes]
+    return [(str(change.kind), change.person, change.count) for change in changes]
 
 
 def vacate(world, milliseconds: int) -> None:
@@ -182,7 +182,7 @@ def test_nobody_comes_again_after_redis_lost_its_data(shared):
     with shared.redis.client() as client:
         client.flushall()
     here.members.connect(HIKERS, "chandra", "1")
-    assert [each[:2] for each in told(shared)] == [("joined", "chandra")]
+    assert [change[:2] for change in told(shared)] == [("joined", "chandra")]
     there.members.disconnect(HIKERS, "babul", "1")
     assert told(shared) == [("left", "babul", 2)]
 
@@ -208,5 +208,7 @@ def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
             world.pass_(seconds=GRACE_S)
         for kind, person, _ in told(world):
             here[person] += {"joined": 1, "left": -1}.get(kind, 0)
-        assert {person for person, times in here.items() if times} == {each.person for each in members.people(HIKERS)}
+        assert {person for person, times in here.items() if times} == {
+            person.person for person in members.people(HIKERS)
+        }
         assert {*here.values()} <= {0, 1}

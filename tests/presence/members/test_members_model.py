@@ -169,7 +169,7 @@ class HoldsMachine(RuleBasedStateMachine):
         (online,) = {worker.members.online(HIKERS) for worker in self.world.workers}
         assert len(here) <= online.count <= len(perhaps)
         assert all(worker.news[-1][1] == online.count for worker in self.world.workers if worker.news)
-        shown = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
+        shown = {person.person: person.connections for person in self.world.workers[0].members.people(HIKERS)}
         assert here <= set(shown) <= perhaps
         tabs = self.model.tabs()
         assert self.model.dying or shown == {person: tabs[person] for person in here}

@@ -65,7 +65,7 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent_and_people_are_our_own(wo
     here, _ = two
     begin_ms = world.time.ms - LEASE_S * 1000
     world.redis.freeze()
-    assert here.members.people(HIKERS) == [OnlineMember(each, begin_ms, 1) for each in ("ayesha", "chandra")]
+    assert here.members.people(HIKERS) == [OnlineMember(user, begin_ms, 1) for user in ("ayesha", "chandra")]
     here.members.connect(HIKERS, "deepa", "1")
     for milliseconds, count in ((0, 3), (redis_store.SILENCE_MS - 1, 3), (1, 4)):
         world.time.pass_(milliseconds=milliseconds)

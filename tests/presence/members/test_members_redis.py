@@ -174,7 +174,7 @@ def note_calls(worker) -> list[list[int]]:
     calls, ask = [], worker.members._script.ask
 
     def noted(requests):
-        calls.append([len(each.reports) for each in requests])
+        calls.append([len(request.reports) for request in requests])
         return ask(requests)
 
     worker.members._script.ask = noted

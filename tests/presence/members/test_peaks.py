@@ -38,8 +38,8 @@ def new_peaks(database, time):
         return Peaks(databases[-1], clock, runtime, lambda scope: NOW_ONLINE[scope])
 
     yield new
-    for each in databases:
-        each.close()
+    for opened in databases:
+        opened.close()
 
 
 def of(peaks: Peaks, scope: Scope = HIKERS) -> tuple[int, int, int]:
@@ -87,7 +87,7 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
     assert of(peaks) == (0, 20, 30)
 
 
-@pytest.mark.parametrize("looks", [lambda each: each.refresh(), lambda each: of(each)])
+@pytest.mark.parametrize("looks", [lambda member_store: member_store.refresh(), lambda member_store: of(member_store)])
 def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
     peaks = new_peaks()
     record(peaks, 9, 5)  # and another worker said 4 since then

@@ -217,7 +217,7 @@ def test_application_in_another_process_tells_who_it_adds_and_removes(server, fo
         assert ask("add_visitor", other.id, community) == 2
         assert watcher.wait_for_count(2)["type"] == "visitor_joined"
         assert ask("get_visitor_count", community) == 2
-        assert {each["user_id"] for each in ask("get_visitor_list", community)} == {founder.id, other.id}
+        assert {member["user_id"] for member in ask("get_visitor_list", community)} == {founder.id, other.id}
         peaks = {"day": 2, "week": 2, "month": 2}
         wait_until(lambda: ask("get_peak_counts", community) == peaks, "the server has counted the peak")
         assert ask("remove_visitor", other.id, community) == 1

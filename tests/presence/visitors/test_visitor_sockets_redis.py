@@ -63,7 +63,7 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
 def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
     here, there = new_worker(), new_worker()
     for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{each}" for each in range(MOST_OFFERED)))
+        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MOST_OFFERED)))
     with redis_server.client() as client:
         assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MOST_OFFERED
         assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000

@@ -48,7 +48,7 @@ def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(k
 
     @effort(400 if kind == "memory" else 32)
     @given(st.lists(st.tuples(st.integers(0, 2), STEPS), max_size=30))
-    @example([(0, each) for each in WINDOW])
+    @example([(0, second) for second in WINDOW])
     def live_through(steps):
         if kind == "memory":
             return happen([MemoryWorld()] * 3, steps)

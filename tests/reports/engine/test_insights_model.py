@@ -155,10 +155,10 @@ class History:
         times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
         kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
         imported = [imported_visit(self.choose, at_ms, next(self.numbers)) for at_ms in kept]
-        rows = [(each.visitor_id, each.visit_id, iso(each.at_ms), each.page, each.referrer) for each in imported]
+        rows = [(visit.visitor_id, visit.visit_id, iso(visit.at_ms), visit.page, visit.referrer) for visit in imported]
         assert bring(self.site, written(rows)).new == len(rows)
-        for each in imported:
-            self.model.count(each)
+        for new_visit in imported:
+            self.model.count(new_visit)
 
     def recount(self) -> None:
         assert self.site.recount() == []
@@ -182,7 +182,7 @@ class History:
     def agree(self, question: Question, found: Sequence[int | None], expected: Sequence[int]) -> None:
         """Equal; or not known, where days are folded."""
         if self.is_folded(question):
-            expected = [None if each is None else number for each, number in zip(found, expected, strict=True)]
+            expected = [None if row is None else number for row, number in zip(found, expected, strict=True)]
         assert list(found) == list(expected)
 
     def is_folded(self, question: Question) -> bool:
@@ -214,7 +214,7 @@ class History:
             assert [row.value for row in found.rows] == shown
             for row in found.rows:
                 self.agree(question, row.sums[:3], expected[row.value][:3])
-            assert [row.share for row in found.rows] == [expected[each][0] / total[0] for each in shown]
+            assert [row.share for row in found.rows] == [expected[label][0] / total[0] for label in shown]
             rest = question.within({dimension: Filter(none_of=frozenset(shown))})
             self.agree(question, found.other[:3], self.model.figures(rest)[:3])
             self.agree(question, found.total[:3], total[:3])
@@ -223,13 +223,13 @@ class History:
     def compare_timeline(self, question: Question, granularity: str) -> None:
         found = self.insights.timeline(question, granularity)
         expected = self.model.timeline(question, granularity)
-        for each in found:
-            self.agree(question, each[1:5], expected.pop(each.period, (0, 0, 0, 0)))
+        for period in found:
+            self.agree(question, period[1:5], expected.pop(period.period, (0, 0, 0, 0)))
         assert expected == {}
-        assert [each.period for each in found] == sorted({each.period for each in found})
+        assert [row.period for row in found] == sorted({row.period for row in found})
         is_running = question.last == self.site.services.clock.today()
         if granularity != HOUR:
-            assert [each.so_far for each in found] == [False] * (len(found) - 1) + [is_running]
+            assert [row.so_far for row in found] == [False] * (len(found) - 1) + [is_running]
 
 
 def live_through(url: str, seed: int) -> None:

@@ -20,7 +20,7 @@ numbers = count()
 
 
 def send(site: Site, name: str, *props: dict[str, Any], visitor: str = "ayesha", **fields: Any):
-    events = [{"id": str(next(numbers)), "name": name, "props": each, **fields} for each in props]
+    events = [{"id": str(next(numbers)), "name": name, "props": prop, **fields} for prop in props]
     return site.post("/api/events", json={"visitorId": visitor, "events": events})
 
 

@@ -23,7 +23,7 @@ def site(database):
 
 
 def send(site: Site, *ids: str, visitor: str = "ayesha", headers: dict | None = None, **fields: object):
-    events = [{"name": "search", **fields, "id": each} for each in ids]
+    events = [{"name": "search", **fields, "id": event} for event in ids]
     return site.post("/api/events", json={"visitorId": visitor, "events": events}, headers=headers)
 
 

@@ -118,10 +118,10 @@ def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
         assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
         other = reports.breakdown(asked, "device")
         assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
-        days, weeks, hours = (reports.timeline(asked, each) for each in ("day", "week", "hour"))
-        assert [each[1:5] for each in days] == [(4, None, None, None), (3, 3, 1, 3)]
-        assert [each[1:3] for each in weeks] == [(7, None)]
-        assert {each.visits for each in hours} == {None, 0, 3}
+        days, weeks, hours = (reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
+        assert [day[1:5] for day in days] == [(4, None, None, None), (3, 3, 1, 3)]
+        assert [week[1:3] for week in weeks] == [(7, None)]
+        assert {hour.visits for hour in hours} == {None, 0, 3}
         site.services[ReportServices].storing.catch_up()
 
 
@@ -145,7 +145,7 @@ def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
         assert reports.summary(asked).figures.visits is None
         assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
         assert reports.breakdown(asked, "page").total.visits is None
-    assert [each.visits for each in reports.timeline(of_page("/b"), "day")] == [None, 1]
+    assert [period.visits for period in reports.timeline(of_page("/b"), "day")] == [None, 1]
     nowhere = {"country": Filter(frozenset(["ZZ"]))}
     assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
     for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):

@@ -44,7 +44,7 @@ def send_all(site: Site) -> None:
     searches = [{"to": "Mirpur", **FROM}, {"to": "Mirpur"}, {"to": "Uttara", **FROM}, {}]
     props = [*searches, {"plan": "~other"}, {"plan": "other"}, FROM, FROM]
     views = [{"name": "pageview", "page": page} for page in ("/", "/", "/a", "/b")]
-    send(site, *({"name": name, "props": each} for name, each in zip(NAMES, props, strict=True)), *views)
+    send(site, *({"name": name, "props": values} for name, values in zip(NAMES, props, strict=True)), *views)
 
 
 def fold(site: Site) -> None:
@@ -143,8 +143,8 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     assert summary.figures[2:8] == (1, 1, 1, 0, None, None)
     assert summary.reason == FOLDED_EVENTS
     assert insights.breakdown(asked, "event").reason == FOLDED_EVENTS
-    assert [each.page_views for each in insights.timeline(asked, DAY)] == [None]
-    hours = [each.page_views for each in insights.timeline(asked, HOUR) if each.page_views != 0]
+    assert [period.page_views for period in insights.timeline(asked, DAY)] == [None]
+    hours = [period.page_views for period in insights.timeline(asked, HOUR) if period.page_views != 0]
     assert hours == [None, 1]
     assert insights.summary(Question(SECOND, SECOND)).figures[2:8] == (1, 1, 1, 0, 3, 2)
     assert insights.summary(Question(FIRST, SECOND, filters=asked.filters)).reason == FOLDED

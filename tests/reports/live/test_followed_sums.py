@@ -76,7 +76,7 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
     monkeypatch.setattr(live_module, "MOST_KEPT", 4_000)
     for page in range(20):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(each.size for each in live._asked.values()) <= 4_000 + 2_000
+        assert sum(entry.size for entry in live._asked.values()) <= 4_000 + 2_000
     assert 0 < len(live._asked) < 20
 
 

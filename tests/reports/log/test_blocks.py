@@ -86,9 +86,9 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
         begin = threading.Barrier(2)
 
-        def store(each: Site) -> None:
+        def store(server: Site) -> None:
             begin.wait()
-            each.services[ReportServices].storing.catch_up()
+            server.services[ReportServices].storing.catch_up()
 
         list(threads.map(store, (site, other)))
         firsts = [(row[0], row[1]) for row in rows_of(site, "visit_blocks")]

@@ -67,7 +67,7 @@ def test_the_language_is_the_first_of_the_header():
         None: None,
         "english": None,
     }
-    assert {each: languages.first_of(each) for each in expected} == expected
+    assert {text: languages.first_of(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():
@@ -80,7 +80,7 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
         "/?utm_source=%20": None,
         f"/?utm_term={'x' * 300}": f"utm_term={'x' * 120}",
     }
-    assert {each: campaigns.of_page(each) for each in expected} == expected
+    assert {text: campaigns.of_page(text) for text in expected} == expected
 
 
 @effort(100)

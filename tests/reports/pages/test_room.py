@@ -107,7 +107,7 @@ def test_programs_ask_in_the_same_orders(reader, community, come):
     api = f"/api/communities/{community}/visitors/online"
 
     def names(query: str) -> list[str]:
-        return [each["name"] for each in reader.client.get(f"{api}{query}").json]
+        return [member["name"] for member in reader.client.get(f"{api}{query}").json]
 
     assert names("") == ["Karim", "Salma", "Karima"]
     assert names("?order=newest&per_page=2") == ["Karima", "Salma"]

@@ -104,11 +104,11 @@ def test_filters_are_values_and_exceptions():
 
 
 def test_both_filters_hold():
-    few = [frozenset(each) for each in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
+    few = [frozenset(values) for values in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
     kinds = [Filter(any_of, none_of) for any_of in few for none_of in few]
 
-    def passes(each: Filter, value: str | None) -> bool:
-        return (not each.any_of or value in each.any_of) and value not in each.none_of
+    def passes(filter_: Filter, value: str | None) -> bool:
+        return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of
 
     for one, other, value in product(kinds, kinds, (None, "a", "b")):
         assert passes(one.both(other), value) == (passes(one, value) and passes(other, value)), (one, other, value)

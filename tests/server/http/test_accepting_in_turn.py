@@ -76,8 +76,8 @@ def workers() -> Iterator[SimpleNamespace]:
 
         yield SimpleNamespace(short=short, other=other, timers=timers, ask=ask, answered=answered)
         timers.start()
-        for each in (*connections, short, other):
-            (each.leave if isinstance(each, HttpServer) else each.close)()
+        for opened in (*connections, short, other):
+            (opened.leave if isinstance(opened, HttpServer) else opened.close)()
 
 
 def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):

@@ -89,7 +89,7 @@ def whole(admin: Member) -> bytes:
 
 def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
     """Whether the server has its end of this connection open."""
-    return any(each.raddr == connection.getsockname() for each in worker.net_connections("tcp"))
+    return any(other.raddr == connection.getsockname() for other in worker.net_connections("tcp"))
 
 
 def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin, whole):

@@ -40,7 +40,7 @@ class Front(Caller):
         body = {"visitorId": visitor}
         answer = self.post("/api/visitor/register", json=body, headers={"X-Forwarded-For": forwarded})
         found = answer.json()["stats"]["locations"]
-        (place,) = (each for each in found if found[each] != before.get(each))
+        (place,) = (key for key in found if found[key] != before.get(key))
         return place
 
 

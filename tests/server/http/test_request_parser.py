@@ -56,7 +56,7 @@ def test_request_may_be_cut_anywhere():
     for what, request in REQUESTS.items():
         whole = read_all([request])
         assert len(whole) == 1, what
-        assert read_all([bytes([each]) for each in request]) == whole, what
+        assert read_all([bytes([byte]) for byte in request]) == whole, what
         for cut in range(1, len(request)):
             assert read_all([request[:cut], request[cut:] + NEXT]) == [*whole, *read_all([NEXT])], (what, cut)
 
@@ -67,7 +67,7 @@ def test_requests_in_a_row_are_read_one_by_one(names, data):
     sent = b"".join(REQUESTS[name] for name in names)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
-    assert read_all(pieces) == [each for name in names for each in read_all([REQUESTS[name]])]
+    assert read_all(pieces) == [event for name in names for event in read_all([REQUESTS[name]])]
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():

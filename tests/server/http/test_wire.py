@@ -90,7 +90,7 @@ def all_answers(connection: Connection, requests: bytes) -> list[bytes]:
         received += data
     nothing, *answers, _ = received.split(b"HTTP/1.1 ")
     assert nothing == b""
-    return [bytes(each) for each in answers]
+    return [bytes(answer) for answer in answers]
 
 
 # Bodies: in chunks, in crumbs, and too large.

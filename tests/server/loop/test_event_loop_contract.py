@@ -160,7 +160,7 @@ def test_readable_file_is_called_until_it_is_read(loop):
 @pytest.mark.parametrize("hub", ["epolls", "asyncio", "poll"])
 def test_events_of_watched_files_are_reported_until_they_are_unregistered(hub):
     with loop_on(hub) as loop, ExitStack() as sockets:
-        ours, theirs, other, gone = (sockets.enter_context(each) for pair in (0, 1) for each in socket.socketpair())
+        ours, theirs, other, gone = (sockets.enter_context(end) for pair in (0, 1) for end in socket.socketpair())
         seen: list[tuple[int, int]] = []
         files = loop.watch_files(lambda: seen.extend(files.poll(0, 16)))
         files.register(ours.fileno(), READABLE)

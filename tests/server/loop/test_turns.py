@@ -74,7 +74,7 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
         order.begin(network)
         done.add(network)
 
-    run(loop, *[partial(request, each) for each in "aaaabb"], until=lambda: len(done) == 12)
+    run(loop, *[partial(request, name) for name in "aaaabb"], until=lambda: len(done) == 12)
     assert done[::2] == ["a", "a", "b", "a", "b", "a"]
     assert done[1::2] == [b"."] * 6
 
@@ -91,7 +91,7 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
         done.add(name)
 
     names = ("1", "2", "long", "3", "long", "4")
-    run(loop, *[partial(request, each) for each in names], until=lambda: len(done) == 12)
+    run(loop, *[partial(request, name) for name in names], until=lambda: len(done) == 12)
     assert done == ["1", "2", "long", b".", "3", "long", b".", "4", *[b"."] * 4]
 
 
@@ -106,8 +106,8 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
             waiters[-1].wait()
         done.add(name)
 
-    run(loop, *[partial(request, each) for each in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
-    loop.soon(lambda: [each.wake() for each in waiters])
+    run(loop, *[partial(request, name) for name in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
+    loop.soon(lambda: [waiter.wake() for waiter in waiters])
     run(loop, partial(request, "a3", waits=False), until=lambda: len(done) == 8)
     assert done[::2] == ["a1", "b1", "a2", "a3"]
     assert done[1::2] == [b"."] * 4

@@ -21,13 +21,13 @@ ONE_FOR_ALL = ("0", "1", "2")
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database, redis):
     server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
-    wait_until(lambda: [listens(each.pid) for each in server.workers()] == [True] * PLACES, "all serve")
+    wait_until(lambda: [listens(worker.pid) for worker in server.workers()] == [True] * PLACES, "all serve")
     return server
 
 
 def serving(server) -> set[int]:
     """The pids of the workers that accept connections."""
-    return {each.pid for each in server.workers() if listens(each.pid)}
+    return {worker.pid for worker in server.workers() if listens(worker.pid)}
 
 
 def descriptors(process: psutil.Process) -> dict[str, str]:
@@ -50,7 +50,8 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (
-        private(each, of_tests) - {"anon_inode:[eventpoll]"} for each in (psutil.Process(server.pid), *server.workers())
+        private(process, of_tests) - {"anon_inode:[eventpoll]"}
+        for process in (psutil.Process(server.pid), *server.workers())
     )
     (listener,) = set.intersection(*workers)
     for first, other in combinations(workers, 2):
@@ -67,7 +68,7 @@ def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
         (loader,), before = server.loaders(), server.worker_pids()
         if kills_loader:
             loader.kill()
-            new = wait_until(lambda old=loader: [each for each in server.loaders() if each != old], "another one")
+            new = wait_until(lambda old=loader: [loader for loader in server.loaders() if loader != old], "another one")
             assert f"loader_died pid={loader.pid} status=-9" in server.log
             assert server.worker_pids() == before
             (loader,) = new
@@ -86,7 +87,7 @@ def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
     with suspended([psutil.Process(server.pid)]):
         loader.kill()
         killed.kill()
-    wait_until(lambda: {each.pid for each in server.loaders()} - {loader.pid}, "there is another loader", START_S)
+    wait_until(lambda: {loader.pid for loader in server.loaders()} - {loader.pid}, "there is another loader", START_S)
     wait_until(lambda: len(serving(server) - {killed.pid}) == PLACES, "there is another worker", START_S)
     assert len(server.workers()) == PLACES
 

@@ -161,7 +161,7 @@ def test_loader_that_fails_is_reported_in_a_line_of_the_log(new_loading, tmp_pat
     flag.unlink()
     lines = [json.loads(line) for line in server.log.splitlines() if "is serving on" not in line]
     assert any(line["event"] == "loader_failed" and "RuntimeError: no" in line["exception"] for line in lines)
-    wait_until(lambda: [each for each in server.loaders() if each.is_running()], "there is another one", START_S)
+    wait_until(lambda: [loader for loader in server.loaders() if loader.is_running()], "there is another one", START_S)
 
 
 @insurance

@@ -36,14 +36,14 @@ print(*sorted(name for name in set(sys.modules) - before if name.startswith("koy
 ALONE = """
 import os
 from eventlet import hubs
-files = map(str, (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")))
-shared = [each for each in files if "event" in each or "socket" in each]
+files = map(str, (os.path.realpath(f"/proc/self/fd/{item}") for item in os.listdir("/proc/self/fd")))
+shared = [item for item in files if "event" in item or "socket" in item]
 print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
 """
 RANDOM = """
 import gc, os, random, uuid
-states = [each for each in gc.get_objects() if isinstance(each, random.Random)]
-print(all(each is random._inst or isinstance(each, random.SystemRandom) for each in states), len(states) > 1)
+states = [item for item in gc.get_objects() if isinstance(item, random.Random)]
+print(all(item is random._inst or isinstance(item, random.SystemRandom) for item in states), len(states) > 1)
 
 def drawn():
     return repr([random.random(), random.SystemRandom().random(), uuid.uuid4()])
@@ -78,7 +78,7 @@ def said(module_sqlite_database):
         # The application of LATE may live long enough to find out that ANY_REDIS does not run.
         errors = [line for line in done.stderr.splitlines() if not line.startswith("redis_unreachable ")]
         assert (done.returncode, errors) == (0, [])
-        return [each.strip() for each in done.stdout.split(ENDED)]
+        return [part.strip() for part in done.stdout.split(ENDED)]
 
     return by
 

@@ -62,7 +62,7 @@ class Page:
     def assert_shown(self, total: int) -> None:
         """The last total is this one, and none was below the one before."""
         self._pages[-1].wait_for_total(total)
-        fallen = [each for each in pairwise(stats.total for stats in self.shown) if each[0] > each[1]]
+        fallen = [totals for totals in pairwise(stats.total for stats in self.shown) if totals[0] > totals[1]]
         assert fallen == []
 
     def _keep_connected(self) -> None:
@@ -102,11 +102,11 @@ def test_last_release_and_this_version_count_at_once(released, database, setting
         pages += [stack.enter_context(page) for page in pages_of(server.port)]
         with Crowd([released, server], visits=VISITS) as crowd:
             pass
-        again = [each.register("ayesha", "first") for each in (server, released)]
+        again = [version.register("ayesha", "first") for version in (server, released)]
         for page in pages:
             page.assert_shown(VISITS + 1)
-    assert [(each.ordinal, each.duplicate) for each in again] == [(1, True)] * 2
-    assert {each.stats.epoch for each in again} == {begun.stats.epoch}, "it was taken for a rollback"
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(1, True)] * 2
+    assert {receipt.stats.epoch for receipt in again} == {begun.stats.epoch}, "it was taken for a rollback"
     assert_exact(crowd, server, VISITS, before=1)
 
 

@@ -72,7 +72,7 @@ def test_message_that_arrives_byte_by_byte_is_one_message(client):
     client.send(*(everything[at : at + 1] for at in range(len(everything))))
     said = [client.frame(), client.frame()]  # an event of Socket.IO has its turn after what was there before
     assert Frame(PONG, b"slow") in said
-    assert any(b"timestamp" in each.payload for each in said)
+    assert any(b"timestamp" in frame.payload for frame in said)
 
 
 def test_messages_of_the_largest_size_are_read(client):

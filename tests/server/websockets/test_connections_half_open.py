@@ -64,21 +64,21 @@ def test_polling_client_that_answers_no_ping_or_does_not_come_back_is_dropped(se
 
 def test_clients_that_answer_pings_stay(server):
     polling, sockets = opened(server), [kind(server.port) for kind in KINDS.values()]
-    for each in sockets:
-        each.event()
+    for socket in sockets:
+        socket.event()
     for _ in range(2):
         server.pass_(INTERVAL_S - TIMEOUT_S)
         server.pass_(TIMEOUT_S)
-        for each in sockets:
-            assert answer(each, each.frame())
-            assert each.is_answered(), "the server has read the answer before more time passes"
+        for client in sockets:
+            assert answer(client, client.frame())
+            assert client.is_answered(), "the server has read the answer before more time passes"
         assert polling.poll() == [PING]
         assert polling.post(PONG).ok
     assert server.held()["members"] == 3
     polling.post(CLOSE)
     polling.get()
-    for each in sockets:
-        each.end()
+    for client in sockets:
+        client.end()
     wait_until_nothing_is_left(server)
 
 

@@ -81,5 +81,5 @@ def test_crowd_receives_what_was_on_its_way_and_a_close_and_the_server_is_gone(s
         crowd.are_over()
         left = server.wait()
         assert left.status == 0
-        assert all(each.revisions[-20:] == sent for each in crowd.all)
-        assert {each.code for each in crowd.all} == {GOING_AWAY}
+        assert all(listener.revisions[-20:] == sent for listener in crowd.all)
+        assert {listener.code for listener in crowd.all} == {GOING_AWAY}

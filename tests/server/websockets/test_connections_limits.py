@@ -72,8 +72,8 @@ def of_a_module(request, tmp_path_factory):
 def limited(of_a_module):
     limited = Limited(of_a_module)
     yield limited
-    for each in limited.clients:
-        each.end()
+    for client in limited.clients:
+        client.end()
     wait_until(lambda: not any(of_a_module.held().values()), "they are gone")
 
 

@@ -29,7 +29,7 @@ def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
             crowd.wait_for_revision(sent[-1])
         stop.set()
         goners.join()
-        assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)
+        assert all(listener.revisions[-EVENTS:] == sent for listener in crowd.all)
         server.wait_until_held(sockets=100)
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")

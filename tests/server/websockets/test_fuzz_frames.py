@@ -50,12 +50,12 @@ def _read(pieces: list[bytes]) -> Said:
             code = int(error.code)
             break
         reader = FrameReader(LARGEST) if reader.idle else reader
-    for number, each in enumerate(received):
-        if isinstance(each, CloseFrame):
-            received, code = received[:number], None if each.code == 1005 else each.code
+    for number, part in enumerate(received):
+        if isinstance(part, CloseFrame):
+            received, code = received[:number], None if part.code == 1005 else part.code
             break
-    messages = [each for each in received if isinstance(each, str | bytes)]
-    return Said([each.payload for each in received if isinstance(each, PingFrame)], messages, code)
+    messages = [event for event in received if isinstance(event, str | bytes)]
+    return Said([event.payload for event in received if isinstance(event, PingFrame)], messages, code)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,6 @@ def _answers(client: WebSocket, sent: list[bytes]) -> Said:
             assert client.rest() == b"", "something was said after the close"
         except Lost as lost:
             was_reset = bool(lost.args)
-    messages = [each for each in found[TEXT] if b"visitor_update" not in each]
+    messages = [message for message in found[TEXT] if b"visitor_update" not in message]
     code = int.from_bytes(found[CLOSE][0][:2]) if found[CLOSE] else 0
     return Said(found[PONG], messages, code or None, was_reset)

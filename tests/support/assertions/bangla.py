@@ -70,5 +70,5 @@ def _is_foreign(text: str) -> bool:
 
 def _strings(value: object) -> list[str]:
     if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each)]
+        return [text for item in value.values() for text in _strings(item)]
     return [value] if isinstance(value, str) else []

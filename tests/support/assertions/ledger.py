@@ -19,10 +19,10 @@ def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> 
 
 def assert_retries_have_the_same_answer(crowd: Crowd) -> None:
     for visit, receipts in crowd.receipts.items():
-        assert {each.ordinal for each in receipts} == {receipts[0].ordinal}, (visit, receipts)
+        assert {receipt.ordinal for receipt in receipts} == {receipts[0].ordinal}, (visit, receipts)
         first, *later = receipts
         assert first.by_retry or not first.duplicate, (visit, "called a retry the first time it was sent", receipts)
-        assert all(each.duplicate for each in later), (visit, "counted again", receipts)
+        assert all(receipt.duplicate for receipt in later), (visit, "counted again", receipts)
 
 
 def assert_verified(server: Server) -> None:

@@ -187,7 +187,7 @@ def visit_as(page: Page, member: Member, path: str) -> Page:
 
 def log_in(where: Device | Page, member: Member) -> None:
     """Log a device in, with the member's existing session."""
-    cookies = [{"name": each.name, "value": each.value, "url": SITE} for each in member.http.cookies]
+    cookies = [{"name": cookie.name, "value": cookie.value, "url": SITE} for cookie in member.http.cookies]
     where.context.add_cookies(cookies)
 
 

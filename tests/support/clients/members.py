@@ -56,7 +56,7 @@ class Member:
     def give(self, community: str, to: Member, role: str = "member") -> None:
         """Give `to` a role: change it for a member, or invite and accept for another user."""
         path = f"/api/communities/{community}/members"
-        if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
+        if to.id in {member["user_id"] for member in self.call("GET", f"{path}?per_page=100")}:
             self.call("PUT", f"{path}/{to.id}", {"role": role})
             return
         link = self.call("POST", path, {"email": to.email, "role": role})["link"]

@@ -27,7 +27,9 @@ class NodePage:
 
     def said(self, what: str, **fields: Any) -> list[dict[str, Any]]:
         """All events of one kind so far."""
-        return [each for each in list(self._said) if each["what"] == what and fields.items() <= each.items()]
+        return [
+            message for message in list(self._said) if message["what"] == what and fields.items() <= message.items()
+        ]
 
     def wait_for(self, what: str, **fields: Any) -> dict[str, Any]:
         """The newest event of a kind, as soon as there is one."""

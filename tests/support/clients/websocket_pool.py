@@ -95,8 +95,8 @@ class Listeners:
 
     def __exit__(self, *_: object) -> None:
         self._epoll.close()
-        for each in self.all:
-            each.socket.close()
+        for listener in self.all:
+            listener.socket.close()
 
     def _connect(self, listener: Listener) -> None:
         fd = listener.socket.fileno()
@@ -114,14 +114,14 @@ class Listeners:
     def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = PATIENCE_S) -> Self:
         """Read until `until` is true for every listener. Fails after `timeout_s`, with the number still waiting."""
         deadline = time.monotonic() + timeout_s
-        waiting = {each for each in self.all if not until(each)}
+        waiting = {listener for listener in self.all if not until(listener)}
         while waiting:
             assert time.monotonic() < deadline, f"{len(waiting)} of {len(self.all)} not within {timeout_s} s: {what}"
-            for each in self._turn():
-                if until(each):
-                    waiting.discard(each)
+            for ready in self._turn():
+                if until(ready):
+                    waiting.discard(ready)
                 else:
-                    assert not each.over, f"one was closed ({each.code}) before: {what}"
+                    assert not ready.over, f"one was closed ({ready.code}) before: {what}"
         return self
 
     def run_for(self, seconds: float) -> Self:
@@ -135,24 +135,24 @@ class Listeners:
         """Handle the ready connections, and return them."""
         served = []
         for fd, _ in self._epoll.poll(0.1, 512):
-            each = self._by_file[fd]
-            each.on_ready()
+            ready = self._by_file[fd]
+            ready.on_ready()
             if fd in self._unsent:
                 self._unsent.discard(fd)
                 self._epoll.modify(fd, select.EPOLLIN)
-            if each.over:
+            if ready.over:
                 self._epoll.unregister(fd)
-            served.append(each)
+            served.append(ready)
         return served
 
     def wait_for_first(self) -> Self:
-        return self.run(lambda each: each.revisions, "its first event")
+        return self.run(lambda one: one.revisions, "its first event")
 
     def wait_for_revision(self, revision: int) -> Self:
-        return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
+        return self.run(lambda one: one.revisions and one.revisions[-1] >= revision, f"revision {revision}")
 
     def are_over(self) -> Self:
-        return self.run(lambda each: each.over, "its end")
+        return self.run(lambda one: one.over, "its end")
 
 
 def _allow_files() -> None:

@@ -113,7 +113,7 @@ class WorkerConnection:
 def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
     """The pid of the worker that holds the other end of a connection from `address`. Takes some milliseconds."""
     for worker in workers:
-        if any(each.raddr == address for each in worker.net_connections("tcp")):
+        if any(connection.raddr == address for connection in worker.net_connections("tcp")):
             return worker.pid
     raise AssertionError(f"no worker has {address}")
 
@@ -188,7 +188,7 @@ def wait_until_same(
 
     def same() -> bool:
         everywhere = [page.updates[-1] for page in found] + [connection.stats() for connection in worker_connections]
-        return all(map(said, everywhere)) and all(numbers(each) == numbers(everywhere[0]) for each in everywhere)
+        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 

@@ -113,7 +113,7 @@ class RedisWithSentinels:
         if self.is_secure:
             user, scheme = f":{QUOTED}@", "rediss"
             query = f"?sentinel_password={SENTINEL_QUOTED}&ssl_cert_reqs=none"
-        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"{scheme}+sentinel://{user}{hosts}/{SERVICE}/0{query}"
 
     def _configuration(self, number: int) -> Iterator[str]:
@@ -131,16 +131,16 @@ class RedisWithSentinels:
             yield f'sentinel auth-pass {SERVICE} "{PASSWORD}"'
         for replica in self.servers[1:]:
             yield f"sentinel known-replica {SERVICE} 127.0.0.1 {replica.port}"
-        for other, each in enumerate(self.sentinels):
+        for other, known in enumerate(self.sentinels):
             if other != number:
-                yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {each.port} {other:040x}"
+                yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {known.port} {other:040x}"
 
     def master(self) -> RedisNode:
         """The server that both it and a Sentinel consider the master. Raises AssertionError or redis.RedisError."""
         for sentinel in self.sentinels:
             with suppress(redis.RedisError):
                 _, port = sentinel.asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
-                (found,) = [each for each in self.servers if each.port == int(port)]
+                (found,) = [server for server in self.servers if server.port == int(port)]
                 assert found.asks("ROLE")[0] == "master"
                 return found
         raise AssertionError("no Sentinel knows a master that answers")

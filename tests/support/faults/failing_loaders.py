@@ -103,7 +103,7 @@ class LoadingServer(Server):
         """The number of workers that listen. A loader counts as a worker until it has set its name, but never
         listens.
         """
-        return sum(listens(each.pid) for each in self.workers())
+        return sum(listens(worker.pid) for worker in self.workers())
 
     def wait_until_complete(self) -> None:
         wait_until(self.is_complete, "all workers serve", START_S)
@@ -126,7 +126,7 @@ class LoadingServer(Server):
         def found() -> list[psutil.Process]:
             with suppress(psutil.Error):
                 born = [child for loader in self.loaders() for child in children(loader.pid) if not is_gone(child)]
-                return [each for each in born if children(each.pid) or not has_forked]
+                return [process for process in born if children(process.pid) or not has_forked]
             return []
 
         return wait_until(found, "the loader forks", START_S)[0]
@@ -145,5 +145,7 @@ class LoadingServer(Server):
         began = time.monotonic()
         killed = self.loader()
         killed.kill()
-        wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
+        wait_until(
+            lambda: [loader for loader in self.loaders() if loader.pid != killed.pid], "there is another one", START_S
+        )
         return time.monotonic() - began

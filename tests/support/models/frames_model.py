@@ -159,13 +159,13 @@ def odd_frames(draw: st.DrawFn) -> bytes:
     return header + (MASK + mask(payload) if bit else payload)
 
 
-talks = st.lists(messages() | controls.map(lambda each: [each]), min_size=1, max_size=5)
+talks = st.lists(messages() | controls.map(lambda frame_bytes: [frame_bytes]), min_size=1, max_size=5)
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
     """Valid frames, or frames with one that is odd or missing, some changed bytes, or a cut end."""
-    talk = [each for part in draw(talks) for each in part]
+    talk = [piece for part in draw(talks) for piece in part]
     fault = draw(st.sampled_from(["none", "closed", "an odd frame", "a lost frame", "other bytes", "cut off"]))
     at = draw(st.integers(0, len(talk)))
     if fault in ("closed", "an odd frame"):

@@ -57,7 +57,7 @@ class InsightsModel:
     def forget(self, visitor_id: str) -> bool:
         """Give a visitor a random name. Returns False if the visitor is unknown."""
         is_known = (SITE, visitor_id) in self.known
-        self.known = {each for each in self.known if each[1] != visitor_id}
+        self.known = {pair for pair in self.known if pair[1] != visitor_id}
         for visit in self.visits:
             if visit.person == visitor_id:
                 visit.person = f"~{len(self.visits)} {visitor_id}"
@@ -86,7 +86,7 @@ class InsightsModel:
         groups: defaultdict[Any, list[Visit]] = defaultdict(list)
         for visit in self.asked(question):
             groups[key(visit)].append(visit)
-        return {each: figures(visits, question.scope) for each, visits in groups.items()}
+        return {group: figures(visits, question.scope) for group, visits in groups.items()}
 
     def _period(self, visit: Visit, granularity: str) -> str:
         day = date.fromisoformat(visit.day)
@@ -102,7 +102,7 @@ class InsightsModel:
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
             and all(
-                _passes(visit.value(dimension, question.scope), each) for dimension, each in question.filters.items()
+                _passes(visit.value(dimension, question.scope), name) for dimension, name in question.filters.items()
             )
         )
 

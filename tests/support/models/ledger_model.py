@@ -50,9 +50,9 @@ class Model:
         self.visits.append((visitor, time.ms))
         day = local_day(time.ms, self.zone)
         self.days[day] += 1
-        for each in {SITE, scope}:
-            self.rows[each] += 1
-            self.visitors.setdefault(each, set()).add(visitor)
+        for name in {SITE, scope}:
+            self.rows[name] += 1
+            self.visitors.setdefault(name, set()).add(visitor)
         if visit:
             self.ordinals[visitor, visit] = self.total, self.days[day]
         return self.total, self.days[day], False

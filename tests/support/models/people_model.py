@@ -151,9 +151,11 @@ class World:
         self.conversions.clear()
         self.reports.convert(user, visitor)
         expected = self.model.convert(user, visitor)
-        conversions = {each.scope: each for each in self.conversions}
+        conversions = {conversion.scope: conversion for conversion in self.conversions}
         assert set(conversions) == expected
-        assert {scope: each.rate for scope, each in conversions.items()} == {s: self.model.rate(s) for s in expected}
+        assert {scope: conversion.rate for scope, conversion in conversions.items()} == {
+            s: self.model.rate(s) for s in expected
+        }
 
     def check(self) -> None:
         assert self.site.recount() == []

@@ -44,7 +44,7 @@ def names(person: Person, query: str = "") -> list[str]:
     """Names of the links that a person may revoke."""
     answer = person.get(f"{PATH}?{query}")
     assert answer.status_code == 200, answer.text
-    return [each["name"] for each in answer.json]
+    return [link["name"] for link in answer.json]
 
 
 def boss(cast: Cast) -> Person:

@@ -89,7 +89,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 def assert_none_is_left(group: int) -> None:
     """Assert that a server's process group is empty."""
-    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
+    wait_until(lambda: not [process for process in psutil.process_iter() if _is_in(group, process)], "all are gone")
 
 
 def _is_in(group: int, process: psutil.Process) -> bool:

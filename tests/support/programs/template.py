@@ -177,7 +177,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
-            close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
+            close([control.detach(), wake, woken, *(connection.detach() for connection in running.values())])
             return take_over(json.loads(data), files)
         close(files[:3])
         running[pid] = socket.socket(fileno=files[3])

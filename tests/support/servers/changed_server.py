@@ -337,7 +337,7 @@ def add_routes(app) -> None:
             "http.request_parser.RequestParser",
         )
         wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
-        names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
+        names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
         return {name: names.count(name) for name in wanted}
 
     @app.get("/test/held")

@@ -56,7 +56,7 @@ class Mailbox:
         """The newest mail to an address whose subject starts with `subject`."""
 
         def found() -> EmailMessage | None:
-            return next((each for each in reversed(self.to(email)) if each["Subject"].startswith(subject)), None)
+            return next((mail for mail in reversed(self.to(email)) if mail["Subject"].startswith(subject)), None)
 
         return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}")
 

@@ -69,8 +69,8 @@ class S3Server:
 
     def reset(self) -> None:
         """Empty the bucket, and remove faults."""
-        for each in (self.objects, self.uploads, self.calls):
-            each.clear()
+        for collection in (self.objects, self.uploads, self.calls):
+            collection.clear()
         self.fault = lambda number: None
 
     def close(self) -> None:

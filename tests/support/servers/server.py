@@ -117,10 +117,10 @@ class Server(Caller):
             return []
         found = children(self.pid)
         self._met.update(found)
-        return [each for each in found if _name(each) != LOADER] if listens(self.pid) else []
+        return [process for process in found if _name(process) != LOADER] if listens(self.pid) else []
 
     def loaders(self) -> list[psutil.Process]:
-        return [each for each in children(self.pid) if _name(each) == LOADER]
+        return [child for child in children(self.pid) if _name(child) == LOADER]
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}

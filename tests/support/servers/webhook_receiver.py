@@ -72,7 +72,7 @@ class WebhookReceiver:
 
     @property
     def ids(self) -> list[str]:
-        return [each.id for each in self.received]
+        return [delivery.id for delivery in self.received]
 
     def wait_for(self, count: int, timeout_s: float = PATIENCE_S) -> list[ReceivedDelivery]:
         wait_until(lambda: len(self.received) >= count, f"{count} deliveries", timeout_s)

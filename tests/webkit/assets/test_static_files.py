@@ -71,13 +71,15 @@ def test_pages_of_others_find_the_client_module_under_one_name(client):
 def test_texts_travel_packed_to_those_who_unpack(client):
     for name in ("webkit/site.css", CLIENT, "vendor/uPlot.js", "vendor/icons.svg"):
         accepted = ("", "gzip", "gzip, br")
-        plain, packed, brotli = (client.get(f"/static/{name}", headers={"Accept-Encoding": each}) for each in accepted)
-        assert [each.headers.get("Content-Encoding") for each in (plain, packed, brotli)] == [None, "gzip", "br"]
+        plain, packed, brotli = (
+            client.get(f"/static/{name}", headers={"Accept-Encoding": encoding}) for encoding in accepted
+        )
+        assert [answer.headers.get("Content-Encoding") for answer in (plain, packed, brotli)] == [None, "gzip", "br"]
         assert gzip.decompress(packed.data) == plain.data
         assert int(packed.headers["Content-Length"]) == len(packed.data)
         assert len(brotli.data) < len(packed.data)
-        assert len({each.headers["ETag"] for each in (plain, packed, brotli)}) == 3
-        assert all("Accept-Encoding" in each.vary for each in (plain, packed, brotli))
+        assert len({answer.headers["ETag"] for answer in (plain, packed, brotli)}) == 3
+        assert all("Accept-Encoding" in answer.vary for answer in (plain, packed, brotli))
 
 
 def test_styles_of_a_page_are_one_file(client, style):
@@ -209,7 +211,9 @@ FEATURES = [
 def test_scripts_import_those_of_features_below_alone():
     height = {feature: number for number, feature in enumerate(FEATURES)}
     scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
-    folders = {(name.partition("/")[0], each.partition("/")[0]) for name, all_ in scripts.items() for each in all_}
+    folders = {
+        (name.partition("/")[0], import_.partition("/")[0]) for name, all_ in scripts.items() for import_ in all_
+    }
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
@@ -219,7 +223,7 @@ def test_style_sheets_import_those_of_features_below_alone():
     imported = [
         (path, (path.parent / name).resolve()) for path in sheets for name in IMPORTED.findall(path.read_text())
     ]
-    folders = {tuple(each.relative_to(FOLDER).parts[0] for each in pair) for pair in imported}
+    folders = {tuple(path.relative_to(FOLDER).parts[0] for path in pair) for pair in imported}
     assert len(folders) > len(FEATURES) / 2
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 

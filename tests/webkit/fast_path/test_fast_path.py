@@ -80,7 +80,7 @@ class Twin:
         said, body = self.call(asked._replace(headers=headers | self._added))
         status, given = said[-1][:2]
         self._tag = dict(given).get("ETag", self._tag)
-        return Answered(status, sorted(each for each in given if each[0] != "X-Request-Id"), body)
+        return Answered(status, sorted(header for header in given if header[0] != "X-Request-Id"), body)
 
     def call(self, asked: Asked, **more: Any) -> tuple[list[Any], bytes]:
         """The arguments of `start_response`, and the body."""

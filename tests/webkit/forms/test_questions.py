@@ -244,8 +244,8 @@ def test_what_was_confirmed_is_what_is_done(site, cases):
     form = answer(given.ask())
     given.reader.send(other.path, 409, **form.fields)
     given.reader.send(given.path, 409, **{**form.fields, CONFIRMED: "ঢাকা"})
-    for each in (given, other):
-        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=each.example.member.id) == [(None,)]
+    for token in (given, other):
+        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=token.example.member.id) == [(None,)]
 
 
 def test_question_and_its_answer_are_one_change_each(sqlite_database):

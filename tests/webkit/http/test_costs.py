@@ -66,4 +66,4 @@ def test_no_request_without_a_login_keeps_the_others_waiting(costs):
     dearest = sorted(costs.values(), reverse=True)
     sys.stdout.writelines(f"{ms:6.2f} ms  {status}  {path}\n" for ms, status, path in dearest)
     assert {"docs.docs", "pages.index", "pages.share", "badges.badge_svg"} <= set(costs)
-    assert {name: each for name, each in costs.items() if each.ms > MOST_MS and name not in IN_PIECES} == {}
+    assert {name: cost for name, cost in costs.items() if cost.ms > MOST_MS and name not in IN_PIECES} == {}

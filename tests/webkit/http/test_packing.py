@@ -42,7 +42,7 @@ def test_others_and_what_is_short_are_sent_as_they_are(site):
 
 def test_head_says_what_get_says(site):
     answers = [site.client.open("/", method=method, headers=GZIP) for method in ("GET", "HEAD")]
-    said = [{name: value for name, value in each.headers.items() if name != "X-Request-Id"} for each in answers]
+    said = [{name: value for name, value in answer.headers.items() if name != "X-Request-Id"} for answer in answers]
     assert said[0] == said[1]
     assert answers[1].data == b""
 

@@ -98,7 +98,7 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     assert "warnings" not in site.client.get("/readyz").json
     assert ADVICE not in admin.get("/admin/health")
     knocks(site, 2, "127.0.0.1", "", PHONE)
-    lines = [each.getMessage() for each in caplog.records if each.name == "koyjabo.network.client_address"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "koyjabo.network.client_address"]
     assert lines == [f"local_proxy advice={ADVICE!r}"]
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])

@@ -56,7 +56,7 @@ class World:
         import schemathesis  # slow to import
 
         self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
-        self.operations: list[APIOperation] = [each.ok() for each in self.schema.get_all_operations()]
+        self.operations: list[APIOperation] = [operation.ok() for operation in self.schema.get_all_operations()]
         self._logins = count()
         self._logged_out: set[str] = set()
         self._community: str | None = None
@@ -181,7 +181,7 @@ def test_odd_values_are_taken_or_refused(world: World):
 
 def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[str, str]]:
     """Where there can be an odd value in a call: path, query or body, and the name there."""
-    asked = [(each["in"], each["name"]) for each in operation.definition.raw.get("parameters", ())]
+    asked = [(parameter["in"], parameter["name"]) for parameter in operation.definition.raw.get("parameters", ())]
     texts = [place for place in asked if _takes_text(operation, *place)] if odd and isinstance(odd, str) else []
     return texts + [("body", name) for name in fields]
 
@@ -195,13 +195,13 @@ def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd
     """A call with an odd value in one place; all the rest is as it should be."""
     (where, name), names = place, world.names("site_admin")
     asked = operation.definition.raw.get("parameters", ())
-    path = {each["name"]: names[each["name"]] for each in asked if each["in"] == "path"}
+    path = {parameter["name"]: names[parameter["name"]] for parameter in asked if parameter["in"] == "path"}
     if where == "path":
         return operation.Case(path_parameters={**path, name: quote(odd, "", errors="surrogatepass")})
     if where == "query":
         return operation.Case(path_parameters=path, query={name: odd.encode("utf-8", "surrogatepass")})
     fields = world.fields(operation)
-    good = {each: value for each, value in odd_values.GOOD.items() if each in fields}
+    good = {field: value for field, value in odd_values.GOOD.items() if field in fields}
     body = json.dumps({**good, name: odd}).encode()
     return operation.Case(path_parameters=path, body=body, media_type="application/json")
 

@@ -120,7 +120,7 @@ def imports(name: str) -> set[str]:
     while waiting:
         module = waiting.pop()
         named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
-        waiting |= {each for each in named - found if not is_bundle(each)}
+        waiting |= {script for script in named - found if not is_bundle(script)}
         found |= named
     return found
 

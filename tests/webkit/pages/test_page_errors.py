@@ -117,6 +117,6 @@ def test_errors_of_addresses_are_in_bangla(admin):
 
 
 def check(page: str, errors: int) -> None:
-    found = [unescape(each).replace(EXAMPLES, "") for each in ERROR.findall(page)]
+    found = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
     assert len(found) == errors, page
-    assert [each for each in found if ENGLISH.search(each)] == []
+    assert [text for text in found if ENGLISH.search(text)] == []
