@@ -1,4 +1,4 @@
-"""What is looked at when clients keep still, and when they have gone: who is there, and what is held."""
+"""Checks during calm phases and after all clients have left: presence, memory, open files and leftovers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaos.world import World
 SEATED_WITHIN_S = 25.0
 AGREED_WITHIN_S = 15.0
 ASKED = 6
-"""New connections, each of which any of the workers takes."""
+"""New connections, so that each worker is likely to answer one."""
 
 TURN_S = 0.05
 
@@ -33,7 +33,7 @@ SERVE_WITHIN_S = 60.0
 
 
 def check_presence(world: World) -> float:
-    """Have people keep still, and wait until they are counted right. Seconds that took once all were seated."""
+    """Make people stay still, and wait until presence is right. Returns the seconds from when all were connected."""
     world.still.set()
     world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
@@ -85,17 +85,17 @@ def _reported(world: World, token: str, community: str) -> Any:
 
 @dataclass(frozen=True)
 class Held:
-    """By one process; `files` without connections of clients."""
+    """Resources of one process. `files` excludes client connections."""
 
     age_s: float
     megabytes: float
     files: int
     clients: int
-    names: Counter[str]  # of what it has open
+    names: Counter[str]  # of its open files
 
 
 def measure(world: World) -> list[Held]:
-    """The parent first, then the workers; without those that ended in this moment."""
+    """Measure the parent, then the workers. Leaves out processes that just ended."""
     found = []
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
         with suppress(psutil.Error):
@@ -108,21 +108,24 @@ def measure(world: World) -> list[Held]:
 
 
 def _open_names(pid: int) -> Counter[str]:
-    """What the process has open, without numbers of sockets and pipes."""
+    """Open files of the process, without the numbers of sockets and pipes."""
     names: Counter[str] = Counter()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed in the meantime
             names[NUMBER.sub("", str(descriptor.readlink()))] += 1
     return names
 
 
 def check_resources(world: World, before: list[Held]) -> list[Held]:
-    """With all clients gone: every worker has let go of everything, and memory and files are as after the warm-up."""
+    """Check that workers keep nothing after all clients have left, and that memory and files are as after the
+    warm-up.
+    """
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
     world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
-    with suppress(AssertionError):  # one that has just started opens and closes many; `_compare` tells what stays
+    # a worker that just started opens and closes many files; `_compare` reports what stays
+    with suppress(AssertionError):
         wait_until(
             lambda: _most_files(measure(world)[1:]) <= _most_files(before[1:]) + MOST_MORE_FILES,
             "",

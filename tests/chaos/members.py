@@ -1,4 +1,4 @@
-"""Members of communities, with several tabs each: they come, reload, leave, and vanish."""
+"""Members of communities with several tabs each. They connect, reload, leave and vanish."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
 class Tab:
-    """One socket of a member in a community. It adds up what it receives."""
+    """One socket of a member in a community. It adds up the changes it receives."""
 
     def __init__(self, event_loop: EventLoop, person: Person, community: str, is_plain: bool) -> None:
         self.community = community
@@ -71,7 +71,7 @@ class Tab:
 
 
 class Person:
-    """A member of `communities`. Moves at random until `is_still` says otherwise."""
+    """A member of `communities`. Acts at random until `is_still` is set."""
 
     def __init__(
         self, event_loop: EventLoop, member: Member, communities: Sequence[str], is_still: Callable[[], bool]
@@ -88,7 +88,7 @@ class Person:
         return self.member.token
 
     def header(self) -> str:
-        """With the token that is good when a socket is opened."""
+        """The header with the current token, when a socket is opened."""
         return f"Authorization: Bearer {self.token}"
 
     def begin(self) -> None:
@@ -100,7 +100,7 @@ class Person:
             tab.line.leave()
 
     def turned_away(self, code: int) -> None:
-        """No failure takes a right away."""
+        """Record a breach: no fault may take away a permission."""
         if 4000 <= code < 4999 and code != EXPIRED:
             self._event_loop.journal.breach(f"{self.name} was turned away with {code}")
 
@@ -131,7 +131,7 @@ class Person:
     def _reload(self) -> None:
         tab = self._one()
         tab.line.leave(1001)
-        tab.line.wanted = True  # it is on its way back, also in the list of members who are here
+        tab.line.wanted = True  # reconnecting counts, also in the list of online members
         self._event_loop.later(RELOAD_S, lambda: tab.line.wanted and tab.line.open())
 
     def _vanish(self) -> None:

@@ -1,4 +1,4 @@
-"""What is printed: tables as Markdown has them, and a verdict."""
+"""Prints the results: Markdown tables and a verdict."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _breaches(journal: Journal) -> list[str]:
 
 
 def in_short(breach: Breach) -> str:
-    """A line."""
+    """One line about a breach."""
     line = _at_length(breach).replace("\n", " ")
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
 

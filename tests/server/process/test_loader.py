@@ -1,4 +1,4 @@
-"""Several workers are forked from one process that has loaded the application, and share nothing but its memory."""
+"""Workers are forked from one process that has loaded the application, and share only its memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def serving(server) -> set[int]:
 
 
 def descriptors(process: psutil.Process) -> dict[str, str]:
-    """What the kernel's open files are, by where they are open; those of the standard streams left out."""
+    """The kernel's open files by descriptor, without the standard streams."""
     found = {}
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):
@@ -41,12 +41,12 @@ def descriptors(process: psutil.Process) -> dict[str, str]:
 
 
 def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
-    """Sockets, pipes and the like. Each has a number of its own; a file may be opened several times."""
+    """Sockets, pipes and the like, which have unique numbers. A file may be opened several times."""
     return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
 
 
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """With the parent each has a pipe as well, which is the parent's and its own alone."""
+    """Each worker also has a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (
@@ -63,7 +63,7 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
 
 
 def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
-    """Without loading anything again. kill -9 of the loader takes no worker down."""
+    """Nothing is loaded again. kill -9 of the loader ends no worker."""
     for kills_loader in (False, True):
         (loader,), before = server.loaders(), server.worker_pids()
         if kills_loader:
@@ -82,7 +82,7 @@ def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
 
 
 def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
-    """Until the new loader has its name, it is taken for a worker."""
+    """Until the new loader has set its name, it counts as a worker."""
     (loader,), killed = server.loaders(), server.workers()[0]
     with suspended([psutil.Process(server.pid)]):
         loader.kill()
