@@ -1,4 +1,4 @@
-"""Every kind of page for everyone: axe-core finds nothing serious, and nothing hangs over the edge, in each theme."""
+"""Accessibility of every kind of page, in each theme: axe-core finds nothing serious, and nothing overflows."""
 
 from __future__ import annotations
 

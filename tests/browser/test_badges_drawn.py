@@ -1,4 +1,4 @@
-"""Badges in a real browser: each text lies inside its shape, in both scripts, and is neither squeezed nor stretched."""
+"""Badges in a real browser: each text fits its shape in both scripts, and is neither squeezed nor stretched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line of koyjabo.js to the server: what it takes from it, and that it comes back whatever happens to it."""
+"""The connection of koyjabo.js to the server: which messages it accepts, and that it reconnects after any failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ returns = pytest.mark.long(proved_by="browser/test_client_connection.py::test_lo
 
 BACK = ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
 FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
-"""Its socket was closed when the page was put into the cache of pages, and says so only later."""
+"""Returns from the back/forward cache. The socket was closed on entering it, but the event comes later."""
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def begun(fake_server, host_page, site) -> FakeServer:
 
 @pytest.fixture
 def timed(fake_server, host_page, site) -> FakeServer:
-    """Its page has a clock of its own."""
+    """A fake server whose page has an installed clock."""
     host_page.clock.install()
     begin_on(fake_server, host_page, site)
     return fake_server
@@ -71,7 +71,7 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
 
 
 def test_lost_line_is_opened_less_and_less_often(timed, host_page):
-    """Each page after another time, as by chance: they do not all come at once."""
+    """Each page waits a random time, so that they do not all reconnect at once."""
     freeze(host_page)
     waits = []
     for chance in (0, 0, 0, 0, 0.9999):

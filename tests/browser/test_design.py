@@ -1,4 +1,4 @@
-"""The parts of pages, on the page that shows them: by mouse, keyboard and touch, without scripts, in both themes."""
+"""Components on the design page: by mouse, keyboard and touch, without scripts, in both themes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def opened(admin_device):
 
 @pytest.fixture
 def design(admin_device, opened):
-    """Shared by tests that leave it as it was, with nothing open."""
+    """Shared by tests that leave it in its initial state, with nothing open."""
     yield opened
     admin_device.check()
 
 
 def light(page, section: str):
-    """The half of a section in the light theme, which is in English here."""
+    """The half of a section in the light theme and in English."""
     return page.locator(f"#{section} .half").first
 
 

@@ -50,7 +50,7 @@ def _is_right_within(world: World, seconds: float) -> bool:
 
 
 def _tabs(world: World) -> list[Tab]:
-    return [tab for person in world.people for tab in list(person.tabs) if tab.line.wanted]
+    return [tab for person in world.people for tab in list(person.tabs) if tab.line.should_be_open]
 
 
 def _unseated(world: World) -> list[Tab]:
@@ -63,7 +63,7 @@ def _disagreements(world: World) -> list[Any]:
         people = [
             person
             for person in world.people
-            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.wanted)
+            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.should_be_open)
         ]
         counts = [tab.count for tab in _tabs(world) if tab.community == community]
         found += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]

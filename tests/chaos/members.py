@@ -106,7 +106,7 @@ class Person:
 
     def _move(self) -> None:
         if not self._is_still():
-            there = [tab for tab in self.tabs if tab.line.wanted]
+            there = [tab for tab in self.tabs if tab.line.should_be_open]
             moves = [self._come] * 3 if len(there) < MOST_TABS else []
             if there:
                 moves += [self._go, self._reload, self._vanish, self._reload]
@@ -119,11 +119,11 @@ class Person:
     def _come(self) -> None:
         community = self._event_loop.chance.choice(list(self._communities))
         tab = Tab(self._event_loop, self, community, is_plain=self._event_loop.chance.random() < 0.5)
-        self.tabs = [tab for tab in self.tabs if tab.line.wanted] + [tab]
+        self.tabs = [tab for tab in self.tabs if tab.line.should_be_open] + [tab]
         tab.line.open()
 
     def _one(self) -> Tab:
-        return self._event_loop.chance.choice([tab for tab in self.tabs if tab.line.wanted])
+        return self._event_loop.chance.choice([tab for tab in self.tabs if tab.line.should_be_open])
 
     def _go(self) -> None:
         self._one().line.leave()
@@ -131,8 +131,8 @@ class Person:
     def _reload(self) -> None:
         tab = self._one()
         tab.line.leave(1001)
-        tab.line.wanted = True  # reconnecting counts, also in the list of online members
-        self._event_loop.later(RELOAD_S, lambda: tab.line.wanted and tab.line.open())
+        tab.line.should_be_open = True  # it reconnects soon, so it counts as online
+        self._event_loop.later(RELOAD_S, lambda: tab.line.should_be_open and tab.line.open())
 
     def _vanish(self) -> None:
         tab = self._one()
@@ -141,5 +141,5 @@ class Person:
             self._event_loop.later(self._event_loop.chance.uniform(*AWAY_S), lambda: self._return(tab))
 
     def _return(self, tab: Tab) -> None:
-        if tab in self.tabs and not self._is_still() and sum(tab.line.wanted for tab in self.tabs) < MOST_TABS:
+        if tab in self.tabs and not self._is_still() and sum(tab.line.should_be_open for tab in self.tabs) < MOST_TABS:
             tab.line.open()

@@ -53,7 +53,7 @@ class SilentClient(WebSocketClient):
         return made
 
     def _go(self) -> None:
-        if self.wanted:
+        if self.should_be_open:
             self.reset()
 
 

@@ -29,7 +29,7 @@ class WebSocketClient:
         self.event_loop = event_loop
         self._header = header
         self.state = AWAY
-        self.wanted = False
+        self.should_be_open = False
         self.on_open: Callable[[], None] = lambda: None
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
         self.on_close_code: Callable[[int], None] = lambda code: None
@@ -38,7 +38,7 @@ class WebSocketClient:
         self._attempt = 0
 
     def open(self) -> None:
-        self.wanted = True
+        self.should_be_open = True
         if self.state != AWAY:
             return
         self.state = OPENING
@@ -53,7 +53,7 @@ class WebSocketClient:
 
     def leave(self, code: int = 1000) -> None:
         """Close for good: 1000, or 1001 as a page that is unloaded."""
-        self.wanted = False
+        self.should_be_open = False
         if self.state != AWAY:
             with suppress(OSError):
                 assert self._socket is not None
@@ -62,7 +62,7 @@ class WebSocketClient:
 
     def vanish(self) -> None:
         """Stop for good with RST, without a goodbye."""
-        self.wanted = False
+        self.should_be_open = False
         self.reset()
 
     def reset(self) -> None:
@@ -160,12 +160,12 @@ class WebSocketClient:
         self.event_loop.forget(self._socket.fileno())
         self._socket.close()
         self._socket, self.state = None, AWAY
-        if self.wanted:
+        if self.should_be_open:
             self.event_loop.journal.note("sockets that came back")
             self.event_loop.later(self.event_loop.chance.uniform(*COMES_BACK_S), self._come_back)
 
     def _come_back(self) -> None:
-        if self.wanted:
+        if self.should_be_open:
             self.open()
 
 

@@ -1,4 +1,4 @@
-"""Pages in the language and theme of the visitor: words, digits, and how numbers and times are written."""
+"""Pages in the visitor's language and theme: words, digits, and the format of numbers and times."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_times_are_local_and_written_as_people_write_them(site):
 
 
 def written(site, write, value):
-    """In English and in Bangla."""
+    """The value in English and in Bangla."""
     made = []
     for headers in ({}, BANGLA):
         with site.app.test_request_context(headers=headers):

@@ -1,4 +1,4 @@
-"""Colours that all people can distinguish (WCAG 2.2, 1.4.3, 1.4.11), and the files that `make assets` makes."""
+"""Colours have enough contrast (WCAG 2.2, 1.4.3, 1.4.11), and the built files are up to date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 def luminance(colour: str) -> float:
-    """Relative (WCAG 2.2, definitions)."""
+    """Relative luminance (WCAG 2.2, definitions)."""
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
     return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

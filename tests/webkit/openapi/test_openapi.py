@@ -1,4 +1,4 @@
-"""`/openapi.json` describes what really is there, and `/docs` shows it without asking other servers."""
+"""`/openapi.json` describes the real routes, and `/docs` shows it without requests to other servers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.co
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
-    """Those of forms alone are in doors for pages and the panel, in modules of forms, and in `ui`. Bridges are off."""
+    """Bodies of the API. Bodies of forms are in modules for pages, the panel, forms and `ui`. Bridges are turned
+    off.
+    """
     found = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "share_forms", "bridges"}
     parts = {model: model.__module__.split(".") for model in found}

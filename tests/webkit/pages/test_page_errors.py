@@ -1,4 +1,4 @@
-"""People get pages, programs get JSON; and readers of Bangla get the reason in Bangla."""
+"""People get error pages, programs get JSON. In Bangla, the reason is in Bangla."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_sentences_are_shown_as_text_whatever_is_in_them(client):
 
 
 def test_who_looks_is_asked_for_once_while_the_database_is_away(site, monkeypatch):
-    """Each time may take seconds, when it is frozen."""
+    """A frozen database may take seconds to respond."""
     asked = []
 
     def away(session_id, refresh_id):
