@@ -1,4 +1,4 @@
-"""An archived community is as if it were not there, and is itself again when it is restored."""
+"""An archived community seems to be gone, and is unchanged when it is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of communities and members: what is on them, in which order, by the page."""
+"""Lists of communities and members: content, order and paging."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 @pytest.fixture
 def empty(site, cast):
-    """There are no communities."""
+    """People without communities."""
     for table in ("memberships", "communities"):
         site.rows(f"DELETE FROM {table}")
     return cast
@@ -48,7 +48,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
 
 
 def test_list_is_by_members_then_by_name(empty):
-    """So that it is not the billboard of those who found many."""
+    """So that founding many communities does not fill the list."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
     for name, members in sizes.items():
         community = found(empty["admin"], name=name)["id"]

@@ -1,4 +1,4 @@
-"""A community is a scope of the ledger from when it is founded until it is ended, and what was counted stays true."""
+"""A community is a scope of the ledger from founding to deletion, and its counts stay valid."""
 
 from __future__ import annotations
 

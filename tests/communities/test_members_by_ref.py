@@ -1,4 +1,4 @@
-"""Members that another system puts by its own ids: one by one, or as a whole list."""
+"""Members that another system adds by its own ids, one by one or as a whole list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ numbers = count(1)
 
 @pytest.fixture
 def here(boss) -> str:
-    """The path of a new community with a ref."""
+    """The path of a new community with an external id."""
     ref = f"c{next(numbers)}"
     assert boss.put(f"{PATH}/by-ref/{ref}", json={"name": "Mirpur 10"}).status_code == 201
     return f"{PATH}/{ref}"
@@ -45,7 +45,7 @@ def sync(by: Person, here: str, *members: dict[str, str], tag: str | None):
 
 
 def listed(by: Person, here: str) -> dict[str, tuple[str, str]]:
-    """Role and name by ref."""
+    """Role and name by external id."""
     members = by.get(f"{here}/members?per_page=100").json
     return {member["ref"]: (member["role"], member["name"]) for member in members if "ref" in member}
 
@@ -125,7 +125,7 @@ def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
 
 
 def test_sync_needs_the_present_tag(boss, here):
-    """A proxy may have made it weak."""
+    """A proxy may have made it a weak tag."""
     first = tag(boss, here)
     assert_error(sync(boss, here, entry("t1"), tag=None), 428, "precondition_required")
     assert sync(boss, here, entry("t1"), tag=first).status_code == 200
@@ -157,7 +157,7 @@ def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
 
 @pytest.mark.both_kinds
 def test_what_is_no_id_is_online_nowhere(boss, here):
-    """PostgreSQL takes no NUL."""
+    """PostgreSQL does not accept NUL."""
     ref = here.removeprefix(f"{PATH}/")
     assert boss.get(f"{PATH}/online?ids=%00,{ref},no%20ref").json == {"online": {ref: 0}}
 
@@ -174,7 +174,7 @@ def test_of_two_syncs_at_once_one_is_refused(boss, here):
 
 
 def test_list_of_500_people_is_taken(boss, here):
-    """Which is more than the 16 KB of other bodies."""
+    """More than the 16 KB allowed for other bodies."""
     everybody = [entry(f"{n}-{'x' * 100}", name=f"{n} {'আয়েশা ' * 10}") for n in range(500)]
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 500, "changed": 0, "removed": 0}
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 0, "changed": 0, "removed": 0}
@@ -208,7 +208,7 @@ LISTS = st.lists(
 @effort(10)
 @given(lists=LISTS)
 def test_members_are_those_of_the_last_list(boss, lists):
-    """A dictionary is the model; names are those of people, in whatever list they were said last."""
+    """A dictionary is the model. A person has the name from the last list that named them."""
     here = f"{PATH}/model"
     boss.put(f"{PATH}/by-ref/model", json={"name": "Model"})
     model = listed(boss, here)

@@ -1,4 +1,4 @@
-"""A ref that another system has given a community stands wherever an id does."""
+"""A community's external id can be used wherever its id can."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import OPERATOR, CommunityIds
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
-"""As ids look, but the id of no community here."""
+"""Looks like an id, but is not the id of any community here."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Yesterday in one sentence: whatever was counted, each number in it is what counting visit by visit finds."""
+"""Yesterday in one sentence: each number equals a count visit by visit."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now
 
 
 def overview(site, day: str):
-    """An admin who looks at Overview on a day."""
+    """Overview for an admin on a day."""
     site.time.go_to(f"{day}T08:00:00+06:00")
     return panel(site, f"rani{next(admins)}")
 
 
 def told(page: str) -> str:
-    return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # the marks are not in the links
+    return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # removes the spaces left by the links' marks
 
 
 def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):

@@ -1,4 +1,4 @@
-"""Insights in the panel without scripts: links and forms lead to every view, and each shows what was counted."""
+"""Insights in the panel without scripts: links and forms reach every view, and each shows the right numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ numbers = count()
 
 @pytest.fixture(scope="module")
 def admin(site):
-    """In front of a site with visits of three days."""
+    """The admin of a site with visits on three days."""
     for day, times in ((THURSDAY, 1), ("2025-12-10", 2), ("2025-12-16", 1)):
         site.time.go_to(f"{day}T09:30:00+06:00")
         for page, visits in PAGES.items():
@@ -68,7 +68,7 @@ def link(page, key):
 
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
-    site.services[ReportServices].reports.live.forget()  # what other tests have asked
+    site.services[ReportServices].reports.live.forget()  # cached by other tests
     monkeypatch.setattr(log, "MOST_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))

@@ -1,4 +1,4 @@
-"""All figures of a page are of one moment, while visits come, and its line says up to which of them."""
+"""All figures of a page come from one snapshot while visits arrive, and the page shows its last visit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cells(page: str, start: str, end: str, pattern: str) -> int:
 
 
 def check(page: str) -> int:
-    """Returns the newest number."""
+    """Assert that the figures agree. Returns the newest number."""
     numbers, lines = numbers_of(page), LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
@@ -66,10 +66,10 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
 
 
 class Gate:
-    """A read that waits to be let through."""
+    """A read that waits until it is released."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.error = error  # of reads that have something wrong
+        self.error = error  # raised by the read, if set
         self.reads: list[list[str]] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
         self.now = self.most = 0
@@ -87,7 +87,7 @@ class Gate:
 
 
 def test_pages_that_ask_meanwhile_share_the_next_snapshot():
-    """However many there are: one that is being read may lack a visit that they have heard of."""
+    """However many pages wait: a snapshot already being read may lack a visit that they were notified of."""
     gate = Gate()
     reads, answers = SharedReads(gate), []
     first = in_thread(lambda: answers.append(reads.answers(["a"])))

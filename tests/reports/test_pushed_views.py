@@ -1,4 +1,4 @@
-"""Views of reports that are pushed: what sockets are sent is what the pages and the API answer, at every worker."""
+"""Pushed views of reports: on every worker, sockets receive the same numbers as pages and API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def admin(server) -> Member:
 
 
 class Shown:
-    """What a page shows that keeps to what one socket was sent."""
+    """The state of a page that applies what one socket receives."""
 
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
@@ -51,7 +51,7 @@ class Shown:
 
     @property
     def states(self) -> list[tuple[int, dict[str, Any], dict[str, str]]]:
-        """After each update: its moment, all cells, all versions."""
+        """After each update: its snapshot, all cells, all versions."""
         cells, versions, found = {}, {}, []
         for update in self.updates:
             if update.get("whole"):
@@ -89,7 +89,7 @@ def listed(cells: dict[str, Any], part: str) -> int:
 
 
 def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
-    """Visits of both workers are in the views of both. How soon, and at what cost: `make bench NAME=reports`."""
+    """Visits of both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
         for number in range(30):
@@ -167,7 +167,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
 
 
 def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
-    """The next update to others would fail if one that has left stayed a member."""
+    """The next update would fail if a closed one were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)
         wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")
@@ -211,7 +211,7 @@ def test_share_link_with_a_password_has_no_socket_without_it(server, admin):
 
 
 def test_different_views_of_a_stranger_are_few(server, admin):
-    """Further pages are not pushed, and the panel is not affected."""
+    """Further pages receive no pushes, and the panel is unaffected."""
     link = admin.call("POST", "/api/shares", {"name": "Many"})
     with ExitStack() as stack:
         only_one = stack.enter_context(only(server, server.workers()[0]))  # noqa: F841

@@ -67,7 +67,7 @@ def test_filters_of_the_link_and_of_the_request_hold_both(site, cast):
 
 
 def test_links_name_no_communities(site, cast, community):
-    """An unlisted one is known to its members alone."""
+    """Only members know an unlisted community."""
     site.register("v1", communityId=community)
     token = share(boss(cast))["token"]
     assert_error(shared(site, token, "breakdown", "by=community"), 400, "invalid_input", "by")

@@ -1,4 +1,4 @@
-"""Login with an OpenID provider: who is let in, and as whom."""
+"""Login with an OpenID provider: who may log in, and to which account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Passkeys as a second factor and alone: made, used, counted and removed. The browser's part: tests/browser."""
+"""Passkeys as the second step or for the whole login: made, used, counted and removed. tests/browser has the browser's
+part.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
 
 
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
-    """Two clicks: the later step takes the place of the other one."""
+    """As after a double click: the later request replaces the earlier one."""
     with Site(database.url) as site, Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
         here = sign_up(site)
         there = Person(other, here.id, here.email, here.access, here.refresh)
@@ -120,7 +122,7 @@ def test_proof_for_another_challenge_origin_host_or_person_is_refused_and_counte
 
 
 def test_removed_passkey_forgets_browsers(site, ayesha):
-    """One of them may be on the device that was lost."""
+    """One of them may be on the lost device."""
     app = turn_on(ayesha)
     add(ayesha, Authenticator(), app.next_code())
     browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}
@@ -133,7 +135,7 @@ def test_removed_passkey_forgets_browsers(site, ayesha):
 
 
 def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
-    """And alone it has to say whose it is (WebAuthn, 7.2)."""
+    """Without a password, the passkey must name its user (WebAuthn, 7.2)."""
     key = Authenticator()
     add(ayesha, key)
     own, karims = key.owner, encode(sign_up(site, "karim").id.encode())

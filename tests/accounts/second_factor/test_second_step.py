@@ -1,4 +1,4 @@
-"""The second step of a login: what a code is good for, how often, how long, and what there is before it."""
+"""The second step of a login: what codes are valid for, how often, how long, and what comes before."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(ayesha):
 
 
 def wrong(app) -> str:
-    """A code that is not right, whatever the secret."""
+    """A wrong code for any secret."""
     near = {app.code(steps) for steps in (-1, 0, 1)}
     return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
 

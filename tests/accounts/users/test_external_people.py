@@ -1,4 +1,4 @@
-"""People of other systems are members, and have no account: no login, no mail, no place in lists of accounts."""
+"""People of other systems are members without an account: no login, no mail, no entry in lists of accounts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def boss(site) -> Person:
 
 
 def put(by: Person, community: str = "dhaka") -> str:
-    """The person becomes an admin."""
+    """Make the person an admin."""
     answer = by.put(f"{PATH}/{community}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
     assert answer.status_code < 300, answer.text
     return answer.json["user_id"]
@@ -88,7 +88,7 @@ def test_nobody_logs_in_as_them(site, people, community, password):
 
 
 def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, boss):
-    """Another admin with an account has to stay, for only they can log in."""
+    """An admin with an account must remain, because only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]
     put(boss, own)

@@ -1,4 +1,4 @@
-"""How many are online in a community: one person is one, and all are sent exactly what changed (promise 4)."""
+"""The online count of a community: a person counts once, and all clients receive every change (promise 4)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.servers.changed_server import changed_server
 from support.servers.server import Server
 
 GRACE_S = 300
-"""Longer than tests wait, so that it ends only when one lets time pass."""
+"""Longer than tests wait. It ends only when a test moves the clock."""
 
 
 @pytest.fixture(scope="module")
 def elapsed(tmp_path_factory) -> SharedNumber:
-    """How far the clock of the server is ahead, ms."""
+    """How far the server's clock is ahead, ms."""
     assert GRACE_S > PATIENCE_S
     return SharedNumber(tmp_path_factory.mktemp("clock") / "elapsed")
 
@@ -90,7 +90,7 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
     everyone = first, *others = members(server, community, 5)
 
     def tabs_of(people: list[Member]) -> list[int | None]:
-        """None of those who are not online."""
+        """The number of tabs of each person; None if they are not online."""
         online = founder.call("GET", f"/api/communities/{community}/visitors/online")
         tabs = {member["user_id"]: member["tabs"] for member in online}
         return [tabs.get(person.id) for person in people]

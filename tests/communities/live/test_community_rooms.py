@@ -1,4 +1,4 @@
-"""Communities in one process: on real threads, under any WSGI server, at moments that sockets hit by chance only."""
+"""Communities in one process, on real threads and any WSGI server, with timing that sockets hit only by chance."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
 
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
-    """A Socket.IO client that is not connected any more."""
+    """A Socket.IO client that has already disconnected."""
     assert site.services[CommunityServices].rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
     assert online(site, community) == 0
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
@@ -68,7 +68,7 @@ def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, comm
 
 
 class Client:
-    """A Socket.IO client of the tests' own process."""
+    """A Socket.IO client in the tests' process."""
 
     def __init__(self, site: Site, token: str) -> None:
         self.received: list[dict] = []

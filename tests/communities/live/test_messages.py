@@ -1,5 +1,5 @@
-"""What a program says to the people online in a community, and whom it sends away. On two workers:
-test_community_workers.
+"""Messages that a program sends to people online in a community, and people it disconnects. test_community_workers
+tests this on two workers.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def boss(sqlite_server: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def community(boss: Member) -> str:
-    """The id of a community that is called REF as well."""
+    """The id of a community with the external id REF."""
     return boss.call("PUT", f"/api/communities/by-ref/{REF}", {"name": "Mirpur 10", "public_count": True})["id"]
 
 
 @pytest.fixture(scope="module")
 def ayesha(sqlite_server: Server, community: str) -> Member:
-    """A member of another system: with a session, as tests open it."""
+    """A member of another system, with a session."""
     person = Member(sqlite_server, "ayesha").join(community)
     sqlite_server.database.rows(f"UPDATE users SET external_ref = 'u1', external_issuer = '' WHERE id = '{person.id}'")
     return person

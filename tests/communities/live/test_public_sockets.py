@@ -1,4 +1,4 @@
-"""A community whose numbers are public: its calls and its sockets. Its watchers are not online."""
+"""A community with public numbers: calls and sockets. Watchers do not count as online."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founde
 
 
 def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
-    """On Socket.IO, after a login on the same page; a second join has the same answer."""
+    """On Socket.IO, after a login on the same page. Joining again gets the same response."""
     community = founder.found(public_count=True)
     with SocketioMember(server.port, community) as client:
         assert (client.joined["ok"], client.joined["count"]) == (True, 0)
@@ -92,7 +92,7 @@ def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
 
 
 def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
-    """So that a member whose token has expired is not taken for a stranger."""
+    """So that a member with an expired token is not treated as a stranger."""
     community = founder.found(public_count=True)
     with PlainMember(server.port, community, "x.y.z") as socket:
         assert socket.wait_for_code() == 4002
@@ -100,7 +100,7 @@ def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
         assert client.joined["code"] == 4002
 
 
-# The badge and the frame show the same, and nothing where the community does not.
+# Badges and frames show the same, or nothing if the numbers are not public.
 
 
 def ask(server, path: str, community: str, **more: str) -> requests.Response:

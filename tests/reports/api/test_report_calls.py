@@ -1,4 +1,4 @@
-"""GET /api/reports/… and /api/communities/{id}/reports/…: who may ask, what is answered, and what is refused."""
+"""GET /api/reports/… and /api/communities/{id}/reports/…: permissions, responses and refusals."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def community(site, cast):
 
 @pytest.fixture
 def ask(site, cast, community):
-    """The answer to an admin of the site, which is as described."""
+    """Call as an admin of the site. Asserts that the response is as documented."""
 
     def ask(path: str, who: str = "site_admin", **request):
         answer = cast[who].get(path.replace("{id}", community), **request)
@@ -164,7 +164,7 @@ def test_an_answer_is_sent_once_until_something_changes(ask):
 
 @pytest.fixture
 def own(sqlite_database):
-    """A site with one visit, to which more come, and its admin."""
+    """A site with one visit, to which tests add more, and its admin."""
     time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")

@@ -1,4 +1,4 @@
-"""A page of reports is answered from one moment of the database, and reads its visits once."""
+"""A page of reports uses one snapshot of the database, and reads its visits once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGES = ("/", "/", "/fares", None)
 
 @pytest.fixture
 def site(database):
-    """Visits of today."""
+    """A site with visits of today."""
     with Site(database.url) as site:
         for number, page in enumerate(PAGES):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")

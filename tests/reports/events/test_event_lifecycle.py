@@ -1,4 +1,4 @@
-"""Events are kept as long as visits, forgotten with their visitor, exported with an account, and restored."""
+"""Events are kept as long as visits, erased with their visitor, exported with an account, and restored."""
 
 from __future__ import annotations
 

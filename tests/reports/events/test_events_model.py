@@ -1,4 +1,4 @@
-"""Whatever is sent, repeated, forgotten and folded: sums of events are those of a naive recount."""
+"""Random events, retries, erasures and roll-ups: sums of events equal a naive recount."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ seeds = st.integers(0, 2**32)
 
 
 class Model:
-    """Events as dictionaries, and the visits to which they may belong."""
+    """Events as dictionaries, and the visits they may belong to."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -124,7 +124,7 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """Compare reports of events on a day with all its rows."""
+        """Compare reports of events on a day that has all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):

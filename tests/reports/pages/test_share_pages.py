@@ -1,4 +1,4 @@
-"""The page of a share link: its headers, and its password."""
+"""The page of a share link: headers and password."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others
 
 
 def test_files_of_the_page_can_be_had(site, boss):
-    """Those of a comparison, too, which the summary alone has."""
+    """Includes files of a comparison, which only the summary has."""
     reader = Reader(site)
     page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
     files = [unescape(url) for url in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
@@ -163,7 +163,7 @@ def test_one_address_has_ten_guesses_a_minute(site, boss):
 
 
 def test_guesses_from_many_addresses_have_one_budget(site, boss):
-    """Kept in the database, as for accounts: other workers and restarts change nothing."""
+    """The budget is stored in the database, as for accounts: other workers and restarts do not reset it."""
     token = share(boss, password=PASSWORD)["token"]
     most = PLANS[LOGIN].most
     addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
