@@ -1,4 +1,4 @@
-"""What the beginning and the end of a backup change in the database; the process that makes it is not needed here."""
+"""Database changes at the start and end of a backup, without the process that makes it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 @pytest.mark.both_kinds
 def test_one_of_many_servers_begins_it(site):
-    """Each with connections of its own. Then none begins another one."""
+    """Each has its own connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
         Site(site.database_url, site.time, BACKUP_DIR="/") as second,
@@ -79,7 +79,7 @@ def test_one_of_many_servers_begins_it(site):
 
 
 def test_failure_is_told_once_until_a_backup_succeeds(site):
-    """By mail to the admins whose email is confirmed; and each to webhooks."""
+    """By mail to admins with a confirmed email. Webhooks receive each failure."""
     site_admin(site, "nadia")
     confirm(site, "nadia")
     site_admin(site, "omar")
@@ -115,7 +115,7 @@ def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(si
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):
-    """As where the bucket does not let old ones be removed."""
+    """For example if old backups cannot be removed from the bucket."""
     row = begun(site)
     assert end(site, row, PROVEN._replace(is_done=False, error="The bucket refuses."))
     assert [type for type, _ in events(site)] == ["backup.failed", "backup.verified"]

@@ -1,4 +1,4 @@
-"""Backups in a folder: what a killed process left goes, and what cannot be written is said."""
+"""Backups in a folder: leftovers of a killed process are removed, and failed writes are reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quiet(done: int) -> None:
 
 @pytest.fixture
 def other_file_system(monkeypatch):
-    """What is kept has to be copied, as from another disk."""
+    """Files must be copied, as from another disk."""
 
     def link(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
@@ -68,7 +68,7 @@ def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, 
 
 @contextmanager
 def largest_file(size: int):
-    """As on a disk with so much room."""
+    """Simulate a disk with this much space."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""Many threads at once, on the plain runtime: nothing is lost, nothing is counted twice, one bad visit fails alone."""
+"""Many threads on the plain runtime: nothing is lost or counted twice, and a bad visit fails without others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def site(database):
 
 @pytest.mark.both_kinds
 def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(site):
-    """Each thread sends visits of its own and, at the same time as its neighbour, some that the neighbour sends."""
+    """Each thread sends its own visits and, at the same time as its neighbour, some of the neighbour's."""
 
     def run(thread: int) -> list[tuple]:
         client, outcomes = site.app.test_client(), []
@@ -99,7 +99,7 @@ def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, w
 
 
 class Poisoned:
-    """A store that one visit makes stumble; it notes how many it was asked to store together with it."""
+    """A store that fails on one visit, and records how many visits were in its batch."""
 
     together: list[int] = []
 
@@ -132,6 +132,6 @@ def test_visit_that_cannot_be_stored_fails_alone(database, monkeypatch):
         outcomes = [future.result() for future in waiting]
         (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         assert isinstance(failed, LedgerUnavailable)
-        assert max(Poisoned.together) > 1  # it did have company
+        assert max(Poisoned.together) > 1  # it was in a batch with others
         assert sorted(outcome.ordinal for outcome in outcomes if outcome is not failed) == list(range(2, 12))
         assert site.recount() == []

@@ -1,4 +1,4 @@
-"""People of communities: in whatever order visits come, people are counted once, and as what they turned out to be."""
+"""People of communities: in any order of visits, each person counts once, and by their final identity."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
         )
 
     def convert(round_: int, number: int) -> None:
-        server = number // 4 % 2  # and each visitor with another user there
+        server = number // 4 % 2  # each visitor has another user there
         servers[server][PeopleServices].reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:

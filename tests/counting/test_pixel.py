@@ -1,4 +1,4 @@
-"""GET /v.gif counts those without scripts."""
+"""GET /v.gif counts visitors without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a visit's number, which only the visitor can hand on."""
+"""The page of a visit number. Only the visitor can share it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
 
 
 def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand(site):
-    """A forgotten visit is still one of them: no number falls."""
+    """An erased visit still counts, so no number falls."""
     share = site.register("ayesha").share
     later = [site.register(f"babul{number}") for number in range(3)]
     site.set_total(9000)

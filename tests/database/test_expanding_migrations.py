@@ -1,4 +1,4 @@
-"""The version before goes on counting on the new schema, so a migration only adds (decision 99)."""
+"""The previous version keeps counting on the new schema, so migrations only add to it (decision 99)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RULED = sorted(
     if int(file.name[:4]) > BEFORE_THE_RULE and file.name[:4] not in REMOVES
 )
 GROWING = {"visits", "visitors", "visit_traits", "events", "page_views", "people", "person_days", "audit_log"}
-"""Tables with so many rows that an index takes longer to build than a visit may wait."""
+"""Large tables: building an index on one takes longer than a visit may wait."""
 
 
 def breaches(source: str) -> list[str]:
-    """What `upgrade` in this source does that the version before may not survive."""
+    """Statements of `upgrade` that may break the previous version."""
     (upgrade,) = (
         node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
     )

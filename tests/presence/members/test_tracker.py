@@ -1,4 +1,6 @@
-"""The tracker that others import: `koyjabo.presence.visitor_tracker` (specification: Presence from a program)."""
+"""The tracker that other programs import: `koyjabo.presence.visitor_tracker` (specification: Presence from a
+program).
+"""
 
 from __future__ import annotations
 
@@ -187,7 +189,7 @@ for line in sys.stdin:
 
 @contextmanager
 def beside(server: Server) -> Iterator[Callable[..., Any]]:
-    """A process that has made the application and serves no requests. Yields how its tracker is called."""
+    """Start a process that makes the application but serves no requests. Yields a function that calls its tracker."""
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(**server.settings), stdin=pipe, stdout=pipe, text=True
