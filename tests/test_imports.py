@@ -1,4 +1,4 @@
-"""Who may import whom: a room of the house imports only what stands before it in ORDER (docs/architecture.md)."""
+"""Who may import whom: a room of the house imports only what stands before it in ORDER (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ A package imports packages above it, a room also rooms to its left.
 
 DOORS = {"api", "pages", "admin", "cli"}
 NO_DOORS = {"webkit", "server"}  # packages of which these names are no doors
-LIBRARIES = (ROOT / "docs" / "architecture.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]
+LIBRARIES = (ROOT / "docs" / "design.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]
 MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
@@ -69,7 +69,7 @@ MAY_USE = {  # libraries: the modules that may import them
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
 backups/run.py recounts/recounts.py visit_log/import*.py \
 importers/run.py cli/ledger.py"
-"""Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
+"""Modules of the start, of commands and of the process of a backup; all others use the executor."""
 
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}

@@ -1,4 +1,4 @@
-"""The budgets of the house, in one table: each number may only fall (docs/decisions/0116-budgets.md).
+"""Budgets, in one table: each number may only fall (decision 116).
 
 To raise one, say in a comment on its line why, and what was removed for it.
 """

@@ -1,4 +1,4 @@
-"""Backups under a prefix of a bucket, by the S3 protocol (decision 96).
+"""Backups under a prefix of a bucket, by the S3 protocol (decision 97).
 
 Commands and the child of a server import this module, workers never: it loads obstore, whose calls block.
 """

@@ -1,4 +1,4 @@
-"""What each feature is built from, and what workers share: Redis, or the memory of a single worker."""
+"""The base that each feature is built from, and what workers share: Redis, or the memory of a single worker."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Cluster:
     redis: SharedRedis | None = None
     """None for a single worker."""
     queue: RedisBus | None = None
-    """What carries Socket.IO's queue: the bus itself; None for a single worker."""
+    """Carries Socket.IO's queue: the bus itself; None for a single worker."""
 
     @property
     def redis_answers(self) -> Callable[[], bool] | None:
-        """Whether Redis answered the last call; None without Redis."""
+        """A function that returns whether Redis answered the last call; None without Redis."""
         redis = self.redis
         return None if redis is None else lambda: redis.outbox.reachable
 
@@ -42,7 +42,7 @@ class Cluster:
 
 
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
-    """What workers share over REDIS_URL, or the memory of a single worker without it."""
+    """Connect to REDIS_URL, or use the memory of a single worker without it."""
     if not settings.redis_url:
         return Cluster(MemoryWorkers(), NullBus())
     from koyjabo.cluster.outbox import RedisOutbox, SharedRedis
@@ -58,7 +58,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The argument of every `build`. `services` are those of the features that were built before."""
+    """The argument of every `build`. `services` has those of the features that were built before."""
 
     settings: Settings
     clock: Clock

@@ -1,7 +1,7 @@
-"""What workers tell each other, and the null object for a server with one worker.
+"""Messages between workers, and the null object for a server with one worker.
 
-Each room has a channel, which a worker hears while somebody is in the room there. What every worker needs is told to
-all of them: `tell_workers`, and the signal `message_received` of the receivers.
+Each room has a channel, which a worker subscribes to while it serves the room. Messages for all workers go through
+`send_to_workers`, and arrive by the signal `message_received`.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ class Bus(Protocol):
 
     @property
     def heard(self) -> Collection[str]:
-        """The rooms that this worker hears."""
+        """The rooms that this worker is subscribed to."""
 
     def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
-        """Publish the state of a room, or of one part of it: at most one message in PUBLISH_INTERVAL_MS, unless it says
-        who is present.
+        """Publish the state of a room, or one part of it. Unless it says who is present, at most one message is sent
+        per PUBLISH_INTERVAL_MS.
 
         `state` is called when the message is sent. It returns JSON and must not block.
         """
 
     def hear(self, room: str) -> None:
-        """Hear what other workers publish of a room. Idempotent. The signal `room_heard` follows."""
+        """Subscribe to a room's messages from other workers. Idempotent. The signal `room_heard` follows."""
 
     def leave(self, room: str) -> None:
-        """Idempotent."""
+        """Unsubscribe. Idempotent."""
 
-    def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
+    def send_to_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
         """Send a small message, JSON, to every other worker of this server.
 
-        They receive it by the signal `message_received` with this subject. In order, or instead of an older message
-        with the same key that waits.
+        They receive it by the signal `message_received` with this subject. Messages arrive in order; one with a `key`
+        replaces an older one that is still waiting under the same key.
         """
 
-    def tell_everybody(self, subject: str, message: Any) -> bool:
-        """As `tell_workers`, but this worker receives the message as well, and all workers receive such messages in one
-        order: each before those whose call begins after this one has returned.
+    def broadcast(self, subject: str, message: Any) -> bool:
+        """Send a message to all workers, including this one, in the same order for all. A call that begins after this
+        one has returned is delivered after it.
 
-        Waits until this worker has received it. False if it does not, as while Redis is away: some worker may then not
-        receive it, and this one does not.
+        Waits until this worker has received the message. Returns False if it does not, for instance while Redis is
+        down: this worker has not received it then, and others may not have.
         """
 
-    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
-        """As `tell_workers`, of what `take` returns when the message is sent, unless that is empty. What could not be
-        sent is given to `put_back`. Neither may block.
+    def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+        """Send to the other workers what `take` returns at the time of sending, unless it is empty. If sending fails,
+        it is passed to `put_back`. Neither may block.
         """
 
 
@@ -65,11 +65,11 @@ class NullBus:
     def leave(self, room: str) -> None:
         pass
 
-    def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
+    def send_to_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
         pass
 
-    def tell_everybody(self, subject: str, message: Any) -> bool:
+    def broadcast(self, subject: str, message: Any) -> bool:
         return False
 
-    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+    def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         pass

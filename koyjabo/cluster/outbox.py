@@ -17,20 +17,21 @@ from koyjabo.core.runtime import Runtime
 log = logging.getLogger(__name__)
 
 PACE_S = 0.01
-"""The pause between two rounds: a value that changes several times in between is sent once."""
+"""Pause between two rounds, s. A value that changes several times in between is sent once."""
 
 DRAIN_S = 2.0
 
 MOST_ORDERED = 1000
-"""The largest number of ordered sends that wait; while Redis is unreachable the oldest are discarded."""
+"""Maximum number of ordered messages that wait. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
 
 
 class RedisOutbox:
-    """What is sent, in rounds. It keeps only the newest send of each key, so an unreachable Redis costs bounded memory.
+    """Sends queued messages in rounds. Per key, it keeps only the newest one, so an unreachable Redis costs bounded
+    memory.
 
-    `ping` asks Redis for an answer; `on_return` is called when Redis answers again after an outage.
+    `ping` tests Redis; `on_return` is called when Redis answers again after an outage.
     """
 
     def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], object]) -> None:
@@ -44,13 +45,13 @@ class RedisOutbox:
         self._lock = threading.Lock()
 
     def send_newest(self, key: Hashable, send: Send) -> None:
-        """Send soon. Replaces an older send that still waits under the same key."""
+        """Send soon. Replaces an older message that is still waiting under the same key."""
         with self._lock:
             self._newest[key] = send
         self._run_soon()
 
     def send_in_order(self, send: Send) -> None:
-        """Send soon, after all earlier calls of this method."""
+        """Send soon, in the order of calls of this method."""
         with self._lock:
             self._in_order.append(send)
         self._run_soon()
@@ -73,7 +74,7 @@ class RedisOutbox:
             time.sleep(PACE_S)
 
     def _send_pending(self) -> bool:
-        """Send everything that waits. False when nothing waited; then the task ends."""
+        """Send everything that waits. Returns False when nothing did; then the task ends."""
         with self._lock:
             sends = [*self._newest.values(), *self._in_order]
             self._newest.clear()
@@ -81,11 +82,11 @@ class RedisOutbox:
             self._running = bool(sends)
         for send in sends:
             if not self._try(send):
-                break  # the others would time out as well; their values would be old by then
+                break  # the others would also time out, and be outdated by then
         return bool(sends)
 
     def _try(self, send: Send) -> bool:
-        """False when Redis cannot be reached."""
+        """Returns False when Redis cannot be reached."""
         try:
             send()
             self._record_success()
@@ -99,7 +100,7 @@ class RedisOutbox:
         return True
 
     def _record_success(self) -> None:
-        """Raises redis.RedisError if Redis is still away: a send without anything to send succeeds all the same."""
+        """Raises redis.RedisError if Redis is still down: a send function without anything to send succeeds anyway."""
         if not self.reachable:
             self._ping()
             self.reachable = True

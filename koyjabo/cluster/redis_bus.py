@@ -1,6 +1,6 @@
-"""The bus over Redis: a channel for each room, one for all workers, and the queue of Socket.IO.
+"""The bus over Redis: one channel per room, one for all workers, and the queue of Socket.IO.
 
-A lost message does no harm: messages carry whole values, and every worker also reads the present state regularly
+A lost message does no harm: messages carry whole values, and every worker also reads the current state regularly
 (decision 7).
 """
 
@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
-"""After this time without a message the server is asked whether it is there."""
+"""After this time without a message, the server is pinged, s."""
 
 MOST_UNANSWERED = 2
-"""Unanswered questions after which Redis counts as gone."""
+"""Unanswered pings after which Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
-"""Is given a channel and what was published there; None when Redis has confirmed the subscription."""
+"""Called with a channel and a message published there, or with None when Redis has confirmed the subscription."""
 
 
 class Listener:
-    """One connection to Redis, in a task. It subscribes to channels that come and go."""
+    """One connection to Redis, in its own task. Subscribes to channels that come and go."""
 
     def __init__(self, client: RedisClient, runtime: Runtime, channels: Iterable[str], receive: Receive) -> None:
         self.channels = set(channels)
@@ -47,23 +47,23 @@ class Listener:
         self._connection: Any = None
         self._held: set[str] = set()  # the channels that this connection has subscribed to
         self._changed: set[str] = set()
-        self._lock = threading.Lock()  # guards all of these; its holder must not wait
-        self._writing = threading.Lock()  # one task writes
+        self._lock = threading.Lock()  # guards all of these; never wait while holding it
+        self._writing = threading.Lock()  # only one task writes
 
     def add(self, channel: str) -> None:
-        """Idempotent. Does not wait for Redis."""
+        """Subscribe to a channel. Idempotent. Does not wait for Redis."""
         if channel not in self.channels:
             self.channels.add(channel)
             self._change_soon(channel)
 
     def remove(self, channel: str) -> None:
-        """Idempotent. Does not wait for Redis."""
+        """Unsubscribe. Idempotent. Does not wait for Redis."""
         if channel in self.channels:
             self.channels.discard(channel)
             self._change_soon(channel)
 
     def run(self) -> None:
-        """Listen until the client is closed. Messages missed in an outage are made up for by the regular reads."""
+        """Listen until the client is closed. Regular reads make up for messages missed in an outage."""
         while not self._client.is_closed:
             connection = self._client.new_connection()
             try:
@@ -110,7 +110,7 @@ class Listener:
         channel = name.decode(errors="replace")
         try:
             self._receive(channel, data)
-        except ValueError as error:  # a clock that was just put back makes one of a message that was under way
+        except ValueError as error:  # possible for a message that was on its way when a clock was put back
             log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
         except Exception:
             log.exception("bus_message_failed channel=%s", channel)
@@ -118,18 +118,18 @@ class Listener:
     def _change_soon(self, channel: str) -> None:
         with self._lock:
             if self._connection is None:
-                return  # the next one begins with all channels
+                return  # the next connection starts with all channels
             is_first = not self._changed
             self._changed.add(channel)
         if is_first:
             self._runtime.start_task(self._subscribe)
 
     def _subscribe(self) -> None:
-        """Subscribe to channels that were added, and end it for those that were removed."""
+        """Subscribe to added channels, and unsubscribe from removed ones."""
         try:
             with self._writing:
                 self._write()
-        except (redis.RedisError, OSError) as error:  # the task that listens notices it as well, and connects again
+        except (redis.RedisError, OSError) as error:  # the listening task notices it as well, and reconnects
             log.info("bus_subscription_failed cause=%r", str(error))
 
     def _write(self) -> None:
@@ -144,18 +144,18 @@ class Listener:
 
 
 QUEUE = "flask-socketio"
-"""Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` of any process reaches us."""
+"""Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` in any process reaches us."""
 
 WORKERS = "koyjabo:workers"
 ECHO_S = 1.0
-"""How long a message may take to come back."""
+"""How long `broadcast` waits for its own message, s."""
 
 ROOM = "koyjabo:room:"
-"""The beginning of the names of rooms' channels."""
+"""Prefix of the channels of rooms."""
 
 
 class RedisBus:
-    """`on_queue` is called with each message of Socket.IO's queue, from the task that listens."""
+    """The bus. `on_queue` is called with each message of Socket.IO's queue, in the listening task."""
 
     def __init__(
         self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, signals: Signals, interval_s: float
@@ -169,12 +169,12 @@ class RedisBus:
         self._listener = Listener(client, runtime, (QUEUE, WORKERS), self._receive)
         self._newly_heard: dict[str, None] = {}
         self._numbers = itertools.count()
-        self._echoes: dict[Any, Waiter] = {}  # of messages that this worker, too, is to receive
+        self._echoes: dict[Any, Waiter] = {}  # by message that this worker has to receive as well
         self.on_queue: Callable[[bytes], object] = lambda data: None
 
     @property
     def heard(self) -> Collection[str]:
-        return [each.removeprefix(ROOM) for each in list(self._listener.channels) if each.startswith(ROOM)]
+        return [channel.removeprefix(ROOM) for channel in list(self._listener.channels) if channel.startswith(ROOM)]
 
     def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         channel = ROOM + room
@@ -185,36 +185,36 @@ class RedisBus:
         else:
             self._pace.run((channel, part), queue)
 
-    def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
-        send = partial(self._send, WORKERS, self._told(subject, message))
+    def send_to_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
+        send = partial(self._send, WORKERS, self._encoded(subject, message))
         if key is None:
             self._outbox.send_in_order(send)
         else:
             self._outbox.send_newest((WORKERS, subject, key), send)
 
-    def tell_everybody(self, subject: str, message: Any) -> bool:
+    def broadcast(self, subject: str, message: Any) -> bool:
         number, waiter = next(self._numbers), self._runtime.waiter()
         if not self._outbox.reachable:
             return False
         self._echoes[number] = waiter
-        told = {**self._told_object(subject, message), "echo": number}
-        self._outbox.send_in_order(partial(self._send, WORKERS, json.dumps(told)))
+        message_with_echo = {**self._envelope(subject, message), "echo": number}
+        self._outbox.send_in_order(partial(self._send, WORKERS, json.dumps(message_with_echo)))
         self._runtime.later(ECHO_S, waiter.wake)
         waiter.wait()
         return self._echoes.pop(number, None) is None
 
-    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+    def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         send = partial(self._send_changes, subject, take, put_back)
         self._outbox.send_newest((WORKERS, subject), send)
 
-    def _told(self, subject: str, message: Any) -> str:
-        return json.dumps(self._told_object(subject, message))
+    def _encoded(self, subject: str, message: Any) -> str:
+        return json.dumps(self._envelope(subject, message))
 
-    def _told_object(self, subject: str, message: Any) -> dict[str, Any]:
+    def _envelope(self, subject: str, message: Any) -> dict[str, Any]:
         return {"from": self._worker, "subject": subject, "message": message}
 
     def send_to_queue(self, message: str) -> None:
-        """Send a message to Socket.IO's queue, after all earlier ones."""
+        """Send a message to Socket.IO's queue, in the order of calls."""
         self._outbox.send_in_order(partial(self._send, QUEUE, message))
 
     def hear(self, room: str) -> None:
@@ -228,7 +228,7 @@ class RedisBus:
         self._runtime.start_task(self._listener.run)
         self._runtime.start_task(self._client.watch)
 
-    # In the outbox's task, which may wait for Redis.
+    # Run in the outbox's task, which may wait for Redis.
 
     def _send_state(self, channel: str, state: Callable[[], Any]) -> None:
         self._send(channel, json.dumps({"from": self._worker, "state": state()}))
@@ -236,7 +236,7 @@ class RedisBus:
     def _send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         if changes := take():
             try:
-                self._send(WORKERS, self._told(subject, changes))
+                self._send(WORKERS, self._encoded(subject, changes))
             except (redis.RedisError, OSError):
                 put_back(changes)
                 raise
@@ -244,7 +244,7 @@ class RedisBus:
     def _send(self, channel: str, text: str) -> None:
         self._client.run("PUBLISH", channel, text)
 
-    # In the listener's task.
+    # Run in the listener's task.
 
     def _receive(self, channel: str, data: bytes | None) -> None:
         """`data` is None when Redis has confirmed the subscription."""
@@ -257,12 +257,14 @@ class RedisBus:
         elif message := _parsed(data):
             if message.get("from") != self._worker:
                 self._dispatch(channel, message)
-            elif echo := self._echoes.pop(message.get("echo"), None):  # or else it was given up
+            elif echo := self._echoes.pop(message.get("echo"), None):  # otherwise the sender has given up
                 self._dispatch(channel, message)
                 self._runtime.soon(echo.wake)
 
     def _announce_soon(self, room: str) -> None:
-        """Together: after an interruption there may be many, and their receivers read the database."""
+        """Announce several rooms together. There may be many after an interruption, and the receivers read the
+        database.
+        """
         is_first = not self._newly_heard
         self._newly_heard[room] = None
         if is_first:
@@ -283,7 +285,7 @@ class RedisBus:
 
 
 def _parsed(data: bytes) -> dict[str, Any] | None:
-    """None unless it is a JSON object: other programs may publish here."""
+    """The message, or None unless it is a JSON object: other programs may publish here."""
     try:
         message = json.loads(data)
     except (ValueError, RecursionError):
@@ -292,7 +294,9 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 
 
 class Pace:
-    """Runs what is done for a key at a limited rate: the first call at once, then one an interval, always the last."""
+    """Limits how often the work for a key runs: the first call at once, then one per interval, and always the last
+    one.
+    """
 
     def __init__(self, runtime: Runtime, interval_s: float) -> None:
         self._runtime = runtime
@@ -317,7 +321,7 @@ class Pace:
 
 
 class Unpaced:
-    """For the interval that the outbox keeps anyway."""
+    """Runs every call, because the outbox already limits the rate."""
 
     def run(self, key: Hashable, call: Callable[[], object]) -> None:
         call()

@@ -1,5 +1,5 @@
-"""The client of Redis, which is one server or the master that Sentinels name, with the time limits of all calls, and
-Lua scripts.
+"""The Redis client, for one server or for the master that Sentinels name, with time limits for all calls, and Lua
+scripts.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
 WATCH_S = 1.0
-"""The interval in which a Sentinel is asked for the master."""
+"""How often a Sentinel is asked for the master, s."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
 
 def connect(url: str) -> RedisClient:
-    """Raises ValueError for a URL that cannot be read."""
+    """Create the client; connects later. Raises ValueError for an invalid URL."""
     address = parse(url)
     if address.service:
         return SentinelClient(_by_sentinels(address))
@@ -44,22 +44,22 @@ def _limits(url: str) -> dict[str, Any]:
     return {
         "socket_timeout": PATIENCE_S,
         "socket_connect_timeout": PATIENCE_S,
-        "retry": Retry(NoBackoff(), 1),  # for a pooled connection that a restart of Redis has closed
+        "retry": Retry(NoBackoff(), 1),  # for a pooled connection that was closed by a restart of Redis
         **more,
     }
 
 
 def _by_sentinels(address: RedisAddress) -> redis.Redis:
-    """A client that asks the Sentinels, before it connects, which server is the master."""
+    """A client that asks the Sentinels for the master before it connects."""
     options = {**_limits(address.urls[0]), **_options(address.urls[0])}
-    if options.pop("connection_class", None) is not None:  # redis-py's way to say TLS
+    if options.pop("connection_class", None) is not None:  # redis-py's way to request TLS
         options["ssl"] = True
-    hosts = [(each["host"], each["port"]) for each in map(_options, address.urls)]
+    hosts = [(options["host"], options["port"]) for options in map(_options, address.urls)]
     of_redis = {name: options[name] for name in options.keys() - {"host", "port"}}
     of_sentinels = {name: of_redis[name] for name in of_redis.keys() - {"db", "username", "password"}}
     sentinels = Sentinel(hosts, sentinel_kwargs={**of_sentinels, **address.sentinel_options})  # type: ignore[no-untyped-call]
-    found: redis.Redis = sentinels.master_for(address.service, **of_redis)  # type: ignore[no-untyped-call]
-    return found
+    current: redis.Redis = sentinels.master_for(address.service, **of_redis)  # type: ignore[no-untyped-call]
+    return current
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 class RedisClient:
-    """Connects with the first command. A command that gets no answer raises redis.RedisError or OSError, after about a
+    """Connects with the first command. A command without a response raises redis.RedisError or OSError after about a
     second.
     """
 
@@ -76,7 +76,7 @@ class RedisClient:
         self.is_closed = False
 
     def origin(self) -> str:
-        """Names the server that answers. After a change, its data may be older. Does not block."""
+        """Names the current server. After a change, its data may be older. Does not block."""
         return ""
 
     def run(self, *words: Any) -> Any:
@@ -84,7 +84,7 @@ class RedisClient:
         return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
     def run_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Run commands in one round trip. Raises the first error, when all have been run."""
+        """Run commands in one round trip. Raises the first error, after all have been run."""
         with self._client.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -94,16 +94,18 @@ class RedisClient:
         return self._client.ping()
 
     def new_connection(self) -> Any:
-        """A connection of redis-py's for subscriptions, not connected yet. It is not of the pool, which has a limit."""
+        """A new redis-py connection for subscriptions, not connected yet. It does not count towards the pool's
+        limit.
+        """
         pool = self._client.connection_pool
         return pool.connection_class(**pool.connection_kwargs)
 
     def serves(self, connection: Any) -> bool:
-        """Whether the server of a connection is still the one to use. Does not block."""
+        """Whether a connection's server is still the one to use. Does not block."""
         return True
 
     def watch(self) -> None:
-        """Keep asking who is the master, where no server says that it is another one. For a task of its own."""
+        """Ask for the master regularly, if Sentinels are used. Run it in its own task."""
 
     def close(self) -> None:
         """Close the connections, and end the tasks that watch and listen."""
@@ -114,8 +116,8 @@ class RedisClient:
 class SentinelClient(RedisClient):
     """The master that Sentinels name.
 
-    A master that was frozen while another one was promoted goes on serving for seconds when it thaws: until a Sentinel
-    demotes it, only the Sentinels know. So they are asked regularly, and not just for each new connection.
+    If a master was frozen while another one was promoted, it goes on serving for seconds when it resumes, until a
+    Sentinel demotes it. So the Sentinels are asked regularly, not just for each new connection.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -129,17 +131,17 @@ class SentinelClient(RedisClient):
         return bool((connection.host, connection.port) == self._pool.master_address)
 
     def watch(self) -> None:
-        """Until it is closed. The pool closes connections to another master than the one that it has found."""
+        """Watch until closed. The pool closes connections to any other server than the current master."""
         while not self.is_closed:
             time.sleep(WATCH_S)
             before = self._pool.master_address
             try:
-                found = self._pool.get_master_address()
+                current = self._pool.get_master_address()
             except (redis.RedisError, OSError) as error:
                 log.info("sentinels_unavailable cause=%r", str(error))
                 continue
-            if before not in (None, found):
-                log.warning("redis_master_changed master=%s:%s", *found)
+            if before not in (None, current):
+                log.warning("redis_master_changed master=%s:%s", *current)
 
 
 class Script:
@@ -153,11 +155,11 @@ class Script:
     def __call__(self, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         try:
             return self._client.run("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        except NoScriptError:  # the server was restarted, or was a replica until now
+        except NoScriptError:  # the server was restarted, or was a replica before
             return self._client.run("EVAL", self._text, len(keys), *keys, *arguments)
 
     def call_all(self, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
-        """Several calls, in one round trip once the server knows the script. Each may be run twice."""
+        """Run several calls, in one round trip once the server knows the script. Each may run twice."""
         if len(calls) > 1:
             try:
                 return self._client.run_all(

@@ -1,4 +1,4 @@
-"""The registry of live workers: each reports every second. Backends: `MemoryWorkers` and `workers_redis`."""
+"""The registry of live workers, which report every second. Backends: `MemoryWorkers` and `workers_redis`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 from typing import NamedTuple, Protocol
 
 SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketio", "streams")
-"""Plain WebSockets by the kind of room they are in, Socket.IO clients, and streams of Server-Sent Events."""
+"""WebSockets by kind of room, Socket.IO clients, and streams of Server-Sent Events."""
 
 
 class Progress(NamedTuple):
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
 
 
 class RunningJob(NamedTuple):
-    """The progress of long work that pages show."""
+    """The progress of a long job, as shown on pages."""
 
     kind: str  # one of `jobs.running_jobs.KINDS`
     began_ms: int
@@ -32,11 +32,12 @@ class Worker(NamedTuple):
     pid: int
     started_ms: int
     seen_ms: int  # the time of this report
-    memory_kb: int | None  # resident; None where the system does not report it
+    memory_kb: int | None  # resident; None if the system does not report it
     sockets: dict[str, int]  # by kind
     recount: Progress | None
-    lag_ms: float = 0.0  # of its event loop, as last measured
-    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.Unsaved`, as the next two)
+    lag_ms: float = 0.0  # delay of its event loop, as last measured
+    # Since when visits have not been saved (`counting.visits.Unsaved`, like the next two)
+    unsaved_ms: int | None = None
     unsaved_cause: str = ""
     refused: int = 0
     jobs: tuple[RunningJob, ...] = ()
@@ -46,21 +47,21 @@ class Workers(Protocol):
     """The registry of the workers of one server. Its methods do not block."""
 
     own_id: str
-    """Of this worker's reports."""
+    """The id of this worker's reports."""
 
     @property
     def redis_ms(self) -> float | None:
-        """How long the last call to Redis took; None without Redis, or when it did not answer."""
+        """Duration of the last call to Redis, ms; None without Redis, or when it did not answer."""
 
     def report(self, worker: Worker) -> None:
-        """Report the present state of this worker. A worker that has not reported for some seconds counts as gone."""
+        """Report the current state of this worker. A worker that has not reported for some seconds counts as gone."""
 
     def live(self) -> list[Worker]:
         """All live workers, at most 2 s old while Redis answers; otherwise only this worker."""
 
 
 class MemoryWorkers:
-    """The registry without Redis: this worker only."""
+    """The registry without Redis: only this worker."""
 
     def __init__(self) -> None:
         self.own_id = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""The worker registry in Redis: one call renews the lease of this worker and reads the others."""
+"""The worker registry in Redis: one call renews this worker's lease and reads the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.cluster.workers import Progress, RunningJob, Worker
 
 LEASE_S = 4.0
-"""How long a worker counts as live after a report; it reports every second."""
+"""How long a worker counts as live after a report, s. It reports every second."""
 
 KEYS = ("koyjabo:{workers}", "koyjabo:{workers}:leases")
 
@@ -37,22 +37,22 @@ class RedisWorkers:
         self._outbox.send_newest("worker", partial(self._renew, worker))
 
     def live(self) -> list[Worker]:
-        """This worker is taken from memory, since its copy in Redis is a little older."""
-        own = {each.id for each in self._own}
+        """The live workers. This one comes from memory, because its copy in Redis is a little older."""
+        own = {worker.id for worker in self._own}
         others = self._all if self._outbox.reachable else []
-        known = (*self._own, *(each for each in others if each.id not in own))
-        return sorted(known, key=lambda each: (each.host, each.pid))
+        known = (*self._own, *(worker for worker in others if worker.id not in own))
+        return sorted(known, key=lambda worker: (worker.host, worker.pid))
 
     def _renew(self, worker: Worker) -> None:
         began = time.perf_counter()
         reports = self._script(KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
         self._took_ms = (time.perf_counter() - began) * 1000
-        self._all = [_parse(json.loads(each)) for each in reports]
+        self._all = [_parse(json.loads(report)) for report in reports]
 
 
 def _parse(report: dict[str, Any]) -> Worker:
-    """Ignores unknown fields, and lets newer ones be missing: a worker of another version may send others."""
+    """Parse a report. It may be from another version: unknown fields are ignored, and newer ones may be missing."""
     recount = report["recount"]
     known = {name: report[name] for name in Worker._fields if name in report}
-    jobs = tuple(RunningJob._make(each) for each in report.get("jobs", ()))
+    jobs = tuple(RunningJob._make(job) for job in report.get("jobs", ()))
     return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs})

@@ -1,1 +1,1 @@
-"""What every part speaks of: errors, the clock, identities, texts."""
+"""The vocabulary of all packages: errors, the clock, identities, texts."""

@@ -1,4 +1,4 @@
-"""The one source of time: milliseconds since the Unix epoch; days and hours of TIMEZONE, and days that people type."""
+"""The only source of time: milliseconds since the Unix epoch, days and hours of TIMEZONE, and days that people type."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def system_now_ms() -> int:
 
 
 def system_elapsed_ms() -> int:
-    """Monotonic time, ms since an arbitrary moment. Corrections of the wall clock do not affect it."""
+    """Monotonic time, ms since an arbitrary start. Corrections of the wall clock do not affect it."""
     return time.monotonic_ns() // 1_000_000
 
 
 def iso(at_ms: int) -> str:
-    """`2025-12-16T04:48:38.412Z`, as every timestamp on the wire is written."""
+    """A timestamp in API format, `2025-12-16T04:48:38.412Z`."""
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
@@ -43,14 +43,14 @@ NOT_A_DAY = N_("must be a day, such as 2025-12-16")
 
 
 class Days(NamedTuple):
-    """Both included; None means no limit."""
+    """A range of days, both included; None means no limit."""
 
     first: date | None
     last: date | None
 
 
 def typed_days(first_day: str, last_day: str) -> Days:
-    """Days in ISO format, with digits of any script; "" means no limit. Raises InvalidInput by field."""
+    """Parse days in ISO format, with digits of any script; "" means no limit. Raises InvalidInput by field."""
     problems: dict[str, str] = {}
     typed = {"first_day": first_day, "last_day": last_day}
     first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
@@ -73,16 +73,16 @@ def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
 
 
 class Bucket(NamedTuple):
-    """The local day and the start of the local hour in which a moment is counted."""
+    """The local day, and the start of the local hour, that a moment is counted in."""
 
     day: str  # YYYY-MM-DD in TIMEZONE
-    hour_s: int  # seconds since 1970-01-01 UTC at which that local hour began
+    hour_s: int  # start of that local hour, seconds since 1970-01-01 UTC
 
 
 class Clock:
     """The server's time: `now_ms` for days and records, `elapsed_ms` for durations.
 
-    Tests replace both. Code that counts must not read the system's time in another way.
+    Tests replace both. Code that counts must not read the system's time in any other way.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class Clock:
         self._beginnings: dict[str, int] = {}
 
     def today(self) -> str:
-        """The local date, YYYY-MM-DD. It changes at local midnight, with daylight saving time as well."""
+        """The local date, YYYY-MM-DD. It changes at local midnight, also when the clocks change."""
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
         """The day and hour of a visit at `at_ms`.
 
-        Cached by quarter hour: the offsets of all zones, and their changes, fall on quarters of an hour.
+        Cached by quarter hour, because all zones' offsets and clock changes are at quarters of an hour.
         """
         quarter = at_ms // QUARTER_HOUR_MS
         bucket = self._buckets.get(quarter)
@@ -115,7 +115,7 @@ class Clock:
         return bucket
 
     def began_s(self, day: str) -> int:
-        """Seconds since 1970-01-01 UTC at which a local day begins, with the later hour where midnight is missing."""
+        """Start of a local day, seconds since 1970-01-01 UTC; the first existing time if midnight is skipped."""
         began = self._beginnings.get(day)
         if began is None:
             if len(self._beginnings) >= CACHE_SIZE:
@@ -125,20 +125,21 @@ class Clock:
         return began
 
     def at_ms(self, day: str, time: str) -> int:
-        """The moment, ms, of a time of a local day, such as 03:30: the first one where it comes twice, and later by as
-        much as is skipped where it is missing.
+        """A local time of a day, such as 03:30, in ms since 1970.
+
+        If it occurs twice, the first one; if it is skipped, later by the length of the gap.
         """
         local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
         return int(local.timestamp()) * 1000
 
     def newest_ms(self, time: str) -> int:
-        """The last time, ms since 1970, that the local clock showed `time`, such as 03:30."""
+        """When the local clock last showed `time`, such as 03:30; ms since 1970."""
         today = self.today()
         at_ms = self.at_ms(today, time)
         return at_ms if at_ms <= self.now_ms() else self.at_ms(shifted(today, -1), time)
 
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
-        """The moments, ms, at which days begin and have ended."""
+        """The moments when days begin and have ended, ms."""
         first, last = days
         began = None if first is None else self.began_s(first.isoformat()) * 1000
         ended = None if last is None else self.began_s((last + timedelta(1)).isoformat()) * 1000
@@ -151,11 +152,11 @@ class Clock:
         return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
 
     def local(self, at_s: int) -> str:
-        """Local time in ISO 8601, as `2025-10-10T14:00:00+06:00`."""
+        """Local time in ISO 8601, such as `2025-10-10T14:00:00+06:00`."""
         return datetime.fromtimestamp(at_s, self.zone).isoformat()
 
     def same_time_ms(self, day: str) -> int:
-        """The moment, ms, at which the local time on another day is that of now."""
+        """The current local time, on another day; ms since 1970."""
         now_ms = self.now_ms()
         local = datetime.fromtimestamp(now_ms // 1000, self.zone).replace(tzinfo=None)
         then = datetime.combine(date.fromisoformat(day), local.time(), self.zone)

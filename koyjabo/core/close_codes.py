@@ -1,4 +1,4 @@
-"""Close codes of WebSockets, and those of errors (specification: Credentials; docs/realtime.md has the table)."""
+"""Close codes of WebSockets, and the close codes of errors (specification: Credentials; table in docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 10
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""The client left on purpose. After any other code it may reconnect in a moment (specification: promise 4)."""
+"""Codes after which the client has left on purpose. After any other code it may reconnect soon (specification: promise
+4).
+"""
 
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,

@@ -1,4 +1,4 @@
-"""What the commands of features need: the services, and a way to show the progress of long work."""
+"""Help for command-line tools: the services, and progress of long work."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from koyjabo.core.runtime import Advance
 from koyjabo.core.services import Services
 
 INTERVAL_S = 5.0
-"""The time between two lines of progress."""
+"""Time between two lines of progress, s."""
 
 OpenApplication = Callable[[], AbstractContextManager[Services]]
 
 
 def application() -> AbstractContextManager[Services]:
-    """The services for a command, in an application context, and closed afterwards. Ends the program with a message for
-    a known error: status 2 for a wrong setting or an unusable database, else 1.
+    """The services for a command, in an application context; closed afterwards.
+
+    Ends the program with a message for a known error: status 2 for a wrong setting or an unusable database, else 1.
     """
     return cast(OpenApplication, click.get_current_context().obj)()
 
 
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Advance]:
-    """Show on stderr how much of `total` is done, by a bar on a terminal, otherwise by a line from time to time:
-    `with progress(rows, "Recounting") as advance: advance(n)`.
+    """Show on stderr how much of `total` is done: a bar on a terminal, otherwise a line from time to time.
+
+    Usage: `with progress(rows, "Recounting") as advance: advance(n)`.
     """
     if sys.stderr.isatty():
         with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
@@ -41,14 +43,14 @@ def progress(total: int, label: str) -> Iterator[Advance]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the command as Ctrl+C does, so that it removes its temporary files."""
+    """Make SIGTERM and SIGHUP end the command as Ctrl+C does, so that it removes its temporary files."""
 
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup has it
+        if handler is not signal.SIG_IGN:  # ignored under nohup
             signal.signal(number, end)
     try:
         yield
@@ -58,7 +60,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 class ProgressLines:
-    """Prints the first line after INTERVAL_S, so that short work prints none."""
+    """Prints the first line after INTERVAL_S, so short work prints none."""
 
     def __init__(self, total: int, label: str) -> None:
         self._total = total

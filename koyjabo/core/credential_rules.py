@@ -1,4 +1,4 @@
-"""Rules for email addresses, passwords and names, for every way in which they can be entered.
+"""Rules for email addresses, passwords and names, wherever they are entered.
 
 Each function returns the normalised value, or raises ValueError with the end of a sentence: "must …".
 """
@@ -25,7 +25,7 @@ DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 def email(value: str) -> str:
-    """An address as its owner wrote it, in NFC."""
+    """An address as its owner typed it, in NFC."""
     value = unicodedata.normalize("NFC", value.strip())
     local, _, domain = value.rpartition("@")
     if UNUSABLE.search(value) or "@" in local or not local or not DOMAIN.fullmatch(domain):
@@ -36,13 +36,15 @@ def email(value: str) -> str:
 
 
 def email_key(value: str) -> str:
-    """Equal for all spellings of one address: case and Unicode composition make no difference."""
+    """A key that is equal for all spellings of an address, ignoring case and Unicode composition."""
     composed = unicodedata.normalize("NFC", value.strip())
     return unicodedata.normalize("NFC", composed.casefold())
 
 
 def password(value: str) -> str:
-    """Only the length is restricted, not the characters. In NFC, because keyboards compose letters differently."""
+    """A password. Only its length is restricted, not its characters. In NFC, because keyboards compose letters
+    differently.
+    """
     if re.search(r"[\ud800-\udfff]", value):
         raise ValueError("must be a text of whole characters")
     value = unicodedata.normalize("NFC", value)
@@ -52,8 +54,8 @@ def password(value: str) -> str:
 
 
 def name(value: str | None, of: str) -> str:
-    """On one line, cut to LONGEST_NAME. Without a name that can be seen, the local part of the email address `of`; all
-    of it if even that cannot be seen.
+    """A name on one line, cut to LONGEST_NAME. If nothing of it is visible, the local part of the email address `of`,
+    or the whole address if its local part is invisible as well.
     """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
     names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])

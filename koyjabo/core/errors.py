@@ -1,4 +1,4 @@
-"""The errors that several packages raise. Those of one package are in its module `errors`."""
+"""Errors raised by several packages. Errors of one package are in its module `errors`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from koyjabo.core.i18n import N_
 
 
 class KoyJaboError(Exception):
-    """An error with a code for programs, a sentence a person can act on, and details by field.
+    """An error with a code for programs, a sentence that people can act on, and details by field.
 
-    `status` is the one of an HTTP response; sockets have a table from `code` to close codes. `retry_after_s` is
-    set if the client should try again later.
+    `status` is for HTTP responses; sockets map `code` to close codes. `retry_after_s` is set if the client should
+    retry.
     """
 
     code = "internal_error"
@@ -25,7 +25,7 @@ class KoyJaboError(Exception):
 
 
 class InvalidInput(KoyJaboError):
-    """Fields of the request are invalid. `details` has the reason by field."""
+    """Fields of the request are invalid. `details` has the reasons by field."""
 
     code = "invalid_input"
     status = 400
@@ -57,7 +57,7 @@ class UnknownVisitor(KoyJaboError):
 
 
 class NotYetForgotten(KoyJaboError):
-    """The visitor has very many visits, of which only some are erased so far. The next request continues."""
+    """The visitor has so many visits that only some were erased. The next request continues."""
 
     code = "not_yet_forgotten"
     status = 503
@@ -66,7 +66,7 @@ class NotYetForgotten(KoyJaboError):
 
 
 class BackupUnderWay(KoyJaboError):
-    """One backup is made at a time, by all servers of a database."""
+    """All servers of a database make one backup at a time."""
 
     code = "backup_under_way"
     status = 409
@@ -82,7 +82,7 @@ class FileImportUnderWay(KoyJaboError):
 
 
 class NoRoomForFile(KoyJaboError):
-    """The folder for temporary files is full, or cannot be written to."""
+    """The folder for temporary files is full or not writable."""
 
     code = "no_room"
     status = 507
@@ -142,7 +142,7 @@ class KeyExpired(KoyJaboError):
 
 
 class ScopeMissing(KoyJaboError):
-    """The key is valid, and another scope allows the call: `needed` of the details."""
+    """The key is valid but lacks the scope `needed` (in the details)."""
 
     code = "scope_missing"
     status = 403
@@ -165,7 +165,7 @@ class TooManyKeys(KoyJaboError):
 
 
 class KeysUnavailable(KoyJaboError):
-    """No public keys of AUTH_JWKS_URL were read yet."""
+    """No public keys have been read from AUTH_JWKS_URL yet."""
 
     code = "keys_unavailable"
     status = 503
@@ -180,7 +180,7 @@ class WrongCredentials(KoyJaboError):
 
 
 class WrongCode(KoyJaboError):
-    """Of an authenticator app, or a recovery code."""
+    """A wrong code of an authenticator app, or a wrong recovery code."""
 
     code = "wrong_code"
     status = 401
@@ -271,13 +271,13 @@ class MailUnavailable(KoyJaboError):
 
 
 class UnusableDatabase(KoyJaboError):
-    """The database cannot store visits, and waiting will not change that."""
+    """The database cannot store visits, and waiting does not help."""
 
     code = "unusable_database"
 
 
 class DatabaseInUse(KoyJaboError):
-    """Another process excludes this operation. The message says which one, and what to do."""
+    """Another process prevents this operation. The message says which one, and what to do."""
 
 
 class LedgerUnavailable(KoyJaboError):
@@ -290,14 +290,14 @@ class LedgerUnavailable(KoyJaboError):
 
     @classmethod
     def because(cls, cause: Exception) -> LedgerUnavailable:
-        """An error to raise elsewhere than where `cause` was caught."""
+        """An error to raise elsewhere, with `cause` as its cause."""
         error = cls()
         error.__cause__ = cause
         return error
 
 
 class DiskAlmostFull(KoyJaboError):
-    """The rest of the database's disk is kept for visits (specification: Failures)."""
+    """The rest of the database's disk is reserved for visits (specification: Failures)."""
 
     code = "disk_almost_full"
     status = 503

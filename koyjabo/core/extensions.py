@@ -1,4 +1,4 @@
-"""Flask extensions, made here and bound in `create_app`."""
+"""Flask extensions, created here and initialised in `create_app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of files that are imported or restored."""
+"""Lines of imported or restored files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import count
 from typing import Protocol
 
 LONGEST_LINE = 1_000_000
-"""Bytes of a line of a file that is imported or restored."""
+"""Maximum length of a line, bytes."""
 
 
 class SupportsReadline(Protocol):

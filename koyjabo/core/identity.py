@@ -1,4 +1,4 @@
-"""The identity of a caller: an account, a login, and their ids."""
+"""Identities of callers: accounts, logins, and their ids."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from koyjabo.core.errors import Forbidden
 from koyjabo.core.i18n import N_
 
 SITE_ROLES = ("member", "viewer", "admin")
-"""Of an account on the whole site, from the lowest to the highest. A viewer sees the pages of the panel, without emails
-and visitorIds, and changes nothing there.
+"""Roles of an account on the whole site, lowest first. A viewer sees the panel's pages, without emails and visitorIds,
+and changes nothing there.
 """
 
 SITE_MEMBER, SITE_VIEWER, SITE_ADMIN = SITE_ROLES
 
 MASKED = "•••"
-"""Shown to viewers of the site in place of an email or a visitorId."""
+"""Shown to site viewers in place of an email or a visitorId."""
 
 DELETED = "~"
-"""Stored in place of the id of a user whose account was deleted."""
+"""Stored in place of the id of a deleted user."""
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
 REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-"""What another system may call a community or a person of its own."""
+"""External ids: what another system may call a community or one of its users."""
 
 RESERVED_REFS = ("online", "by-ref")
-"""They stand in paths where an id or a ref does."""
+"""Not allowed as external ids, because they occur in paths in the place of an id."""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def uuid_of(text: str) -> str | None:
-    """An id as it is stored; None if `text` is not a UUID."""
+    """An id in its stored form; None if `text` is not a UUID."""
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
 KEY_PREFIX = "kj_"
-"""Begins every API key, and no token."""
+"""Prefix of API keys. No token has it."""
 
 
 class RolesByToken(NamedTuple):
-    """What the token of another system says about the roles of its user."""
+    """Roles that another system's token claims for its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """By the ref of a community; None if the token says nothing, so that memberships count. Nothing by our id: the
-    other system has a say in the communities that it has put here, and in no others.
+    """Roles by external id of a community; None if the token claims none, so that memberships count. Communities
+    without an external id cannot be claimed: the other system only decides about communities that it has created.
     """
 
     def role_in(self, ref: str | None, member: str | None) -> str | None:
-        """The role in a community whose members have the user as `member`."""
+        """The user's role in a community, given their role `member` as a member."""
         return member if self.claimed is None else dict(self.claimed).get(ref or "")
 
 
 class Account(NamedTuple):
-    """The account of a user, as other packages see it. A key acts as an account that nobody has, and so does a person
-    of another system (`by_token`).
+    """A user's account, as other packages see it. API keys and users of other systems (`by_token`) act as accounts that
+    are not stored.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Account(NamedTuple):
     name: str
     is_admin: bool
     is_viewer: bool = False
-    moderates: str | None = None  # of a key: it is a moderator of this one community, and nothing elsewhere
+    moderates: str | None = None  # of a key: the one community it may moderate
     by_token: RolesByToken | None = None
 
     @property
@@ -92,7 +92,7 @@ class Maker(NamedTuple):
 
 
 OPERATOR = Account("", "", "", is_admin=True)
-"""Acts at the command line and at start-up. It is not stored."""
+"""Acts for the command line and at start-up. It is not stored."""
 
 
 def site_role(is_admin: bool, is_viewer: bool) -> str:
@@ -108,34 +108,38 @@ class Login(NamedTuple):
 
 
 class KeyHolder(NamedTuple):
-    """Who acts with a valid key."""
+    """The identity of a valid key."""
 
-    account: Account  # `id` is that of the key
+    account: Account  # `id` is the key's id
     scopes: frozenset[str]
 
 
 @dataclass(slots=True)
 class KeyHolders:
-    """Finds the holders of API keys for the doors of all features, as `Logins` finds logins."""
+    """Finds the holders of API keys for all features, as `Logins` finds logins."""
 
     holder_of: Callable[[str], KeyHolder]
-    """By the key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
+    """Returns the holder of a key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
 
 
 @dataclass(slots=True)
 class CommunityIds:
-    """Resolves what requests call a community. `communities` provides it; `counting`, which knows none, asks here."""
+    """Resolves ids of communities in requests. Provided by `communities`; `counting` uses it without importing that
+    package.
+    """
 
     resolve: Callable[[str], str]
-    """The id of the community with this id or ref; without one, the text itself. Raises LedgerUnavailable."""
+    """Returns the id of the community with this id or external id, or the text itself if there is none. Raises
+    LedgerUnavailable.
+    """
 
     def resolve_if_any(self, text: str | None) -> str | None:
-        """`resolve`; "" and None, which name no community, stay."""
+        """`resolve` the text; keep "" and None, which name no community."""
         return self.resolve(text) if text else text
 
     def is_claimed(self, account: Account, community_id: str) -> bool:
-        """Whether the token of another system makes its user a member of this community. A token names communities by
-        ref: it has no say in those that it names by our id. Raises LedgerUnavailable.
+        """Whether another system's token makes its user a member of this community. Tokens name communities by external
+        id, so they claim none of the others. Raises LedgerUnavailable.
         """
         claimed = account.by_token.claimed if account.by_token is not None else None
         return any(self.resolve(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)
@@ -143,31 +147,31 @@ class CommunityIds:
 
 @dataclass(slots=True)
 class LoginDestinations:
-    """Where logins lead that were not going anywhere else. `communities` provides it; `accounts`, which knows none,
-    asks here.
+    """Where to go after a login that had no destination. Provided by `communities`; `accounts` uses it without
+    importing that package.
     """
 
     of: Callable[[Account], tuple[str, dict[str, Any]] | None]
-    """The endpoint of a page, and the values of its path; None: the home page. Raises LedgerUnavailable."""
+    """Returns a page's endpoint and the values of its path, or None for the home page. Raises LedgerUnavailable."""
 
 
 @dataclass(slots=True)
 class TokenLogins:
-    """Finds people of another system, as `Logins` finds accounts."""
+    """Finds users of another system, as `Logins` finds accounts."""
 
     login_of: Callable[[str], Login]
-    """By a token that is not ours; without a session. Raises InvalidToken, TokenExpired, KeysUnavailable,
-    LedgerUnavailable.
+    """Returns the login of another system's token, without a session. Raises InvalidToken, TokenExpired,
+    KeysUnavailable, LedgerUnavailable.
     """
 
 
 @dataclass(slots=True)
 class Logins:
-    """Finds logins for the doors of all features. `accounts` provides it, and its own doors need webkit: so webkit asks
-    here, without a circle.
+    """Finds logins for all features. `accounts` provides it and also imports webkit, so webkit uses this class to avoid
+    a circular import.
     """
 
     login_of: Callable[[str, str | None], Login | None]
-    """By the id of a session and, if its access token has expired, that of its refresh token. None if it is not live.
-    Raises LedgerUnavailable.
+    """Returns the login of a session id and, if the access token has expired, of the refresh token's id. None if it is
+    not live. Raises LedgerUnavailable.
     """

@@ -1,4 +1,4 @@
-"""The version, and the folders of the program's files, in a checkout and in an installed wheel."""
+"""The version, and the folders of the program's files, in a checkout or in an installed wheel."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _SHIPPED_MIGRATIONS = _PACKAGE / "migrations"
 
 
 def migrations() -> Path:
-    """The folder of migrations: beside the package in a checkout, inside it in an installed wheel."""
+    """The folder of migrations: next to the package in a checkout, inside it in an installed wheel."""
     return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
 
 
 def documents() -> Path:
-    """The folder docs/: next to the package in a checkout, inside the package in an installed wheel."""
+    """The folder docs/: next to the package in a checkout, inside it in an installed wheel."""
     return (_PACKAGE if _is_wheel() else _CHECKOUT) / "docs"
 
 
 def home() -> Path:
-    """The folder of `instance/` and `.env`: the checkout, or the folder in which an installed program was started."""
+    """The folder of `instance/` and `.env`: the checkout, or the working directory of an installed program."""
     return Path.cwd() if _is_wheel() else _CHECKOUT
 
 

@@ -1,4 +1,4 @@
-"""The errors about what other programs have here."""
+"""Errors about things that belong to other programs, such as webhooks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TooManyWebhooks(KoyJaboError):
 
 
 class UrlRefused(KoyJaboError):
-    """Details have the reason, by the field of the URL."""
+    """The URL was refused. The details have the reason by field."""
 
     code = "url_refused"
     status = 400

@@ -1,4 +1,4 @@
-"""Starts the periodic calls of an application, and closes its resources."""
+"""Starts an application's periodic calls, and closes its resources."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Runs `calls` every `interval_s`, one after the other, in a task of its own. They may block. They do not depend on
-    notifications, so that a lost notification is made up for.
+    """Runs `calls` every `interval_s`, one after the other, in its own task. They may block. They do not depend on
+    notifications, so that a lost notification does no lasting harm.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:
@@ -54,20 +54,20 @@ class Lifetime:
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
-        """After `start`, make these calls every `interval_s` seconds, one after the other, in a separate task."""
+        """Make these calls every `interval_s` seconds after `start`, one after the other, in a separate task."""
         self._tickers.append(Ticker(self._runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
-        """Call it in `close`, after the calls that are added later."""
+        """Make this call in `close`. Later additions are called first."""
         self._stack.callback(call)
 
     def start(self) -> None:
-        """Idempotent."""
+        """Start the periodic calls. Idempotent."""
         for ticker in self._tickers:
             ticker.start()
 
     def close(self) -> None:
-        """Idempotent."""
+        """Make the closing calls. Idempotent."""
         for ticker in self._tickers:
             ticker.stop()
         self._stack.close()

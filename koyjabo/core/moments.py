@@ -1,4 +1,4 @@
-"""Moments as programs and people write them: ISO 8601 with an offset, or milliseconds since 1970."""
+"""Parse timestamps of programs and people: ISO 8601 with an offset, or milliseconds since 1970."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MOMENTS = re.compile(
 )
 NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
 LAST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
+"""The end of the year 9999, ms."""
 
 
-def moment_of(said: object) -> int | None:
-    """ms since 1970; None for what is no moment."""
-    if type(said) is int:
-        return said if 0 <= said <= LAST_MS else None
-    if not isinstance(said, str) or not MOMENTS.fullmatch(said):
+def moment_of(value: object) -> int | None:
+    """ms since 1970; None if `value` is no timestamp."""
+    if type(value) is int:
+        return value if 0 <= value <= LAST_MS else None
+    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
         return None
     try:
-        return int(datetime.fromisoformat(said).timestamp() * 1000)
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None

@@ -10,11 +10,11 @@ LONGEST_TEXT = 512
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and symbols without a shape: fillers of Hangul, and a Braille pattern without dots."""
+"""Letters and symbols that are invisible: fillers of Hangul, and a Braille pattern without dots."""
 
 
 def truncate(value: str) -> str:
-    """Cut to LONGEST_TEXT characters and made `whole`."""
+    """The text, cut to LONGEST_TEXT characters and made `whole`."""
     return whole(value[:LONGEST_TEXT])
 
 
@@ -25,13 +25,13 @@ def whole(value: str) -> str:
 
 
 def has_visible(value: str) -> bool:
-    """Whether a text has a letter, digit, sign or symbol that can be seen."""
-    return any(unicodedata.category(each)[0] in "LNPS" and each not in BLANK for each in value)
+    """Whether a text has a visible letter, digit, sign or symbol."""
+    return any(unicodedata.category(char)[0] in "LNPS" and char not in BLANK for char in value)
 
 
 def tidy_name(value: str) -> str:
-    """Without marks that turn the direction of the text around the name, and without joiners outside words: within
-    them Bangla needs them.
+    """The name, without marks that would change the direction of the surrounding text, and without joiners outside
+    words. Bangla needs joiners within words.
     """
     return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()
 

@@ -14,8 +14,8 @@ NONCE_SIZE = 12
 
 
 class Sealer:
-    """AES-256-GCM with a key for one `purpose`, derived from SECRET_KEY (`secret`). A sealed text belongs to its owner:
-    it cannot be opened as that of another one.
+    """AES-256-GCM with a key for one `purpose`, derived from SECRET_KEY (`secret`). A sealed text is bound to its
+    owner: it cannot be opened for another one.
     """
 
     def __init__(self, secret: str, purpose: bytes) -> None:
@@ -26,7 +26,7 @@ class Sealer:
         return base64.b64encode(nonce + self._cipher().encrypt(nonce, text.encode(), owner.encode())).decode()
 
     def open(self, sealed: str, owner: str) -> str | None:
-        """None if it was sealed with another SECRET_KEY, or for another owner or purpose."""
+        """The text; None if it was sealed with another SECRET_KEY, owner or purpose."""
         from cryptography.exceptions import InvalidTag
 
         data = base64.b64decode(sealed)
@@ -36,6 +36,6 @@ class Sealer:
             return None
 
     def _cipher(self) -> AESGCM:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: 10 MB that few workers need
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB that few workers need
 
         return AESGCM(self._key)

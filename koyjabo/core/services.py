@@ -1,4 +1,4 @@
-"""The services of one application, found by their class."""
+"""The services of an application, looked up by class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Each feature adds its services; its own pages and later features look them up by class: `services[Erasure]`."""
+    """Each feature adds its services. Its own pages and later features look them up: `services[Erasure]`."""
 
     clock: Clock
     signals: Signals

@@ -1,5 +1,4 @@
-"""The signals by which services publish events within one application; `application.event_handlers` lists
-their handlers."""
+"""Signals that publish events within an application; `application.event_handlers` connects their handlers."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ class Signals:
     """Publishers get a signal's `send` as a constructor argument and pass the event's subject as its sender.
 
     Receivers are called before `send` returns, in no particular order. A signal with one receiver takes 3.7 µs and a
-    plain call 0.1, so events of every visit are plain calls (`counting.visits`).
+    plain call 0.1 µs, so events of every visit are plain calls (`counting.visits`).
     """
 
     active_changed: Signal = field(default_factory=Signal)
-    """Other workers have changed the active visitors of a scope. Subject: the scope."""
+    """Other workers have changed a scope's active visitors. Subject: the scope."""
 
     online_changed: Signal = field(default_factory=Signal)
     """The count of online members may have changed. Subject: the scope."""
@@ -26,24 +25,24 @@ class Signals:
     """This worker has revoked a permission. Subject: the id of the session, user or community."""
 
     visitor_forgotten: Signal = field(default_factory=Signal)
-    """This worker has erased a visitor. Subject: the visitor_id; `scopes` are those of their visits."""
+    """This worker has erased a visitor. Subject: the visitor_id; `scopes` are the scopes of their visits."""
 
     visitor_converted: Signal = field(default_factory=Signal)
     """An anonymous visitor was identified as a user. Subject: the `VisitorConversion`."""
 
     visitor_identified: Signal = field(default_factory=Signal)
-    """Somebody has signed up, logged in or joined in a browser. Subject: the user's id; `visitor_id` is that of the
-    browser, `environ` the WSGI environment of the request.
+    """A user has signed up, logged in or joined in a browser. Subject: the user's id; `visitor_id` is the browser's id,
+    `environ` the request's WSGI environment.
     """
 
     value_received: Signal = field(default_factory=Signal)
     """Another worker has published a value. Subject: the name of the room; `state` is JSON."""
 
     message_received: Signal = field(default_factory=Signal)
-    """Another worker has sent a message to all (`cluster.bus`). Subject: that of the message; `message` is JSON."""
+    """Another worker has sent a message to all (`cluster.bus`). Subject: the message's subject; `message` is JSON."""
 
     room_heard: Signal = field(default_factory=Signal)
-    """From now on, this worker receives what others publish of a room. Subject: the name of the room."""
+    """This worker now receives a room's messages from other workers. Subject: the name of the room."""
 
     members_attended: Signal = field(default_factory=Signal)
     """Members have been in a community. Subject: its id; `users` are their ids, `at_ms` is the time."""
@@ -52,10 +51,10 @@ class Signals:
     """A user has chosen the language of pages. Subject: the account; `language` is its code."""
 
     high_water_asked: Signal = field(default_factory=Signal)
-    """This worker asks all others for what they have acknowledged. Subject: the question."""
+    """This worker asks all others for their high-water marks. Subject: the question."""
 
     epoch_began: Signal = field(default_factory=Signal)
-    """The site's counter has begun a new epoch: what is remembered of the database may be gone. No subject."""
+    """The site's counter has begun a new epoch, so cached rows may no longer exist. No subject."""
 
     redis_returned: Signal = field(default_factory=Signal)
     """Redis answers again after an outage. No subject."""

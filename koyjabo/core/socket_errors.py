@@ -1,4 +1,4 @@
-"""The errors of sockets and streams, as those of `koyjabo.core.errors`."""
+"""Errors of sockets and streams; see `koyjabo.core.errors`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of rows: CSV (RFC 4180), safe to open in a spreadsheet, or JSON lines."""
+"""Files of rows: CSV (RFC 4180) that is safe to open in a spreadsheet, or JSON lines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
 """A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts. A cell
-may begin within a text: spreadsheets split at the list separator of their country, or at one that is chosen.
+may begin in the middle of a text: spreadsheets split at their country's list separator, or at one that the user
+chooses.
 """
 
 START = rf"(?<!\w)(?<!\W{MARK})"
-"""Not within a row of MARK, which is read once. A sign after a letter or digit is safe: these separate nothing."""
+"""Matches outside a row of MARK, which is read once. A sign after a letter or digit is safe, because those separate no
+cells.
+"""
 
 SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")
 MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
@@ -31,19 +34,21 @@ def head(kind: str, columns: Iterable[str]) -> str:
 
 
 def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
-    """One line for each row, which has values by column, in the order of the header."""
+    """One line per row. A row has values by column, in the order of the header."""
     if kind == CSV:
         return _csv([_cell(value) for value in row.values()] for row in rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def plain(cell: str) -> str:
-    """The original value of a cell: undoes `_cell`."""
+    """A cell's original value: undoes `_cell`."""
     return MARKED.sub(r"\1", cell)
 
 
 def _cell(value: Any) -> Any:
-    """Puts MARK before each sign that may begin a formula, and one more where MARK is, so that `plain` is exact."""
+    """Put MARK before each sign that may begin a formula, and one more where MARK already is, so that `plain` is
+    exact.
+    """
     if isinstance(value, str):
         return SIGN.sub(rf"{MARK}\1", value)
     return str(value).lower() if isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""The parts of URLs: what may be stored of them, and their hosts."""
+"""Parts of URLs: what may be stored of them, and their hosts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def without_query(address: str | None) -> str | None:
 
 
 def page_path(page: str | None) -> str | None:
-    """A page as it is stored: without its query, which may be long, then cut to LONGEST_TEXT characters."""
+    """A page in its stored form: without its query, which may be long, then cut to LONGEST_TEXT characters."""
     path = without_query(page)
     return truncate(path) if path else None
 
 
 def origin_of(address: str | None) -> str | None:
-    """A URL without its path, of which the host is the same; of another text, its part before the first slash."""
+    """A URL without its path, which has the same host. For any other text, the part before the first slash."""
     match = ORIGIN.match(address) if address else None
     return match[0] or None if match else None
 
 
 def host_of(address: str) -> str:
-    """The host of a URL, without `www.`; of another text, its part before the first slash."""
+    """A URL's host without `www.`. For any other text, the part before the first slash."""
     return address.partition("://")[2].partition("/")[0].removeprefix("www.") or address.partition("/")[0]

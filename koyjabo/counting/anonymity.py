@@ -1,9 +1,10 @@
-"""Anonymous visits: they count like any other, and nothing is stored by which a person could be followed
+"""Anonymous visits: they count like any other visit, but nothing is stored that could identify the visitor
 (specification: Privacy signals).
 
-A visitorId is replaced by a hash under a secret of the day, which all workers read from the database. A secret is valid
-on its day and for an hour after it, for retries across midnight. In the last minute of a day, the secret of the next
-day is valid too: clocks of two machines may differ, and a retry may be committed before the visit that it repeats.
+The visitorId is replaced by a hash with a secret that changes daily and that all workers read from the database. A
+secret stays valid for an hour after its day, for retries across midnight. In the last minute of a day, the secret of
+the next day is valid as well: the clocks of two machines may differ, and a retry may be committed before the first
+attempt.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000
-"""How long before and after its day a secret is valid. The former is longer than a commit may take."""
+"""How long a secret is valid before and after its day, ms. VALID_BEFORE_MS is longer than a commit may take."""
 
 SECRET_BYTES = 32
 PREFIX = "anonymous_"
 
 
 class Anonymity:
-    """`knows` tells whether a visitor has registered a visit. With `honours_headers`, `Sec-GPC: 1` and `DNT: 1` ask for
-    an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that need a secret raise LedgerUnavailable.
+    """Hides the identity of visitors who ask for it. `knows` returns whether a visitor has registered a visit.
+
+    With `honours_headers`, `Sec-GPC: 1` and `DNT: 1` request an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that
+    need a secret raise LedgerUnavailable.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Anonymity:
         self._swept_for = ""
 
     def is_asked(self, environ: Mapping[str, Any], is_said: bool = False) -> bool:
-        """Whether a request asks for privacy, by its headers, or because it says so (`is_said`)."""
+        """Whether a request asks for privacy, by its headers or by its body (`is_said`)."""
         if is_said:
             return True
         sent = environ.get("HTTP_SEC_GPC") == "1" or environ.get("HTTP_DNT") == "1"
@@ -70,20 +73,20 @@ class Anonymity:
         return [_hashed(secret, visitor_id) for secret in self._valid_secrets()]
 
     def known_as(self, visitor_id: str) -> str:
-        """The hash under which a visitor has registered; today's if none."""
+        """The hash this visitor has registered under, or today's if none."""
         names = self.names(visitor_id)
         return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
 
     def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
-        """For each of the client's names of events: its keys under the valid secrets, the one under which the visitor
-        has registered first.
+        """The possible keys of each of a client's event names: one per valid secret, starting with the secret that the
+        visitor has registered under.
         """
         registered_as, valid = self.known_as(visitor_id), self._valid_secrets()
         ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != registered_as)
         return [[_key(secret, visitor_id, name) for secret in ordered] for name in names]
 
     def sweep(self) -> None:
-        """Delete the secrets that are not valid any more, once a day. Call it often."""
+        """Delete expired secrets, once a day. Call it often."""
         days = self._valid_days()
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days):
@@ -94,7 +97,7 @@ class Anonymity:
             self._swept_for = min(days)
 
     def forget_secrets(self) -> None:
-        """The database may have others of these days, and deleted ones again."""
+        """Drop the cached secrets. A restored database may have other secrets for these days."""
         self._secrets, self._swept_for = {}, ""
 
     def _valid_secrets(self) -> list[bytes]:
@@ -111,7 +114,7 @@ class Anonymity:
         return bytes.fromhex(secret)
 
     def _valid_days(self) -> list[str]:
-        """Today, and the day beside it whose secret is valid as well, if any."""
+        """Today, and the neighbouring day if its secret is valid now."""
         now_ms = self._clock.now_ms()
         today = self._clock.bucket(now_ms).day
         if now_ms < 1000 * self._clock.began_s(today) + VALID_AFTER_MS:
@@ -126,7 +129,9 @@ def _hashed(secret: bytes, visitor_id: str) -> str:
 
 
 def _key(secret: bytes, visitor_id: str, name: str | None) -> VisitKey:
-    """The client's name of a visit or event is hashed too: it may contain the visitorId, or be the same each time."""
+    """The key of a visit or event. The client's own name of it is hashed as well, because it may contain the visitorId
+    or be the same every time.
+    """
     hashed = blake2b(_bytes(f"{visitor_id}\n{name}"), digest_size=16, key=secret, person=b"visit").hexdigest()
     return _hashed(secret, visitor_id), hashed
 

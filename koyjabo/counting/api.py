@@ -49,7 +49,7 @@ from koyjabo.webkit.openapi.describe import Image, describe
 )
 @fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
-    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
+    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. `NewVisitBody` lists
     what is refused.
 
     With a valid access token, the visit belongs to that user; otherwise it is anonymous.
@@ -61,7 +61,7 @@ def register_visit(context: RequestContext) -> PlainResponse:
 
 
 class SentVisitAnswer(BaseModel):
-    """What became of one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
+    """The result of one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
 
     ordinal: int | None = Field(default=None, description="null for a crawler that is not counted", examples=[4001])
     duplicate: bool | None = Field(default=None, description="it was counted before, under this ordinal")
@@ -96,8 +96,9 @@ class SentVisitsAnswer(BaseModel):
     scope="visits:write",
 )
 def register_visits() -> Response:
-    """Each visit is on disk when the answer comes. Sent again, none is counted twice. A visit that cannot be used is an
-    error in its place, and the others count.
+    """Register a list of visits. All valid ones are on disk when the response arrives, and a retry counts none twice.
+
+    An invalid visit gets an error in its place in the list; the others count.
     """
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
@@ -149,7 +150,7 @@ def stats(context: RequestContext) -> PlainResponse:
 )
 @fast_path
 def pulse(context: RequestContext) -> PlainResponse:
-    """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
+    """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the current response."""
     pulse = context.services[CountingServices].pulse
     moment = pulse.now()
     shown = context.environ.get("HTTP_IF_NONE_MATCH")

@@ -1,4 +1,4 @@
-"""Plans the additions of a batch of visits to the ledger. Pure: both databases look up rows, plan, then write."""
+"""Plan what a batch of visits adds to the ledger, without I/O. Both databases look up rows, plan, then write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Numbers = tuple[int, int | None]
 """(ordinal, number in its day)"""
 
 Counted = tuple[Numbers, bool, Scope]
-"""(numbers, duplicate, the scope that counts the visit beside the site)"""
+"""(numbers, duplicate, the scope that counts the visit in addition to the site)"""
 
 Sums = list[int]
 """[visits, new visitors]"""
@@ -47,7 +47,7 @@ class FirstVisit(NamedTuple):
 
 SENT = stored_fields(Visit, NewVisit._fields, AssignedToVisit._fields)
 VISIT_COLUMNS = (*AssignedToVisit._fields, *SENT)
-"""Of the rows in `BatchPlan.visits`."""
+"""The columns of the rows in `BatchPlan.visits`."""
 
 _sent = reader(NewVisit._fields, SENT)
 
@@ -56,16 +56,16 @@ _sent = reader(NewVisit._fields, SENT)
 class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the counter row."""
 
-    snapshot: dict[Scope, CounterSnapshot]  # without scopes that do not exist
+    snapshot: dict[Scope, CounterSnapshot]  # scopes that do not exist are missing
     numbers: dict[VisitKey, Numbers]  # of visits that are retries
-    visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
-    people: DailyPeople  # of all people in `asked`
+    visitors: dict[tuple[Scope, str], str | None]  # the user that each visitor has become in that scope, if any
+    people: DailyPeople  # everyone in `asked`
     day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
-    closed: set[Scope] = field(default_factory=set)  # communities that count visits of their members alone
+    closed: set[Scope] = field(default_factory=set)  # communities that only count visits of their members
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
     def counts(self, visit: NewVisit) -> bool:
-        """Whether the community of a visit counts it. If not, only the site does (specification: Register a visit)."""
+        """Whether the visit's community counts it. If not, only the site does (specification: Register a visit)."""
         is_restricted = visit.is_public and visit.scope in self.closed and visit.scope in self.snapshot
         return not is_restricted or (visit.scope, visit.member_id) in self.members
 
@@ -77,7 +77,7 @@ class BatchPlan:
     snapshot: dict[Scope, CounterSnapshot]
     people: DailyPeople
     newest: NewVisit | None = None  # of `visits`
-    visits: list[tuple[Any, ...]] = field(default_factory=list)  # of VISIT_COLUMNS
+    visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with VISIT_COLUMNS
     visitors: list[FirstVisit] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
@@ -101,10 +101,10 @@ def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
-    """The (scope, person, day) rows to look up: each person of the batch on each day of the batch. The statements add
-    the users that these visitors have become.
+    """The (scope, person, day) rows to look up: each person of the batch on each day of the batch. The SQL statements
+    add the users that these visitors have become.
 
-    All combinations, because a person who sends a token before midnight may send none after it.
+    All combinations are needed: a person who sends a token before midnight may send none after it.
     """
     visits = [visit for visit, _ in batch if visit.scope != SITE]
     if not visits:
@@ -115,19 +115,21 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
 
 
 def other_days(batch: list[tuple[NewVisit, str]], today: str, clock: Clock) -> list[str]:
-    """The days of the batch whose visits are not in the snapshot of `today`: rarely any, at midnight and in imports."""
+    """The days of the batch other than `today`, whose visits the snapshot lacks. Usually none; some at midnight and in
+    imports.
+    """
     return list({clock.bucket(visit.at_ms).day for visit, _ in batch} - {today})
 
 
 def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
-    """The (community, user) pairs of which to look up whether they are memberships."""
+    """The (community, user) pairs whose membership has to be looked up."""
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
 def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
-    Changes `rows`: a key that occurs twice in one batch is a retry the second time.
+    Changes `rows`: when a key occurs twice in one batch, the second visit is a retry.
     """
     made = BatchPlan(rows.snapshot, rows.people)
     site = rows.snapshot[SITE]

@@ -15,7 +15,7 @@ from koyjabo.counting.services import CountingServices
 def stats(as_json: bool) -> None:
     """Show the totals in the database.
 
-    The number of active visitors is known only to the running server: see its GET /api/stats.
+    Only the running server knows the number of active visitors: see its GET /api/stats.
     """
     with application() as services:
         now = services[CountingServices].visits.stats()

@@ -1,5 +1,5 @@
-"""Plans the changes to the database for a person's presence in a community at some hour. Pure: visits, sockets and
-conversions share it.
+"""Plan how the database changes when a person is present in a community in some hour, without I/O. Visits, sockets and
+conversions share this.
 
 A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.
 """
@@ -13,10 +13,12 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 
 SLOT_S = 1800
-"""Length of a slot, s: half an hour, because local hours shift by that much where clocks change by half an hour."""
+"""Length of a slot, s. Half an hour, because some clock changes shift local hours by half an hour."""
 
 SLOTS = 63
-"""Slots of a day: the bits of a signed 64-bit number, 31.5 hours. Only a change of TIMEZONE makes a day longer."""
+"""Maximum number of slots in a day: the bits of a signed 64-bit number, 31.5 hours. A day is longer only when TIMEZONE
+changes.
+"""
 
 Asked = tuple[Scope, str, str]
 """(scope, person, day)"""
@@ -47,18 +49,20 @@ class StoredDay(NamedTuple):
     person: str
     last_day: str
     day: str
-    began_s: int | None  # None, like `slots`, when the person was absent on that day
+    began_s: int | None  # like `slots`, None if the person was absent on that day
     slots: int | None
-    earlier: str | None  # their neighbouring days, when `day` is new and not their newest
+    earlier: str | None  # the person's neighbouring days, if `day` is new and not their newest
     later: str | None
 
 
 class DailyPeople:
-    """The rows to change, and the differences of the rollups. `seen` has a row for each person and day looked up."""
+    """The rows to change, and the differences to add to the rollups. `seen` has a row for each person and day looked
+    up.
+    """
 
     def __init__(self, seen: Iterable[StoredDay], clock: Clock) -> None:
         self._clock = clock
-        self._days: dict[tuple[Scope, str], set[str]] = {}  # of each person: the neighbours of the days looked up
+        self._days: dict[tuple[Scope, str], set[str]] = {}  # by person: the neighbours of the days looked up
         self._slots: dict[Asked, Day] = {}
         self.last_days: dict[tuple[Scope, str], str] = {}
         self.days: dict[Asked, Day] = {}
@@ -87,7 +91,9 @@ class DailyPeople:
         _add(self.hours, (scope, began_s + slot * SLOT_S), person, 1)
 
     def _begin(self, scope: Scope, person: str, day: str) -> None:
-        """Add a new day of a person. It may precede others, after the clock was put back or two people were merged."""
+        """Add a new day of a person. Later days may exist already, if the clock was put back or two people were
+        merged.
+        """
         days = self._days.setdefault((scope, person), set())
         previous = max((other_day for other_day in days if other_day < day), default="")
         following = min((other_day for other_day in days if other_day > day), default=None)
@@ -123,7 +129,7 @@ class DailyPeople:
 
 
 def slot_of(began_s: int, hour_s: int) -> int:
-    """The bit of an hour. In a day longer than SLOTS, the hours beyond the last bit share it."""
+    """The bit of an hour. In a day with more than SLOTS slots, the remaining hours share the last bit."""
     return min(max((hour_s - began_s) // SLOT_S, 0), SLOTS - 1)
 
 
@@ -136,7 +142,7 @@ def hours_of(began_s: int, slots: int) -> Iterator[int]:
 
 
 def _merged(day: Day, other: Day) -> Day:
-    """The hours of both, as slots since the start of `day`."""
+    """The hours of both days, as slots since the start of `day`."""
     began_s, slots = day
     for hour_s in hours_of(*other):
         slots |= 1 << slot_of(began_s, hour_s)

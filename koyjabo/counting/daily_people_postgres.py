@@ -12,7 +12,7 @@ from koyjabo.models import HourlyPeople, Return
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
-# Parameters: the columns scopes, people and days of the rows to look up, twice. Each row of the result is a JSON text.
+# Parameters: the columns (scopes, people, days) of the rows to look up, twice. Each row of the result is a JSON text.
 SEEN = """
 SELECT json_build_array(
     p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,

@@ -1,7 +1,7 @@
-"""The greatest figures of each scope that were acknowledged or shown, by which a database that went back is noticed
+"""The highest figures of each scope that were acknowledged or shown. A database below them was rolled back
 (specification: A database that goes back).
 
-Workers share them through Redis (`high_water_redis`). Without Redis each process has its own.
+Workers share these marks through Redis (`high_water_redis`). Without Redis, each process has its own.
 """
 
 from __future__ import annotations
@@ -16,36 +16,39 @@ from koyjabo.models import SITE, Scope
 
 
 class HighWaterMark(NamedTuple):
-    """Of one scope."""
+    """The mark of one scope."""
 
     epoch: int  # ms
     total: int
-    revision: int  # of the counter: that of a room may be greater
+    revision: int  # the counter's revision; the revision of a room may be greater
 
     def raised_to(self, other: HighWaterMark) -> HighWaterMark:
-        """The greater one of each; a total and a revision count within the newer epoch only."""
+        """The greater of the two marks. Totals and revisions are only compared within the same epoch."""
         if self.epoch != other.epoch:
             return max(self, other)
         return HighWaterMark(self.epoch, max(self.total, other.total), max(self.revision, other.revision))
 
-    def is_above(self, found: HighWaterMark) -> bool:
-        """Whether a counter that is found at `found` has gone back."""
-        if self.epoch != found.epoch:
-            return self.epoch > found.epoch
-        return self.total > found.total or self.revision > found.revision
+    def is_above(self, mark: HighWaterMark) -> bool:
+        """Whether a counter that is now at `mark` was rolled back."""
+        if self.epoch != mark.epoch:
+            return self.epoch > mark.epoch
+        return self.total > mark.total or self.revision > mark.revision
 
 
 NONE = HighWaterMark(0, 0, 0)
 
 
 NOT_ASKED = "-"
-"""Of a process that has not asked what other workers have acknowledged: it does so before it commits on any server."""
+"""Value of `server` in a process that has not yet collected the marks of other workers. It does so before its first
+commit.
+"""
 
 
-class DatabaseWentBack(LedgerUnavailable):
-    """The site's counter seems to stand below `mark`, which was acknowledged. Nothing was written.
+class DatabaseRolledBack(LedgerUnavailable):
+    """The site's counter seems to be below `mark`, which was acknowledged. Nothing was written.
 
-    With a `server`, the marks are not known of all workers since that server was first reached; it may have gone back.
+    If `server` is set, this database server may have been rolled back: not all workers' marks have been collected since
+    it was first reached.
     """
 
     def __init__(self, mark: HighWaterMark = NONE, server: str = "") -> None:
@@ -57,7 +60,8 @@ class DatabaseWentBack(LedgerUnavailable):
 class HighWater:
     """The marks of this process. The event loop raises them; real threads only read `site` and `server`.
 
-    `server` names the database server since which the marks of all workers were gathered; None trusts the first one.
+    All workers' marks were collected when this process first reached the database server `server`. If it is None, the
+    first server is trusted.
     """
 
     def __init__(self, server: str | None = None) -> None:
@@ -67,16 +71,16 @@ class HighWater:
         """How often a worker has asked for these marks. A commit from before the last question may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
         self._unshared: set[Scope] = set()
-        self._lock = threading.Lock()  # guards the two above and `site`, for servers with a thread for each request
+        self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request
 
     def note(self, snapshot: CounterSnapshot) -> None:
-        """Figures were acknowledged, or will be shown."""
+        """Raise the mark of a scope to figures that were acknowledged or will be shown."""
         self._raise(snapshot.scope, mark_of(snapshot))
 
     def merge(self, marks: Mapping[Scope, HighWaterMark]) -> None:
-        """Take in what other workers have acknowledged.
+        """Raise the marks to what other workers have acknowledged.
 
-        Not a newer epoch of the site with a lower total: the next read of the database decides whether that is right.
+        Ignores a newer epoch of the site with a lower total: the next read of the database decides whether it is right.
         """
         for scope, mark in marks.items():
             if not (scope == SITE and begins_below(mark, self.site)):
@@ -90,22 +94,24 @@ class HighWater:
             return dict(self._marks)
 
     def unshared(self) -> dict[Scope, HighWaterMark]:
-        """Those that were raised since they were last `shared`."""
+        """The marks that were raised since they were last `shared`."""
         with self._lock:
             return {scope: self._marks[scope] for scope in self._unshared}
 
     def shared(self, marks: Mapping[Scope, HighWaterMark]) -> None:
-        """Other workers can read these now."""
+        """Note that other workers can read these marks now."""
         with self._lock:
             self._unshared -= {scope for scope, mark in marks.items() if self._marks.get(scope, mark) == mark}
 
     def unshare(self) -> None:
-        """Others may have lost what was `shared` with them."""
+        """Note that the `shared` marks may be lost, so that they are shared again."""
         with self._lock:
             self._unshared.update(self._marks)
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        """The counters stand at `standing` now, in a new epoch. Forget the scopes of `known` that have no counter."""
+        """Raise the marks to the counters `standing` of a new epoch, and forget the `known` scopes that have no
+        counter.
+        """
         for scope, mark in standing.items():
             self._raise(scope, mark)
         with self._lock:
@@ -133,49 +139,50 @@ def mark_of(snapshot: CounterSnapshot) -> HighWaterMark:
     return HighWaterMark(snapshot.epoch, snapshot.total, snapshot.revision)
 
 
-def require_not_below(found: CounterSnapshot, mark: HighWaterMark) -> None:
-    """Raises DatabaseWentBack when the site's counter stands below its mark, or a newer epoch begins below it: another
-    server that went on from less than this one has acknowledged, or somebody who has lowered the total.
+def require_not_below(snapshot: CounterSnapshot, mark: HighWaterMark) -> None:
+    """Check the site's counter against its mark. Raises DatabaseRolledBack if it is below.
 
-    Take the mark before the counter is read without its lock: what is acknowledged in between need not be in `found`.
+    Also raises it when a newer epoch began below the mark: either another server continued from less than this one has
+    acknowledged, or an admin lowered the total. When reading without the counter's lock, take the mark first, because
+    `snapshot` may lack what is acknowledged during the read.
     """
-    stands = mark_of(found)
-    if mark.is_above(stands) or begins_below(stands, mark):
-        raise DatabaseWentBack(mark)
+    current = mark_of(snapshot)
+    if mark.is_above(current) or begins_below(current, mark):
+        raise DatabaseRolledBack(mark)
 
 
-def rollback_of(error: LedgerUnavailable) -> DatabaseWentBack | None:
-    """Why a batch or a read has failed, if the database seems to have gone back."""
+def rollback_of(error: LedgerUnavailable) -> DatabaseRolledBack | None:
+    """The rollback that caused `error`, if it was one."""
     cause = error.__cause__
-    return cause if isinstance(cause, DatabaseWentBack) else None
+    return cause if isinstance(cause, DatabaseRolledBack) else None
 
 
 class SharedHighWater(Protocol):
-    """What the workers of one database remember together, beyond the end of each of them. No method raises."""
+    """The marks that the workers of one database share; they outlive each worker. No method raises."""
 
     def load(self) -> None:
-        """Raise the marks of this process to those that are remembered. May wait."""
+        """Raise the marks of this process to the shared ones. May wait."""
 
     def renew(self) -> None:
-        """Remember the marks of this process, soon, and take in that of the site. Does not wait."""
+        """Share the marks of this process soon, and learn the shared mark of the site. Does not wait."""
 
     def gather(self, ask: Callable[[str], object]) -> None:
-        """Raise the marks of this process to those of all live workers, which `ask` sends a question. Waits for their
-        answers, ASK_S at most; of a worker that is silent, what it has renewed last counts.
+        """Raise the marks of this process to the marks of all live workers. Sends them a question with `ask` and waits
+        up to ASK_S for their answers. For workers that do not answer, their last shared marks count.
         """
 
     def answer(self, question: str) -> None:
-        """Remember the marks of this process now, and tell the worker that asks. Does not wait."""
+        """Share the marks of this process now, and notify the worker that asked. Does not wait."""
 
     def renew_all(self) -> None:
-        """What was remembered may be lost: `renew` all of it."""
+        """Share all marks again, because the shared ones may be lost."""
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        """As `HighWater.replace`, for all workers. Does not wait."""
+        """Do what `HighWater.replace` does, for all workers. Does not wait."""
 
 
 class UnsharedHighWater:
-    """A single worker remembers for itself."""
+    """For a single worker, which keeps its marks in memory only."""
 
     def load(self) -> None:
         pass

@@ -1,5 +1,6 @@
-"""The high-water marks in Redis, under the name of their database, without expiry: a new database on the same Redis is
-not taken for an old one. Beside them stand the timelines of PostgreSQL that were seen (`database.timelines`).
+"""The high-water marks in Redis. Their key contains the database's name, so that a new database on the same Redis is
+not mistaken for the old one. They do not expire. The PostgreSQL timelines that were seen (`database.timelines`) are in
+Redis as well.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"
 ASK_S = 1.0
 POLL_S = 0.01
 
-AT_ONCE = 1000
-"""Scopes in one call: Redis serves no other client during it."""
+SCOPES_PER_CALL = 1000
+"""Scopes per call. Redis serves no other client while it runs one."""
 
 ANSWERS_EXPIRE_S = 10
 
@@ -53,10 +54,10 @@ class RedisHighWater:
             self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
             load_timelines(self._client)
         except (redis.RedisError, OSError, ValueError):
-            return  # the next renewal brings at least the site's
+            return  # the next renewal loads at least the site's mark
 
     def renew(self) -> None:
-        """Also takes in the timelines that other workers have seen."""
+        """Also loads the timelines that other workers have seen."""
         self._outbox.send_newest("high_water", self._share)
         if TIMELINES.newest():
             self._outbox.send_newest("timelines", self._share_timelines)
@@ -73,7 +74,7 @@ class RedisHighWater:
                 time.sleep(POLL_S)
             self.load()
         except (redis.RedisError, OSError):
-            pass  # it has gone meanwhile: what this process knows has to do
+            pass  # Redis became unreachable, so this process continues with the marks it knows
 
     def answer(self, question: str) -> None:
         self._outbox.send_in_order(partial(self._answer, question))
@@ -88,7 +89,7 @@ class RedisHighWater:
             self._outbox.send_in_order(partial(self._forget, gone))
         self.renew()
 
-    # In the outbox's task.
+    # Run in the outbox's task.
 
     def _share_timelines(self) -> None:
         known = [" ".join(map(str, server)) for server in TIMELINES.newest()]
@@ -96,7 +97,7 @@ class RedisHighWater:
         load_timelines(self._client)
 
     def _share(self) -> None:
-        """Takes in the mark of the site in any case: a worker that commits nothing has to know it as well."""
+        """Always loads the site's mark, because a worker that commits nothing needs it as well."""
         for piece in [*_pieces(self._high_water.unshared())] or [{}]:
             site = self._script([self._key], [value for scope, mark in piece.items() for value in (scope, *mark)])
             self._high_water.shared(piece)
@@ -107,8 +108,9 @@ class RedisHighWater:
         self._client.run("HDEL", self._key, *scopes)
 
     def _answer(self, question: str) -> None:
-        """What was committed before this moment, and is not in the answer, is looked up again before it is acknowledged
-        (`HighWater.questions`). All marks: Redis may have lost what was shared before.
+        """Share all marks, since Redis may have lost some.
+
+        A commit that is not among them is looked up again before it is acknowledged (`HighWater.questions`).
         """
         self._high_water.questions += 1
         self._high_water.unshare()
@@ -124,15 +126,16 @@ class RedisHighWater:
 
 
 def load_timelines(client: RedisClient) -> None:
-    """Know the timelines that others have seen. They name their system and no database: an old primary may have another
-    name for it. Raises redis.RedisError.
+    """Learn the timelines that other workers have seen. Raises redis.RedisError.
+
+    They name their database system and not the database, because an old primary may have another name for it.
     """
     for member in client.run("SMEMBERS", TIMELINES_KEY):
         TIMELINES.note(ServerTimeline._make(map(int, member.split())))
 
 
 def learn_timelines(redis_url: str) -> None:
-    """Of a process that is starting. Waits; if Redis does not answer, nothing is known."""
+    """Load the timelines when a process starts. Waits. If Redis does not respond, none are loaded."""
     client = connect(redis_url)
     with suppress(redis.RedisError, OSError):
         load_timelines(client)
@@ -141,7 +144,7 @@ def learn_timelines(redis_url: str) -> None:
 
 def _pieces(marks: dict[Scope, HighWaterMark]) -> Iterator[dict[Scope, HighWaterMark]]:
     rest = iter(marks.items())
-    while piece := dict(islice(rest, AT_ONCE)):
+    while piece := dict(islice(rest, SCOPES_PER_CALL)):
         yield piece
 
 

@@ -19,8 +19,9 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.fast_path.request_context import RequestContext
 
-AT_ONCE = 100
-"""The maximum number of visits of a list in one commit. The visit of a page waits for a hundred, not for the list."""
+VISITS_PER_COMMIT = 100
+"""Maximum number of listed visits in one commit. A page's visit may have to wait for these, but not for the whole list.
+"""
 
 SEND_AGAIN = (
     "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "
@@ -63,8 +64,8 @@ def visit_of(context: RequestContext, body: NewVisitBody) -> NewVisit:
 
 
 def scope_of(services: Services, community_id: str | None) -> Scope:
-    """The scope of visits to a community, by its id or ref, or without one to the site. Raises LedgerUnavailable;
-    UnknownCommunity for the scope of the site, which is not a community's id.
+    """The scope of visits to a community, given its id or ref, or of the site for None. Raises LedgerUnavailable, and
+    UnknownCommunity if the id is the name of the site's scope.
     """
     if community_id is None:
         return SITE
@@ -80,21 +81,21 @@ def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJ
     """
     outcomes: list[Receipt | KoyJaboError | None] = []
     try:
-        for start in range(0, len(sent), AT_ONCE):
-            outcomes += _register(services, sent[start : start + AT_ONCE])
+        for start in range(0, len(sent), VISITS_PER_COMMIT):
+            outcomes += _register(services, sent[start : start + VISITS_PER_COMMIT])
     except LedgerUnavailable:
         raise LedgerUnavailable(SEND_AGAIN) from None
     return outcomes
 
 
 def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
-    checked = [_checked(services, each) for each in sent]
-    visits = [each for each in checked if isinstance(each, NewVisit)]
+    checked = [_checked(services, item) for item in sent]
+    visits = [visit for visit in checked if isinstance(visit, NewVisit)]
     outcomes = services[CountingServices].visits.register_all(visits)
-    if any(isinstance(each, LedgerUnavailable) for each in outcomes):
+    if any(isinstance(outcome, LedgerUnavailable) for outcome in outcomes):
         raise LedgerUnavailable
     registered = iter(outcomes)
-    return [next(registered) if isinstance(each, NewVisit) else each for each in checked]
+    return [next(registered) if isinstance(visit, NewVisit) else visit for visit in checked]
 
 
 def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:

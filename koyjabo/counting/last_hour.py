@@ -1,5 +1,5 @@
-"""Visits of a scope over time: the last 60 minutes by minute, kept up to date by reading only new rows, and past
-hours and days from the rollups.
+"""A scope's visits over time: the last 60 minutes by minute, updated by reading only new rows, and past hours and days
+from the rollups.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ HOURS, DAYS = 24, 30
 
 
 class PastPeriod(NamedTuple):
-    """An hour, named by its beginning (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
+    """An hour, named by its start (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
 
     begins: str
     visited: Visited
 
 
 class History:
-    """Reads a bounded number of rows, from the rollups. Raises LedgerUnavailable."""
+    """Past hours and days of a scope. Reads a bounded number of rows, from the rollups. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def last_hours(self, scope: Scope = SITE) -> list[PastPeriod]:
-        """The last 24 hours, also those without visits."""
+        """The last 24 hours, including those without visits."""
         now_s, today = self._clock.now_ms() // 1000, self._clock.today()
         hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
         visited = self._database.read(queries.visits_by_hour, scope, hours[0], hours[-1])
         return [PastPeriod(self._clock.local(hour_s), visited.get(hour_s, Visited())) for hour_s in hours]
 
     def last_days(self, scope: Scope = SITE) -> list[PastPeriod]:
-        """The last 30 days, also those without visits."""
+        """The last 30 days, including those without visits."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
         visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
@@ -54,7 +54,7 @@ class History:
 MINUTES = 60
 
 MOST_SCOPES = 500
-"""The communities whose minutes are remembered; those of others are counted again when a dashboard shows them."""
+"""How many communities' minutes are cached. The others are counted again when a dashboard shows them."""
 
 
 class Minute(NamedTuple):
@@ -75,21 +75,21 @@ class LastHour:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._after: int | None = None  # the newest id that was taken in; None before the first read
+        self._after: int | None = None  # the newest id that was counted; None before the first read
         self._epoch = 0  # ms
         self._read_ms = 0
         self._minutes: dict[int, Minute] = {}
 
     def read(self, session: Any, now_ms: int) -> dict[int, Minute]:
-        """By minute since 1970, up to the current one. Minutes without visits are left out.
+        """Visits by minute since 1970, up to the current one. Minutes without visits are left out.
 
         A database operation; its thread runs one at a time.
         """
         first = now_ms // MINUTE_MS - MINUTES + 1
         after, earlier, epoch = self._after, self._minutes, queries.epoch(session)
         if after is None or self._read_ms < first * MINUTE_MS or epoch != self._epoch:
-            # Nothing read earlier is of this hour, or other visits may have its ids: a backup was restored, or the
-            # database went back.
+            # The visits read earlier are all over an hour old, or their ids may have been reused: a backup was restored
+            # or the database was rolled back.
             after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
         self._epoch = epoch
@@ -100,7 +100,7 @@ class LastHour:
             added = (visits, 0) if has_account else (0, visits)
             minutes[minute] = Minute(with_account + added[0], anonymous + added[1])
         minutes.pop(BEFORE, None)
-        self._minutes = minutes  # a new object each time: readers may still have the last one
+        self._minutes = minutes  # replaced, not changed: readers may still have the last one
         return minutes
 
 
@@ -122,8 +122,8 @@ class LastHours:
 
 
 def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: int = 1) -> list[Column]:
-    """The columns of a chart (templates/counting/minutes.html): all of the last 60 minutes, the oldest first, of values
-    by minute as events have them.
+    """The columns of a chart (templates/counting/minutes.html): the last 60 minutes, oldest first. `minutes` has the
+    values by minute, as in events.
     """
     last = clock.now_ms() // MINUTE_MS
     hour = []
@@ -135,7 +135,7 @@ def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: in
 
 
 class PulseMoment(NamedTuple):
-    """The stats and the minute since 1970 of an answer."""
+    """The stats of a response, and its minute since 1970."""
 
     stats: Stats
     minute: int
@@ -148,7 +148,7 @@ class PulseMoment(NamedTuple):
 class Pulse:
     """The site's last hour, for everyone (specification: What is going on).
 
-    Reads only the rows that are new, and those once for all who ask.
+    Reads only new rows, and shares each read between concurrent requests.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
@@ -160,14 +160,14 @@ class Pulse:
         self._lock = threading.Lock()  # one read at a time
 
     def now(self) -> PulseMoment:
-        """Stats of that minute, so that they are of its day."""
+        """The current minute, with stats that were read in it, so that both are of the same day."""
         while True:
             minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
             if minute == self._clock.now_ms() // MINUTE_MS:
                 return PulseMoment(stats, minute)
 
     def hour(self, moment: PulseMoment) -> Sequence[int]:
-        """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
+        """The visits of the last 60 minutes: oldest first, the current minute last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
 
@@ -177,7 +177,7 @@ class Pulse:
             if self._read is None or self._read[0] != key:
                 run = self._database.read
                 if self._read is None or self._read[0][0] != moment.stats.epoch:  # or a backup was restored
-                    # Counts a whole hour, for which other reads must not wait.
+                    # A whole hour has to be counted. Other reads must not wait for that.
                     self._hour, run = LastHour(SITE), self._database.report
                 self._read = (key, run(self._hour.read, moment.minute * MINUTE_MS))
             return self._read[1]

@@ -18,7 +18,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.counting.high_water import (
-    DatabaseWentBack,
+    DatabaseRolledBack,
     HighWater,
     HighWaterMark,
     mark_of,
@@ -48,8 +48,8 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`; if `reads_block` is false,
-    the requests call them. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`, or the requests do so
+    themselves if `reads_block` is false. Reads raise one of `unreadable`.
     """
 
     unreadable: tuple[type[Exception], ...]
@@ -60,10 +60,10 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
 
     def interrupt_read(self) -> None:
-        """Called by another thread: let a read fail if it waits for a server."""
+        """Make a running read fail if it is waiting for a server. Called by another thread."""
 
     def remembered(self) -> HighWaterMark:
-        """The site's mark, as far as the database's files remember it."""
+        """The site's mark as stored in the database's own files, if any."""
 
     def close(self) -> None: ...
 
@@ -75,10 +75,10 @@ def open_store(
     milestones: Milestones = NO_MILESTONES,
     high_water: HighWater | None = None,
 ) -> LedgerStore:
-    """The store for a database URL as `settings` normalises it. Opens no connection yet. Its visits reach `milestones`.
+    """The store for a normalised database URL (`settings`). Opens no connection yet. Its visits reach `milestones`.
 
-    `commit` raises DatabaseWentBack while the site's counter stands below `high_water`. On PostgreSQL, `fence` is
-    called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
+    `commit` raises DatabaseRolledBack while the site's counter is below `high_water`. On PostgreSQL, `fence` is called
+    within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
     """
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore
@@ -90,11 +90,11 @@ def open_store(
 
 
 class Ledger:
-    """Commits visits and reads figures.
+    """Commit visits and read figures.
 
-    Calls `on_commit` on the event loop with the visits of each batch and their receipts, before any `append` returns;
-    then `on_batch` receives the size of the batch and how long its first visit took, s. When the database was
-    rolled back, `recovery` lets counting go on, and calls are repeated (specification: A database that goes back).
+    `on_commit` is called on the event loop with each batch of visits and their receipts, before any `append` returns.
+    Then `on_batch` is called with the size of the batch and how long its first visit took, s. When the database was
+    rolled back, `recovery` repairs the count and the calls are repeated (specification: A database that goes back).
     """
 
     def __init__(
@@ -133,7 +133,9 @@ class Ledger:
         return self._commit(keyed, self._high_water.questions)
 
     def append_all(self, visits: Sequence[NewVisit]) -> list[Outcome]:
-        """As `append`, for visits that all have a `visit_id`: together and in this order. Returns errors."""
+        """Commit several visits together, in this order. All must have a `visit_id`. Returns errors instead of raising
+        them.
+        """
         keyed, questions = [(visit, str(visit.visit_id)) for visit in visits], self._high_water.questions
         try:
             jobs = self._writer.put(keyed)
@@ -142,7 +144,7 @@ class Ledger:
                 self._outage.refuse((visit.visitor_id, visit_id))
             return [error for _ in visits]
         with out_of_turn():
-            jobs[-1].waiter.wait()  # when the last one is done, the others are: one wait instead of 500
+            jobs[-1].waiter.wait()  # the last one is done last: one wait instead of 500
             return [self._outcome(job, questions) for job in jobs]
 
     def _outcome(self, job: Job[Keyed, Outcome], questions: int) -> Outcome:
@@ -152,8 +154,8 @@ class Ledger:
             return error
 
     def _commit(self, keyed: Keyed, questions: int, begun: Callable[[], Outcome] | None = None) -> Receipt:
-        """`begun` waits for the outcome of a commit that was begun before. Notes a failure, which may come before any
-        batch has included the visit.
+        """Commit one visit, retrying after a rollback. Records a failure, even one that happens before the visit is
+        part of a batch. `begun` waits for the outcome of a commit that is already in progress.
         """
         came_at = time.monotonic()
         commit = partial(_receipt, partial(self._writer.do, keyed))
@@ -188,30 +190,31 @@ class Ledger:
     # Runs on a real thread, except for reads of SQLite: it must not log or use objects of the event loop.
 
     def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
-        """Equal reads that wait together share one answer, read after the last of them arrived."""
-        answers: dict[Read, Any] = {}
+        """Answer reads that wait together. Equal ones share a result, which is read after the last of them arrived."""
+        results: dict[Read, Any] = {}
         for job in take():
             try:
-                if job.item not in answers:
-                    answers[job.item] = self._read(*job.item)
-                job.result = answers[job.item]
-            except DatabaseWentBack as error:
+                if job.item not in results:
+                    results[job.item] = self._read(*job.item)
+                job.result = results[job.item]
+            except DatabaseRolledBack as error:
                 job.error = LedgerUnavailable.because(error)
             except self._store.unreadable as error:
                 job.error = LedgerUnavailable.because(error)
 
     def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Where a community stands below its mark, the site's counter says whether the database went back: a community
-        that is restored from the archive may do so as well.
+        """Run a read. Raises DatabaseRolledBack if its figures are below the marks.
+
+        A community may be below its mark because it was restored from the archive. The site's counter then decides.
         """
         site, own = self._high_water.site, self._high_water.of(arguments[0])
-        answer = method(*arguments)
-        if isinstance(answer, CounterSnapshot):
-            if answer.scope == SITE:
-                require_not_below(answer, site)
-            elif own.is_above(mark_of(answer)):
+        result = method(*arguments)
+        if isinstance(result, CounterSnapshot):
+            if result.scope == SITE:
+                require_not_below(result, site)
+            elif own.is_above(mark_of(result)):
                 self._read(self._store.snapshot, SITE)
-        return answer
+        return result
 
     # Run on the event loop.
 
@@ -228,7 +231,7 @@ class Ledger:
         failed = [error for error in errors if not (isinstance(error, LedgerUnavailable) and rollback_of(error))]
         if failed:
             self._outage.failed(failed[0], jobs[0].since)
-        elif not errors:  # else the calls are repeated: whether they fail is not known yet
+        elif not errors:  # otherwise the calls are retried, and may still succeed
             self._outage.succeeded()
 
 

@@ -1,12 +1,12 @@
 """The ledger's transactions on PostgreSQL: two round trips for a batch of any size.
 
-The first message begins the transaction, locks the counters and looks a batch's rows up, the second writes and commits.
-Under READ COMMITTED each statement of a message sees all commits before its start, so the look-up sees the commits that
-the locks waited for. A statement of its own locks the site's counter: a transaction that adds a community's counter
-holds a share lock on the site's, so the next statement sees the new counter and locks it, too.
+The first message begins the transaction, locks the counters and looks up the batch's rows. The second one writes and
+commits. Under READ COMMITTED, each statement of a message sees all commits before its start, so the look-up sees the
+commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
+community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
 
-Visits and visitors are passed as JSON, one parameter for a table, and unpacked by the server. Sums are few rows, which
-as values take the server half the time.
+Visits and visitors are passed as JSON, one parameter per table, and unpacked by the server. Sums have few rows. As
+VALUES, they take the server half the time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from koyjabo.counting.batch_plan import (
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
-from koyjabo.counting.high_water import NONE, DatabaseWentBack, HighWater, HighWaterMark, require_not_below
+from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, postgres_insert
@@ -47,15 +47,15 @@ Batch = list[tuple[NewVisit, str]]
 """Visits with their ids."""
 
 Statements = tuple[str, list[Any]]
-"""A message or the beginning of one, and its parameters."""
+"""SQL of a message, or of its beginning, and its parameters."""
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}"
 LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
 LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
 
-# A subquery for each key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the
-# order of the keys, so the second and the third array of the answer have an element for each. The locks
-# have given the transaction its number already.
+# A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
+# of the keys, so the second and third array of the result have one element per key. `txid_current()` is free here: the
+# locks have already given the transaction its number.
 LOOK_UP = """
 SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -126,7 +126,7 @@ class PostgresStore:
     """
 
     unavailable = unreadable = UNAVAILABLE
-    reads_block = True  # a read is a round trip, so it runs on a thread
+    reads_block = True  # a read is a round trip, so a separate thread does it
 
     def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
         self._clock = clock
@@ -137,15 +137,15 @@ class PostgresStore:
         self._planned: PlannedVisits | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Holds nothing: servers queue at the lock of the counter row."""
+        """Lock nothing: servers queue for the lock of the counter row."""
         return nullcontext()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction.
+        """Write `batch` in one transaction. Raises DatabaseRolledBack.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes hold: its visits are not marked as retries. On another server, such as a promoted standby, nobody knows
-        of the first attempt, and the visits that the rows have are marked as retries. Raises DatabaseWentBack.
+        outcomes are returned, so its visits are not marked as retries. Another server, such as a promoted standby,
+        cannot tell: visits that its rows contain are then marked as retries.
         """
         fresh = not self._writing.is_open
         self._planned = None
@@ -161,17 +161,17 @@ class PostgresStore:
         connection = self._writing.connection()
         try:
             with connection.cursor() as cursor:
-                found = look_up(cursor, batch, self._clock)
-                site = found.rows.snapshot[SITE]
-                made = plan(batch, found.rows, self._clock, self._milestones)
+                looked_up = look_up(cursor, batch, self._clock)
+                site = looked_up.rows.snapshot[SITE]
+                made = plan(batch, looked_up.rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction, first.server):
-                    made.outcomes = first.outcomes  # and nothing is written
+                    made.outcomes = first.outcomes  # so nothing is written
                 else:
-                    self._require_known(found.server, site)
-                self._planned = PlannedVisits(found.transaction, connection.server, made.outcomes)
+                    self._require_known(looked_up.server, site)
+                self._planned = PlannedVisits(looked_up.transaction, connection.server, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
-        except DatabaseWentBack:
+        except DatabaseRolledBack:
             with suppress(*UNAVAILABLE), connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
             raise
@@ -184,13 +184,14 @@ class PostgresStore:
         return NONE
 
     def _require_known(self, server: str, site: CounterSnapshot) -> None:
-        """Another server, or the same one since it was started again, may lack what other workers have acknowledged.
-        Raises DatabaseWentBack.
+        """Check that the server has all that was acknowledged. Raises DatabaseRolledBack.
+
+        Another server may lack some of it, and so may the same one after a restart.
         """
         high_water = self._high_water
         high_water.server = high_water.server or server
         if high_water.server != server:
-            raise DatabaseWentBack(server=server)
+            raise DatabaseRolledBack(server=server)
         require_not_below(site, high_water.site)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
@@ -202,7 +203,7 @@ class PostgresStore:
         return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
-        """Tries once more on a new connection, because the server may have closed the old one while it was idle."""
+        """Run a query. Retries once on a new connection, because the server may have closed an idle one."""
         fresh = not self._reading.is_open
         try:
             with self._reading.asked_connection().cursor() as cursor:
@@ -267,10 +268,10 @@ def look_up(cursor: Any, batch: Batch, clock: Clock) -> LookedUp:
     locks = _locks(batch)
     while True:
         today = clock.today()
-        found = _known_rows(cursor, batch, locks, clock, today)
+        looked_up = _known_rows(cursor, batch, locks, clock, today)
         if clock.today() == today:
-            return found
-        locks = "", []  # they were waited for over midnight, and are held
+            return looked_up
+        locks = "", []  # the wait for them passed midnight; they are held now
 
 
 def _locks(batch: Batch) -> Statements:

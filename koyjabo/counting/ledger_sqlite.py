@@ -1,7 +1,7 @@
 """The ledger's transactions on SQLite: a constant number of statements for a batch of any size.
 
-Rows are passed as JSON and unpacked by `json_each`, so that Python calls SQLite once for each statement and releases
-the interpreter lock for requests while it runs.
+Rows are passed as JSON and unpacked by `json_each`, so that Python calls SQLite once per statement and releases the
+interpreter lock while it runs.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from koyjabo.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
-LOOK_S = 0.25
-"""How often a read looks whether its file was replaced."""
+CHECK_S = 0.25
+"""How often a read checks whether its file was replaced, s."""
 
 READ_TIMEOUT_S = 0.05
-"""How long a read waits for a lock. Short, because reads run on the event loop."""
+"""How long a read waits for a lock, s. Short, because reads run on the event loop."""
 
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0), v.at_ms, v.place
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ?2
 """
-# Everything in one row, as JSON: each further row would release and take the interpreter lock, and a busy event loop
-# would run in between.
+# Everything in one row, as JSON. Each further row would release and retake the interpreter lock, which lets a busy
+# event loop run in between.
 LOOK_UP = """
 SELECT (
     SELECT json_group_array(json_array(
@@ -86,13 +86,15 @@ NAME = "SELECT name FROM database_identity"
 
 
 class LastMark:
-    """The site's mark as of the last commit of any process, in the file of the lock under which all of them commit. It
-    outlives each process; after a crash of the machine it may be an older one.
+    """The site's mark as of the last commit of any process, stored in the lock file that all of them hold when they
+    commit.
+
+    It outlives each process. After a crash of the machine it may be out of date.
     """
 
     def __init__(self, lock: FileLock) -> None:
         self.name = b""
-        """Of the database. What is in the file may be of another one that was there before."""
+        """Name of the database. The file may still contain the mark of an earlier database."""
         self._lock = lock
 
     def read(self) -> HighWaterMark:
@@ -123,7 +125,7 @@ class SqliteStore:
         self._mark = LastMark(self._lock)
         self._writing: SqliteConnection | None = None
         self._reading: SqliteConnection | None = None
-        self._looked_at = 0.0  # when the file was last looked at, monotonic s
+        self._checked_at = 0.0  # when the file was last checked, monotonic s
         self._read_lock = threading.Lock()
 
     def writing(self) -> AbstractContextManager[object]:
@@ -131,7 +133,7 @@ class SqliteStore:
         return self._lock.held()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseWentBack."""
+        """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseRolledBack."""
         if self._writing is None or self._writing.is_replaced:
             self._writing = connect(self._path, instead_of=self._writing)
             self._mark.name = _name(self._writing)
@@ -223,23 +225,23 @@ class SqliteStore:
                 raise
 
     def _is_replaced(self, connection: SqliteConnection) -> bool:
-        """Looks rarely: it takes a tenth of a read."""
+        """Whether the database file was replaced. Rarely checked, because that takes a tenth of a read."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_S:
+        if now - self._checked_at < CHECK_S:
             return False
-        self._looked_at = now
+        self._checked_at = now
         return connection.is_replaced
 
     def interrupt(self) -> None:
-        """Does nothing: SQLite limits its waits itself."""
+        """Do nothing: SQLite limits its own waits."""
 
     def interrupt_read(self) -> None:
-        """Does nothing: reads do not wait."""
+        """Do nothing: reads do not wait."""
 
     def close(self) -> None:
         if self._writing is not None:
             self._writing.close()
-        # On real threads, a read may still run, and SQLite must not close a connection during a read.
+        # With real threads, a read may still be running. SQLite must not close a connection during one.
         with self._read_lock:
             if self._reading is not None:
                 self._reading.close()

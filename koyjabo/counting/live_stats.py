@@ -1,4 +1,4 @@
-"""Live statistics of one scope on this server: the figures of the ledger and the number of active visitors."""
+"""Live statistics of one scope on this server: figures from the ledger, and the number of active visitors."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 
 FURTHEST_AHEAD_MS = 3_600_000
-"""How far the clock of another server may be ahead of this one's."""
+"""How far ahead the clock of another server may be, ms."""
 
 
 FEWEST_AT_A_PLACE = 3
-"""The active visitors of a place at least, before the place of the last visit is named: one alone could be recognised.
+"""Minimum number of active visitors in a place for the last visit's place to be shown. A single one could be
+recognised.
 """
 
 IMPORTED_MS = 60_000
-"""A visit older than the last one by more than this was imported, and is not the last one."""
+"""A visit that is older than the last one by more than this was imported, and is not the last one."""
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
@@ -31,13 +32,13 @@ TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 def newest_credible(clock: Clock, accepted: int) -> int:
     """The greatest revision to accept from another server.
 
-    `accepted` is one of them: after a clock is put back, earlier revisions are ahead of it and keep increasing.
+    `accepted` is the greatest so far. After a clock was put back, it is ahead of the clock and still increases.
     """
     return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
 
 
 class LiveStats:
-    """`snapshot` are the figures of the scope at the start. All that is shown is noted in `high_water`."""
+    """The statistics of one scope, starting from `snapshot`. Everything that is shown is noted in `high_water`."""
 
     def __init__(
         self, snapshot: CounterSnapshot, active_visitors: ActiveVisitors, clock: Clock, high_water: HighWater
@@ -50,16 +51,17 @@ class LiveStats:
         high_water.note(snapshot)
         self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
-        self._newest_revision = snapshot.revision  # of all that were read, received or issued
-        self._lock = threading.Lock()  # guards the four above; code that holds it must not wait
+        self._newest_revision = snapshot.revision  # the greatest that was read, received or issued
+        self._lock = threading.Lock()  # guards the four above; never wait while holding it
 
     @property
     def snapshot(self) -> CounterSnapshot:
         return self._snapshot
 
     def update(self, snapshot: CounterSnapshot | None) -> None:
-        """Take in figures of the ledger; None when it could not be read. Older figures are ignored: an answer to a
-        read may arrive after the receipt of a later commit.
+        """Update the figures from the ledger; None when it could not be read.
+
+        Older figures are ignored: the result of a read may arrive after the receipt of a later commit.
         """
         with self._lock:
             self._stale = snapshot is None
@@ -70,7 +72,7 @@ class LiveStats:
         with self._lock:
             return self._current(after)[1]
 
-    # The state that servers exchange.
+    # State exchanged with other servers.
 
     def state(self) -> dict[str, Any]:
         """What another server needs to show the same stats, as JSON."""
@@ -79,14 +81,14 @@ class LiveStats:
             return {"figures": self._snapshot, "census": count, "revision": stats.revision}
 
     def merge(self, state: dict[str, Any]) -> None:
-        """Take in another server's `state`; older parts of it are ignored. Raises ValueError if it is malformed.
+        """Merge another server's `state`, ignoring older parts of it. Raises ValueError if it is malformed.
 
-        If both servers then have the same state, they show it at the same revision; otherwise this server's revision
-        is greater.
+        If both servers then have the same state, they show it at the same revision; otherwise this server's revision is
+        greater.
         """
         snapshot, remote_count, revision = self._checked(state)
         if snapshot.epoch != self._snapshot.epoch:
-            return  # a different count, or a new one: the next read of the database, within a second, decides
+            return  # another count: the next read of the database, within a second, shows which one is right
         self._active_visitors.apply_remote(self.scope, remote_count)
         with self._lock:
             self._keep_newest(snapshot)
@@ -142,7 +144,7 @@ class LiveStats:
         return self._snapshot.epoch, self._snapshot.revision, self._clock.today(), self._stale, count.places
 
     def _next_revision(self) -> int:
-        """The revision of the newest commit, or the next number after any other change, a restart included."""
+        """The revision of the newest commit, or the next number after any other change, including a restart."""
         if self._shown is not None and self._snapshot.revision > self._newest_revision:
             revision = self._snapshot.revision
         else:
@@ -172,7 +174,7 @@ def _last(snapshot: CounterSnapshot, places: Mapping[str, int]) -> LastVisit | N
 
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:
-    """The place of a visit, if enough visitors are active there."""
+    """The place of a visit, or None if too few visitors are active there."""
     is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= FEWEST_AT_A_PLACE
     return place if is_named else None
 

@@ -1,7 +1,7 @@
 """Totals that are announced when a visit reaches them (specification: Milestones).
 
-A milestone is a row of `webhook_events`, written in the transaction of the visit that reaches it. The event with which
-a room is first told of that total has it, too.
+A milestone is a row of `webhook_events`, written in the transaction of the visit that reaches it. The first event that
+sends a room this total contains the milestone as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def usual() -> list[int]:
 
 
 def key(scope: Scope, value: int) -> str:
-    """What makes a milestone happen once in a database."""
+    """Unique key of a milestone, so that it happens only once in a database."""
     return f"milestone:{scope}:{value}"
 
 
@@ -51,19 +51,19 @@ class Milestones:
         self._values = sorted(set(values))
 
     def between(self, before: int, after: int) -> Sequence[int]:
-        """The milestones over `before`, up to `after`."""
+        """The milestones above `before`, up to and including `after`."""
         first = bisect_right(self._values, before)
         if first == len(self._values) or self._values[first] > after:  # nearly always
             return ()
         return self._values[first : bisect_right(self._values, after)]
 
     def after(self, total: int) -> int | None:
-        """The next milestone."""
+        """The next milestone above `total`."""
         first = bisect_right(self._values, total)
         return self._values[first] if first < len(self._values) else None
 
     def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
-        """The rows for the milestones that a scope has reached since its total was `before`."""
+        """The rows of the milestones that a scope has reached since its total was `before`."""
         return [_row(snapshot, value, at_ms) for value in self.between(before, snapshot.total)]
 
 
@@ -71,7 +71,7 @@ NO_MILESTONES = Milestones(())
 
 
 def of_setting(text: str) -> Milestones:
-    """The milestones of the setting MILESTONES, which `settings.checks` has checked."""
+    """The milestones of the setting MILESTONES, validated by `settings.checks`."""
     if text == NO_TOTALS:
         return NO_MILESTONES
     return Milestones([int(value) for value in text.split(",")] if text else usual())

@@ -1,4 +1,4 @@
-"""Opens the ledger when a process starts: migrates it, creates the counter and reads the first figures."""
+"""Open the ledger when a process starts: migrate the database, create the counter and read the first figures."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from koyjabo.models.ledger import START
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
-    """Migrate the database, once for all processes, and create the counter of a new one.
+    """Migrate the database, once for all processes, and create the counter of a new one. Returns the site's figures.
 
-    Returns the figures of the site. On PostgreSQL, an up-to-date database is opened without a lock. Raises
-    LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
-    process changes it for too long. Needs an application context.
+    On PostgreSQL, an up-to-date database is opened without a lock. Needs an application context. Raises
+    LedgerUnavailable when the database cannot be reached now, UnusableDatabase when it cannot be used at all, and
+    DatabaseInUse when another process keeps changing it for too long.
     """
     with translated_errors():
-        # On SQLite the lock takes no time, and shows that the file is writable.
+        # SQLite always takes the lock. It costs nothing, and shows that the file is writable.
         if database.get_backend_name() != "sqlite" and (snapshot := _present_figures(clock)):
             return snapshot
         with exclusive(database) as session:
@@ -32,9 +32,9 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot
 
 
 def _present_figures(clock: Clock) -> CounterSnapshot | None:
-    """The figures of an up-to-date database of PostgreSQL; None if it has to be migrated first or has no counter yet.
+    """The figures of an up-to-date PostgreSQL database; None if it needs a migration or has no counter yet.
 
-    With time limits, because the migration of a newer version may hold the tables.
+    Sets time limits, because the migration of a newer version may hold the tables.
     """
     from koyjabo.database.postgres import limits
 
@@ -47,7 +47,7 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
 def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:
     today = clock.today()
     daily = session.get(DailyVisits, (SITE, today))
-    # Not the whole row: a developer's next migration is written while the table lacks a column of the model.
+    # Only these columns: while a developer writes a migration, the table may lack others of the model.
     last = session.execute(select(Visit.at_ms, Visit.place).where(Visit.id == counter.visits)).first()
     return CounterSnapshot(
         scope=SITE,

@@ -1,4 +1,4 @@
-"""What is known about visits that could not be saved: by a worker's own commits, and by the counter."""
+"""Visits that could not be saved: what a worker learns from its own commits and from the counter."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from koyjabo.database.outage_causes import cause_of
 log = logging.getLogger(__name__)
 
 FAILED_LATELY_S = 10.0
-"""How long a failed commit counts as a current failure. A load balancer that sends visits elsewhere because of it would
-otherwise never see the recovery, since no commit would show it.
+"""How long a failed commit counts as a current failure, s. If it lasted forever, a load balancer that avoids the worker
+because of it would never send the visit that shows its recovery.
 """
 
-MOST_REFUSED = 20_000
-"""The maximum number of refused visits that an outage tells apart; more are not counted."""
+MAX_REFUSED = 20_000
+"""How many refused visits an outage counts. Further ones are not counted."""
 
 LATE_S = 1.5
-"""The longest accepted wait of a visit for its commit."""
+"""How long a visit may wait for its commit, s."""
 
 
 class Writer(NamedTuple):
-    """The state of the queue of commits."""
+    """The state of the commit queue."""
 
     waiting: int  # uncommitted visits
     oldest_s: float  # how long the first of them has waited
     has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
-    failing_since: float | None  # when the first visit came that failed; None after a success; monotonic s
-    failed_at: float  # of the newest failure, monotonic s; 0.0 before the first
-    cause: str = ""  # of the failures, one of `outage_causes.CAUSES`; "" if they do not say
-    refused: int = 0  # the visits that failed since then, each counted once however often it was sent
+    failing_since: float | None  # when the first failed visit came, monotonic s; None after a success
+    failed_at: float  # when the newest failure happened, monotonic s; 0.0 before the first
+    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
+    refused: int = 0  # visits that failed since then; retries of a visit are not counted again
 
 
 class Outage:
     """Since when the commits of this worker fail, why, and how many visits were refused."""
 
     def __init__(self) -> None:
-        self._since: float | None = None  # monotonic s, like the next
+        self._since: float | None = None  # monotonic s, like `_failed_at`
         self._failed_at = 0.0
         self._cause = ""
         self._refused: set[VisitKey] = set()
@@ -52,12 +52,12 @@ class Outage:
         return Writer(waiting, oldest_s, has_failed, self._since, self._failed_at, self._cause, len(self._refused))
 
     def refuse(self, key: VisitKey) -> None:
-        """A visit was refused."""
-        if len(self._refused) < MOST_REFUSED:
+        """Count a refused visit."""
+        if len(self._refused) < MAX_REFUSED:
             self._refused.add(key)
 
     def failed(self, error: Exception, came_at: float) -> None:
-        """A commit failed. `came_at` is when its first visit came, monotonic s. Logs the first failure."""
+        """Record a failed commit. `came_at` is when its first visit came, monotonic s. Logs the first failure."""
         self._failed_at = time.monotonic()
         self._cause = cause_of(error.__cause__ or error) or self._cause
         if self._since is None:
@@ -65,7 +65,7 @@ class Outage:
             log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
 
     def succeeded(self) -> None:
-        """A commit succeeded. Logs the first one after a failure."""
+        """Record a successful commit. Logs the first one after a failure."""
         if self._since is not None:
             self._since, self._cause = None, ""
             self._refused.clear()
@@ -76,21 +76,21 @@ class Unsaved(NamedTuple):
     """Visits that are not saved."""
 
     since_ms: int  # when the first of them came, UTC
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if it is not known
-    refused: int = 0  # answered with 503, each counted once by each worker
-    workers: int = 1  # that refused some: a page may have tried again at another one
+    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
+    refused: int = 0  # visits that got a 503; a retry at another worker counts again
+    workers: int = 1  # workers that refused some; a page may have retried at another one
 
 
 class UnsavedVisits:
-    """Since when visits have not been saved (decision 60), as far as this worker knows: its own commits, and the
-    counter, which every worker moves. `revision` is the counter's, as it was last read. Call `refresh` every second.
+    """Track since when visits have not been saved, as far as this worker can see.
 
-    Visits of other workers that fail are in their reports (`cluster.workers`).
+    It sees its own commits, and the counter, which commits of all workers change. `revision` returns the counter's last
+    known revision. Call `refresh` every second. Failures of other workers are in their reports (`cluster.workers`).
     """
 
     def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:
         self.since_ms: int | None = None
-        """When the first visit came that was not saved; None once any visit was saved after it. UTC."""
+        """When the first unsaved visit came, ms since 1970 UTC; None once a later visit was saved."""
         self._writer = writer
         self._counter_revision = revision
         self._clock = clock
@@ -98,16 +98,16 @@ class UnsavedVisits:
         self._saved_at = self._looked_at = time.monotonic()
 
     def now(self) -> Unsaved | None:
-        """As of the last `refresh`."""
+        """The state as of the last `refresh`."""
         if self.since_ms is None:
             return None
         writer = self._writer()
         return Unsaved(self.since_ms, writer.cause, writer.refused)
 
     def refresh(self) -> None:
-        """Look at the queue of commits, and at the counter as it was last read."""
+        """Update from the queue of commits, and from the counter as last read."""
         writer, revision, now = self._writer(), self._counter_revision(), time.monotonic()
-        if revision != self._revision:  # at some time since the last look, perhaps before a visit that failed
+        if revision != self._revision:  # a commit since the last refresh, perhaps from before a failed visit
             self._revision, self._saved_at = revision, self._looked_at
         self._looked_at = now
         came_at = self._first_unsaved(writer, now)
@@ -117,7 +117,7 @@ class UnsavedVisits:
             self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
 
     def _first_unsaved(self, writer: Writer, now: float) -> float | None:
-        """When the first visit came that failed, or waits too long while none is saved; monotonic s."""
+        """When the first visit came that has failed, or that has waited too long while none is saved; monotonic s."""
         if writer.failing_since is not None and writer.failed_at > self._saved_at:
             return max(writer.failing_since, self._saved_at)
         if writer.oldest_s > LATE_S and now - self._saved_at > LATE_S:

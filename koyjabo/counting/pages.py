@@ -1,4 +1,4 @@
-"""/n/…: the number of one visit, for everyone who has its link."""
+"""/n/…: the page of one visit's number, for everyone who has its link."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from koyjabo.webkit.pages.links import site_origin
 class SharedVisit(NamedTuple):
     ordinal: int
     day: str  # YYYY-MM-DD
-    after: int  # visits with a greater number, without what was added to the total by hand
-    stats: Stats  # as of which that is
+    after: int  # visits with a greater number, without totals that were added by hand
+    stats: Stats  # the stats that `after` was computed from
 
     @property
     def address(self) -> str:
-        """To be shared. It names a language that is not the first one, for readers who have not chosen theirs."""
+        """The URL to share. Includes the language unless it is the default, for readers who have not chosen one."""
         code = language()
         return site_origin() + self.path(None if code == next(iter(LANGUAGES)) else code)
 
     def path(self, code: str | None) -> str:
-        """With the language, if it is to be named."""
+        """The path, with the language if `code` is not None."""
         return url_for("pages.visit_number", ordinal=self.ordinal, s=request.args["s"], lang=code)
 
 
 @bp.get("/n/<int:ordinal>")
 def visit_number(ordinal: int) -> str | Response:
-    """The number, its day, and the visits after it. 404 for a wrong signature."""
+    """Show the number, its day, and how many visits came after it. 404 for a wrong signature."""
     visit = _shared(ordinal)
-    if request.path != url_for("pages.visit_number", ordinal=ordinal):  # such as one with a slash at its end
+    if request.path != url_for("pages.visit_number", ordinal=ordinal):  # for example with a trailing slash
         return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
@@ -52,7 +52,7 @@ def visit_number(ordinal: int) -> str | Response:
 
 
 def after_words(visits: int) -> str:
-    """How many visits have come after another one, with `{count}` in place of the number."""
+    """The text for how many visits came after another one, with `{count}` in place of the number."""
     if not visits:
         return str(_("No visit has come after it yet."))
     return str(
@@ -66,7 +66,7 @@ def _title(code: str, visit: SharedVisit) -> str:
 
 
 def _shared(ordinal: int) -> SharedVisit:
-    """The visit of a link with a valid signature. What networks add to the query is ignored."""
+    """The visit of a link with a valid signature. Query parameters added by social networks are ignored."""
     limits.count_address("shared_numbers")
     counting = current()[CountingServices]
     stats, counted = counting.visits.stats(), counting.visits.site.snapshot.visits
@@ -78,13 +78,13 @@ def _shared(ordinal: int) -> SharedVisit:
 
 
 def _named_language() -> str | None:
-    """That of the address."""
+    """The language in the query, if any."""
     code = request.args.get("lang")
     return code if code in LANGUAGES else None
 
 
 def _hour() -> Sequence[int]:
-    """The visits of the last 60 minutes; empty while they cannot be read."""
+    """The visits of the last 60 minutes; empty if they cannot be read."""
     pulse = current()[CountingServices].pulse
     with suppress(LedgerUnavailable):
         return pulse.hour(pulse.now())

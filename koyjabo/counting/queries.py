@@ -1,6 +1,5 @@
-"""Queries of counting beside the ledger: the ids of the visits of some days, milestones and other announced events, the
-secrets of anonymous visits, the visits of the last minutes and of the last hour, those with an ordinal, and the numbers
-by hour and day.
+"""Queries of counting outside the ledger: ids of visits by day, announced events, secrets of anonymous visits, recent
+visits, visits by ordinal, and numbers by hour and day.
 """
 
 from __future__ import annotations
@@ -38,24 +37,24 @@ IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
-"""The largest ordinal to search for: with adjustments, which are far smaller, its id still fits 64 bits."""
+"""The largest ordinal to search for. Adjustments are far smaller, so the id that it leads to still fits 64 bits."""
 
-MOST_ROWS = 200_000
-"""The most recent visits that are read: more than a small machine registers in one window."""
+MAX_ROWS = 200_000
+"""Maximum number of recent visits read: more than a small machine registers in one window."""
 
 BEFORE = 0
-"""Stands for all minutes before the wanted ones."""
+"""The minute of all visits before the requested time."""
 
 OF_A_COMMUNITY: Any = text("scope <> 'site'")
-"""Literally the condition of the partial index, otherwise SQLite would not use the index."""
+"""The exact condition of the partial index. SQLite does not use the index with any other form of it."""
 
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
-    """The range of ids that has the visits of some days: ids over the first, up to the second. `ended_ms` is the end of
-    the days; None means no limit.
+    """Visits of some days have ids greater than the first result, up to the second. `ended_ms` is the end of the days;
+    None means no limit.
 
-    Ids of folded visits are missing. The table `imported_visits` lists the ranges of imports, whose ids are not in the
-    order of time.
+    Rolled-up visits have no ids any more. Ids of imports are not in the order of time; the table `imported_visits` has
+    their ranges.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
@@ -65,20 +64,24 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
 
 
 def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """The same as ranges that leave out the visits between those of a time and an import that has some of it, too."""
-    found = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
-    return [(low, high) for low, high in found if low < high]
+    """Like `id_range`, but as several ranges. They leave out visits between the requested days and an import that
+    overlaps them.
+    """
+    ranges = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
+    return [(low, high) for low, high in ranges if low < high]
 
 
 def _stored_ids(session: Session) -> tuple[int, int]:
-    """The id before the first stored visit, and that of the last one."""
+    """The id before the first stored visit, and the id of the last one."""
     return (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
 
 
 def _ranges(
     session: Session, began_ms: int | None, ended_ms: int | None, after: int, upto: int
 ) -> Iterator[tuple[int, int]]:
-    """Yields whole imports whose times overlap the wanted ones, and the wanted parts of the ranges between them."""
+    """Yield the ranges of all imports that overlap the requested time, and the matching parts of the ranges between
+    them.
+    """
     for imported in session.execute(IMPORTS):
         yield ids_between(session, Visit, began_ms, ended_ms, after, max(after, min(imported.after_visit, upto)))
         after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
@@ -95,7 +98,7 @@ class Visited(NamedTuple):
 
 
 class AnnouncedEvent(NamedTuple):
-    """Of `webhook_events`."""
+    """A row of `webhook_events`."""
 
     type: str
     at_ms: int
@@ -117,7 +120,9 @@ class MinuteCount(NamedTuple):
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-    """The greatest of these totals that a visit has reached in this epoch: not an import, nor a total set by hand."""
+    """The greatest of these totals that a visit has reached in this epoch. Imports and totals set by hand do
+    not count.
+    """
     keys = [key(scope, value) for value in values]
     events = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
@@ -126,7 +131,7 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
 def events_within(
     session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
 ) -> list[AnnouncedEvent]:
-    """The newest `most` of a scope from `began_ms` on and before `ended_ms` (ms; None: no limit), the newest first."""
+    """The newest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
     rows = select(WebhookEvent.type, WebhookEvent.at_ms, WebhookEvent.data)
     rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type.in_(types))
     if began_ms is not None:
@@ -154,22 +159,21 @@ def delete_day_secrets(session: Session, before: str) -> None:
 
 
 def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
-    """The visits after `since_ms`, oldest first, without those of forgotten visitors. Reads backwards from the newest
-    row and stops at `since_ms`.
+    """The visits after `since_ms`, oldest first, without visits of erased visitors. Raises LedgerUnavailable.
 
-    Raises LedgerUnavailable.
+    Reads backwards from the newest row and stops at `since_ms`.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
     visits: list[RecentVisit] = []
     try:
         with engine.connect() as connection:
-            rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MOST_ROWS))
+            rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MAX_ROWS))
             for row in rows:
                 if row.at_ms <= since_ms:
                     break
                 if row.visitor_id.startswith(DELETED):
                     continue
-                for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
+                for scope in {SITE, Scope(row.scope)}:  # a community's visit also counts for the site
                     visits.append(RecentVisit(scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
@@ -177,18 +181,18 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
 
 
 def epoch(session: Session) -> int:
-    """That of the site, ms."""
+    """The site's epoch, ms."""
     return session.scalars(select(Counter.epoch).where(Counter.scope == SITE)).one()
 
 
 def ids_before(session: Session, since_ms: int) -> int:
-    """The id up to which no visit is from `since_ms` or later."""
+    """The greatest id such that all visits up to it came before `since_ms`."""
     return id_range(session, since_ms, None)[0]
 
 
 def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> list[MinuteCount]:
-    """The visits of a scope with an id over `after`, by minute and by whether they had an account; those from before
-    `since_ms` as the minute BEFORE. The site includes its communities.
+    """A scope's visits with an id over `after`, by minute and by whether they had an account. The site includes its
+    communities. Visits before `since_ms` have the minute BEFORE.
     """
     minute = case((Visit.at_ms >= since_ms, Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
     has_account = Visit.user_id.is_not(None).label("has_account")
@@ -223,14 +227,16 @@ class NumberedVisit(NamedTuple):
 
 
 def numbered_visit(session: Session, ordinal: int) -> NumberedVisit | None:
-    """The newest visit with this ordinal; None if it is folded or its visitor is forgotten."""
+    """The newest visit with this ordinal; None if it was rolled up or its visitor was erased."""
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
     return None if visit is None or visit.visitor_id.startswith(DELETED) else NumberedVisit(visit.id, visit.day)
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
-    """Those whose ordinals are valid in `epoch`, the newest first: before the database went back, and that itself."""
+    """The epochs whose ordinals are valid in `epoch`, newest first: itself, and the ones that it continued after
+    rollbacks.
+    """
     continued = select(Adjustment.epoch, Adjustment.epoch_before)
     continued = continued.where(Adjustment.scope == SITE, Adjustment.epoch_before.is_not(None))
     before, epochs = {row.epoch: row.epoch_before for row in session.execute(continued)}, [epoch]
@@ -240,19 +246,19 @@ def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
 
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """From the rollups that each visit's own transaction updates; they have folded visits, too. In order, without days
-    without visits.
+    """Visits by day, in order, without days that have none. Includes rolled-up visits: each visit's own transaction
+    updates these sums.
     """
     return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
 
 
 def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
-    """The same by the beginning of local hours, s since 1970, of those that begin from `first_s` to `last_s`."""
+    """Visits by hour, for local hours that start from `first_s` to `last_s` (s since 1970)."""
     return _visited(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
 
 
 def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dict[int, int]:
-    """The visits of these hours, named by their beginning (s since 1970), without hours that have none."""
+    """Visits by hour for these starts of hours (s since 1970), without hours that have none."""
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
     return {row.hour_s: row.visits for row in session.execute(rows)}

@@ -1,4 +1,4 @@
-"""Goes on counting after the database went back (specification: A database that goes back)."""
+"""Keep counting after the database was rolled back (specification: A database that goes back)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import rollback_queries
-from koyjabo.counting.high_water import DatabaseWentBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
-ATTEMPTS = 5
-"""How often one call recovers from a rollback: on another server, and perhaps on one after that."""
+MAX_RECOVERIES = 5
+"""How often one call recovers from a rollback: a failover may lead to a second server that was rolled back."""
 
-REPEATED_S = 10.0
-"""How long a commit is repeated."""
+RETRY_S = 10.0
+"""How long a commit is retried, s."""
 
-AT_ONCE_S = 1.0
-"""An attempt that fails within this time has found a broken connection, and another one may succeed."""
+FAST_FAILURE_S = 1.0
+"""An attempt that fails within this time has only found a broken connection, so it is worth a second one, s."""
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,10 @@ Read = TypeVar("Read")
 
 
 class RollbackRecovery:
-    """`ask` is called with a question for all other workers, which call `shared.answer` with it. `count` is called once
-    for each time that the database was found to have gone back.
+    """Detects rollbacks and begins a new epoch after one.
+
+    `ask` sends a question to all other workers, which then call `shared.answer` with it. `count` is called once per
+    detected rollback.
     """
 
     def __init__(
@@ -59,24 +61,25 @@ class RollbackRecovery:
     def standing(
         self, commit: Callable[[], Receipt], questions: int, begun: Callable[[], Receipt] | None = None
     ) -> Receipt:
-        """Commit one visit until its receipt stands. `begun` waits for a commit that was begun before, with others.
+        """Commit one visit and return its receipt, once that cannot be lost to a rollback. `begun` waits for a commit
+        that is already in progress.
 
-        When the database was rolled back, `commit` looks the visit up again, and writes it again if it is gone.
-        `questions` is what `HighWater.questions` was before the first commit began. Raises what a commit raises, and
-        LedgerUnavailable when the database is rolled back again and again.
+        After a rollback, `commit` looks the visit up and writes it again if it is gone. `questions` is the value of
+        `HighWater.questions` before the first commit began. Raises what a commit raises, and LedgerUnavailable when the
+        database is rolled back again and again.
         """
-        first, recoveries, until = None, 0, time.monotonic() + REPEATED_S
+        first, recoveries, until = None, 0, time.monotonic() + RETRY_S
         attempt = begun or commit
-        while recoveries < ATTEMPTS and time.monotonic() < until:
+        while recoveries < MAX_RECOVERIES and time.monotonic() < until:
             try:
                 receipt = attempt()
             except LedgerUnavailable as error:
                 if attempt is commit or rollback_of(error) is None:
                     self._recover_from(error)
                     recoveries += 1
-                # Else others of its batch have recovered, or the next commit finds out that nobody has.
+                # Otherwise another visit of its batch has started the recovery, or the next commit will.
             else:
-                if first and receipt.duplicate:  # of the first attempt, not of an earlier request
+                if first and receipt.duplicate:  # it repeats the first attempt, not an earlier request
                     receipt = receipt._replace(duplicate=first.duplicate)
                 if questions == self.high_water.questions and receipt.snapshot.epoch >= self.high_water.site.epoch:
                     return receipt
@@ -85,8 +88,8 @@ class RollbackRecovery:
         raise LedgerUnavailable
 
     def current(self, read: Callable[[], Read]) -> Read:
-        """`read` something, again when the database was rolled back. Raises LedgerUnavailable."""
-        for _ in range(ATTEMPTS):
+        """Run `read`, and repeat it after a rollback. Raises LedgerUnavailable."""
+        for _ in range(MAX_RECOVERIES):
             try:
                 return read()
             except LedgerUnavailable as error:
@@ -94,16 +97,17 @@ class RollbackRecovery:
         raise LedgerUnavailable
 
     def _recover_from(self, error: LedgerUnavailable) -> None:
-        """Raises `error` if it has another cause than a rollback."""
+        """Recover if `error` was caused by a rollback; otherwise raise it."""
         cause = rollback_of(error)
         if cause is None:
             raise error
         self.recover(cause)
 
-    def recover(self, cause: DatabaseWentBack) -> None:
-        """Gather what all live workers have acknowledged, and begin a new epoch if the site's counter stands below it.
-        Returns when this worker knows the new epoch, whoever has begun it. Raises LedgerUnavailable, also for those who
-        have waited for an attempt that failed.
+    def recover(self, cause: DatabaseRolledBack) -> None:
+        """Collect the marks of all live workers, and begin a new epoch if the site's counter is below them.
+
+        Returns when this worker knows the new epoch, even if another worker began it. Raises LedgerUnavailable, also
+        for calls that waited for a failed attempt.
         """
         self.high_water.merge({SITE: cause.mark})
         epoch, failures = self.high_water.site.epoch, self._failures
@@ -120,7 +124,7 @@ class RollbackRecovery:
                 raise
 
     def _gather_since(self, server: str) -> None:
-        """What was committed on the server before is known afterwards: nobody can commit there any more."""
+        """Collect the marks of all workers once per server. Commits on the previous server cannot follow any more."""
         if self.high_water.server != server:
             self._gather()
             self.high_water.server = server
@@ -135,14 +139,15 @@ class RollbackRecovery:
         try:
             new = self._write(marks)
         except LedgerUnavailable:
-            if time.monotonic() - began > AT_ONCE_S:
+            if time.monotonic() - began > FAST_FAILURE_S:
                 raise
-            new = self._write(marks)  # the connection was of the database before; an epoch that was begun is found
+            # The connection was to the previous database; if the epoch was begun, this finds it
+            new = self._write(marks)
         self.high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)
         for lost in new.lost:
-            told = lost.as_object()
-            log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(told[name] for name in TOLD))
+            fields = lost.as_object()
+            log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(fields[name] for name in LOGGED_FIELDS))
         if new.lost:
             self._count()
 
@@ -153,18 +158,18 @@ class RollbackRecovery:
         return result
 
 
-TOLD = ("scope", "from", "to", "lost")
+LOGGED_FIELDS = ("scope", "from", "to", "lost")
 
 
 class _Entries:
-    """The lines of the audit log, one for each scope."""
+    """The audit log entries, one per scope."""
 
     def __init__(self, lost: list[LostVisits]) -> None:
         self._lost = lost
 
     def store(self, session: Any) -> None:
-        for each in self._lost:
+        for lost in self._lost:
             subject = (
-                Subject("total", "site", "") if each.scope == SITE else Subject("community", each.scope, each.name)
+                Subject("total", "site", "") if lost.scope == SITE else Subject("community", lost.scope, lost.name)
             )
-            Actor(None, "", "", each.at_ms).entry(rollback_queries.EVENT, subject, **each.as_object()).store(session)
+            Actor(None, "", "", lost.at_ms).entry(rollback_queries.EVENT, subject, **lost.as_object()).store(session)

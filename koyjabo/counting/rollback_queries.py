@@ -1,4 +1,4 @@
-"""Begins a new epoch after the database went back, so that no ordinal is given twice and no total falls."""
+"""Begin a new epoch after the database was rolled back, so that no ordinal is used twice and no total falls."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from koyjabo.counting.high_water import HighWaterMark
 from koyjabo.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
 from koyjabo.models.ledger import ROLLED_BACK
 
-# Numbers by which workers notice what has changed. They went back, too, and each next one may have been seen before, so
-# they continue from the epoch (ms), which is greater than all of them.
-NOTICED = (
+# Change counters. A rollback resets them to values that workers have already seen, so they restart at the epoch (ms),
+# which is larger than any earlier value.
+CHANGE_COUNTERS = (
     text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('changes', :epoch, 0) ON CONFLICT (name) DO UPDATE
 SET upto = CASE WHEN watermarks.upto < :epoch THEN :epoch ELSE watermarks.upto + 1 END
@@ -32,8 +32,8 @@ SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_
 """),
 )
 
-AT_ONCE = 500
-"""Scopes in one statement."""
+SCOPES_PER_STATEMENT = 500
+"""Scopes per statement."""
 
 EVENT = "ledger.rolled_back"
 ACCEPT = "ledger.accept"
@@ -46,16 +46,16 @@ CHANGES |= {
 
 
 class LostVisits(NamedTuple):
-    """What a scope has lost."""
+    """What a scope has lost in a rollback."""
 
     scope: Scope
-    name: str  # of the community; "" for the site
-    acknowledged: int  # the greatest total that was acknowledged or shown, from which the scope goes on
+    name: str  # the community's name; "" for the site
+    acknowledged: int  # the greatest total that was acknowledged or shown, where the scope continues
     found: int  # the total of the database
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """As in the audit log and the webhook event (specification: A database that goes back)."""
+        """The object in the audit log and in the webhook event (specification: A database that goes back)."""
         lost = self.acknowledged - self.found
         return {
             "scope": self.scope,
@@ -67,22 +67,24 @@ class LostVisits(NamedTuple):
 
 
 class NewEpoch(NamedTuple):
-    lost: list[LostVisits]  # the site first; empty when the database had not gone back, or another worker was first
-    standing: dict[Scope, HighWaterMark]  # the counters now, of the scopes that were asked for and exist
+    lost: list[LostVisits]  # the site first; empty if nothing was lost, or another worker began the epoch
+    standing: dict[Scope, HighWaterMark]  # the current counters of the requested scopes that exist
 
 
 def database_name(session: Session) -> str:
-    """The name that the database got with its schema."""
+    """The database's name, generated together with its schema."""
     return session.scalars(select(DatabaseIdentity.name)).one()
 
 
 def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> NewEpoch:
-    """Begin one new epoch for all scopes if the site's counter stands below its mark, in the session's transaction,
-    under the lock of the counter row. Each scope that stands below goes on from its mark.
+    """Begin one new epoch for all scopes if the site's counter is below its mark. Scopes below their mark continue from
+    it.
+
+    Runs in the session's transaction, under the lock of the counter row.
     """
-    locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # first, as every transaction does
+    locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # locked first, as in every transaction
     site, lost = session.scalars(locked).one(), []
-    if _went_back(session, _mark(site), marks[SITE]):
+    if _is_rolled_back(session, _mark(site), marks[SITE]):
         epoch, revision = _next(session, marks, now_ms)
         for counter in [site, *_communities(session, marks)]:
             mark = marks[Scope(counter.scope)]
@@ -90,47 +92,47 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
                 lost.append(_raise(session, counter, mark, epoch, now_ms))
         session.flush()
         session.execute(update(Counter).values(epoch=epoch, revision=revision))
-        for statement in NOTICED:
+        for statement in CHANGE_COUNTERS:
             session.execute(statement, {"epoch": epoch})
         session.expire_all()
-    return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in [site, *_communities(session, marks)]})
+    return NewEpoch(lost, {Scope(counter.scope): _mark(counter) for counter in [site, *_communities(session, marks)]})
 
 
 def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
-    """Where the site's counter stands in an epoch that was begun below `mark` on purpose, by an admin or a restore.
-    None if the database went back.
+    """The site's counter in an epoch that an admin or a restore began below `mark` on purpose. None after a
+    rollback.
     """
-    found = _mark(session.scalars(select(Counter).where(Counter.scope == SITE)).one())
-    return None if _went_back(session, found, mark) else found
+    current = _mark(session.scalars(select(Counter).where(Counter.scope == SITE)).one())
+    return None if _is_rolled_back(session, current, mark) else current
 
 
 def _next(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> tuple[int, int]:
-    """Epoch and revision, greater than all that are stored or were acknowledged."""
+    """A new epoch and revision, greater than all that are stored or were acknowledged."""
     stored = session.execute(select(func.max(Counter.epoch), func.max(Counter.revision))).one()
     epochs, revisions = [mark.epoch for mark in marks.values()], [mark.revision for mark in marks.values()]
     return max(now_ms, stored[0] + 1, max(epochs) + 1), max(now_ms, stored[1] + 1, max(revisions) + 1)
 
 
 def _communities(session: Session, scopes: Iterable[Scope]) -> list[Counter]:
-    """The counters of those that exist."""
-    rest, found = iter(sorted(scope for scope in scopes if scope != SITE)), list[Counter]()
-    while some := list(islice(rest, AT_ONCE)):
-        found += session.scalars(select(Counter).where(Counter.scope.in_(some)).order_by(Counter.scope)).all()
-    return found
+    """The counters of the communities among `scopes` that still exist."""
+    rest, counters = iter(sorted(scope for scope in scopes if scope != SITE)), list[Counter]()
+    while some := list(islice(rest, SCOPES_PER_STATEMENT)):
+        counters += session.scalars(select(Counter).where(Counter.scope.in_(some)).order_by(Counter.scope)).all()
+    return counters
 
 
-def _went_back(session: Session, found: HighWaterMark, mark: HighWaterMark) -> bool:
-    """Also where another server has begun the epoch of `found` for that reason, and went on from less."""
-    if mark.epoch >= found.epoch or mark.total <= found.total:
-        return mark.is_above(found)
-    begun = Adjustment.epoch == found.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK
+def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMark) -> bool:
+    """Whether the counter was rolled back, or another server has noticed that and continued from less."""
+    if mark.epoch >= current.epoch or mark.total <= current.total:
+        return mark.is_above(current)
+    begun = Adjustment.epoch == current.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK
     return session.scalar(select(exists().where(*begun))) is True
 
 
 def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
-    """Say that this server of PostgreSQL is the right one, whichever timelines were seen (`database.timelines`).
+    """Record that this PostgreSQL server is the right one, whatever timelines were seen (`database.timelines`).
 
-    Returns its address and its timeline. Raises UnusableDatabase if it does not say which one it is.
+    Returns its address and its timeline. Raises UnusableDatabase if it does not report its timeline.
     """
     connection = session.connection().connection.dbapi_connection
     server = connection.server  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""What counting offers to other packages."""
+"""The services that counting offers to other packages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class CountingServices:
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
-    """`snapshot` is the current one of the site's counter. Needs an application context. Raises LedgerUnavailable."""
+    """Build the services. `snapshot` has the site's current figures.
+
+    Needs an application context. Raises LedgerUnavailable.
+    """
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
     _restore_active(presence, clock.now_ms(), settings.active_window_seconds * 1000)
@@ -81,6 +84,6 @@ def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
 
 
 def _restore_active(presence: PresenceServices, now_ms: int, window_ms: int) -> None:
-    """Without Redis, no other worker knows who is active."""
+    """Restore who is active from recent visits. Without Redis, nothing else remembers them across a restart."""
     if isinstance(presence.active_visitors, MemoryActiveVisitors):
         presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)

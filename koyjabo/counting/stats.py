@@ -18,7 +18,7 @@ class LastVisit(NamedTuple):
     """The newest visit of the site."""
 
     at_ms: int
-    place: str | None  # None if it is unknown, or if too few active visitors are there
+    place: str | None  # None if unknown, or if too few active visitors are there
 
     def as_object(self) -> dict[str, Any]:
         return {"at": iso(self.at_ms), "place": self.place}
@@ -35,7 +35,7 @@ class Stats:
     places: Mapping[str, int]
     revision: int  # also their time, ms since 1970 UTC
     epoch: int  # ms; base-36 on the wire
-    stale: bool = False  # the ledger cannot be read: these are the last known statistics
+    stale: bool = False  # the ledger cannot be read, and these are the last known statistics
     last: LastVisit | None = None  # not in the stats object; None for a community, and before the first visit
 
     def as_object(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The link of a visit's own number (specification: The number of a visit).
+"""Links to the page of a visit's number (specification: The number of a visit).
 
-The signature keeps strangers from listing when each visit came: only a visitor is told the link. It is bound to the
-epoch, so that a new count that reaches the same number again does not answer the links of the old one.
+The signature keeps strangers from listing when visits came: only the visitor gets the link. It is bound to the epoch,
+so links of an old count do not open visits with the same number in a new one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ class OwnNumbers:
         return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
 
     def is_valid(self, ordinal: int, epoch: int, signature: str) -> bool:
-        """Whether the path is of this epoch, or of one whose ordinals are valid in it. Raises LedgerUnavailable."""
+        """Whether the signature is of the current epoch, or of one whose ordinals are valid in it. Raises
+        LedgerUnavailable.
+        """
         if self._is_signed(ordinal, epoch, signature):
             return True
         epochs = self._database.read(queries.epochs_of_ordinals, epoch)
-        return any(self._is_signed(ordinal, each, signature) for each in epochs)
+        return any(self._is_signed(ordinal, epoch, signature) for epoch in epochs)
 
     def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
         return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
 
     def find(self, ordinal: int) -> NumberedVisit | None:
-        """The visit with this number; None if it is not kept any more. Raises LedgerUnavailable."""
+        """The visit with this number; None if it is no longer stored. Raises LedgerUnavailable."""
         return self._database.read(queries.numbered_visit, ordinal)

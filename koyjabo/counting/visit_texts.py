@@ -1,4 +1,4 @@
-"""How much new texts of visits take in the database: in the visits, and in sums by day and scope."""
+"""How many bytes the new texts of a visit take in the database: in the visit, and in sums by day and scope."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from koyjabo.database.json_rows import reader
 from koyjabo.network.rate_limiter import DAY_S
 
 OF_EACH = 600
-"""Bytes of a new value in the sums of the site and of a community, on PostgreSQL; SQLite takes less."""
+"""Size of a new value in the sums of the site and of a community on PostgreSQL, bytes. SQLite needs less."""
 
 TEXTS = {"page": OF_EACH, "referrer": 2 * OF_EACH, "user_agent": OF_EACH, "campaign": 5 * OF_EACH}
-"""The texts that a client chooses. They count by the number of their dimensions."""
+"""The texts that a client chooses, with the size of the sums they add to. One text may be in several sums."""
 
 WITHOUT: dict[str, Any] = dict.fromkeys(TEXTS)
 _texts = reader(NewVisit._fields, list(TEXTS))
 
 OF_TEXTS = 9
-"""How many bytes each byte takes in all these rows, at most."""
+"""How many bytes the rows need at most for each byte of a text."""
 
-MOST_SEEN = 50_000
-"""Texts that a worker remembers, 4 MB."""
+MAX_SEEN = 50_000
+"""How many texts a worker remembers: about 4 MB."""
 
 
 class StorageLimits(Protocol):
-    """What the sender of a visit may store in a day."""
+    """Limits how many bytes the sender of a visit may store per day."""
 
     @property
     def limits_storage(self) -> bool: ...
@@ -37,16 +37,16 @@ class StorageLimits(Protocol):
 
 
 class SeenTexts:
-    """The texts of the day (UTC) by scope: what is stored already takes nothing more."""
+    """Texts that were seen today (UTC) in each scope. Storing them again takes no further space."""
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
         self._day = 0
 
     def _new_bytes(self, visit: NewVisit) -> int:
-        """What the visit's texts take that were not seen before, bytes."""
+        """The size of the visit's texts that were not seen before, bytes."""
         day = int(time.time() // DAY_S)
-        if day != self._day or len(self._hashes) > MOST_SEEN:
+        if day != self._day or len(self._hashes) > MAX_SEEN:
             self._hashes, self._day = set(), day
         scope, new = visit.scope, 0
         for text, bytes_ in zip(_texts(visit), TEXTS.values(), strict=True):
@@ -58,8 +58,8 @@ class SeenTexts:
         self._hashes = set()
 
     def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
-        """The visit as it may be stored: without its texts if they are new and its address has used up its bytes of the
-        day. The visit counts all the same.
+        """The visit, without its texts if they are new and its sender has used up its bytes for the day. It still
+        counts.
         """
         if not limits.limits_storage:
             return visit

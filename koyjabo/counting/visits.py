@@ -1,7 +1,7 @@
 """Register visits and read their statistics.
 
-A visit counts when `register` returns: the ledger has it on disk under a unique ordinal (specification: Register a
-visit). All that is published afterwards derives from that receipt.
+A visit counts when `register` returns: it is on disk under a unique ordinal (specification: Register a visit).
+Everything that is published afterwards derives from that receipt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 log = logging.getLogger(__name__)
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
-"""The first broadcast of that scope with this revision or a newer one includes the visit (docs/operations.md)."""
+"""Log message. The visit is part of the first broadcast to that scope with this revision or a newer one
+(docs/operations.md).
+"""
 
 RECENT_LOOKUPS = 500
 """How many recent lookups keep a community's statistics cached, so that a client that polls gets 304 instead of a new
@@ -35,15 +37,16 @@ revision.
 
 
 class Visits:
-    """`snapshot` are the site's figures at the start, used while the ledger is unavailable for the first read.
+    """Registers visits and keeps the statistics of the site and its communities.
 
-    With `ignores_bots`, visits of declared crawlers are not counted (BOT_POLICY).
+    `snapshot` are the site's figures at the start, used if the first read of the ledger fails. With `ignores_bots`,
+    visits of declared crawlers are not counted (BOT_POLICY).
 
-    `open_ledger` gets a function to call with each committed batch. `on_visit` is called with visitor and caller of
-    each committed visit, `on_change`, which later features may replace, with the numbers of a scope when this worker
-    changed them. Both are on the path of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
-    `on_commit`, which one feature may replace, is called with each committed batch when all this is done.
-    `on_epoch` is called when the site has begun a new epoch, before anything of it is answered.
+    `open_ledger` receives the function that the ledger calls with each committed batch. `on_visit` is called with the
+    visitor and caller of each committed visit. `on_change` is called with the numbers of a scope that this worker
+    changed; later features may replace it. Both are plain calls and no signals, which take 30 times as long (3.7 µs)
+    and would slow down every visit. `on_commit`, which one feature may replace, is called with each committed batch at
+    the end. `on_epoch` is called when the site has begun a new epoch, before any response contains it.
     """
 
     def __init__(
@@ -68,16 +71,16 @@ class Visits:
         self._on_visit = on_visit
         self._active_visitors = active_visitors
         self._clock = clock
-        self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # of the scopes in use
+        self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # the scopes in use
         self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
 
     def register(self, visit: NewVisit, limits: StorageLimits | None = None) -> Receipt | None:
-        """Count a visit, durably (specification: Register a visit). With `limits`, its texts are left out if its sender
-        may not store them.
+        """Count a visit durably and return its receipt (specification: Register a visit).
 
-        Returns the receipt; for a retry, the first receipt marked `duplicate`. Raises LedgerUnavailable when the visit
-        could not be committed; it was then not counted. Raises UnknownCommunity for an unknown scope. Returns None for
-        an ignored crawler, which is neither counted nor active.
+        A retry returns the first receipt, marked `duplicate`. With `limits`, the visit's texts are left out if its
+        sender may store no more. Returns None for an ignored crawler, which is neither counted nor active. Raises
+        LedgerUnavailable if the visit could not be committed; it was not counted then. Raises UnknownCommunity for an
+        unknown scope.
         """
         if self._is_ignored(visit):
             return None
@@ -86,10 +89,12 @@ class Visits:
         return receipt
 
     def register_all(self, visits: Sequence[NewVisit]) -> list[Receipt | KoyJaboError | None]:
-        """As `register`, for visits that all have a `visit_id`: together, in this order, each with its own outcome."""
-        counted = [each for each in visits if not self._is_ignored(each)]
+        """Count several visits together, in this order. All must have a `visit_id`. Returns their outcomes as
+        `register` would return or raise them.
+        """
+        counted = [visit for visit in visits if not self._is_ignored(visit)]
         outcomes = iter(self._ledger.append_all(counted)) if counted else iter(())
-        return [None if self._is_ignored(each) else next(outcomes) for each in visits]
+        return [None if self._is_ignored(visit) else next(outcomes) for visit in visits]
 
     def _is_ignored(self, visit: NewVisit) -> bool:
         if visit.is_bot and self._ignores_bots:
@@ -110,8 +115,9 @@ class Visits:
         return self._ledger.knows(SITE, visitor_id)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
-        """Mark a visitor with an open page as active. False, without effect, if they have not registered a visit yet
-        or the ledger is unavailable."""
+        """Mark a visitor with an open page as active. Returns False, without effect, if they have not registered a
+        visit or the ledger is unavailable.
+        """
         try:
             self.keep_active(visitor_id, place)
         except (UnknownVisitor, LedgerUnavailable):
@@ -119,19 +125,20 @@ class Visits:
         return True
 
     def stats(self) -> Stats:
-        """The newest stats. Their total is at least that of every receipt returned before this call, on any server.
+        """The newest stats. Their total is at least the total of every receipt returned before this call, on any
+        server.
 
-        When the ledger cannot be read: the last known stats, marked `stale`.
+        If the ledger cannot be read, returns the last known stats, marked `stale`.
         """
         self.refresh(self.site)
         return self.site.stats()
 
     def newest(self) -> Stats:
-        """The site's stats as this server last saw them, without a read of the ledger. For use after a receipt."""
+        """The site's last known stats, without a read of the ledger. Use it after a receipt."""
         return self.site.stats()
 
     def community(self, scope: Scope) -> LiveStats:
-        """The statistics of a community. They stay up to date as long as a caller keeps a reference to the object.
+        """The statistics of a community. They are kept up to date while the caller keeps a reference to the object.
 
         Raises UnknownCommunity, and LedgerUnavailable when they are not cached and the ledger cannot be read.
         """
@@ -147,9 +154,9 @@ class Visits:
         return live_stats
 
     def refresh(self, live_stats: LiveStats) -> bool:
-        """Update from the ledger. False when it cannot be read; the last known stats are then marked `stale`.
+        """Update from the ledger. Returns False if it cannot be read; the last known stats are then marked `stale`.
 
-        A deleted scope keeps its last stats: its rooms are closed anyway.
+        A deleted scope keeps its last stats, since its rooms are closed anyway.
         """
         try:
             snapshot = self._ledger.snapshot(live_stats.scope)
@@ -170,11 +177,13 @@ class Visits:
         self._ledger.close()
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
-        """Take in a whole batch before any of its requests is answered, so that all answers have the same stats."""
+        """Update from a whole batch before any of its requests gets its response, so that all responses have the same
+        stats.
+        """
         changed = {}
         for visit, receipt in visits:
             visitor_id = self._touch(visit, receipt)
-            scope = receipt.own.scope  # not always that of the visit: a closed community counts its members alone
+            scope = receipt.own.scope  # may differ from the visit's scope: a closed community only counts its members
             if scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
                 self._active_visitors.touch(scope, visit.visitor_id, visit.place)
                 changed[scope] = receipt.own
@@ -192,11 +201,13 @@ class Visits:
         epoch = self.site.snapshot.epoch
         if epoch != self._epoch:
             self._epoch = epoch
-            self._recent_lookups.clear()  # some of these communities may be gone
+            self._recent_lookups.clear()  # some of these communities may no longer exist
             self.on_epoch()
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
-        """Returns the active visitor: for a retry across midnight, the one under the hash that is active already."""
+        """Mark the visitor as active and return their id: for a retry across midnight, the hash that is active
+        already.
+        """
         visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive
         if receipt.duplicate and visit.other_key and not keep_alive(SITE, visitor_id):
             other_id = visit.other_key[0]

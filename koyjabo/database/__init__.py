@@ -1,1 +1,1 @@
-"""Threads, transactions and connections, through which all other packages run SQL."""
+"""Threads, transactions and connections that all other packages run their SQL with."""

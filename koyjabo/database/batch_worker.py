@@ -1,8 +1,8 @@
 """Group commit: one real thread takes all pending jobs and does them as one batch, in one transaction.
 
-A request adds a job and waits for it. The thread returns each batch as a whole. A slow disk costs latency once for each
-batch and never stops the event loop (decision 2). No timer delays a batch: an idle thread starts at once, and a busy
-one takes all jobs that arrived in the meantime.
+A request adds a job and waits for it. A slow disk costs its latency once per batch and never stops the event loop
+(decision 2). No timer delays a batch: an idle thread starts at once, and a busy one takes all jobs that arrived while
+it worked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from _queue import SimpleQueue  # the C queue: real locks, also where the standard library is patched
+from _queue import SimpleQueue  # the C queue: its locks are real, even if the standard library is patched
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
@@ -23,19 +23,19 @@ from koyjabo.core.runtime import Runtime, Waiter
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST_WAITING = 20_000
-"""The maximum number of pending jobs. More are refused, because they could not be done in time."""
+MAX_WAITING = 20_000
+"""Maximum number of pending jobs. More are refused, because they would time out."""
 
 WATCH_INTERVAL_S = 0.5
 
 STUCK_S = 5.5
-"""A batch of visits or events that takes so long waits for a frozen server, or for its disk: the server ends statements
-after 5 s.
+"""How long a batch may take before its connection is interrupted, s. The server ends statements after 5 s, so a slower
+batch waits for a frozen server or its disk.
 """
 
 
 class Job(Generic[Item, Result]):
-    """The work of one request, and its `result` or `error`."""
+    """The work of one request, with its `result` or `error`."""
 
     __slots__ = ("error", "item", "result", "since", "waiter")
 
@@ -53,7 +53,8 @@ class Job(Generic[Item, Result]):
             try:
                 raise self.error
             finally:
-                self.error = None  # its traceback refers to this job: only the garbage collector could collect the two
+                # Its traceback refers to this job: only the garbage collector could free such a cycle
+                self.error = None
         return self.result  # type: ignore[return-value]
 
     def complete(self) -> None:
@@ -69,17 +70,17 @@ def take_pending(
     pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int
 ) -> list[Job[Item, Result]]:
     """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
-    with suppress(IndexError):  # the event loop has removed the last job meanwhile
+    with suppress(IndexError):  # the event loop has just removed the last job
         while pending and len(taken) < most:
             taken.append(pending.popleft())
     return taken
 
 
 class BatchWorker(Generic[Item, Result]):
-    """Runs `work` on a real thread of its own, on all pending jobs.
+    """Runs `work` on its own real thread, for all pending jobs at once.
 
-    `work(take)` calls `take()` once, as late as possible (after it holds its locks), to get the jobs, and sets `result`
-    or `error` on each. `on_done(jobs)` is called on the event loop, once a batch, before any of its requests continues.
+    `work(take)` calls `take()` once to get the jobs, as late as possible (while it holds its locks), and sets `result`
+    or `error` on each job. `on_done(jobs)` is called on the event loop, once per batch, before its requests continue.
 
     Every wait is limited. A job not taken within `patience_s` fails with LedgerUnavailable and is never run. A job that
     was taken fails after `limit_s`, if the database is frozen; whether it was committed is then unknown.
@@ -108,7 +109,7 @@ class BatchWorker(Generic[Item, Result]):
         self._interrupt: Callable[[], object] = lambda: None
         self._is_hopeless: Callable[[], bool] = lambda: False
         self._interrupt_after_s = sys.float_info.max
-        self._busy_since = 0.0  # monotonic s; of the batch, or of the last interruption
+        self._busy_since = 0.0  # start of the batch, or of the last interruption, monotonic s
         self._started = self._idle = self._watching = self._is_waking = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
@@ -116,9 +117,10 @@ class BatchWorker(Generic[Item, Result]):
     def interrupt_after(
         self, seconds: float, interrupt: Callable[[], object], is_hopeless: Callable[[], bool] = lambda: False
     ) -> None:
-        """Have `interrupt` called on the event loop whenever the thread has spent so long on a batch, or its work
-        `is_hopeless`. It ends what the thread waits for: a frozen database would hold it for ever, also when another
-        one has taken over.
+        """Call `interrupt` on the event loop whenever a batch takes longer than `seconds`, or `is_hopeless` returns
+        True.
+
+        It has to end the thread's wait. A frozen database would block the thread for ever, even after a failover.
         """
         self._interrupt_after_s, self._interrupt, self._is_hopeless = seconds, interrupt, is_hopeless
 
@@ -131,7 +133,7 @@ class BatchWorker(Generic[Item, Result]):
         return job.outcome()
 
     def put(self, items: Iterable[Item]) -> list[Job[Item, Result]]:
-        """Have `items` run in this order, together with all other pending jobs. Raises LedgerUnavailable."""
+        """Queue `items` to run in this order, together with all other pending jobs. Raises LedgerUnavailable."""
         self._require_room()
         jobs: list[Job[Item, Result]] = [Job(item, self._runtime.waiter()) for item in items]
         self._pending.extend(jobs)
@@ -139,7 +141,7 @@ class BatchWorker(Generic[Item, Result]):
         return jobs
 
     def _require_room(self) -> None:
-        if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
+        if len(self._pending) >= (self._most_waiting or MAX_WAITING) or self._closed:
             raise LedgerUnavailable
 
     def waiting(self) -> tuple[int, float]:
@@ -175,7 +177,7 @@ class BatchWorker(Generic[Item, Result]):
         self._is_waking = False
         self._wake_queue.put(True)
 
-    # Runs on the event loop and limits every wait.
+    # Run on the event loop; limits every wait.
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -200,7 +202,7 @@ class BatchWorker(Generic[Item, Result]):
         self._watching = True
         self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
-    # Runs on the real thread: no patched lock, no logging, and only `from_thread` to call back.
+    # Run on the real thread: use no patched lock, do not log, and call back only through `from_thread`.
 
     def _main(self) -> None:
         while not (self._closed and not self._pending):
@@ -220,7 +222,7 @@ class BatchWorker(Generic[Item, Result]):
         try:
             self._work(partial(self._take, taken))
         except Exception as error:
-            if not taken:  # it failed before `take`: fail these jobs, lest they be tried for ever
+            if not taken:  # it failed before `take`: fail these jobs, so that they are not retried for ever
                 self._take(taken)
             for job in taken:
                 job.error = job.error or (error if job.result is None else None)
@@ -229,7 +231,7 @@ class BatchWorker(Generic[Item, Result]):
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
         return take_pending(self._pending, taken, self._most)
 
-    # Runs on the event loop.
+    # Run on the event loop.
 
     def _complete_batch(self, jobs: list[Job[Item, Result]]) -> None:
         try:
@@ -242,7 +244,7 @@ class BatchWorker(Generic[Item, Result]):
 
 
 class BatchStore(Protocol[Item, Result]):
-    """The writing operations on one database, called by one real thread.
+    """The write operations of one database, called by one real thread.
 
     `commit` writes a batch in one transaction, and nothing after an error. It raises LedgerUnavailable or one of
     `unavailable` when nothing can be written; any other error is caused by one item.
@@ -251,17 +253,18 @@ class BatchStore(Protocol[Item, Result]):
     unavailable: tuple[type[Exception], ...]
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold what all writers of the database queue for."""
+        """Hold the lock that all writers of the database queue for."""
 
     def commit(self, batch: list[Item]) -> list[Result]: ...
 
     def interrupt(self) -> None:
-        """Called by another thread: let `commit` fail if it waits for a server."""
+        """Make `commit` fail if it is waiting for a server. Called by another thread."""
 
 
 def commit_jobs(store: BatchStore[Item, Result], take: Callable[[], list[Job[Item, Result]]]) -> None:
-    """The `work` of a BatchWorker: commits its jobs together, and one by one where one of them cannot be stored. Jobs
-    that are not committed get LedgerUnavailable as their error.
+    """The `work` of a BatchWorker: commit its jobs together, or one by one if one of them cannot be stored.
+
+    Jobs that are not committed get LedgerUnavailable as their error.
     """
     try:
         with store.writing():
@@ -281,7 +284,7 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
         if len(jobs) == 1 or isinstance(error, (*store.unavailable, LedgerUnavailable)):
             for job in jobs:
                 job.error = LedgerUnavailable.because(error)
-        else:  # one item caused it: retry one by one, so that it fails alone
+        else:  # one item caused it: retry one by one, so that only this one fails
             for job in jobs:
                 _commit_together(store, [job])
     else:
@@ -292,8 +295,8 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
 class LoopBatcher(Generic[Item, Result]):
     """Runs `work(take)` on the event loop, after all requests that are ready now have added their jobs.
 
-    The counterpart of `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Without sharing, the
-    file locks of each read cost a tenth of a request.
+    Replaces `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Batching still helps, because
+    the file locks of a read cost a tenth of a request.
     """
 
     def __init__(self, runtime: Runtime, work: Callable[[Callable[[], list[Job[Item, Result]]]], None]) -> None:
@@ -312,10 +315,10 @@ class LoopBatcher(Generic[Item, Result]):
         return job.outcome()
 
     def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
-        """Does nothing, as the next: there is no thread that could wait."""
+        """Do nothing: there is no thread that could wait."""
 
     def close(self) -> None:
-        """There is no thread to end."""
+        """Do nothing: there is no thread to end."""
 
     def _run(self) -> None:
         self._due = False  # before `take`, so that a job added now schedules the next run

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engine: its options, transactions, and migrations."""
+"""SQLAlchemy's engine: options, transactions and migrations."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 log = logging.getLogger(__name__)
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
-"""Errors of the file system that a retry does not solve."""
+"""Errors of the file system that do not go away by retrying."""
 
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},  # see `_begin`
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
-"""Options by dialect for a connection whose transactions see the state of one moment and do not block writers."""
+"""Connection options by dialect, for transactions that see one consistent state and do not block writers."""
 
-ATTEMPTS = 10
-"""Attempts to lock all tables. An attempt fails in a deadlock with a transaction that holds one table and waits for
+MAX_LOCK_ATTEMPTS = 10
+"""Maximum attempts to lock all tables. One fails after a deadlock with a transaction that holds a table and waits for
 another.
 """
 
@@ -45,12 +45,12 @@ PATIENCE_S = 60.0
 POLL_S = 0.1
 
 LOG_AFTER_S = 1.0
-"""Waits up to this long are not logged: processes that start together wait for each other."""
+"""Shorter waits are not logged, s: processes that start together wait for each other."""
 
 TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 
 # A session without a transaction may hold the lock for an older version of this program; `since` is then the time of
-# its last statement. Unprivileged roles see only the pid of sessions of other roles.
+# its last statement. Unprivileged roles only see the pid of other roles' sessions.
 HOLDER = text(f"""
 SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
        to_char(coalesce(a.xact_start, a.state_change) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
@@ -61,9 +61,9 @@ AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_data
 
 
 def engine_options(database: URL) -> dict[str, Any]:
-    """Options for SQLAlchemy's engine, so that it opens connections like the ledger's.
+    """Options for SQLAlchemy's engine, so that its connections are opened like the ledger's.
 
-    Without the ledger's time limits, because migrations and recounts may take long.
+    It lacks the ledger's time limits, because migrations and recounts may take long.
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # errors are logged, and parameters are personal data
     if database.get_backend_name() == "sqlite":
@@ -77,8 +77,9 @@ def engine_options(database: URL) -> dict[str, Any]:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Begin transactions of SQLite, whose driver leaves that to us. IMMEDIATE, because a transaction that reads first
-    and writes later may fail to get the lock."""
+    """Begin SQLite transactions, which its driver leaves to us. IMMEDIATE, because a transaction that reads first and
+    writes later may fail to get the lock.
+    """
     if connection.dialect.name == "sqlite":
         snapshot = connection.get_execution_options().get("snapshot")
         connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
@@ -95,9 +96,9 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
-    """As `snapshot`, without an application, for a reader that may take very long.
+    """Read a snapshot for a very long time, without an application.
 
-    SQLite's write-ahead log grows while a reader has a snapshot, so its database is copied into `folder` first.
+    SQLite's write-ahead log grows while a reader holds a snapshot, so the database is copied into `folder` first.
     """
     with ExitStack() as stack:
         database = make_url(url)
@@ -114,7 +115,7 @@ def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
 
 @contextmanager
 def disposable(file: Path) -> Iterator[Connection]:
-    """One transaction in a new SQLite database that is deleted afterwards: nothing of it needs to survive a crash."""
+    """One transaction in a new SQLite database that is deleted afterwards, so it need not survive a crash."""
     database = make_url(f"sqlite:///{file}")
     with create_engine(database, **engine_options(database)).connect() as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
@@ -125,9 +126,9 @@ def disposable(file: Path) -> Iterator[Connection]:
 
 @contextmanager
 def exclusive(database: URL) -> Iterator[Session]:
-    """One transaction for one process at a time: under the file lock of SQLite's writers, or the lock of migrations.
+    """Run one transaction while no other process runs one: under the file lock of SQLite, or the migration lock.
 
-    Raises DatabaseInUse if another process holds the lock of migrations for too long.
+    Raises DatabaseInUse if another process holds the migration lock for too long.
     """
     with _queued(database), db.engine.connect() as connection, Session(connection) as session:
         if connection.dialect.name != "sqlite":
@@ -155,7 +156,7 @@ def _queued(database: URL) -> Iterator[None]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn errors of the database into LedgerUnavailable if a retry may succeed, else into UnusableDatabase."""
+    """Turn database errors into LedgerUnavailable if a retry may succeed, otherwise into UnusableDatabase."""
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
@@ -171,8 +172,10 @@ def _unusable(reason: str) -> UnusableDatabase:
 
 
 def is_up_to_date(session: Session) -> bool:
-    """Whether all migrations have run. Those of a newer version count as well if this one can work with them (decision
-    99); raises UnusableDatabase if it cannot.
+    """Whether all migrations have run.
+
+    Migrations of a newer version are fine if this version is compatible with them (decision 99); otherwise raises
+    UnusableDatabase.
     """
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
@@ -186,21 +189,22 @@ def is_up_to_date(session: Session) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Run the missing migrations. Visits wait meanwhile, and reads where a table is changed."""
+    """Run the missing migrations. Visits wait, and so do reads of tables that are being changed."""
     from alembic import command  # late: it would cost every worker 12 MB
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
-        # Like every batch of visits begins. One that had begun would deadlock with changes of its other tables.
+        # Batches of visits take this lock first. One that is already running would deadlock with changes of its other
+        # tables.
         connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
     command.upgrade(config, "head")
 
 
 @contextmanager
 def exclusive_transaction() -> Iterator[Connection]:
-    """A transaction that blocks all writers. They wait until it ends, and fail after some seconds; readers see the
-    state before it.
+    """A transaction that blocks all writers until it ends; they fail after some seconds. Readers see the state before
+    it.
     """
     with exclusive(db.engine.url) as session:
         connection = session.connection()
@@ -212,7 +216,7 @@ def exclusive_transaction() -> Iterator[Connection]:
 def _lock_tables(connection: Connection) -> None:
     """Lock all tables: `counters` first, in the order of the ledger."""
     tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
-    for attempts_left in reversed(range(ATTEMPTS)):
+    for attempts_left in reversed(range(MAX_LOCK_ATTEMPTS)):
         try:
             with connection.begin_nested():
                 connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE"))
@@ -223,7 +227,7 @@ def _lock_tables(connection: Connection) -> None:
 
 
 class Holder(NamedTuple):
-    """The process of PostgreSQL that holds the lock, and its client."""
+    """A PostgreSQL process that holds the lock, and its client."""
 
     pid: int
     application: str
@@ -232,11 +236,11 @@ class Holder(NamedTuple):
 
 
 def _take_migration_lock(session: Session) -> None:
-    """Take the lock on PostgreSQL that lets one process at a time change tables, or the ledger as a whole.
+    """Take the PostgreSQL lock that lets one process at a time change tables, or the ledger as a whole.
 
-    It belongs to the transaction: a session-level lock would stay with a pooler's connection, which is passed to other
-    clients. Waits in short transactions, because a waiting one would occupy a connection of the pool that the holder
-    may need; so the session is rolled back, and the lock has to come first.
+    The lock belongs to the transaction, because a session-level lock would stay with a pooler's connection, which is
+    passed to other clients. Waits in short transactions: a long one would occupy a pooled connection that the holder
+    may need. So the session is rolled back, and this has to come first in it.
 
     Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """
@@ -250,7 +254,7 @@ def _take_migration_lock(session: Session) -> None:
 
 
 def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
-    """Log each holder once; `logged_pid` is the pid that was logged last. Returns the new one. Raises DatabaseInUse."""
+    """Log each holder once. `logged_pid` is the pid logged last; returns the new one. Raises DatabaseInUse."""
     if waited_s > PATIENCE_S:
         raise DatabaseInUse(
             f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "

@@ -1,8 +1,7 @@
-"""Runs database operations, functions that are given a SQLAlchemy session, on real threads.
+"""Runs database operations on real threads. An operation is a function that gets a SQLAlchemy session.
 
-The ledger's own statements are written by hand and travel in batches (`ledger`). Everything that is rarer comes here,
-one transaction each: reads on one thread, writes on another, reports on a third, scans of all rows on a fourth, and
-the server's own reads on a fifth.
+The ledger has its own handwritten statements, in batches (`ledger`). Everything less frequent runs here, one
+transaction each, on five threads: reads, writes, reports, scans of all rows, and the server's own reads.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from koyjabo.database.engine import SNAPSHOT
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0
-"""A connection that was not used for so long is tried before it is trusted with a change."""
+"""A connection that was idle for this long is tested before it is used for a change, s."""
 
 REPORT_LIMIT_S = 30.0
 LONG_READ_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
     "sqlite": SNAPSHOT["sqlite"],
-    # Each statement sees all commits before it, as in a transaction; without a transaction it saves two round trips.
+    # Each statement sees all commits before it, as in a transaction; omitting the transaction saves two round trips.
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
 }
 
@@ -46,16 +45,16 @@ Operation = Callable[[Session], Any]
 
 class Storable(Protocol):
     def store(self, session: Session) -> object:
-        """Insert it, in the transaction of the session."""
+        """Insert it, in the session's transaction."""
 
 
 class DatabaseExecutor:
-    """Runs each operation in a transaction of its own. An operation is given the session, then the arguments, and
-    returns plain values. An object of the ORM may leave it only if it has no relations, as the rows of `jobs`: then it
-    is a copy, which belongs to no session.
+    """Runs each operation in its own transaction. An operation receives the session, then the arguments, and returns
+    plain values. It may return an ORM object only if that has no relations, such as a row of `jobs`; the object is then
+    detached from its session.
 
-    An error raised inside rolls back and comes out of the call. Raises LedgerUnavailable when the database cannot be
-    reached, is locked, or takes too long; then nothing was changed, unless it froze in the middle of a commit.
+    An error in the operation rolls back and is raised to the caller. Raises LedgerUnavailable when the database cannot
+    be reached, is locked, or takes too long. Nothing was changed then, unless it froze in the middle of a commit.
     """
 
     def __init__(self, database: URL, runtime: Runtime) -> None:
@@ -84,8 +83,8 @@ class DatabaseExecutor:
     ) -> Result:
         """Change rows, durably when this returns.
 
-        `audit` and `mail` are stored in the same transaction: an entry of the audit log and a letter for the outbox, or
-        functions that make them of the result, or None.
+        `audit` (an entry of the audit log) and `mail` (an email for the outbox) are stored in the same transaction.
+        They may be functions of the result, which may return None.
         """
 
         def audited(session: Session) -> Result:
@@ -101,36 +100,36 @@ class DatabaseExecutor:
     def report(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Read any number of rows as of one moment, for up to REPORT_LIMIT_S; only other reports wait for it."""
+        """Read any number of rows from one snapshot, for up to REPORT_LIMIT_S. Only other reports wait for it."""
         return self._reporter.run(lambda session: operation(session, *args, **kwargs))
 
     def background_read(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Read many rows for the server's own work, for up to REPORT_LIMIT_S; no request waits for it."""
+        """Read many rows for the server's own work, for up to REPORT_LIMIT_S. No request waits for it."""
         return self._background.run(lambda session: operation(session, *args, **kwargs))
 
     def scan(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """As `report`, for what takes seconds; only other scans wait for it."""
+        """Read like `report`, for reads that take seconds. Only other scans wait for it."""
         return self._scanner.run(lambda session: operation(session, *args, **kwargs))
 
     def long_read(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Read everything as of one moment, on a thread of its own, for up to LONG_READ_LIMIT_S."""
+        """Read everything from one snapshot, on a new thread, for up to LONG_READ_LIMIT_S."""
         thread = DatabaseThread(self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=SNAPSHOT)
         try:
             result = thread.run(lambda session: operation(session, *args, **kwargs))
         except Exception:
             thread.close()
             raise
-        thread.close()  # not after KeyboardInterrupt: that thread ends with the process
+        thread.close()  # skipped after KeyboardInterrupt: that thread ends with the process
         return result
 
     def leave_replaced(self) -> None:
-        """Let threads that have nothing to do close their connections, if the database was replaced. Does not wait."""
+        """Make idle threads close their connections if the database was replaced. Does not wait."""
         for thread in self._threads():
             if thread.is_left_behind:
                 self._runtime.start_task(thread.reconnect)
@@ -144,8 +143,8 @@ class DatabaseExecutor:
 
 
 class DatabaseThread:
-    """A real thread with its own connection. It must not log or take a patched lock, because it runs outside
-    the event loop (see `batch_worker`).
+    """A real thread with its own connection. It runs outside the event loop, so it must not log or take a patched lock
+    (see `batch_worker`).
     """
 
     def __init__(
@@ -160,10 +159,10 @@ class DatabaseThread:
         self._writes = writes
         self._reads_as = reads_as
         self._backend = _open(database, limit_s, self._opened)
-        self._driver: Any = None  # the newest connection of the driver
+        self._driver: Any = None  # the driver's newest connection
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
-        # One at a time: each goes on when its own is done, and visits get the lock in between.
+        # Operations run one at a time: each returns when it is done, and visits can take the lock in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
         self._group.interrupt_after(
             limit_s, lambda: self._backend.interrupt(self._driver), lambda: not self._backend.trusts(self._driver)
@@ -175,7 +174,7 @@ class DatabaseThread:
 
     @property
     def is_left_behind(self) -> bool:
-        """Whether it has a connection to a database that was replaced."""
+        """Whether its connection is to a database that was replaced."""
         return self._connection is not None and not self._backend.trusts(self._driver)
 
     def reconnect(self) -> None:
@@ -191,7 +190,7 @@ class DatabaseThread:
             with self._backend.lock() if self._writes else nullcontext():
                 for job in take():
                     self._finish(job)
-        except OSError as error:  # the lock beside the file cannot be had
+        except OSError as error:  # the lock file cannot be locked
             raise LedgerUnavailable from error
 
     def _finish(self, job: Job[Operation, Any]) -> None:
@@ -205,7 +204,7 @@ class DatabaseThread:
             job.error = error
 
     def _attempt(self, operation: Operation) -> Any:
-        """A read that finds its connection broken is repeated once, on a new one."""
+        """Run an operation. A read with a broken connection is repeated once, on a new one."""
         is_new = self._connection is None
         try:
             return self._transact(operation)
@@ -224,7 +223,7 @@ class DatabaseThread:
             raise
 
     def _connected(self) -> Connection:
-        """The connection; when it has lain idle, once it has been seen to be alive."""
+        """The connection, tested first if it was idle."""
         idle_s, self._used_at = time.monotonic() - self._used_at, time.monotonic()
         engine = self._backend.engine
         if self._connection is not None and not self._backend.trusts(self._driver):
@@ -252,16 +251,18 @@ class DatabaseThread:
 
 
 class ExecutorBackend(NamedTuple):
-    """`trusts` and `interrupt` get a connection of the driver; `interrupt` is called by another thread."""
+    """Functions for one kind of database. `trusts` and `interrupt` get the driver's connection; `interrupt` is called
+    by another thread.
+    """
 
-    engine: Engine  # opens connections as the ledger does
-    lock: Callable[[], AbstractContextManager[None]]  # what writers of this database queue for
+    engine: Engine  # opens connections like the ledger's
+    lock: Callable[[], AbstractContextManager[None]]  # the lock that writers of this database queue for
     trusts: Callable[[Any], bool] = lambda connection: True
     interrupt: Callable[[Any], None] = lambda connection: None
 
 
 def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
-    """`opened` gets each connection of the driver."""
+    """Create the backend. `opened` is called with each new connection of the driver."""
     if database.get_backend_name() == "sqlite":
         from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 
@@ -283,8 +284,8 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        """Sends the limits in the same message: each statement of a reader is a transaction. After an error, the server
-        takes nothing but a rollback.
+        """Send the time limits in the same message, because each statement of a reader is a transaction. After an
+        error, the server accepts nothing but a rollback.
         """
         return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 

@@ -1,4 +1,4 @@
-"""How much space is free on the disk of a SQLite file. PostgreSQL does not tell it of its own disk."""
+"""Free space on the disk of a SQLite file. PostgreSQL does not report the space on its disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import NamedTuple
 log = logging.getLogger(__name__)
 
 LOW_BYTES, LOW_SHARE = 500_000_000, 0.05
-"""Less free space than both is kept for visits: 5 % are too much of a large disk, and 500 MB of a small one."""
+"""The disk is low when it has less free space than both: 5 % of a large disk is too much to reserve, and 500 MB of a
+small one.
+"""
 
-LOOK_S = 5.0
+CHECK_S = 5.0
 
 
 class Disk(NamedTuple):
-    """Bytes."""
+    """Size of a disk, bytes."""
 
     free: int
     total: int
@@ -28,8 +30,8 @@ class Disk(NamedTuple):
         return self.free < min(LOW_BYTES, LOW_SHARE * self.total)
 
 
-def look(folder: Path) -> Disk | None:
-    """The disk of a folder; None if the system does not say."""
+def read_disk(folder: Path) -> Disk | None:
+    """The disk of a folder; None if the system does not report it."""
     with suppress(OSError):
         usage = shutil.disk_usage(folder)
         return Disk(usage.free, usage.total)
@@ -37,28 +39,30 @@ def look(folder: Path) -> Disk | None:
 
 
 class FreeSpace:
-    """The disk of a folder as of LOOK_S ago at most: no request waits for the system. None without a folder."""
+    """The disk of a folder, read at most every CHECK_S, so that requests do not wait for the system. Disk is None
+    without a folder.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._disk: Disk | None = None
-        self._next_look = 0.0  # monotonic s
+        self._next_check = 0.0  # monotonic s
         self._is_low = False
 
     def disk(self) -> Disk | None:
         now = time.monotonic()
-        if self._folder is not None and now >= self._next_look:
-            self._next_look = now + LOOK_S
-            self._disk = look(self._folder)
-            self._tell()
+        if self._folder is not None and now >= self._next_check:
+            self._next_check = now + CHECK_S
+            self._disk = read_disk(self._folder)
+            self._log_change()
         return self._disk
 
     def is_low(self) -> bool:
-        """Whether what can be refused has to be, so that visits still find room."""
+        """Whether less important writes have to be refused, so that visits still have room."""
         disk = self.disk()
         return disk is not None and disk.is_low
 
-    def _tell(self) -> None:
+    def _log_change(self) -> None:
         was_low, self._is_low = self._is_low, self._disk is not None and self._disk.is_low
         if self._is_low and not was_low and self._disk:
             log.warning("disk_almost_full free=%d total=%d", *self._disk)

@@ -1,6 +1,6 @@
-"""Statements that write many rows from one JSON parameter, for both databases, made of the models' columns.
+"""Statements that write many rows from one JSON parameter, generated from the models' columns for both databases.
 
-A row is a list of values. Unpacked by the server, any number of rows is one call of the driver.
+A row is a list of values, unpacked by the server, so any number of rows is one call of the driver.
 """
 
 from __future__ import annotations
@@ -15,49 +15,51 @@ from sqlalchemy.types import TypeEngine
 from koyjabo.models.columns import Model
 
 CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
-"""How PostgreSQL reads values that are no texts."""
+"""PostgreSQL types of JSON values that are not texts."""
 
 
 def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """An INSERT of rows with these columns, by default all of the table in their order. `conflict` ends it."""
+    """An INSERT of rows with these columns, by default all columns in their order. `conflict` is the end of the
+    statement.
+    """
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(f"value ->> {at}" for at in range(len(names)))
-    where = f" WHERE true {conflict}" if conflict else ""  # without it, ON would belong to a join
+    where = f" WHERE true {conflict}" if conflict else ""  # without WHERE, ON would be parsed as part of a join
     return f"{_into(model, names)} SELECT {values} FROM json_each(?){where}"
 
 
 def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """As `sqlite_insert`. It ends with a semicolon, because a message has several."""
+    """The same for PostgreSQL. Ends with a semicolon, because a message has several statements."""
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
     return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict};\n"
 
 
 def adding(model: type[Model]) -> str:
-    """The end of an INSERT into a table whose columns beside the key are sums: those of an existing key grow."""
+    """The end of an INSERT that adds to the sums of an existing key. All columns outside the key are sums."""
     key, sums = key_and_sums(model)
     grown = ", ".join(f"{name} = {model.__tablename__}.{name} + excluded.{name}" for name in sums)
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {grown}"
 
 
 def key_and_sums(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns of a table of sums."""
+    """The columns of a table of sums: its key, and the sums."""
     key = tuple(column.name for column in model.__table__.primary_key)
     return key, tuple(column.name for column in model.__table__.columns if not column.primary_key)
 
 
 def insert_sums(model: type[Model], values: str) -> str:
-    """An INSERT of VALUES into a table of sums, which adds to those of an existing key."""
+    """An INSERT of VALUES into a table of sums that adds to existing rows."""
     return f"{_into(model, model.__table__.columns.keys())} VALUES {values} {adding(model)}"
 
 
 def stored_fields(model: type[Model], fields: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """The fields of a record that are columns of a table, without those that are `given` otherwise."""
+    """The fields of a record that are columns of a table, except those that are `given` otherwise."""
     return tuple(name for name in fields if name in model.__table__.columns and name not in given)
 
 
 def reader(fields: Sequence[str], names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """What reads several fields of a named tuple at once."""
+    """A function that reads several fields of a named tuple at once."""
     return itemgetter(*(fields.index(name) for name in names))
 
 

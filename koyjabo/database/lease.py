@@ -1,8 +1,8 @@
-"""The lease of an import on PostgreSQL: mutual exclusion over many transactions, by a row of `nightly_work`.
+"""The lease of an import on PostgreSQL: mutual exclusion over many transactions, through a row of `nightly_work`.
 
 A session-level lock would stay with a pooler's connection, which is passed to other clients. The holder renews the
-lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`). The clock is that of
-the database, because clocks of machines differ.
+lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`). Times are the
+database's, because the clocks of machines differ.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from koyjabo.core.errors import DatabaseInUse
 
 LEASE_S = 10.0
-"""Length of a lease. A holder that has not renewed it for this long is dead or frozen; the next process may take it."""
+"""Length of a lease, s. A holder that has not renewed it for this long is dead or frozen, and another process may take
+it.
+"""
 
 RENEW_S = 2.0
 POLL_S = 0.2
 
-# Parameters are psycopg2's, because the ledger executes these statements on a connection of the driver.
+# Parameters are in psycopg2's style, because the ledger executes these statements on the driver's connection.
 NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 TAKE = f"""
 INSERT INTO nightly_work AS l (name, day, worker, seen_ms) VALUES ('import', '', %(holder)s, {NOW_MS})
@@ -40,12 +42,12 @@ RENEW = f"UPDATE nightly_work SET seen_ms = {NOW_MS} WHERE name = 'import' AND w
 END = "DELETE FROM nightly_work WHERE name = 'import' AND worker = %(holder)s"
 
 LOCK_LIMIT = "SET LOCAL lock_timeout = '2s';"
-"""A fold, or a commit of an import, locks the row for some milliseconds; a restore for minutes."""
+"""Locks of the row last some milliseconds for a roll-up or a commit of an import, and minutes for a restore."""
 
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 
 Fence = Callable[[Any], object]
-"""Gets the driver's cursor in a transaction, and raises if that must not be committed."""
+"""Gets the driver's cursor in a transaction, and raises if the transaction must not be committed."""
 
 
 class Lease:
@@ -106,7 +108,9 @@ def keep_free(connection: Connection) -> bool:
 
 
 def _taken(engine: Engine, holder: str) -> bool:
-    """Wait until the lease is taken, has expired, or is renewed: then its holder lives, and the result is False."""
+    """Wait until the lease is taken, expires or is renewed. Returns False if it was renewed: then its holder is
+    alive.
+    """
     first_seen = None
     try:
         while (seen_ms := _take(engine, holder)) is not None:
@@ -122,7 +126,7 @@ def _taken(engine: Engine, holder: str) -> bool:
 
 
 def _take(engine: Engine, holder: str) -> int | None:
-    """Try to take the lease. Returns None on success, else the time of its last renewal, ms."""
+    """Try to take the lease. Returns None on success, otherwise the time of its last renewal, ms."""
     with engine.begin() as connection:
         if connection.exec_driver_sql(LOCK_LIMIT + TAKE, _taking(holder)).rowcount == 1:
             return None

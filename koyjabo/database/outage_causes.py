@@ -1,4 +1,4 @@
-"""Why nothing can be written, by the error of the driver: a word that operators can act on."""
+"""Why nothing can be written, derived from the driver's error: a word that operators can act on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OF_SQLITE = {
     "SQLITE_READONLY": READ_ONLY,
     "SQLITE_CANTOPEN": AWAY,
 }
-"""By the primary part of SQLite's error: SQLITE_BUSY_SNAPSHOT is a kind of SQLITE_BUSY."""
+"""Causes by SQLite's primary error code, since SQLITE_BUSY_SNAPSHOT is a kind of SQLITE_BUSY."""
 
 OF_POSTGRES = {"55P03": LOCKED, "53100": FULL, "25006": READ_ONLY}
-"""By SQLSTATE. An error without one did not come from a server."""
+"""Causes by SQLSTATE. An error without one did not come from a server."""
 
 
 def cause_of(error: BaseException) -> str:
-    """One of CAUSES; "" if the error does not say."""
+    """One of CAUSES; "" if the error has no known cause."""
     if TIMELINES.refusal:
         return OLD_PRIMARY
     if isinstance(error, OSError):
@@ -37,5 +37,5 @@ def cause_of(error: BaseException) -> str:
 
 
 def reason_of(error: LedgerUnavailable) -> str:
-    """What the driver says, without what SQLAlchemy adds for programmers, and without a full stop."""
+    """The driver's message, without SQLAlchemy's additions for programmers, and without a full stop."""
     return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")

@@ -1,14 +1,14 @@
 """PostgreSQL: connections for every part of the product, and the time limits of transactions.
 
-`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order, and the first is used that
-accepts writes and is no old primary (`database.timelines`).
+`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order. The first one is used that
+accepts writes and is not an old primary (`database.timelines`).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from _socket import SHUT_RDWR, socket  # of C: this module is used on real threads and on the event loop alike
+from _socket import SHUT_RDWR, socket  # the C module, because this code runs both on real threads and on the event loop
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -24,37 +24,39 @@ if TYPE_CHECKING:
 CONNECT = {
     "connect_timeout": 3,
     "application_name": "koyjabo",
-    # A silent peer is given up within about 6 s. A server that freezes while it holds the counter row loses it after
-    # the same time.
+    # Detects a dead peer within about 6 s. A server that freezes while it holds the counter row loses it after the same
+    # time.
     "keepalives_idle": 3,
     "keepalives_interval": 1,
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
 }
 SLOW_S = 1.0
-"""A failure to connect that takes longer is a server that does not answer."""
+"""A failed attempt to connect that takes longer than this means that the server does not respond, s."""
 
 SHORT_TIMEOUT_S = 2
-"""To connect, where there are several hosts: the least that libpq has. Each host that is down may cost as much."""
+"""Time to connect to each of several hosts, s. This is libpq's minimum. Each host that is down may cost as much."""
 
 OF_SEVERAL = {"target_session_attrs": "read-write"}
-"""Unless the URL has another one: a pooler repeats what its server said at first. `position` asks the server itself."""
+"""Default parameters for several hosts. A pooler repeats what its server reported at first, so `position` asks the
+server itself.
+"""
 
 STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
-"""How often a reading connection asks whether it still reaches the same server: a pooler may have changed it."""
+"""How often a reading connection asks whether it still reaches the same server, s. A pooler may have switched it."""
 
-READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE; of the second, the class
+READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the class of several
 
 UNAVAILABLE: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
 )
-"""Errors of the database, not of what was written. A primary that was demoted refuses to write."""
+"""Errors of the database, not of the data. A demoted primary refuses to write."""
 
 TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
-"""The beginning of a WAL file's name is its timeline. The control file has the new one only some seconds later."""
+"""The timeline is the beginning of a WAL file's name. The control file has a new timeline only some seconds later."""
 
 POSITION = f"""
 SELECT system_identifier, CASE WHEN current_setting('transaction_read_only') = 'off' THEN {TIMELINE} END
@@ -71,15 +73,15 @@ DOES_NOT_SAY = (
     psycopg2.NotSupportedError,
     psycopg2.errors.ObjectNotInPrerequisiteState,  # Amazon Aurora, unless its `wal_level` is logical
 )
-"""A service that only resembles PostgreSQL, or does not let its users call these functions."""
+"""Errors of services that merely resemble PostgreSQL, or that do not let users call these functions."""
 
 
 class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
-    """The server is on a lower timeline than one that was seen."""
+    """The server is on a lower timeline than another one that was seen."""
 
 
 class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
-    """`server` is the one that it reached when it was opened; None if that does not say."""
+    """A connection. `server` is the server it was opened to; None if that is unknown."""
 
     server: ServerTimeline | None = None
     place = "", ""  # host and port
@@ -87,13 +89,13 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
 
 
 OnOpened = Callable[[PostgresConnection], object]
-"""Gets a connection as soon as there is one: what follows may wait, and can be interrupted."""
+"""Called with a connection as soon as it exists, so that later waits can be interrupted."""
 
 
 def limits(statement_s: float = STATEMENT_S) -> str:
-    """SQL for the start of a message that limits the time of statements, of waits for locks and of idle transactions.
+    """SQL for the start of a message that limits the time of statements, lock waits and idle transactions.
 
-    Valid until the transaction ends; without BEGIN, the message is a transaction. Settings of the session would stay
+    It is valid until the transaction ends; without BEGIN, the message is a transaction. Session settings would stay
     with a pooler's connection, which is passed to other clients.
     """
     times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
@@ -111,7 +113,7 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
     Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
     """
     failures: list[psycopg2.OperationalError] = []
-    for parameters in sorted(_places(dsn), key=lambda each: TIMELINES.silent.get(_place(each), 0)):
+    for parameters in sorted(_places(dsn), key=lambda host: TIMELINES.silent.get(_place(host), 0)):
         began = time.monotonic()
         try:
             connection = _connect_to(parameters, opened)
@@ -128,14 +130,14 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
 
 
 def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
-    """As `connect`, but the driver begins transactions, as SQLAlchemy expects."""
+    """Open a connection whose driver begins transactions, as SQLAlchemy expects."""
     connection = connect(dsn, opened)
     connection.autocommit = False
     return connection
 
 
 def _places(dsn: str) -> Iterator[dict[str, Any]]:
-    """The parameters for each host. libpq would stop at an old primary, if that is named first."""
+    """The connection parameters for each host. libpq itself would stop at an old primary that comes first."""
     given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT}
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
     if len(hosts) == 1:
@@ -171,8 +173,9 @@ def _of_all(failures: list[psycopg2.OperationalError]) -> psycopg2.OperationalEr
 
 
 def position(connection: Any) -> tuple[int, int] | None:
-    """The system and the timeline of the server behind a connection, now; None if the server does not say. Raises
-    psycopg2.OperationalError for one that refuses writes, as a standby does.
+    """The system and current timeline of a connection's server; None if the server does not report them.
+
+    Raises psycopg2.OperationalError if the server refuses writes, as a standby does.
     """
     with connection.cursor() as cursor:
         try:
@@ -186,11 +189,11 @@ def position(connection: Any) -> tuple[int, int] | None:
 
 
 def server_of(connection: Any) -> ServerTimeline | None:
-    """Like `position`, with what an operator has accepted."""
-    found = position(connection)
-    if found is None:
+    """The `position` of a connection's server, with the time when an operator last accepted it."""
+    answer = position(connection)
+    if answer is None:
         return None
-    system, timeline = found
+    system, timeline = answer
     with connection.cursor() as cursor:
         try:
             cursor.execute(ACCEPTED)
@@ -201,14 +204,14 @@ def server_of(connection: Any) -> ServerTimeline | None:
 
 
 class PostgresLink:
-    """A connection for one thread: opened when it is first needed, and anew after an error or when its server is not to
+    """A connection for one thread. It is opened when first needed, and again after an error or when its server must not
     be used any more.
     """
 
     def __init__(self, url: URL) -> None:
         self._dsn = dsn(url)
         self._connection: PostgresConnection | None = None
-        self._newest: PostgresConnection | None = None  # perhaps not yet, or no longer, in use
+        self._newest: PostgresConnection | None = None  # may not be in use yet, or no longer
         self._asked_at = 0.0  # monotonic s
 
     @property
@@ -216,7 +219,7 @@ class PostgresLink:
         return self._connection is not None
 
     def connection(self) -> PostgresConnection:
-        """Raises psycopg2.OperationalError."""
+        """The connection, opened if necessary. Raises psycopg2.OperationalError."""
         if self._connection is not None and not TIMELINES.trusts(self._connection):
             self.close()
         if self._connection is None:
@@ -225,8 +228,10 @@ class PostgresLink:
         return self._connection
 
     def asked_connection(self) -> PostgresConnection:
-        """The connection; if a pooler has moved it to another server, all connections of this process are opened anew,
-        which asks whether that server may be used. Raises psycopg2.OperationalError.
+        """The connection, after checking that its server is still the same. Raises psycopg2.OperationalError.
+
+        If a pooler has switched it to another server, all connections of this process are reopened, which checks
+        whether that server may be used.
         """
         connection, now = self.connection(), time.monotonic()
         if connection.server is not None and now - self._asked_at > ASK_AGAIN_S:
@@ -242,7 +247,7 @@ class PostgresLink:
         self._connection = None
 
     def interrupt(self) -> None:
-        """End what the other thread waits for, with an error there."""
+        """End the other thread's wait, with an error there."""
         interrupt(self._newest)
 
     def _opened(self, connection: PostgresConnection) -> None:
@@ -250,7 +255,7 @@ class PostgresLink:
 
 
 def interrupt(connection: PostgresConnection | None) -> None:
-    """End the wait of another thread for the server, if it waits: it finds the connection broken."""
+    """End another thread's wait for the server, if any: it finds its connection broken."""
     if connection is None:
         return
     with suppress(psycopg2.Error, OSError):  # it is closed
@@ -263,11 +268,11 @@ def interrupt(connection: PostgresConnection | None) -> None:
 
 
 def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
-    """Whether a transaction on `server` was committed whose connection broke. Only the database knows: rows as it would
-    have written them may be of another server. The caller holds a lock that the transaction held, so it has ended.
+    """Whether a transaction on `server` was committed whose connection broke.
 
-    False if the cursor's server is another one, such as a promoted standby: there, the number may be that of another
-    transaction. Then only the rows can tell.
+    Rows alone cannot tell, because another server may have written the same ones. The caller holds a lock that the
+    transaction held, so it has ended. Returns False if the cursor's server is another one, such as a promoted standby:
+    transaction numbers mean nothing there, and only the rows can tell.
     """
     if server is None:
         return False
@@ -276,7 +281,7 @@ def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) 
 
 
 def was_refused(error: Any) -> bool:
-    """Whether the server refused with an error other than its shutdown or demotion: a retry at once is useless."""
+    """Whether the server refused with an error other than its shutdown or demotion, so that a retry is useless."""
     return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN, READ_ONLY))
 
 

@@ -1,4 +1,4 @@
-"""Rows that queries of several packages count, limit, page through, order, and find by their time."""
+"""Helpers for queries of several packages: count, limit, page, order, and find rows by time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 Item = TypeVar("Item")
 
 DISORDER_MS = 60_000
-"""How much earlier or later than its neighbours by id a row may be: requests wait for their commit, and the clocks of
-servers differ.
+"""How much earlier or later than its neighbours by id a row may be, ms: requests wait for their commit, and the clocks
+of servers differ.
 """
 
 LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of PostgreSQL's advisory locks of tables with a limit
@@ -32,28 +32,30 @@ def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:
 
 
 def lock_limit(session: Session, table: Any) -> None:
-    """Let one transaction at a time count the rows of a table and add one, so that there are never more than allowed.
-    Only those that call it wait, until the commit. SQLite has one writer anyway.
+    """Lock a table's limit, so that one transaction at a time counts its rows and adds one.
+
+    Only callers of this function wait, until the commit. SQLite has one writer anyway.
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK_LIMIT, {"name": table.__tablename__})
 
 
 def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:
-    """The expression for a name in `orders`, descending with "-" in front; rows without a value are last."""
+    """The expression for a name in `orders`, descending if prefixed with "-". Rows without a value come last."""
     column: ColumnElement[Any] = orders[order.removeprefix("-")]
     return (column.desc() if order.startswith("-") else column.asc()).nulls_last()
 
 
 def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: int) -> int:
-    """The last id over `after`, up to `upto`, whose row was before a moment; `after` without any. By bisection, in a
-    table whose ids are assigned in the order of commits, and so nearly in the order of time.
+    """The last id in (`after`, `upto`] whose row was before a moment; `after` if there is none.
+
+    Uses bisection. Ids are assigned in the order of commits, which is nearly the order of time.
     """
     next_row = select(table.id, table.at_ms).where(table.id.between(bindparam("middle"), bindparam("upto")))
     next_row = next_row.order_by(table.id).limit(1)
     while after < upto:
         middle = (after + upto + 1) // 2
-        row = session.execute(next_row, {"middle": middle, "upto": upto}).first()  # some ids are gone
+        row = session.execute(next_row, {"middle": middle, "upto": upto}).first()  # some ids are missing
         if row is not None and row.at_ms < moment_ms:
             after = row.id
         else:
@@ -64,8 +66,8 @@ def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: 
 def ids_between(
     session: Session, table: Any, began_ms: int | None, ended_ms: int | None, after: int, upto: int
 ) -> tuple[int, int]:
-    """A range of ids, over the first and up to the second, that has all rows of a time within `after` and `upto`, and
-    few others.
+    """A range of ids (after the first, up to the second) with all rows of a time within (`after`, `upto`], and few
+    others.
     """
     low = after if began_ms is None else last_before(session, table, began_ms - DISORDER_MS, after, upto)
     high = upto if ended_ms is None else last_before(session, table, ended_ms + DISORDER_MS, after, upto)
@@ -73,7 +75,7 @@ def ids_between(
 
 
 def changed_rows(session: Session, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
-    """Execute an UPDATE or a DELETE without RETURNING, and return the number of rows that it matched."""
+    """Execute an UPDATE or DELETE without RETURNING, and return how many rows it matched."""
     result = session.execute(statement, parameters)
     assert isinstance(result, CursorResult)
     return result.rowcount

@@ -1,5 +1,5 @@
-"""Lookups that requests share: what is asked while one is running, the next one answers together. Thousands of clients
-may reconnect at once.
+"""Lookups shared by requests: those that arrive while one is running are answered together by the next. Thousands of
+clients may reconnect at once.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ MOST_TOGETHER = 500
 
 
 class SharedLookups(Generic[Item, Result]):
-    """`answer(jobs)` sets `result` or `error` of each job, of which there are MOST_TOGETHER at most, and may wait. What
-    it raises is the error of all of them. It runs once at a time.
+    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. It sets `result` or `error` of each job,
+    and may wait. An error that it raises is the error of all jobs.
     """
 
     def __init__(self, runtime: Runtime, answer: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
@@ -25,10 +25,10 @@ class SharedLookups(Generic[Item, Result]):
         self._answer = answer
         self._pending: deque[Job[Item, Result]] = deque()
         self._is_answering = False
-        self._lock = threading.Lock()  # guards both; its holder must not wait
+        self._lock = threading.Lock()  # guards both; never wait while holding it
 
     def ask(self, item: Item) -> Result:
-        """Waits for the answer. Raises its error."""
+        """Wait for the result of a lookup. Raises its error."""
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         with self._lock:
             self._pending.append(job)

@@ -13,29 +13,29 @@ from typing import NamedTuple
 
 OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
-"""How long a statement waits for a program that locks the database without the file lock."""
+"""How long a statement waits for a program that locks the database without the file lock, s."""
 
 
 FileNumber = tuple[int, int]
-"""(device, inode): what a path names, until another file is put in its place."""
+"""(device, inode): identifies a file, even after another one has its path."""
 
 
 PAGES, REST_S = 256, 0.01
-"""How many pages are copied at once, and the rest after them, in which disk and processor are free for visits."""
+"""A copy takes this many pages at once, and then rests this long (s), which leaves disk and processor to visits."""
 
 
 class OpenFile(NamedTuple):
-    """The files of a database, as they were last opened."""
+    """The files of a database, as last opened."""
 
     database: FileNumber | None
     log: FileNumber | None  # the write-ahead log
 
 
 _opened: dict[str, OpenFile] = {}
-"""By path, of this process. The file of the lock has it for other processes, from OPENED_AT on."""
+"""This process's files by path. For other processes, they are also in the lock file, from OPENED_AT on."""
 
 OPENED_AT, WIDTH = 256, 96
-"""Bytes."""
+"""Offset and length in the lock file, bytes."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -44,24 +44,27 @@ class SqliteConnection(sqlite3.Connection):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the path names another file by now, or none. What is written here would then be lost."""
+        """Whether the path now names another file, or none. Anything written through this connection would then be
+        lost.
+        """
         return _number_of(self.path) != self.file
 
 
 def connect(
     path: str, timeout_s: float = BUSY_TIMEOUT_S, instead_of: SqliteConnection | None = None
 ) -> SqliteConnection:
-    """Open the database file in WAL mode with full sync; callers begin transactions themselves. Only the owner may
-    read and write it (mode 0600). Closes the connection `instead_of`, which its cache of statements refers to: dropped
-    without, it would keep its files open until the garbage collector finds the two.
+    """Open the database file in WAL mode with full sync; callers begin transactions themselves.
 
-    A file that this process has opened before, and that is gone, is not made anew: raises sqlite3.OperationalError.
+    Only the owner may read and write the file (mode 0600). Closes the connection `instead_of`: its statement cache
+    refers to it, so it would otherwise stay open until the garbage collector runs.
+
+    Does not create a file that this process has opened before: raises sqlite3.OperationalError if it is gone.
     """
-    found = _number_of(path)
-    if found is None and path in _opened:
+    current = _number_of(path)
+    if current is None and path in _opened:
         raise sqlite3.OperationalError(f"the database file {path} is gone")
     known = _opened.get(path) or _last_opened(path)
-    if known and found != known.database:
+    if known and current != known.database:
         _discard_log(path, known)
     _make_private(path)
     connection = sqlite3.connect(
@@ -78,19 +81,19 @@ def connect(
 
 @contextmanager
 def copied(path: str, to: str) -> Iterator[str]:
-    """A copy of a database as of this moment in a new file, deleted afterwards. Writers need not wait, and their log
-    grows only while the pages are copied.
+    """Copy the current database to a new file, deleted afterwards. Writers need not wait. Their log grows only while
+    the pages are copied.
     """
     _make_private(to)
     try:
-        existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # one that is gone is not made anew
+        existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # does not create a missing file
         with (
             closing(sqlite3.connect(existing, BUSY_TIMEOUT_S, isolation_level=None, uri=True)) as source,
             closing(sqlite3.connect(to, isolation_level=None)) as target,
         ):
             target.execute("PRAGMA synchronous = OFF")
             source.execute("BEGIN")
-            # This is the moment of the copy. Without it, each commit would begin the copy anew.
+            # This begins the snapshot to copy. Without it, each commit would restart the copy.
             source.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
             source.backup(target, pages=PAGES, progress=lambda *_: time.sleep(REST_S))
         yield to
@@ -112,7 +115,7 @@ def _remember(path: str, opened: OpenFile) -> None:
 
 
 def _last_opened(path: str) -> OpenFile | None:
-    """By another process, as far as that is known."""
+    """The files as last opened by another process, if known."""
     try:
         with open(f"{path}.lock", "rb") as file:
             file.seek(OPENED_AT)
@@ -124,15 +127,16 @@ def _last_opened(path: str) -> OpenFile | None:
 
 def _number_of(path: str) -> FileNumber | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _discard_log(path: str, known: OpenFile) -> None:
-    """Delete the log of a file that was replaced: SQLite would apply it to the new one. A lock of the folder, because
-    another process may do the same, and the log may be a new one afterwards.
+    """Delete the log of a file that was replaced: SQLite would apply it to the new file.
+
+    Locks the folder, because another process may do the same, and the log may be a new one afterwards.
     """
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -146,26 +150,27 @@ def _discard_log(path: str, known: OpenFile) -> None:
 
 
 def _make_private(path: str) -> None:
-    """Create a missing file, and take an existing one away from other users. SQLite gives the files beside it the same
-    mode. An existing file must not be opened here: closing it would release the locks of this process. Errors are left
-    to SQLite, which says what they mean for the database.
+    """Create a missing file, and make an existing one private. SQLite gives its other files the same mode.
+
+    An existing file must not be opened here: closing it would release this process's locks. Errors are ignored: SQLite
+    raises a better one.
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(OSError):  # it exists, mostly
+    with suppress(OSError):  # it usually exists
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with suppress(OSError):
         if os.stat(path).st_mode & OF_OTHERS:
             for file in (f"{path}.lock", f"{path}-wal", f"{path}-shm", path):
-                with suppress(OSError):  # it is not there, or belongs to another user
+                with suppress(OSError):  # it does not exist, or belongs to another user
                     os.chmod(file, 0o600)
 
 
 MOST_BYTES = 120
-"""Of what `FileLock.write` is given."""
+"""Maximum length of the text for `FileLock.write`."""
 
 
 class FileLock:
-    """An advisory lock on a file beside the database, with a fair queue of processes.
+    """An advisory lock on a file next to the database, with a fair queue of processes.
 
     SQLite's own busy handler sleeps for increasing times, which starves one of two busy servers.
     """
@@ -184,10 +189,10 @@ class FileLock:
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def read(self) -> bytes:
-        """What some process has written into the file last, while it held the lock. It outlives that process."""
+        """The text that a process last wrote while it held the lock. It outlives that process."""
         if self._file is not None:
             return os.pread(self._file, MOST_BYTES, 0)
-        with suppress(OSError):  # nobody has taken the lock yet, or nobody can
+        with suppress(OSError):  # the lock was never taken, or the file cannot be created
             return Path(self._path).read_bytes()[:MOST_BYTES]
         return b""
 

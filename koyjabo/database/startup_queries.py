@@ -1,4 +1,4 @@
-"""Whether a database needs preparing, asked with its driver alone: SQLAlchemy takes most of a start to load."""
+"""Check whether a database needs preparing, using only its driver. Loading SQLAlchemy would take most of a start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.core.installation import migrations
 
 MIGRATIONS = migrations()
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
-"""Migrations are files named by number, one after the other."""
+"""Migration files are named by number, in order."""
 
 MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
 COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"
@@ -22,10 +22,10 @@ TIMEOUT_S = 3
 
 
 def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
-    """Whether a start has nothing to do: the tables and the counter are there, and so is whom it would make.
+    """Whether preparing has nothing to do: the tables, the counter and the required user exist.
 
-    `database` is the file of SQLite or libpq's URL of PostgreSQL. `admin` is the email key of an admin there should be,
-    or "". Any failure answers False: preparing the database finds it again, and knows whether to wait or what to say.
+    `database` is SQLite's file or PostgreSQL's libpq URL. `admin` is the email key of an admin that should exist, or
+    "". Returns False after any failure: preparing the database will hit it again, and knows whether to wait or fail.
     """
     conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
     if admin:
@@ -42,7 +42,7 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
 
 
 def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
-    """Also that the file and the lock beside it can be written."""
+    """Ask, and check that the file and its lock file can be written."""
     os.close(os.open(f"{file}.lock", os.O_RDWR))
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", TIMEOUT_S, isolation_level=None, uri=True)) as connection:
         connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Search of a column for text typed by a user."""
+"""Search a column for text typed by a user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_
 from koyjabo.core.i18n import ASCII_DIGITS, DIGITS
 
 LONGEST_SEARCH = 200
-"""Characters of a search that are read."""
+"""How much of a search text is used, characters."""
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
@@ -33,14 +33,15 @@ def sought(text: str) -> str:
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:
-    """A condition: the column contains `text`. SQLite ignores the case of ASCII letters alone, so others are found as
-    they are written, too.
+    """A condition: the column contains `text`.
+
+    SQLite only ignores the case of ASCII letters, so the text is also searched as typed.
     """
     return or_(column.contains(text, autoescape=True), func.lower(column).contains(text.lower(), autoescape=True))
 
 
 def has_words(columns: tuple[Any, ...], text: str) -> list[ColumnElement[bool]]:
-    """Conditions: each word of `text` is in one of the columns, with its digits in any script."""
+    """Conditions: each word of `text` is in one of the columns, with digits of any script."""
     scripts = (ASCII_DIGITS, *DIGITS.values())
     written = [{word, *(word.translate(script) for script in scripts)} for word in text.split()]
     return [or_(*(has(column, spelling) for column in columns for spelling in sorted(word))) for word in written]

@@ -15,22 +15,22 @@ from sqlalchemy.orm import Session
 from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
-"""The aim for the time in which a transaction holds the writer. The promise is 50 ms; the times of disks vary much."""
+"""How long a transaction should hold the writer, s. The promise is 50 ms, but disks vary much."""
 
 FIRST, FEWEST, MOST = 50, 10, 1_000
-"""Rows in one transaction: at first, at least and at most. More are hardly faster, and take long on a disk that has
-just become slow.
+"""Rows per transaction: at first, at least and at most. More are hardly faster, and take long on a disk that suddenly
+becomes slow.
 """
 
 GROWTH = 1.3
 REST = 2
-"""The pause after a transaction, in multiples of the time for which it held the writer."""
+"""Length of the pause after a transaction, as a multiple of its own time."""
 
 Result = TypeVar("Result")
 
 
 class Throttle:
-    """Adapts `size`, the number of rows for the next transaction, to the duration of the last ones."""
+    """Adapts `size`, the number of rows of the next transaction, to the duration of the last ones."""
 
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
@@ -42,7 +42,7 @@ class Throttle:
         return int(self._size)
 
     def do(self, operation: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
-        """Run an operation, which gets a session, the arguments and `size`, then pause. Raises LedgerUnavailable."""
+        """Run an operation with a session, the arguments and `size`, then pause. Raises LedgerUnavailable."""
         held_s: list[float] = []
         result: Result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
         took_s = sum(held_s)
@@ -53,14 +53,15 @@ class Throttle:
         return result
 
     def repeat(self, operation: Callable[..., object], *args: Any) -> None:
-        """Run an operation until it returns that no more is to be done: False or 0. Raises LedgerUnavailable."""
+        """Run an operation until it returns False or 0: nothing is left to do. Raises LedgerUnavailable."""
         while self.do(operation, *args):
             pass
 
 
 def _timed(operation: Callable[..., Result], held_s: list[float]) -> Callable[..., Result]:
-    """The operation, which adds its time until after the commit to `held_s`. Measured on the database thread, because
-    the event loop may be late.
+    """The operation, which also adds its time until after the commit to `held_s`.
+
+    The time is measured on the database thread, because the event loop may be late.
     """
 
     def timed(session: Session, *args: Any, **kwargs: Any) -> Result:

@@ -1,5 +1,5 @@
-"""Work that one worker of all servers does at a time, in rows of `nightly_work`: claims of the regular work of a day,
-and leases of work that goes on.
+"""Work done by one worker of all servers at a time, in rows of `nightly_work`: claims for daily work, and leases for
+continuous work.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import NightlyWork
 
 SILENT_MS = 120_000
-"""A worker that has not renewed its claim for so long is dead or frozen, and another one may take the claim."""
+"""A worker that has not renewed its claim for this long is dead or frozen, and another one may take it, ms."""
 
-# As if the work had been done once, long ago, so that there is always a row to lock.
+# Pretends that the work was done long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
 """)
 
 LEASE_MS = 60_000
-"""A worker that has not renewed its lease for so long is dead or frozen, and another one takes over."""
+"""A worker that has not renewed its lease for this long is dead or frozen, and another one takes over, ms."""
 
 MAKE_LEASE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING
@@ -30,7 +30,7 @@ INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) 
 
 
 class ClaimLost(Exception):
-    """This worker did not renew its claim for so long that another one has taken it."""
+    """Another worker has taken the claim, because this one did not renew it in time."""
 
 
 class Claim(NamedTuple):
@@ -52,7 +52,7 @@ def is_done(session: Session, name: str, day: str) -> bool:
 
 
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
-    """Claim the work. Returns True to one of all concurrent callers."""
+    """Claim the work. Returns True to exactly one of all concurrent callers."""
     session.execute(MAKE_ROW, {"name": claim.name})
     row = session.execute(select(NightlyWork).where(NightlyWork.name == claim.name).with_for_update()).scalar_one()
     if not _is_free(row, claim.day, now_ms):
@@ -71,7 +71,9 @@ def end(session: Session, claim: Claim, now_ms: int) -> bool:
 
 
 def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
-    """A day or moment in the future is from a wrong clock and does not count, unless the difference is small."""
+    """Whether a row is free. A day or time in the future comes from a wrong clock and is ignored, unless the difference
+    is small.
+    """
     if row.ended_ms is not None:
         return row.day < day or row.day > shifted(day, 1)
     return abs(now_ms - row.seen_ms) > SILENT_MS

@@ -1,1 +1,1 @@
-"""The steps of a new site, shown to its admins until each is done or skipped (decision 101)."""
+"""The steps of a new site, shown to its admins until each is done or skipped."""

@@ -62,7 +62,7 @@ class DatabaseFacts(NamedTuple):
     bytes: int
     schema: str  # its newest migration
     visits: int  # ever counted
-    newest_commit_ms: int  # of visits, by the hybrid clock (specification: Words)
+    newest_commit_ms: int  # of visits, by the hybrid clock (specification: promise 3)
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits without a block, which each report reads

@@ -146,7 +146,7 @@ class System:
         self.report()
         known = last or UNREAD._replace(installation=self._installation)
         return known._replace(
-            disk=free_space.look(self._installation.folder),
+            disk=free_space.read_disk(self._installation.folder),
             redis_ms=self._workers.redis_ms,
             workers=self._workers.live(),
             unsaved=self.unsaved(),

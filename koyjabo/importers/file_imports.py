@@ -1,4 +1,4 @@
-"""Files that admins upload to be imported: first checked, then, when an admin says so, imported (decision 109).
+"""Files that admins upload to be imported: first checked, then, when an admin says so, imported (decision 97).
 
 The worker that has received a file keeps it, in a file without a name, and starts the processes that read it. All that
 other workers need is in its row.

@@ -1,6 +1,6 @@
 """Checks or imports the file that it has inherited: `python -m koyjabo.importers.run check`, or `import`.
 
-A worker starts it with an ImportPlan, and reads its reports (decision 109). Like `koyjabo import`, it writes to the
+A worker starts it with an ImportPlan, and reads its reports (decision 97). Like `koyjabo import`, it writes to the
 database through a store of its own.
 """
 

@@ -1,7 +1,8 @@
 """Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor its `session_id`.
 
 Reads `website_event.csv` of Umami Cloud's export, alone or in its zip archive, and the same table (since 2.11) of one's
-own database, together with the table `session`, which has browser and place there (docs/backup.md). Its times are UTC.
+own database, together with the table `session`, which has browser and place there (docs/import-export.md). Its times
+are UTC.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ OTHERS = "events"
 NO_EVENTS = (
     "No file of this export has the columns visit_id, session_id, event_type and created_at. What Umami's dashboard "
     "exports (pages.csv, countries.csv, …) has sums without dates, which cannot be counted. Export the table "
-    "website_event as docs/backup.md says; visit_id is in it since Umami 2.11."
+    "website_event as docs/import-export.md says; visit_id is in it since Umami 2.11."
 )
 
 

@@ -1,7 +1,7 @@
 """Work of a day, which one worker of all servers does once.
 
 The claim is in the database, so it needs no Redis and survives restarts: a server that was down at that hour does the
-work when it is back, and a restart does not repeat it (decision 22).
+work when it is back, and a restart does not repeat it (decision 114).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Counter(Model):
     visits: Mapped[int] = mapped_column(BigInteger)  # rows ever written; for the site, also the newest visits.id
     total: Mapped[int] = mapped_column(BigInteger)  # the newest ordinal: visits plus all adjustments
     unique_visitors: Mapped[int] = mapped_column(BigInteger)
-    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: Words)
+    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: promise 3)
 
 
 class Visit(Model):

@@ -1,4 +1,4 @@
-"""Names of browsers, systems and devices, by the rules of ua-parser: "Chrome" on "Android", a phone (decision 63); and
+"""Names of browsers, systems and devices, by the rules of ua-parser: "Chrome" on "Android", a phone; and
 declared crawlers: search engines, link previews, monitors (by the list of `crawler-user-agents`).
 
 Stored texts are parsed like user agents: "Chrome on Android" of an anonymous visit, and "Chrome on Android (phone)",

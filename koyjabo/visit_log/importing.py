@@ -18,7 +18,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.counting.high_water import DatabaseWentBack, HighWater
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.database import engine
@@ -186,7 +186,7 @@ class _Importing:
         """Commit a batch. Returns whether others have registered visits since the last one."""
         try:
             outcomes = self._stored(batch)
-        except DatabaseWentBack as error:
+        except DatabaseRolledBack as error:
             self._go_on_lower(error)
             outcomes = self._stored(batch)
         receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
@@ -205,7 +205,7 @@ class _Importing:
         except self._store.unavailable as error:
             raise LedgerUnavailable from error
 
-    def _go_on_lower(self, error: DatabaseWentBack) -> None:
+    def _go_on_lower(self, error: DatabaseRolledBack) -> None:
         """Where the total was lowered on purpose, and no server has committed since. Else raises LedgerUnavailable: a
         server has to say first from which number the count goes on.
         """

@@ -102,9 +102,9 @@ def _left(data: Data, place: str, path: str) -> Message:
 
 
 def _health(data: Data, place: str, path: str) -> Message:
-    changes = [each for each in data.get("checks", ()) if isinstance(each, Mapping)]
-    lines = [f"{each.get('check')}: {_level(each.get('from'))} → {_level(each.get('to'))}" for each in changes]
-    is_red = any(_level(each.get("to")) == "red" for each in changes)
+    changes = [change for change in data.get("checks", ()) if isinstance(change, Mapping)]
+    lines = [f"{change.get('check')}: {_level(change.get('from'))} → {_level(change.get('to'))}" for change in changes]
+    is_red = any(_level(change.get("to")) == "red" for change in changes)
     text = "\n".join(lines) or "A check has changed."
     return Message("Health has changed", text, "/admin/health", *((URGENT, "rotating_light") if is_red else ()))
 

@@ -11,7 +11,7 @@ from support.people.api_keys import boss, call, key
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import CommunityIds
-from koyjabo.counting.incoming import AT_ONCE, SEND_AGAIN
+from koyjabo.counting.incoming import SEND_AGAIN, VISITS_PER_COMMIT
 
 PATH = "/api/visits"
 BERLIN = "91.0.0.1"
@@ -151,15 +151,17 @@ def test_others_may_not_send_visits(site, text):
 
 def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, text, monkeypatch):
     """The ref of the last visit cannot be resolved, after a hundred were counted."""
-    visits = [visit(number) for number in range(AT_ONCE)]
+    visits = [visit(number) for number in range(VISITS_PER_COMMIT)]
 
     def resolve(ref: str) -> str:
         raise LedgerUnavailable
 
     with monkeypatch.context() as patch:
         patch.setattr(site.services[CommunityIds], "resolve", resolve)
-        answer = send(site, text, *visits, visit(AT_ONCE, communityId="mirpur"))
+        answer = send(site, text, *visits, visit(VISITS_PER_COMMIT, communityId="mirpur"))
     assert_error(answer, 503, "ledger_unavailable")
     assert answer.json["error"] == SEND_AGAIN
     results = send(site, text, *visits).json["results"]
-    assert [(result["ordinal"], result["duplicate"]) for result in results] == [(n + 1, True) for n in range(AT_ONCE)]
+    assert [(result["ordinal"], result["duplicate"]) for result in results] == [
+        (n + 1, True) for n in range(VISITS_PER_COMMIT)
+    ]

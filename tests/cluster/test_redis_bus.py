@@ -74,6 +74,6 @@ def test_changes_that_could_not_be_sent_are_put_back():
         return taken
 
     for client.is_back in (False, True, True):
-        bus.tell_changes("arrivals", take, changes.update)
+        bus.send_changes("arrivals", take, changes.update)
         outbox.drain()
     assert (client.published, changes) == ([{"mirpur": [1, 1]}], {})

@@ -241,7 +241,8 @@ def test_newcomer_gets_no_error(new_server, sqlite_database):
     """A shorter grace period than by default, and more time between two commands on a busy machine."""
     program("curl", "install it")
     server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
-    commands = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "communities.md").read_text(), re.DOTALL)
+    guides = "".join((ROOT / "docs" / name).read_text() for name in ("accounts.md", "communities.md"))
+    commands = re.findall(r"```sh\n(.*?)```", guides, re.DOTALL)
     script = "\n".join(["set -euo pipefail", *commands]).replace("localhost:8000", f"localhost:{server.port}")
     script = script.replace("& sleep 1;", "& sleep 3;")
     done = subprocess.run(  # frames of WebSockets are not all text

@@ -27,7 +27,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.counting import high_water_redis
-from koyjabo.counting.high_water import DatabaseWentBack, HighWater
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
@@ -242,7 +242,7 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
         pair.standby.follow(None)
         ledger.commit(visits("2"))
         lost.clear()
-        with pytest.raises(DatabaseWentBack) as refused:  # others may have acknowledged what is missing here
+        with pytest.raises(DatabaseRolledBack) as refused:  # others may have acknowledged what is missing here
             ledger.commit(visits("3"))
         ledger._high_water.server = refused.value.server
         (receipt,) = ledger.commit(visits("3"))

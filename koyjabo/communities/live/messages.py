@@ -69,7 +69,7 @@ class CommunityMessages:
         """
         _check(data)
         message = CommunityMessage(scope, data, self._clock.now_ms()).as_object()
-        if not self._bus.tell_everybody(MESSAGES, message):
+        if not self._bus.broadcast(MESSAGES, message):
             self.receive(MESSAGES, message)
 
     def receive(self, subject: str, message: Any) -> None:
@@ -85,7 +85,7 @@ class CommunityMessages:
 
     def disconnect(self, scope: Scope, user_id: str) -> None:
         """End the sockets, streams and rooms of a person in a community, on all workers. They may come back at once."""
-        self._bus.tell_workers(ENDED, [scope, user_id])
+        self._bus.send_to_workers(ENDED, [scope, user_id])
         self._revocation.end_those_of(scope, user_id)
 
     def receive_end(self, subject: str, message: Any) -> None:

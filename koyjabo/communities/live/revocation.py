@@ -49,7 +49,7 @@ class Revocation:
 
     def publish(self, whose: str) -> None:
         """Publish that this worker has revoked a permission of a session, a user or a community, by its id."""
-        self._bus.tell_workers(ACCESS_REVOKED, whose, key=whose)
+        self._bus.send_to_workers(ACCESS_REVOKED, whose, key=whose)
         self.receive(whose)
 
     def receive(self, whose: Any) -> None:

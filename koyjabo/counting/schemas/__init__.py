@@ -1,1 +1,1 @@
-"""The bodies of requests and responses about visits, for the API of counting and for other doors that have them."""
+"""The bodies of requests and responses about visits, shared by the API of counting and other packages."""

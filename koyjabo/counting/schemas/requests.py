@@ -65,7 +65,7 @@ class NewVisitBody(Body):
         return body
 
     def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
-        """The visit, which came at `at_ms` by this server's clock. `known` has the fields that the body lacks."""
+        """The visit, received at `at_ms` by this server's clock. `known` has the fields that the body lacks."""
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
@@ -81,7 +81,7 @@ class NewVisitBody(Body):
 
 
 def _idempotency_key(header: str) -> str | None:
-    """With quotation marks, as the draft standard of the header demands, or without, as most clients send it."""
+    """The header's value, with quotation marks (as the draft standard demands) or without (as most clients send it)."""
     try:
         return visit_id(header.strip().removeprefix('"').removesuffix('"'))
     except PydanticCustomError as error:

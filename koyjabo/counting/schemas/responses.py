@@ -18,7 +18,7 @@ class Place(BaseModel):
 
 
 class StatsAnswer(BaseModel):
-    """The numbers of the site at one revision."""
+    """The site's numbers at one revision."""
 
     totalVisitors: int = Field(description="the newest ordinal; the same number as totalVisits", examples=[4001])
     totalVisits: int = Field(examples=[4001])
@@ -59,7 +59,7 @@ writer = StatsWriter()
 
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:
-    """304 if `If-None-Match` has the tag of these stats."""
+    """The stats, or 304 if `If-None-Match` has their tag."""
     return answer_or_304(environ, stats.tag, JSON, stats.json)
 
 

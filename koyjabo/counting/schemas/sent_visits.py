@@ -1,5 +1,5 @@
-"""The body of `POST /api/visits`: visits that another server has seen, each checked by itself (specification: Visits of
-other servers).
+"""The body of `POST /api/visits`: visits reported by another server, each validated separately (specification: Visits
+of other servers).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body, sentence
 from koyjabo.webkit.schemas.fields import Address, Text, VisitorId, refuse, visit_id
 from koyjabo.webkit.schemas.moments import Moment
 
-MOST_VISITS = 500
-"""In a list."""
+MAX_VISITS = 500
+"""Maximum number of visits in a list."""
 
-NO_LIST = f"must be a list of at most {MOST_VISITS} visits"
+NO_LIST = f"must be a list of at most {MAX_VISITS} visits"
 
 
 def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list) or len(value) > MOST_VISITS:
+    if not isinstance(value, list) or len(value) > MAX_VISITS:
         raise refuse(NO_LIST)
     return value
 
@@ -40,7 +40,7 @@ def _ip_address(value: Any) -> str | None:
 
 
 class SentVisitsBody(Body):
-    """Visits that another server has seen, at most 500."""
+    """A list of at most 500 visits reported by another server."""
 
     media = JSON
     largest = LARGER_BODY
@@ -49,12 +49,12 @@ class SentVisitsBody(Body):
         description="objects of visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
         "(gives the place and is not stored) and communityId",
         examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
-        json_schema_extra={"maxItems": MOST_VISITS},
+        json_schema_extra={"maxItems": MAX_VISITS},
     )
 
 
 class SentVisit(BaseModel):
-    """One of them. No header of the request says anything of it: that is the other server's."""
+    """One reported visit. Headers of the request do not apply to it: they describe the other server."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -70,18 +70,18 @@ class SentVisit(BaseModel):
 
     @classmethod
     def of(cls, sent: Any) -> SentVisit:
-        """Raises InvalidInput by field."""
+        """Validate one item. Raises InvalidInput with the problems by field."""
         if not isinstance(sent, dict):
             raise InvalidInput(details={"visit": "must be an object"})
         try:
             return cls.model_validate(sent)
         except ValidationError as error:
-            problems = {".".join(map(str, each["loc"])): sentence(each) for each in error.errors()}
+            problems = {".".join(map(str, problem["loc"])): sentence(problem) for problem in error.errors()}
             raise InvalidInput(details=problems) from None
 
     def as_visit(self, at_ms: int, scope: Scope, place: str) -> NewVisit:
-        """The visit to register, as that of a page that says the same."""
-        said = NewVisitBody.model_construct(
+        """The visit to register, as if a page had sent it."""
+        body = NewVisitBody.model_construct(
             visitorId=self.visitorId,
             timestamp=self.at,
             userAgent=self.userAgent,
@@ -89,4 +89,4 @@ class SentVisit(BaseModel):
             visitId=self.visitId,
             page=self.page,
         )
-        return said.as_visit(at_ms, scope=scope, place=place, language=languages.first_of(self.language))
+        return body.as_visit(at_ms, scope=scope, place=place, language=languages.first_of(self.language))

@@ -25,7 +25,7 @@ COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 
 MOST_REQUESTS = 10
-"""Requests in one transaction, of up to 50 events each: visits wait for it (decision 64)."""
+"""Requests in one transaction, of up to 50 events each: visits wait for it."""
 
 
 class EventStore(BatchStore[NewEvents, Recorded], Protocol):

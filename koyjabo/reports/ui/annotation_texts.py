@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
 def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
     """The annotations of the days `first` to `last`, both included: the day and the text of each."""
     entries = current()[ReportServices].annotations.between(scope, first, last)
-    return [(each.day, text(each)) for each in entries]
+    return [(entry.day, text(entry)) for entry in entries]
 
 
 def text(annotation: AnnotationEntry) -> str:

@@ -1,6 +1,6 @@
 /**
- * <koyjabo-count value="total">: a number of Koy Jabo Live that stays right, on any page of any site (docs/client.md).
- * All of a page share one line to the server.
+ * <koyjabo-count value="total">: a live number from Koy Jabo Live, for any page of any site (docs/client.md). All
+ * elements on a page share one connection.
  *
  * @typedef {import("./koyjabo.js").Stats} Stats
  */
@@ -11,7 +11,7 @@ import { KoyJabo, Line } from "./koyjabo.js";
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 
-const styles = new CSSStyleSheet(); // policies that refuse inline styles allow it
+const styles = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
 styles.replaceSync(`
   :host { display: inline-block; }
   :host([hidden]) { display: none; }
@@ -21,13 +21,13 @@ styles.replaceSync(`
 /** @type {Map<string, KoyJabo>} */
 const started = new Map(); // by host
 
-/** The page's own scripts have run: they may have started the module. */
+/** Resolves when the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
-/** Whether the page counts this session in another way, for a community or under another visitorId. @param {string} host */
+/** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
   const own = `koyjabo.visit ${host}`;
   try {
@@ -38,7 +38,7 @@ function isCounted(host) {
   }
 }
 
-/** What keeps the stats of a server; all elements share it. @param {URL} base */
+/** The stats of a server, shared by all elements. @param {URL} base */
 function source(base) {
   const found = started.get(base.host);
   if (found) return found;
@@ -54,11 +54,14 @@ function written(language, number) {
   try {
     return number.toLocaleString(language === "bn" ? "bn-BD" : language);
   } catch {
-    return number.toLocaleString("en"); // the language is none
+    return number.toLocaleString("en"); // unknown language
   }
 }
 
-/** Without a script, or until the server has answered, its content is displayed. No live region: it may change often. */
+/**
+ * The element. Its content is shown without scripts, or until the server responds. It is no live region, because it may
+ * change often.
+ */
 class KoyJaboCount extends HTMLElement {
   static observedAttributes = ["value", "lang", "label"];
   #number = document.createElement("span");

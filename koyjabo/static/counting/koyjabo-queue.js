@@ -1,25 +1,25 @@
 /**
- * Visits and events without an answer: they wait in IndexedDB and are sent later, as they are and under their own ids, so
- * each counts once (docs/client.md). Loaded with the first event, when something waits, and by the service worker of our
- * own pages.
+ * Visits and events without a response: they wait in IndexedDB and are sent later, unchanged and under their own ids,
+ * so that each counts once (docs/client.md). Loaded with the first event, when something is waiting, and by the service
+ * worker of our own pages.
  *
  * @typedef {object} Entry
- * @property {string} id  the visit's or the event's; begins with the moment in base 36, so their order is that in time
+ * @property {string} id  of the visit or event; starts with the time in base 36, so that ids sort by time
  * @property {string} url
- * @property {string} [visit]  the id of the visit to which an event belongs
+ * @property {string} [visit]  id of the event's visit
  * @property {any} body  of the request: a visit, or one event of a visitor
  *
  * @typedef {object} Visit
  * @property {URL} base  of the server
  * @property {string} visitId
- * @property {object} who  as the server is told
+ * @property {object} who  the visitor, as sent to the server
  * @property {{page?: string}} fields
  * @property {boolean} isNew  the page that was loaded is its first view
  * @property {boolean} isRegistered
  */
 
-const KEPT_MS = 365 * 86_400_000; // RETENTION_DAYS: how long the server recognises what it has counted
-const PAUSE_MS = 1_000; // what happens together is sent together
+const KEPT_MS = 365 * 86_400_000; // RETENTION_DAYS: how long the server recognises retries
+const PAUSE_MS = 1_000; // to send events together that happen together
 const LONGEST_TEXT = 120;
 const MOST_PROPERTIES = 10;
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -28,7 +28,8 @@ const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MOST_BYTES = 12_000; // of the 16 KB that the server accepts
-const WAITING = "koyjabo.waiting"; // in localStorage with an id: the note of a page, or "0" for an entry of this queue
+// Prefix of keys in localStorage. Value: the note of a page, or "0" for an entry of this queue
+const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
 
 /** @type {any} */
@@ -36,11 +37,11 @@ let area = {};
 try {
   area = localStorage;
 } catch {
-  // a service worker, or a browser that allows none
+  // A service worker, or a browser that forbids storage.
 }
 
 let timer = 0;
-let isTold = false; // when to come, by a server
+let isTold = false; // a server has asked to wait
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -52,7 +53,10 @@ const settled = (request) =>
     request.onerror = request.onabort = reject;
   });
 
-/** @param {(kept: IDBObjectStore) => unknown} change  @returns {Promise<Entry[]>}  all that is kept, once the change is stored */
+/**
+ * @param {(kept: IDBObjectStore) => unknown} change  @returns {Promise<Entry[]>}  all entries, once the change is
+ *   stored
+ */
 async function stored(change) {
   const opening = indexedDB.open(WAITING);
   opening.onupgradeneeded = () => opening.result.createObjectStore(WAITING, { keyPath: "id" });
@@ -65,13 +69,13 @@ async function stored(change) {
   return asked.result;
 }
 
-/** The oldest first. */
+/** Keys of the notes, oldest first. */
 const notes = () => Object.keys(area).filter((name) => name.startsWith(key(""))).sort();
 
 /** @param {string[]} names  @returns {Entry[]} */
 const entriesOf = (names) => names.map((name) => JSON.parse(area[name])).filter(Boolean);
 
-/** Move the notes of pages here. @returns {Promise<Entry[]>} all that waits */
+/** Move the notes of pages into the queue. @returns {Promise<Entry[]>} all entries */
 async function all() {
   const names = notes(), entries = entriesOf(names);
   try {
@@ -83,14 +87,15 @@ async function all() {
   }
 }
 
-/** They have an answer. @param {Entry[]} entries */
+/** Remove settled entries. @param {Entry[]} entries */
 async function forget(...entries) {
   for (const { id } of entries) delete area[key(id)];
   await stored((kept) => entries.forEach(({ id }) => kept.delete(id))).catch(() => {});
 }
 
-/** The first of them, and the events of the same visit right after it: as many as one request may have. One is anonymous with all its
- * events or with none. @param {Entry[]} entries
+/**
+ * The first entry, with the events of the same visit that follow it, as many as one request may have. A request is
+ * either anonymous with all its events, or not. @param {Entry[]} entries
  */
 function first(entries, most = MOST) {
   const [{ visit, body }] = entries;
@@ -100,17 +105,21 @@ function first(entries, most = MOST) {
   return entries.slice(0, end);
 }
 
-/** The body of their request. @param {Entry[]} entries */
+/** The body of a request with these entries. @param {Entry[]} entries */
 const written = (entries) => JSON.stringify({ ...entries[0].body, events: entries[0].visit && entries.flatMap(({ body }) => body.events) });
 
-/** @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted, nothing if one of them never will be */
+/**
+ * @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted; undefined if one of
+ *   them never will be
+ */
 async function send(entries) {
   const [{ id, url, body }, another] = entries;
   let error = "too old";
-  if (Date.now() - parseInt(id, 36) < KEPT_MS) { // a time in the future is no age
+  if (Date.now() - parseInt(id, 36) < KEPT_MS) { // a timestamp in the future has no age
     try {
       const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
-      ({ error } = await answer.json()); // other bodies than JSON come from a proxy or a portal, and not from the server
+      // A response that is not JSON comes from a proxy or a portal, not from the server
+      ({ error } = await answer.json());
       isTold = answer.status > 499 || answer.status === 429;
       if (isTold) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
       if (answer.ok) return 0;
@@ -121,19 +130,20 @@ async function send(entries) {
   if (!another) console.warn("Not counted:", error, body);
 }
 
-/** @returns {Promise<number>}  ms until the next try; 0 if nothing waits */
+/** @returns {Promise<number>}  ms until the next try; 0 if nothing is waiting */
 async function sendAll() {
   /** @type {Record<string, number | void>} */
-  const rests = {}; // ms, of servers that take nothing now, and of those that take no events; 0: of visits that were dropped
+  const rests = {}; // ms by server and kind of entry, for those that accept nothing now; 0 for visits that were dropped
   for (let waiting = await all(), most = MOST; waiting[0]; ) {
     const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
-    const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some); // with a visit its events are dropped
+    // The events of a dropped visit are dropped as well
+    const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some);
     if (restMs === undefined && another) {
-      most = 1; // to find out which
+      most = 1; // send one at a time, to find the bad entry
       continue;
     }
     waiting = waiting.slice(some.length);
-    if (restMs) rests[what] = restMs; // an event belongs to a visit that the server knows
+    if (restMs) rests[what] = restMs; // an event's visit has to be registered before it
     else await forget(...some);
     if (restMs === undefined) rests[id] = 0;
   }
@@ -141,19 +151,22 @@ async function sendAll() {
   return Math.max(0, .../** @type {number[]} */ (Object.values(rests)));
 }
 
-/** One page or service worker at a time, where browsers can do that: two would send the same. @returns {Promise<number>}  as `sendAll` */
+/**
+ * Run in one page or service worker at a time, if the browser supports locks, since two would send the same entries.
+ * @returns {Promise<number>}  as `sendAll`
+ */
 export const drain = () => /** @type {Promise<any> | undefined} */ (navigator.locks?.request(WAITING, sendAll))?.catch(sendAll) ?? sendAll();
 
-/** Keep an entry in the time after this page, too. @param {Entry} entry */
+/** Keep an entry for after this page is closed. @param {Entry} entry */
 export function keep(entry) {
   try {
     area[key(entry.id)] = JSON.stringify(entry);
   } catch {
-    stored((kept) => kept.put(entry)).catch(() => {}); // it is full
+    stored((kept) => kept.put(entry)).catch(() => {}); // the storage is full
   }
 }
 
-/** Send what waits, and again until nothing does. */
+/** Send what is waiting, until nothing is left. */
 export async function deliver() {
   timer = 0;
   isTold = false;
@@ -161,7 +174,10 @@ export async function deliver() {
   timer ||= restMs && setTimeout(deliver, restMs);
 }
 
-/** Send what waits now, or unless a time is set, after so long. @param {number} [ms]  @param {any} [notes]  as in `eventsOf` */
+/**
+ * Flush the queue now, or after `ms` if no flush is scheduled. @param {number} [ms]  @param {any} [notes]  as in
+ * `eventsOf`
+ */
 export function later(ms, notes = area) {
   area = notes;
   if (ms && timer) return;
@@ -170,7 +186,7 @@ export function later(ms, notes = area) {
   timer = setTimeout(deliver, ms);
 }
 
-/** The page may not come back: what it has noted is sent, and sent again if it does. */
+/** Send the page's notes, since it may not come back. If it does, they are sent again. */
 function leave() {
   for (let waiting = entriesOf(notes()), some; waiting[0]; waiting = waiting.slice(some.length)) {
     some = first(waiting);
@@ -182,7 +198,7 @@ function leave() {
 const isRight = ([name, value]) => PROPERTY.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
- * The error in the arguments of `track` (docs/specification.md).
+ * The error in the arguments of `track`, if any (specification: Page views and events).
  * @param {unknown} name  @param {[string, unknown][]} props  @param {unknown} page
  */
 function problem(name, props, page) {
@@ -192,25 +208,26 @@ function problem(name, props, page) {
 }
 
 /**
- * @param {Visit} visit  to which they belong
- * @param {Promise<unknown>} begun  settled when it was sent
- * @param {AbortSignal} signal  ends them
- * @param {any} notes  where the page keeps them: memory, if the browser allows nothing else
+ * @param {Visit} visit  of these events
+ * @param {Promise<unknown>} begun  settled when the visit was sent
+ * @param {AbortSignal} signal  stops the events
+ * @param {any} notes  where the page keeps its notes: in memory if the browser forbids storage
  */
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;
-  let number = 1_000_000; // the order of events is that of their ids
-  const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered); // the server may have refused it
+  let number = 1_000_000; // ids of events sort in their order
+  // The server may have refused the visit
+  const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
 
-  /** @param {unknown} name  @param {any} props  null is none  @param {unknown} page */
+  /** @param {unknown} name  @param {any} props  null means none  @param {unknown} page */
   async function track(name, props, page) {
     const { visitId, who, base } = visit;
     if (signal.aborted || !isCounted()) return;
-    const said = Object.entries(props ?? {}).filter(([, value]) => value != null);
-    const wrong = problem(name, said, page);
+    const given = Object.entries(props ?? {}).filter(([, value]) => value != null);
+    const wrong = problem(name, given, page);
     if (wrong) return console.warn(`Event not counted, ${wrong}:`, name, props);
     const id = `${Date.now().toString(36)}-${number++}${Math.random().toString(36).slice(2)}`;
-    const cut = Object.fromEntries(said.map(([key, value]) => [key, /** @type {any} */ (value).slice?.(0, LONGEST_TEXT) ?? value]));
+    const cut = Object.fromEntries(given.map(([key, value]) => [key, /** @type {any} */ (value).slice?.(0, LONGEST_TEXT) ?? value]));
     const event = { id, name, page, props: cut, at: Date.now() };
     const entry = { id, url: new URL("/api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
     keep(entry);
@@ -218,7 +235,10 @@ export function eventsOf(visit, begun, signal, notes) {
     isCounted() ? later(PAUSE_MS) : forget(entry);
   }
 
-  /** A page view for every change of the path, and when the back/forward cache shows the page again. @param {string} viewed  when the client was started */
+  /**
+   * Track a page view whenever the path changes, and when the back/forward cache restores the page. @param {string}
+   * viewed  path when the client started
+   */
   function follow(viewed) {
     const view = (page = viewed) => track("pageview", {}, page);
     const look = () => {

@@ -1,7 +1,7 @@
 /**
- * The stats as Server-Sent Events, for pages whose policy or network lets no socket through. A KoyJabo loads this module
- * when it cannot open one (docs/client.md). Browsers open six streams to a host at most, so a hidden page has none.
- * If the page's policy forbids sockets, the second one is the last: each is reported as a violation.
+ * The stats as Server-Sent Events, for pages whose policy or network blocks WebSockets. KoyJabo loads this module when
+ * it cannot open one (docs/client.md). Hidden pages close their stream, because browsers allow six per host. If the
+ * page's policy forbids sockets, only two are tried: each is reported as a violation.
  */
 
 /** @typedef {import("./client/line.js").Line} Line */
@@ -11,16 +11,17 @@ const SILENCE_MS = 45_000;
 const SOCKET_AGAIN_MS = 300_000;
 
 /**
- * A Line that is an EventSource. By itself that would come back at the same moment as all others, or never.
+ * Make `socket` use an EventSource, reopened by Line: an EventSource reconnects at the same moment in all pages, or
+ * never.
  * @param {import("./koyjabo.js").KoyJabo} koyjabo
- * @param {Line} socket  that it stands in for
+ * @param {Line} socket  the connection to replace
  * @param {URL} base  the server
  * @param {AbortSignal} signal  ends it
  * @param {(event: any) => void} hear
  * @param {() => void} lost
  */
 export function stream(koyjabo, socket, base, signal, hear, lost) {
-  let heard = NaN; // the newest total
+  let heard = NaN; // the newest total received
   const Line = /** @type {typeof import("./client/line.js").Line} */ (socket.constructor);
   class Stream extends Line {
     connect() {
@@ -31,7 +32,7 @@ export function stream(koyjabo, socket, base, signal, hear, lost) {
       if (!socket.isLive && !document.hidden) super.open();
     }
 
-    /** A dead stream is as silent as a quiet one: it is dead if the server counts a visit that it does not send. */
+    /** A dead stream is as silent as an idle one. It is dead if the server has counted a visit and not sent it. */
     async ask() {
       const { source } = this;
       if (!source) return;
@@ -40,7 +41,7 @@ export function stream(koyjabo, socket, base, signal, hear, lost) {
       if (koyjabo.stats?.totalVisits === heard && source === this.source) this.wait(SILENCE_MS, () => this.ask());
     }
 
-    /** The socket is lost. @returns {number | false} ms until another one, if that can wait */
+    /** Replace a lost socket. @returns {number | false} ms until the next attempt, if it can wait */
     replace() {
       this.open();
       return this.isLive && SOCKET_AGAIN_MS;

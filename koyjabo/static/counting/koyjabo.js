@@ -1,6 +1,6 @@
 /**
- * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats equal to the server's (docs/client.md).
- * Only this module imports those of client/: `make assets` puts them into one file, so that none is there twice.
+ * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats up to date (docs/client.md). Only this
+ * module imports the modules in client/, since `make assets` bundles them into one file.
  */
 
 import { Line } from "./client/line.js";
@@ -35,31 +35,34 @@ const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
 
 export { isNewer, Line };
 
-/** A browser may load a page before it shows it. */
+/** A browser may load a page before showing it. Resolves when it is shown. */
 const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => document.addEventListener("prerenderingchange", then));
 
 export class KoyJabo {
   #options;
   #visit;
-  /** @type {Promise<ReturnType<typeof import("./koyjabo-queue.js").eventsOf>> | undefined} */
-  #events; // requested once, so that they keep their order
-  /** The events of the site: by a socket, and by a stream where no socket can be opened. */
+  /**
+   * Loaded once, so that events keep their order.
+   * @type {Promise<ReturnType<typeof import("./koyjabo-queue.js").eventsOf>> | undefined}
+   */
+  #events;
+  /** The site's events, from a socket, or from a stream if no socket can be opened. */
   #socket;
   /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
   #stream;
   #area;
-  #key; // of the copy of the stats for the next page
+  #key; // of the stats stored for the next page
   /** @type {Stats | null} */
   #stats = null;
   #text = "";
-  /** The newest visit of anybody, if the server has named one. @type {Last | null} */
-  last = null; // read only
+  /** The site's newest visit, if the server has sent one. Read only. @type {Last | null} */
+  last = null;
   #changes = new EventTarget();
   #stopped = new AbortController();
-  /** @type {LineState} */
-  line = "connecting"; // read only
+  /** Read only. @type {LineState} */
+  line = "connecting";
   #timer = 0;
-  #toldMs = 0; // when the server was heard or asked
+  #toldMs = 0; // when the server last received or sent something
   #activeMs = 0;
   /** @type {Promise<boolean> | null} */
   #asking = null;
@@ -81,13 +84,14 @@ export class KoyJabo {
       hear: (event) => this.#hear(event),
       lost: (isRefused) => {
         this.#ask();
-        if (isRefused) this.#loadStream().catch(() => {}); // polls, then
+        if (isRefused) this.#loadStream().catch(() => {}); // until then, it polls
         return this.#stream?.replace();
       },
       opened: async (opened) => {
-        await this.#begun; // the server knows the visitor
-        if (opened.readyState !== 1) return; // it is not open any longer
-        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId })); // not in the URL: proxies log it
+        await this.#begun; // so that the server knows the visitor
+        if (opened.readyState !== 1) return; // it was closed in between
+        // Not in the URL, because proxies log it
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId }));
         console.log("Connected to KoyJabo Analytics Stream");
       },
     });
@@ -112,18 +116,18 @@ export class KoyJabo {
     return this.#visit.receipt;
   }
 
-  /** Whether the visit of this session is registered; an older client that did that kept no number. */
+  /** Whether this session's visit is registered. Older clients did not store its number. */
   get isCounted() {
     return this.#visit.isRegistered;
   }
 
-  /** How many visits and events of this browser have no answer yet. */
+  /** How many visits and events of this browser have no response yet. */
   get waiting() {
     return waiting();
   }
 
   /**
-   * Call `listener` now and at every change.
+   * Call `listener` now and on every change.
    * @param {Listener} listener
    * @returns {() => void} ends the subscription
    */
@@ -134,7 +138,7 @@ export class KoyJabo {
     return () => this.#changes.removeEventListener("change", tell);
   }
 
-  /** Count the visit if it is the first of this session, and open the socket. */
+  /** Count the visit if it is the session's first, and open the socket. */
   async start() {
     const { signal } = this.#stopped;
     await shown();
@@ -144,13 +148,14 @@ export class KoyJabo {
     this.#timer = setInterval(() => this.#tick(), POLL_MS);
     if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
     if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname));
-    const isLeft = waiting(); // by an earlier page
+    const isLeft = waiting(); // from an earlier page
     const { isDue } = this.#visit;
     if (isDue) console.log("🆕 First visit in this session - registering with backend...");
     this.#begin(isDue ? this.#register() : this.refresh());
-    if (this.#listens) this.#socket.start(signal); // meanwhile: on slow networks each answer takes half a second
+    // At the same time, because slow networks need half a second for each response
+    if (this.#listens) this.#socket.start(signal);
     await this.#begun;
-    if (isLeft) deliver(1); // unless the server has said when
+    if (isLeft) deliver(1); // unless the server has set a time
   }
 
   /**
@@ -179,7 +184,7 @@ export class KoyJabo {
     return this.#registering;
   }
 
-  /** Take what an earlier page has kept, if it is recent. */
+  /** Load the stats stored by an earlier page, if they are recent. */
   #recall() {
     const { lastUpdated, ...stats } = parsed(this.#area[this.#key]) ?? {};
     const ageMs = Date.now() - lastUpdated;
@@ -190,7 +195,7 @@ export class KoyJabo {
   /**
    * @param {Stats} stats  from push, poll or registration, in any order
    * @param {Last | null} [last]
-   * @param {number} [freshMs]  when they came, since 1970, if not now; 0 is unknown
+   * @param {number} [freshMs]  when they were received, ms since 1970; 0 if unknown
    */
   #accept(stats, last = this.last, freshMs = Date.now()) {
     if (!isNewer(stats, this.#stats)) return;
@@ -206,7 +211,7 @@ export class KoyJabo {
 
   /**
    * Request the stats. Concurrent calls share one request.
-   * @returns {Promise<boolean>} whether the server answered
+   * @returns {Promise<boolean>} whether the server responded
    */
   refresh() {
     return (this.#asking ??= this.#fetch().finally(() => (this.#asking = null)));
@@ -242,7 +247,9 @@ export class KoyJabo {
     console.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${whence}`);
   }
 
-  /** @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another without stats */
+  /**
+   * @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another event without stats
+   */
   async #hear({ stats, last, milestone }) {
     if (this.#socket.isLive) this.#stream?.close();
     if (!stats) return;
@@ -268,7 +275,7 @@ export class KoyJabo {
     this.#stayActive();
   }
 
-  /** The stats may be old after the page was hidden or offline. */
+  /** Refresh stats that are old because the page was hidden or offline. */
   #wake() {
     this.#tick();
     if (this.#listens) this.refresh();
@@ -279,7 +286,7 @@ export class KoyJabo {
     if (!this.#isLive) this.#say(answered ? "polling" : "offline");
   }
 
-  /** Send a heartbeat if there is no open socket, which would keep the visitor active: a stream does not say whose it is. */
+  /** Send a heartbeat if no open socket keeps the visitor active. A stream does not identify its visitor. */
   #stayActive() {
     const nowMs = elapsedMs();
     if (this.#socket.isLive || !this.#visit.isRegistered || isNotCounted()) this.#activeMs = nowMs;

@@ -1,9 +1,12 @@
-/** Registers the service worker, and asks it to send what waits: now, and when the network is back. Loaded after the page. */
+/**
+ * Registers the service worker and has it send what is waiting, now and when the network is back. Loaded after the
+ * page.
+ */
 
 /** @typedef {ServiceWorkerRegistration & {sync?: {register(tag: string): Promise<void>}}} Registration */
 
-const container = navigator.serviceWorker; // none where the address is not secure
-await container?.register("/sw.js", { type: "module" }).catch(() => {}); // or the next page sends it
+const container = navigator.serviceWorker; // undefined on insecure origins
+await container?.register("/sw.js", { type: "module" }).catch(() => {}); // otherwise the next page sends it
 const registration = /** @type {Registration | undefined} */ (await container?.getRegistration("/"));
 
 const ask = () => registration?.sync?.register("koyjabo").catch(() => {});

@@ -1,22 +1,25 @@
 /**
- * The service worker of our own pages, imported by /sw.js (docs/pages.md). Without a network it shows the last copy of the
- * home page; it sends what waits when the network is back. It keeps no page that is made for a login.
+ * The service worker of our own pages, imported by /sw.js (docs/pages.md). Offline, it shows the last copy of the home
+ * page; it sends what is waiting when the network is back. It never stores pages made for a logged-in user.
  */
 import { drain } from "./koyjabo-queue.js";
 
-const worker = /** @type {any} */ (self); // its types are in no library that pages have
-const CACHE = `koyjabo ${import.meta.url}`; // the address has the version
+const worker = /** @type {any} */ (self); // its types are not in the DOM library
+const CACHE = `koyjabo ${import.meta.url}`; // the URL contains the version
 const HOME = "/", OFFLINE = "/offline";
 const PRIVATE = /^\/(account|admin|api|communities|invitations|login|n|reset-password|share|signup|socket\.io|verify-email|ws)(\/|$)/;
 const ASSET = /^\/static\/v-/;
 const ASSETS = /(?:src|href)="(\/static\/v-[^"#]+)/g;
-const LATER = ["koyjabo-queue.js", "offline.js"]; // which the home page loads when it needs them
+const LATER = ["koyjabo-queue.js", "offline.js"]; // loaded by the home page when needed
 const PATIENCE_MS = 8_000;
 
 /** @param {Response} answer */
 const isForAll = ({ ok, headers }) => ok && !headers.get("Cache-Control")?.includes("no-store");
 
-/** In the language that was chosen; without the login, of which a copy would tell after the logout. @param {string} path */
+/**
+ * Fetch in the chosen language, without the login, so that the copy does not reveal the user after logout. @param
+ * {string} path
+ */
 async function fetchCopy(path) {
   const answer = await fetch(path);
   return isForAll(answer) ? answer : fetch(path, { credentials: "omit" });
@@ -49,7 +52,7 @@ function keep(event, name, answer) {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.put(name, copy)));
 }
 
-/** A file whose address has its version. @param {any} event */
+/** A file with its version in the URL. @param {any} event */
 async function asset(event) {
   const kept = await copyOf(event.request);
   if (kept) return kept;
@@ -68,14 +71,15 @@ async function fromNetwork(event) {
 /** @param {any} event  @param {string} path  of a page */
 async function page(event, path) {
   const network = fromNetwork(event);
-  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE_MS)); // a network that says nothing is none
+  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE_MS)); // treat a silent network as none
   const answer = await Promise.race([network, late]).catch(() => undefined);
   if (answer && answer.status < 500) return answer;
   return (path === HOME && (await copyOf(HOME))) || answer || (await copyOf(OFFLINE)) || network;
 }
 
 /** @param {Promise<number>} drained */
-const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait"))); // the browser tries again
+// Makes the browser try again
+const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait")));
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));

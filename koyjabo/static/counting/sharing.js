@@ -1,4 +1,4 @@
-/** Ways to share a visit's number: by what the device has, and by copying. The others are links. */
+/** Share a visit's number through the device's share sheet, or copy it. The other ways are links. */
 
 import "../webkit/parts/copy.js";
 import { openDialog } from "../webkit/parts/dialog.js";
@@ -13,10 +13,11 @@ document.addEventListener("click", (event) => {
   const ways = /** @type {HTMLElement | null | undefined} */ (button?.closest("[data-ways]"));
   if (!ways) return;
   const { title = "", url = "" } = ways.dataset;
-  navigator.share({ title, text: title, url }).catch(() => {}); // the visitor has thought better of it
+  navigator.share({ title, text: title, url }).catch(() => {}); // the visitor has cancelled
 });
 
-/** Opens the dialog of a number's page on another page. Without a network the page itself is opened, which says so.
+/**
+ * Open the dialog of a number's page from another page. Offline, the page itself is opened, and reports the error.
  * @param {string} url  of the number's page  @param {string} styles
  */
 export async function share(url, styles) {
@@ -29,7 +30,7 @@ export async function share(url, styles) {
   }
 }
 
-/** @type {Map<string, HTMLDialogElement>} by the page they are from */
+/** @type {Map<string, HTMLDialogElement>} by the URL of the number's page */
 const shared = new Map();
 
 /** @param {string} url  @param {string} styles */
@@ -37,7 +38,7 @@ async function take(url, styles) {
   const [answer] = await Promise.all([fetch(url, { headers: { Accept: "text/html" } }), styled(styles)]);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const dialog = /** @type {HTMLDialogElement} */ (document.body.appendChild(/** @type {Element} */ (page.querySelector("#sharing"))));
-  dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true })); // buttons that need scripts are shown
+  dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true })); // shows buttons that need scripts
   offer(dialog);
   return dialog;
 }

@@ -1,4 +1,4 @@
-/** Follows how many visits have come after one, and which number is next. Counts no visit. */
+/** Shows how many visits have come after this one, and the next number. Counts no visit. */
 
 import { connection } from "../webkit/connection.js";
 import { Figures, written } from "../webkit/figures.js";
@@ -14,8 +14,10 @@ const page = new LivePage();
 const next = find("[data-next]");
 const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 
-/** The visits since the page was made. What was added to the total by hand is no visit: then, and at midnight, it is asked for.
- * @param {DOMStringMap} known  as of when it was made  @param {Stats} stats
+/**
+ * The visits since the page was made; null if the page has to be fetched again: after midnight, or when visits were
+ * added to the total by hand.
+ * @param {DOMStringMap} known  when the page was made  @param {Stats} stats
  */
 function visitsSince({ total, today, epoch }, stats) {
   const visits = stats.totalVisits - Number(total);

@@ -1,7 +1,7 @@
 """Adds headers to every response, by path, origin and content type, and the id of the request.
 
 One WSGI layer around Flask and Socket.IO, with lists that are built once: Flask-CORS and flask-talisman take 80 µs a
-request (decision 17). It also answers when an error handler fails.
+request. It also answers when an error handler fails.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class ResponseHeaders:
             added = data
             if _is_page(headers):  # a page with inline styles brings its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
-                added = [each for each in pages if each[0] != POLICY] if has_policy else pages
+                added = [page for page in pages if page[0] != POLICY] if has_policy else pages
             return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":

@@ -32,7 +32,7 @@ def try_it() -> Response:
     return redirect(url_for("docs.docs"), 301)  # type: ignore[return-value]
 
 
-@bp.get("/<name>.md", endpoint="guide")
+@bp.get("/<path:name>.md", endpoint="guide")
 def guide_page(name: str) -> Response:
     if name not in guides.names():
         abort(404)

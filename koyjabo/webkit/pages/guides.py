@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -14,8 +15,8 @@ from markupsafe import Markup, escape
 from koyjabo.core.installation import documents
 
 NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
-ELSEWHERE = re.compile(r"(?!https?://|#|(?:[a-z-]+\.md)(?:#|$))")
-"""Matches addresses outside of docs/: a server has no pages for those files."""
+SHIPPED = ("*.md", "specification/*.md")
+"""The documents that every installation has. A wheel has no decisions."""
 
 
 class Guide(NamedTuple):
@@ -39,7 +40,9 @@ def _link(name: re.Match[str]) -> str:
 
 @cache
 def names() -> frozenset[str]:
-    return frozenset(file.stem for file in documents().glob("*.md"))
+    return frozenset(
+        str(file.relative_to(documents()).with_suffix("")) for pattern in SHIPPED for file in documents().glob(pattern)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -55,9 +58,18 @@ def guide(name: str) -> Guide:
         elif token.type in ("table_open", "fence"):
             token.attrSet("tabindex", "0")  # it scrolls where there is no room
         for part in token.children or []:
-            if part.type == "link_open" and ELSEWHERE.match(str(part.attrGet("href"))):
+            if part.type == "link_open" and not _has_page(str(part.attrGet("href")), name):
                 part.attrs.clear()
     return Guide(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
+
+
+def _has_page(address: str, name: str) -> bool:
+    """Whether a link in the document `name` leads to a page: of this server, or of another one."""
+    path = address.partition("#")[0]
+    if not path or address.startswith(("https://", "http://")):
+        return True
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+    return file.endswith(".md") and file.removesuffix(".md") in names()
 
 
 def anchor(heading: str) -> str:

@@ -1,4 +1,4 @@
-"""With a listening socket from the service manager, a restart refuses no connection (decision 98)."""
+"""With a listening socket from the service manager, a restart refuses no connection."""
 
 from __future__ import annotations
 

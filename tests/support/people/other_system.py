@@ -14,7 +14,7 @@ AUTH = {
     "AUTH_USER_CLAIM": "user_id",
     "AUTH_REQUIRED_CLAIMS": "token_type:access",
 }
-"""The settings that docs/integrate.md gives for Citinfos."""
+"""The settings that docs/integrate.md gives for Simple JWT."""
 
 
 def token(user: str = "u1", secret: str = SHARED, **claims: Any) -> str:

@@ -1,17 +1,17 @@
-/** A connection by which the server sends events, a WebSocket, that is opened again when it is lost. */
+/** A connection that receives events from the server: a WebSocket, reopened when it is lost. */
 
 import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
 
 /**
  * @typedef {object} LineHandlers
  * @property {(event: any) => void} hear
- * @property {(isRefused: boolean) => number | false | undefined | void} lost  `isRefused`: no socket may work here.
- *   Returns ms until the next one, if that can wait
+ * @property {(isRefused: boolean) => number | false | undefined | void} lost  `isRefused`: sockets may be blocked here.
+ *   Returns ms until the next attempt, if it can wait
  * @property {(socket: any) => void} [opened]
- * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
+ * @property {(code: number) => void} [ended]  the server closed the connection for good, with a code from 4000 on
  */
 
-const SILENCE_MS = 45_000; // the server's pings and comments, every 20 to 25 s, are invisible to a page
+const SILENCE_MS = 45_000; // pages cannot see the server's pings and comments, sent every 20 to 25 s
 
 export class Line {
   isLive = false; // an event has arrived since the socket was opened
@@ -21,7 +21,7 @@ export class Line {
   #isOver = false;
   /** @type {any} */
   source; // the socket
-  #timer = 0; // of an answer while there is a socket, and of the next one while there is none
+  #timer = 0; // while connected: until a response is overdue; otherwise: until the next attempt
 
   /** @param {URL} url  ws(s) or http(s)  @param {LineHandlers} handlers */
   constructor(url, handlers) {
@@ -29,7 +29,7 @@ export class Line {
     this.#handlers = handlers;
   }
 
-  /** @param {AbortSignal} [signal] ends it */
+  /** @param {AbortSignal} [signal]  closes the connection */
   start(signal) {
     onReturn(() => this.wake(), signal);
     addEventListener("offline", () => this.#drop(), { signal });
@@ -44,7 +44,7 @@ export class Line {
 
   /** @returns {any} */
   connect() {
-    return new WebSocket(this.url.replace("http", "ws")); // older browsers take nothing else
+    return new WebSocket(this.url.replace("http", "ws")); // older browsers only accept ws: and wss:
   }
 
   open() {
@@ -56,22 +56,22 @@ export class Line {
         this.#handlers.opened?.(source);
       };
       source.onmessage = (/** @type {any} */ { data }) => source === this.source && this.#take(JSON.parse(data));
-      // Chromium does not close one that a policy refuses.
+      // Chromium keeps the socket open after the policy refuses it.
       source.onclose = source.onerror = (/** @type {any} */ { code }) => source === this.source && this.#lost(code);
       this.wait(ANSWER_LIMIT_MS);
     } catch {
-      this.#drop(); // Firefox throws where a policy refuses it
+      this.#drop(); // Firefox throws when the policy refuses it
     }
   }
 
-  /** Visible or online again: the connection may be dead. */
+  /** Check the connection when the page is visible or online again: it may be dead. */
   wake() {
     this.#failures = 0;
     this.open();
     this.ask();
   }
 
-  /** @param {number | undefined} code  none for an error */
+  /** @param {number | undefined} code  undefined after an error */
   #lost(code = 0) {
     if (code < 4000) return this.#drop();
     this.end();
@@ -107,7 +107,7 @@ export class Line {
     this.#handlers.hear(event);
   }
 
-  /** Whether anybody is there. */
+  /** Ask the server for a sign of life. */
   ask() {
     if (this.source?.readyState !== 1) return; // it is not open
     this.source.send('{"type":"request_count"}');

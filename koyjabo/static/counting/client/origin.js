@@ -1,2 +1,2 @@
-/** The server of a page that names none: the server of this module. The npm package has another module here. */
+/** The default server: the one this module was loaded from. The npm package replaces this module. */
 export const origin = () => import.meta.url;

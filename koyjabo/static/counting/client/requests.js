@@ -1,4 +1,4 @@
-/** Requests of the client module, and when they are repeated. */
+/** Requests of the client module, and their retries. */
 
 export const ANSWER_LIMIT_MS = 10_000;
 
@@ -7,11 +7,12 @@ export const POLL_MS = 2_000;
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 
-/** Since the page was opened. */
+/** Milliseconds since the page was opened. */
 export const elapsedMs = () => performance.now();
 
 /**
- * GET, or POST with a body: as plain text, for which browsers ask no permission. Also if the page closes.
+ * GET, or POST if there is a body. The body is sent as plain text, for which browsers need no preflight request. The
+ * request continues if the page closes.
  * @param {string} path  @param {URL} base  @param {object} [body]
  */
 export const request = (path, base, body) =>
@@ -19,7 +20,7 @@ export const request = (path, base, body) =>
     method: body && "POST",
     body: JSON.stringify(body),
     keepalive: !!body,
-    signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS), // browsers before 2022 do without
+    signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS), // missing in browsers before 2022
   });
 
 /** @param {() => void} call  when the network or the visitor returns  @param {AbortSignal} [signal] */
@@ -28,5 +29,8 @@ export function onReturn(call, signal) {
   document.addEventListener("visibilitychange", () => document.hidden || call(), { signal });
 }
 
-/** Growing, with jitter, so that pages do not reconnect all at once. @param {number} failures  @returns {number} ms */
+/**
+ * Exponential backoff with jitter, so that pages do not all reconnect at once. @param {number} failures  @returns
+ * {number} ms
+ */
 export const delay = (failures) => Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS) * (4 + Math.random()) / 5;

@@ -15,7 +15,8 @@
  */
 
 /**
- * Values may arrive in any order. The newer one has the greater epoch, then total, then revision.
+ * Whether `stats` are newer than `shown`, since responses may arrive in any order: the greater epoch decides, then
+ * total, then revision.
  * @param {Stats} stats
  * @param {Stats | null} shown
  */

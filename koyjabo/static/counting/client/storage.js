@@ -4,7 +4,9 @@ const NOT_COUNTED = "koyjabo.doNotCount";
 
 /** @typedef {Record<string, string | undefined>} Area */
 
-/** @param {() => any} area  throws if the browser allows none  @returns {Area}  memory, then */
+/**
+ * @param {() => any} area  throws if the browser forbids storage  @returns {Area}  the storage, or an object in memory
+ */
 function available(area) {
   try {
     return area();
@@ -31,13 +33,13 @@ export function parsed(text) {
   try {
     return JSON.parse(/** @type {string} */ (text)); // "null" for null
   } catch {
-    // another script's
+    // Another script wrote it.
   }
 }
 
 export const isNotCounted = () => !!local[NOT_COUNTED];
 
-/** Applies to this origin, from the next page on. */
+/** Takes effect on this origin, starting with the next page. */
 export function doNotCount(yes = true) {
   yes ? keep(local, NOT_COUNTED, "1") : delete local[NOT_COUNTED];
 }

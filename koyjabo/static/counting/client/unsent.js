@@ -1,6 +1,6 @@
 /**
- * Requests without an answer yet: noted before they are sent, so that a page that is closed meanwhile loses nothing, and
- * given to koyjabo-queue.js once a request has failed.
+ * Requests without a response yet. They are noted before they are sent, so that a page that closes early loses nothing,
+ * and moved to koyjabo-queue.js after a failure.
  */
 
 import { POLL_MS } from "./requests.js";
@@ -10,26 +10,32 @@ import { keep, local } from "./storage.js";
 
 const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 
-/** The number of visits and events of this browser without an answer. */
+/** Number of this browser's visits and events without a response. */
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
-/** The module that sends what waits, as soon as there is a network. @returns {Promise<typeof import("../koyjabo-queue.js")>} */
+/**
+ * The module that sends what is waiting, once there is a network. @returns {Promise<typeof
+ * import("../koyjabo-queue.js")>}
+ */
 export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(() => then(queue()), POLL_MS)));
 
-/** Send what waits. @param {number} [restMs]  not before */
+/** Send what is waiting. @param {number} [restMs]  wait at least this long */
 export const deliver = (restMs) => queue().then(({ later }) => later(restMs, local));
 
-/** @param {Entry} entry  @returns {() => boolean} whether the queue has an answer to it, and does not say which */
+/**
+ * @param {Entry} entry  @returns {() => boolean} whether the entry is settled, which can happen without this page
+ *   seeing the response
+ */
 export function note(entry) {
   const key = WAITING + entry.id;
   if (keep(local, key, JSON.stringify(entry))) return () => !(key in local);
-  queue().then(({ keep }) => keep(entry)); // there is no room
+  queue().then(({ keep }) => keep(entry)); // the storage is full
   return () => false;
 }
 
-/** The server has counted or refused it. @param {string} id */
+/** Remove an entry that the server has counted or refused. @param {string} id */
 export function done(id) {
-  const isKept = local[WAITING + id] === "0"; // in the queue, which a retry takes it out of
+  const isKept = local[WAITING + id] === "0"; // the queue has it as well, and a retry will remove it
   delete local[WAITING + id];
   if (isKept) deliver();
 }

@@ -1,4 +1,4 @@
-/** The visitor, and the visit of this session. */
+/** The visitor, and this session's visit. */
 
 import { request } from "./requests.js";
 import { isNotCounted, keep, local, parsed, session } from "./storage.js";
@@ -9,7 +9,7 @@ import { deliver, done, note } from "./unsent.js";
  *
  * @typedef {object} Receipt  the visitor's own number
  * @property {number} ordinal  among all visits
- * @property {number} today  among those of its day
+ * @property {number} today  among the visits of its day
  * @property {string} share  the path of its page
  *
  * @typedef {object} VisitOptions
@@ -24,12 +24,12 @@ import { deliver, done, note } from "./unsent.js";
 const PATH = "/api/visitor/register";
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
-/** Up to 13 digits in base 36. */
+/** A random number of up to 13 digits in base 36. */
 const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
 
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
-/** @param {boolean} remember  @param {string} key  under which it is kept  @returns {string} */
+/** @param {boolean} remember  @param {string} key  storage key  @returns {string} */
 function visitorId(remember, key) {
   const known = (remember && local[key]) || session[key];
   const id = known && VISITOR_ID.test(known) ? known : newVisitorId();
@@ -52,7 +52,7 @@ export class Visit {
   /** @param {URL} base  @param {VisitOptions} options */
   constructor(base, { communityId, page = location.pathname, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
     const id = (this.visitorId = visitorId(remember, visitorIdKey));
-    /** As the server is told. */
+    /** The visitor, as sent to the server. */
     this.who = { visitorId: isNotCounted() ? newVisitorId() : id, anonymous: !remember || undefined };
     this.base = base;
     this.#key = `koyjabo.visit ${base.host} ${communityId ?? ""}`.trim();
@@ -62,16 +62,16 @@ export class Visit {
     const begun = parsed(session[this.#key]);
     if (begun?.visitorId === id) Object.assign(this, begun);
     else if (counts) this.#keep();
-    this.isRegistered ||= !!(this.receipt || session[sessionKey]); // or by an older client
-    this.isNew = counts && !this.isRegistered; // this page is the first view of the visit
+    this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
+    this.isNew = counts && !this.isRegistered; // this page is the visit's first view
   }
 
-  /** It has to be sent, the first time or for its number. */
+  /** Whether the visit has to be sent, to count it or to get its number. */
   get isDue() {
     return this.isNew && !this.isRegistered && this.#isToSend();
   }
 
-  /** @returns {Promise<Stats | void>}  nothing if it was not registered: the queue sends it again */
+  /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
   async send() {
     const { who, fields, visitId } = this;
     const body = {
@@ -89,7 +89,7 @@ export class Visit {
       const { ok, status } = response;
       if (ok) {
         const { visit, stats } = await response.json();
-        // An ignored crawler has none.
+        // Ignored crawlers get no receipt.
         if ((this.isNew = this.isRegistered = !!visit)) {
           const { duplicate, ...receipt } = visit;
           this.receipt = receipt;
@@ -100,7 +100,7 @@ export class Visit {
         return stats;
       }
       console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
-      this.isNew = status > 499 || status === 429; // others would be refused again, and have no events
+      this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit has no events
       if (!this.isNew) return done(visitId);
       restMs = Number(response.headers.get("Retry-After")) * 1000;
     } catch (error) {

@@ -1,0 +1,83 @@
+"""Fair queueing: distributes the event loop among the networks that requests come from (decision 80)."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from functools import partial
+
+from koyjabo.core.runtime import Runtime, Waiter, await_slot
+from koyjabo.server.loop.poller import Poller
+
+SHARE_S = 0.001
+"""How long slots follow each other before sockets are served. Serving them every time would make short requests a
+quarter slower.
+"""
+
+
+class NetworkQueue:
+    """The waiting requests of one network. Requests that have already begun are served first."""
+
+    __slots__ = ("begun", "new")
+
+    def __init__(self) -> None:
+        self.begun: deque[Waiter] = deque()
+        self.new: deque[Waiter] = deque()
+
+
+class FairQueue:
+    """Gives one request at a time a slot, which lasts until the request waits for something or ends.
+
+    Networks get slots in rotation. Sockets that are ready are served before the next slot, unless the slots since the
+    last time took less than SHARE_S together. No request is refused, and none waits while the loop is free.
+    """
+
+    def __init__(self, runtime: Runtime, poller: Poller) -> None:
+        self._runtime = runtime
+        self._poller = poller
+        self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
+        self._pass = 0  # the pass of the poller when slots were last given
+        self._since = 0.0  # when the first of them began, monotonic s
+        self._is_due = False
+
+    def begin(self, network: str, waiter: Waiter | None = None) -> None:
+        """Wait for the first slot of the current request, or until `waiter` is woken. After each later wait, the
+        request needs another slot.
+        """
+        self._wait(network, is_new=True, waiter=waiter)
+        await_slot.set(partial(self._wait, network, is_new=False))
+
+    def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
+        if not self._queues and self._has_time():
+            return
+        queue, waiter = self._queues.setdefault(network, NetworkQueue()), waiter or self._runtime.waiter()
+        (queue.new if is_new else queue.begun).append(waiter)
+        self._begin_soon()
+        own = await_slot.set(None)  # no slot is needed after this wait
+        waiter.wait()
+        await_slot.reset(own)
+
+    def _has_time(self) -> bool:
+        """Return whether another slot may begin before the sockets are served."""
+        if self._pass == self._poller.passes:
+            return time.monotonic() - self._since < SHARE_S
+        self._pass, self._since = self._poller.passes, time.monotonic()
+        return True
+
+    def _begin_soon(self) -> None:
+        if self._queues and not self._is_due:
+            self._is_due = True
+            self._runtime.soon(self._begin_next)
+
+    def _begin_next(self) -> None:
+        self._is_due = False
+        self._pass, self._since = self._poller.passes, time.monotonic()
+        while self._queues:
+            network, queue = self._queues.popitem(last=False)
+            waiter = (queue.begun or queue.new).popleft()
+            if queue.begun or queue.new:
+                self._queues[network] = queue  # at the end
+            waiter.wake()
+            if not self._has_time():
+                break
+        self._begin_soon()

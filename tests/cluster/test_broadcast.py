@@ -1,0 +1,56 @@
+"""What all workers receive in one order, the sender among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from support.databases.redis import Redis
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+
+from koyjabo.cluster import redis_bus
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_bus import RedisBus
+from koyjabo.cluster.redis_client import connect
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.core.signals import Signals
+
+SUBJECT = "said"
+TOGETHER = 30
+LONG_S = PATIENCE_S
+
+
+@contextmanager
+def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
+    """The bus of a worker that listens, and what it has received."""
+    runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
+    received: list[Any] = []
+    signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
+    bus = RedisBus(client, RedisOutbox(runtime, client.ping, lambda: None), runtime, signals, 0.01)
+    bus.start()
+    wait_until(lambda: bus.broadcast("hello", 1), "it hears itself")
+    yield bus, received
+    client.close()
+
+
+def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
+    with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
+        monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)
+        said = list(range(TOGETHER))
+        for n in said:
+            assert (one, other)[n % 2].broadcast(SUBJECT, n)
+            assert (first, second)[n % 2][-1] == n, "the sender has received it when the call returns"
+        wait_until(lambda: len(first) == len(second) == TOGETHER, "all are received", every_s=0.002)
+        assert first == second == said
+
+
+def test_message_that_did_not_come_back_never_does(disposable_redis):
+    """Its sender delivers it in another way, so that once more would be twice."""
+    with worker(disposable_redis) as (bus, received):
+        disposable_redis.freeze()
+        assert bus.broadcast(SUBJECT, "lost") is False, "it gives up"
+        disposable_redis.thaw()
+        wait_until(lambda: bus.broadcast(SUBJECT, "found"), "Redis is back")
+        assert received == ["found"]

@@ -1,0 +1,232 @@
+"""Requests are queued fairly by network, so that a client with many requests delays only itself (decision 80)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from contextvars import copy_context
+from functools import partial
+from struct import pack
+from threading import Lock
+from types import SimpleNamespace
+
+import pytest
+from support.application.runtimes import loop_on, pause_until
+from support.clients.connection import Connection, head
+from support.programs.processes import open_sockets, suspended, wait_until
+from support.servers.changed_server import changed_server
+
+from koyjabo.accounts.passwords.passwords import Passwords
+from koyjabo.core.runtime import ThreadRuntime, await_slot
+from koyjabo.counting.last_hour import Pulse, PulseMoment
+from koyjabo.reports.community_people import Reports
+from koyjabo.reports.engine import insights
+from koyjabo.server.http.body_limits import BodyLimits
+from koyjabo.server.http.server import HttpServer
+from koyjabo.server.loop import fair_queue
+from koyjabo.server.loop.fair_queue import FairQueue
+from koyjabo.server.loop.poller import Poller
+
+
+@pytest.fixture
+def loop():
+    with loop_on() as loop:
+        yield loop
+
+
+def run(loop, *requests, until) -> None:
+    """Let all requests arrive at once. Return when `until` holds."""
+    for request in requests:
+        loop.soon(partial(loop.run_request, request))
+    pause_until(loop, until)
+
+
+@pytest.fixture
+def is_long(monkeypatch):
+    """Make each slot count as long."""
+    monkeypatch.setattr(fair_queue, "SHARE_S", 0)
+
+
+@pytest.fixture
+def done(loop):
+    """The order of requests and of a pipe's reader."""
+    done = Done()
+    reader, done.writer = os.pipe()
+    loop.call_when_readable(reader, lambda: done.append(os.read(reader, 1)))
+    return done
+
+
+class Done(list):
+    writer: int
+
+    def add(self, name: str) -> None:
+        """Record a request, and write to the pipe, which stands for other clients' sockets."""
+        self.append(name)
+        os.write(self.writer, b".")
+
+
+@pytest.mark.usefixtures("is_long")
+def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
+    order = FairQueue(loop, Poller(loop))
+
+    def request(network: str) -> None:
+        order.begin(network)
+        done.add(network)
+
+    run(loop, *[partial(request, name) for name in "aaaabb"], until=lambda: len(done) == 12)
+    assert done[::2] == ["a", "a", "b", "a", "b", "a"]
+    assert done[1::2] == [b"."] * 6
+
+
+def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
+    """A long slot ends the series. Only long ones move the clock."""
+    order, now = FairQueue(loop, Poller(loop)), [0.0]
+    monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def request(name: str) -> None:
+        order.begin("a network")
+        if name == "long":
+            now[0] += 2 * fair_queue.SHARE_S
+        done.add(name)
+
+    names = ("1", "2", "long", "3", "long", "4")
+    run(loop, *[partial(request, name) for name in names], until=lambda: len(done) == 12)
+    assert done == ["1", "2", "long", b".", "3", "long", b".", "4", *[b"."] * 4]
+
+
+@pytest.mark.usefixtures("is_long")
+def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
+    order, waiters = FairQueue(loop, Poller(loop)), []
+
+    def request(name: str, waits: bool = True) -> None:
+        order.begin(name[0])
+        if waits:
+            waiters.append(loop.waiter())
+            waiters[-1].wait()
+        done.add(name)
+
+    run(loop, *[partial(request, name) for name in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
+    loop.soon(lambda: [waiter.wake() for waiter in waiters])
+    run(loop, partial(request, "a3", waits=False), until=lambda: len(done) == 8)
+    assert done[::2] == ["a1", "b1", "a2", "a3"]
+    assert done[1::2] == [b"."] * 4
+
+
+def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
+    order, done = FairQueue(loop, Poller(loop)), []
+    for name in "ab":
+        run(loop, lambda name=name: (order.begin(name), done.append(name)), until=lambda: done)
+        assert done.pop() == name
+    assert not order._queues
+
+
+@pytest.fixture
+def busy(loop, is_long):
+    """A worker with 8 places and long slots."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        asked, has_turn = [], []
+
+        def app(environ, start_response) -> list[bytes]:
+            asked.append(environ["PATH_INFO"])
+            has_turn.append(environ["koyjabo.await_slot"](environ, asked[-1]))
+            start_response("204 No Content", [])
+            return []
+
+        def ask(path: str) -> socket.socket:
+            connection = stack.enter_context(Connection(listener.getsockname()[1]))
+            connection.send(head("GET", path))
+            return connection._socket
+
+        server = HttpServer(loop, Poller(loop), listener, app, 8, BodyLimits(0), {})
+        server._fair_queue._begin_next = lambda: None
+        server.start()
+        yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=partial(pause_until, loop))
+
+
+def test_client_that_has_left_takes_no_turn(busy):
+    """Otherwise a client could fill the memory by repeatedly sending a request and leaving."""
+    clients = [busy.ask("/") for _ in range(2)]
+    busy.wait(lambda: len(busy.asked) == 2)
+    assert busy.has_turn == [True]
+    clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # close with RST
+    clients[1].close()
+    busy.wait(lambda: busy.has_turn == [True, False])
+
+
+def test_line_of_one_network_leaves_room_for_others(busy):
+    for _ in range(8):
+        busy.ask("/crowd")
+    busy.wait(lambda: len(busy.asked) == 8)
+    assert busy.has_turn == [True]
+    busy.ask("/other")
+    busy.wait(lambda: busy.asked[8:] == ["/other"] and len(busy.has_turn) == 2)
+    assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
+
+
+def verify_a_password(wait) -> None:
+    passwords = Passwords(ThreadRuntime())
+    passwords._group = SimpleNamespace(do=wait)
+    passwords.hash("a secret")
+
+
+def read_a_shared_report(wait) -> None:
+    with insights._held(Lock()):
+        wait()
+
+
+HELD = {
+    "the place of a hash": verify_a_password,
+    "the lock of share links": read_a_shared_report,
+    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
+        PulseMoment(SimpleNamespace(epoch=1, total=1), 100)
+    ),
+    "the read of a report": lambda wait: Reports(
+        SimpleNamespace(read=lambda *_: 1, report=wait), None, None
+    ).conversion_rate("a community"),
+}
+
+
+@pytest.mark.parametrize("use", HELD.values(), ids=HELD)
+def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
+    done = []
+
+    def wait(*_: object) -> dict[int, float]:
+        if await_slot.get() is not None:
+            done.append("turn")
+        done.append("given back")
+        return {0: 0.0}
+
+    def request() -> None:
+        await_slot.set(lambda: done.append("turn"))
+        use(wait)
+
+    copy_context().run(request)
+    assert done == ["given back", "turn"]
+
+
+CROWD = 50
+
+
+def answered_before(server, path: str) -> int:
+    """How many of one address's requests are answered before a stranger's request for `path`, which arrived last. All
+    arrive before the worker reads any.
+    """
+    with ExitStack() as stack:
+        before = open_sockets(server.worker)
+        connections = [stack.enter_context(Connection(server.port)) for _ in range(CROWD + 1)]
+        wait_until(lambda: open_sockets(server.worker) == before + CROWD + 1, "all are accepted")
+        with suspended([server.worker]):
+            for number, connection in enumerate(connections[:-1]):
+                connection.send(head("GET", f"/login?{number}", "X-Forwarded-For: 203.0.113.7"))
+            connections[-1].send(head("GET", path, "X-Forwarded-For: 198.51.100.1"))
+        *crowd, stranger = [int(connection.answer("GET").headers["X-Number"]) for connection in connections]
+        return sum(number < stranger for number in crowd)
+
+
+def test_address_with_many_connections_delays_no_other_address(tmp_path):
+    """On the fast path and for a page. The server numbers its responses."""
+    with changed_server(tmp_path, TRUSTED_PROXIES=1, NUMBERED=1) as server:
+        for path in ("/api/stats", "/signup"):
+            assert server.get(path).ok, "what is loaded late"
+            assert answered_before(server, path) < CROWD / 3, path
