@@ -50,7 +50,7 @@ class ReceiptAnswer(BaseModel):
 
 @bp.get("/receipt")
 @describe(
-    "What the total is made of",
+    "How the total is made up",
     {200: ReceiptAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )

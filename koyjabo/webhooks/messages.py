@@ -124,11 +124,11 @@ def _recount(data: Data, place: str, path: str) -> Message:
 def _rolled_back(data: Data, place: str, path: str) -> Message:
     lost = number(data.get("lost"))
     text = f"{_upper(place)}: the database went back, and {lost} visits are missing. A new epoch has begun."
-    return Message("The database went back", text, "/admin/health", URGENT, "rotating_light")
+    return Message("The database was rolled back", text, "/admin/health", URGENT, "rotating_light")
 
 
 def _verified(data: Data, place: str, path: str) -> Message:
-    return Message("A backup is proven", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
+    return Message("A backup is verified", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
 
 
 def _backup_failed(data: Data, place: str, path: str) -> Message:
