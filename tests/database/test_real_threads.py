@@ -20,7 +20,7 @@ REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&
 
 AT_ONCE = json.dumps(
     {
-        "koyjabo.reports.live.storing.LOOK_S": 0.2,
+        "koyjabo.reports.live.storing.POLL_S": 0.2,
         "koyjabo.reports.log.blocks.SIZE": 4,
         "koyjabo.reports.log.block_queries.SIZE": 4,
     }

@@ -199,4 +199,4 @@ def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, mo
     page = admin.get("/admin/health")
     assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
-    assert "#redis-is-down" not in page
+    assert "#redis-is-down-redis_unreachable" not in page

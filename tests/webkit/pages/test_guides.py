@@ -13,6 +13,7 @@ from support.programs.processes import ROOT
 from koyjabo.webkit.pages.guides import NAME, guide, linked, names
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
+CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
 LINK = re.compile(r'<a href="((?:\.\./)?[A-Za-z/-]+)\.md(?:#([\w-]+))?"')
 
 
@@ -23,8 +24,10 @@ def texts() -> str:
 
 
 def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
-    named = {match.groups() for match in NAME.finditer(texts())}
-    assert ("failover", "an-old-primary-that-comes-back") in named
+    text = texts()
+    named = {match.groups() for match in NAME.finditer(text)}
+    named |= set(CALL.findall(text))
+    assert {("failover", "an-old-primary-that-comes-back"), ("operations", "emails")} <= named
     assert {name for name, _ in named} <= names()
     named |= {
         (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), part)
