@@ -66,8 +66,8 @@ def say_head(report: Report, load: Load) -> None:
         f"A part is full at {plant.core:.0%} of a core, {plant.worker_mb:.0f} MB a worker, "
         f"{plant.instance_mbit:.0f} Mbit/s an instance and as many for Redis, {plant.redis_mb:.0f} MB in Redis; "
         f"PostgreSQL: {plant.sql_cores:.0f} cores, {plant.sql_connections:.0f} connections, {plant.wal_mb_s:.0f} MB/s "
-        f"of WAL, {plant.commit_ms:.0f} ms for a worker to wait for the counter row, at {plant.round_trip_ms} ms a round trip and "
-        f"{plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
+        f"of WAL, {plant.commit_ms:.0f} ms for a worker to wait for the counter row, "
+        f"at {plant.round_trip_ms} ms a round trip and {plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
     )
     report.say()
 

@@ -30,7 +30,7 @@ def declared() -> dict[str, set[str]]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = {"server": project["project"]["dependencies"], **project["project"]["optional-dependencies"]}
     groups |= project["dependency-groups"]
-    return {group: {normal(re.split(r"[^\w.-]", each)[0]) for each in of} for group, of in groups.items()}
+    return {group: {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in of} for group, of in groups.items()}
 
 
 def test_server_declares_each_library_that_it_imports_and_no_other():

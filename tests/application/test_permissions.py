@@ -107,7 +107,7 @@ def callers(site: Site, cast: Cast) -> dict[str, Caller]:
     invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'viewer@example.com'")
     turn_on(sign_up(site, "pending"))
-    roles = {role for each in (*REFUSED.values(), *LET_IN.values()) for role in each}
+    roles = {role for roles in (*REFUSED.values(), *LET_IN.values()) for role in roles}
     made = {role: Caller(site, role) for role in sorted({*roles, *WITHOUT_SESSION})}
     of = "email IN ('disabled@example.com', 'revoked@example.com', 'pending@example.com')"
     site.rows(f"UPDATE users SET is_admin = true WHERE {of}")
@@ -119,7 +119,7 @@ def callers(site: Site, cast: Cast) -> dict[str, Caller]:
 
 
 def endpoints(least: str) -> list[str]:
-    return sorted({endpoint for endpoint, each in RULES.items() if each == least} - SOCKETS)
+    return sorted({endpoint for endpoint, role in RULES.items() if role == least} - SOCKETS)
 
 
 def is_sent_away(answer: Any, role: str) -> bool:

@@ -49,7 +49,7 @@ class ReactPage(NodePage):
 
     def sockets(self, token: str) -> int:
         """How many it has opened with a token."""
-        return len([each for each in self.said("socket") if token in each["protocols"]])
+        return len([message for message in self.said("socket") if token in message["protocols"]])
 
     def _do(self, what: str, name: str, **more: Any) -> None:
         self.do(json.dumps({"do": what, "name": name, **more}))

@@ -90,7 +90,7 @@ def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(projec
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert len(page.said("socket")) == 2
     page.hide("counter")
-    cookies = [f"{each.name}={each.value}; Path={each.path}" for each in founder.http.cookies]
+    cookies = [f"{cookie.name}={cookie.value}; Path={cookie.path}" for cookie in founder.http.cookies]
     another = ReactPage(project, server.port, cookies)
     another.show("counter", "VisitorCounter", community)
     another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')

@@ -93,4 +93,6 @@ def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, adm
 def said(site: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
     annotations = site.services[ReportServices].annotations.between(scope, TODAY, TODAY)
     with site.app.test_request_context(headers={"Accept-Language": language}):
-        return [(each.day, text(each)) for each in annotations if each.action != "server.version"]
+        return [
+            (annotation.day, text(annotation)) for annotation in annotations if annotation.action != "server.version"
+        ]

@@ -50,7 +50,7 @@ def test_hop_that_our_outermost_proxy_saw_is_the_visitor_whatever_is_forged(behi
     site = behind(proxies)
     hops = [BANGLADESH, BANGLADESH_V6, f"{BANGLADESH}:5678", f"[{BANGLADESH_V6}]:443", f"[{BANGLADESH_V6}]"]
     forged = [(), (AMERICA,), (AMERICA, GERMANY), ("rubbish",), ("127.0.0.1", "")]
-    forged += [(each,) for each in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
+    forged += [(value,) for value in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
     for hop in hops:
         for before in forged:
             found = register(site, PROXY, chain(proxies, *before, hop))

@@ -94,7 +94,7 @@ def test_record_that_says_no_place_falls_back_on_the_country(locate):
 def test_files_are_asked_in_their_order(place_database):
     first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
     second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
-    found = [PlaceFinder([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    found = [PlaceFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
     assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
@@ -122,8 +122,8 @@ def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
     places = PlaceFinder()
     assert {address: places.locate(address) for address in KNOWN} == KNOWN
     with_cities = PlaceFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
-    for each in (places, with_cities):
-        assert [address for address in NOWHERE if each.locate(address) != "Unknown"] == []
+    for finder in (places, with_cities):
+        assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
 
 
 def test_looking_up_opens_no_network_and_starts_nothing():

@@ -26,9 +26,9 @@ def now(monkeypatch):
 def test_limit_holds_at_its_edge():
     rate = Rate(3)
     used = [rate.use("ayesha") for _ in range(5)]
-    assert [each.is_exceeded for each in used] == [False, False, False, True, True]
-    assert [each.left for each in used] == [2, 1, 0, 0, 0]
-    assert {each.limit for each in used} == {3}
+    assert [usage.is_exceeded for usage in used] == [False, False, False, True, True]
+    assert [usage.left for usage in used] == [2, 1, 0, 0, 0]
+    assert {usage.limit for usage in used} == {3}
     assert not rate.use("babul").is_exceeded
 
 
@@ -74,11 +74,11 @@ def test_of_many_at_once_as_many_get_through_as_may():
     rate = Rate(500)
     with ThreadPoolExecutor(8) as pool:
         used = list(pool.map(rate.use, repeat("ayesha", 2000)))
-    assert sum(not each.is_exceeded for each in used) == 500
+    assert sum(not usage.is_exceeded for usage in used) == 500
 
 
 def test_limit_is_shared_out():
-    assert [share(*each) for each in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]
+    assert [share(*limits) for limits in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]
 
 
 LIMIT = 3
@@ -156,5 +156,5 @@ def test_use_that_is_taken_back_may_be_used_again():
 def test_tightest_of_the_levels_is_reported():
     rate = Rate(LIMIT)
     uses = [rate.use_address(of_prefix(n)) for n in range(4 * LIMIT)]
-    assert [(each.limit, each.left) for each in uses[:2]] == [(LIMIT, LIMIT - 1)] * 2
-    assert [(each.limit, each.left) for each in uses[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]
+    assert [(use.limit, use.left) for use in uses[:2]] == [(LIMIT, LIMIT - 1)] * 2
+    assert [(use.limit, use.left) for use in uses[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]

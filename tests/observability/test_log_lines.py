@@ -68,7 +68,7 @@ def test_a_visit_is_followed_to_its_broadcast(server):
         assert shown["totalVisits"] >= counts["visit"]["ordinal"]
         wait_for_line(server, "broadcast", room="stats", revision=shown["revision"], clients=1)
         broadcasts = [int(line["revision"]) for line in lines(server, "broadcast", room="stats")]
-    (first,) = [each for each in broadcasts if each >= int(visit["revision"])][:1]
+    (first,) = [broadcast for broadcast in broadcasts if broadcast >= int(visit["revision"])][:1]
     assert first == shown["revision"]
 
 
@@ -184,8 +184,8 @@ def test_start_says_that_countries_are_missing_and_which_settings_are_removed(ne
 def in_json(server: Server) -> set[str]:
     """The events of its log, of which each line is an object, but for the one that says where it serves."""
     said = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
-    assert all({"time", "level", "logger"} <= set(each) for each in said)
-    return {each["event"].partition(" ")[0] for each in said}
+    assert all({"time", "level", "logger"} <= set(line) for line in said)
+    return {line["event"].partition(" ")[0] for line in said}
 
 
 def in_text(server: Server) -> set[str]:

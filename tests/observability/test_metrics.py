@@ -35,7 +35,7 @@ ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
     """By name and label."""
     samples = [sample for family in families for sample in family.samples]
-    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
+    return {(sample.name, ",".join(sample.labels.values())): sample.value for sample in samples}
 
 
 def scraped(site: Site) -> dict[tuple[str, str], float]:

@@ -261,7 +261,7 @@ def test_audit_log_is_shown_by_kind(site, admin, example):
 def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
     theirs = entries(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Signed up Rani"
-    assert all(each.endswith(" Rani") for each in theirs)
+    assert all(person.endswith(" Rani") for person in theirs)
     assert "Nothing found." in admin.get(f"/admin/audit?actor={example.community}")
     page = admin.get("/admin/audit?action=member.invite")
     assert entries(page) == ["Person invited Community: Mirpur 10 Role: Member Ayesha"]

@@ -61,17 +61,17 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, ex
     redirects = {"/admin/insights", "/admin/receipt", f"/admin/communities/{example.community}"}
     paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - redirects
     seen = "".join(admin.get(path) for path in (*paths, f"/communities/{example.community}/members"))
-    assert all(each in seen for each in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
+    assert all(text in seen for text in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
     allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
     for path in paths:
         page = viewer.get(path)
-        assert [each for each in hidden if each in page] == [], path
+        assert [text for text in hidden if text in page] == [], path
         assert EMAIL.findall(words(MEANINGS.sub("", page))) == [], path
         assert "/invitations/" not in page
         assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
         assert page.count('method="post"') == 3  # that, the themes and the languages
         links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
-        assert [each for each in links if not re.fullmatch(allowed, each)] == [], path
+        assert [link for link in links if not re.fullmatch(allowed, link)] == [], path
         assert "You are a viewer of this panel" in page
         assert "koyjabo backup" not in page  # commands are for those who can type them
 

@@ -64,7 +64,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
     """`program` makes each of CALLS; both sockets in the room of each receive it."""
-    before = {each: len(each.received) for listeners in sockets for each in listeners}
+    before = {listener: len(listener.received) for listeners in sockets for listener in listeners}
     done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr
     for call, event in CALLS.items():
@@ -78,7 +78,7 @@ def has_received(listener: CommunityListener, after: int, expected: dict[str, An
     events = [
         received.event for received in listener.received[after:] if {**received.event, **expected} == received.event
     ]
-    return any(each["timestamp"].endswith("Z") and community in json.dumps(each) for each in events)
+    return any(event["timestamp"].endswith("Z") and community in json.dumps(event) for event in events)
 
 
 def test_broadcast_with_redis_url_alone_arrives_and_the_next_real_change_is_right(

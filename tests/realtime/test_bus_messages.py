@@ -132,8 +132,8 @@ def test_emits_of_another_process_reach_both_kinds_on_both_workers_unchanged(ser
     shown = server.register("ayesha").stats.raw
     newer = shown | {"totalVisitors": 9000, "totalVisits": 9000, "revision": shown["revision"] + 60_000}
     with pages(server) as open_pages:
-        for each in notices:
-            outside.emit("notice", each, to="stats")
+        for notice in notices:
+            outside.emit("notice", notice, to="stats")
         outside.emit("visitor_update", {"type": "visitor_update", "stats": newer}, to="stats")
         for page in flat(open_pages):
             assert page.wait_for_total(9000).raw == newer

@@ -42,7 +42,7 @@ class Plain:
     @property
     def received(self):
         """The events, as objects."""
-        return [json.loads(payload(each)) for each in self.frames]
+        return [json.loads(payload(frame)) for frame in self.frames]
 
 
 class Connected(Plain):
@@ -50,7 +50,7 @@ class Connected(Plain):
 
     @property
     def received(self):
-        packets = [payload(each) for each in self.frames]
+        packets = [payload(frame) for frame in self.frames]
         assert all(packet.startswith("42[") for packet in packets)
         return [json.loads(packet[2:])[1] for packet in packets]
 

@@ -37,7 +37,7 @@ def server(module_servers, module_sqlite_database, redis):
 def milestones_of(page) -> list[tuple[int, int]]:
     """(milestone, total) of each event with one."""
     events = [received.event for received in page.of_type("visitor_update")]
-    return [(each["milestone"], each["stats"]["totalVisits"]) for each in events if "milestone" in each]
+    return [(event["milestone"], event["stats"]["totalVisits"]) for event in events if "milestone" in event]
 
 
 def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
@@ -122,7 +122,7 @@ def test_a_client_that_is_answered_after_visits_came_during_the_read_is_not_ahea
     answer = room.first_event()
     (second,) = room.events_after(first.revision)
 
-    assert [(each.stats.total, each.milestone) for each in (first, answer, second)] == [
+    assert [(update.stats.total, update.milestone) for update in (first, answer, second)] == [
         (100, 100),
         (100, None),
         (157, 150),

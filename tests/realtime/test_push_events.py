@@ -42,9 +42,9 @@ def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sql
         with pages(sqlite_server) as others:  # opening a socket that changes nothing pushes nothing
             second = sqlite_server.register("karim")
             assert second.ordinal == second.stats.total == receipt.ordinal + 1
-            for each in (*others, page):
-                assert each.wait_for_total(second.ordinal).raw == second.stats.raw
-                assert len(each.updates) == 2
+            for client in (*others, page):
+                assert client.wait_for_total(second.ordinal).raw == second.stats.raw
+                assert len(client.updates) == 2
 
 
 def test_burst_is_few_events_of_which_the_last_is_exact(sqlite_server):

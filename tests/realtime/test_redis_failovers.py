@@ -87,7 +87,7 @@ def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_da
             lost = group.master()
             lost.asks("ACL", "SETUSER", "default", *DEMOTIONS)
             lost.freeze()
-            replicas = [each for each in group.servers if each is not lost]
+            replicas = [server for server in group.servers if server is not lost]
             wait_until(lambda: any(map(is_master, replicas)), "one of the replicas is promoted", RIGHT_S, 0.02)
             lost.thaw()
             group.wait_for_another(lost)
@@ -106,8 +106,8 @@ def is_master(node: RedisNode) -> bool:
 def workers_at(node: RedisNode) -> list[dict[str, str]]:
     """Sentinels name their connections, and replicas have a flag."""
     with node.client() as client:
-        others = (each for each in client.client_list() if each["cmd"] != "client|list")
-        return [each for each in others if not each["name"] and "S" not in each["flags"]]
+        others = (connection for connection in client.client_list() if connection["cmd"] != "client|list")
+        return [other for other in others if not other["name"] and "S" not in other["flags"]]
 
 
 def assert_right(each_worker, open_pages, total: int) -> None:

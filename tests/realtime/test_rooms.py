@@ -51,7 +51,7 @@ class Clock:
         self.plans = []
 
     def at(self, *seconds, do):
-        self.plans = sorted([*self.plans, *((each, do) for each in seconds)], key=lambda plan: plan[0])
+        self.plans = sorted([*self.plans, *((second, do) for second in seconds)], key=lambda plan: plan[0])
 
     def monotonic(self):
         return self.now_s

@@ -218,7 +218,7 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
     site.services[Erasure].forget("program", register)
     ((last, scope),) = old_names(site)  # it came when all others were forgotten
     known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors WHERE visitor_id NOT LIKE '~%'"))
-    assert known == {(each, "program", last) for each in (SITE, scope)}
+    assert known == {(name, "program", last) for name in (SITE, scope)}
     assert site.recount() == []
 
 

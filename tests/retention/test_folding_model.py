@@ -103,9 +103,11 @@ class FoldingMachine(RuleBasedStateMachine):
     def insights(self) -> list[Any]:
         """What reports say of all days, but for rows by `referrer`."""
         insights, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
-        everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
+        everything = [Question(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
         figures: list[Any] = [insights.summary(question) for question in everything]
-        return figures + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
+        return figures + [
+            insights.breakdown(question, dimension, 100) for question in everything for dimension in DIMENSIONS
+        ]
 
     def traces(self, visitor: str) -> list[tuple]:
         """Every row in which the visitor is named."""

@@ -52,12 +52,12 @@ def worker(site: Site) -> Nightly:
 def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
     first, second = worker(site), worker(site)
     site.time.go_to("2025-12-16T03:29:59.999+06:00")
-    for each in (first, second, first):
-        each.tick()
+    for nightly in (first, second, first):
+        nightly.tick()
     assert nights() == ["2025-12-15"]  # this server was not there in time
     site.time.go_to("2025-12-16T03:30:00+06:00")
-    for each in (second, first, second):
-        each.tick()
+    for nightly in (second, first, second):
+        nightly.tick()
     assert nights() == ["2025-12-15", "2025-12-16"]
     site.restart()
     worker(site).tick()

@@ -153,7 +153,7 @@ DAYS = ("2025-11-01", "2025-11-02", "2025-12-20", "2025-11-03", "2025-12-21")
 def summaries(site: Site) -> list:
     insights = site.services[ReportServices].reports
     question = Question(DAYS[0], "2025-12-31")
-    return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
+    return [insights.breakdown(question, dimension).rows for dimension in ("browser", "system", "device")]
 
 
 def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):

@@ -138,8 +138,8 @@ def test_member_is_online_while_their_stream_is_open(server):
             third.wait_for_count(3)
         stream.wait_for_count(2)
         founder.visit("ayesha", community)
-        for each in (stream, plain):
-            assert each.next_of_type("visitor_update")["community_id"] == community
+        for client in (stream, plain):
+            assert client.next_of_type("visitor_update")["community_id"] == community
         stream.assert_adds_up()
         with_it = [received.event for received in plain.received if received.event not in (plain.received[0].event,)]
         assert [received.event for received in stream.received[1:]] == with_it[-len(stream.received) + 1 :]
@@ -190,9 +190,9 @@ def test_every_event_is_as_it_is_described(server):
             last.next_of_type("error")
         for name, streams in (("/api/stream", [site]), ("/api/communities/{community_id}/stream", [first, last])):
             answer = described["paths"][name]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
-            received = [each.event for stream in streams for each in stream.received]
-            assert {each["type"] for each in received} == set(answer["discriminator"]["mapping"])
-            assert any("milestone" in each for each in received)
+            received = [event.event for stream in streams for event in stream.received]
+            assert {event["type"] for event in received} == set(answer["discriminator"]["mapping"])
+            assert any("milestone" in event for event in received)
             for event in received:
                 model = answer["discriminator"]["mapping"][event["type"]].rpartition("/")[2]
                 assert set(event) <= set(described["components"]["schemas"][model]["properties"])

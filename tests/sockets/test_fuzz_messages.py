@@ -57,8 +57,8 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
     def talk(said: list[str | bytes]) -> None:
         with WebSocket(others.server.port, f"Authorization: Bearer {moderator.token}", path=where) as client:
             assert client.event()["type"] == PRESENT[path]
-            client.send(*(_as_frame(each) for each in said))
-            expected = [_answer_to(each, PRESENT[path]) for each in said]
+            client.send(*(_as_frame(packet) for packet in said))
+            expected = [_answer_to(packet, PRESENT[path]) for packet in said]
             _assert_received(client, expected, PRESENT[path])
 
     talk()
@@ -68,12 +68,14 @@ def _assert_received(client: WebSocket, expected: list[str], present: str) -> No
     """Answers to `request_count` wait for their turn; all else is answered at once, in the order of what was said."""
     is_abuse = expected.count("error") >= MOST_ERRORS
     if is_abuse:
-        last = [number for number, each in enumerate(expected) if each == "error"][MOST_ERRORS - 1]
+        last = [number for number, answer in enumerate(expected) if answer == "error"][MOST_ERRORS - 1]
         expected = expected[: last + 1]
     received: list[str] = []
-    while len([each for each in received if each != present]) < len([each for each in expected if each != present]):
+    while len([answer for answer in received if answer != present]) < len(
+        [answer for answer in expected if answer != present]
+    ):
         received.append(client.event()["type"])
-    assert [each for each in received if each != present] == [each for each in expected if each != present]
+    assert [answer for answer in received if answer != present] == [answer for answer in expected if answer != present]
     if is_abuse:
         assert client.close_frame().code == ABUSE
     else:
@@ -99,7 +101,7 @@ def test_socketio_takes_packets_or_closes(others, moderator, community):
     @given(said=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(said: list[list[str | bytes]]) -> None:
         with SocketIO(others.server.port) as client:
-            client.send(*(_as_frame(each) for packet in said for each in packet))
+            client.send(*(_as_frame(part) for packet in said for part in packet))
             frames = _until_the_end(client)
         assert frames[-1].opcode == CLOSE
         assert int.from_bytes(frames[-1].payload[:2], "big") in {NORMAL, ABUSE}

@@ -29,7 +29,7 @@ class Page(NodePage):
 
     @property
     def updates(self):
-        return [Stats.of(each["event"]["stats"]) for each in self.said("received", name="visitor_update")]
+        return [Stats.of(message["event"]["stats"]) for message in self.said("received", name="visitor_update")]
 
     def wait_for_total(self, total):
         self.wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}")

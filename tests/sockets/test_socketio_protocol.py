@@ -96,9 +96,9 @@ def test_wrong_request_is_refused_with_400(port):
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
     asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
-    answers = {each: requests.request(*each, data="d=40", timeout=PATIENCE_S) for each in asked}
-    assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 400)
-    assert not [each for each, answer in answers.items() if "___eio" in answer.text]
+    answers = {request: requests.request(*request, data="d=40", timeout=PATIENCE_S) for request in asked}
+    assert {query: answer.status_code for query, answer in answers.items()} == dict.fromkeys(asked, 400)
+    assert not [query for query, answer in answers.items() if "___eio" in answer.text]
     for query in wrong:
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             websocket.create_connection(url(port, None, "ws", **query), timeout=PATIENCE_S)
@@ -134,7 +134,7 @@ def test_what_is_no_packet_closes_the_session_by_polling(session, posted):
 
 def test_second_poll_at_the_same_time_closes_the_session(session):
     with ThreadPoolExecutor(2) as pool:
-        answers = [each.result() for each in [pool.submit(session.get) for _ in range(2)]]
+        answers = [future.result() for future in [pool.submit(session.get) for _ in range(2)]]
     first, second = sorted(answers, key=lambda answer: answer.status_code)  # whichever came first
     assert (first.status_code, first.text, second.status_code) == (200, CLOSE, 400)
     assert_ended(session)

@@ -30,9 +30,9 @@ def test_all_packages_have_the_version_of_the_newest_release():
 
 @pytest.mark.parametrize("name", FILES)
 def test_file_with_another_version_is_named(tmp_path, name):
-    for each in FILES:
-        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / each, tmp_path / each)
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
     raise_version(tmp_path, name)
     with pytest.raises(Refusal, match=rf"{re.escape(NEXT)}  {re.escape(name)}"):
         agreed_version(tmp_path)

@@ -76,7 +76,7 @@ def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_data
     """Also after one whose name looks like a formula."""
     with Site(sqlite_database.url) as new:
         new.register("first", visitId="1")
-        for visitor, visit in (("ayesha", "2"), *(("-ayesha", each) for each in ("+1", "=1", "-1")), ("last", "3")):
+        for visitor, visit in (("ayesha", "2"), *(("-ayesha", text) for text in ("+1", "=1", "-1")), ("last", "3")):
             before = export(new, file, kind, resume=file.exists())
             new.register(visitor, visitId=visit)
             after = export(new, file, kind, resume=True)

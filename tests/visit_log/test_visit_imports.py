@@ -128,7 +128,7 @@ BAD_JSON = {
 
 
 def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site):
-    bad = [(*each, "csv") for each in BAD.values()] + [(*each, "jsonl") for each in BAD_JSON.values()]
+    bad = [(*example, "csv") for example in BAD.values()] + [(*example, "jsonl") for example in BAD_JSON.values()]
     for said, sentence, kind_of_file in bad:
         before = site.stats()["totalVisits"]
         with pytest.raises(BadLine, match=sentence):

@@ -83,7 +83,7 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
     page = log.log.page(log.admin, VisitFilter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
     assert page.reached_ms == log.everything[3].at_ms
-    assert log.pages(text="1-15") == [each for each in log.everything if each.visit_id == "1-15"]
+    assert log.pages(text="1-15") == [visit for visit in log.everything if visit.visit_id == "1-15"]
     for newest_first in (True, False):
         assert log.pages(3, newest_first) == log.everything[:: 1 if newest_first else -1]
 
@@ -91,7 +91,7 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
 def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
     monkeypatch.setattr(condition_queries, "MANY", 2)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
-    assert log.pages(1, text="v3") == [each for each in log.everything if each.visitor_id == "v3"]
+    assert log.pages(1, text="v3") == [visit for visit in log.everything if visit.visitor_id == "v3"]
 
 
 # A site of their own: these change it.

@@ -33,9 +33,9 @@ def assert_as_documented(type: str, data: dict[str, Any]) -> None:
 
 def shape(value: Any) -> Any:
     if isinstance(value, list):
-        return [shape(each) for each in value[:1]]
+        return [shape(item) for item in value[:1]]
     if isinstance(value, dict):
-        return {"id" if name == "ref" else name: name == "levels" or shape(each) for name, each in value.items()}
+        return {"id" if name == "ref" else name: name == "levels" or shape(item) for name, item in value.items()}
     return None
 
 

@@ -60,7 +60,7 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
     assert sent.headers[":path"] == f"/hook/other{PART}"
     backup = gzip.decompress(back_up(hooked.site, tmp_path / "koyjabo.backup").read_bytes()).decode()
     reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
-    pages = [reader.get(each) for each in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
+    pages = [reader.get(url) for url in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
     assert shown in pages[1]
     assert "Cannot POST /hook/other/…/T00/B00/…?token=…" in pages[1]
     assert found_in(str(everything(hooked.site)) + backup + "".join(pages) + caplog.text) == []

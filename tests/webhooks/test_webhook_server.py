@@ -42,8 +42,8 @@ def slow() -> Iterator[WebhookReceiver]:
 def add(server: Server, *receivers: WebhookReceiver) -> None:
     admin = Member(server, "boss")
     server.database.rows("UPDATE users SET is_admin = true")
-    for each in receivers:
-        admin.call("POST", "/api/webhooks", {"url": each.url, "events": ["total.set"]}, status=201)
+    for receiver in receivers:
+        admin.call("POST", "/api/webhooks", {"url": receiver.url, "events": ["total.set"]}, status=201)
 
 
 def record(server: Server, count: int) -> set[str]:

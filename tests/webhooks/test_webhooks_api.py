@@ -28,7 +28,7 @@ def cast(site) -> Cast:
 
 
 def ids(answer) -> list[str]:
-    return [each["id"] for each in answer.json["webhooks"]]
+    return [webhook["id"] for webhook in answer.json["webhooks"]]
 
 
 def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
@@ -58,7 +58,7 @@ def test_webhook_names_its_maker(site, cast):
     boss = cast["site_admin"]
     by_person = boss.post(PATH, json=NEW).json
     by_key = call(site, key(boss, "webhooks:manage"), PATH, "POST", json=NEW).json
-    assert [each["created_by"] for each in (by_person, by_key)] == [{"id": boss.id, "name": "Site_admin"}, None]
+    assert [webhook["created_by"] for webhook in (by_person, by_key)] == [{"id": boss.id, "name": "Site_admin"}, None]
     assert boss.get(f"{PATH}/{by_person['id']}").json["created_by"] == by_person["created_by"]
 
 
@@ -129,7 +129,7 @@ def test_disabled_webhook_is_told_to_the_admins_by_mail_without_its_url(sqlite_d
         text = mail.get_body(("plain",)).get_content()
         assert "127.0.0.1" in text
         assert "abc" not in str(mailbox.mails)
-        assert all("webhook" not in each["Subject"] for each in mailbox.to("ayesha@example.com"))
+        assert all("webhook" not in mail["Subject"] for mail in mailbox.to("ayesha@example.com"))
     mailbox.stop()
 
 

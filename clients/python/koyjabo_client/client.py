@@ -82,7 +82,7 @@ class Client:
         `duplicate`, or `error` and `code` for a visit that cannot be used. They are sent in lists of 500; if one of
         these raises, those before it are counted, and repeating all of them with the same `visit_id` counts none twice.
         """
-        bodies = [{_camel_case(name): value for name, value in each.items() if value is not None} for each in visits]
+        bodies = [{_camel_case(name): value for name, value in visit.items() if value is not None} for visit in visits]
         for body in bodies:
             body.setdefault("visitId", uuid.uuid4().hex)
         results: list[VisitResult] = []

@@ -75,8 +75,8 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
     with ExitStack() as stack:
         panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         with redis.client() as client:
-            for each in client.client_list(_type="pubsub"):
-                client.client_kill_filter(_id=each["id"])
+            for subscriber in client.client_list(_type="pubsub"):
+                client.client_kill_filter(_id=subscriber["id"])
         registered = [connection.register("ayesha").ordinal for connection in both]
         for panel in panels:
             wait_for(panel, registered[-1])
@@ -85,8 +85,8 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
 
 def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
     viewer, logged_out = Member(server), Member(server)
-    for each in (viewer, logged_out):
-        admin.send_form(f"/users/{each.id}/viewer")
+    for client in (viewer, logged_out):
+        admin.send_form(f"/users/{client.id}/viewer")
     for member, code in ((viewer, FORBIDDEN), (logged_out, INVALID)):
         with ExitStack() as stack:
             panels, others = open_on_each(stack, server, member), open_on_each(stack, server, admin)

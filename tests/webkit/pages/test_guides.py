@@ -1,4 +1,4 @@
-"""The documents that texts name are pages of the server, with the headings and links that they have."""
+"""Documents that texts link to are pages of the server, with the headings and links they need."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_panel_links_a_document_which_is_a_page(site):
     assert 'href="accounts.md#two-step-login"' in page
     assert 'href="..' not in page
     Reader(site).get("/docs/nothing.md", 404)
-    for path in ("/docs/login-with-others.md", "/docs/"):  # in the language and the theme of the reader
+    for path in ("/docs/login-with-others.md", "/docs/"):  # in the reader's language and theme
         answer = site.client.get(path)
         assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
 
