@@ -1,4 +1,4 @@
-"""What the server imports is declared, and what is declared is in the list of docs/development.md."""
+"""Imported packages are declared, and declared packages are in the list of docs/development.md."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """Set by compose itself."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-"""For BACKUP_TO. Not settings: every S3 program uses these names."""
+"""Variables for BACKUP_TO. They are not settings: every S3 program uses these names."""
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
 """The image sets host and port, and nginx knows the port; the third is for Render, the last for compose.caddy.yaml."""
 

@@ -34,7 +34,7 @@ Read = Callable[[Any], object]
 
 
 def used() -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """Each expression of the package, with its line and method."""
+    """The package's expressions, with their line and method."""
     for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
         if not module.name.endswith("__main__"):
             names = vars(import_module(module.name))

@@ -58,7 +58,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where it is started: empty."""
+    """An empty folder to start it in."""
     return tmp_path_factory.mktemp("empty")
 
 
@@ -83,7 +83,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def output_of(programs: Path, folder: Path, program: str, *arguments: str) -> str:
-    """What a program of the environment prints, in the folder of the server."""
+    """The output of a program of the environment, run in the server's folder."""
     command = [programs / program, *arguments]
     done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr

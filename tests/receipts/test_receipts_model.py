@@ -1,4 +1,4 @@
-"""For any history of a total, its receipt adds up and lists exactly the numbers of its visits."""
+"""Random histories of a total: its receipt adds up and lists exactly the numbers of its visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tokens of another system are accepted: by algorithm, key and claims, whatever their header says."""
+"""Accepted tokens of another system: by algorithm, key and claims, whatever their header says."""
 
 from __future__ import annotations
 
