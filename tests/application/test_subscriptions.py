@@ -1,4 +1,4 @@
-"""Every signal has a publisher and a receiver, and what an application stands on is left in order."""
+"""Every signal has a publisher and a receiver, and an application closes what it uses."""
 
 from __future__ import annotations
 

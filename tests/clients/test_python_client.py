@@ -1,4 +1,4 @@
-"""`koyjabo_client` before a real server, with a line that fails: each visit once, and a stream that comes back."""
+"""`koyjabo_client` with a real server over a faulty network: each visit counts once, and streams reconnect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command menu finds, for admins and for viewers."""
+"""Results of the command menu, for admins and for viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any message of a connected client is answered or refused with a reason, and disturbs no other."""
+"""Any message of a connected client is answered or refused with a reason, and disturbs no other client."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from support.runs.fuzz_effort import effort
 NORMAL, ABUSE = 1000, 1008
 MOST_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
-"""With what `request_count` is answered at a path."""
+"""Responses to `request_count` by path."""
 
 
 NO_ENGINEIO = frame("9")
-"""It ends a connection of Socket.IO, when all that came before it has been looked at."""
+"""Ends a Socket.IO connection after everything before it was handled."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
 
 
 def _assert_received(client: WebSocket, expected: list[str], present: str) -> None:
-    """Answers to `request_count` wait for their turn; all else is answered at once, in the order of what was said."""
+    """Responses to `request_count` are queued. Everything else is answered at once, in order."""
     is_abuse = expected.count("error") >= MOST_ERRORS
     if is_abuse:
         last = [number for number, answer in enumerate(expected) if answer == "error"][MOST_ERRORS - 1]
@@ -89,7 +89,7 @@ def _as_frame(said: str | bytes) -> bytes:
 
 
 def _answer_to(said: str | bytes, present: str) -> str:
-    """`visitor` is not among what `texts` make: with a valid id it has no answer."""
+    """The expected response. `texts` never generates `visitor`, because a valid id gets no response."""
     with suppress(ValueError, RecursionError, KeyError, TypeError):
         kind = json.loads(said)["type"] if isinstance(said, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")
@@ -110,7 +110,7 @@ def test_socketio_takes_packets_or_closes(others, moderator, community):
 
 
 def _until_the_end(client: WebSocket) -> list[Frame]:
-    """What it receives until the server closes it."""
+    """Everything received until the server closes."""
     frames: list[Frame] = []
     with suppress(ConnectionError):
         client.send(NO_ENGINEIO)

@@ -1,4 +1,4 @@
-"""The JavaScript client of Socket.IO, as a page would load it, under Node."""
+"""Socket.IO's JavaScript client under Node, loaded as a page would load it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Page(NodePage):
 
 @pytest.fixture
 def server(sqlite_database, new_server):
-    """On a port that it keeps when it is started again."""
+    """A server that keeps its port across restarts."""
     return new_server(sqlite_database, PORT=free_port(), STARTING_TOTAL=4000).start()
 
 

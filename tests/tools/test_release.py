@@ -19,7 +19,7 @@ from release.versions import NPM, agreed_version, changes_without_release, versi
 
 NEXT = "9.8.7"
 FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "docs/CHANGELOG.md")
-DUTIES = "### What operators have to do"
+NOTES = "### Upgrade notes"
 whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
 
 
@@ -47,9 +47,9 @@ def test_changes_that_no_version_has_are_found(tmp_path):
     assert changes_without_release(tmp_path) == ""
 
 
-def test_every_entry_of_the_changelog_says_what_operators_have_to_do():
+def test_every_entry_of_the_changelog_has_upgrade_notes():
     _, *entries = re.split(r"^(?=## \[)", (ROOT / "docs" / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
-    assert [entry.splitlines()[0] for entry in entries if DUTIES not in entry and len(entry.splitlines()) > 2] == []
+    assert [entry.splitlines()[0] for entry in entries if NOTES not in entry and len(entry.splitlines()) > 2] == []
 
 
 def raise_version(root: Path, *files: str) -> None:

@@ -1,4 +1,4 @@
-"""The search of visits finds what people type: in any case and script of digits, by what the list shows."""
+"""The search of visits finds what people type, in any case and script of digits, as the list shows it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ CHOSEN = [
     ({"browser": "windows", "text": "fares"}, [22302]),
     ({"community_id": "{hikers}"}, [OF_COMMUNITY]),
     ({"community_id": "3f2b8c1e-0000-4000-8000-000000000000"}, []),
-    ({"text": "visitor_\0\0", "place": "\0"}, [22301]),  # which no database takes
+    ({"text": "visitor_\0\0", "place": "\0"}, [22301]),  # databases do not accept it
 ]
 
 

@@ -1,4 +1,4 @@
-"""Changes of very many deliveries and events: in small transactions, and whole in the end."""
+"""Changes to very many deliveries and events use small transactions, and complete in the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATES = "SELECT state, count(*) FROM webhook_deliveries GROUP BY state"
 
 @pytest.fixture
 def sqlite_steps(hooked):
-    """Runs an operation of the executor. Returns how many instructions SQLite ran for it."""
+    """Run an operation of the executor. Returns how many instructions SQLite executed."""
 
     def run(operation) -> int:
         steps = 0

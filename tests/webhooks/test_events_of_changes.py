@@ -1,4 +1,4 @@
-"""Events that are written in the transaction which makes them true: once, and with nothing about a visitor."""
+"""Events are written in the transaction of their change, once, without data about visitors."""
 
 from __future__ import annotations
 

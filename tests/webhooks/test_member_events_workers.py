@@ -1,4 +1,4 @@
-"""Who is online in communities, told by two workers of which one is killed: each change is one event."""
+"""Online members of communities on two workers, one of which is killed: each change is one event."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
     proved_by="webhooks/test_member_events.py::test_end_of_a_worker_lets_others_look_where_somebody_was_online"
 )
 def test_people_of_a_worker_that_was_alone_with_them_have_left(database, new_server, disposable_redis):
-    """No other worker has a reason of its own to ask for that community."""
+    """No other worker has a reason to read that community."""
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, LEAVE_GRACE_SECONDS=1))
     community = Member(server).found()
     _, right = server.workers()

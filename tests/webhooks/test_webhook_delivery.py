@@ -1,4 +1,4 @@
-"""What is sent, when it is tried again, and when no more."""
+"""Deliveries: what is sent, when it is retried, and when not."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_delivery_is_sent_again_under_the_same_id(hooked, receiver):
     webhook = hooked.add("total.set", "recount.failed")
     hooked.happen("1")
     hooked.happen("2")
-    hooked.happen("3", "health.changed")  # is not wanted, and so not stored
+    hooked.happen("3", "health.changed")  # not subscribed, and so not stored
     first, second = [delivery.id for delivery in hooked.deliver(2)]
     n = {delivery["id"]: delivery["n"] for delivery in hooked.deliveries(webhook)}
     assert hooked.post(webhook, f"deliveries/{n[first]}/resend").status_code == 202
@@ -179,7 +179,7 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
     hooked.deliver(1)
     assert hooked.post(webhook, "test").status_code == 202
     other.tick()
-    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease meanwhile
+    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease
     assert not other._tasks.busy
     assert len(receiver.received) == 1
     services.sender.close()
@@ -207,7 +207,7 @@ def test_attempt_that_ends_after_its_worker_has_left_keeps_no_other_from_sending
 
 
 def second_sender(sender: Sender) -> Sender:
-    """That of another worker."""
+    """Another worker's sender."""
     other = Sender.__new__(Sender)
     tasks = copy.copy(sender._tasks)
     tasks.__dict__.update(worker="other", busy=set(), _is_used=False)
@@ -216,7 +216,7 @@ def second_sender(sender: Sender) -> Sender:
 
 
 def test_attempt_whose_mark_is_lost_is_made_again_under_the_same_id(hooked, receiver, monkeypatch):
-    """As after kill -9 between the attempt and the mark."""
+    """As after kill -9 between the attempt and its record."""
     webhook = hooked.add()
     hooked.happen()
     monkeypatch.setattr(hooked.services.sender, "_mark", lambda *_: delivery_queries.Marked(None, 0, None))

@@ -1,4 +1,4 @@
-"""/api/webhooks: whose they are, what they take, and what is left behind."""
+"""/api/webhooks: permissions, input, and what remains after deletion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ids(answer) -> list[str]:
 
 
 def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
-    """Other users therefore cannot store any rows of webhooks."""
+    """So other users cannot store rows of webhooks."""
     here, boss, admin = cast.community(), cast["site_admin"], cast["admin"]
     own = {**NEW, "events": ["member.joined"], "community": here}
     admin_calls = [admin.post(PATH, json=own), admin.post(PATH, json={}), admin.get(f"{PATH}?community={here}")]
@@ -67,7 +67,7 @@ INSIDE = (
     *("https://[::ffff:10.0.0.1]/", "https://0x7f.1/", "https://user:x@93.184.215.14/", "ftp://93.184.215.14/"),
     "https://",
 )
-"""What is refused in production."""
+"""Refused in production."""
 
 
 def test_address_inside_is_refused_with_the_reason(cast):
@@ -171,7 +171,7 @@ def test_database_that_is_away_delays_and_loses_nothing(hooked, receiver, monkey
 
 
 def test_addresses_are_checked_again_at_each_attempt(hooked, receiver):
-    """As for a name that leads elsewhere by then (`outbound` tests which address is dialled)."""
+    """The name may resolve to another address by then (`outbound` tests which address is dialled)."""
     webhook = hooked.add()
     hooked.site.rows("UPDATE webhooks SET url = 'http://10.1.2.3/'")
     hooked.happen()
