@@ -36,7 +36,13 @@ WITH_DOCKER = [
     "docker compose up -d --build",
     "docker compose exec app koyjabo user create you@example.com --admin",
 ]
-"""Of which tests/test_deployment.py tests what needs no Docker."""
+"""tests/test_deployment.py tests what needs no Docker."""
+
+INSTALLED = [
+    "docker compose exec app koyjabo stats",
+    "koyjabo stats                        # where the wheel is installed",
+]
+"""The forms of one command outside of a checkout."""
 
 SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 
@@ -95,7 +101,7 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
 
 def test_no_command_is_left_untested():
     assert len(CURLS) == 3
-    assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER]
+    assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER, *INSTALLED]
     assert {line for line in OURS if line.startswith("make ")} <= {*TARGETS}
 
 

@@ -18,7 +18,7 @@ from koyjabo.realtime.fanout import Effort
 from koyjabo.realtime.rooms import Rooms
 
 ROOM = "stats"
-SHORTEST_INTERVAL_S, REST, SHARED_REST = 0.05, 4, 2  # specification: promise 2
+SHORTEST_INTERVAL_S, REST, SHARED_REST = 0.05, 4, 2  # (specification: promise 2)
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ class _NoRedirects(HTTPRedirectHandler):
 class Client:
     """A client of one server. `token` is an API key or an access token.
 
-    An attempt takes at most `timeout` s. A call is repeated for up to `patience` s while the server cannot be reached or
-    responds with a status in AGAIN. Then it raises the error of the last attempt: ApiError, or OSError without a response.
-    Other errors are raised at once.
+    An attempt takes at most `timeout` s. A call is repeated for up to `patience` s while the server cannot be reached
+    or responds with a status in AGAIN. Then it raises the error of the last attempt: ApiError, or OSError without a
+    response. Other errors are raised at once.
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float = 10, patience: float = 30) -> None:
@@ -68,7 +68,7 @@ class Client:
     def register(self, visitor_id: str, visit_id: str | None = None, **fields: Any) -> Receipt:
         """Count a visit of a visitor, once: repeats have the same `visit_id`, which is generated if it is None.
 
-        `fields` are fields of POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`, `community_id`,
+        `fields` belong to POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`, `community_id`,
         `anonymous`.
         """
         body = {_camel_case(name): value for name, value in fields.items() if value is not None}
