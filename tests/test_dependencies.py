@@ -49,10 +49,10 @@ def test_development_lists_each_direct_dependency_with_its_locked_version():
         for file in [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]
         for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", file.read_text(), re.MULTILINE)
     }
-    wanted = {name: locked[name] for group in declared().values() for name in group}
+    versions = {name: locked[name] for group in declared().values() for name in group}
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
-    wanted |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
+    versions |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
     text = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
     rows = re.findall(r"^([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
-    assert {name if name in of_pages else normal(name): version for name, version in rows} == wanted
+    assert {name if name in of_pages else normal(name): version for name, version in rows} == versions

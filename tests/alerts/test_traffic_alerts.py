@@ -153,8 +153,8 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
 
 def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_database):
     with Site(sqlite_database.url) as site, site.app.app_context():
-        wanted = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {wanted}"))
+        query = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {query}"))
     assert "ix_users_traffic_alerts" in plan
 
 

@@ -65,12 +65,12 @@ class Outcome:
 class Campaign:
     """Runs the faults whose names contain the given text, or all."""
 
-    def __init__(self, world: World, seconds: float, seed: int, wanted: str = "") -> None:
+    def __init__(self, world: World, seconds: float, seed: int, name_part: str = "") -> None:
         self._world = world
         self._seconds = seconds
         self._chance = random.Random(f"faults {seed}")
         kinds, missing = all_of(world)
-        self._kinds = [fault for fault in kinds if wanted in fault.kind]
+        self._kinds = [fault for fault in kinds if name_part in fault.kind]
         self._outcome = Outcome(missing=missing)
         self._tokens_at = time.monotonic()
 

@@ -40,14 +40,14 @@ sys.exit(serve())
 """
 
 
-def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
+def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
     """Lines of an event, as dictionaries."""
     found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
-    return [line for line in found if all(line.get(key) == str(value) for key, value in wanted.items())]
+    return [line for line in found if all(line.get(key) == str(value) for key, value in values.items())]
 
 
-def wait_for_line(server: Server, event: str, **wanted: Any) -> dict[str, str]:
-    return wait_until(lambda: lines(server, event, **wanted), f"{event} {wanted}")[0]
+def wait_for_line(server: Server, event: str, **values: Any) -> dict[str, str]:
+    return wait_until(lambda: lines(server, event, **values), f"{event} {values}")[0]
 
 
 @pytest.fixture(scope="module")

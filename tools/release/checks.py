@@ -55,10 +55,10 @@ NEEDED = {
 
 def check_files(folder: Path, version: str) -> None:
     """Check names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first problem."""
-    wanted = names(version)
-    if extra := {path.name for path in folder.iterdir()} ^ set(wanted.values()):
+    expected = names(version)
+    if extra := {path.name for path in folder.iterdir()} ^ set(expected.values()):
         raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
-    for kind, name in wanted.items():
+    for kind, name in expected.items():
         _check_one(kind, folder / name, version)
 
 

@@ -103,13 +103,13 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
 
 def _made_by(server: Server, admin: Reader, password: str) -> dict[str, str]:
     """Create two share links, one with a password, and a webhook. Returns their tokens and id."""
-    wanted = {
+    requests = {
         "share": ("shares", "token", {"name": "share", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "locked", "password": password}),
         "webhook": ("webhooks", "id", {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"]}),
     }
     made = {}
-    for name, (kind, field, fields) in wanted.items():
+    for name, (kind, field, fields) in requests.items():
         status, answer, _ = server.post(f"/api/{kind}", fields, admin.header)
         assert status == 201, answer
         made[name] = json.loads(answer)[field]

@@ -118,5 +118,5 @@ def figures(visits: Iterable[Visit], scope: str) -> Figures:
     return len(found), len(people), new, sum(visit.new.page is not None for visit in found)
 
 
-def _passes(value: Value, wanted: Filter) -> bool:
-    return (not wanted.any_of or value in wanted.any_of) and value not in wanted.none_of
+def _passes(value: Value, filter_: Filter) -> bool:
+    return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of

@@ -132,8 +132,8 @@ def listening_sockets() -> Iterator[int]:
     """Inodes of listening sockets, from sock_diag(7). /proc/net/tcp would also list thousands of closed connections."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         for family in (socket.AF_INET, socket.AF_INET6):
-            wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
-            kernel.send(struct.pack("=IHHII", 16 + len(wanted), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + wanted)
+            query = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
+            kernel.send(struct.pack("=IHHII", 16 + len(query), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + query)
             yield from _inodes(kernel)
 
 

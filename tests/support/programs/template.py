@@ -259,10 +259,10 @@ if __name__ == "__main__":
     sys.path[0] = ROOT
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     {"servers": load_for_servers, "commands": load_for_commands}[kind]()
-    wanted = serve(socket.socket(fileno=int(descriptor)))
+    request = serve(socket.socket(fileno=int(descriptor)))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        run(wanted["arguments"])
+        run(request["arguments"])
     except SystemExit as ended:
         end(ended.code)
         raise

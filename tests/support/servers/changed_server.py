@@ -336,9 +336,9 @@ def add_routes(app) -> None:
             "http.connection.HttpConnection",
             "http.request_parser.RequestParser",
         )
-        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
+        classes = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
         names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
-        return {name: names.count(name) for name in wanted}
+        return {name: names.count(name) for name in classes}
 
     @app.get("/test/held")
     def held():

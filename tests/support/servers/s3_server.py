@@ -151,10 +151,10 @@ class S3Server:
         body, about = self.objects[call.key], {"ETag": '"e"', "Last-Modified": CHANGED}
         if call.method == "HEAD":
             return S3Answer(200, b"", {**about, "Content-Length": str(len(body))})
-        wanted = call.headers.get("range", "").removeprefix("bytes=")
-        if not wanted:
+        byte_range = call.headers.get("range", "").removeprefix("bytes=")
+        if not byte_range:
             return S3Answer(200, body, about)
-        first, _, last = wanted.partition("-")
+        first, _, last = byte_range.partition("-")
         piece = body[int(first) : int(last) + 1]
         return S3Answer(206, piece, {**about, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
 
