@@ -147,9 +147,9 @@ def say_storm(report: Report, storm: Storm, seconds: int) -> bool:
     report.say(f"the reading clients' longest batch: {batches} ms")
     report.say("CPU, % of a core: " + ", ".join(f"{who} {share:.0f}" for who, share in storm.cpu_percent.items()))
     report.say()
-    found = [*promises(storm), *conditions(storm, seconds)]
-    say_targets(report, found)
-    return all(target.met for target in found)
+    all_rows = [*promises(storm), *conditions(storm, seconds)]
+    say_targets(report, all_rows)
+    return all(target.met for target in all_rows)
 
 
 def promises(storm: Storm) -> Sequence[Target]:

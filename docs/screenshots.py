@@ -199,8 +199,8 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     assert answer.ok, answer.text()
     said = answer.json()
     bearer = {"Authorization": f"Bearer {said['access_token']}"}
-    found = context.request.get("/api/communities?per_page=100", headers=bearer).json()
-    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
+    communities = context.request.get("/api/communities?per_page=100", headers=bearer).json()
+    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     cookies = context.storage_state()
     context.close()
     visit = str(server.stats().total)  # the newest

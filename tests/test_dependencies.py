@@ -36,8 +36,8 @@ def declared() -> dict[str, set[str]]:
 def test_server_declares_each_library_that_it_imports_and_no_other():
     folders = (ROOT / "koyjabo", ROOT / "migrations")
     files = [*(file for folder in folders for file in folder.rglob("*.py")), ROOT / "config.py", ROOT / "wsgi.py"]
-    found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
-    imported = set(found) - {*sys.stdlib_module_names, "koyjabo", "config"}
+    names_found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
+    imported = set(names_found) - {*sys.stdlib_module_names, "koyjabo", "config"}
     distributions = packages_distributions()
     libraries = {normal(distributions[name][0]) for name in imported}
     assert declared()["server"] | declared()["s3"] == (libraries - BY_CONTRACT) | DATA

@@ -50,7 +50,7 @@ ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path
 
 
 def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, list[str]]) -> None:
-    found = {}
+    problems = {}
     for who, seen in paths.items():
         device = new_device(**NARROW, locale=locale, **({"storage_state": session} if who == "admin" else {}))
         if who == "member":
@@ -62,8 +62,8 @@ def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, l
             for element in page.locator("main details:visible").all():
                 element.evaluate("(details) => { details.open = true }")
             if wrong := page.evaluate(OVER) + page.evaluate(TOO_SMALL):
-                found[f"{who} {address}"] = wrong
-    assert found == {}
+                problems[f"{who} {address}"] = wrong
+    assert problems == {}
 
 
 def test_pages_with_long_texts_do_not_scroll_sideways_in_bangla(new_device, wordy, session, addresses):

@@ -125,9 +125,9 @@ def is_outage(local: datetime, age_days: int) -> bool:
     return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
 
 
-def is_prevented(found: Opening) -> bool:
+def is_prevented(opening: Opening) -> bool:
     """Whether an outage prevents this visit."""
-    return found.page == METRO and found.referrer in SEARCH_ENGINES
+    return opening.page == METRO and opening.referrer in SEARCH_ENGINES
 
 
 def _is_going_home(local: datetime) -> bool:

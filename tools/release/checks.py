@@ -102,9 +102,9 @@ def check_requirements(wheel: Path) -> None:
 def _check_requirement(requirement: Requirement) -> None:
     if requirement.marker and not requirement.marker.evaluate({"extra": "s3"}):
         return
-    found = installed_version(requirement.name)
-    if not requirement.specifier.contains(found, prereleases=True):
-        raise Refusal(f"The wheel requires {requirement}, and was tested with {found}")
+    installed = installed_version(requirement.name)
+    if not requirement.specifier.contains(installed, prereleases=True):
+        raise Refusal(f"The wheel requires {requirement}, and was tested with {installed}")
 
 
 def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:

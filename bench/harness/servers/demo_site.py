@@ -96,8 +96,8 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
     assert status == 200, answer
     cookies = dict(cookie.partition(";")[0].split("=", 1) for cookie in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
-    found = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
-    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
+    communities = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
+    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 

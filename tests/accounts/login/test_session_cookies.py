@@ -37,12 +37,12 @@ def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
 
 def cookies_of(answer) -> dict[str, dict[str, str]]:
     """Attributes by cookie name, in lower case."""
-    found = {}
+    cookies = {}
     for line in answer.headers.getlist("Set-Cookie"):
         first, *rest = line.split("; ")
         attributes = dict(part.partition("=")[::2] for part in rest)
-        found[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
-    return found
+        cookies[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
+    return cookies
 
 
 @pytest.mark.parametrize(("environment", "secure"), [("production", True), ("development", False)])

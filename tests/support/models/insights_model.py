@@ -112,10 +112,10 @@ def origin(referrer: Value) -> Value:
 
 
 def figures(visits: Iterable[Visit], scope: str) -> Figures:
-    found = list(visits)
-    people = {visit.person for visit in found}
-    new = sum(scope in visit.is_new_in for visit in found)
-    return len(found), len(people), new, sum(visit.new.page is not None for visit in found)
+    remaining = list(visits)
+    people = {visit.person for visit in remaining}
+    new = sum(scope in visit.is_new_in for visit in remaining)
+    return len(remaining), len(people), new, sum(visit.new.page is not None for visit in remaining)
 
 
 def _passes(value: Value, filter_: Filter) -> bool:

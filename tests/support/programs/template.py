@@ -138,9 +138,9 @@ def load_for_commands() -> None:
     make_hashes_cheap()
     import koyjabo
 
-    for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
-        if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
-            import_module(found.name)
+    for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
+        if not module.name.startswith(("koyjabo.server", "koyjabo.__main__")):
+            import_module(module.name)
     for name in USED_BY_COMMANDS:
         import_module(name)
     configure_mappers()

@@ -68,8 +68,8 @@ else:
 
         def allocated(self) -> int:
             """Bytes that the worker has allocated since the first call, and not freed."""
-            (found,) = self.get("/test/allocated").json()
-            return found
+            (allocated,) = self.get("/test/allocated").json()
+            return allocated
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
             """Send `visitor_update` events of at least `size` bytes to all clients. Returns the first and last

@@ -133,9 +133,9 @@ class S3Server:
 
     def _list(self, call: _S3Call) -> S3Answer:
         prefix, start = call.query.get("prefix", ""), call.query.get("continuation-token", "")
-        found = [key for key in sorted(self.objects) if key.startswith(prefix) and key > start]
-        here = [key for key in found if "/" not in key[len(prefix) :]][:PAGE]
-        rest = bool(here) and any("/" not in key[len(prefix) :] for key in found if key > here[-1])
+        keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > start]
+        here = [key for key in keys if "/" not in key[len(prefix) :]][:PAGE]
+        rest = bool(here) and any("/" not in key[len(prefix) :] for key in keys if key > here[-1])
         rows = "".join(
             f"<Contents><Key>{key}</Key><Size>{len(self.objects[key])}</Size><ETag>e</ETag>"
             "<LastModified>2026-11-24T03:30:00.000Z</LastModified></Contents>"
