@@ -167,7 +167,7 @@ def promises(storm: Storm) -> Sequence[Target]:
 
 
 def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
-    """Without these, the promises would be too easy, or beyond the server's control."""
+    """Conditions that keep the promises from being too easy, or beyond the server's control."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
         Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),

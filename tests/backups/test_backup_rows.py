@@ -65,7 +65,7 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 @pytest.mark.both_kinds
 def test_one_of_many_servers_begins_it(site):
-    """Each has its own connections. Afterwards none starts another backup."""
+    """The servers have separate connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
         Site(site.database_url, site.time, BACKUP_DIR="/") as second,

@@ -53,7 +53,7 @@ async ([number, locale]) => {
   }));
   const isOver = (element) => element.textContent !== text || element.scrollWidth > element.clientWidth;
   const seen = [board, ...shown.filter((element) => !element.matches(".hidden-text"))];
-  const over = seen.filter(isOver).map((element) => `${element.textContent}: ${element.scrollWidth} in ${element.clientWidth}`);
+  const over = seen.filter(isOver).map((node) => `${node.textContent}: ${node.scrollWidth} in ${node.clientWidth}`);
   return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
 }
 """

@@ -10,7 +10,7 @@ from support.browser.pages import log_in
 NARROW = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
 OVER = """() => {
   const width = document.documentElement.clientWidth, elements = [...document.querySelectorAll("body *")];
-  const clips = (element) => element && (getComputedStyle(element).overflowX !== "visible" || clips(element.parentElement));
+  const clips = (node) => node && (getComputedStyle(node).overflowX !== "visible" || clips(node.parentElement));
   const hangs = (element) => element.getBoundingClientRect().right > width + 1 && !clips(element.parentElement);
   const over = document.documentElement.scrollWidth - width;
   return over > 0 ? [over, ...elements.filter(hangs).slice(-3).map(({ outerHTML }) => outerHTML.slice(0, 200))] : [];

@@ -32,7 +32,7 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
 
 
 def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
-    """Without a login, it also explains what communities are."""
+    """It also explains to strangers what communities are."""
     cast.community(name="Listed way")
     cast.community(name="Hidden way", listed=False)
     page = Reader(site).get("/communities?per_page=100")

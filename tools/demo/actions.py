@@ -1,4 +1,4 @@
-"""What visitors do after opening a page: page views, and the events of the commuter app."""
+"""Visitors' actions after opening a page: page views, and the events of the commuter app."""
 
 from __future__ import annotations
 

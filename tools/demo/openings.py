@@ -1,4 +1,4 @@
-"""Which page visitors open, and where they come from. It depends on their source and on the day."""
+"""The pages that visitors open, and where they come from. Both depend on the source and on the day."""
 
 from __future__ import annotations
 

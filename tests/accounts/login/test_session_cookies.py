@@ -102,7 +102,7 @@ def test_browser_stays_logged_in_over_https(ayesha):
 
 
 def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
-    """Without the prefix, a browser accepts cookies for this host from its neighbours."""
+    """A browser accepts cookies for this host from its neighbours, unless they have the prefix."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
     for name in SESSION:

@@ -46,7 +46,7 @@ def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
 
 
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """Each worker also has a private pipe to the parent."""
+    """They also have a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (
