@@ -24,7 +24,7 @@ LONG_S = PATIENCE_S
 
 @contextmanager
 def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
-    """The bus of a worker that listens, and what it has received."""
+    """The bus of a listening worker, and the messages it has received."""
     runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
@@ -47,7 +47,7 @@ def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, 
 
 
 def test_message_that_did_not_come_back_never_does(disposable_redis):
-    """Its sender delivers it in another way, so that once more would be twice."""
+    """Its sender delivers it in another way, so sending it later would duplicate it."""
     with worker(disposable_redis) as (bus, received):
         disposable_redis.freeze()
         assert bus.broadcast(SUBJECT, "lost") is False, "it gives up"

@@ -25,7 +25,7 @@ def world(redis_server):
 
 @pytest.fixture
 def two(world):
-    """Two workers that have read the members."""
+    """Two workers that have both read the online members."""
     workers = world.new_worker(), world.new_worker()
     assert counts(*workers) == [0, 0]
     return workers

@@ -154,7 +154,9 @@ def flat(groups: list[list[Page]]) -> list[Page]:
 
 
 def assert_never_fell(page: Page) -> None:
-    """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
+    """Assert that totals never fell within an epoch, revisions only grew, and locations added up (specification:
+    promise 3).
+    """
     for earlier, later in pairwise(page.updates):
         assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
@@ -167,7 +169,7 @@ def assert_adds_up(shown: Stats) -> None:
 
 
 def assert_received(worker_connections: list[WorkerConnection], open_pages: list[Page], visits: int = 10) -> None:
-    """Send visits to each worker in turn, and wait until every page shows each."""
+    """Register visits on each worker in turn, and wait until every page shows each visit."""
     for number in range(visits):
         receipt = worker_connections[number % len(worker_connections)].register("ayesha")
         for page in open_pages:
