@@ -84,14 +84,14 @@ def _assert_received(client: WebSocket, expected: list[str], present: str) -> No
         assert client.is_answered()
 
 
-def _as_frame(said: str | bytes) -> bytes:
-    return frame(said, TEXT if isinstance(said, str) else BINARY)
+def _as_frame(packet: str | bytes) -> bytes:
+    return frame(packet, TEXT if isinstance(packet, str) else BINARY)
 
 
-def _answer_to(said: str | bytes, present: str) -> str:
+def _answer_to(packet: str | bytes, present: str) -> str:
     """The expected response. `texts` never generates `visitor`, because a valid id gets no response."""
     with suppress(ValueError, RecursionError, KeyError, TypeError):
-        kind = json.loads(said)["type"] if isinstance(said, str) else None
+        kind = json.loads(packet)["type"] if isinstance(packet, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")
     return "error"
 

