@@ -176,23 +176,24 @@ def test_no_call_waits_for_ever(operations, s3, fault, advice):
 
 
 def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
-    def said(url: str) -> str:
+    def message(url: str) -> str:
         with pytest.raises(BackupPlaceError) as error:
             place_of(url).names()
         return str(error.value)
 
     assert (
-        said(s3.url("nightly", bucket="padma")) == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
+        message(s3.url("nightly", bucket="padma"))
+        == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
     )
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
-    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in said(
+    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in message(
         s3.url("nightly")
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
-    assert "(403 InvalidAccessKeyId)" in said(s3.url())
+    assert "(403 InvalidAccessKeyId)" in message(s3.url())
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert (
-        said(s3.url())
+        message(s3.url())
         == f"There are no credentials for s3://{BUCKET}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     )
 

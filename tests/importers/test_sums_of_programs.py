@@ -137,9 +137,9 @@ Direct,1234
 ANALYTICS = {"an exploration": EXPLORATION, "another language": IN_FRENCH, "the chart of a report": REPORT}
 
 
-@pytest.mark.parametrize("said", ANALYTICS.values(), ids=ANALYTICS)
-def test_sessions_by_date_of_google_analytics_are_added(site, said):
-    report = bring_export(site, "ga4", said)
+@pytest.mark.parametrize("export", ANALYTICS.values(), ids=ANALYTICS)
+def test_sessions_by_date_of_google_analytics_are_added(site, export):
+    report = bring_export(site, "ga4", export)
     assert (report.summed.visits, report.refused) == (1234, 0)
     days = [(row["source"], row["day"]) for row in everything(site)["imported_days"]]
     assert days == [("ga4", "2025-11-01"), ("ga4", "2025-11-03")]

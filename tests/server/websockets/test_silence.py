@@ -112,13 +112,13 @@ def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
     assert (connection.is_open, len(world.loop)) == (False, 0)
 
 
-@pytest.mark.parametrize("said", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
-def test_client_whose_answer_waits_to_be_read_stays(world, said):
+@pytest.mark.parametrize("frame_", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
+def test_client_whose_answer_waits_to_be_read_stays(world, frame_):
     """This happens after a pause of the machine."""
     connection = world.connect()
     for _ in range(3):
         assert take_frame(bytearray(world.seconds_until_received()[1])).opcode == PING
-        world.theirs.sendall(said)
+        world.theirs.sendall(frame_)
     assert connection.is_open
 
 

@@ -44,8 +44,8 @@ class Commands:
     def of_pgserver(cls, module: Any) -> None:
         """Change pgserver, where each program is a function."""
         initdb, pg_ctl = module.initdb, module.pg_ctl
-        module.initdb = lambda said, **named: initdb([*said, *cls.of_initdb], **named)
-        module.pg_ctl = lambda *said, timeout=None, **named: pg_ctl(*said, timeout=PATIENCE_S, **named)
+        module.initdb = lambda arguments, **named: initdb([*arguments, *cls.of_initdb], **named)
+        module.pg_ctl = lambda *arguments, timeout=None, **named: pg_ctl(*arguments, timeout=PATIENCE_S, **named)
 
     @classmethod
     def of_pixeltable(cls, module: Any) -> None:

@@ -44,7 +44,7 @@ def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.Sear
     """Name and arguments of a Socket.IO event."""
     names = st.sampled_from([*NAMES, *sorted(RESERVED)]) | st.text(max_size=10)
     names = names if reserved else names.filter(lambda name: name not in RESERVED)
-    return st.builds(lambda name, said: [name, *said], names, st.lists(arguments, max_size=2))
+    return st.builds(lambda name, arguments: [name, *arguments], names, st.lists(arguments, max_size=2))
 
 
 @st.composite
