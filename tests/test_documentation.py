@@ -146,6 +146,13 @@ def test_realtime_lists_every_close_code_and_no_other():
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last ones come from wsproto
 
 
+def test_limits_have_the_defaults_of_their_settings():
+    rows = re.findall(r"^\| .+ \| ([\d,]+) \| `([A-Z_]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
+    defaults = {name: default for name, default, _ in in_the_code()}
+    assert len(rows) > 10
+    assert [(limit, name) for limit, name in rows if limit.replace(",", "") != defaults[name]] == []
+
+
 def test_tries_of_an_account_are_as_many_as_is_said():
     limits, accounts = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "accounts.md"))
     pair, (login, familiar, password) = LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
