@@ -78,7 +78,7 @@ def test_api_lists_every_call_and_no_other(site):
         }
         for method, name, rest in names
     ]
-    assert [name for name, found in zip(names, listed, strict=True) if not found] == []
+    assert [name for name, is_listed in zip(names, listed, strict=True) if not is_listed] == []
     assert sorted(calls - set().union(*listed)) == []
 
 
@@ -227,14 +227,14 @@ def test_a_link_named_by_code_leads_to_text_that_has_this_code():
 def test_figures_of_the_readme_are_in_the_documents_that_it_links():
     paragraphs = re.split(r"\n\n|\n(?=\d\. |- )", (ROOT / "README.md").read_text())
     figures = re.compile(r"\d+,\d{3}|\d+\.\d+ s|\d+ faults")
-    found = [
+    figures_of_links = [
         (figure, "".join(target(ROOT / "README.md", link) for link in links))
         for paragraph in paragraphs
         if (links := re.findall(r"\((docs/[^)\s]+)[^)]*\)", paragraph))
         for figure in figures.findall(paragraph)
     ]
-    assert len(found) > 3
-    assert [figure for figure, documents in found if figure not in documents] == []
+    assert len(figures_of_links) > 3
+    assert [figure for figure, documents in figures_of_links if figure not in documents] == []
 
 
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]

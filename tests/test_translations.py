@@ -36,8 +36,8 @@ FOR_PROGRAMS = {
 def said() -> set[str]:
     """Every message of the pages, read from the files."""
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
-    found = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
-    return {singular(message) for _, _, message, _, _ in found}
+    messages = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
+    return {singular(message) for _, _, message, _, _ in messages}
 
 
 def singular(message: str | tuple[str, ...]) -> str:

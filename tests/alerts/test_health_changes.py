@@ -44,10 +44,10 @@ class Checks:
 
     def _written(self) -> list[dict]:
         rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
-        found = [json.loads(data) for (data,) in rows]
-        for data in found:
+        events = [json.loads(data) for (data,) in rows]
+        for data in events:
             assert_as_documented("health.changed", data)
-        return found
+        return events
 
 
 @pytest.fixture

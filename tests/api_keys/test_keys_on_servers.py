@@ -1,4 +1,6 @@
-"""Keys on real servers: revoked while two workers are busy, and a list of visits during which the server is killed."""
+"""Keys on real servers: revoked while two workers are busy, and used for a list of visits while the server is
+killed.
+"""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_nothing_shows_a_name_of_the_program(site):
     for action, label in labels().items():
         for language in ("en", "bn"):
             texts = (label, *said(site, language, record_of(action)))
-            assert [found for text in texts for found in RAW.findall(text)] == [], (action, language)
+            assert [match for text in texts for match in RAW.findall(text)] == [], (action, language)
 
 
 def test_every_action_that_is_stored_has_a_label(site):

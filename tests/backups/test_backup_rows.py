@@ -65,7 +65,7 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 @pytest.mark.both_kinds
 def test_one_of_many_servers_begins_it(site):
-    """Each has its own connections. Afterwards none starts another backup."""
+    """The servers have separate connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
         Site(site.database_url, site.time, BACKUP_DIR="/") as second,
@@ -107,11 +107,11 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
 
 
 def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(site):
-    found = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
-    assert end(site, begun(site), FAILED._replace(recount=found))
+    outcome = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
+    assert end(site, begun(site), FAILED._replace(recount=outcome))
     assert [type for type, _ in events(site)] == ["backup.failed", "recount.failed"]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.recounted'")
-    assert [json.loads(detail) for (detail,) in details] == [{**found, "seconds": 0.0}]
+    assert [json.loads(detail) for (detail,) in details] == [{**outcome, "seconds": 0.0}]
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):

@@ -12,7 +12,7 @@ long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_
 ROWS = [("9:00", 10, 10), ("10:00", 30, 60), ("11:00", 0, 90), ("12:00", 40, 0), ("13:00", 5, 5), ("14:00", 30, 30)]
 FILL = """(rows, values) => {
   const [first, ...others] = rows.querySelectorAll("tr");
-  for (const each of others) each.remove();
+  for (const element of others) element.remove();
   values.forEach(([label, ...numbers], at) => {
     const row = first.cloneNode(true), cells = row.querySelectorAll("[data-value]");
     row.querySelector("[data-at]").childNodes[0].textContent = `16 Dec, ${label} `;
@@ -26,10 +26,10 @@ FILL = """(rows, values) => {
 STRIPE = """(figure, [row, rows, colors]) => {
   const apart = (color, at) => Math.hypot(...color.split(" ").map((part, channel) => part - data[at + channel]));
   const nearest = (at) => colors.reduce((best, color) => (apart(color, at) < apart(best, at) ? color : best));
-  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((each) => figure.querySelector(each));
+  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((selector) => figure.querySelector(selector));
   const scale = canvas.width / wrap.clientWidth, slot = over.clientWidth / rows, side = 8;
   const left = Math.round((over.offsetLeft + (row + 0.5) * slot - side / 2) * scale);
-  const [top, height] = [over.offsetTop, over.clientHeight].map((each) => Math.round(each * scale));
+  const [top, height] = [over.offsetTop, over.clientHeight].map((length) => Math.round(length * scale));
   const { data, width } = canvas.getContext("2d").getImageData(left, top, side * scale, height);
   const heights = Object.fromEntries(colors.map((color) => [color, 0]));
   for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) heights[nearest(at)] += 1 / width / scale;

@@ -78,10 +78,10 @@ COLUMNS = r"""
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const at = (x, y) => colours.indexOf(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join());
   const column = (_, x) => Array.from({ length: height }, (_, y) => "line ground bar".split(" ")[at(x, y)]?.[0] ?? "-");
-  const columns = Array.from({ length: width }, column).map((each) => each.join(""));
+  const columns = Array.from({ length: width }, column).map((pixels) => pixels.join(""));
 """
 HALO = f"""(names) => {{{COLUMNS}
-  return columns.some((each) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(each));
+  return columns.some((pixels) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(pixels));
 }}"""
 """Whether the line of the comparison has background above and below it where it crosses a bar."""
 

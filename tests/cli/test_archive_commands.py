@@ -49,9 +49,9 @@ def many(tmp_path):
 
 def done(server, *arguments: str) -> str:
     """The output of a command that must succeed."""
-    found = server.koyjabo(*map(str, arguments))
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
+    done = server.koyjabo(*map(str, arguments))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def rows(server, what: str) -> list:
@@ -174,10 +174,10 @@ REFUSED = {
 def test_what_cannot_be_done_is_said_in_a_sentence(new_server, sqlite_database):
     server = new_server(sqlite_database)
     for arguments, sentence in REFUSED.items():
-        found = server.koyjabo(*arguments)
-        assert found.returncode in (1, 2), arguments
-        assert sentence in found.stderr
-        assert "Traceback" not in found.stderr
+        done = server.koyjabo(*arguments)
+        assert done.returncode in (1, 2), arguments
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_repair_beside_a_running_server(server):

@@ -61,10 +61,10 @@ def sound_ledger(sqlite_database):
 
 def verify(database) -> set[str]:
     """Tables that the command reports."""
-    found = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
-    assert found.returncode == 1, found.stdout + found.stderr
-    assert "Traceback" not in found.stderr
-    return tables(found.stdout.splitlines())
+    done = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return tables(done.stdout.splitlines())
 
 
 def tables(problems: list[str]) -> set[str]:
@@ -78,9 +78,9 @@ def test_verify_finds_each_damage_and_all_at_once(sound_ledger):
         damaged = sound_ledger.copy()
         damaged.rows(damage)
         with Site(damaged.url) as site:
-            found = tables(site.recount())
-        if where not in found:
-            missed[name] = found
+            wrong_tables = tables(site.recount())
+        if where not in wrong_tables:
+            missed[name] = wrong_tables
     assert missed == {}
     assert verify(ruin) >= {table for table, _ in DAMAGE.values()}
 

@@ -50,8 +50,10 @@ def proxy_of(port: int) -> Iterator[Proxy]:
             said = proxy.faults.popleft() if proxy.faults else None
             if said is None or said == LOST:
                 url = f"http://127.0.0.1:{port}{self.path}"
-                found = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
-                said = said or Said(found.status_code, found.content, {"Content-Type": found.headers["Content-Type"]})
+                answer = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
+                said = said or Said(
+                    answer.status_code, answer.content, {"Content-Type": answer.headers["Content-Type"]}
+                )
             if isinstance(said, Said):
                 self.send_response(said.status)
                 for name, value in said.headers.items():

@@ -41,8 +41,8 @@ def admin(site):
 
 def hops(page):
     """Addresses by number of proxies, and the current number."""
-    found = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
-    return [address for _, address, _ in found], [int(number) for number, _, is_in_force in found if is_in_force]
+    matches = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    return [address for _, address, _ in matches], [int(number) for number, _, is_in_force in matches if is_in_force]
 
 
 def seen_from(site, admin, **headers):
@@ -105,11 +105,11 @@ def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
 
 
 def test_every_problem_has_its_section_of_the_guide():
-    found = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
-    assert {check.name for check in found} == set(CHECKS)
-    sections = {check.section for check in found if check.section} | {cause.section for cause in CAUSES.values()}
+    findings = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
+    assert {check.name for check in findings} == set(CHECKS)
+    sections = {check.section for check in findings if check.section} | {cause.section for cause in CAUSES.values()}
     assert [name for name in sections if f' id="{name}"' not in guide("troubleshooting").html] == []
-    wrong = [check for check in found if check.level in (WARNING, DANGER)]
+    wrong = [check for check in findings if check.level in (WARNING, DANGER)]
     assert {check.name for check in wrong if check.advice and not check.section} == set()
 
 

@@ -36,9 +36,9 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
     with server.database.locked():
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
         visit.start()
-        found = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
+        result = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
         assert answers == [], "it was red only after the visitor got an error"
-        assert found["database"]["ok"], "reads go on"
+        assert result["database"]["ok"], "reads go on"
         assert server.get("/readyz").headers["Retry-After"]
     visit.join()
     assert answers == [200]
@@ -65,8 +65,8 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
         time.sleep(2.5)  # keep it busy: the time beyond the limit counts as delay
     ends = time.monotonic() + 1
     while time.monotonic() < ends:
-        if not (found := checks(server))["loop"]["ok"]:
-            return found
+        if not (result := checks(server))["loop"]["ok"]:
+            return result
     return None
 
 

@@ -53,8 +53,8 @@ def test_hop_that_our_outermost_proxy_saw_is_the_visitor_whatever_is_forged(behi
     forged += [(value,) for value in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
     for hop in hops:
         for before in forged:
-            found = register(site, PROXY, chain(proxies, *before, hop))
-            assert found == {"Bangladesh": 1}, (before, hop)
+            places = register(site, PROXY, chain(proxies, *before, hop))
+            assert places == {"Bangladesh": 1}, (before, hop)
     for header in ("X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"):
         said = {header: f"for={AMERICA}" if header == "Forwarded" else AMERICA}
         assert register(site, PROXY, chain(proxies, BANGLADESH), **said) == {"Bangladesh": 1}, header

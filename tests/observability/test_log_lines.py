@@ -40,14 +40,14 @@ sys.exit(serve())
 """
 
 
-def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
+def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
     """Lines of an event, as dictionaries."""
-    found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
-    return [line for line in found if all(line.get(key) == str(value) for key, value in wanted.items())]
+    parsed = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
+    return [line for line in parsed if all(line.get(key) == str(value) for key, value in values.items())]
 
 
-def wait_for_line(server: Server, event: str, **wanted: Any) -> dict[str, str]:
-    return wait_until(lambda: lines(server, event, **wanted), f"{event} {wanted}")[0]
+def wait_for_line(server: Server, event: str, **values: Any) -> dict[str, str]:
+    return wait_until(lambda: lines(server, event, **values), f"{event} {values}")[0]
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,8 @@ def sockets_in(server: Server) -> tuple[float, float]:
 
 
 def refused_in(server) -> float:
-    found = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
-    return float(found[1]) if found else 0
+    match = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
+    return float(match[1]) if match else 0
 
 
 def test_nothing_personal_is_written_down(new_server, sqlite_database):

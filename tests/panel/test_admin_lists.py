@@ -62,10 +62,10 @@ def ordinals(page):
 
 def pages(admin, path):
     """This page and all older ones, in order."""
-    found = [admin.get(path)]
-    while OLDER.search(found[-1]):
-        found.append(follow(admin, OLDER, found[-1]))
-    return found
+    texts = [admin.get(path)]
+    while OLDER.search(texts[-1]):
+        texts.append(follow(admin, OLDER, texts[-1]))
+    return texts
 
 
 def follow(admin, link, page):

@@ -54,7 +54,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     sqlite_database.go_back(remembered)
     last = site.register(visitId="kept")
     site.set_total(40_001, new_epoch=True)
-    found = receipt(site)
+    parts = receipt(site)
     assert lines(site) == [
         ("start", 4000, 1, 4000),
         ("visits", 3, 4001, 4003),
@@ -64,8 +64,8 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
         ("visits", 1, 40_032, 40_032),
         ("adjustment", -31, 40_002, 40_032),
     ]
-    assert (found["total"], last.ordinal) == (sum(part["count"] for part in found["parts"]), 40_032)
-    assert found["parts"][2]["at"] == iso(began_ms)
+    assert (parts["total"], last.ordinal) == (sum(part["count"] for part in parts["parts"]), 40_032)
+    assert parts["parts"][2]["at"] == iso(began_ms)
 
 
 def test_folded_visits_keep_their_numbers(site):

@@ -48,8 +48,8 @@ def repair(site: Site) -> Repaired:
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:
-    found = everything(site)
-    kept = {table: [{k: v for k, v in row.items() if k not in NEW} for row in found[table]] for table in NUMBERS}
+    tables = everything(site)
+    kept = {table: [{k: v for k, v in row.items() if k not in NEW} for row in tables[table]] for table in NUMBERS}
     return {table: sorted(rows, key=str) for table, rows in kept.items()}
 
 

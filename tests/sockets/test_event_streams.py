@@ -117,8 +117,8 @@ def test_refusals_are_http_statuses(server, stranger):
         for method in ("GET", "HEAD"):
             with EventSource(server.port, where, method, **headers) as source:
                 assert source.answer.headers["Access-Control-Allow-Origin"] == "*"
-                found = source.error if method == "GET" else (source.status, expected[1])
-                assert found == expected, (where, headers)
+                error = source.error if method == "GET" else (source.status, expected[1])
+                assert error == expected, (where, headers)
     for where, headers in ((f"{path}?token={founder.token}", {}), (path, {"Cookie": cookies})):
         with EventSource(server.port, where, **headers) as source:
             assert source.event()["type"] == "visitor_count"

@@ -68,10 +68,10 @@ def while_it_polls(session) -> Callable[[Callable[[], object]], tuple[int, str]]
 
 
 def next_packets(session: Polling, count: int) -> list[str]:
-    found: list[str] = []
-    while len(found) < count:
-        found += session.next_packets()
-    return found
+    packets: list[str] = []
+    while len(packets) < count:
+        packets += session.next_packets()
+    return packets
 
 
 def assert_ended(session: Polling) -> None:

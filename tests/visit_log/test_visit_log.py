@@ -49,8 +49,8 @@ def test_pages_fit_together(log):
 def test_days_are_those_of_the_time_zone_both_included(log):
     clock = log.site.services.clock
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
-        wanted = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
-        assert log.pages(first_day=first, last_day=last) == wanted, (first, last)
+        visits = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
+        assert log.pages(first_day=first, last_day=last) == visits, (first, last)
 
 
 UNUSABLE = [

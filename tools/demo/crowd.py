@@ -1,4 +1,4 @@
-"""As many simultaneous visitors as the simulated hour has, each in a thread."""
+"""The crowd: as many simultaneous visitors as the simulated hour has, each in a thread."""
 
 from __future__ import annotations
 

@@ -55,10 +55,10 @@ NEEDED = {
 
 def check_files(folder: Path, version: str) -> None:
     """Check names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first problem."""
-    wanted = names(version)
-    if extra := {path.name for path in folder.iterdir()} ^ set(wanted.values()):
+    expected = names(version)
+    if extra := {path.name for path in folder.iterdir()} ^ set(expected.values()):
         raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
-    for kind, name in wanted.items():
+    for kind, name in expected.items():
         _check_one(kind, folder / name, version)
 
 
@@ -102,9 +102,9 @@ def check_requirements(wheel: Path) -> None:
 def _check_requirement(requirement: Requirement) -> None:
     if requirement.marker and not requirement.marker.evaluate({"extra": "s3"}):
         return
-    found = installed_version(requirement.name)
-    if not requirement.specifier.contains(found, prereleases=True):
-        raise Refusal(f"The wheel requires {requirement}, and was tested with {found}")
+    installed = installed_version(requirement.name)
+    if not requirement.specifier.contains(installed, prereleases=True):
+        raise Refusal(f"The wheel requires {requirement}, and was tested with {installed}")
 
 
 def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:

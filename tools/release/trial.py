@@ -68,8 +68,8 @@ def _environment(folder: Path, *wheels: Path) -> Path:
 def _wait_for_url(log: Path, server: subprocess.Popen[bytes]) -> str:
     until = time.monotonic() + START_S
     while time.monotonic() < until and server.poll() is None:
-        if found := SERVING.search(log.read_text()):
-            return found[1]
+        if match := SERVING.search(log.read_text()):
+            return match[1]
         time.sleep(0.1)
     raise Refusal(f"The server of the wheel does not serve:\n{log.read_text()}")
 

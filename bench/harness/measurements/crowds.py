@@ -96,8 +96,8 @@ class Experiment:
 
     def many_visits(self, crowd: Crowd, rate: int, seconds: int) -> ManyVisits:
         crowd.settle()
-        wanted = self.total + rate * seconds
-        crowd.begin_waiting_for(wanted)
+        total = self.total + rate * seconds
+        crowd.begin_waiting_for(total)
         answers = Steady(self._server.port, "register", rate, seconds, REGISTERING_CONNECTIONS).answers()
         reached = crowd.wait_for_total()
         _, stats, _ = self._server.ask("GET", "/api/stats", timeout_s=20)

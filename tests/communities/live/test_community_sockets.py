@@ -99,8 +99,8 @@ def test_token_that_is_not_ours_is_4002_and_comes_before_4003(server, community,
         "another algorithm": signed(member, algorithm="HS512"),
         "a refresh token": member.refresh,
     }
-    found = {why: refused_with(server.port, community, token) for why, token in wrong.items()}
-    assert found == {why: {INVALID} for why in wrong}
+    codes = {why: refused_with(server.port, community, token) for why, token in wrong.items()}
+    assert codes == {why: {INVALID} for why in wrong}
     member.call("POST", "/api/auth/logout")
     assert refused_with(server.port, "none", member.token) == {INVALID}
 

@@ -167,8 +167,8 @@ def test_guesses_from_many_addresses_have_one_budget(site, boss):
     token = share(boss, password=PASSWORD)["token"]
     most = PLANS[LOGIN].most
     addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
-    found = [guess(site, token, WRONG, address) for address in addresses]
-    assert found.count(422) <= most + len(set(addresses))
+    statuses = [guess(site, token, WRONG, address) for address in addresses]
+    assert statuses.count(422) <= most + len(set(addresses))
     assert guess(site, token, WRONG, addresses[-1]) == 429
     with Site(site.database_url, site.time, RATE_LIMIT_LOGINS=1000) as restarted:
         assert guess(restarted, token, WRONG, addresses[-1]) == 429

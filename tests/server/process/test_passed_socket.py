@@ -60,8 +60,8 @@ class Newcomers:
                 client.result()
 
     def wait_for(self, more: int) -> None:
-        wanted = len(self.answers) + more
-        wait_until(lambda: len(self.answers) >= wanted, f"{more} more visits are acknowledged", START_S, 0.005)
+        enough = len(self.answers) + more
+        wait_until(lambda: len(self.answers) >= enough, f"{more} more visits are acknowledged", START_S, 0.005)
 
     def _come(self) -> None:
         while not self._is_over.is_set():

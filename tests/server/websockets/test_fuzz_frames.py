@@ -92,19 +92,19 @@ def test_server_answers_frames_as_the_rfc_says(others):
 
 def _answers(client: WebSocket, sent: list[bytes]) -> Said:
     """All responses to these frames, without the site's changing numbers. The client sends nothing afterwards."""
-    found: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
+    payloads: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
     with client:
         with suppress(OSError):
             client.send(*sent)
             client.send_no_more()
         try:
-            while not found[CLOSE]:
+            while not payloads[CLOSE]:
                 opcode, payload = client.frame()
-                found[opcode].append(payload)
+                payloads[opcode].append(payload)
             was_reset = False
             assert client.rest() == b"", "something was said after the close"
         except Lost as lost:
             was_reset = bool(lost.args)
-    messages = [message for message in found[TEXT] if b"visitor_update" not in message]
-    code = int.from_bytes(found[CLOSE][0][:2]) if found[CLOSE] else 0
-    return Said(found[PONG], messages, code or None, was_reset)
+    messages = [message for message in payloads[TEXT] if b"visitor_update" not in message]
+    code = int.from_bytes(payloads[CLOSE][0][:2]) if payloads[CLOSE] else 0
+    return Said(payloads[PONG], messages, code or None, was_reset)

@@ -60,11 +60,11 @@ class World:
 
     def seconds_until_received(self) -> tuple[float, bytes]:
         began, most_s = self.now, 2 * HOUR_S
-        while (found := self.received()) is None:
+        while (data := self.received()) is None:
             assert self.now < began + most_s, "nothing"
             self.now += SWEEP_INTERVAL_S
             self.loop.sweep()
-        return self.now - began, found
+        return self.now - began, data
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ class Listener:
 
     def wait_for(self, shows: Callable[[Stats], object], what: str, timeout_s: float = PATIENCE_S) -> Stats:
         """The first stats received where `shows` is true."""
-        found = wait_until(lambda: [update for update in self.updates if shows(update)], what, timeout_s, 0.002)
-        return found[0]
+        matching = wait_until(lambda: [update for update in self.updates if shows(update)], what, timeout_s, 0.002)
+        return matching[0]
 
     def wait_for_total(self, total: int) -> Stats:
         return self.wait_for(lambda stats: stats.total == total, f"total {total}")

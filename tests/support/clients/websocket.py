@@ -106,9 +106,9 @@ def take_frame(received: bytearray) -> Frame | None:
         length = int.from_bytes(received[2:start])
     if len(received) < start + length:
         return None
-    found = Frame(first & 0x0F, bytes(received[start : start + length]))
+    frame = Frame(first & 0x0F, bytes(received[start : start + length]))
     del received[: start + length]
-    return found
+    return frame
 
 
 class WebSocket:
@@ -149,9 +149,9 @@ class WebSocket:
 
     def frame(self) -> Frame:
         """The next frame. Raises Lost if there is none."""
-        while (found := take_frame(self._received)) is None:
+        while (frame := take_frame(self._received)) is None:
             self._receive()
-        return found
+        return frame
 
     def message(self) -> str:
         opcode, payload = self.frame()

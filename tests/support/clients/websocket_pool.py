@@ -56,8 +56,8 @@ class Listener:
     def _take(self) -> None:
         if not self._accepted:
             self._accepted = take_handshake(self._received) is not None
-        while self._accepted and (found := take_frame(self._received)) is not None:
-            self._receive(*found)
+        while self._accepted and (frame := take_frame(self._received)) is not None:
+            self._receive(*frame)
 
     def _receive(self, opcode: int, payload: bytes) -> None:
         assert self.code is None, f"said after a close frame: {payload[:80]!r}"

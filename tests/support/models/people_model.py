@@ -65,15 +65,15 @@ class PeopleModel:
         return round(100 * conversions / (conversions + anonymous), 1)
 
     def people(self, scope: str) -> dict[str, set[Moment]]:
-        found: dict[str, set[Moment]] = defaultdict(set)
+        times: dict[str, set[Moment]] = defaultdict(set)
         for where, visitor, said, at in self.visits:
             if where == scope:
                 user = said or self.names[scope, visitor]
-                found[f"u:{user}" if user else f"v:{visitor}"].add(at)
+                times[f"u:{user}" if user else f"v:{visitor}"].add(at)
         for where, user, at in self.attended:
             if where == scope:
-                found[f"u:{user}"].add(at)
-        return found
+                times[f"u:{user}"].add(at)
+        return times
 
     def between(self, scope: str, start: str, end: str) -> tuple[int, int]:
         return split(who for who, at in self.people(scope).items() if any(start <= day <= end for day, _ in at))

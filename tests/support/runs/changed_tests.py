@@ -49,5 +49,5 @@ def _folder_of(file: str) -> Path | None:
     package = Path(file.removeprefix("koyjabo/")).parent
     if file.startswith("tests/support/") or (file.startswith("koyjabo/") and not package.name):
         return TESTS  # every test depends on it
-    found = [TESTS / folder for folder in (package, *package.parents) if folder.name and (TESTS / folder).is_dir()]
-    return found[0] if found and file.startswith("koyjabo/") else None
+    existing = [TESTS / folder for folder in (package, *package.parents) if folder.name and (TESTS / folder).is_dir()]
+    return existing[0] if existing and file.startswith("koyjabo/") else None

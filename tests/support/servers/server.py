@@ -115,9 +115,9 @@ class Server(Caller):
         """The live workers, without the loader process that forks them."""
         if not self.running:
             return []
-        found = children(self.pid)
-        self._met.update(found)
-        return [process for process in found if _name(process) != LOADER] if listens(self.pid) else []
+        processes = children(self.pid)
+        self._met.update(processes)
+        return [process for process in processes if _name(process) != LOADER] if listens(self.pid) else []
 
     def loaders(self) -> list[psutil.Process]:
         return [child for child in children(self.pid) if _name(child) == LOADER]

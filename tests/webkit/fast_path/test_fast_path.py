@@ -115,9 +115,9 @@ def test_fast_path_answers_what_flask_would(twins, monkeypatch):
     answer = fast_path._answer
 
     def watched(*arguments: Any) -> Any:
-        found = answer(*arguments)
-        by_a_lane[found.status.value] += 1
-        return found
+        response = answer(*arguments)
+        by_a_lane[response.status.value] += 1
+        return response
 
     monkeypatch.setattr(fast_path, "_answer", watched)
     for asked in USUAL:

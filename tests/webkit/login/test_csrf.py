@@ -41,8 +41,8 @@ def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
 
 def changes(site) -> list[str]:
     """Routes that cookies authorise."""
-    found = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
-    return sorted(found - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
+    endpoints = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
+    return sorted(endpoints - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
 
 
 @pytest.mark.parametrize("said", [None, "x" * 36], ids=["none", "wrong"])

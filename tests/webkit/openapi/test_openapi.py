@@ -114,10 +114,10 @@ def bodies(kind: type[Body] = Body) -> list[type[Body]]:
     """Bodies of the API. Bodies of forms are in modules for pages, the panel, forms and `ui`. Bridges are turned
     off.
     """
-    found = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
+    models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "share_forms", "bridges"}
-    parts = {model: model.__module__.split(".") for model in found}
-    return [model for model in found if not others & set(parts[model]) and parts[model][-1] != "ui"]
+    parts = {model: model.__module__.split(".") for model in models}
+    return [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
 
 
 def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:

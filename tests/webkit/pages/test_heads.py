@@ -115,14 +115,14 @@ def is_bundle(name: str) -> bool:
 
 def imports(name: str) -> set[str]:
     """Modules that a module imports, directly or not, unless its own file contains them."""
-    found: set[str] = set()
+    modules: set[str] = set()
     waiting = {name}
     while waiting:
         module = waiting.pop()
         named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
-        waiting |= {script for script in named - found if not is_bundle(script)}
-        found |= named
-    return found
+        waiting |= {script for script in named - modules if not is_bundle(script)}
+        modules |= named
+    return modules
 
 
 def requested(name: str) -> set[str]:
@@ -134,9 +134,15 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
     """The module scripts of a page, and what it preloads."""
     tags = [(kind, attributes, ADDRESS.search(attributes)) for kind, attributes in TAG.findall(page)]
     scripts = {
-        found[1] for kind, attributes, found in tags if found and kind == "script" and 'type="module"' in attributes
+        attributes_of[1]
+        for kind, attributes, attributes_of in tags
+        if attributes_of and kind == "script" and 'type="module"' in attributes
     }
-    return scripts, [found[1] for _, attributes, found in tags if found and 'rel="modulepreload"' in attributes]
+    return scripts, [
+        attributes_of[1]
+        for _, attributes, attributes_of in tags
+        if attributes_of and 'rel="modulepreload"' in attributes
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -144,26 +150,26 @@ def all_pages(site, cast) -> dict[str, str]:
     """All pages for an admin of the site and for a stranger, by path and reader."""
     site.register("somebody")  # before the first visit, Overview is another page
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
-    found = {}
+    pages = {}
     for rule in rules(site).values():
         if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages.", "admin.", "docs.docs")):
             path = path_of(site, cast, rule, cast.kept_community())
             for who, reader in (("boss", boss), ("stranger", stranger)):
                 answer = reader.client.get(path, headers=reader.headers)
                 if answer.mimetype == "text/html" and answer.status_code == 200:
-                    found[f"{path} {who}"] = answer.text
-    return found
+                    pages[f"{path} {who}"] = answer.text
+    return pages
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
-    found = []
+    problems = []
     for path, page in all_pages.items():
         scripts, preloaded = modules_of(page)
         assert set(preloaded) == set().union(*map(requested, scripts)), path
         assert len(preloaded) == len(set(preloaded)), path
-        found.append(set(preloaded))
-    assert sum(map(len, found)) > 20
-    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)
+        problems.append(set(preloaded))
+    assert sum(map(len, problems)) > 20
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in problems)
 
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):

@@ -117,6 +117,6 @@ def test_errors_of_addresses_are_in_bangla(admin):
 
 
 def check(page: str, errors: int) -> None:
-    found = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
-    assert len(found) == errors, page
-    assert [text for text in found if ENGLISH.search(text)] == []
+    texts = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
+    assert len(texts) == errors, page
+    assert [text for text in texts if ENGLISH.search(text)] == []
