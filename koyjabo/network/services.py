@@ -1,4 +1,4 @@
-"""Where clients are, and from which origins pages may call."""
+"""What other packages use to locate clients and to check origins."""
 
 from __future__ import annotations
 
