@@ -39,9 +39,8 @@ class Campaign(NamedTuple):
 
 
 def of_forgotten(campaign: str | None) -> str | None:
-    """What an erased visitor's visit keeps: term and content may name a person. Never empty if the visit had a
-    campaign,
-    because its channel still shows that it had one.
+    """The part that an erased visitor's visit keeps: term and content may name a person. Never empty if the visit had a
+    campaign, because its channel still shows that it had one.
     """
     if not campaign:
         return None

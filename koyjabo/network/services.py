@@ -1,4 +1,4 @@
-"""What other packages use to locate clients and to check origins."""
+"""The services that locate clients and check origins."""
 
 from __future__ import annotations
 

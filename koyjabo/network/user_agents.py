@@ -57,14 +57,14 @@ PATTERNS_PER_EXPRESSION = 25
 
 
 class Browser(NamedTuple):
-    """Each field is "" if unknown."""
+    """Unknown fields are ""."""
 
     name: str
     system: str
 
 
 class UserAgent(NamedTuple):
-    """Each field is "" if unknown."""
+    """Unknown fields are ""."""
 
     name: str
     system: str

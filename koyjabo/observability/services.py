@@ -1,4 +1,4 @@
-"""What observability offers to other packages."""
+"""The services of observability."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def is_address(host: str) -> bool:
 
 
 def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
-    """What is wrong with an address; None if it is global, or in a network that is allowed."""
+    """The problem with an address; None if it is global, or in a network that is allowed."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -66,7 +66,7 @@ def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerRe
 
 
 def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
-    """Each address gets its share of the remaining time."""
+    """Try the addresses in turn; each gets its share of the remaining time."""
     for n, address in enumerate(addresses):
         try:
             share_s = deadline.left() / (len(addresses) - n)

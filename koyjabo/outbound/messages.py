@@ -54,7 +54,7 @@ class Destinations:
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False
-    """For hosts that the operator's own settings name, which may be private."""
+    """Set for hosts named in the operator's own settings, which may be private."""
 
 
 PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)

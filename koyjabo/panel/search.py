@@ -58,7 +58,7 @@ def _query() -> str:
 
 
 def _results(query: str) -> list[Result]:
-    """Without a query, the sections and their parts."""
+    """All results; the sections and their parts if there is no query."""
     results = _pages(query.casefold())
     if query:
         results += [*_visit(query), *_communities(query), *_users(query)]

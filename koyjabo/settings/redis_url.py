@@ -25,7 +25,7 @@ SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaste
 
 class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
-    """For redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
+    """URLs for redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
     service: str = ""
     """The name by which Sentinels know the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
@@ -49,7 +49,7 @@ def parse(url: str) -> RedisAddress:
 
 
 def problem(url: str) -> str:
-    """What is wrong with the URL, without quoting it; "" if it can be read."""
+    """The problem with the URL, without quoting it; "" if it can be read."""
     try:
         parse(url)
     except ValueError as error:
