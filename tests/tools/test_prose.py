@@ -79,6 +79,7 @@ def test_a_habit_is_named_with_its_place_and_a_budget_falls_with_it(habit):
         "trailing too": "Visits, too.",
         "stands": "It stands here.",
         "nobody, whoever": "Nobody waits.",
+        "lost terms": "It is folded.",
         "begins like a fragment": "Of each visit.",
     }[habit.name]
     passage = Passage("docstring", "a.py:7", example)

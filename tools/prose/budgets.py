@@ -48,6 +48,11 @@ HABITS = (
     Habit(
         "nobody, whoever", r"\b((no|some|any|every)body|whoever)\b", "name the person: a visitor, an admin, a client"
     ),
+    Habit(
+        "lost terms",
+        r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
+        "use the words of docs/glossary.md: two-step login, rolled up, verified, rolled back, revoke",
+    ),
     Habit("begins like a fragment", r"^(Of|So|Those|As|Not|Which|Whose)\b", "begin with a verb or a noun"),
 )
 
