@@ -1,8 +1,8 @@
-"""How heavy, fast and accessible is every page?
+"""Measures size, speed and accessibility of every page.
 
-Lighthouse judges each with its mobile preset; those that are live are also loaded on slow 3G (400 kbit/s, 400 ms) with
-a slow phone (CPU / 4). The site has the history of the demo, and nothing happens on it. Prints one table and how the
-figures stand against the targets; the same text goes to bench/results/pages.txt.
+Lighthouse tests each page with its mobile preset. Live pages are also loaded on slow 3G (400 kbit/s, 400 ms) with a
+slow phone (CPU / 4). The site has the demo's history and no activity. Prints one table and the figures with their
+targets; the same text goes to bench/results/pages.txt.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST_SCORES = (98, 100, 100)
 PATIENCE_S = 180
 TRIES = 3
-"""Now and then Chromium records no trace, and Lighthouse asks to be run again."""
+"""Sometimes Chromium records no trace, and Lighthouse must run again."""
 
 LIVE = ("home", "admin", "community", "dashboard")
 LATENCY_MS, BYTES_A_SECOND, CPU = 400, 400_000 / 8, 4
@@ -56,9 +56,9 @@ FIGURES = ("KB", "LCP, s", "painted, s", "live, s")
 
 
 class Verdict(NamedTuple):
-    """Of one page: scores of 100, figures by their names in FIGURES, and the audits of accessibility and best practices
-    that failed. KB are those of all answers of a cold load, with their headers; the largest part is painted at LCP. The
-    last two are those of slow 3G, when the number is painted and when it is live.
+    """Results of one page: scores out of 100, figures by name in FIGURES, and failed audits of accessibility and best
+    practices. KB covers all responses of a cold load, with headers. LCP is when the largest element is painted. The
+    last two figures are on slow 3G: when the number is painted, and when it is live.
     """
 
     scores: list[float]
@@ -77,26 +77,26 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     install()
     report = Report()
     machine.say_head(report, f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")
-    found = {}
+    verdicts = {}
     with scratch() as folder, full_site(folder) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         pages = [page for page in subjects(server, only) if page.name != "docs"]  # Swagger UI is not ours
         for step, page in enumerate(pages):
             progress(step + 1, len(pages), page.name)
             waits = [slow(browser, page, server.port) for _ in range(runs)] if page.name in LIVE else []
-            found[page.name] = medians([judge(page, server.port, chromium, folder) for _ in range(runs)], waits)
+            verdicts[page.name] = medians([judge(page, server.port, chromium, folder) for _ in range(runs)], waits)
         browser.close()
     rows = [
         [
             name,
             *(f"{score:.0f}" for score in scores),
-            *(f"{figures[each]:.2f}" if each in figures else "" for each in FIGURES),
+            *(f"{figures[figure]:.2f}" if figure in figures else "" for figure in FIGURES),
         ]
-        for name, (scores, figures, _) in found.items()
+        for name, (scores, figures, _) in verdicts.items()
     ]
     report.table(("page", *CATEGORIES, *FIGURES), rows)
-    say_targets(report, list(targets(found)))
-    for name, verdict in found.items():
+    say_targets(report, list(targets(verdicts)))
+    for name, verdict in verdicts.items():
         if verdict.problems:
             report.say(f"{name}: {', '.join(verdict.problems)}")
     if not only:
@@ -104,7 +104,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
 
 
 def install() -> None:
-    """Lighthouse, as the pinned files say, in the cache folder. Does nothing if it is there."""
+    """Install the pinned Lighthouse in the cache folder, unless it is there."""
     done, pinned = INSTALLED / "installed", PINNED / "package-lock.json"
     if done.exists() and done.read_bytes() == pinned.read_bytes():
         return
@@ -115,7 +115,7 @@ def install() -> None:
 
 
 def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:
-    """By Lighthouse, with its mobile preset."""
+    """Test a page with Lighthouse's mobile preset."""
     headers, result = folder / "headers.json", folder / "lighthouse.json"
     headers.write_text(json.dumps({"Cookie": "; ".join(f"{name}={value}" for name, value in page.cookies.items())}))
     command = ["node", str(CLI), f"http://localhost:{port}{page.path}", "--quiet", "--output=json"]
@@ -132,7 +132,7 @@ def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:
 def verdict(result: dict[str, Any]) -> Verdict:
     audits, categories = result["audits"], result["categories"]
     sent = sum(request.get("transferSize", 0) for request in audits["network-requests"]["details"]["items"])
-    named = [each["id"] for name in CATEGORIES[1:] for each in categories[name]["auditRefs"]]
+    named = [audit["id"] for name in CATEGORIES[1:] for audit in categories[name]["auditRefs"]]
     return Verdict(
         [round(100 * categories[name]["score"]) for name in CATEGORIES],
         {"KB": sent / 1000, "LCP, s": audits["largest-contentful-paint"]["numericValue"] / 1000},
@@ -141,7 +141,7 @@ def verdict(result: dict[str, Any]) -> Verdict:
 
 
 def slow(browser: Browser, subject: Subject, port: int) -> dict[str, float]:
-    """A page on slow 3G with a slow phone: when its first number is painted, and when it is live, s."""
+    """Load a page on slow 3G with a slow phone. Returns when its first number is painted and when it is live, in s."""
     site = f"http://localhost:{port}"
     context = browser.new_context(viewport={"width": 412, "height": 823}, is_mobile=True, has_touch=True)
     cookies = [{"name": name, "value": value, "url": site} for name, value in subject.cookies.items()]
@@ -162,20 +162,22 @@ def slow(browser: Browser, subject: Subject, port: int) -> dict[str, float]:
 
 
 def medians(verdicts: list[Verdict], waits: list[dict[str, float]]) -> Verdict:
-    scores = [median(each) for each in zip(*(verdict.scores for verdict in verdicts), strict=True)]
+    scores = [median(scores) for scores in zip(*(verdict.scores for verdict in verdicts), strict=True)]
     readings = (*(verdict.figures for verdict in verdicts), *waits)
-    figures = {name: median(each[name] for each in readings if name in each) for name in readings[0] | readings[-1]}
+    figures = {
+        name: median(reading[name] for reading in readings if name in reading) for name in readings[0] | readings[-1]
+    }
     return Verdict(scores, figures, verdicts[-1].problems)
 
 
-def targets(found: dict[str, Verdict]) -> Iterator[Target]:
+def targets(verdicts: dict[str, Verdict]) -> Iterator[Target]:
     for at, (category, least) in enumerate(zip(CATEGORIES, LEAST_SCORES, strict=True)):
-        lowest = min(found, key=lambda page, at=at: found[page].scores[at])  # type: ignore[misc]
-        yield Target(f"lowest {category}: {lowest}", found[lowest].scores[at], least=least, unit="of 100")
+        lowest = min(verdicts, key=lambda page, at=at: verdicts[page].scores[at])  # type: ignore[misc]
+        yield Target(f"lowest {category}: {lowest}", verdicts[lowest].scores[at], least=least, unit="of 100")
     for (page, figure), most in MOST.items():
-        if page in found:
+        if page in verdicts:
             what, _, unit = figure.rpartition(", ")
-            yield Target(f"{page}, {what or 'all answers'}", found[page].figures[figure], most=most, unit=unit)
+            yield Target(f"{page}, {what or 'all answers'}", verdicts[page].figures[figure], most=most, unit=unit)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""All clients come back after a restart: CPU of the server for each, and seconds until all have the number.
+"""Measures how all clients reconnect after a restart: the server's CPU for each, and seconds until all have the number.
 
-Plain WebSockets and as many Socket.IO clients, each kind alone, 32 handshakes under way at a time. Prints a table and,
-with a version before, how the ratios stand; the same text goes to bench/results/reconnect.txt.
+Plain WebSockets, and separately as many Socket.IO clients, with 32 handshakes at a time. Prints a table and, with an
+earlier version, the ratios; the same text goes to bench/results/reconnect.txt.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "withou
 @dataclass(frozen=True)
 class Reconnection:
     cpu_us: float  # of the new server, for each client
-    took_s: float  # from the moment at which the new server answers
-    missing: int  # clients that have not been sent the number
+    took_s: float  # from when the new server responds
+    missing: int  # clients that did not receive the number
     lost: int
 
 
@@ -51,17 +51,17 @@ def main(quick: bool, before: Version | None) -> None:
         f"server on core {cores[0]}, clients on core {cores[1]}; one worker on SQLite",
         f"medians of {rounds} interleaved rounds",
     )
-    os.sched_setaffinity(0, {cores[1]})  # we, too, keep off the servers' core
+    os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
     ours, older = deployed(THIS), deployed(before) if before else ()
     candidates = [*ours, *older]
-    found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
+    results: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
     with prepared(cores) as testbed:
         for candidate in in_turn(candidates, rounds, f": {sockets:,} connections"):
-            found[candidate].append(reconnect(candidate, testbed, sockets))
-    report.table(HEAD, [row(candidate.name, each) for candidate, each in found.items()])
+            results[candidate].append(reconnect(candidate, testbed, sockets))
+    report.table(HEAD, [row(candidate.name, figures) for candidate, figures in results.items()])
     if older:
         pairs = zip(ours, older, strict=True)
-        say_targets(report, [compare(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
+        say_targets(report, [compare(results, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
     if not quick:
         report.save(RESULTS / "reconnect.txt")
 
@@ -79,15 +79,15 @@ def reconnect(candidate: Candidate, testbed: Testbed, size: int) -> Reconnection
     return Reconnection(cpu_us, seen.took_ms / 1000, size - seen.updated, seen.lost)
 
 
-def row(name: str, each: Sequence[Reconnection]) -> list[str]:
-    cpu, took = [one.cpu_us for one in each], [one.took_s for one in each]
+def row(name: str, reconnections: Sequence[Reconnection]) -> list[str]:
+    cpu, took = [one.cpu_us for one in reconnections], [one.took_s for one in reconnections]
     spreads = f"{min(cpu):.0f}-{max(cpu):.0f}", f"{min(took):.2f}-{max(took):.2f}"
-    missing, lost = sum(one.missing for one in each), sum(one.lost for one in each)
+    missing, lost = sum(one.missing for one in reconnections), sum(one.lost for one in reconnections)
     return [name, f"{median(cpu):.0f}", spreads[0], f"{median(took):.2f}", spreads[1], f"{missing}", f"{lost}"]
 
 
-def compare(found: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
-    measured = ratio(found[ours], found[theirs], attrgetter(figure))
+def compare(results: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
+    measured = ratio(results[ours], results[theirs], attrgetter(figure))
     what = {"cpu_us": "CPU/connect", "took_s": "seconds until all are back"}[figure]
     return Target(f"{what}, {ours.name} / {theirs.name}", measured, most=NO_WORSE)
 

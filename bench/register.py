@@ -1,6 +1,7 @@
-"""Registrations a second, latency and CPU: this server on both databases, a version before, and constant answers.
+"""Measures registrations a second, latency and CPU: this server on both databases, an earlier version, and constant
+responses.
 
-Prints tables and how the ratios stand against the targets; the same text goes to bench/results/register.txt.
+Prints tables and the ratios with their targets; the same text goes to bench/results/register.txt.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ MARGIN_MS = 0.5
 
 @dataclass
 class Run:
-    """What one contender did in one round; figures by connections, memory of the (first) worker in MB. `exact` is None
-    where nothing is stored.
+    """Results of one server in one round, by number of connections. Memory is the (first) worker's, in MB. `exact` is
+    None if nothing is stored.
     """
 
     figures: dict[int, load.Figures] = field(default_factory=dict)
@@ -74,20 +75,20 @@ def main(quick: bool, before: Version | None) -> None:
 
 
 def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
-    found = Run()
+    result = Run()
     server_of = testbed.postgres if contender.backend == POSTGRES else None
     with fresh(testbed.folder, server_of, contender.migrates) as database:
         with testbed.server(contender, database) as server:
-            found.rss_before = proc.rss_mb(server.worker)
+            result.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, testbed.load_core)
             for connections in LOADS:
                 start = partial(load.register, server.port, connections, seconds, testbed.load_core)
-                found.figures[connections] = testbed.measure(contender, server, start)
-            found.registered = warm_up["requests"] + sum(figures["requests"] for figures in found.figures.values())
-            found.rss_after = proc.rss_mb(server.worker)
+                result.figures[connections] = testbed.measure(contender, server, start)
+            result.registered = warm_up["requests"] + sum(figures["requests"] for figures in result.figures.values())
+            result.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
-            found.exact = is_exact(database, found.registered)
-    return found
+            result.exact = is_exact(database, result.registered)
+    return result
 
 
 def say_runs(report: Report, runs: Runs) -> None:
@@ -120,25 +121,25 @@ def ledger(runs: Sequence[Run]) -> str:
 
 
 def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Target]:
-    """At 64 connections, but for the delay on an idle server."""
+    """Targets at 64 connections, except the delay on an idle server."""
 
     def compare(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
         measured = ratio(at(runs, ours, BUSY), at(runs, theirs, BUSY), itemgetter(figure))
         what = {"rate": "requests/s", "cpu_us": "CPU"}[figure]
         return Target(f"{what}, {ours.name} / {theirs.name}", measured, **bounds)
 
-    found = [
+    all_targets = [
         compare(contenders.ON_SQLITE, contenders.FLASK, "rate", least=0.8),
         compare(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
         compare(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
     ]
     for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
-        found += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
-    alone = {each: median(figures["p50_ms"] for figures in at(runs, each, 1)) for each in runs}
+        all_targets += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
+    alone = {run: median(figures["p50_ms"] for figures in at(runs, run, 1)) for run in runs}
     for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         extra, what = alone[ours] - alone[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"
-        found.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
-    return found
+        all_targets.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
+    return all_targets
 
 
 if __name__ == "__main__":

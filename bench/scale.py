@@ -1,7 +1,7 @@
-"""Which part is full first, at 10,000, 100,000, 1 million and 10 million open pages, and what changes then?
+"""Computes which part is full first with 10,000 to 10 million open pages, and what must change then.
 
-Arithmetic (harness/scale_model.py) on what one visit, socket, push and member cost: bench/results/costs.json, measured
-at 17571ea. Prints tables; the same text goes to bench/results/scale.txt.
+Uses the model in harness/scale_model.py and the costs in bench/results/costs.json, measured at 17571ea. Prints tables;
+the same text goes to bench/results/scale.txt.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def say_head(report: Report, load: Load) -> None:
         f"A part is full at {plant.core:.0%} of a core, {plant.worker_mb:.0f} MB a worker, "
         f"{plant.instance_mbit:.0f} Mbit/s an instance and as many for Redis, {plant.redis_mb:.0f} MB in Redis; "
         f"PostgreSQL: {plant.sql_cores:.0f} cores, {plant.sql_connections:.0f} connections, {plant.wal_mb_s:.0f} MB/s "
-        f"of WAL, {plant.commit_ms:.0f} ms for a worker to wait for the counter row, at {plant.round_trip_ms} ms a round trip and "
-        f"{plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
+        f"of WAL, {plant.commit_ms:.0f} ms for a worker to wait for the counter row, "
+        f"at {plant.round_trip_ms} ms a round trip and {plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
     )
     report.say()
 
 
 def say_worker(report: Report, costs: Costs, load: Load) -> None:
-    """One worker, without Redis; it was measured with 10,000 pages."""
+    """Print the figures of one worker without Redis, measured with 10,000 pages."""
     report.say("One worker")
     report.table(
         ("open pages", "CPU, of a core", "for updates", "MB", "updates/s"),

@@ -1,7 +1,8 @@
-"""GET /api/stats with 10 visits stored and with 10 million, beside constant answers; and other routes, of each kind.
+"""Measures GET /api/stats with 10 and with 10 million stored visits, constant responses, and one route of each other
+kind.
 
-Fills ledgers first (they are kept in bench/.cache/ledgers). Prints tables and how the ratios stand against the
-targets; the same text goes to bench/results/stats.txt.
+Fills ledgers first (they are kept in bench/.cache/ledgers). Prints tables and the ratios with their targets; the same
+text goes to bench/results/stats.txt.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PAGES = ("/openapi.json", "/")
 @dataclass(frozen=True)
 class Question:
     path: str
-    is_conditional: bool = False  # with If-None-Match, answered with 304
+    is_conditional: bool = False  # with If-None-Match, which gets 304
 
     def __str__(self) -> str:
         return f"GET {self.path}" + (", 304" if self.is_conditional else "")
@@ -47,7 +48,7 @@ MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
 
 @dataclass(frozen=True)
 class Subject:
-    """A server on a database, and what it is asked."""
+    """A server on a database, and the question it is asked."""
 
     name: str
     server: Contender
@@ -56,7 +57,7 @@ class Subject:
 
 
 Readings = Mapping[tuple[str, Question], list[load.Figures]]
-"""Of each round, by the name of the subject."""
+"""Figures of each round, by subject."""
 
 
 def name_of(where: str, visits: int) -> str:
@@ -83,44 +84,47 @@ def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) 
         f"medians of {rounds} interleaved rounds, {seconds} s each",
     )
     with prepared(cores, POSTGRES if with_postgres else SQLITE) as testbed:
-        found = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
-    say_readings(report, found)
-    say_targets(report, targets(found, visits, with_postgres, before))
+        readings = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
+    say_readings(report, readings)
+    say_targets(report, targets(readings, visits, with_postgres, before))
     if not quick:
         report.save(RESULTS / "stats.txt")
 
 
 def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subject]:
-    found = []
+    subjects = []
     places = ((None, contenders.ON_SQLITE), (testbed.postgres, contenders.ON_POSTGRES))
     for server, contender in places if testbed.postgres else places[:1]:
         few, many = (filled("visits", count, server, is_kept=True) for count in (FEW, visits))
         with testbed.server(contender, many) as reading:
             wait_until_read(reading, many)
         asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
-        found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
-        found.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
-    found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (contenders.FLASK, contenders.NODE)]
+        subjects.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
+        subjects.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
+    subjects += [
+        Subject(contender.name, contender, subjects[0].database, CONSTANT)
+        for contender in (contenders.FLASK, contenders.NODE)
+    ]
     if before:
         server, _ = contenders.of_version(before)
-        found.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
-    return found
+        subjects.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
+    return subjects
 
 
 def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: int) -> Readings:
-    found: dict[tuple[str, Question], list[load.Figures]] = {}
+    readings: dict[tuple[str, Question], list[load.Figures]] = {}
     for subject in in_turn(subjects, rounds):
         with testbed.server(subject.server, subject.database) as server:
             if subject.server.migrates:
                 register_few(server)
             for question in subject.questions:
                 figures = read(subject, question, server, testbed, seconds)
-                found.setdefault((subject.name, question), []).append(figures)
-    return found
+                readings.setdefault((subject.name, question), []).append(figures)
+    return readings
 
 
 def register_few(server: Server) -> None:
-    """Through HTTP: the tables of another version may not be ours."""
+    """Register through HTTP, because another version may have other tables."""
     for number in range(FEW):
         visit = {"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"}
         server.post("/api/visitor/register", visit)
@@ -138,30 +142,30 @@ def read(subject: Subject, question: Question, server: Server, testbed: Testbed,
     return figures
 
 
-def say_readings(report: Report, found: Readings) -> None:
-    for question in dict.fromkeys(question for _, question in found):
-        flask = found.get((contenders.FLASK.name, question))
+def say_readings(report: Report, readings: Readings) -> None:
+    for question in dict.fromkeys(question for _, question in readings):
+        flask = readings.get((contenders.FLASK.name, question))
         report.say(f"{question}")
-        rows = [load.row(name, figures, flask) for (name, asked), figures in found.items() if asked == question]
+        rows = [load.row(name, figures, flask) for (name, asked), figures in readings.items() if asked == question]
         report.table(load.HEAD, rows)
 
 
-def targets(found: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
+def targets(readings: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
     def rate(name: str, other: str, **bounds: float) -> Target:
-        measured = ratio(found[name, Question(STATS)], found[other, Question(STATS)], itemgetter("rate"))
+        measured = ratio(readings[name, Question(STATS)], readings[other, Question(STATS)], itemgetter("rate"))
         return Target(f"{name} / {other}", measured, **bounds)
 
     def cpu(path: str, other: str, most: float) -> Target:
-        measured = ratio(found[OURS, Question(path)], found[other, Question(path)], itemgetter("cpu_us"))
+        measured = ratio(readings[OURS, Question(path)], readings[other, Question(path)], itemgetter("cpu_us"))
         return Target(f"{Question(path)}: CPU, {OURS} / {other}", measured, most=most)
 
     parameters = []
     for where in (SQLITE, POSTGRES) if on_postgres else (SQLITE,):
         few, many = name_of(where, FEW), name_of(where, visits)
-        parameters += [rate(each, contenders.FLASK.name, least=0.9) for each in (few, many)]
+        parameters += [rate(runs, contenders.FLASK.name, least=0.9) for runs in (few, many)]
         parameters.append(rate(many, few, least=0.9, most=1.1))
     parameters += [cpu(STATS, contenders.NODE.name, 1.5), cpu(ALIVE, contenders.NODE.name, 1.0)]
-    badge = ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], itemgetter("rate"))
+    badge = ratio(readings[OURS, Question(BADGE)], readings[OURS, Question(STATS)], itemgetter("rate"))
     parameters.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
     older = contenders.of_version(before)[0].name if before else None
     return parameters + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]

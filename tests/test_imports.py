@@ -1,4 +1,4 @@
-"""Who may import whom: a room of the house imports only what stands before it in ORDER (docs/design.md)."""
+"""Packages may only import what comes before them in ORDER (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ koyjabo: .
 server: loop http websockets process .
 cli: .
 """
-"""The packages, and the rooms of each: its folders, its doors, `services`, which builds it, and "." for own modules.
-A package imports packages above it, a room also rooms to its left.
+"""Packages and their parts: folders, interfaces (API, pages, admin, CLI), `services`, which builds the package, and "."
+for its own modules. A package imports packages above it, a part also parts to its left.
 """
 
-DOORS = {"api", "pages", "admin", "cli"}
-NO_DOORS = {"webkit", "server"}  # packages of which these names are no doors
+INTERFACES = {"api", "pages", "admin", "cli"}
+NOT_INTERFACES = {"webkit", "server"}  # packages where these names are not interfaces
 LIBRARIES = (ROOT / "docs" / "design.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]
 MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
@@ -69,13 +69,13 @@ MAY_USE = {  # libraries: the modules that may import them
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
 backups/run.py recounts/recounts.py visit_log/import*.py \
 importers/run.py cli/ledger.py"
-"""Modules of the start, of commands and of the process of a backup; all others use the executor."""
+"""Modules of the start, of commands and of the backup process. All others use the executor."""
 
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 SHORTEST, LONGEST = 40, 400
-"""Lines of a module: a shorter one that only one sibling imports belongs to that sibling."""
+"""Lines of a module. If one is shorter and only one sibling imports it, it should be merged into that sibling."""
 
 MOST_ARGUMENTS = 7
 
@@ -91,8 +91,8 @@ presence: services visitors.active_visitors
 webkit: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
  schemas.fields
 """
-"""What the modules of `counting` that register a visit import of other packages, beside core and models. A feature
-that needs something of a visit takes it from `Visits.on_commit`: this list may only get shorter.
+"""Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
+uses `Visits.on_commit` instead: this list may only get shorter.
 """
 
 FILES = {
@@ -108,7 +108,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def names(module: str) -> list[tuple[str, bool]]:
-    """The dotted names that a module imports, each with whether that happens when it is loaded."""
+    """Dotted names that a module imports, with whether the import runs when the module is loaded."""
     at_start = {id(node) for node in tree(module).body}
     return [
         (name, id(node) in at_start)
@@ -125,7 +125,7 @@ def names(module: str) -> list[tuple[str, bool]]:
 
 @cache
 def imports(module: str) -> set[str]:
-    """The modules of the package that a module imports."""
+    """The modules of this package that a module imports."""
     return {known for name, _ in names(module) if (known := known_part(name)) and known != module}
 
 
@@ -140,36 +140,36 @@ def is_package(module: str) -> bool:
 
 
 @cache
-def room(module: str) -> str:
-    """`accounts.` for a module of that package itself, `accounts.api` for one in that folder or of that name."""
+def part(module: str) -> str:
+    """`accounts.` for a module of the package itself, `accounts.api` for one in a folder or file of that name."""
     parts = module.split(".")[1:]
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
-    alone = {"ui", "incoming", *DOORS, *([] if parts[0] == "core" else ["services"])}
-    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in alone):
+    separate = {"ui", "incoming", *INTERFACES, *([] if parts[0] == "core" else ["services"])}
+    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in separate):
         return f"{parts[0]}."
     return ".".join(parts if is_package(module) or len(parts) == 2 else parts[:-1])
 
 
 def places() -> dict[str, tuple[int, int]]:
-    found = {}
+    order = {}
     for n, line in enumerate(ORDER.strip().splitlines()):
-        package, _, rooms = line.partition(":")
-        for m, name in enumerate(rooms.split()):
-            found[f"{package}.{name.removeprefix('.')}"] = (n, m)
-    return found
+        package, _, parts = line.partition(":")
+        for m, name in enumerate(parts.split()):
+            order[f"{package}.{name.removeprefix('.')}"] = (n, m)
+    return order
 
 
 PLACES = places()
 
 
-def door(module: str) -> str | None:
+def interface_of(module: str) -> str | None:
     parts = module.split(".")
-    return parts[2] if len(parts) > 2 and parts[2] in DOORS and parts[1] not in NO_DOORS else None
+    return parts[2] if len(parts) > 2 and parts[2] in INTERFACES and parts[1] not in NOT_INTERFACES else None
 
 
 def package(module: str) -> str:
-    return room(module).partition(".")[0]
+    return part(module).partition(".")[0]
 
 
 def arrows() -> Iterator[tuple[str, str]]:
@@ -178,14 +178,14 @@ def arrows() -> Iterator[tuple[str, str]]:
             yield module, other
 
 
-def test_every_room_has_its_place_in_the_order():
-    assert sorted(set(map(room, FILES)) - set(PLACES)) == []
-    assert sorted(set(PLACES) - set(map(room, FILES))) == []
+def test_every_part_has_its_place_in_the_order():
+    assert sorted(set(map(part, FILES)) - set(PLACES)) == []
+    assert sorted(set(PLACES) - set(map(part, FILES))) == []
 
 
-def test_a_room_imports_only_what_stands_before_it():
-    """So there is no circle of folders either."""
-    upward = [(module, other) for module, other in arrows() if not is_before(room(other), room(module))]
+def test_a_part_imports_only_what_comes_before_it():
+    """This also rules out circles of folders."""
+    upward = [(module, other) for module, other in arrows() if not is_before(part(other), part(module))]
     assert upward == []
 
 
@@ -194,23 +194,23 @@ def is_before(one: str, other: str) -> bool:
     return row < own_row or (row == own_row and column <= own_column)
 
 
-def test_domains_import_no_doors_and_nothing_imports_the_doors_of_others():
+def test_domains_import_no_interfaces_and_nothing_imports_interfaces_of_others():
     wrong = [
         (module, other)
         for module, other in arrows()
-        if door(other) and package(module) not in ("application", "cli", package(other))
+        if interface_of(other) and package(module) not in ("application", "cli", package(other))
     ]
     inside = [
         (module, other)
         for module, other in arrows()
-        if door(other) and package(module) == package(other) and not door(module)
+        if interface_of(other) and package(module) == package(other) and not interface_of(module)
     ]
     assert (wrong, inside) == ([], [])
 
 
 def test_there_is_no_circle_of_modules():
-    """But of a module and the package it is in."""
-    following = {each: {to for to in imports(each) if not in_one_another(each, to)} for each in FILES}
+    """Except between a module and the package it is in."""
+    following = {module: {to for to in imports(module) if not in_one_another(module, to)} for module in FILES}
     done: set[str] = set()
 
     def walk(module: str, path: tuple[str, ...]) -> None:
@@ -231,9 +231,9 @@ def in_one_another(one: str, other: str) -> bool:
 def test_a_library_is_used_only_where_a_name_says_so():
     assert len(MAY_USE) == 6
     for libraries, allowed in MAY_USE.items():
-        users = {each for each in FILES for name, _ in names(each) if name.partition(".")[0] in libraries}
-        assert sorted(each for each in users if not is_allowed(each, allowed)) == [], libraries
-        assert [pattern for pattern in allowed if not any(is_allowed(each, [pattern]) for each in users)] == []
+        users = {module for module in FILES for name, _ in names(module) if name.partition(".")[0] in libraries}
+        assert sorted(user for user in users if not is_allowed(user, allowed)) == [], libraries
+        assert [pattern for pattern in allowed if not any(is_allowed(user, [pattern]) for user in users)] == []
 
 
 def is_allowed(module: str, patterns: list[str]) -> bool:
@@ -243,8 +243,8 @@ def is_allowed(module: str, patterns: list[str]) -> bool:
 
 def test_only_a_start_and_commands_open_transactions_without_the_executor():
     direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
-    users = {each for each in FILES for name, _ in names(each) if name.startswith(direct)}
-    assert sorted(each for each in users if not is_allowed(each, MAY_OPEN_TRANSACTIONS.split())) == []
+    users = {module for module in FILES for name, _ in names(module) if name.startswith(direct)}
+    assert sorted(user for user in users if not is_allowed(user, MAY_OPEN_TRANSACTIONS.split())) == []
 
 
 def test_a_visit_is_registered_with_few_other_modules():
@@ -255,41 +255,43 @@ def test_a_visit_is_registered_with_few_other_modules():
 
 
 def test_packages_say_what_they_are():
-    packages = [each for each in FILES if is_package(each)]
-    assert [each for each in packages if not ast.get_docstring(tree(each))] == []
+    packages = [module for module in FILES if is_package(module)]
+    assert [package for package in packages if not ast.get_docstring(tree(package))] == []
 
 
 def test_modules_are_neither_scraps_nor_heaps():
-    lines = {each: len(FILES[each].read_text().splitlines()) for each in FILES}
+    lines = {module: len(FILES[module].read_text().splitlines()) for module in FILES}
     users = defaultdict(set)
     for module, other in arrows():
         users[other].add(module)
     scraps = [
-        (each, n)
-        for each, n in lines.items()
-        if n < SHORTEST and not is_package(each) and is_for_one_sibling(each, users[each])
+        (line, n)
+        for line, n in lines.items()
+        if n < SHORTEST and not is_package(line) and is_for_one_sibling(line, users[line])
     ]
-    assert (scraps, {each: n for each, n in lines.items() if n > LONGEST}) == ([], {})
+    assert (scraps, {line: n for line, n in lines.items() if n > LONGEST}) == ([], {})
 
 
 def is_for_one_sibling(module: str, users: set[str]) -> bool:
-    siblings = {each for each in users if not is_package(each) and each.rpartition(".")[0] == module.rpartition(".")[0]}
+    siblings = {user for user in users if not is_package(user) and user.rpartition(".")[0] == module.rpartition(".")[0]}
     return len(users) == 1 and users == siblings
 
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
-    """Workers never do: its calls would block all requests."""
+    """Workers never load it: its calls would block all requests."""
     late = "koyjabo.backups.bucket_place"
-    assert [each for each in FILES if any(known_part(name) == late for name, at_start in names(each) if at_start)] == []
+    assert [
+        module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
+    ] == []
 
 
 def test_a_class_name_means_one_thing():
-    classes = Counter(node.name for each in FILES for node in tree(each).body if isinstance(node, ast.ClassDef))
+    classes = Counter(node.name for module in FILES for node in tree(module).body if isinstance(node, ast.ClassDef))
     assert sorted(name for name, n in classes.items() if n > 1) == []
 
 
 def test_constructors_take_few_arguments():
-    found = {
+    sizes = {
         f"{module}.{kind.name}": n
         for module in FILES
         for kind in ast.walk(tree(module))
@@ -298,10 +300,10 @@ def test_constructors_take_few_arguments():
         if isinstance(method, ast.FunctionDef) and method.name == "__init__"
         if (n := len([*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]) - 1) > MOST_ARGUMENTS
     }
-    assert found == {}
+    assert sizes == {}
 
 
 def test_nothing_is_loaded_before_the_server_has_patched():
     early = ["koyjabo", "koyjabo.server.process.parent"]
-    loaded = [(each, name) for each in early for name, now in names(each) if now and name.startswith("koyjabo")]
-    assert [each for each in loaded if "server.process" not in each[1]] == []
+    loaded = [(module, name) for module in early for name, now in names(module) if now and name.startswith("koyjabo")]
+    assert [import_ for import_ in loaded if "server.process" not in import_[1]] == []

@@ -1,4 +1,4 @@
-"""Regular expressions take time in proportion to the text they read: a long text stops no other request."""
+"""Regular expressions take time proportional to their text, so that a long text blocks no other request."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LETTERS = "a1 .-/(,:@'\"=#?\\;\n\u200d\u061cক"
 ENDS = ("", "\n", "x", "!", "ক")
 SHORT, LONG, LONGEST = 500, 2_000, 16_000
 SOON = 0.0003
-"""In s: LONG takes more in proportion to its square."""
+"""In s. Reading LONG in quadratic time takes more."""
 
 STEEP = {LONG: 9, LONGEST: 180}
-"""Between what a text takes in proportion to its length, 4 and 32 times as long as SHORT, and to its square, 16 and
-1,024 times. Only a pattern that is too slow for LONG reads LONGEST, which no busy machine makes six times slower.
+"""Limits relative to SHORT. Linear time is 4 and 32 times as long, quadratic time 16 and 1,024 times. Only a pattern
+that is too slow for LONG reads LONGEST: no busy machine slows it down by a factor of six.
 """
 
 Read = Callable[[Any], object]
 
 
 def used() -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """Each expression of the package, with the line and the method that uses it."""
+    """The package's expressions, with their line and method."""
     for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
         if not module.name.endswith("__main__"):
             names = vars(import_module(module.name))
@@ -53,16 +53,16 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
     try:
         return eval(compile(ast.Expression(node), "", "eval"), names)
     except (NameError, AttributeError, RuntimeError):
-        return None  # a local variable, or something of a request
+        return None  # a local variable, or part of a request
 
 
 def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:
-    """Texts made for it: a beginning, what is repeated for long, and an end that does not fit."""
+    """Attack texts for it: a beginning, a long repetition, and an end that does not match."""
     text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     tree = parser.parse(text, 0 if isinstance(pattern.pattern, bytes) else pattern.flags)
     pumped = {*_pumped(tree, ""), *(("", example) for example in _examples(tree))}
-    found = {(first + start, middle, end) for start, middle in pumped if middle for first in ("", "x") for end in ENDS}
-    return found | {("", start + middle, end) for start, middle, end in found}
+    texts = {(first + start, middle, end) for start, middle in pumped if middle for first in ("", "x") for end in ENDS}
+    return texts | {("", start + middle, end) for start, middle, end in texts}
 
 
 def _pumped(tree: Any, before: str) -> Iterator[tuple[str, str]]:
@@ -83,12 +83,12 @@ def _parts(kind: Any, what: Any) -> list[Any]:
 
 
 def _examples(tree: Any) -> list[str]:
-    """Texts that fit, each with another variant of one part."""
-    found = [""]
+    """Matching texts, each with another variant of one part."""
+    texts = [""]
     for kind, what in tree:
         each = _of(kind, what, tree.state) or [""]
-        found = [*(text + each[0] for text in found), *(found[0] + other for other in each[1:])]
-    return found[:20]
+        texts = [*(text + each[0] for text in texts), *(texts[0] + other for other in each[1:])]
+    return texts[:20]
 
 
 def _of(kind: Any, what: Any, state: Any) -> list[str]:
@@ -98,7 +98,7 @@ def _of(kind: Any, what: Any, state: Any) -> list[str]:
         return [text * max(1, what[0]) for text in _examples(what[2])]
     if kind in (kinds.IN, kinds.NOT_LITERAL, kinds.ANY):
         one = compiler.compile(parser.SubPattern(state, [(kind, what)])).fullmatch
-        return [each for each in LETTERS if one(each)][:8]
+        return [letter for letter in LETTERS if one(letter)][:8]
     return [text for part in _parts(kind, what) if kind not in ASSERTIONS for text in _examples(part)]
 
 
@@ -110,14 +110,14 @@ def is_steep(read: Read, text: Callable[[int], Any], size: int) -> bool:
 
 
 def _duration(read: Read, text: Any) -> float:
-    """In s, of this thread alone."""
+    """CPU time of this thread, in s."""
     start = time.thread_time()
     read(text)
     return time.thread_time() - start
 
 
 def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
-    """A text for which it takes more than its length says."""
+    """A text that takes more than linear time."""
     of = getattr(pattern, method)
     read = {"sub": lambda text: of("", text), "finditer": lambda text: list(of(text))}.get(method, of)
     for start, middle, end in hostile(pattern):
@@ -134,5 +134,5 @@ def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
 def test_every_pattern_reads_a_text_in_proportion_to_its_length():
     patterns = {(pattern, method): where for where, pattern, method in used()}
     assert len(patterns) > 60
-    found = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
-    assert [each for each in found if each[2]] == []
+    results = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
+    assert [pattern for pattern in results if pattern[2]] == []

@@ -61,7 +61,7 @@ LINES_OF_CODE = {
     "webhooks": 1601,
     "webkit": 2601,
 }
-"""Of each package: without blank lines, comments and docstrings."""
+"""Lines of code by package, without blank lines, comments and docstrings."""
 
 OTHERS = {
     "settings": 63,  # APP_URL, with a home page of 300 lines less: its maps and its list of visits are gone
@@ -73,7 +73,7 @@ OTHERS = {
 }
 
 SPARE = 20
-"""Lines that a repair may add."""
+"""Lines that a fix may add."""
 
 
 def lines_of_code(text: str) -> int:
@@ -100,19 +100,19 @@ def test_lines_are_counted_without_comments_docstrings_and_blank_lines():
 
 
 def test_no_package_outgrows_its_budget():
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for path in sorted((ROOT / "koyjabo").rglob("*.py")):
         parts = path.relative_to(ROOT / "koyjabo").parts
         package = parts[0] if len(parts) > 1 else "(top)"
-        found[package] = found.get(package, 0) + lines_of_code(path.read_text())
-    too_large = {name: size for name, size in found.items() if size > LINES_OF_CODE.get(name, 0) + SPARE}
+        counts[package] = counts.get(package, 0) + lines_of_code(path.read_text())
+    too_large = {name: size for name, size in counts.items() if size > LINES_OF_CODE.get(name, 0) + SPARE}
     assert too_large == {}
-    assert sorted(LINES_OF_CODE) == sorted(found)
+    assert sorted(LINES_OF_CODE) == sorted(counts)
 
 
 def test_nothing_else_outgrows_its_budget():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = {
+    counts = {
         "settings": len(Settings.model_fields),
         "tables": len(Visit.metadata.tables),
         "classes of errors": len(classes_of_errors()),
@@ -120,15 +120,15 @@ def test_nothing_else_outgrows_its_budget():
         "commands of make": len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)),
         "words of documents": sum(len(path.read_text().split()) for path in (ROOT / "docs").rglob("*.md")),
     }
-    assert {name: number for name, number in found.items() if number > OTHERS[name]} == {}
+    assert {name: number for name, number in counts.items() if number > OTHERS[name]} == {}
 
 
 def classes_of_errors() -> set[str]:
-    """KoyJaboError and all that derive from it, as the sources say."""
+    """KoyJaboError and its subclasses, read from the sources."""
     trees = [ast.parse(path.read_text()) for path in (ROOT / "koyjabo").rglob("*.py")]
     classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     bases = {node.name: {ast.unparse(base) for base in node.bases} for node in classes}
-    found = {"KoyJaboError"}
-    while more := {name for name, of in bases.items() if of & found} - found:
-        found |= more
-    return found
+    names = {"KoyJaboError"}
+    while more := {name for name, of in bases.items() if of & names} - names:
+        names |= more
+    return names

@@ -1,4 +1,4 @@
-"""What docs/specification/ says is what the code does, and every citation of it names something that is there."""
+"""docs/specification/ agrees with the code, and every citation of it names something that exists."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PARAMETERS |= {"ref": "ref", "user_ref": "userRef"}
 
 
 def section(heading: str) -> str:
-    """What stands under a heading, up to the next one."""
+    """The text under a heading, up to the next one."""
     return re.split(rf"^#+ {re.escape(heading)}$", TEXT, flags=re.MULTILINE)[1].partition("\n#")[0]
 
 
@@ -52,13 +52,13 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def names(heading: str) -> list[str]:
-    """What the first column of a section's table names."""
+    """Names in the first column of a section's table."""
     return [row[0].strip("`") for row in rows(heading)]
 
 
 @cache
 def sources() -> dict[str, str]:
-    """Every file of ours but this one by its path, with each citation on one line."""
+    """Every file except this one by its path, with each citation on one line."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in KINDS]
     ours = [file for file in files if not NOT_OURS & set(file.relative_to(ROOT).parts)]
     ours += [file for pattern in ("*.py", "*.md") for file in ROOT.glob(pattern)]
@@ -67,28 +67,28 @@ def sources() -> dict[str, str]:
 
 
 def citations(pattern: str) -> list[tuple[str, str]]:
-    """(file, what it names) of each citation."""
-    return [(file, found) for file, text in sources().items() for found in re.findall(pattern, text)]
+    """(file, cited text) of each citation."""
+    return [(file, cited) for file, text in sources().items() for cited in re.findall(pattern, text)]
 
 
 def route(rule: str) -> str:
-    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: f"{{{PARAMETERS[found[1]]}}}", rule)
+    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda cited: f"{{{PARAMETERS[cited[1]]}}}", rule)
 
 
 @pytest.fixture(scope="module")
 def calls(site) -> dict[str, tuple[str, list[int]]]:
-    """Who may make each call of accounts and communities, and the statuses that are no errors; sockets have none."""
+    """Permissions and successful statuses of each call about accounts and communities. Sockets have no statuses."""
     described = site.client.get("/openapi.json").json["paths"]
-    found = {}
+    calls_of_table = {}
     for rule in site.app.url_map.iter_rules():
         who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
         if rule.websocket:
-            found[route(rule.rule)] = (who, [])
+            calls_of_table[route(rule.rule)] = (who, [])
         elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations")):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
-            found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
-    return found
+            calls_of_table[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
+    return calls_of_table
 
 
 def test_calls_are_those_of_the_code(calls):
@@ -113,7 +113,7 @@ def test_fields_are_those_of_the_code():
 def test_console_lines_are_those_of_the_module():
     scripts = ROOT / "koyjabo" / "static" / "counting"
     script = "".join(path.read_text() for path in (scripts / "koyjabo.js", *sorted((scripts / "client").iterdir())))
-    written = [found[1] for found in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
+    written = [match[1] for match in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
     patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written if line != "WebSocket error:"]
     listed = names("Console lines")
     assert len(listed) == len(patterns)
@@ -146,7 +146,7 @@ NUMBERS = [
 
 
 def test_numbers_are_those_of_the_code():
-    assert [each for each in NUMBERS if each[1] not in " ".join(section(each[0]).split())] == []
+    assert [promise for promise in NUMBERS if promise[1] not in " ".join(section(promise[0]).split())] == []
 
 
 def test_every_citation_of_the_specification_names_a_heading_or_a_promise():
@@ -172,3 +172,10 @@ def test_index_lists_every_decision_by_its_title():
     index = row.findall((DOCS / "decisions" / "README.md").read_text())
     assert sorted((name, f"# {number}. {title}") for number, name, title in index) == titles
     assert [name for number, name, _ in index if not name.startswith(f"{int(number):04}-")] == []
+
+
+def test_decisions_are_short_and_have_four_parts():
+    records = {file.name: file.read_text() for file in (DOCS / "decisions").glob("[0-9]*.md")}
+    parts = ("Context", "Decision", "Rejected", "Number")
+    assert [name for name, text in records.items() if len(text.split()) > 250] == []
+    assert [name for name, text in records.items() if not all(f"**{part}" in text for part in parts)] == []

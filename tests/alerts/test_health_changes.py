@@ -1,4 +1,4 @@
-"""Changes of Health, as events: what has changed, from what, and at most once a minute for a check that flaps."""
+"""Events about changes of Health: what changed and from what, at most once a minute for a check that flaps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.webhooks.services import WebhookServices
 
 
 def tick(site: Site) -> None:
-    """Look, and write what is found."""
+    """Run the checks, and store the events."""
     events = site.services[WebhookServices].events
     events.refresh()
     site.services[AlertServices].alerts.tick()
@@ -25,7 +25,7 @@ def tick(site: Site) -> None:
 
 
 class Checks:
-    """The checks of a site, as a test wants them."""
+    """The checks of a site, with results that a test sets."""
 
     def __init__(self, site: Site, **levels: str) -> None:
         self.site = site
@@ -35,19 +35,19 @@ class Checks:
         health._checks = lambda: [HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
 
     def look(self, seconds: float = 0, **levels: str) -> list[dict]:
-        """Some time later; returns the events of now."""
+        """Advance the clock and run the checks. Returns new events."""
         self.levels |= levels
         self.site.time.pass_(seconds=seconds)
         before = self._written()
         tick(self.site)
-        return [each for each in self._written() if each not in before]
+        return [event for event in self._written() if event not in before]
 
     def _written(self) -> list[dict]:
         rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
-        found = [json.loads(data) for (data,) in rows]
-        for data in found:
+        events = [json.loads(data) for (data,) in rows]
+        for data in events:
             assert_as_documented("health.changed", data)
-        return found
+        return events
 
 
 @pytest.fixture
@@ -73,11 +73,11 @@ def test_checks_that_changed_are_told_with_all_levels(site):
 def test_check_that_flaps_is_told_once_a_minute_and_others_at_once(site):
     checks = Checks(site)
     checks.look()
-    assert [each["checks"] for each in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
+    assert [alert["checks"] for alert in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
     for seconds, level in ((15, GOOD), (15, DANGER), (15, GOOD)):
         assert checks.look(seconds, disk=level) == []
-    assert [each["checks"] for each in checks.look(14, writer=DANGER)] == [[change("writer", GOOD, DANGER)]]
-    assert [each["checks"] for each in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
+    assert [alert["checks"] for alert in checks.look(14, writer=DANGER)] == [[change("writer", GOOD, DANGER)]]
+    assert [alert["checks"] for alert in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
 
 
 def test_next_worker_compares_with_what_was_told_last(site):

@@ -1,4 +1,4 @@
-"""Alerts about traffic: when they are told, to whom, and that each is told once."""
+"""Traffic alerts: when they are sent, to whom, and that each is sent once."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ def noon() -> int:
 
 
 def visits_at(site: Site, *counts: tuple[int, int]) -> None:
-    """Import so many visits at each moment (minutes from noon)."""
+    """Import visits at each of these times, in minutes from noon."""
     name = site.rows("SELECT count(*) FROM visits")[0][0]
     moments = [noon() + minutes * MINUTE_MS for minutes, count in counts for _ in range(count)]
     site.time.ms = max(site.time.ms, *moments)  # they may not be in the future
     bring(site, rows(*(f"v{name + number},1,{at_ms}" for number, at_ms in enumerate(moments))))
 
 
-def history(site: Site, each: int, weeks: int = 6, days: int = 0) -> None:
-    """`each` visits in every window of the hour from noon on in the weeks before."""
+def history(site: Site, visits: int, weeks: int = 6, days: int = 0) -> None:
+    """Import `visits` visits in every window of the hour after noon, in the weeks before."""
     weekly = [-week * 7 * 1440 for week in range(1, weeks + 1)]
-    visits_at(site, *((week - days * 1440 + window, each) for week in weekly for window in range(0, 60, 5)))
+    visits_at(site, *((week - days * 1440 + window, visits) for week in weekly for window in range(0, 60, 5)))
 
 
 def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
-    """Look right after a window; returns all alerts until then."""
+    """Check right after a window. Returns all alerts so far."""
     site.time.ms = noon() + minutes * MINUTE_MS + SETTLE_MS
     site.services[WebhookServices].events.refresh()
     site.services[AlertServices].alerts.tick()
-    found = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
-    alerts = [(type, json.loads(data)) for type, data in found]
+    rows = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
+    alerts = [(type, json.loads(data)) for type, data in rows]
     for type, data in alerts:
         assert_as_documented(type, data)
     return alerts
@@ -75,7 +75,7 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
 
 def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of_now(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2)
+    history(site, visits=2)
     visits_at(site, (0, 30), (4, 20))
     for number in range(50):
         site.time.ms = noon() + (5 + number % 5) * MINUTE_MS
@@ -100,11 +100,11 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
 
 def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2)
+    history(site, visits=2)
     told = []
     for minutes in (*range(0, 20, 5), *range(350, 380, 5)):
         if minutes == 10:
-            site.restart()  # which has another name in the lease
+            site.restart()  # the restarted worker has another name in the lease
         visits_at(site, (minutes, 60))
         told.append(len(tick_at(site, minutes + 5)))
     assert told == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
@@ -112,7 +112,7 @@ def test_spike_rests_for_six_hours_whichever_worker_looks(site):
 
 def test_visits_of_less_than_two_weeks_tell_nothing(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2, weeks=1, days=6)
+    history(site, visits=2, weeks=1, days=6)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []
     visits_at(site, (-14 * 1440 - 721, 1), (10, 60))
@@ -121,7 +121,7 @@ def test_visits_of_less_than_two_weeks_tell_nothing(site):
 
 def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     subscribe(site, "traffic.drop")
-    history(site, each=50)
+    history(site, visits=50)
     ready = [True]
     monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "_is_ready", lambda: ready[0])
     for minutes in range(0, 30, 5):
@@ -136,7 +136,7 @@ def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
 
 
 def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypatch):
-    history(site, each=2)
+    history(site, visits=2)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []
     assert site.rows("SELECT count(*) FROM nightly_work WHERE name = 'alerts'") == [(0,)]
@@ -153,8 +153,8 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
 
 def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_database):
     with Site(sqlite_database.url) as site, site.app.app_context():
-        wanted = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {wanted}"))
+        query = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {query}"))
     assert "ix_users_traffic_alerts" in plan
 
 
@@ -172,16 +172,16 @@ def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(databas
         sign_up(site, "salma")
         site.rows("UPDATE users SET traffic_alerts = true WHERE email = 'salma@example.com'")
         site.services[MailOutbox].send_all()
-        history(site, each=2)
+        history(site, visits=2)
         mailbox.mails.clear()
         for minutes in (0, 5, 10, 15):
             visits_at(site, (minutes, 60))
             assert len(tick_at(site, minutes + 5)) == (minutes > 0)
             site.services[MailOutbox].send_all()
-        found = {mail["To"]: mail for mail in mailbox.mails}
+        mails = {mail["To"]: mail for mail in mailbox.mails}
         assert len(mailbox.mails) == 2
-        assert found["ayesha@example.com"]["Subject"] == "Far more visits than usual: 120"
-        text = text_of(found["ayesha@example.com"]).replace("\r", "")
+        assert mails["ayesha@example.com"]["Subject"] == "Far more visits than usual: 120"
+        text = text_of(mails["ayesha@example.com"]).replace("\r", "")
         expected = "16 December 2025, 12:00 – 16 December 2025, 12:10\nVisits: 120\nUsual at this time of the week: 4\n"
         assert expected in text
-        assert found["rahim@example.com"]["Subject"] == "সাধারণের চেয়ে অনেক বেশি ভিজিট: ১২০"
+        assert mails["rahim@example.com"]["Subject"] == "সাধারণের চেয়ে অনেক বেশি ভিজিট: ১২০"

@@ -1,4 +1,4 @@
-"""Charts as people see them, point at them and have them read: stacked, and the running period hatched."""
+"""Charts that people view, point at and have read aloud: stacked bars, and a hatched current period."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_
 ROWS = [("9:00", 10, 10), ("10:00", 30, 60), ("11:00", 0, 90), ("12:00", 40, 0), ("13:00", 5, 5), ("14:00", 30, 30)]
 FILL = """(rows, values) => {
   const [first, ...others] = rows.querySelectorAll("tr");
-  for (const each of others) each.remove();
+  for (const element of others) element.remove();
   values.forEach(([label, ...numbers], at) => {
     const row = first.cloneNode(true), cells = row.querySelectorAll("[data-value]");
     row.querySelector("[data-at]").childNodes[0].textContent = `16 Dec, ${label} `;
@@ -26,10 +26,10 @@ FILL = """(rows, values) => {
 STRIPE = """(figure, [row, rows, colors]) => {
   const apart = (color, at) => Math.hypot(...color.split(" ").map((part, channel) => part - data[at + channel]));
   const nearest = (at) => colors.reduce((best, color) => (apart(color, at) < apart(best, at) ? color : best));
-  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((each) => figure.querySelector(each));
+  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((selector) => figure.querySelector(selector));
   const scale = canvas.width / wrap.clientWidth, slot = over.clientWidth / rows, side = 8;
   const left = Math.round((over.offsetLeft + (row + 0.5) * slot - side / 2) * scale);
-  const [top, height] = [over.offsetTop, over.clientHeight].map((each) => Math.round(each * scale));
+  const [top, height] = [over.offsetTop, over.clientHeight].map((length) => Math.round(length * scale));
   const { data, width } = canvas.getContext("2d").getImageData(left, top, side * scale, height);
   const heights = Object.fromEntries(colors.map((color) => [color, 0]));
   for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) heights[nearest(at)] += 1 / width / scale;
@@ -49,7 +49,7 @@ TOKENS = """(figure) => {
 
 @pytest.fixture
 def chart(tab, founder, community):
-    """Of a community's visitors by hour, with ROWS."""
+    """The chart of a community's visitors by hour, with ROWS."""
     tab.route("**/reports", lambda route: [route.continue_, route.abort][route.request.resource_type == "fetch"]())
     tab.set_viewport_size({"width": 1440, "height": 900})
     figure = visit_as(tab, founder, f"/communities/{community}/reports").locator("#by-hour")
@@ -59,7 +59,7 @@ def chart(tab, founder, community):
 
 
 def stripe(chart, row: int) -> list[float]:
-    """How high the colours of users, of anonymous visitors and of the ground stand in a bar (px), on the average of its
+    """Heights (px) of the colours of users, of anonymous visitors and of the background in a bar, averaged over its
     middle. A series has a tint below its strong top.
     """
     colors = chart.evaluate(TOKENS)
@@ -75,7 +75,7 @@ def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
     assert upper == [0, pytest.approx(users + anonymous, abs=3), pytest.approx(0, abs=3)]
     assert lower == [pytest.approx(users * 40 / 30, abs=3), 0, pytest.approx(0, abs=3)]
     assert gaps < 4
-    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it ground
+    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it background
         assert users * 0.25 < line < users * 0.75
 
 
@@ -121,9 +121,9 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     site.register("somebody", communityId=community)
     figure = new_device(storage_state=session).open(f"/communities/{community}").locator("#minutes")
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    said = readings(plot, "End", "ArrowLeft")  # the minute may just have ended
+    said = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
     assert any(
-        each.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for each in said
+        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in said
     ), said
     assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
     assert readings(plot, "Home") == [
@@ -159,4 +159,4 @@ def test_last_60_minutes_are_read_in_the_panel(admin_tab, site):
     site.register("somebody")
     expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
     plot = admin_tab.get_by_role("slider", name="Visits, last 60 minutes")
-    assert any(": Visits 0" not in each for each in readings(plot, "End", "ArrowLeft"))
+    assert any(": Visits 0" not in reading for reading in readings(plot, "End", "ArrowLeft"))

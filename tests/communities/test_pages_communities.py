@@ -15,7 +15,7 @@ from koyjabo.reports.services import PeopleServices
 
 
 def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, cast):
-    """An unlisted one and one that is not there lead to the same login."""
+    """Unlisted and unknown communities redirect to the same login."""
     public, closed = cast.community(public_count=True), cast.community(open=False)
     stranger = Reader(site)
     page = stranger.get(path_of(public))
@@ -25,12 +25,14 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
     assert "Mirpur 10 Only members see its numbers. Invitation only." in page
     assert "online" not in page
     hidden = (cast.community(listed=False, public_count=True), "0e4f2d4e-7a55-4d6c-b0d5-4f0f5c1d2e11")
-    answers = [stranger.client.get(path_of(each)) for each in hidden]
-    assert [(each.status_code, each.headers["Location"].partition("?")[0]) for each in answers] == [(303, "/login")] * 2
+    answers = [stranger.client.get(path_of(community)) for community in hidden]
+    assert [(answer.status_code, answer.headers["Location"].partition("?")[0]) for answer in answers] == [
+        (303, "/login")
+    ] * 2
 
 
 def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
-    """Without a login it also says what communities are."""
+    """It also explains to strangers what communities are."""
     cast.community(name="Listed way")
     cast.community(name="Hidden way", listed=False)
     page = Reader(site).get("/communities?per_page=100")
@@ -66,14 +68,14 @@ def test_list_is_gone_through_by_the_page(site, readers):
     for number in range(3):
         reader.send("/communities/new", name=f"AAA {number}", listed="on")
         reader.get(reader.location)
-    found, following = [], ["/communities?per_page=2"]
+    shown, following = [], ["/communities?per_page=2"]
     while following:
         page = reader.get(following[0].replace("&amp;", "&"))
-        found.append(re.findall(r"AAA \d", words(page)))
-        assert len(found[-1]) <= 2
+        shown.append(re.findall(r"AAA \d", words(page)))
+        assert len(shown[-1]) <= 2
         following = re.findall(r'rel="next" href="([^"]+)"', page)
-    assert [name for names in found for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
-    assert len(found) > 1
+    assert [name for names in shown for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
+    assert len(shown) > 1
     reader.get("/communities?page=0", 400)
     assert "There are no communities yet." in words(reader.get("/communities?page=900"))
 
@@ -143,8 +145,8 @@ def test_settings_change_what_is_sent(site, readers, cast):
     assert page.count(" checked") == 1
     readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
     assert "The settings of New were saved." in words(readers["admin"].get(readers["admin"].location))
-    found = cast["admin"].get(f"/api/communities/{community}").json
-    assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
+    fields = cast["admin"].get(f"/api/communities/{community}").json
+    assert (fields["name"], fields["description"], fields["open"], fields["listed"]) == ("New", "", False, True)
     page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
     assert "must have 1 to 200 characters" in words(page)
 
@@ -236,14 +238,14 @@ def test_who_removes_themselves_has_left(site, readers, cast, community):
     proved_by="communities/live/test_community_counts.py::test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join"
 )
 def test_newcomer_gets_no_error(new_server, sqlite_database):
-    """With a shorter grace, and more time for one command to begin before the next, on a machine that is busy."""
+    """A shorter grace period than by default, and more time between two commands on a busy machine."""
     program("curl", "install it")
     server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
     guides = "".join((ROOT / "docs" / name).read_text() for name in ("accounts.md", "communities.md"))
     commands = re.findall(r"```sh\n(.*?)```", guides, re.DOTALL)
     script = "\n".join(["set -euo pipefail", *commands]).replace("localhost:8000", f"localhost:{server.port}")
     script = script.replace("& sleep 1;", "& sleep 3;")
-    done = subprocess.run(  # frames of WebSockets are no text throughout
+    done = subprocess.run(  # frames of WebSockets are not all text
         ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

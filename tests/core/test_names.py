@@ -1,4 +1,4 @@
-"""Names that people give: something in them can be seen, and they do not turn the words around them."""
+"""Names that people enter must contain something visible, and cannot reverse the text around them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVISIBLE = [
     "\u0301",
     "\u00ad",
 ]
-BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change what is written
+BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change the spelling
 FAMILY = "👩\u200d👧 Mirpur"
 
 
@@ -39,8 +39,8 @@ def test_community_has_a_name_that_can_be_seen(founder):
 
 
 def test_user_without_a_name_that_can_be_seen_has_that_of_the_email(site):
-    found = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
-    assert found == [f"karim{number}" for number in range(len(INVISIBLE))]
+    names = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
+    assert names == [f"karim{number}" for number in range(len(INVISIBLE))]
     unseen = [f"{local}@example.com" for local in ("\u3164", "\u0301", "\u061c")]
     assert [name_after_sign_up(site, email) for email in unseen] == unseen
 

@@ -1,6 +1,6 @@
-"""Migrations and models agree, and a database that is up to date is left alone.
+"""Migrations and models agree, and an up-to-date database is not changed.
 
-Databases are copies of one that the migrations have made (`support.databases.database`).
+The databases are copies of one that the migrations have made (`support.databases.database`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def downgrade(revision: str) -> None:
         command.downgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
 
 
-def is_declared(item: object, name: str, kind: str, *found: object) -> bool:
+def is_declared(item: object, name: str, kind: str, *reflected: object) -> bool:
     return kind != "table" or name not in REMOVED_TABLES
 
 
@@ -59,7 +59,7 @@ def differences(site: Site) -> list:
 
 
 def partial_indexes(site: Site) -> dict[str, str]:
-    """Their conditions, as the database reports them."""
+    """Conditions of partial indexes, as the database reports them."""
     with site.app.app_context():
         look, option = inspect(db.engine), f"{db.engine.dialect.name}_where"
         indexes = [index for table in look.get_table_names() for index in look.get_indexes(table)]
@@ -77,8 +77,8 @@ def shape(site: Site) -> dict[str, object]:
     with site.app.app_context():
         look = inspect(db.engine)
         parts = (look.get_multi_columns(), look.get_multi_pk_constraint(), look.get_multi_indexes())
-        found = {table: [repr(part[None, table]) for part in parts] for table in look.get_table_names()}
-        return {table: [re.sub(r" object at 0x\w+", "", part) for part in parts] for table, parts in found.items()}
+        tables = {table: [repr(part[None, table]) for part in parts] for table in look.get_table_names()}
+        return {table: [re.sub(r" object at 0x\w+", "", part) for part in parts] for table, parts in tables.items()}
 
 
 @pytest.mark.both_kinds
@@ -88,9 +88,9 @@ def test_models_and_migrations_agree(site):
     assert differences(site) == []
     declared = {index.name: index.info.get("where") for table in db.metadata.tables.values() for index in table.indexes}
     columns = {name: where.split()[0] for name, where in declared.items() if where}
-    found = partial_indexes(site)
-    assert {name: column for name, column in columns.items() if column in found.get(name, "")} == columns
-    assert sorted(found) == sorted(columns)
+    conditions = partial_indexes(site)
+    assert {name: column for name, column in columns.items() if column in conditions.get(name, "")} == columns
+    assert sorted(conditions) == sorted(columns)
     assert tables(site) - MODELS - REMOVED_TABLES == {"alembic_version"}
 
 
@@ -133,7 +133,7 @@ def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
 
 
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
-    """Its workers restart while the newer version starts, and an operator may go back (decision 99)."""
+    """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")
     site.restart()
     assert site.register().ordinal == 4001
@@ -145,7 +145,7 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
-    """Else the two wait for each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
+    """Otherwise the two deadlock on each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
     with site.app.app_context():
         downgrade("0015")
     with ThreadPoolExecutor() as thread:

@@ -1,4 +1,4 @@
-"""The keys of another server: read in the background, kept when it fails, and read again for a new one."""
+"""Another server's keys: read in the background, kept when it fails, and read again for a new key id."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Reader:
         self.keys = PublishedKeys(partial(read_keys, HttpClient(runtime), server.url), runtime, clock)
 
     def has(self, name: str) -> bool | None:
-        """None before any keys were read."""
+        """Whether the key is known, or None before any keys were read."""
         try:
             return self.keys.find(name, "ES256") is not None
         except KeysUnavailable:
@@ -85,12 +85,12 @@ def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
 
 
 def test_login_reads_a_new_key_itself_while_another_one_reads():
-    time, published, found = Time(), [document("first"), document("first"), document("second")], []
+    time, published, answers = Time(), [document("first"), document("first"), document("second")], []
 
     def read() -> KeySet:
         answered = key_set.read(published.pop(0))
         if len(published) == 1:
-            found.append(keys.find_or_read("second", "ES256"))
+            answers.append(keys.find_or_read("second", "ES256"))
         return answered
 
     with loop_on() as runtime:
@@ -99,7 +99,7 @@ def test_login_reads_a_new_key_itself_while_another_one_reads():
         keys.tick()
         time.pass_(seconds=FRESH_S)
         keys.tick()
-    assert [key is not None for key in found] == [True]
+    assert [key is not None for key in answers] == [True]
 
 
 def test_login_without_any_keys_is_told_and_tries_again(reader, server):
@@ -167,7 +167,7 @@ def test_server_that_hangs_costs_its_time_and_no_more(reader, server, monkeypatc
     server.pause_s = None
     monkeypatch.setattr(services, "TIMEOUT_S", 0.3)
     reader.time.pass_(seconds=FRESH_S)
-    assert reader.has("second") is False  # begins to read
+    assert reader.has("second") is False  # starts a new read
     assert reader.has("first") is True
     assert reader.keys._is_reading
     reader.settle()

@@ -16,7 +16,7 @@ FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\
 
 @pytest.fixture
 def written(monkeypatch):
-    """`written("json")` makes the log of that style; what it has written is in the second of the pair."""
+    """`written("json")` creates a log in that style. The second value returns what was written."""
     package = logging.getLogger("koyjabo")
     before = package.handlers, package.propagate, package.level
 
@@ -75,8 +75,8 @@ def test_lines_carry_the_request_that_is_being_answered(written, style):
 
 def test_errors_are_counted_by_their_event(written):
     log, _ = written("text")
-    found: list[str] = []
-    logs.count_errors(found.append)
+    events: list[str] = []
+    logs.count_errors(events.append)
     log.warning("not_an_error")
     log.error("broadcast_failed room=%s", "stats")
-    assert found == ["broadcast_failed"]
+    assert events == ["broadcast_failed"]

@@ -1,4 +1,4 @@
-"""What Prometheus reads, who may read it, and that the documentation says what each of it is."""
+"""Prometheus metrics: values, access, and their documentation."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
-    """By name and label."""
+    """Values by name and label."""
     samples = [sample for family in families for sample in family.samples]
-    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
+    return {(sample.name, ",".join(sample.labels.values())): sample.value for sample in samples}
 
 
 def scraped(site: Site) -> dict[tuple[str, str], float]:
@@ -53,7 +53,7 @@ def test_documentation_lists_every_metric_and_no_other():
 def test_scrape_has_every_metric(site):
     text = site.client.get("/metrics", headers=SCRAPER).text
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
-    absent = r"koyjabo_(redis_up|backup_\w+)"  # there is neither
+    absent = r"koyjabo_(redis_up|backup_\w+)"  # neither is in use
     here = {name.removesuffix("_total") for name, _, _ in all_names() if not re.fullmatch(absent, name)}
     assert {name.removesuffix("_total") for name in names} == here
 
@@ -71,11 +71,11 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
 
 
 def test_broadcast_that_tells_no_visit_has_no_commit(site):
-    """Visitors who are not active any more are noticed within a second, which is no latency of a commit."""
+    """Visitors are noticed as inactive within a second, which is not a commit's latency."""
     name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
 
     def broadcast(after: int) -> tuple[VisitorUpdate, float]:
-        """What the room would send, and how often a commit was measured."""
+        """The message that the room would send, and how many commits were measured."""
         (event,) = rooms.get(STATS_ROOM).source.events_after(after)
         site.services[ObservabilityServices].socket_log.sent(STATS_ROOM, event.type, 1, 1, event.revision, 0.0)
         return event, scraped(site)[name, ""]
@@ -91,11 +91,11 @@ def test_broadcast_that_tells_no_visit_has_no_commit(site):
 
 
 def test_present_state_is_there(site):
-    found = scraped(site)
-    assert found["koyjabo_database_up", ""] == found["koyjabo_workers", ""] == 1
-    assert found["koyjabo_visits_waiting", ""] == found["koyjabo_connections", "site"] == 0
-    assert found[("koyjabo_connections", "socketio")] == 0
-    assert found["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
+    metrics = scraped(site)
+    assert metrics["koyjabo_database_up", ""] == metrics["koyjabo_workers", ""] == 1
+    assert metrics["koyjabo_visits_waiting", ""] == metrics["koyjabo_connections", "site"] == 0
+    assert metrics[("koyjabo_connections", "socketio")] == 0
+    assert metrics["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
 
 
 def values_of(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -108,14 +108,14 @@ def metrics():
 
 
 def test_kinds_of_errors_have_an_end(metrics):
-    """Libraries log what clients have said, and each kind takes room."""
+    """Libraries log what clients have sent, and each kind takes memory."""
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
-    found = values_of(metrics)
-    assert found["koyjabo_errors_total", "kind_0"] == 2
-    assert found["koyjabo_errors_total", "other"] == 30
-    assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_errors_total", "kind_0"] == 2
+    assert numbers["koyjabo_errors_total", "other"] == 30
+    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MOST_KINDS + 1
 
 
 def test_what_is_no_word_is_no_kind_of_error(metrics):
@@ -127,9 +127,9 @@ def test_what_is_no_word_is_no_kind_of_error(metrics):
 def test_events_that_there_are_not_are_counted_together(metrics):
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
-    found = values_of(metrics)
-    assert found["koyjabo_messages_received_total", "other"] == 3
-    assert {label for name, label in found if name == "koyjabo_messages_received_total"} == {
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_messages_received_total", "other"] == 3
+    assert {label for name, label in numbers if name == "koyjabo_messages_received_total"} == {
         *("ping", "request_count", "join", "leave", "other")
     }
 
@@ -172,18 +172,18 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
 def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path):
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
-    found = values(second.collect())
-    assert (found[COMMUNITIES.name, "a"], found[COMMUNITIES.name, "b"]) == (5, 1)
-    assert (found[OLDEST.name, ""], found[DATABASE.name, ""]) == (0.5, 0)
+    numbers = values(second.collect())
+    assert (numbers[COMMUNITIES.name, "a"], numbers[COMMUNITIES.name, "b"]) == (5, 1)
+    assert (numbers[OLDEST.name, ""], numbers[DATABASE.name, ""]) == (0.5, 0)
     (tmp_path / "now_2.json").write_text("{ half a fi")
     os.utime(tmp_path / "now_0.json", (1, 1))
     assert values(second.collect())[COMMUNITIES.name, "a"] == 3
 
 
 def test_communities_are_bounded_in_number():
-    found = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
-    assert len(found) == MOST_COMMUNITIES + 1
-    assert sum(found.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
+    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
+    assert len(largest) == MOST_COMMUNITIES + 1
+    assert sum(largest.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
 
 
 MOST = 2
@@ -219,7 +219,7 @@ def test_socketio_client_that_goes_before_it_is_let_in_has_not_ended(server):
     assert gone.message().startswith("40{")
     gone.reset()
     with SocketIO(server.port) as later:
-        assert later.is_answered()  # so that one has been forgotten as well
+        assert later.is_answered()  # so that an earlier one was forgotten as well
         assert server.held()["members"] == 1
     assert_opened_and_ended(server, 1)
 
@@ -229,7 +229,7 @@ class Tab(SocketIO):
 
 
 def assert_opened_and_ended(server, count: int) -> None:
-    """As many are opened as have ended, in the metrics and in the log."""
+    """Assert that opened and ended connections are equal, in metrics and log."""
 
     def counted(name: str) -> float:
         return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)

@@ -1,4 +1,4 @@
-"""Several servers on one database, with a Redis between them and without; and a total that is set by hand."""
+"""Several servers on one database, with and without a shared Redis, and a total that is set by hand."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 SOON_S = PATIENCE_S
-"""2 s are promised; more tell them from never where the machine has other things to do."""
+"""2 s are promised. The longer limit allows for a busy machine."""
 
 
 @contextmanager
 def open_at(servers):
-    """A connection for HTTP and a page of each kind at each server, which has one worker."""
+    """An HTTP connection and a page of each kind on each server, which has one worker."""
     with ExitStack() as stack:
         each = [stack.enter_context(WorkerConnection(server)) for server in servers]
-        found = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
-        for page in flat(found):
+        opened = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
+        for page in flat(opened):
             page.first()
-        yield each, found
+        yield each, opened
 
 
 def two_servers(new_server, database, **settings):
@@ -71,7 +71,7 @@ def test_pages_of_another_server_on_the_database_are_updated_by_its_pulse_withou
 
 
 def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, disposable_redis):
-    """Redis has databases, but its channels are the same in all of them."""
+    """Redis has databases, but they all share its channels."""
     sites = [
         new_server(
             SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
@@ -84,15 +84,15 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
         for number in range(1, 6):
             assert each_site[1].register("karim").stats.total == number
             assert each_site[0].register("ayesha").stats.total == 4000 + number
-        for found, total in zip(open_pages, (4005, 5), strict=True):
-            for page in found:
+        for of_server, total in zip(open_pages, (4005, 5), strict=True):
+            for page in of_server:
                 page.wait_for_total(total)
                 assert {stats.epoch for stats in page.updates} == {page.first().epoch}
                 assert_never_fell(page)
 
 
 def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, disposable_redis):
-    """A lower one, of a new epoch."""
+    """A lower total with a new epoch."""
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url, STARTING_TOTAL=4000))
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").stats
@@ -108,7 +108,7 @@ def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sql
 
 @pytest.fixture(scope="module")
 def redis(module_database):
-    """One for each database: what shares a Redis is one site."""
+    """One Redis per database, because all servers on a Redis form one site."""
     server = Redis().start()
     yield server
     server.kill()
@@ -119,16 +119,16 @@ def server(module_servers, module_database, redis):
     return two_workers(module_servers(module_database, REDIS_URL=redis.url))
 
 
-def ten_visits_are_ten_events(each_worker, found):
-    """False if a worker has corrected meanwhile how many are active, which is an event, too: it counts a visitor twice
-    until Redis has said that the other worker knows them.
+def ten_visits_are_ten_events(each_worker, open_pages):
+    """Whether ten visits were ten events. False if a worker corrected its active visitors in between, which is an event
+    as well: it counts a visitor twice until Redis has reported that the other worker knows them.
     """
-    received = [len(page.updates) for page in found]
+    received = [len(page.updates) for page in open_pages]
     for number in range(10):
         receipt = each_worker[number % 2].register("ayesha")
-        for page in found:
+        for page in open_pages:
             page.wait_for_total(receipt.ordinal)
-    later = [page.updates[already:] for page, already in zip(found, received, strict=True)]
+    later = [page.updates[already:] for page, already in zip(open_pages, received, strict=True)]
     totals = list(range(receipt.ordinal - 9, receipt.ordinal + 1))
     if any([stats.total for stats in shown] != totals for shown in later):
         return False
@@ -139,15 +139,15 @@ def ten_visits_are_ten_events(each_worker, found):
 
 def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_json(server):
     with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
-        found = flat(open_pages)
+        all_pages = flat(open_pages)
         for connection in each_worker:
             receipt = connection.register("ayesha")
-        wait_until_same(found, each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
-        wait_until(lambda: ten_visits_are_ten_events(each_worker, found), "ten visits are ten events", SOON_S)
+        wait_until_same(all_pages, each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
+        wait_until(lambda: ten_visits_are_ten_events(each_worker, all_pages), "ten visits are ten events", SOON_S)
 
 
 def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(server):
-    """In the middle of a crowd, whichever worker takes the connection."""
+    """While many visits arrive, whichever worker takes the connection."""
     before, workers = server.stats().total, server.workers()
     answered = Counter()
     with worker_connections(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:
@@ -161,7 +161,7 @@ def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(ser
     assert len(answered) == 2, f"all came to one worker: {answered}"
 
 
-# Who is refused, who is replaced, and how all of them leave.
+# Refused and replaced connections, and how all of them end.
 
 
 def test_every_worker_refuses_polling_with_a_reason_and_serves_websockets(server):

@@ -1,4 +1,4 @@
-"""/api/receipt and its pages: the parts of a total add up to it, and only the panel says who and why."""
+"""/api/receipt and its pages: the parts add up to the total, and only the panel shows who changed it and why."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     sqlite_database.go_back(remembered)
     last = site.register(visitId="kept")
     site.set_total(40_001, new_epoch=True)
-    found = receipt(site)
+    parts = receipt(site)
     assert lines(site) == [
         ("start", 4000, 1, 4000),
         ("visits", 3, 4001, 4003),
@@ -64,8 +64,8 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
         ("visits", 1, 40_032, 40_032),
         ("adjustment", -31, 40_002, 40_032),
     ]
-    assert (found["total"], last.ordinal) == (sum(part["count"] for part in found["parts"]), 40_032)
-    assert found["parts"][2]["at"] == iso(began_ms)
+    assert (parts["total"], last.ordinal) == (sum(part["count"] for part in parts["parts"]), 40_032)
+    assert parts["parts"][2]["at"] == iso(began_ms)
 
 
 def test_folded_visits_keep_their_numbers(site):
@@ -121,7 +121,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     site.set_total(5000)
     page = boss.get("/receipt")
     assert "no. 4,001–4,003 : no gap, no repeat Imported on 16 Dec 2025, 10:48 : 2 of them Audit log 3" in words(page)
-    links = [unescape(each) for each in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
+    links = [unescape(url) for url in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
     of_total, of_visits, of_import = links
     assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
     assert "New visits: 2" in words(boss.get(of_import))
@@ -129,7 +129,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
 
 
 def test_the_newest_recount_and_backup_are_told(site):
-    """Of `koyjabo verify`, of a restore, or of a backup that was proven."""
+    """By `koyjabo verify`, by a restore, or by a verified backup."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
     recounts.verify(quiet)
@@ -149,7 +149,7 @@ def test_the_newest_recount_and_backup_are_told(site):
 
 
 def newest_recount(site: Site) -> dict:
-    """When the one that was read last is too old."""
+    """Wait until the cached result is too old, and return the newest recount."""
     site.time.pass_(seconds=5)
     return receipt(site)["recounted"]
 
@@ -169,7 +169,7 @@ def test_the_oldest_of_many_parts_are_combined_by_kind():
     assert len(parts) <= MOST_PARTS
     assert sum(part.amount for part in parts) == 1100
     assert [part.kind for part in parts if part.first is None] == ["adjustment", "visits"]
-    assert [each for each in parts if each.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
+    assert [part for part in parts if part.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
     assert sum(part.amount for part in parts if part.kind == VISITS) == 100
 
 

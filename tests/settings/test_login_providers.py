@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS and the settings of each provider: what is read, and what stops the start."""
+"""OIDC_PROVIDERS and each provider's settings: what is read, and what stops the start."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load(tmp_path, monkeypatch):
 
 def test_providers_are_read_in_their_order(load):
     settings = load({**GOOGLE, **WORK, "OIDC_PROVIDERS": " work, google", "OIDC_WORK_NAME": " Example Ltd "})
-    assert [each.name for each in settings.oidc_providers] == ["work", "google"]
+    assert [provider.name for provider in settings.oidc_providers] == ["work", "google"]
     work, google = settings.oidc_providers
     assert (work.issuer, work.label) == (WORK["OIDC_WORK_ISSUER"], "Example Ltd")
     assert (work.client_id, work.client_secret) == ("x", "y")

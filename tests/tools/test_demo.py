@@ -47,7 +47,7 @@ def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_demo(url: str, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `make demo` with these settings, to its end."""
+    """Run `make demo` with these settings until it exits."""
     return run("-m", "demo", "--url", url, *options, timeout_s=180, **settings, **TOOLS)
 
 
@@ -64,7 +64,7 @@ class Guide:
         self._headers = {"Authorization": f"Bearer {self.token}"}
 
     def communities(self) -> dict[str, dict]:
-        return {each["name"]: each for each in self.get("")}
+        return {community["name"]: community for community in self.get("")}
 
     def get(self, path: str):
         answer = self._server.get(f"/api/communities{path}", headers=self._headers)
@@ -83,24 +83,24 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
 
 @PAST
 def test_the_past_has_a_thursday_without_search_visits_to_one_page(server):
-    """An admin finds out by filters alone why visits fell."""
+    """An admin can find out why visits fell, only with filters."""
     searched = (
         "SELECT day, sum(CASE WHEN page = '/metro' THEN 1 ELSE 0 END), count(*) FROM visits "
         "WHERE referrer LIKE '%google%' AND campaign IS NULL GROUP BY day ORDER BY day"
     )
-    found = server.database.rows(searched)[1:-1]
-    (outage,) = [day for day, metro, _ in found if not metro]
+    rows = server.database.rows(searched)[1:-1]
+    (outage,) = [day for day, metro, _ in rows if not metro]
     assert date.fromisoformat(outage).weekday() == 3
-    assert min(count for _, _, count in found) > 20
+    assert min(count for _, _, count in rows) > 20
 
 
 @PAST
 def test_communities_have_members_moderators_and_conversions(server):
     guide = Guide(server)
-    found = guide.communities()
-    assert sorted(found) == sorted(plan.name for plan in COMMUNITIES)
-    here = found[guide.member.community]
-    roles = [each["role"] for each in guide.get(f"/{here['id']}/members?per_page=100")]
+    communities = guide.communities()
+    assert sorted(communities) == sorted(plan.name for plan in COMMUNITIES)
+    here = communities[guide.member.community]
+    roles = [member["role"] for member in guide.get(f"/{here['id']}/members?per_page=100")]
     assert (roles.count("admin"), roles.count("moderator"), len(roles)) == (1, 2, len(COMMUNITIES[0].names))
     growth = guide.get(f"/{here['id']}/visitors/growth")
     assert min(growth["current_period_visitors"], growth["previous_period_visitors"]) > 50
@@ -124,7 +124,7 @@ def test_visitors_come_and_all_of_them_leave(server):
     before = server.stats()
 
     def online() -> int:
-        return sum(each["online"] for each in guide.communities().values())
+        return sum(community["online"] for community in guide.communities().values())
 
     url, env = f"http://localhost:{server.port}", environment(**server.settings, **TOOLS)
     command = [sys.executable, "-m", "demo", "--url", url, "--people", "40"]

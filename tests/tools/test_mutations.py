@@ -1,4 +1,4 @@
-"""Mutations: each can be applied, and names tests that exist. `make mutations` sees them fail."""
+"""Every mutation can be applied, and names existing tests. `make mutations` checks that they fail."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ ENOUGH = 40
 
 def test_every_mutation_breaks_a_place_that_is_there_once():
     assert len(mutations()) >= ENOUGH
-    assert [name for name, times in Counter(each.name for each in mutations()).items() if times > 1] == []
+    assert [name for name, times in Counter(mutation.name for mutation in mutations()).items() if times > 1] == []
     for mutation in mutations():
         assert mutation.before != mutation.after, mutation.name
         assert (ROOT / mutation.file).read_text().count(mutation.before) == 1, mutation.name
 
 
 def test_every_mutation_has_quick_tests_that_fail_with_it(pytestconfig):
-    found = promises(pytestconfig)
+    by_name = promises(pytestconfig)
     for mutation in mutations():
         assert mutation.quick, mutation.name
-        assert [test for test in mutation.quick if test not in found or not found[test].is_quick] == [], mutation.name
+        assert [test for test in mutation.quick if test not in by_name or not by_name[test].is_quick] == [], (
+            mutation.name
+        )
         for test in mutation.full:
-            assert found[test].is_quick or found[test].proved_by & set(mutation.quick), (mutation.name, test)
+            assert by_name[test].is_quick or by_name[test].proved_by & set(mutation.quick), (mutation.name, test)

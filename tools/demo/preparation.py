@@ -1,4 +1,4 @@
-"""Prepares the database for the demo: writes past visits and communities if they are missing."""
+"""Prepares the database for the demo: writes missing past visits and communities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Report = Callable[[str], None]
 
 
 def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[str, str]:
-    """Write what is missing, at most `days` of past visits. Returns the ids of the communities by name.
+    """Write what is missing, with at most `days` of past visits. Returns the ids of the communities by name.
 
     Raises CannotRun, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable.
     """
@@ -38,8 +38,8 @@ def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[s
         if not _has_members(site, password):
             _write(backdated, settings, password, days if is_new else 0, report)
     with logged_in(site, cast.GUIDE, password) as guide:
-        found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
-    return {each["name"]: each["id"] for each in found}
+        communities = site.call("GET", "/api/communities?per_page=100", visitor=guide)
+    return {community["name"]: community["id"] for community in communities}
 
 
 def _has_members(site: Site, password: str) -> bool:
@@ -53,7 +53,7 @@ def _has_members(site: Site, password: str) -> bool:
 
 
 def _write(backdated: Backdated, settings: Settings, password: str, days: int, report: Report) -> None:
-    """Without `days`, accounts and communities alone."""
+    """Write visits, accounts and communities. With 0 `days`, no visits."""
     now = datetime.now(settings.zone) - timedelta(minutes=1)
     founding = Founding(backdated, password, history.ms(history.begins(now, days) if days else now), history.ms(now))
     try:

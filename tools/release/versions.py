@@ -1,4 +1,4 @@
-"""Where a release says its version: all of these have to agree."""
+"""The places with the version of a release, which must agree."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/p
 
 
 def versions(root: Path) -> dict[str, str]:
-    """The version of each file that has one, by its path."""
+    """The version in each file that has one, by path."""
     said = VERSION.search((root / SOURCE).read_text())
-    found = {SOURCE: said[1] if said else ""}
-    found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
+    by_file = {SOURCE: said[1] if said else ""}
+    by_file |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
-    found[python] = tomllib.loads((root / python).read_text())["project"]["version"]
-    found["docs/CHANGELOG.md"] = next((each for each, _ in _entries(root) if each != "Unreleased"), "")
-    return found
+    by_file[python] = tomllib.loads((root / python).read_text())["project"]["version"]
+    by_file["docs/CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
+    return by_file
 
 
 def agreed_version(root: Path) -> str:
     """The version that all files agree on. Raises Refusal if they do not."""
-    found = versions(root)
-    if len(set(found.values())) > 1:
-        said = "\n".join(f"  {version or 'none'}  {name}" for name, version in found.items())
+    by_file = versions(root)
+    if len(set(by_file.values())) > 1:
+        said = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
         raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{said}")
-    return found[SOURCE]
+    return by_file[SOURCE]
 
 
 def changes_without_release(root: Path) -> str:
-    """What stands below "Unreleased" in the changelog; "" if there is nothing."""
+    """The text below "Unreleased" in the changelog, or ""."""
     text = (root / "docs" / "CHANGELOG.md").read_text()
     first, *later = ENTRY.finditer(text)
     if first[1] != "Unreleased":
@@ -45,5 +45,5 @@ def changes_without_release(root: Path) -> str:
 
 
 def _entries(root: Path) -> list[tuple[str, str]]:
-    """Version and date of each entry of the changelog, the newest first."""
+    """Version and date of each entry of the changelog, newest first."""
     return ENTRY.findall((root / "docs" / "CHANGELOG.md").read_text())

@@ -1,4 +1,4 @@
-"""A server with a crowd's history in its database, and what its users look at."""
+"""A server with the demo's history in its database, and its pages."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from demo import cast  # noqa: E402
 
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 LEFT_OUT = {"missing", "forbidden"}
-"""Pages of PAGES that are errors."""
+"""Entries of PAGES that are error pages."""
 
 
 class Reader(NamedTuple):
-    """A user: cookies and an Authorization header of a session, and the names that addresses of pages contain."""
+    """A user: cookies and an Authorization header of a session, and values for page addresses."""
 
     cookies: dict[str, str]
     header: dict[str, str]
@@ -50,7 +50,7 @@ class Subject(NamedTuple):
 
 @contextmanager
 def full_site(folder: Path) -> Iterator[Server]:
-    """As it is deployed, on one worker. Nothing happens on it any more."""
+    """A server as deployed, on one worker, without further activity."""
     settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
     settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
     development = {**settings, "ENVIRONMENT": "development"}
@@ -94,22 +94,22 @@ def _fill(server: Server, env: dict[str, str]) -> None:
 def _log_in(server: Server, email: str, password: str) -> Reader:
     status, answer, headers = server.post("/api/auth/login", {"email": email, "password": password})
     assert status == 200, answer
-    cookies = dict(each.partition(";")[0].split("=", 1) for each in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
+    cookies = dict(cookie.partition(";")[0].split("=", 1) for cookie in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
-    found = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
-    (community,) = (each["id"] for each in found if each["name"] == GUIDE.community)
+    communities = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
+    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 
 def _made_by(server: Server, admin: Reader, password: str) -> dict[str, str]:
-    """The tokens of two share links, one of them with a password, and the id of a webhook."""
-    wanted = {
+    """Create two share links, one with a password, and a webhook. Returns their tokens and id."""
+    requests = {
         "share": ("shares", "token", {"name": "share", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "locked", "password": password}),
         "webhook": ("webhooks", "id", {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"]}),
     }
     made = {}
-    for name, (kind, field, fields) in wanted.items():
+    for name, (kind, field, fields) in requests.items():
         status, answer, _ = server.post(f"/api/{kind}", fields, admin.header)
         assert status == 201, answer
         made[name] = json.loads(answer)[field]

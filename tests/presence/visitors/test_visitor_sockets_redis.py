@@ -1,4 +1,4 @@
-"""A visit and a socket that came to different workers find each other."""
+"""A visit and a socket on different workers are matched."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MatchingWorker(RedisLink):
     def __init__(self, url: str, window_s: int) -> None:
         super().__init__(url)
         self.exchange = RedisVisitMatcher(self.client, self.outbox, window_s)
-        self.found: list[str] = []
+        self.visitors: list[str] = []
 
     def offer(self, caller: bytes, *visitors: str) -> None:
         for visitor in visitors:
@@ -28,11 +28,11 @@ class MatchingWorker(RedisLink):
         self.flush()
 
     def ask(self, caller: bytes, times: int = 1) -> list[str]:
-        """What is found, of this and of all earlier questions."""
+        """Answers to this question and to all earlier ones."""
         for _ in range(times):
-            self.exchange.ask(caller, self.found.append)
+            self.exchange.ask(caller, self.visitors.append)
         self.flush()
-        return self.found
+        return self.visitors
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
     assert there.ask(CAMPUS) == []
     for visitor in ("ayesha", "babul", "ayesha"):
         here.offer(CAMPUS, visitor)
-        time.sleep(0.002)  # Redis tells offers apart by the millisecond
+        time.sleep(0.002)  # Redis orders offers by the millisecond
     assert there.ask(HOME) == []
     assert there.ask(CAMPUS) == ["ayesha"]
     assert there.ask(CAMPUS, times=2) == ["ayesha", "babul"]
@@ -63,7 +63,7 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
 def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
     here, there = new_worker(), new_worker()
     for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{each}" for each in range(MOST_OFFERED)))
+        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MOST_OFFERED)))
     with redis_server.client() as client:
         assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MOST_OFFERED
         assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000
@@ -84,7 +84,7 @@ def test_each_is_given_to_exactly_one_of_many_askers(new_worker):
     here.offer(CAMPUS, *visitors)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(80)))
-    assert sorted(visitor for connection in askers for visitor in connection.found) == sorted(visitors)
+    assert sorted(visitor for connection in askers for visitor in connection.visitors) == sorted(visitors)
 
 
 def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
@@ -92,7 +92,7 @@ def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
 
     def one_round() -> None:
         connection.exchange.offer(CAMPUS, "babul")
-        connection.exchange.ask(CAMPUS, connection.found.append)
+        connection.exchange.ask(CAMPUS, connection.visitors.append)
 
     disposable_redis.freeze()
     assert_none_waits(connection.outbox, one_round)

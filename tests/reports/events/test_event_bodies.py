@@ -1,4 +1,4 @@
-"""POST /api/events, field by field: what is refused, and what is kept of what is not."""
+"""POST /api/events, field by field: what is refused, and what is stored of accepted values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows(site: Site) -> list[tuple]:
 
 
 def kept(site: Site, column: str, **fields: object) -> object:
-    """What is stored in `column` of an event with these fields."""
+    """The value stored in `column` for an event with these fields."""
     site.rows("DELETE FROM events")
     answer = send(site, event(**fields))
     assert (answer.status_code, answer.json) == (200, {"accepted": 1, "duplicates": 0}), answer.text
@@ -93,8 +93,8 @@ MOMENTS = {1702757318000: 1702757318000, "5": 5, None: None, HUGE: None}
 
 def test_properties_are_kept_as_texts(site):
     for sent, stored in PROPS:
-        found = kept(site, "props", props=sent)
-        assert (json.loads(found) if found else found) == stored
+        result = kept(site, "props", props=sent)
+        assert (json.loads(result) if result else result) == stored
 
 
 def test_page_is_kept_without_its_query_and_at_as_the_clients_word(site):

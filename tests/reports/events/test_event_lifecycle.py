@@ -1,4 +1,4 @@
-"""Events are kept as long as visits, forgotten with their visitor, exported with an account, and restored."""
+"""Events are kept as long as visits, erased with their visitor, exported with an account, and restored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def site(database):
 
 
 def send(site: Site, visitor: str, *ids: str, **fields: object) -> None:
-    events = [{"id": each, "name": "search", "props": {"to": "Mirpur"}, **fields} for each in ids]
+    events = [{"id": event, "name": "search", "props": {"to": "Mirpur"}, **fields} for event in ids]
     assert site.post("/api/events", json={"visitorId": visitor, "events": events}).status_code == 200
 
 
 def figures(site: Site) -> tuple:
     insights, day = site.services[ReportServices].reports, "2025-12-16"
-    found = insights.breakdown(Question(day, day), "event:search:to")
-    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in found.rows]
+    breakdown = insights.breakdown(Question(day, day), "event:search:to")
+    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
 
 
 @pytest.mark.both_kinds

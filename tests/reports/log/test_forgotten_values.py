@@ -1,4 +1,4 @@
-"""What a visitor has left in tables of reports goes with the visitor, whenever it is asked for, and every sum stays."""
+"""Erasing a visitor removes their values from the tables of reports at any time, and keeps every sum."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def forget(site: Site) -> None:
 
 
 def traces(site: Site) -> list[str]:
-    found = [
+    values = [
         (table, site.rows(f"SELECT {column} FROM {table} WHERE {column} LIKE '{like}'"))
         for table, column, like in WHERE
     ]
     blocks = [zlib.decompress(packed) for (packed,) in site.rows("SELECT packed FROM visit_blocks")]
     texts = [text for text in ("ayesha", "a@example") if any(text.encode() in block for block in blocks)]
-    return [f"{table}: {rows}" for table, rows in found if rows] + texts
+    return [f"{table}: {rows}" for table, rows in values if rows] + texts
 
 
 def values(site: Site, dimension: str) -> dict:
-    found = site.services[ReportServices].reports.breakdown(Question(DAY, DAY), dimension)
-    return {row.value: row.sums.visits for row in found.rows}
+    breakdown = site.services[ReportServices].reports.breakdown(Question(DAY, DAY), dimension)
+    return {row.value: row.sums.visits for row in breakdown.rows}
 
 
 @pytest.mark.both_kinds
 def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
-    """From blocks, too, which are then as if these had never been."""
+    """Blocks are recreated as if these values had never existed."""
     monkeypatch.setattr(blocks, "SIZE", 2)
     site.services[ReportServices].storing.catch_up()
     assert len(site.rows("SELECT first FROM visit_blocks")) == 1

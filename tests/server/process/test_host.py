@@ -11,9 +11,9 @@ from support.servers.server import Server
 
 
 def announced(server: Server) -> int:
-    """The port, once it is there."""
-    found = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
-    return int(found[1])
+    """The port, once the server has logged it."""
+    match = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
+    return int(match[1])
 
 
 def is_alive(host: str, port: int) -> bool:

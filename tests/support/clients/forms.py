@@ -1,4 +1,4 @@
-"""Forms on pages, as a browser would send them: the question before damage, and a form that was refused."""
+"""Fills in forms as a browser would: the confirmation before a dangerous action, and a refused form."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ CONFIRMED, TYPED = "confirmed", "typed"
 class FormOnPage(NamedTuple):
     action: str
     fields: dict[str, str]
-    labels: dict[str, str]  # what is said beside a field, by its name
-    kinds: dict[str, str]  # the types of inputs
+    labels: dict[str, str]  # labels by field name
+    kinds: dict[str, str]  # types of inputs
 
     @property
     def unmasked(self) -> dict[str, str]:
-        """The fields, with the token that is under the mask of this page."""
+        """The fields, with the unmasked CSRF token."""
         return {**self.fields, "csrf_token": unmask(self.fields["csrf_token"]).decode()}
 
 
 class _Parser(HTMLParser):
-    """The forms of the part `main`. Its fields have their names as ids."""
+    """Parses the forms inside `main`. The ids of fields equal their names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,19 +33,19 @@ class _Parser(HTMLParser):
         self._text_of: tuple[dict[str, str], str] | None = None
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attributes}
+        values = {name: value or "" for name, value in attributes}
         self._is_main = self._is_main or tag == "main"
         if not self._is_main:
             return
         if tag == "form":
-            self.forms.append(FormOnPage(found.get("action", ""), {}, {}, {}))
-        elif tag == "input" and (found["type"] != "checkbox" or "checked" in found):
-            self.forms[-1].fields[found["name"]] = found.get("value", "on" if found["type"] == "checkbox" else "")
-            self.forms[-1].kinds[found["name"]] = found["type"]
+            self.forms.append(FormOnPage(values.get("action", ""), {}, {}, {}))
+        elif tag == "input" and (values["type"] != "checkbox" or "checked" in values):
+            self.forms[-1].fields[values["name"]] = values.get("value", "on" if values["type"] == "checkbox" else "")
+            self.forms[-1].kinds[values["name"]] = values["type"]
         elif tag == "textarea":
-            self._text_of = self.forms[-1].fields, found["name"]
+            self._text_of = self.forms[-1].fields, values["name"]
         elif tag == "label":
-            self._text_of = self.forms[-1].labels, found["for"]
+            self._text_of = self.forms[-1].labels, values["for"]
 
     def handle_data(self, data: str) -> None:
         if self._text_of is not None:
@@ -67,8 +67,8 @@ def form_on(page: str) -> FormOnPage:
 
 
 def answer(page: str) -> FormOnPage:
-    """The form of a question, filled in by a person who confirms it: what is to be typed stands after a colon, and the
-    password is the one of all people here.
+    """The confirmation form of a page, filled in: the text to type follows a colon, and all people here have the same
+    password.
     """
     form = form_on(page)
     assert CONFIRMED in form.fields, page

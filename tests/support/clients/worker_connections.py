@@ -1,4 +1,4 @@
-"""Connections to a worker of one's choice: HTTP that is kept, and open pages of both kinds."""
+"""Connections to a chosen worker: kept HTTP connections, and open pages of both kinds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEBSOCKET = ["websocket"]
 
 
 def two_workers(server: Server) -> Server:
-    """Start it, and return when both serve."""
+    """Start the server, and return when both workers serve."""
     server.settings |= {"WEB_CONCURRENCY": 2}
     server.start()
     wait_until(lambda: all_ready(server, 2), "two workers serve", START_S)
@@ -30,7 +30,7 @@ def two_workers(server: Server) -> Server:
 
 
 def all_ready(server: Server, count: int) -> bool:
-    """Whether `count` workers answer."""
+    """Whether `count` workers respond."""
     workers = server.workers()
     if len(workers) != count:
         return False
@@ -45,7 +45,7 @@ def all_ready(server: Server, count: int) -> bool:
 
 @contextmanager
 def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
-    """While it is held, every new connection comes to this worker: the others are frozen. Be quick."""
+    """Freeze the other workers, so that each new connection inside the block goes to `chosen`. Keep the block short."""
     others = [worker for worker in server.workers() if worker.pid != chosen.pid]
     try:
         wait_until(lambda: _freeze(server, others), "none of the frozen holds the database")
@@ -56,7 +56,7 @@ def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
 
 
 def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
-    """False where the chosen worker would wait for one of them; then they go on."""
+    """Freeze these workers. Returns False, with all of them resumed, if the chosen one would wait for one of them."""
     for worker in workers:
         worker.suspend()
     for worker in workers:
@@ -69,7 +69,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
 
 
 class WorkerConnection:
-    """One HTTP connection, to the worker that accepts it; it is never opened again."""
+    """An HTTP connection to the worker that accepts it. It never reconnects."""
 
     def __init__(self, server: Server, timeout_s: float = PATIENCE_S) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)
@@ -83,7 +83,7 @@ class WorkerConnection:
         self._connection.close()
 
     def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
-        """Status and JSON of the answer; None for an empty one."""
+        """Status and JSON of the response; None for an empty body."""
         body = None if said is None else json.dumps(said)
         login = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
@@ -111,9 +111,9 @@ class WorkerConnection:
 
 
 def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
-    """The pid of the worker that has the other end of a connection from `address`. Takes some milliseconds."""
+    """The pid of the worker that holds the other end of a connection from `address`. Takes some milliseconds."""
     for worker in workers:
-        if any(each.raddr == address for each in worker.net_connections("tcp")):
+        if any(connection.raddr == address for connection in worker.net_connections("tcp")):
             return worker.pid
     raise AssertionError(f"no worker has {address}")
 
@@ -122,35 +122,35 @@ def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
 def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
     """A kept HTTP connection to each worker."""
     with ExitStack() as stack:
-        found = []
+        connections = []
         for worker in server.workers():
             with only(server, worker):
                 connection = stack.enter_context(WorkerConnection(server))
                 assert connection.status("/healthz") == 200
-            found.append(connection)
-        yield found
+            connections.append(connection)
+        yield connections
 
 
 @contextmanager
 def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
-    """Open pages of both kinds on each worker, ordered as `server.workers()`; each has received its first event."""
+    """Open pages of both kinds on each worker, ordered as `server.workers()`. Each has received its first event."""
     with ExitStack() as stack:
         yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
 
 
 def _open_pages(stack: ExitStack, server: Server, worker: psutil.Process, of_each: int) -> list[Page]:
     with only(server, worker):
-        found: list[Page] = []
+        opened: list[Page] = []
         for _ in range(of_each):
-            found.append(stack.enter_context(PlainListener(server.port)))
-            found.append(stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)))
-        for page in found:
+            opened.append(stack.enter_context(PlainListener(server.port)))
+            opened.append(stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)))
+        for page in opened:
             page.first()
-    return found
+    return opened
 
 
-def flat(found: list[list[Page]]) -> list[Page]:
-    return [page for group in found for page in group]
+def flat(groups: list[list[Page]]) -> list[Page]:
+    return [page for group in groups for page in group]
 
 
 def assert_never_fell(page: Page) -> None:
@@ -166,11 +166,11 @@ def assert_adds_up(shown: Stats) -> None:
     assert sum(place["count"] for place in shown.locations.values()) == shown.active
 
 
-def assert_received(worker_connections: list[WorkerConnection], found: list[Page], visits: int = 10) -> None:
-    """Visits to each in turn reach every page."""
+def assert_received(worker_connections: list[WorkerConnection], open_pages: list[Page], visits: int = 10) -> None:
+    """Send visits to each worker in turn, and wait until every page shows each."""
     for number in range(visits):
         receipt = worker_connections[number % len(worker_connections)].register("ayesha")
-        for page in found:
+        for page in open_pages:
             page.wait_for(
                 lambda shown, receipt=receipt: (shown.epoch, shown.total) == (receipt.stats.epoch, receipt.ordinal),
                 "it",
@@ -182,13 +182,15 @@ def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
 
 
 def wait_until_same(
-    found: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
+    open_pages: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
 ) -> None:
-    """Until all pages and all workers show the same numbers, of which `said` holds."""
+    """Wait until all pages and workers show the same numbers, and `said` is true for them."""
 
     def same() -> bool:
-        everywhere = [page.updates[-1] for page in found] + [connection.stats() for connection in worker_connections]
-        return all(map(said, everywhere)) and all(numbers(each) == numbers(everywhere[0]) for each in everywhere)
+        everywhere = [page.updates[-1] for page in open_pages] + [
+            connection.stats() for connection in worker_connections
+        ]
+        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 
@@ -196,9 +198,7 @@ def wait_until_same(
 def visit_each_in_turn(
     each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
 ) -> int:
-    """Every visit is answered and pushed to pages of its worker, and those of the other get the last. Returns the
-    total.
-    """
+    """Register visits on each worker in turn. Its pages see each visit, other pages the last. Returns the total."""
     for number in range(visits):
         which = number % 2
         receipt = each_worker[which].register(f"{name}-{number}")

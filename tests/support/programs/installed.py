@@ -1,4 +1,4 @@
-"""Programs that pip does not bring."""
+"""Programs that pip does not install."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 
 def program(name: str, remedy: str) -> str:
-    """Where it is. Without one the test is skipped."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if not found:
+    """The path of a program. Skips the test if it is not installed."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not path:
         pytest.skip(f"there is no {name} on this machine: {remedy}")
-    return found
+    return path

@@ -1,4 +1,4 @@
-"""Lists that people go through by the page: where the next page is."""
+"""Paging through lists: the link to the next page."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def admin(tmp_path_factory):
 
 
 def next_page(page: str) -> str:
-    (found,) = NEXT.findall(page)
-    return found.replace("&amp;", "&")
+    (link,) = NEXT.findall(page)
+    return link.replace("&amp;", "&")
 
 
 def test_arguments_of_an_address_are_nothing_but_arguments(admin):
