@@ -63,8 +63,7 @@ LONG_SENTENCES = 0
 WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
 """Maximum words of a file, or of all files below a folder that have no other line here."""
 WORDS_OF_A_PAGE = 4_500
-WORDS_OF_A_DECISION = 260
-"""250, and its title."""
+WORDS_OF_A_DECISION = 250
 
 NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
 """How many values of Python code may have these names, which do not say what a value is."""
