@@ -102,9 +102,9 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
             counts = [group.counts() for group in groups]
         acknowledged = sum(answer.status == OK for answer in answers)
         exact = version != THIS or is_exact(database, acknowledged)  # another version may have other tables
-    said = server.log
-    if said.count("\n") > 1:  # the first line announces the address
-        click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
+    output = server.log
+    if output.count("\n") > 1:  # the first line announces the address
+        click.echo(f"The server said:\n{output[-MOST_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     deliveries = Deliveries(STARTING_TOTAL)
     for log in endpoints.values():

@@ -94,8 +94,8 @@ def main() -> None:
 def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
     """Add a community that has only its founder."""
     context = chromium.new_context(base_url=home(server))
-    said = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
-    token = context.request.post("/api/auth/signup", data=said).json()["access_token"]
+    body = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
+    token = context.request.post("/api/auth/signup", data=body).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     context.close()
     founded = server.post("/api/communities", json={"name": GUIDE.community}, headers=bearer)
@@ -197,14 +197,14 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     context = chromium.new_context(base_url=home(server))
     answer = context.request.post("/api/auth/login", data={"email": email, "password": PASSWORD})
     assert answer.ok, answer.text()
-    said = answer.json()
-    bearer = {"Authorization": f"Bearer {said['access_token']}"}
+    tokens = answer.json()
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     communities = context.request.get("/api/communities?per_page=100", headers=bearer).json()
     (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     cookies = context.storage_state()
     context.close()
     visit = str(server.stats().total)  # the newest
-    return Login({"community": community, "user": said["user"]["id"], "email": email, "visit": visit}, cookies)
+    return Login({"community": community, "user": tokens["user"]["id"], "email": email, "visit": visit}, cookies)
 
 
 def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:

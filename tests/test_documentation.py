@@ -116,7 +116,7 @@ DATA = ["today_visitors", "realtime_count", "community_id", "people", "minutes",
 def test_realtime_lists_every_event_with_its_fields_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Events")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
-    listed = {name: ["type", *re.findall(r"`(\w+)`", told)] for name, told in rows}
+    listed = {name: ["type", *re.findall(r"`(\w+)`", description)] for name, description in rows}
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
         events.VisitorUpdate(stats, "community", 10_000),

@@ -101,13 +101,13 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
 def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2)
-    told = []
+    alerts = []
     for minutes in (*range(0, 20, 5), *range(350, 380, 5)):
         if minutes == 10:
             site.restart()  # the restarted worker has another name in the lease
         visits_at(site, (minutes, 60))
-        told.append(len(tick_at(site, minutes + 5)))
-    assert told == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
+        alerts.append(len(tick_at(site, minutes + 5)))
+    assert alerts == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
 
 
 def test_visits_of_less_than_two_weeks_tell_nothing(site):

@@ -84,9 +84,9 @@ def test_failure_is_told_once_until_a_backup_succeeds(site):
     confirm(site, "nadia")
     site_admin(site, "omar")
     mails = "outbox WHERE kind = 'backup_failed' AND email = 'nadia@example.com'"
-    for report, told in ((FAILED, 1), (FAILED, 1), (PROVEN, 1), (FAILED, 2)):
+    for report, sent_so_far in ((FAILED, 1), (FAILED, 1), (PROVEN, 1), (FAILED, 2)):
         assert end(site, begun(site), report)
-        assert count(site, mails) == told
+        assert count(site, mails) == sent_so_far
         site.time.pass_(hours=2)
     assert count(site, "outbox WHERE kind = 'backup_failed'") == 2
     failed = ("backup.failed", {"step": "sending", "error": "The bucket does not exist."})
@@ -98,8 +98,8 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     row = begun(site)
     site.time.pass_(seconds=9)
     assert end(site, row, PROVEN)
-    told = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
-    assert events(site) == [("backup.verified", told)]
+    fields = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
+    assert events(site) == [("backup.verified", fields)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.backup'")
     assert [json.loads(detail) for (detail,) in details] == [{"rows": 30, "total": 12, "proven": True}]
     assert not end(site, row, PROVEN)  # by a worker whose first attempt seemed to time out

@@ -121,11 +121,11 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     site.register("somebody", communityId=community)
     figure = new_device(storage_state=session).open(f"/communities/{community}").locator("#minutes")
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    said = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
+    texts = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
     assert any(
-        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in said
-    ), said
-    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
+        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in texts
+    ), texts
+    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", texts[0])
     assert readings(plot, "Home") == [
         f"{tip.locator('strong').inner_text()}: Without an account 0, With an account 0, Visits 0"
     ]

@@ -17,7 +17,7 @@ def opened(admin_device):
 
 @pytest.fixture
 def design(admin_device, opened):
-    """Shared by tests that leave it in its initial state, with nothing open."""
+    """The design page. Tests share it, and leave it in its initial state with nothing open."""
     yield opened
     admin_device.check()
 

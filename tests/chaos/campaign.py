@@ -203,5 +203,5 @@ def check_log(world: World) -> None:
     if tracebacks := log.count("Traceback"):
         at = log.index("Traceback")
         errors = Counter(found_error[2] for found_error in ERROR_OF_TRACEBACK.finditer(log))
-        said = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
-        world.journal.breach(f"{tracebacks} tracebacks in the log, {said}: …{log[max(0, at - 300) : at + 3000]}")
+        summary = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
+        world.journal.breach(f"{tracebacks} tracebacks in the log, {summary}: …{log[max(0, at - 300) : at + 3000]}")

@@ -71,7 +71,9 @@ def _disagreements(world: World) -> list[Any]:
         disagreements += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
         if not disagreements and people:
             asked = [_reported(world, people[0].token, community) for _ in range(ASKED)]
-            disagreements += [("asked, it said", said, "of", len(people)) for said in asked if said != len(people)]
+            disagreements += [
+                ("asked, it said", number, "of", len(people)) for number in asked if number != len(people)
+            ]
     return disagreements
 
 

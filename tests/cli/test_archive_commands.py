@@ -153,10 +153,10 @@ def is_being_written(server) -> bool:
 
 def test_export_and_import_through_pipes(server, elsewhere):
     server.register("ayesha", visit="1", page="/a")
-    said = done(server, "export", "-", "--format", "jsonl")
-    made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=said)
+    output = done(server, "export", "-", "--format", "jsonl")
+    made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=output)
     assert made.stdout == "Imported 1 visits; 0 were stored already.\n"
-    assert done(elsewhere, "export", "-", "--format", "jsonl") == said
+    assert done(elsewhere, "export", "-", "--format", "jsonl") == output
 
 
 REFUSED = {
@@ -186,9 +186,9 @@ def test_repair_beside_a_running_server(server):
     rows(server, "UPDATE daily_visits SET visits = 7")
     rows(server, "UPDATE counters SET total = 9, visits = 9")
     assert server.koyjabo("verify").returncode == 1
-    said = done(server, "verify", "--repair")
-    assert said.count("Repaired: counters: site") == 2
-    assert said.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
+    output = done(server, "verify", "--repair")
+    assert output.count("Repaired: counters: site") == 2
+    assert output.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
     assert (server.stats().total, server.stats().today) == (2, 2)
     assert server.register("nila").ordinal == 3
     rows(server, "DELETE FROM visits WHERE id = 2")

@@ -118,9 +118,9 @@ def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys)
         for _ in range(4):
             now[0] += command_line.INTERVAL_S / 2
             advance(600_000)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
 
 
 def test_programs_of_the_command_are_those_that_there_are():

@@ -103,9 +103,9 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
 def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
     longest = "ব" * 2000
     reader = readers["outsider"]
-    said = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
+    form = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
     answer = reader.client.post(
-        "/communities/new", headers=reader.headers, data=said, content_type="multipart/form-data"
+        "/communities/new", headers=reader.headers, data=form, content_type="multipart/form-data"
     )
     assert answer.status_code == 303
     assert 'enctype="multipart/form-data"' in reader.get("/communities/new")

@@ -57,6 +57,6 @@ SAID = {
 
 
 def test_direction_marks_go_and_joiners_inside_words_stay(site, founder):
-    assert {said: found(founder, name=said)["name"] for said in SAID} == SAID
-    users = {said: name_after_sign_up(site, f"name{number}@example.com", said) for number, said in enumerate(SAID)}
+    assert {name_: found(founder, name=name_)["name"] for name_ in SAID} == SAID
+    users = {name_: name_after_sign_up(site, f"name{number}@example.com", name_) for number, name_ in enumerate(SAID)}
     assert users == SAID

@@ -64,7 +64,7 @@ def partial_indexes(site: Site) -> dict[str, str]:
         look, option = inspect(db.engine), f"{db.engine.dialect.name}_where"
         indexes = [index for table in look.get_table_names() for index in look.get_indexes(table)]
         options = {index["name"]: index.get("dialect_options", {}) for index in indexes}
-        return {name: str(said[option]) for name, said in options.items() if option in said}
+        return {name: str(value[option]) for name, value in options.items() if option in value}
 
 
 def tables(site: Site) -> set[str]:

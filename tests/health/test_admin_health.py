@@ -60,12 +60,12 @@ def test_every_check_is_said_with_its_level(site, admin):
     assert levels == {check.name: check.level for check in report.checks}
     assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
     assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
-    for said in (
+    for text in (
         "Not used (single worker)",
         "Visits are saved at once. Stored: 1",
         "No backup yet. Set BACKUP_DIR or BACKUP_TO",
     ):
-        assert said in words(page)
+        assert text in words(page)
 
 
 def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
@@ -79,8 +79,8 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert 'data-age="10800000"' in admin.get("/admin/health")
         add_failure(site, hours_ago=2)
         failed = f"No space is left on /backups. The last verified one was r{proven} Data shows at which step."
-        level, said = of_backups(admin)
-        assert (level, failed in said) == ("danger", True)
+        level, text = of_backups(admin)
+        assert (level, failed in text) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
         assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
@@ -139,8 +139,8 @@ def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(si
 
 def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
-        said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
-        page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
+        header = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
         assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
         assert "The server sees your address as 2001:db8::1 ." in words(page)
 
@@ -156,8 +156,8 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
     monkeypatch.setattr(DatabaseThread, "_connected", away)
     site.services[CountingServices].unsaved.since_ms = site.time.ms
-    said = json.loads(admin.get("/admin/state"))
-    assert (said["unsaved"], said["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
+    state = json.loads(admin.get("/admin/state"))
+    assert (state["unsaved"], state["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
     admin.get("/admin/users", 503)
     Reader(site).get("/admin/state", 303)
     site.services[CountingServices].unsaved.since_ms = None

@@ -72,11 +72,13 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
 
 def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
     (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    said = [sys.executable, *json.loads(command)[1:]]
+    command_line = [sys.executable, *json.loads(command)[1:]]
     surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}
 
     def status() -> int:
-        return subprocess.run(said, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False).returncode
+        return subprocess.run(
+            command_line, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False
+        ).returncode
 
     assert status() == 0
     server.stop()

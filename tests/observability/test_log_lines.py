@@ -183,15 +183,15 @@ def test_start_says_that_countries_are_missing_and_which_settings_are_removed(ne
 
 def in_json(server: Server) -> set[str]:
     """The events of a JSON log. Every line is an object, except the one that announces the address."""
-    said = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
-    assert all({"time", "level", "logger"} <= set(line) for line in said)
-    return {line["event"].partition(" ")[0] for line in said}
+    lines_ = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
+    assert all({"time", "level", "logger"} <= set(line) for line in lines_)
+    return {line["event"].partition(" ")[0] for line in lines_}
 
 
 def in_text(server: Server) -> set[str]:
-    said = [line for line in server.log.splitlines() if not SERVING.match(line)]
-    assert [line for line in said if not IN_TEXT.match(line)] == []
-    return {line.split(" ")[3] for line in said if not line.startswith(" ")}
+    lines_ = [line for line in server.log.splitlines() if not SERVING.match(line)]
+    assert [line for line in lines_ if not IN_TEXT.match(line)] == []
+    return {line.split(" ")[3] for line in lines_ if not line.startswith(" ")}
 
 
 def live(server: Server) -> None:

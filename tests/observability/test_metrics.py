@@ -119,8 +119,8 @@ def test_kinds_of_errors_have_an_end(metrics):
 
 
 def test_what_is_no_word_is_no_kind_of_error(metrics):
-    for said in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
-        metrics.error(said)
+    for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
+        metrics.error(kind)
     assert values_of(metrics)["koyjabo_errors_total", "other"] == 5
 
 

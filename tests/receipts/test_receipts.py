@@ -95,9 +95,9 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     boss = panel(site, "ayesha")
     boss.confirm("/admin/receipt/total", total="5000", reason="Old app, ask nila@example.com")
     site.set_total(6000)
-    told = boss.client.get("/api/receipt")
-    assert told.headers["Cache-Control"] == "private, no-store"
-    assert [(part["by"], part["reason"]) for part in told.json["parts"]] == [
+    answer = boss.client.get("/api/receipt")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert [(part["by"], part["reason"]) for part in answer.json["parts"]] == [
         (None, None),
         ("Ayesha", "Old app, ask nila@example.com"),
         ("operator", "koyjabo total set"),
@@ -105,9 +105,9 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     assert "by Ayesha" in words(boss.get("/receipt"))
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
-    for said in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
-        assert "Old app, ask •••" in said
-        assert "nila@example.com" not in said
+    for text in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
+        assert "Old app, ask •••" in text
+        assert "nila@example.com" not in text
     public = Reader(site).get("/receipt")
     assert "Ayesha" not in public
     assert "Old app" not in public

@@ -94,8 +94,8 @@ def test_comparison_says_how_much_each_row_changed(admin):
 
 
 def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
-    said = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
-    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in said] == [
+    texts = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
+    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in texts] == [
         "16 Dec 2025, compared with 15 Dec 2025, TIME: Visits 14"
     ]
     assert "insights-words" not in admin.get("/admin/?range=today&compare=previous&part=pages")

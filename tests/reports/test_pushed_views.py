@@ -139,7 +139,7 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
         assert {update["view"] for update in view.updates[before:]} == {first}
-        view.ask("?range=today&compare=none&page=/fares")  # as a page that has had no answer
+        view.ask("?range=today&compare=none&page=/fares")  # like a page that got no response
         wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
         assert view.states[-1][1] == cells
 

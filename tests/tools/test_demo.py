@@ -57,8 +57,8 @@ class Guide:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.member = cast.GUIDE
-        said = {"email": self.member.email, "password": cast.password(SECRET)}
-        answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=PATIENCE_S)
+        body = {"email": self.member.email, "password": cast.password(SECRET)}
+        answer = requests.post(f"{server.url}/api/auth/login", json=body, timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
         self._headers = {"Authorization": f"Bearer {self.token}"}

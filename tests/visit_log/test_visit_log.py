@@ -31,8 +31,8 @@ def test_everything_is_there_newest_first(log):
     assert len(log.everything) == 24
     assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
     newest = log.everything[0]
-    said = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
-    assert newest == LoggedVisit(24, 4024, newest.at_ms, *said, others=newest.others)
+    expected = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
+    assert newest == LoggedVisit(24, 4024, newest.at_ms, *expected, others=newest.others)
 
 
 def test_pages_fit_together(log):

@@ -72,9 +72,11 @@ def _check_one(kind: str, package: Path, version: str) -> None:
         raise Refusal(f"{package.name} has files that do not belong to it: {', '.join(forbidden)}")
     if missing := sorted(set(NEEDED[kind]) - set(files)):
         raise Refusal(f"{package.name} lacks {', '.join(missing)}")
-    said = json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
-    if said != version:
-        raise Refusal(f"{package.name} says that it is version {said}")
+    packed_version = (
+        json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
+    )
+    if packed_version != version:
+        raise Refusal(f"{package.name} says that it is version {packed_version}")
 
 
 def contents(package: Path) -> dict[str, bytes]:

@@ -32,9 +32,9 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
     """
     python = _environment(folder / "venv", wheel, client)
     (work := folder / "work").mkdir()
-    said = _output([str(python.parent / "koyjabo"), "--version"], work)
-    if version not in said.split():
-        raise Refusal(f"`koyjabo --version` of the wheel says: {said}")
+    output = _output([str(python.parent / "koyjabo"), "--version"], work)
+    if version not in output.split():
+        raise Refusal(f"`koyjabo --version` of the wheel says: {output}")
     log = folder / "serve.log"
     with log.open("wb") as out:
         server = subprocess.Popen(

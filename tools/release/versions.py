@@ -17,8 +17,8 @@ NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/p
 
 def versions(root: Path) -> dict[str, str]:
     """The version in each file that has one, by path."""
-    said = VERSION.search((root / SOURCE).read_text())
-    by_file = {SOURCE: said[1] if said else ""}
+    match = VERSION.search((root / SOURCE).read_text())
+    by_file = {SOURCE: match[1] if match else ""}
     by_file |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
     by_file[python] = tomllib.loads((root / python).read_text())["project"]["version"]
@@ -30,8 +30,8 @@ def agreed_version(root: Path) -> str:
     """The version that all files agree on. Raises Refusal if they do not."""
     by_file = versions(root)
     if len(set(by_file.values())) > 1:
-        said = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
-        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{said}")
+        lines = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
+        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{lines}")
     return by_file[SOURCE]
 
 

@@ -137,9 +137,9 @@ class Experiment:
 
     def _register(self) -> None:
         visit = {"visitorId": f"visitor_{token_hex(8)}", "page": "/"}
-        status, said, _ = self._server.post("/api/visitor/register", visit, timeout_s=20)
+        status, body, _ = self._server.post("/api/visitor/register", visit, timeout_s=20)
         if status != OK:
-            raise RuntimeError(f"a visit was answered with {status}: {said!r}")
+            raise RuntimeError(f"a visit was answered with {status}: {body!r}")
         self.total += 1
 
 

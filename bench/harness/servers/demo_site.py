@@ -64,10 +64,10 @@ def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
     """All pages that have names, or those with the given ones."""
     password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
-    said = {"visit": str(stats(server)["totalVisits"])}
-    said |= _made_by(server, readers[SITE_ADMIN], password)
+    values = {"visit": str(stats(server)["totalVisits"])}
+    values |= _made_by(server, readers[SITE_ADMIN], password)
     return [
-        Subject(name, path.format(**said, **readers[who].names), readers[who].cookies)
+        Subject(name, path.format(**values, **readers[who].names), readers[who].cookies)
         for name, (who, path) in PAGES.items()
         if (name in names if names else name not in LEFT_OUT)
     ]

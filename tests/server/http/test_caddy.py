@@ -93,12 +93,12 @@ def test_pages_of_every_kind_receive_every_visit_at_once(front):
 @insurance
 def test_client_cannot_choose_its_address_scheme_or_request_id(front):
     """The client's real address is this machine's, which has no location."""
-    said = {"X-Forwarded-For": "8.8.8.8", "X-Forwarded-Proto": "https", "X-Request-Id": "made-up"}
+    headers = {"X-Forwarded-For": "8.8.8.8", "X-Forwarded-Proto": "https", "X-Request-Id": "made-up"}
     before = front.stats().locations
-    answer = front.post("/api/visitor/register", json={"visitorId": "liar"}, headers=said)
+    answer = front.post("/api/visitor/register", json={"visitorId": "liar"}, headers=headers)
     places = answer.json()["stats"]["locations"]
     assert [place for place in places if places[place] != before.get(place)] == ["Unknown"]
-    page = front.get("/login", headers=said)
+    page = front.get("/login", headers=headers)
     assert "Strict-Transport-Security" not in page.headers
     assert page.headers["X-Request-Id"] != "made-up"
     wait_until(lambda: f"request={page.headers['X-Request-Id']}" in front.server.log, "its line in the log")

@@ -109,9 +109,9 @@ class Browser(Caller):
 
 def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
     """Otherwise forms of an https: page would count as cross-site. Without a certificate, no login is kept."""
-    for said, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
-        answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
-        assert ("Strict-Transport-Security" in answer.headers) == is_secure, said
+    for scheme, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
+        answer = front.get("/login", headers={"X-Forwarded-Proto": scheme} if scheme else {})
+        assert ("Strict-Transport-Security" in answer.headers) == is_secure, scheme
     assert Browser(front.port).log_in(founder) == 303
 
 

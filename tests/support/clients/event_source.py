@@ -50,7 +50,9 @@ class EventSource:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(SILENT_PATIENCE_S)
         self.sock.connect(("127.0.0.1", port))
-        self.connection.request(method, path, headers={name.replace("_", "-"): said for name, said in headers.items()})
+        self.connection.request(
+            method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
         self.answer = self.connection.getresponse()
 
     def __enter__(self) -> Self:

@@ -61,8 +61,8 @@ class Listener:
 
     def _receive(self, opcode: int, payload: bytes) -> None:
         assert self.code is None, f"said after a close frame: {payload[:80]!r}"
-        if opcode == TEXT and (said := REVISION.search(payload)):
-            self.revisions.append(int(said[1]))
+        if opcode == TEXT and (match := REVISION.search(payload)):
+            self.revisions.append(int(match[1]))
         elif opcode == TEXT and payload.startswith(b"0{"):
             self.socket.send(frame("40"))
         elif opcode == TEXT and payload == b"2":

@@ -82,9 +82,9 @@ class WorkerConnection:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body_json: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of the response; None for an empty body."""
-        body = None if said is None else json.dumps(said)
+        body = None if body_json is None else json.dumps(body_json)
         login = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
         answer = self._connection.getresponse()
@@ -100,8 +100,8 @@ class WorkerConnection:
         return Stats.of(answer)
 
     def register(self, visitor: str, visit: str | None = None) -> Registered:
-        said = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
-        status, answer = self.ask("POST", "/api/visitor/register", said)
+        body = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
+        status, answer = self.ask("POST", "/api/visitor/register", body)
         assert status == 200, answer
         return Registered.of(answer)
 
@@ -154,7 +154,9 @@ def flat(groups: list[list[Page]]) -> list[Page]:
 
 
 def assert_never_fell(page: Page) -> None:
-    """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
+    """Assert that totals never fell within an epoch, revisions only grew, and locations added up (specification:
+    promise 3).
+    """
     for earlier, later in pairwise(page.updates):
         assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
@@ -167,7 +169,7 @@ def assert_adds_up(shown: Stats) -> None:
 
 
 def assert_received(worker_connections: list[WorkerConnection], open_pages: list[Page], visits: int = 10) -> None:
-    """Send visits to each worker in turn, and wait until every page shows each."""
+    """Register visits on each worker in turn, and wait until every page shows each visit."""
     for number in range(visits):
         receipt = worker_connections[number % len(worker_connections)].register("ayesha")
         for page in open_pages:
@@ -182,7 +184,10 @@ def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
 
 
 def wait_until_same(
-    open_pages: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
+    open_pages: list[Page],
+    worker_connections: list[WorkerConnection],
+    timeout_s: float,
+    condition: Callable[[Stats], bool],
 ) -> None:
     """Wait until all pages and workers show the same numbers, and `said` is true for them."""
 
@@ -190,7 +195,7 @@ def wait_until_same(
         everywhere = [page.updates[-1] for page in open_pages] + [
             connection.stats() for connection in worker_connections
         ]
-        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
+        return all(map(condition, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 

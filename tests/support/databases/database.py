@@ -55,7 +55,7 @@ class Database(Protocol):
         """Lock the database, so that no visit can be registered inside the block."""
 
     def is_free(self) -> bool:
-        """Whether a registration would not have to wait now."""
+        """Whether a registration would succeed without waiting."""
 
     def copy(self) -> Database:
         """Another database with the same content. This one must not be in use."""

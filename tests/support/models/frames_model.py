@@ -154,8 +154,8 @@ def odd_frames(draw: st.DrawFn) -> bytes:
     length = draw(st.just(len(payload)) | st.just(len(payload)) | st.integers(0, 200) | st.integers(0, 2**64 - 1))
     width = draw(st.sampled_from([width for width, most in WIDTHS.items() if length <= most]))
     first, bit = draw(st.integers(0, 255)), draw(st.sampled_from([MASKED, MASKED, 0]))
-    said = {0: length, 2: 126, 8: 127}[width]
-    header = bytes((first, bit | said)) + (length.to_bytes(width, "big") if width else b"")
+    length_bits = {0: length, 2: 126, 8: 127}[width]
+    header = bytes((first, bit | length_bits)) + (length.to_bytes(width, "big") if width else b"")
     return header + (MASK + mask(payload) if bit else payload)
 
 

@@ -47,18 +47,18 @@ def environment(**settings: Any) -> dict[str, str]:
 def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `python …` in the project's folder until it exits. `typed` is its standard input."""
     with ExitStack() as files:
-        given, said, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        given, output, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
         given.write(typed)
         given.seek(0)
-        program = start(arguments, environment(**settings), (given, said, complained))
+        program = start(arguments, environment(**settings), (given, output, complained))
         try:
             status = program.wait(timeout_s)
         except subprocess.TimeoutExpired:
             kill_all([psutil.Process(program.pid)])
             raise
-        said.seek(0)
+        output.seek(0)
         complained.seek(0)
-        return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
+        return subprocess.CompletedProcess(arguments, status, output.read(), complained.read())
 
 
 def wait_until(

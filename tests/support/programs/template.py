@@ -214,9 +214,9 @@ def reap(running: dict[int, socket.socket]) -> None:
                 running.pop(pid).close()
 
 
-def tell(running: dict[int, socket.socket], pid: int, said: str) -> None:
+def tell(running: dict[int, socket.socket], pid: int, message: str) -> None:
     with suppress(OSError):  # the reader is gone
-        running[pid].send(said.encode())
+        running[pid].send(message.encode())
 
 
 def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:

@@ -34,11 +34,11 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 def _changed_files() -> list[str]:
     """Changed files of the project, including untracked ones."""
-    said = [
+    outputs = [
         subprocess.run(["git", *words], cwd=TESTS.parent, capture_output=True, text=True, check=True).stdout
         for words in (["diff", "--name-only", "HEAD"], ["ls-files", "--others", "--exclude-standard"])
     ]
-    return "".join(said).splitlines()
+    return "".join(outputs).splitlines()
 
 
 def _folder_of(file: str) -> Path | None:

@@ -142,8 +142,8 @@ class S3Server:
             for key in here
         )
         more = f"<NextContinuationToken>{here[-1]}</NextContinuationToken>" if rest else ""
-        said = f"<IsTruncated>{str(rest).lower()}</IsTruncated><KeyCount>{len(here)}</KeyCount>{more}"
-        return S3Answer(200, f"<ListBucketResult>{said}{rows}</ListBucketResult>".encode())
+        page = f"<IsTruncated>{str(rest).lower()}</IsTruncated><KeyCount>{len(here)}</KeyCount>{more}"
+        return S3Answer(200, f"<ListBucketResult>{page}{rows}</ListBucketResult>".encode())
 
     def _get(self, call: _S3Call) -> S3Answer:
         if call.key not in self.objects:

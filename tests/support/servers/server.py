@@ -63,8 +63,8 @@ class Server(Caller):
         return self.launch().wait_until_serving()
 
     def wait_until_serving(self, timeout_s: float = START_S) -> Server:
-        said = wait_until(self._serving, "the server says where it serves", timeout_s)
-        self.port = int(said[1])
+        match = wait_until(self._serving, "the server says where it serves", timeout_s)
+        self.port = int(match[1])
         return self
 
     def _serving(self) -> re.Match[str] | None:

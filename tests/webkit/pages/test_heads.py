@@ -30,11 +30,11 @@ def meta(page: str) -> dict[str, str]:
 def test_pages_describe_themselves(site, language):
     for path in PAGES:
         page = site.client.get(path, headers={"Accept-Language": language, "Accept": "text/html"}).text
-        said = meta(page)
-        assert len(said["description"]) > 20, path
-        assert said["og:description"] == said["description"]
-        assert said["og:title"] in unescape(re.search(r"<title>([^<]*)</title>", page)[1])
-        assert said["twitter:card"] == "summary_large_image"
+        tags = meta(page)
+        assert len(tags["description"]) > 20, path
+        assert tags["og:description"] == tags["description"]
+        assert tags["og:title"] in unescape(re.search(r"<title>([^<]*)</title>", page)[1])
+        assert tags["twitter:card"] == "summary_large_image"
 
 
 def test_card_is_a_picture_at_the_public_address(sqlite_database):
@@ -61,8 +61,8 @@ def test_colour_of_the_browser_is_that_of_the_page(site):
     for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "home/home.css"):
         colours = re.search(rf"--{token}: light-dark\((#\w{{6}}), (#\w{{6}})\)", (FOLDER / style).read_text()).groups()
         schemes = ("light", "dark")
-        said = meta(site.client.get(path).text)
-        assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(colours)
+        tags = meta(site.client.get(path).text)
+        assert [tags[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(colours)
         for scheme, colour in zip(schemes, colours, strict=True):
             chosen = meta(site.app.test_client(use_cookies=False).get(path, headers={"Cookie": f"theme={scheme}"}).text)
             assert {name: value for name, value in chosen.items() if name.startswith("theme-color")} == {
