@@ -1,4 +1,4 @@
-"""Queries for the links that are mailed to users, and for what users have chosen about mails."""
+"""Queries for mailed links, and for the emails that users have chosen to receive."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class EmailState(NamedTuple):
 
 
 class Reset(NamedTuple):
-    person: UserRecord  # as before
+    person: UserRecord  # before the change
     is_takeover: bool
 
 
 class EmailChanged(NamedTuple):
-    """Both addresses are told, and the new one is not verified. Store it after the change, in its transaction."""
+    """Informs both addresses; the new one is not verified. Store it after the change, in the same transaction."""
 
     user_id: str
     to_old: Letter | None
     to_new: Letter | None
 
     def store(self, session: Session) -> None:
-        """The old email is told first, while it may be a confirmed one, which is no stranger's."""
+        """Write to the old address first, because it may be a confirmed one, which does not count as a stranger's."""
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
         if self.to_old is not None:
@@ -52,7 +52,7 @@ class EmailChanged(NamedTuple):
 
 
 def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | None:
-    """Find out only now whether there is such a user, so that the request takes the same time for every email."""
+    """Check whether the user exists just before sending, so that the request takes the same time for every email."""
     person = queries.by_email(session, usable(email_key(letter.email)))
     if person is None or person.is_disabled:
         return None
@@ -64,7 +64,7 @@ def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | Non
 
 
 def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:
-    """For the user's email only: they may have changed it since."""
+    """Send only if this is still the user's email."""
     person = queries.by_id(session, letter.data["user"])
     if person is None or email_key(person.email) != email_key(letter.email) or person.is_verified:
         return None
@@ -72,7 +72,7 @@ def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Lette
 
 
 def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """The user of a link that can be used."""
+    """The user of a valid link."""
     link = session.get(EmailLink, link_id)
     if link is None or link.purpose != purpose or link.expires_ms <= now_ms:
         return None
@@ -82,14 +82,15 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> UserRecord | None:
-    """Verify the email of this user, who is logged in, by a link that was mailed to it."""
+    """Verify the email of this logged-in user with a link that was mailed to it."""
     person = find(session, link_id, VERIFY, now_ms)
     return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
 
 
 def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """Use a link, once: returns its user to one of all concurrent callers. It proves that the email is theirs. All
-    links of the user for that purpose end.
+    """Use a link once, which proves that the email is the user's. All their links for that purpose end.
+
+    Of several concurrent callers, only one gets the user.
     """
     person = find(session, link_id, purpose, now_ms)
     mine = delete(EmailLink).execution_options(synchronize_session=False)
@@ -102,16 +103,17 @@ def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def is_takeover(person: UserRecord) -> bool:
-    """Whether a new password by mail takes the account over: who has used it until now has never shown that they read
-    mails to this email. Admins and viewers of the site keep their second factors in any case: they got their role as
-    persons who were known, and with a mistyped email it would be a stranger's (decision 77).
+    """Whether a new password by email takes the account over, because its previous user never confirmed this email.
+
+    Admins and viewers of the site always keep their two-step login. They got their role as known people, and a mistyped
+    email would belong to a stranger (decision 77).
     """
     return not (person.is_verified or person.is_admin or person.is_viewer)
 
 
 def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Reset | None:
     link = session.get(EmailLink, link_id)
-    if link is not None:  # locked: the email cannot be verified, or a role given, meanwhile
+    if link is not None:  # locks the row: the email cannot be verified and no role given in between
         session.execute(select(User.id).where(User.id == link.user_id).with_for_update())
     person = _use(session, link_id, RESET, now_ms)
     if person is None:
@@ -123,20 +125,20 @@ def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int)
 
 
 def _end_what_was_made(session: Session, user_id: str) -> None:
-    """End what opens the account, or speaks in its name, for somebody else than its new owner. A new kind of
-    credential belongs here (specification: Unconfirmed emails).
+    """End everything that lets anyone else use the account or act in its name. A new kind of credential belongs here
+    (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
-    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay: they are the operator's
+    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay, because they belong to the operator
         theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
         session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 
 
 def _end_all(session: Session, user_id: str) -> None:
-    """End all links of a user, whose email is no longer verified: it is another one."""
+    """End all links of a user whose email has changed and is no longer verified."""
     session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 

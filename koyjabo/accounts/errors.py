@@ -1,4 +1,4 @@
-"""The errors of accounts."""
+"""Errors of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters to a user about their own account, and to people whom they invite (`koyjabo.mail.contents` has the texts)."""
+"""Emails to users about their own account, and to people they invite (`koyjabo.mail.contents` has the texts)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from koyjabo.mail.outbox_queries import Letter
 from koyjabo.network import user_agents
 
 Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""What became of the mail: this server may send none, or none to such an address; the inviter has not confirmed their
-own email; the mails to strangers of this day are used up.
+"""What happened to an email. `unavailable`: the server cannot send emails, or not to such an address. `unconfirmed`:
+the inviter has not confirmed their own email. `limited`: today's limit of emails to strangers is used up.
 """
 
 
@@ -23,11 +23,11 @@ class Invited(NamedTuple):
     """An invitation that was made."""
 
     token: str  # of the link
-    mail: Mailed  # says nothing about who has the email
+    mail: Mailed  # does not reveal whether an account has this email
 
 
 def send_invitation(session: Any, account: Account, letter: Letter | None) -> Mailed:
-    """In the transaction in which `account` invites the person to whom the letter is."""
+    """Queue the email to the invited person, in the transaction of `account`'s invitation."""
     if letter is None:
         return "unavailable"
     if not email_link_queries.state(session, account.id).is_verified:
@@ -36,19 +36,19 @@ def send_invitation(session: Any, account: Account, letter: Letter | None) -> Ma
 
 
 def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> Letter | None:
-    """With a link that confirms the email."""
+    """An email with a link that confirms the address."""
     return outbox.letter(VERIFY, email, language, owner=user_id, user=user_id)
 
 
 def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> Letter | None:
-    """About a login with an unfamiliar browser."""
+    """An email about a login with an unfamiliar browser."""
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
     return outbox.letter("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
 
 
 def email_changed(outbox: MailOutbox, account: Account, new: str) -> EmailChanged:
-    """The consequences of a change of a user's email: pass it as `mail` to the `write` that changes the email."""
+    """The emails about a changed address. Pass it as `mail` to the `write` that changes it."""
     return EmailChanged(
         account.id,
         outbox.letter("email_changed", account.email, None, owner=account.id),
