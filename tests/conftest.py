@@ -174,8 +174,8 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def founding_limit() -> Iterator[int]:
     """Tests found without end. Yields the limit of the product, for those about it."""
     with pytest.MonkeyPatch.context() as changed:
-        most = archiving.MOST_FOUNDED
-        changed.setattr(archiving, "MOST_FOUNDED", 10**6)
+        most = archiving.MAX_FOUNDED
+        changed.setattr(archiving, "MAX_FOUNDED", 10**6)
         yield most
 
 

@@ -165,7 +165,7 @@ def _tick(base: Base) -> None:
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(MINUTE_S, services[ApiKeys].write_uses)
-    every(refs.LOOK_S, communities.refs.refresh)
+    every(refs.REFRESH_S, communities.refs.refresh)
     every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
     every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
