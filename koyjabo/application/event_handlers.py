@@ -95,7 +95,7 @@ class Handlers:
         self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
             self._anonymity.forget_secrets,
-            services[GettingStarted].look_again,
+            services[GettingStarted].invalidate,
             self._visits.texts.clear,
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,
@@ -104,7 +104,7 @@ class Handlers:
             self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
             services[Nightly].forget,
-            services[Health].look_again,
+            services[Health].invalidate,
             services[VersionLog].forget,
         )
 

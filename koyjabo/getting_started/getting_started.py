@@ -101,7 +101,7 @@ class GettingStarted:
                 self._runtime.start_task(partial(self._store_page, visit.page_host, receipt.ordinal))
                 return
 
-    def look_again(self) -> None:
+    def invalidate(self) -> None:
         """The database may have forgotten the page."""
         self._is_seen = False
 
@@ -109,7 +109,7 @@ class GettingStarted:
         try:
             self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
         except LedgerUnavailable:
-            self.look_again()
+            self.invalidate()
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)
