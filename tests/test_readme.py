@@ -29,10 +29,12 @@ COMMANDS = [
 TARGETS = re.findall(r"^\| `(make [a-z-]+)` \|", DEVELOPMENT, re.MULTILINE)
 OURS = [line for line in COMMANDS if line.startswith((".venv/bin/", "make "))]
 CURLS = [line for line in COMMANDS if line.startswith("curl ")]
+CLONE = "git clone ADDRESS-OF-THIS-REPOSITORY koyjabo-live && cd koyjabo-live"
 SERVE = "STARTING_TOTAL=4000 make run"
 WITH_DOCKER = [
     r"printf 'COMPOSE_FILE=compose.caddy.yaml\nDOMAIN=live.example.com\n' > .env",
     "docker compose up -d --build",
+    "docker compose exec app koyjabo user create you@example.com --admin",
 ]
 """Of which tests/test_deployment.py tests what needs no Docker."""
 
@@ -93,7 +95,7 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
 
 def test_no_command_is_left_untested():
     assert len(CURLS) == 3
-    assert [line for line in COMMANDS if line not in OURS + CURLS] == [SERVE, *WITH_DOCKER]
+    assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER]
     assert {line for line in OURS if line.startswith("make ")} <= {*TARGETS}
 
 

@@ -23,12 +23,12 @@ CHANGES |= {
     "user.enable": N_("Account enabled"),
     "user.unlock": N_("Failed logins cleared"),
     "user.log_out": N_("Logged out everywhere"),
-    "second_factor.add": N_("Second factor added"),
-    "second_factor.remove": N_("Second factor removed"),
+    "second_factor.add": N_("Two-step login added"),
+    "second_factor.remove": N_("Two-step login removed"),
     "second_factor.codes": N_("Recovery codes renewed"),
-    "second_factor.reset": N_("Second factor reset"),
+    "second_factor.reset": N_("Two-step login reset"),
     "panel.invite": N_("Person invited to the panel"),
-    "panel.withdraw": N_("Invitation to the panel withdrawn"),
+    "panel.withdraw": N_("Invitation to the panel revoked"),
     "panel.accept": N_("Invitation to the panel accepted"),
     "panel.decline": N_("Invitation to the panel declined"),
 }
@@ -40,9 +40,9 @@ SIGN_INS |= {
     "login.fail": N_("Login failed"),
     "session.begin": N_("Logged in"),
     "session.end": N_("Logged out"),
-    "session.revoke": N_("Session ended"),
-    "session.replay": N_("Token used twice: session ended"),
-    "second_factor.fail": N_("Second step failed"),
+    "session.revoke": N_("Session revoked"),
+    "session.replay": N_("Token used twice: session revoked"),
+    "second_factor.fail": N_("Two-step login failed"),
 }
 
 

@@ -127,7 +127,7 @@ def reset_second_factor(email: str) -> None:
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         services[AccountServices].users.reset_second_factor(OPERATOR, user.id)
-    click.echo(f"Reset the second factor of {user.email}, who is now logged out everywhere.")
+    click.echo(f"Reset the two-step login of {user.email}, who is now logged out everywhere.")
 
 
 def _password(from_stdin: bool) -> str:

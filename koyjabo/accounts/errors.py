@@ -61,7 +61,7 @@ class ProviderUnavailable(KoyJaboError):
 
     code = "provider_unavailable"
     status = 503
-    sentence = N_("The other server does not answer right now. Try again in a moment, or log in another way.")
+    sentence = N_("The other server does not respond right now. Try again in a moment, or log in another way.")
     retry_after_s = 10
 
 

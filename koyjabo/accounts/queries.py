@@ -21,7 +21,7 @@ from koyjabo.mail.link_tokens import RESET
 from koyjabo.models import AccessVersion, EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User
 from koyjabo.settings.schema import Policy
 
-OVERTAKEN = N_("Your account was changed meanwhile. Nothing was saved; please try again.")
+OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
 
 MOST_SWEPT = 100
 """How many expired sessions are deleted whenever a session begins."""

@@ -81,7 +81,7 @@ def wrap(app: Flask, settings: Settings) -> None:
     from koyjabo.webkit.fast_path import fast_path
     from koyjabo.webkit.http import middleware, response_headers
 
-    middleware.take_turns(app)
+    middleware.queue_fairly(app)
     fast_path.init_app(app)
     bridged: tuple[str, ...] = ()
     if settings.bridges:

@@ -180,14 +180,14 @@ class Handlers:
     def publish_arrivals(self) -> None:
         """For all communities together: pages of any worker name those in which people come and go."""
         arrivals = self._presence.arrivals
-        self._realtime.bus.send_changes(ARRIVALS, arrivals.take_untold, arrivals.put_back)
+        self._realtime.bus.send_changes(ARRIVALS, arrivals.take_unsent, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
         """Other programs may publish here: only counts of people online are taken in, of versions that can be true."""
         newest = newest_credible(self._clock, accepted=0)
         for scope, online in message.items():
             if [type(each) for each in online] == [int, int] and online[0] <= newest:
-                self._presence.arrivals.record(Scope(scope), Online(*online), is_told=True)
+                self._presence.arrivals.record(Scope(scope), Online(*online), is_sent=True)
 
     def receive_site_stats(self, room: str, state: Any) -> None:
         self._live_panel.changed()

@@ -150,7 +150,7 @@ LABELS: Mapping[str, LazyString] = {
     "error": _("Error"),
     "problems": _("Problems"),
     "rows": _("Rows"),
-    "proven": _("Proven"),
+    "proven": _("Verified"),
     "made_at": _("Made"),
     "total": _("Total"),
     "timeline": _("Timeline"),
@@ -176,7 +176,7 @@ LABELS: Mapping[str, LazyString] = {
     "added": _("Added"),
     "changed": _("Changed"),
     "removed": _("Removed"),
-    "taken_over": _("Second factors, share links and invitations ended"),
+    "taken_over": _("Two-step login removed, share links and invitations revoked"),
 }
 """The details that are shown, by their names, or by action and name. Others are ids, or in the file alone."""
 

@@ -41,8 +41,8 @@ from koyjabo.webhooks.queries import recipients
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES = 3
-"""Maximum attempts per day."""
+TRIES = 3
+"""Maximum number of attempts per day."""
 
 PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
@@ -110,11 +110,7 @@ class Schedule:
         now_ms = self._clock.now_ms()
         known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
         tried = [row for row in known if not row.begun_by]
-        if (
-            on_since_ms >= self.newest_ms()
-            or any(row.proven_ms is not None for row in known)
-            or len(tried) >= MAX_TRIES
-        ):
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= TRIES:
             return False
         return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
 

@@ -56,7 +56,7 @@ class BackupsShown(NamedTuple):
         """The visits that a restore would lose."""
         lost, total = self.now.total - (row.total or 0), count(row.total or 0)
         if lost < 0 or row.epoch != self.now.epoch:
-            return _("The count has begun anew since then. The total becomes %(total)s.", total=total)
+            return _("A new count has started since then. The total becomes %(total)s.", total=total)
         if lost == 1:
             return _("Lost: 1 visit since then. The total becomes %(total)s.", total=total)
         return _("Lost: %(count)s visits since then. The total becomes %(total)s.", count=count(lost), total=total)

@@ -24,7 +24,7 @@ CHANGES |= {
     "community.delete": N_("Community deleted"),
     "member.add": N_("Member added"),
     "member.invite": N_("Person invited"),
-    "member.withdraw": N_("Invitation withdrawn"),
+    "member.withdraw": N_("Invitation revoked"),
     "member.accept": N_("Invitation accepted"),
     "member.decline": N_("Invitation declined"),
     "member.role": N_("Role changed"),

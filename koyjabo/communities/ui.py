@@ -134,8 +134,8 @@ def removal(account: Account, community: CommunityDetails, member: Member, back:
 
 def _return(community: CommunityDetails) -> str:
     if community.is_open:
-        return str(_("The community is open: it can be joined again."))
-    return str(_("The community is invitation only: coming back takes a new invitation."))
+        return str(_("The community is open: you can join it again."))
+    return str(_("The community is invitation only: to come back, you need a new invitation."))
 
 
 def _attempt(user_id: str, act: Callable[[], MemberChange]) -> Result:

@@ -21,7 +21,7 @@ class UnknownDelivery(KoyJaboError):
 class WebhookDisabled(KoyJaboError):
     code = "webhook_disabled"
     status = 409
-    sentence = N_("This webhook is disabled. Enable it first.")
+    sentence = N_("This webhook is turned off. Turn it on first.")
 
 
 class TooManyWebhooks(KoyJaboError):

@@ -29,7 +29,7 @@ limit: Ctrl+C would be lost.
 
 log = logging.getLogger(__name__)
 
-await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
+await_slot: ContextVar[Callable[[], None] | None] = ContextVar("await_slot", default=None)
 """Called by a request after each wait, for fair queueing: returns when the request may continue. None if it is not
 queued.
 """
@@ -42,11 +42,11 @@ def out_of_turn() -> Iterator[None]:
     It continues at once after each wait, and queues again when the block ends. Otherwise the others would wait behind
     all requests of its network.
     """
-    wait, own = await_turn.get(), await_turn.set(None)
+    wait, own = await_slot.get(), await_slot.set(None)
     try:
         yield
     finally:
-        await_turn.reset(own)
+        await_slot.reset(own)
     if wait is not None:
         wait()
 

@@ -54,7 +54,7 @@ def visit_number(ordinal: int) -> str | Response:
 def after_words(visits: int) -> str:
     """The text for how many visits came after another one, with `{count}` in place of the number."""
     if not visits:
-        return str(_("No visit has come after it yet."))
+        return str(_("It is the newest visit."))
     return str(
         ngettext("%(count)s visit has come after it.", "%(count)s visits have come after it.", visits, count="{count}")
     )

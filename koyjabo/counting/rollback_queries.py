@@ -41,7 +41,7 @@ REASON = "the database went back"
 
 CHANGES |= {
     ACCEPT: N_("Server accepted"),
-    EVENT: N_("Database went back"),
+    EVENT: N_("Database rolled back"),
 }
 
 

@@ -56,7 +56,7 @@ MAILS = {
     "sign_in": _("New login"),
     "backup_failed": _("Failed backup"),
     "test": _("Test"),
-    "webhook": _("Webhook disabled"),
+    "webhook": _("Webhook turned off"),
     "weekly": _("Weekly report"),
     "traffic": _("Alert"),
 }

@@ -46,13 +46,13 @@ CHECKS = {
     "database": CheckGuide(N_("Database")),
     "standby": CheckGuide(N_("Standby"), "a-failover-lost-visits-or-could"),
     "rollback": CheckGuide(N_("Lost visits"), "a-failover-lost-visits-or-could"),
-    "writer": CheckGuide(N_("Saving visits"), "visits-get-503"),
-    "redis": CheckGuide(N_("Redis server"), "redis-is-down"),
+    "writer": CheckGuide(N_("Saving visits"), "visits-get-503-ledger_unavailable"),
+    "redis": CheckGuide(N_("Redis server"), "redis-is-down-redis_unreachable"),
     "workers": CheckGuide(N_("Workers"), "the-server-is-slow"),
     "disk": CheckGuide(N_("Disk"), "the-disk-is-full"),
     "clock": CheckGuide(N_("Clock"), "a-clock-is-wrong"),
     "proxies": CheckGuide(N_("Proxies"), "requests-get-429"),
-    "backups": CheckGuide(N_("Backups"), "a-backup-fails"),
+    "backups": CheckGuide(N_("Backups"), "a-backup-fails-backup_failed"),
     "recount": CheckGuide(N_("Recount"), "the-numbers-look-wrong"),
     "retention": CheckGuide(N_("Retention"), "nightly-work-or-reports-are-late"),
     "reports": CheckGuide(N_("Reports"), "nightly-work-or-reports-are-late"),
@@ -68,7 +68,7 @@ MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger 
 RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
 SEE_STEP = N_("%(data)s shows at which step. Correct the cause, and then press Back up now there.")
-TURN_BACKUPS_ON = N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it.")
+TURN_BACKUPS_ON = N_("Set BACKUP_DIR or BACKUP_TO: the server then makes a backup every night and verifies it.")
 
 good, warning, danger, off = (partial(Finding, level) for level in (GOOD, WARNING, DANGER, OFF))
 no_result, unknown = (partial(Finding, OFF, state=state) for state in (NO_RESULT, UNKNOWN))
@@ -77,7 +77,7 @@ FINDINGS = {
     "database.answers": good(N_("%(kind)s responds in %(ms)s ms; the database is %(size)s.")),
     "database.slow": warning(
         N_("%(kind)s takes %(ms)s ms to respond; the database is %(size)s."),
-        N_("Look for other load on the machine or the network, and for a slow or nearly full disk."),
+        N_("Check the machine and network for other load, and the disk for space and speed."),
         section="the-server-is-slow",
     ),
     "database.ephemeral": warning(
@@ -85,14 +85,14 @@ FINDINGS = {
         N_("Set DATABASE_URL, or put the file on a persistent disk."),
         section="the-server-does-not-start",
     ),
-    "database.unwritable": danger(N_("%(kind)s can be read, but not written.")),
+    "database.unwritable": danger(N_("%(kind)s is read-only.")),
     "database.silent": danger(
-        N_("The database does not answer."),
+        N_("The database does not respond."),
         N_("Check that the database runs and that DATABASE_URL is right."),
         section="the-database-does-not-answer",
     ),
     "standby.none": off(N_("No standby copies the database.")),
-    "standby.synchronous": good(N_("A standby has every visit before it is acknowledged. Connected: %(count)s")),
+    "standby.synchronous": good(N_("Every visit reaches a standby before it is acknowledged. Connected: %(count)s")),
     "standby.asynchronous": warning(
         N_("A failover may lose acknowledged visits: no standby is synchronous. Connected: %(count)s"),
         N_("Set synchronous_standby_names in PostgreSQL; docs/failover.md#what-may-be-lost says how."),
@@ -101,25 +101,25 @@ FINDINGS = {
         N_("Unknown: grant pg_read_all_stats. Connected standbys: %(count)s"),
         N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
     ),
-    "rollback.never": good(N_("The database has never gone back.")),
-    "rollback.seen": good(N_("The database went back on %(at)s, which an admin has seen.")),
+    "rollback.never": good(N_("The database was never rolled back.")),
+    "rollback.seen": good(N_("The database was rolled back on %(at)s (seen by an admin).")),
     "rollback.lost": danger(
-        N_("The database went back on %(at)s. Acknowledged visits that were lost: %(count)s"),
+        N_("The database was rolled back on %(at)s. Acknowledged visits lost: %(count)s"),
         N_("docs/failover.md#what-may-be-lost explains how visits can be lost, and what to set so that none are."),
     ),
     "writer.saves": good(N_("Visits are saved at once. Stored: %(visits)s")),
-    "writer.late": danger(N_("A visit has waited too long to be saved, or the last attempt failed."), LOOK_AT_LOG),
+    "writer.late": danger(N_("A visit has waited too long to be saved, or could not be saved."), LOOK_AT_LOG),
     "writer.unsaved": danger(N_("Visits have not been saved since %(since)s."), LOOK_AT_LOG),
     "writer.refusing": danger(
         N_(
-            "Visits have not been saved since %(since)s. Refused since then: %(refused)s. Their pages keep them "
-            "and send them again."
+            "Visits have not been saved since %(since)s. Refused since then: %(refused)s. Open pages keep "
+            "them and send them again."
         ),
         LOOK_AT_LOG,
     ),
     "writer.refusing_at_most": danger(
         N_(
-            "Visits have not been saved since %(since)s. Refused since then: at most %(refused)s. Their pages "
+            "Visits have not been saved since %(since)s. Refused since then: at most %(refused)s. Open pages "
             "keep them and send them again."
         ),
         LOOK_AT_LOG,
@@ -128,22 +128,22 @@ FINDINGS = {
     "redis.answers": good(N_("Redis responds in %(ms)s ms.")),
     "redis.slow": warning(
         N_("Redis takes %(ms)s ms to respond."),
-        N_("Look for other load on Redis or the network."),
+        N_("Check Redis and the network for other load."),
         section="the-server-is-slow",
     ),
     "redis.silent": danger(
-        N_("Redis does not answer."),
-        N_("Check that Redis runs and that REDIS_URL is right. Visits are counted meanwhile."),
+        N_("Redis does not respond."),
+        N_("Check that Redis runs and that REDIS_URL is right. Visits are still counted."),
     ),
     "workers.live": good(N_("Workers running: %(count)s, up to %(ms)s ms behind.")),
-    "workers.busy": warning(N_("Worker %(worker)s is %(ms)s ms behind: visitors start to notice."), MORE_WORKERS),
+    "workers.busy": warning(N_("Worker %(worker)s is %(ms)s ms behind; pages update late."), MORE_WORKERS),
     "workers.late": danger(N_("Worker %(worker)s is %(ms)s ms behind."), MORE_WORKERS),
     "workers.missing": warning(
         N_("Workers running: %(count)s of %(wanted)s."),
         N_("A worker that stops is replaced within seconds. If this continues, see the log."),
-        section="a-worker-dies-again-and-again",
+        section="a-worker-dies-again-and-again-worker_died",
     ),
-    "workers.unseen": unknown(N_("Without Redis, a worker does not see the others.")),
+    "workers.unseen": unknown(N_("Without Redis, workers do not see each other's visits.")),
     "disk.room": good(N_("%(free)s of %(total)s are free.")),
     "disk.tight": warning(N_("Only %(free)s of %(total)s are free."), MAKE_ROOM),
     "disk.full": danger(N_("Only %(free)s of %(total)s are free. Soon no more visits can be saved."), MAKE_ROOM),
@@ -156,42 +156,42 @@ FINDINGS = {
     "clock.alone": good(N_("The clock looks right. (SQLite shares this machine's clock.)")),
     "clock.off": warning(
         N_("The clocks of this machine and of the database differ by %(seconds)s s."),
-        N_("Let both machines set their clocks from the network (NTP)."),
+        N_("Set both machines' clocks from the network (NTP)."),
     ),
     "clock.behind": warning(
         N_("The newest commit is %(seconds)s s in the future: the clock was ahead, or it is behind."),
-        N_("Let the machine set its clock from the network (NTP)."),
+        N_("Set the machine's clock from the network (NTP)."),
     ),
     "proxies.trusted": good(N_("Trusted proxies: %(count)s. Compare your own address below.")),
     "proxies.hidden": warning(
         N_("All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"),
-        N_("Set TRUSTED_PROXIES to the number beside your own address."),
+        N_("Set TRUSTED_PROXIES to the number next to your own address."),
     ),
     "backups.proven": good(N_("Restored %(ago)s: %(counted)s = %(restored)s.")),
     "backups.late": warning(
-        N_("No backup has been proven for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."),
+        N_("No backup has been verified for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."),
         SEE_LOG,
     ),
     "backups.failed": danger(
         N_(
-            "The backup of %(failed_at)s failed. %(error)s The last proven one was restored %(ago)s: %(counted)s "
-            "= %(restored)s."
+            "The backup of %(failed_at)s failed. %(error)s The last verified one was restored %(ago)s: "
+            "%(counted)s = %(restored)s."
         ),
         SEE_STEP,
     ),
     "backups.failed_first": danger(
-        N_("The backup of %(failed_at)s failed. %(error)s No backup is proven yet."), SEE_STEP
+        N_("The backup of %(failed_at)s failed. %(error)s No backup is verified yet."), SEE_STEP
     ),
     "backups.first": no_result(N_("The first one will be made on %(at)s.")),
     "backups.running": no_result(N_("The first one is being made.")),
-    "backups.unproven": warning(N_("No backup has been proven since backups were turned on (%(at)s)."), SEE_LOG),
+    "backups.unproven": warning(N_("No backup has been verified since backups were turned on (%(at)s)."), SEE_LOG),
     "backups.recent": good(N_("The last one was made on %(at)s."), TURN_BACKUPS_ON),
     "backups.old": warning(N_("The last one was made on %(at)s, more than a week ago."), TURN_BACKUPS_ON),
     "backups.unknown": warning(
         N_("No backup yet."),
         N_(
-            "Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it. Backups made in "
-            "another way are not noticed."
+            "Set BACKUP_DIR or BACKUP_TO: the server then makes a backup every night and verifies it. Backups "
+            "made in another way do not appear here."
         ),
     ),
     "backups.nothing": no_result(N_("There is nothing to back up yet.")),
@@ -200,16 +200,16 @@ FINDINGS = {
         N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
         N_("Run koyjabo verify --repair where the server runs. %(receipt)s shows the problems."),
     ),
-    "recount.interrupted": warning(N_("The recount of %(at)s ended without a result."), RECOUNT_NOW),
-    "recount.late": warning(N_("The last recount ended on %(at)s; there should be one every night."), RECOUNT_NOW),
+    "recount.interrupted": warning(N_("The recount of %(at)s failed."), RECOUNT_NOW),
+    "recount.late": warning(N_("The last recount was on %(at)s; there should be one every night."), RECOUNT_NOW),
     "recount.running": no_result(N_("A recount is running.")),
     "recount.never": no_result(N_("No recount yet."), RECOUNT_NOW),
-    "retention.ran": good(N_("Each visit is kept for %(days)s days. Older ones were last summed up on %(at)s.")),
+    "retention.ran": good(N_("Each visit is kept for %(days)s days. Older ones were last rolled up on %(at)s.")),
     "retention.late": warning(
-        N_("Older visits were last summed up on %(at)s; that should happen every night."),
+        N_("Older visits were last rolled up on %(at)s; this should happen every night."),
         N_("See nightly_work in the log. A stuck import is a common cause."),
     ),
-    "retention.never": no_result(N_("Each visit is kept for %(days)s days, and then summed up at night.")),
+    "retention.never": no_result(N_("Each visit is kept for %(days)s days. After that, days are rolled up at night.")),
     "reports.ready": good(N_("Reports are up to date. Newest visits, which are added as you look: %(count)s")),
     "reports.late": warning(
         N_("Reports are catching up. Visits still to add: %(count)s"),
@@ -220,16 +220,16 @@ FINDINGS = {
     "webhooks.none": off(N_("There are none.")),
     "webhooks.sent": good(N_("Webhooks are being sent. Endpoints: %(count)s")),
     "webhooks.disabled": warning(
-        N_("Webhooks disabled because their endpoint is gone or keeps failing: %(count)s"),
-        N_("%(webhooks)s shows the answers. Enable or delete them there."),
+        N_("Webhooks turned off because their endpoint is gone or keeps failing: %(count)s"),
+        N_("%(webhooks)s shows the responses. Turn them on or delete them there."),
     ),
     "webhooks.failing": warning(
         N_("A webhook has been failing since %(at)s."),
-        N_("%(webhooks)s shows the answers. After three days it is disabled."),
+        N_("%(webhooks)s shows the responses. After three days it is turned off."),
     ),
     "webhooks.dropped": warning(
         N_("Too many events waited for %(host)s: the oldest were dropped, most recently at %(at)s."),
-        N_("%(webhooks)s shows why the endpoint does not take them. Choose fewer events, or turn the webhook off."),
+        N_("%(webhooks)s shows why the endpoint refuses them. Choose fewer events, or turn the webhook off."),
     ),
     "mails.late": warning(
         N_("Emails waiting: %(count)s, the oldest since %(at)s."),
@@ -266,7 +266,7 @@ NOT_READ = Finding(OFF, N_("Not known while the database cannot be read."), stat
 CAUSES = {
     "locked": OutageCause(
         N_("Another program has locked the database."),
-        N_("End the program that locks it, or wait: then visits are saved by themselves."),
+        N_("Stop the program that locks it, or wait. Visits are then saved automatically."),
         "the-database-is-locked",
     ),
     "full": OutageCause(
@@ -276,11 +276,11 @@ CAUSES = {
     ),
     "read_only": OutageCause(
         N_("The database accepts no writes."),
-        N_("Let the server's user write the database, or make it the primary again."),
+        N_("Give the server's user write access, or make this database the primary again."),
         "the-database-accepts-no-writes",
     ),
     "away": OutageCause(
-        N_("The database does not answer."),
+        N_("The database does not respond."),
         N_("Check that the database runs and that DATABASE_URL is right."),
         "the-database-does-not-answer",
     ),

@@ -64,7 +64,7 @@ def upload_import() -> Response:
 def answer_import(number: int, what: str) -> Response:
     """Accept or cancel the checked file with this number."""
     if not current()[FileImports].ask(me(), number, queries.IMPORT if what == "import" else queries.CANCEL):
-        return show(409, N_("This file waits for no answer any more."))
+        return show(409, N_("This import can no longer be confirmed."))
     return redirects.to("admin.imports")
 
 

@@ -30,7 +30,7 @@ LONGEST_SITE = 40
 def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     """Add the visits in FILE, or on standard input (-), from another counter or an export.
 
-    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/backup.md describes the other
+    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/import-export.md describes the
     columns. Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after
     an interruption, import the same file again. Safe to run while the server is busy.
 

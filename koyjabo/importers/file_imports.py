@@ -41,7 +41,7 @@ QUESTION_S = 3600.0
 """How long a checked file waits for an answer, s."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
-GONE = N_("The server was restarted meanwhile. Choose the file again: no visit is counted twice.")
+GONE = N_("The server was restarted. Choose the file again: no visit is counted twice.")
 UNSTORED = N_(
     "The database cannot store anything at the moment; its disk may be full. The state of the import is shown here "
     "again when it can. Health has the cause."

@@ -1,7 +1,7 @@
 """Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor a `session_id`.
 
 Reads `website_event.csv` of Umami Cloud's export, as a file or in its zip archive; or the same table (since 2.11) of
-your own database, together with the table `session`, which has browser and place (docs/backup.md). Times are UTC.
+your own database, together with the table `session`, which has browser and place (docs/import-export.md). Times are UTC.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OTHERS = "events"
 NO_EVENTS = (
     "No file of this export has the columns visit_id, session_id, event_type and created_at. What Umami's dashboard "
     "exports (pages.csv, countries.csv, …) has sums without dates, which cannot be counted. Export the table "
-    "website_event as docs/backup.md says; visit_id is in it since Umami 2.11."
+    "website_event as docs/import-export.md says; visit_id is in it since Umami 2.11."
 )
 
 

@@ -195,7 +195,7 @@ def panel_invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
 def email_changed(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
-        say(N_("Your account has another email")),
+        say(N_("Your email address was changed")),
         [
             say(N_("Your account does not use this email any more.")),
             say(N_("If that was not you, contact the people who run this site at once.")),
@@ -274,16 +274,16 @@ def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say, host = speech.say, data["host"]
     community = mailable(data["community"] or "")
     why = {
-        "gone": N_("It answered that it is gone (410)."),
-        "failing": N_("Every attempt of the last three days has failed."),
+        "gone": N_("The endpoint is gone (410)."),
+        "failing": N_("Every attempt in the last three days failed."),
     }
     return Contents(
-        say(N_("A webhook was disabled")),
+        say(N_("A webhook was turned off")),
         [
-            say(N_("Nothing more is sent to %(host)s."), host=host),
+            say(N_("No more events are sent to %(host)s."), host=host),
             *([say(N_("It is a webhook of the community %(community)s."), community=community)] if community else []),
             say(why[data["reason"]]),
-            say(N_("Events until it is enabled again are not kept for it.")),
+            say(N_("Events are not queued until it is turned on again.")),
         ],
         *(say(N_("See the webhooks")), data["path"]),
     )
@@ -295,7 +295,7 @@ def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
         say(N_("A backup failed")),
         [
             f"{speech.moment(data['at_ms'])}\n{' '.join(data['error'].split())}",
-            say(N_("Backups that were proven before are kept.")),
+            say(N_("Earlier verified backups are kept.")),
             say(N_("You will get no more email about failures until a backup succeeds again.")),
         ],
         *(say(N_("See the backups")), "/admin/data"),
@@ -306,7 +306,7 @@ def test(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("A test email")),
-        [say(N_("Email from this server arrives. An admin has asked for this test on the page Settings."))],
+        [say(N_("Email from this server works. An admin sent this test from the Settings page."))],
         *(say(N_("See the settings")), "/admin/settings"),
     )
 

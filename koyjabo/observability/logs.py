@@ -31,11 +31,11 @@ class TextLines(logging.Formatter):
         request = f" request={id}" if id else ""
         message = record.getMessage().translate(CONTROL)
         line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
-        return "\n".join([line, *(f"{INDENT}{each}" for each in self._exception(record))])
+        return "\n".join([line, *(f"{INDENT}{line}" for line in self._exception(record))])
 
     def _exception(self, record: logging.LogRecord) -> list[str]:
         lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []
-        return [each.translate(CONTROL) for each in lines]
+        return [line.translate(CONTROL) for line in lines]
 
 
 class JsonLines(logging.Formatter):

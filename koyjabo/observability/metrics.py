@@ -108,8 +108,8 @@ class Metrics:
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
         self._dropped = Counter(DROPPED.name, DROPPED.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery = (
-            Histogram(each.name, each.meaning, buckets=each.buckets, registry=self._own)
-            for each in (DURATION, COMMIT, BATCH, DELIVERY)
+            Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
+            for metric in (DURATION, COMMIT, BATCH, DELIVERY)
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
@@ -175,7 +175,9 @@ class Metrics:
 
 def all_names() -> list[tuple[str, str, str]]:
     """(name as it is scraped, label, meaning) of every metric."""
-    counted = [(each.name if each.buckets else f"{each.name}_total", each.label, each.meaning) for each in COUNTED]
+    counted = [
+        (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning) for metric in COUNTED
+    ]
     return [
         (name, label or "", why) for name, label, why in [*counted, *((g.name, g.label, g.meaning) for g in GAUGES)]
     ]

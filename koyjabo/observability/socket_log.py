@@ -88,7 +88,7 @@ class SocketLog:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
-        self.tells_visits: Callable[[str], bool] = lambda room: False
+        self.caused_by_visits: Callable[[str], bool] = lambda room: False
         """Whether the event that a room has just broadcast was made because of visits: others have no commit."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
@@ -127,7 +127,7 @@ class SocketLog:
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
         """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
         self._metrics.sent(event, clients)
-        if event == COMMIT_EVENT and revision is not None and self.tells_visits(room):
+        if event == COMMIT_EVENT and revision is not None and self.caused_by_visits(room):
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 

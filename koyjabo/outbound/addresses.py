@@ -24,12 +24,12 @@ Failure = tuple[FailureKind, str]
 
 
 class _NameLookup:
-    """A lookup of one name, and its callers. `found` and `failure` are set on the loop."""
+    """A lookup of one name, and its callers. `addresses` and `failure` are set on the loop."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.waiters: list[Waiter] = []
-        self.found: list[str] = []
+        self.addresses: list[str] = []
         self.failure: Failure = (FailureKind.TIMEOUT, f"no address of {host} in time")
 
 
@@ -57,9 +57,9 @@ class NameLookups:
         waiter.wait()
         with self._lock:
             lookup.waiters.remove(waiter)
-        if not lookup.found:
+        if not lookup.addresses:
             raise OutboundError(*lookup.failure)
-        return lookup.found
+        return lookup.addresses
 
     def _join(self, host: str, port: int, waiter: Waiter) -> _NameLookup:
         with self._lock:
@@ -83,27 +83,27 @@ class NameLookups:
         except RuntimeError as error:  # the system allows no further threads
             self._finish(lookup, [], (FailureKind.CONNECTION, str(error)))
 
-    def _finish(self, lookup: _NameLookup, found: list[str], failure: Failure) -> None:
+    def _finish(self, lookup: _NameLookup, addresses: list[str], failure: Failure) -> None:
         with self._lock:
             self._running -= 1
             del self._lookups[lookup.host]
             waiters = list(lookup.waiters)
-            lookup.found, lookup.failure = found, failure
+            lookup.addresses, lookup.failure = addresses, failure
         self._start_next()
         for waiter in waiters:
             waiter.wake()
 
     def _run(self, lookup: _NameLookup) -> None:
         """Runs on a real thread."""
-        found: list[str] = []
+        addresses: list[str] = []
         failure = (FailureKind.CONNECTION, f"the name {lookup.host} has no address")
         try:
-            found = self._resolve(lookup.host, lookup.port)
+            addresses = self._resolve(lookup.host, lookup.port)
         except (OSError, UnicodeError):
             pass
         except Exception as error:
             failure = (FailureKind.CONNECTION, type(error).__name__)
-        self._runtime.from_thread(lambda: self._finish(lookup, found, failure))
+        self._runtime.from_thread(lambda: self._finish(lookup, addresses, failure))
 
 
 KINDS = {
@@ -118,7 +118,7 @@ KINDS = {
     "2001:db8::/32 3fff::/20",
 }
 REFUSED: tuple[tuple[Network, str], ...] = tuple(
-    (ip_network(each), kind) for kind, networks in KINDS.items() for each in networks.split()
+    (ip_network(network), kind) for kind, networks in KINDS.items() for network in networks.split()
 )
 GLOBAL = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
 """What may be global at all."""
@@ -132,10 +132,10 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
     """Raises OutboundError (REFUSED) if any of the addresses of `host` is not allowed. Runs on a real thread."""
     if destinations.any_address:
         return
-    for each in addresses:
-        kind = kind_of(each, destinations.allowed)
+    for address in addresses:
+        kind = kind_of(address, destinations.allowed)
         if kind is not None:
-            raise refused(f"{each} is {kind}" if each == host else f"{host} leads to {each}, which is {kind}")
+            raise refused(f"{address} is {kind}" if address == host else f"{host} leads to {address}, which is {kind}")
 
 
 def is_address(host: str) -> bool:

@@ -40,8 +40,8 @@ class Deadline:
 
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, in the order of the system; an address is its own. Raises OSError."""
-    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(each[4][0] for each in found))
+    infos = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(info[4][0] for info in infos))
 
 
 def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerReader, deadline: Deadline) -> Answer:

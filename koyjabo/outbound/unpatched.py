@@ -21,11 +21,11 @@ def unpatched(name: str) -> ModuleType:
     Must be called where modules are loaded, not on a real thread.
     """
     names = {*PATCHED, name}
-    shared = {each: sys.modules.pop(each, None) for each in names}
+    shared = {name: sys.modules.pop(name, None) for name in names}
     try:
         return importlib.import_module(name)
     finally:
-        for each, module in shared.items():
-            sys.modules.pop(each, None)
+        for name, module in shared.items():
+            sys.modules.pop(name, None)
             if module is not None:
-                sys.modules[each] = module
+                sys.modules[name] = module

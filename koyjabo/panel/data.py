@@ -114,7 +114,7 @@ def erase_visitor() -> Response:
         confirm(_erasure(sum(map(erasure.count, names))))
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
-        form.errors["visitor_id"] = _("No visitor has this ID. It is in the list of visits, beside each visit.")
+        form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")
         return show(422, erasure=form)
     return done("erasing", "admin.data")
 

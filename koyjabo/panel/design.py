@@ -41,11 +41,11 @@ def _half(name: str, theme: str, code: str) -> dict[str, Any]:
     specimens = current_app.jinja_env.get_template("panel/specimens.html").module
     with speaking(code):
         html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")
-    return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda each: _apart(each, theme), html))}
+    return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda pair: _apart(pair, theme), html))}
 
 
 def _apart(match: re.Match[str], theme: str) -> str:
-    references = " ".join(f"{each}-{theme}" for each in match[2].split())
+    references = " ".join(f"{token}-{theme}" for token in match[2].split())
     return f' {match[1]}="{references}"'
 
 

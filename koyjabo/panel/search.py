@@ -41,7 +41,7 @@ class Result(NamedTuple):
 @for_viewers
 def search() -> Response:
     """The results for `q`, in their order. Each request counts as a report of the account."""
-    results = [{**each._asdict(), "kind": str(each.kind)} for each in _results(_query())]
+    results = [{**result._asdict(), "kind": str(result.kind)} for result in _results(_query())]
     return Response(encode({"results": results}), mimetype="application/json")
 
 
@@ -68,13 +68,13 @@ def _results(query: str) -> list[Result]:
 def _pages(query: str) -> list[Result]:
     """By any part of their names, in the language of the page or in English; names that begin with it come first."""
     results = []
-    for each in navigation.shortcuts(me().is_admin):
-        label, english = str(each.label), each.anchor.removesuffix("-label") or each.endpoint
+    for shortcut in navigation.shortcuts(me().is_admin):
+        label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint
         if query in label.casefold() or query in english:
-            endpoint = each.endpoint if "." in each.endpoint else f"admin.{each.endpoint}"
-            url = url_for(endpoint, _anchor=each.anchor or None)
+            endpoint = shortcut.endpoint if "." in shortcut.endpoint else f"admin.{shortcut.endpoint}"
+            url = url_for(endpoint, _anchor=shortcut.anchor or None)
             results.append(Result(PAGES, label, "", url))
-    return sorted(results, key=lambda each: not each.label.casefold().startswith(query))
+    return sorted(results, key=lambda result: not result.label.casefold().startswith(query))
 
 
 def _visit(query: str) -> Iterator[Result]:
@@ -87,13 +87,13 @@ def _visit(query: str) -> Iterator[Result]:
 
 
 def _communities(query: str) -> Iterator[Result]:
-    for each in current()[CommunityServices].directory.all(me(), query, count=MOST).items:
-        members = str(_("Members: %(count)s", count=count(each.members)))
-        url = url_for("admin.community", community_id=each.community.id)
-        yield Result(COMMUNITIES, each.community.name, members, url)
+    for item in current()[CommunityServices].directory.all(me(), query, count=MOST).items:
+        members = str(_("Members: %(count)s", count=count(item.members)))
+        url = url_for("admin.community", community_id=item.community.id)
+        yield Result(COMMUNITIES, item.community.name, members, url)
 
 
 def _users(query: str) -> Iterator[Result]:
-    for each in current()[AccountServices].users.page(me(), query, count=MOST).items:
-        email = each.email if me().is_admin else ""
-        yield Result(USERS, each.name, email, url_for("admin.user", user_id=each.id))
+    for item in current()[AccountServices].users.page(me(), query, count=MOST).items:
+        email = item.email if me().is_admin else ""
+        yield Result(USERS, item.name, email, url_for("admin.user", user_id=item.id))

@@ -24,11 +24,13 @@ from koyjabo.webkit.panel.pages import me, page
 
 CODE = re.compile("`([^`]+)`")
 
-TIMEOUT = N_("The mail server did not answer in time. Many hosts block port 25: use 587 or 465.")
+TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
 REASONS = {
     "ConnectionRefusedError": N_("No mail server listens at the host and port in SMTP_URL."),
     "SMTPConnectError": N_("The mail server refuses connections from this server."),
-    "SMTPNotSupportedError": N_("The mail server has no STARTTLS or no login at this port, and SMTP_URL demands it."),
+    "SMTPNotSupportedError": N_(
+        "The mail server offers no STARTTLS or no login at this port, but SMTP_URL requires it."
+    ),
     "SMTPServerDisconnected": N_("The mail server closed the connection. Check the port and the login in SMTP_URL."),
     "SSLCertVerificationError": N_("The certificate of the mail server is not valid for the host in SMTP_URL."),
     "SSLError": N_("The mail server has no TLS at this port: write smtp:// for port 587 and smtps:// for port 465."),

@@ -74,8 +74,8 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
     )
     active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages those with a ref
     mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
-    wanted = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
-    rows = session.execute(wanted.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
+    query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
+    rows = session.execute(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
     return [Managed._make(row) for row in rows]
 
 
@@ -86,8 +86,8 @@ def lines_about(session: Session, user_id: str, name: str) -> list[int]:
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
     """Remove the user from the details of `size` audit lines. Returns the other ids."""
-    found = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
-    for line_id, details in found.all():
+    rows = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
+    for line_id, details in rows.all():
         kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
         values = {"details": json.dumps(kept, ensure_ascii=False)}
         session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
@@ -102,8 +102,8 @@ def events_about(session: Session, user_id: str) -> list[str]:
 def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
     """Remove the user from `size` events, and what receivers have answered to them. Returns the other ids."""
     some = ids[:size]
-    found = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
-    for event_id, data in found:
+    rows = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
+    for event_id, data in rows:
         kept = {name: value for name, value in json.loads(data).items() if name != "id"}
         values = {"data": json.dumps(kept, ensure_ascii=False)}
         session.execute(update(WebhookEvent).where(WebhookEvent.id == event_id).values(**values))
@@ -159,8 +159,8 @@ def _locked(session: Session, user_id: str) -> User:
 
 def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
     """In the ledger's order: no visit is registered, and no presence recorded, until the commit."""
-    for each in ((SITE,), scopes):
-        rows = select(Counter.scope).where(Counter.scope.in_(each)).order_by(Counter.scope)
+    for locked in ((SITE,), scopes):
+        rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
 
 

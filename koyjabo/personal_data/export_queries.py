@@ -39,16 +39,14 @@ class Piece(NamedTuple):
 
 def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
     """The account itself. None if it was deleted."""
-    found = session.get(User, user_id)
-    if found is None:
+    user = session.get(User, user_id)
+    if user is None:
         return None
     codes = session.scalar(select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    values = {name: getattr(found, name) for name in SHOWN}
-    values |= {"role": site_role(found.is_admin, found.is_viewer), "weekly_report": found.weekly_report}
-    values["traffic_alerts"] = found.traffic_alerts
-    owner = DataSubject(
-        found.id, found.email, found.email_key, found.verified_ms is not None, scopes_of(session, user_id)
-    )
+    values = {name: getattr(user, name) for name in SHOWN}
+    values |= {"role": site_role(user.is_admin, user.is_viewer), "weekly_report": user.weekly_report}
+    values["traffic_alerts"] = user.traffic_alerts
+    owner = DataSubject(user.id, user.email, user.email_key, user.verified_ms is not None, scopes_of(session, user_id))
     return owner, _as_shown(values | {"unused_recovery_codes": codes})
 
 
@@ -59,11 +57,11 @@ def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
 
 def piece(session: Session, section: Section, owner: DataSubject, after: Sequence[Any] | None, size: int) -> Piece:
     """The next `size` rows of a section, after the key `after`."""
-    wanted, key = section.select(owner), section.key
-    names = wanted.selected_columns.keys()
+    query, key = section.select(owner), section.key
+    names = query.selected_columns.keys()
     if after is not None:
-        wanted = wanted.where(tuple_(*key) > tuple_(*after) if len(key) > 1 else key[0] > after[0])
-    rows = session.execute(wanted.add_columns(*key).order_by(*key).limit(size)).all()
+        query = query.where(tuple_(*key) > tuple_(*after) if len(key) > 1 else key[0] > after[0])
+    rows = session.execute(query.add_columns(*key).order_by(*key).limit(size)).all()
     shown = [_as_shown(dict(zip(names, row, strict=False))) for row in rows]
     return Piece(shown, tuple(rows[-1][len(names) :]) if len(rows) == size else None)
 

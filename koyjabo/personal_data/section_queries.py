@@ -48,7 +48,7 @@ ABOUT_MEMBERS = ("member.joined", "member.left")
 
 
 class DataSubject(NamedTuple):
-    """Whose data is wanted."""
+    """Whose data is query."""
 
     user_id: str
     email: str
@@ -95,17 +95,17 @@ def waiting_mails(email: str) -> ColumnElement[bool]:
 
 def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     inviter = aliased(User)
-    wanted = select(Community.name.label("community"), inviter.name.label("invited_by"))
-    wanted = wanted.add_columns(Invitation.role, Invitation.created_ms, Invitation.expires_ms)
-    wanted = wanted.join(Community, Community.id == Invitation.community_id)
-    wanted = wanted.join(inviter, inviter.id == Invitation.invited_by)
-    return wanted.where(Invitation.email_key == owner.email_key if owner.is_verified else false())
+    query = select(Community.name.label("community"), inviter.name.label("invited_by"))
+    query = query.add_columns(Invitation.role, Invitation.created_ms, Invitation.expires_ms)
+    query = query.join(Community, Community.id == Invitation.community_id)
+    query = query.join(inviter, inviter.id == Invitation.invited_by)
+    return query.where(Invitation.email_key == owner.email_key if owner.is_verified else false())
 
 
 def _panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     """Those to the account, at most one."""
-    wanted = select(User.name.label("invited_by"), *OFFERED).join(User, User.id == PanelInvitation.invited_by)
-    return wanted.where(PanelInvitation.email_key == owner.email_key if owner.is_verified else false())
+    query = select(User.name.label("invited_by"), *OFFERED).join(User, User.id == PanelInvitation.invited_by)
+    return query.where(PanelInvitation.email_key == owner.email_key if owner.is_verified else false())
 
 
 def _sent_panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
@@ -168,8 +168,8 @@ def _audit(*names: str) -> Select[*tuple[Any, ...]]:
 
 
 def _audit_by_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    wanted = _audit("target_kind", "target_id", "target", "place")
-    return wanted.where(AuditLine.actor_id == owner.user_id)
+    query = _audit("target_kind", "target_id", "target", "place")
+    return query.where(AuditLine.actor_id == owner.user_id)
 
 
 def _audit_about_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""What presence offers to other packages."""
+"""The services that this package offers to others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PresenceServices:
     active_peak: ActivePeak
     peaks: Peaks
     arrivals: ArrivalLog
-    resend: tuple[Callable[[], None], ...]  # to call when Redis answers again
+    resend: tuple[Callable[[], None], ...]  # to call when Redis responds again
 
 
 class Stores(NamedTuple):

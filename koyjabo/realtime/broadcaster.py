@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
-"""(event, data, room)"""
+"""Called with event, data and room."""
 
 LARGEST_EVENT = 2048
-"""Bytes (specification: Real time)."""
+"""Maximum size of an event, in bytes (specification: Real time)."""
 
 
 class NowhereToBroadcast(RuntimeError):
-    """This process has no application and no REDIS_URL."""
+    """Neither an application in this process nor REDIS_URL says where to broadcast."""
 
 
 class VisitorBroadcaster:
-    """Broadcasts the given values unchanged. The server's own counts follow with the next real change.
+    """Broadcasts values as given. The server's own counts follow with the next real change.
 
-    Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is not JSON or
-    too large; NowhereToBroadcast without application and REDIS_URL; redis.RedisError if the process has no application
-    and Redis does not answer.
+    Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is too large
+    or not JSON. It raises NowhereToBroadcast without application and REDIS_URL, and redis.RedisError if the process has
+    no application and Redis does not respond.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class VisitorBroadcaster:
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
-        """Broadcast how many members are online, always as a `visitor_count`, with any `change`."""
+        """Broadcast how many members are online. The event is always a `visitor_count`, whatever the `change`."""
         self._send_count(community_id, "visitor_count", count, change)
 
     def broadcast_visitor_joined(self, community_id: str, count: int) -> None:
@@ -116,7 +116,7 @@ class VisitorBroadcaster:
 
 
 def _community(community_id: object) -> str:
-    """The id in the form that room names use, from a UUID object or a string."""
+    """Return the id as room names have it, from a UUID object or a string."""
     try:
         return str(uuid.UUID(str(community_id)))
     except ValueError:

@@ -1,4 +1,4 @@
-"""python-socketio's rooms, which here also know the rooms of each client."""
+"""Extends python-socketio's rooms with an index of the rooms of each client."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ CONNECT_PAUSE_S = 0.005
 
 
 class ClientRooms(socketio.Manager):
-    """The Socket.IO clients of this worker and their rooms. A client leaves its rooms without a search of all rooms."""
+    """The Socket.IO clients of this worker and their rooms. Removing a client does not search all rooms."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
 
     def connect(self, sid: str, namespace: str) -> str:
-        """Called right after the packet that confirms the connection was sent. The pause lets the client read it before
-        the first event: a client that subscribes on connecting would miss an event in the same segment.
+        """Pause after the packet that confirms the connection, so that the client reads it before the first event.
+
+        A client that subscribes when it connects would miss an event in the same segment.
         """
         connected: str = super().connect(sid, namespace)
         time.sleep(CONNECT_PAUSE_S)
@@ -40,7 +41,7 @@ class ClientRooms(socketio.Manager):
             self._rooms_of.pop(sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove the client from its rooms. python-socketio would search every room, including one for each client."""
+        """Remove the client from its rooms. python-socketio would search every room, and every client has one."""
         for entered, room in self._rooms_of.get(sid, ()):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)

@@ -1,6 +1,7 @@
-"""The events of the server, equal for every kind of client (specification: Real time; docs/realtime.md has the table).
+"""The events that the server sends, the same for every kind of client (specification: Real time; docs/realtime.md has
+the table).
 
-On Socket.IO the event's name is its `type` and the object its only argument; on a plain WebSocket the object is one
+On Socket.IO the event's name is its `type` and the object is its only argument. On a plain WebSocket the object is one
 text frame.
 """
 
@@ -14,14 +15,14 @@ from koyjabo.core.clock import iso
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"
-"""The room of all clients that follow the statistics of the site."""
+"""Room of all clients that follow the statistics of the site."""
 
 PANEL_ROOM = "panel"
-"""The room of the admins and viewers of the site who have a page of the panel open."""
+"""Room of the admins and viewers who have a page of the panel open."""
 
 
 VIEW, SHARED_VIEW = "view ", "shared view "
-"""The names of these rooms begin like this. Their members are the pages that show one view of reports."""
+"""Prefixes of the rooms of report views. The members are pages that show the same view."""
 
 
 def view_room(view: tuple[str, ...], is_shared: bool) -> str:
@@ -29,23 +30,23 @@ def view_room(view: tuple[str, ...], is_shared: bool) -> str:
 
 
 def visitors_room(community_id: str) -> str:
-    """The room of the members of a community who are online."""
+    """Room of the members of a community who are online."""
     return f"visitors_{community_id}"
 
 
 def dashboard_room(community_id: str) -> str:
-    """The room of the moderators who have the dashboard of a community open."""
+    """Room of the moderators who have the dashboard of a community open."""
     return f"visitor_dashboard_{community_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class VisitorUpdate:
-    """The complete statistics of the site or of a community at one revision."""
+    """Complete statistics of the site or of a community at one revision."""
 
     type: ClassVar[str] = "visitor_update"
     stats: Stats
     community_id: str | None = None
-    milestone: int | None = None  # the greatest that this total has reached since the event before
+    milestone: int | None = None  # the highest milestone that the total has passed since the last event
 
     def as_object(self) -> dict[str, Any]:
         scope = {} if self.community_id is None else {"community_id": self.community_id}
@@ -84,7 +85,7 @@ class CountChanged:
 
 @dataclass(frozen=True, slots=True)
 class DashboardUpdate:
-    """The data of the dashboard (docs/realtime.md), and further fields of the caller."""
+    """The data of the dashboard (docs/realtime.md), and any other fields that the caller adds."""
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
@@ -101,8 +102,10 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """The visits since the event before, the newest first, and the values that have changed, by part and key: each is
-    the whole value, and None if the key is gone. `is_whole`: everything, to replace all known values.
+    """New visits since the last event, newest first, and changed values by part and key.
+
+    A value is always complete, and None if the key is gone. With `is_whole`, the event has everything and replaces all
+    known values.
     """
 
     type: ClassVar[str] = "panel_update"
@@ -124,14 +127,16 @@ class PanelUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
-    """The changed numbers of a view, by cell, and the changed versions of its parts. A part with another version needs
-    other HTML. `is_whole`: everything, to replace all known values. `view` names the view, `moment` orders its answers.
+    """Changed numbers of a view by cell, and changed versions of its parts. A part with a new version needs new HTML.
+
+    With `is_whole`, the event has everything and replaces all known values. `view` names the view, and `moment` orders
+    its events.
     """
 
     type: ClassVar[str] = "view_update"
     view: str
     moment: int
-    at: str  # local time of the answer, HH:MM:SS
+    at: str  # local time of the report, HH:MM:SS
     cells: Mapping[str, Any]
     versions: Mapping[str, str]
     revision: int
@@ -139,14 +144,14 @@ class ViewUpdate:
 
     def as_object(self) -> dict[str, Any]:
         changed = {"whole": self.is_whole, "cells": self.cells, "parts": self.versions}
-        found = {name: value for name, value in changed.items() if value}
-        return {"type": self.type, "view": self.view, "moment": self.moment, "at": self.at, **found}
+        present = {name: value for name, value in changed.items() if value}
+        return {"type": self.type, "view": self.view, "moment": self.moment, "at": self.at, **present}
 
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """Since when visits have not been saved, ms, or None. Pages of the panel ask for it every few seconds, which also
-    tells them that the server answers.
+    """When visits stopped being saved (ms), or None. Pages of the panel poll it every few seconds, which also shows
+    them that the server responds.
     """
 
     type: ClassVar[str] = "panel_state"
@@ -160,7 +165,7 @@ class PanelState:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsUpdate:
-    """One metric of a community: a number, or a description of something that has just happened."""
+    """One metric of a community: a number, or a description of something that just happened."""
 
     type: ClassVar[str] = "analytics_update"
     metric: str
@@ -180,7 +185,9 @@ class AnalyticsUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CommunityMessage:
-    """What a program has sent to the members of a community. It is no value of the room, so it has no revision."""
+    """A message that a program sends to the members of a community. It is not a value of the room, so it has no
+    revision.
+    """
 
     type: ClassVar[str] = "message"
     community_id: str
@@ -193,7 +200,9 @@ class CommunityMessage:
 
 @dataclass(frozen=True, slots=True)
 class Kicked:
-    """A Socket.IO client was removed from a room, with the close code that a plain WebSocket would get."""
+    """Tells a Socket.IO client that it was removed from a room, with the close code that a plain WebSocket would
+    get.
+    """
 
     type: ClassVar[str] = "kicked"
     room: str
@@ -206,7 +215,7 @@ class Kicked:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The answer to a client's `ping`."""
+    """The response to a client's `ping`."""
 
     type: ClassVar[str] = "pong"
     at_ms: int
@@ -217,7 +226,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A client sent an invalid message; its socket stays open. `message` repeats `error` for clients of Citinfos."""
+    """A client sent an invalid message. Its socket stays open. `message` repeats `error` for clients of Citinfos."""
 
     type: ClassVar[str] = "error"
     sentence: str

@@ -1,7 +1,7 @@
-"""Broadcasts to all clients of a room: an event is encoded once and written to each connection (decision 1).
+"""Broadcasts events to all clients of a room. An event is encoded once and written to each connection (decision 1).
 
-python-socketio keeps its rooms, and `emit` is the public method through which it and Flask-SocketIO send. This module
-keeps the plain WebSockets and the streams of the room of the same name, which receive the same JSON.
+python-socketio keeps the rooms of its clients and sends through `emit`, like Flask-SocketIO. This module adds plain
+WebSockets and streams: they are in a room of the same name and receive the same JSON.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from koyjabo.realtime.frames import frame, stream_frame
 from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
 
 NAMESPACE = "/"
-"""The namespace of Socket.IO whose events plain WebSockets receive as well."""
+"""The Socket.IO namespace whose events plain WebSockets also receive."""
 
 
 class EncodedEvent:
-    """An event as bytes for each kind of client, built from one encoding as JSON.
+    """An event as bytes for each kind of client, all made from one JSON encoding.
 
-    `revision` orders the event among the values of its room. By default it is the revision of the stats in the event,
-    or None for an event without stats. `epoch` belongs to an event without stats, in base 36.
+    `revision` orders the event among the values of its room. It defaults to the revision of the stats in the event, or
+    None if there are none. `epoch` (base 36) is used for an event without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")
@@ -63,7 +63,7 @@ class EncodedEvent:
 
 
 def revision_of(data: Any) -> int | None:
-    """The revision of the stats in an event's object; None without stats."""
+    """Return the revision of the stats in an event's object, or None without stats."""
     revision = _stats(data).get("revision")
     return revision if isinstance(revision, int) else None
 
@@ -81,23 +81,23 @@ def _stats(data: Any) -> dict[str, Any]:
 Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
-"""After this number of writes (about 1 ms) a broadcast yields to other tasks."""
+"""Number of writes (about 1 ms) after which a broadcast yields to other tasks."""
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
-"""Called once a broadcast: room, event, number of receivers, bytes for each, revision, duration (s)."""
+"""Called once per broadcast with room, event, number of receivers, bytes per receiver, revision, and duration (s)."""
 
-OnTold = Callable[[str], None]
-"""Called with each event that was sent to a single member."""
+OnSentToOne = Callable[[str], None]
+"""Called with the name of each event that was sent to a single member."""
 
 Epoch = Callable[[], str]
-"""The site's current epoch in base 36, for events without stats."""
+"""Returns the site's current epoch in base 36, for events without stats."""
 
 
 class Effort(NamedTuple):
-    """What some work took."""
+    """The time that some work took."""
 
-    cpu_s: float  # of this thread; less than the time where the worker shares its core
+    cpu_s: float  # of this thread; less than the elapsed time if workers share a core
     elapsed_s: float
 
     @classmethod
@@ -114,33 +114,33 @@ class Effort(NamedTuple):
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
-    An event with a revision reaches each member at most once and never after a newer one, in any order of emission. An
-    event without a revision is sent unconditionally.
+    An event with a revision reaches each member at most once and never after a newer one, whatever the order of
+    emission. An event without a revision is always sent.
     """
 
     _on_sent: OnSent
-    _on_sent_to_one: OnTold
+    _on_sent_to_one: OnSentToOne
     _epoch: Epoch
 
     def __init__(self, **options: Any) -> None:
-        """Subclasses set the attributes above: python-socketio's own managers pass no arguments on."""
+        """Subclasses set the attributes above, because python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
         self._sinks = Sinks()
         self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
-        self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value for a single member
-        # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
+        self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value encoded for a single member
+        # Under other WSGI servers clients have threads. `Room` uses this lock too. Code that holds it must not block.
         self.lock = threading.RLock()
         self.paused = Effort(0.0, 0.0)
-        """What other tasks took, in total, while broadcasts yielded to them."""
+        """Total time that other tasks took while broadcasts yielded to them."""
 
-    # The members of a room.
+    # Members of a room
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
         """Add a member to a room and send it the room's present value as its first event.
 
-        Both steps are one under the lock, so a change is either in that value or follows it. False for a Socket.IO
-        client that has disconnected.
+        Both happen under the lock, so a change is either in that value or arrives after it. Returns False for a
+        Socket.IO client that has disconnected.
         """
         with self.lock:
             if not isinstance(member, str):
@@ -163,7 +163,7 @@ class LocalFanout(ClientRooms):
             self._forget_broadcasts(room)
 
     def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
-        """Send a value of the room to one member, unless a newer one was sent to it. An equal value is sent again.
+        """Send a value of the room to one member, unless it already received a newer one. An equal value is sent again.
 
         Does nothing for a client that is not in the room.
         """
@@ -182,7 +182,7 @@ class LocalFanout(ClientRooms):
         self._on_sent_to_one(event)
 
     def _encode(self, event: str, data: dict[str, Any], revision: int | None) -> EncodedEvent:
-        """Encode a value, or take the last one if it is the same object."""
+        """Encode a value, or reuse the last encoding if it is the same object."""
         if self._encoded is None or self._encoded[0] is not data:
             self._encoded = (data, self._encoded_event(event, (data,), NAMESPACE, revision))
         return self._encoded[1]
@@ -191,7 +191,7 @@ class LocalFanout(ClientRooms):
         return EncodedEvent(self.server.packet_class, event, data, namespace, revision, self._epoch())
 
     def disconnect_client(self, sid: str, code: int, why: str) -> None:
-        """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
+        """Disconnect a Socket.IO client, with a close code if it uses a WebSocket."""
         client = self.server.eio.sockets.get(self.eio_sid_from_sid(sid, NAMESPACE))
         connection = getattr(client, "connection", None)
         if connection is not None:
@@ -221,7 +221,7 @@ class LocalFanout(ClientRooms):
     def _participants(self, room: str | None) -> Any:
         return self.rooms.get(NAMESPACE, {}).get(room, {})
 
-    # Called by python-socketio.
+    # Methods that python-socketio calls
 
     def emit(
         self,
@@ -235,7 +235,9 @@ class LocalFanout(ClientRooms):
         revision: int | None = None,
         **options: Any,
     ) -> None:
-        """Send an event to all clients of both kinds in `room` on this worker; `revision` is that of `EncodedEvent`."""
+        """Send an event to all clients in `room` on this worker. `revision` has the same meaning as in
+        `EncodedEvent`.
+        """
         room, namespace = to or room, namespace or NAMESPACE
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
@@ -254,19 +256,19 @@ class LocalFanout(ClientRooms):
             self._on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
         with self.lock:
             if not self._sent.get(room, True):
-                del self._sent[room]  # the room was empty
+                del self._sent[room]  # the room is empty
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
         super().basic_leave_room(sid, namespace, room)
         self._forget(room, sid)
 
-    # Writing to the members.
+    # Writing to members
 
-    # The next two methods cause most of the cost of a broadcast, so they keep calls and look-ups to a minimum. For a
-    # client without a connection (polling, upgrading, under another WSGI server) python-socketio sends.
+    # The next two methods account for most of a broadcast's cost, so they avoid calls and look-ups. Clients without a
+    # connection (polling, upgrading, under another WSGI server) are left to python-socketio.
 
     def _send_to_sinks(self, data: bytes, revision: int | None, members: Members) -> int:
-        """Send to the plain WebSockets or the streams of a room; members who leave meanwhile are left out."""
+        """Send to the plain WebSockets or the streams of a room. Skips members that leave during the broadcast."""
         written, newest = 0, inf if revision is None else revision
         for sinks in self._in_batches(list(members)):
             for sink in sinks:
@@ -312,7 +314,9 @@ class LocalFanout(ClientRooms):
         self.paused = self.paused.plus(Effort.so_far().minus(began))
 
     def _broadcast_lock(self, room: str) -> Any:
-        """Serialises the broadcasts of a room with several batches, between which other tasks run."""
+        """Return a lock that serialises the broadcasts of a room with several batches, because other tasks run between
+        batches.
+        """
         if self.member_count(room) < WRITES_IN_A_ROW:
             return nullcontext()
         return self._broadcast_locks.setdefault(room, threading.Lock())
@@ -331,7 +335,9 @@ class LocalFanout(ClientRooms):
 
 
 def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
-    """Record that a value is sent to a member. False, and nothing is recorded, if a newer one was sent."""
+    """Record that a value is sent to a member. Returns False and records nothing if the member already has a newer
+    one.
+    """
     if revision is not None:
         if sent.get(member, NOTHING) > revision:
             return False
@@ -340,9 +346,9 @@ def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
 
 
 class MemoryFanout(LocalFanout):
-    """The fan-out of a server with one worker, without a bus."""
+    """The fan-out of a server with one worker, which has no bus."""
 
-    def __init__(self, on_sent: OnSent, on_sent_to_one: OnTold, epoch: Epoch) -> None:
+    def __init__(self, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
         self._on_sent = on_sent
         self._on_sent_to_one = on_sent_to_one
         self._epoch = epoch
@@ -357,7 +363,7 @@ OF_ROOMS = {
     dashboard_room(""): DASHBOARDS,
     visitors_room(""): COMMUNITIES,
 }
-"""The kind of a socket, by how the name of its room begins. Pages of other rooms are in one of these rooms, too."""
+"""Kind of a socket by the prefix of its room's name. Pages in other rooms are also in one of these."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:

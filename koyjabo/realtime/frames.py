@@ -1,4 +1,4 @@
-"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2); events of streams (HTML,
+"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2). Events of streams (HTML,
 9.2).
 """
 
@@ -24,7 +24,7 @@ def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
-    """Encode a close frame with a code that may be sent, or None to answer a close without one (RFC 6455, 7.4)."""
+    """Encode a close frame. `code` None responds to a close frame without a code (RFC 6455, 7.4)."""
     if code is None:
         return frame(b"", CLOSE)
     text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()

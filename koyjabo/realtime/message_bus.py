@@ -1,4 +1,6 @@
-"""Socket.IO's message queue between processes: python-socketio's, over the bus, so that no request waits."""
+"""Socket.IO's message queue between processes: python-socketio's protocol over the Redis bus, so that requests never
+wait.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,25 @@ from typing import Any
 from socketio import PubSubManager
 
 from koyjabo.cluster.redis_bus import QUEUE, RedisBus
-from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnTold
+from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
 
 MOST_WAITING = 1000
-"""Messages that have been read and not handled; then the bus is not read further."""
+"""Maximum number of messages that were read but not handled. The bus is not read further until there is room."""
 
 
 VALUE_OF_1_0 = "koyjabo:value"
-"""The event as which workers of release 1.0.0 send values to each other on this queue. No client may receive it."""
+"""Event that workers of release 1.0.0 use to send values to each other on this queue. Clients must not receive it."""
 
 
 class RoomManager(PubSubManager, LocalFanout):
     """The clients of this worker, and the queue to the other workers.
 
-    The order of the bases makes `LocalFanout.emit` handle messages from the queue and messages of this worker alike.
+    The order of the base classes makes `LocalFanout.emit` handle both messages from the queue and this worker's own.
     """
 
     name = "koyjabo"
 
-    def __init__(self, bus: RedisBus, on_sent: OnSent, on_sent_to_one: OnTold, epoch: Epoch) -> None:
+    def __init__(self, bus: RedisBus, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
         self._on_sent = on_sent
         self._on_sent_to_one = on_sent_to_one
         self._epoch = epoch
@@ -39,7 +41,7 @@ class RoomManager(PubSubManager, LocalFanout):
         self._received: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
 
     def initialize(self) -> None:
-        """Start listening. Idempotent: our server calls it at the start, python-socketio when a client connects."""
+        """Start listening. Idempotent: our server calls it at the start, and python-socketio when a client connects."""
         if not self._listening:
             self._listening = True
             super().initialize()
@@ -50,8 +52,9 @@ class RoomManager(PubSubManager, LocalFanout):
         self._bus.send_to_queue(self.json.dumps(data))
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """Yield messages for ever: those that are JSON objects, as other programs may publish here. Workers of 1.0.0
-        do in an upgrade; what they count is read from the database.
+        """Yield messages for ever. Skips anything that is not a JSON object, because other programs may publish here.
+
+        Workers of 1.0.0 also publish values during an upgrade. They are skipped: the counts are read from the database.
         """
         while True:
             with suppress(ValueError, RecursionError):

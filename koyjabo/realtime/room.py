@@ -1,6 +1,6 @@
 """One room: broadcasts its newest value at a limited rate.
 
-The first change is broadcast at once. While changes continue there is one broadcast an interval, and the last value
+The first change is broadcast at once. While changes continue there is one broadcast per interval, and the last value
 always arrives (specification: promise 2). A value is built when it is sent, so no old value waits in a queue.
 """
 
@@ -19,14 +19,14 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST, SHARED_REST = 4, 2
-"""The pause after a broadcast, in multiples of the CPU time and of the time that it took, without what other tasks took
-meanwhile: one room takes at most a fifth of a core, and of a core that workers share never so much that the pauses end
-(decision 85).
+"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both without other tasks' share.
+
+One room takes at most a fifth of a core. Where workers share a core, pauses stay short enough to end (decision 85).
 """
 
 
 class ClientEvent(Protocol):
-    """A message to clients; `koyjabo.realtime.events` has them."""
+    """A message to clients. The classes are in `koyjabo.realtime.events`."""
 
     @property
     def type(self) -> str: ...
@@ -45,32 +45,34 @@ class RoomSource(Protocol):
     """Provides the values of one room on this worker."""
 
     interval_s: float
-    """The shortest time between two broadcasts."""
+    """Minimum time between two broadcasts."""
 
-    tells_visits: bool
-    """Whether the newest of `events_after` were made because of visits, and not of other changes alone."""
+    caused_by_visits: bool
+    """Whether visits caused the last result of `events_after`, and not only other changes."""
 
     @property
     def is_relative(self) -> bool:
-        """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
+        """Whether events contain the change since the previous event. New members are then admitted right after a
+        broadcast.
+        """
 
     def first_event(self) -> RoomEvent:
-        """The first event for a new member. Must not block."""
+        """Return the first event for a new member. Must not block."""
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """The events for the members, with increasing revisions greater than `after`. May block."""
+        """Return the events for the members, with increasing revisions greater than `after`. May block."""
 
     def merge(self, state: Any) -> None:
-        """Merge the state of this room that another worker has published. An older state changes nothing."""
+        """Merge the state of this room that another worker published. An older state changes nothing."""
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The new and changed values."""
+    """Return the new and changed values."""
     return {key: value for key, value in now.items() if key not in before or before[key] != value}
 
 
 class Ticket:
-    """One member that waits in the queue of a room. The code that removes a ticket from the queue wakes its waiter."""
+    """A member that waits in a room's queue. The code that removes a ticket from the queue also wakes its waiter."""
 
     def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
         self.member = member
@@ -84,7 +86,7 @@ class Closed(Exception):
 
 
 class Room:
-    """One room of this worker. `hear` is called for each new member, before it gets the present value."""
+    """One room of this worker. Calls `hear` for each new member before the member gets the present value."""
 
     def __init__(
         self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
@@ -98,7 +100,8 @@ class Room:
         self._sent_revision = 0
         self._queue: dict[Ticket, None] = {}
         self._present: tuple[RoomEvent, dict[str, Any]] | None = None
-        # All rooms share the lock of the fan-out: a write may find a member gone, which then leaves all its rooms.
+        # All rooms share the lock of the fan-out: a write can discover that a member is gone, which removes it from all
+        # rooms.
         self._lock = fanout.lock
 
     def close_if_empty(self) -> bool:
@@ -117,10 +120,10 @@ class Room:
         self._runtime.start_task(self._broadcast_while_changing)
 
     def admit(self, member: Member) -> dict[str, Any] | None:
-        """Admit a member and send it the present value as its first event. Returns that value, or None if the member
-        has disconnected. Raises Closed.
+        """Admit a member and send it the present value as its first event.
 
-        Blocks, if values are relative, until the next broadcast to the other members.
+        Returns that value, or None if the member has disconnected. If values are relative, blocks until the next
+        broadcast to the other members. Raises Closed.
         """
         self._hear()
         if self.source.is_relative:
@@ -141,7 +144,9 @@ class Room:
             self._runtime.soon(ticket.waiter.wake)
 
     def send_present(self, member: Member) -> dict[str, Any] | None:
-        """Send the present value to one member and return it; None if it is not in the room. Blocks as `admit` does."""
+        """Send the present value to one member and return it, or None if the member is not in the room. Blocks like
+        `admit`.
+        """
         if not self.source.is_relative:
             return self._send_present(member)
         try:
@@ -173,7 +178,9 @@ class Room:
         return value
 
     def _read_present(self) -> tuple[RoomEvent, dict[str, Any]]:
-        """The first event of a member. Clients that connect together get the same object, which is encoded once."""
+        """Return the first event of a member. Clients that connect together get the same object, which is encoded
+        once.
+        """
         event = self.source.first_event()
         if self._present is None or self._present[0] != event:
             self._present = (event, event.as_object())
@@ -198,7 +205,9 @@ class Room:
             return self._sending
 
     def _broadcast(self) -> float:
-        """Broadcast the new events. Returns the pause that follows, s, for which reading the events does not count."""
+        """Broadcast the new events. Returns the pause to make afterwards (s), which does not depend on the time to read
+        them.
+        """
         news = self.source.events_after(self._sent_revision)
         began, paused = Effort.so_far(), self._fanout.paused
         for event in news:
@@ -211,7 +220,7 @@ class Room:
         return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
 
     def _serve(self, ticket: Ticket) -> None:
-        """Admit or answer a member that has waited, unless it has disconnected meanwhile."""
+        """Admit a member that waited, or send it the value, unless it has disconnected since."""
         with self._lock:
             if ticket not in self._queue:
                 return

@@ -19,21 +19,22 @@ from koyjabo.realtime.sinks import Member
 Kind = TypeVar("Kind")
 
 LINGER_MS = 5_000
-"""For so long a worker hears a room whose last member has left: pages that are loaded again come back."""
+"""How long a worker stays subscribed to a room after its last member left, because reloaded pages come back."""
 
 
 class Rooms:
-    """The rooms with members on this worker, and the permanent ones. Publishes changes to the other workers."""
+    """The rooms with members on this worker, and the permanent ones. Publishes changes to other workers."""
 
     def __init__(self, fanout: LocalFanout, runtime: Runtime, bus: Bus) -> None:
         self._fanout = fanout
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
-        self._of_panel: set[str] = set()  # for each visit; with many communities there are many more rooms
-        self._views: dict[Member, str] = {}  # the room of the view that each follows
+        # Rooms to refresh at each visit. Searching all rooms would be slow with many communities.
+        self._of_panel: set[str] = set()
+        self._views: dict[Member, str] = {}  # the room of the view that each member follows
         self._unused_since_ms: dict[str, int] = {}
-        self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
+        self._lock = threading.Lock()  # for `_rooms`; code that holds it may only take the locks of sources
 
     def open(self, name: str, source: RoomSource) -> Room:
         self._rooms[name] = room = Room(
@@ -49,17 +50,17 @@ class Rooms:
     def find(self, name: str) -> Room | None:
         return self._rooms.get(name)
 
-    def tell_visits(self, name: str) -> bool:
-        """Whether what the room has just broadcast was made because of visits."""
+    def caused_by_visits(self, name: str) -> bool:
+        """Return whether visits caused the room's last broadcast."""
         room = self._rooms.get(name)
-        return room is not None and room.source.tells_visits
+        return room is not None and room.source.caused_by_visits
 
     def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
-        """The open rooms whose source is of this class, with that source."""
+        """Return the open rooms whose source is of this class, each with its source."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
     def admit(self, name: str, source: Callable[[], RoomSource], member: Member) -> dict[str, Any] | None:
-        """`Room.admit`, which opens the room first if necessary. `source` must not block."""
+        """Call `Room.admit`, and open the room first if necessary. `source` must not block."""
         while True:
             with self._lock:
                 room = self._rooms.get(name) or self.open(name, source())
@@ -67,9 +68,10 @@ class Rooms:
                 return room.admit(member)
 
     def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
-        """Let a member follow a view, and no longer the view before. A member that already follows this view is sent
-        its present value again. Raises what `source` raises. Call `leave_view` afterwards for a member that
-        disconnected during the call.
+        """Let a member follow a view instead of its previous one. If it already follows this view, send the present
+        value again.
+
+        Raises what `source` raises. If the member may have disconnected during the call, call `leave_view` afterwards.
         """
         room = self._rooms.get(name)
         if room and self._views.get(member) == name:
@@ -81,7 +83,7 @@ class Rooms:
         self.refresh(name)
 
     def leave_view(self, member: Member) -> None:
-        """Call it for each member that has disconnected. Idempotent."""
+        """Stop following a view, for each member that has disconnected. Idempotent."""
         self.dismiss(self._views.pop(member, ""), member)
 
     def dismiss(self, name: str, member: Member) -> None:
@@ -108,7 +110,7 @@ class Rooms:
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
     def leave_empty(self) -> None:
-        """Hear no more of rooms that have had no members for LINGER_MS. Call it every second."""
+        """Unsubscribe from rooms that have had no members for LINGER_MS. Call it every second."""
         now_ms, used = system_elapsed_ms(), self._used()
         for name in self._bus.heard:
             if name in used:
@@ -116,7 +118,7 @@ class Rooms:
             elif now_ms - self._unused_since_ms.setdefault(name, now_ms) >= LINGER_MS:
                 del self._unused_since_ms[name]
                 self._bus.leave(name)
-                if name in self._used():  # since this moment
+                if name in self._used():  # a member joined in this moment
                     self._bus.hear(name)
 
     def _used(self) -> set[str]:
@@ -125,8 +127,8 @@ class Rooms:
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
 
-        `state` returns the state from which other workers build the same value, or the same `part` of it. Presence is
-        published without the pause of other values.
+        `state` returns what other workers need to build the same value, or the same `part` of it. Presence is published
+        without the pause that other values have.
         """
         self.refresh(name)
         self._bus.publish(name, state, part, is_presence)
@@ -137,17 +139,17 @@ class Rooms:
             room.changed()
 
     def refresh_panel(self) -> None:
-        """Read the panel and the views of reports again: there are new visits, or other numbers."""
+        """Refresh the panel and the views of reports, because visits or other numbers have changed."""
         for name in list(self._of_panel):
             self.refresh(name)
 
     def receive(self, name: str, state: Any) -> None:
-        """Merge the state of a room that another worker has published, and broadcast the result."""
+        """Merge the state of a room that another worker published, and broadcast the result."""
         if room := self._rooms.get(name):
             room.source.merge(state)
             room.changed()
 
 
 def _heard(name: str) -> str:
-    """The room that a worker hears for a room: it reads the panel and its views again when the site's values change."""
+    """Return the room to subscribe to for a room. The panel and its views follow the changes of the site's values."""
     return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW, SHARED_VIEW)) else name

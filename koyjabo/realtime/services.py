@@ -1,4 +1,4 @@
-"""What real time offers to other packages."""
+"""The services that this package offers to others."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def build(base: Base) -> RealtimeServices:
     def emit(event: str, data: dict[str, Any], room: str) -> None:
         fanout.emit(event, data, room=room)
 
-    for each in (broadcaster, visitor_broadcaster):  # the second is global, for host programs
-        each.bind(emit)
+    for target in (broadcaster, visitor_broadcaster):  # the second one is global, for host programs
+        target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
-    base.services[ObservabilityServices].socket_log.tells_visits = rooms.tell_visits
+    base.services[ObservabilityServices].socket_log.caused_by_visits = rooms.caused_by_visits
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
     return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
 

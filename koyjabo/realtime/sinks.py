@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """A WebSocket or a stream, which takes encoded frames. `write` never blocks and never raises."""
+    """A WebSocket or a stream: takes encoded frames. `write` never blocks and never raises."""
 
     is_stream: bool
 
@@ -14,20 +14,21 @@ class Sink(Protocol):
 
 
 Member = str | Sink
-"""A Socket.IO client by its sid, a plain WebSocket, or a stream."""
+"""A Socket.IO client (its sid), a plain WebSocket, or a stream."""
 
 
 NOTHING = -1
-"""The revision of a member to whom no value was sent: older than all others."""
+"""Revision of a member that has not received a value: older than all others."""
 
 Members = dict[Sink, int]
-"""The newest revision sent to each. One look-up says whether a sink is a member and what it has; a broadcast follows
-their order, which is that of their memory more often than that of a set (decision 85).
+"""The newest revision sent to each member. One look-up finds out both whether a sink is a member and what it has.
+
+A dict and not a set: it keeps the order of insertion, which is closer to the order in memory (decision 85).
 """
 
 
 class Sinks:
-    """The holder of the lock of the fan-out may call these methods; they do not block."""
+    """The members by room. Call these methods only with the lock of the fan-out. They do not block."""
 
     def __init__(self) -> None:
         self._plain: dict[str, Members] = {}
@@ -44,7 +45,7 @@ class Sinks:
             rooms.pop(room, None)
 
     def members_with(self, room: str, sink: Sink) -> Members:
-        """The members of a room of the same kind as `sink`, which need not be one."""
+        """Return the members of a room that are of the same kind as `sink`. `sink` itself need not be one."""
         return self._rooms(sink).get(room, {})
 
     def plain(self, room: str) -> Members:

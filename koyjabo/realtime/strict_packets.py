@@ -1,4 +1,4 @@
-"""Socket.IO packets validated as the protocol requires, where python-socketio is more lenient or differs."""
+"""Validates Socket.IO packets as the protocol requires. python-socketio accepts more."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, Recur
 MOST_ATTACHMENTS = 10
 
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
-"""Names that clients' events must not have. python-socketio would call the handlers of these names as if the event
-were its own, and the handler of `*` would take the client's id from the event.
+"""Names that events of clients must not have.
+
+python-socketio would call its own handlers of these names, and the handler of `*` would take the client's id from the
+event.
 """
 
 
 class InvalidPacket(Exception):
-    """A client sent an invalid packet; its connection must be closed (Socket.IO protocol, revision 5)."""
+    """A client sent an invalid packet. Its connection must be closed (Socket.IO protocol, revision 5)."""
 
 
 class Packet(packet.Packet):
-    """Raises InvalidPacket for an invalid packet, before a handler is called."""
+    """A packet that is validated before a handler is called. Raises InvalidPacket."""
 
     def __init__(self, packet_type: int = packet.EVENT, data: Any = None, *more: Any, **options: Any) -> None:
         if packet_type == packet.CONNECT_ERROR and data == "Unable to connect":
             data = {"message": "Invalid namespace"}  # clients expect an object with a message
         super().__init__(packet_type, data, *more, **options)
-        if "encoded_packet" in options and not options["encoded_packet"]:  # python-engineio decodes `{}` and `null`
+        if "encoded_packet" in options and not options["encoded_packet"]:  # python-engineio accepts `{}` and `null`
             raise InvalidPacket
 
     def decode(self, encoded_packet: Any) -> int:

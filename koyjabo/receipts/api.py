@@ -50,7 +50,7 @@ class ReceiptAnswer(BaseModel):
 
 @bp.get("/receipt")
 @describe(
-    "What the total is made of",
+    "How the total is made up",
     {200: ReceiptAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
@@ -71,7 +71,7 @@ def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:
         {
             "total": receipt.total,
             "as_of": iso(receipt.revision),
-            "parts": [_part(each, is_explained) for each in receipt.parts],
+            "parts": [_part(part, is_explained) for part in receipt.parts],
             "recounted": recounted and {"at": iso(recounted.at_ms), "agreed": recounted.errors == 0},
             "backup": backup and {"verified_at": iso(backup.at_ms), "total": backup.total},
         }

@@ -53,12 +53,12 @@ def history(session: Session) -> TotalHistory:
     counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
     ordered = counter.where(Counter.scope == SITE).order_by(changes.c.after_visit, changes.c.newest)
     rows = session.execute(ordered).all()
-    found = (
+    history = (
         TotalChange(row.kind, row.at_ms, row.after_visit, int(row.amount), _cause(row.kind, row.reason))
         for row in rows
         if row.newest
     )
-    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(found))
+    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(history))
 
 
 def _cause(kind: str, reason: str) -> str:
@@ -69,10 +69,10 @@ def _cause(kind: str, reason: str) -> str:
 def imports(session: Session) -> list[AuditRecord]:
     """The imports of visits that added any, the oldest first, as far as the audit log still has them."""
     records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
-    return [each for each in reversed(records) if each.details["new"]]
+    return [record for record in reversed(records) if record.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
     """Who has set a total, by the moment and that total, as far as the audit log still has it."""
     records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
-    return {(each.at_ms, each.details["after"]): each for each in records}
+    return {(record.at_ms, record.details["after"]): record for record in records}

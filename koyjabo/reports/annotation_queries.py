@@ -38,9 +38,9 @@ class AnnotationEntry(NamedTuple):
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
     """The newest MOST of these days."""
-    wanted = select(Note.day, Note.created_ms, Note.text, Note.id)
-    wanted = wanted.where(Note.scope == scope, Note.day.between(first, last))
-    rows = session.execute(wanted.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
+    query = select(Note.day, Note.created_ms, Note.text, Note.id)
+    query = query.where(Note.scope == scope, Note.day.between(first, last))
+    rows = session.execute(query.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
     return [AnnotationEntry(*row) for row in reversed(rows.all())]
 
 

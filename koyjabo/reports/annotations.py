@@ -60,15 +60,15 @@ class Annotations:
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
         events = self._database.read(events_within, scope, ANNOUNCED, *days, MOST)
-        entries += [self._annotate(each.at_ms, each.type, each.data) for each in events]
+        entries += [self._annotate(event.at_ms, event.type, event.data) for event in events]
         if scope == SITE:
             entries += self._recorded(*days)
-        return sorted(entries, key=lambda each: (each.day, each.at_ms))[-MOST:]
+        return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
         """The newest of the site."""
         newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
-        return next((ReachedMilestone(each.data["milestone"], each.at_ms) for each in newest), None)
+        return next((ReachedMilestone(event.data["milestone"], event.at_ms) for event in newest), None)
 
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Returns the id. `day` is as typed. Raises InvalidInput by field."""
@@ -90,7 +90,7 @@ class Annotations:
     def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[AnnotationEntry]:
         records = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
         changes = (record for record in records if not _is_first_start(record))
-        return [self._annotate(each.at_ms, each.action, each.details) for each in changes]
+        return [self._annotate(change.at_ms, change.action, change.details) for change in changes]
 
     def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)

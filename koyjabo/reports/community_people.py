@@ -172,7 +172,7 @@ class Reports:
             return self._by_hour(community_id, start, end)
         spans = periods.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
         people = self._people_in(community_id, list(spans.values()))
-        return [Trend(*each) for each in zip(spans, people, strict=True)]
+        return [Trend(*pair) for pair in zip(spans, people, strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
         return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)

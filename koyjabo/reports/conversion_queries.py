@@ -29,11 +29,11 @@ class ConversionReport(NamedTuple):
 def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
     """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
     is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
-    wanted = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
-    wanted = wanted.join(Visit, Visit.id == Visitor.first_visit)
-    wanted = wanted.where(Conversion.scope == scope, Visit.day.between(first, last))
-    conversions = session.execute(wanted).all()
+    query = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
+    query = query.join(Visit, Visit.id == Visitor.first_visit)
+    query = query.where(Conversion.scope == scope, Visit.day.between(first, last))
+    conversions = session.execute(query).all()
     pages = Counter(page for page, _ in conversions)
-    ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
+    ordered = sorted(pages.items(), key=lambda item: (-item[1], item[0] or ""))
     average_ms = round(sum(waited_ms for _, waited_ms in conversions) / len(conversions)) if conversions else None
-    return ConversionReport(len(conversions), [PageConversions(*each) for each in ordered], average_ms)
+    return ConversionReport(len(conversions), [PageConversions(*item) for item in ordered], average_ms)

@@ -73,7 +73,7 @@ def difference(insights: Insights, now: Question, before: Question, language: st
     if visits is None or past is None:
         return None
     pairs = zip(SUBJECTS, answers[::2], answers[1::2], strict=True)
-    changes = chain.from_iterable(changes_by(*each) for each in pairs)
+    changes = chain.from_iterable(changes_by(*pair) for pair in pairs)
     return Explanation(visits, past, _largest(changes, visits, past))
 
 
@@ -106,10 +106,10 @@ def _visits(row: Row | None) -> int | None:
 
 def _largest(changes: Iterator[Contribution], visits: int, before: int) -> list[Contribution]:
     least = max(FEWEST, LEAST_SHARE * abs(visits - before))
-    telling = [each for each in changes if abs(each.more) >= least and _tells(each, visits, before)]
+    telling = [change for change in changes if abs(change.more) >= least and _tells(change, visits, before)]
     by_subject: dict[str, Contribution] = {}
-    for each in sorted(telling, key=lambda change: (-abs(change.more), change.dimension, change.label)):
-        by_subject.setdefault(SUBJECTS[each.dimension], each)
+    for change in sorted(telling, key=lambda change: (-abs(change.more), change.dimension, change.label)):
+        by_subject.setdefault(SUBJECTS[change.dimension], change)
     return list(by_subject.values())[:MOST_NAMED]
 
 
@@ -122,33 +122,33 @@ def _tells(change: Contribution, visits: int, before: int) -> bool:
 
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
-GAINED_OF, GAINED = N_("%(name)s brought %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
-LOST_OF, LOST = N_("%(name)s lost %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
+GAINED_OF, GAINED = N_("%(name)s accounts for %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
+LOST_OF, LOST = N_("%(name)s accounts for %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
 CLAUSE, LAST_CLAUSE = N_("%(clause)s;"), N_("%(clause)s.")
 COMPARED = N_("%(visits)s, %(comparison)s.")
 
 
-def compared(voice: Voice, found: Explanation, lead: str, range_: str) -> str:
+def compared(voice: Voice, explanation: Explanation, lead: str, range_: str) -> str:
     """The first sentence. `range_`: the range that is compared with, such as "the Sunday before"."""
-    if not found.before:
-        comparison = NONE_BEFORE if found.visits else AS_MANY
+    if not explanation.before:
+        comparison = NONE_BEFORE if explanation.visits else AS_MANY
     else:
-        comparison = AS_MANY if not found.more else MORE if found.more > 0 else FEWER
-    percent = voice.count(round(100 * abs(found.more) / found.before)) + "%" if found.before else ""
+        comparison = AS_MANY if not explanation.more else MORE if explanation.more > 0 else FEWER
+    percent = voice.count(round(100 * abs(explanation.more) / explanation.before)) + "%" if explanation.before else ""
     return voice.say(COMPARED, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
 
 
-def explained(voice: Voice, found: Explanation) -> list[str]:
+def explained(voice: Voice, explanation: Explanation) -> list[str]:
     """A clause about each value that is named, with the mark behind it."""
-    clauses = [_clause(voice, found, each) for each in found.changes]
+    clauses = [_clause(voice, explanation, change) for change in explanation.changes]
     marks = [CLAUSE] * (len(clauses) - 1) + [LAST_CLAUSE]
     return [voice.say(mark, clause=clause) for mark, clause in zip(marks, clauses, strict=False)]
 
 
-def _clause(voice: Voice, found: Explanation, change: Contribution) -> str:
-    is_part = change.more * found.more > 0 and abs(change.more) <= abs(found.more)
+def _clause(voice: Voice, explanation: Explanation, change: Contribution) -> str:
+    is_part = change.more * explanation.more > 0 and abs(change.more) <= abs(explanation.more)
     sentence = (GAINED_OF if is_part else GAINED) if change.more > 0 else (LOST_OF if is_part else LOST)
-    values = {"name": change.label, "change": voice.count(abs(change.more)), "all": voice.count(abs(found.more))}
+    values = {"name": change.label, "change": voice.count(abs(change.more)), "all": voice.count(abs(explanation.more))}
     return voice.say(sentence, **values)
 
 
@@ -158,6 +158,6 @@ LEADS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def lead(voice: Voice, found: Explanation, range_: str) -> str:
+def lead(voice: Voice, explanation: Explanation, range_: str) -> str:
     """`range_`: a key of LEADS."""
-    return voice.say(LEADS[range_][min(found.visits, 2)], count=voice.count(found.visits))
+    return voice.say(LEADS[range_][min(explanation.visits, 2)], count=voice.count(explanation.visits))

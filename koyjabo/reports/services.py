@@ -52,7 +52,7 @@ MOST_NAMED = 50
 
 def trait_parser(base: Base) -> TraitParser:
     """Hosts of our own pages are no sources."""
-    hosts = (urlsplit(each).hostname for each in (base.settings.public_url, *base.settings.origins))
+    hosts = (urlsplit(url).hostname for url in (base.settings.public_url, *base.settings.origins))
     return TraitParser(filter(None, hosts))
 
 
@@ -96,7 +96,7 @@ def build_people(base: Base) -> PeopleServices:
             "today_visitors": people(reports.today(community_id)),
             "realtime_count": presence.members.online(scope).count,
             "community_id": community_id,
-            "people": [each.as_object() for each in members],
+            "people": [member.as_object() for member in members],
             "minutes": {str(minute): list(visits) for minute, visits in last_hours.minutes(scope).items()},
         }
 

@@ -66,10 +66,10 @@ def made_by(session: Session, user_id: str) -> int:
 
 def links(session: Session, which: ColumnElement[bool], start: int, count: int) -> Page[ShareLink]:
     """The newest first."""
-    wanted = _joined(select(*LINK)).where(which)
-    rows = session.execute(wanted.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
+    query = _joined(select(*LINK)).where(which)
+    rows = session.execute(query.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
     page = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
-    return Page(page, length(session, wanted.with_only_columns(Share.id)))
+    return Page(page, length(session, query.with_only_columns(Share.id)))
 
 
 def everything() -> ColumnElement[bool]:
@@ -96,9 +96,9 @@ def find(session: Session, share_id: str) -> ShareLink | None:
 
 def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
     """The link with this token, if it has not expired, and its maker may still see what it shows."""
-    wanted = _joined(select(*OPEN, Community.name.label("community")))
+    query = _joined(select(*OPEN, Community.name.label("community")))
     is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
-    wanted = wanted.outerjoin(Membership, is_theirs)
+    query = query.outerjoin(Membership, is_theirs)
     conditions = (
         Share.token_digest == digest,
         or_(Share.expires_ms.is_(None), Share.expires_ms > now_ms),
@@ -106,7 +106,7 @@ def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
         User.disabled_ms.is_(None),
         or_(User.is_admin, Membership.role.in_(MAY_SHARE)),
     )
-    row = session.execute(wanted.where(*conditions)).one_or_none()
+    row = session.execute(query.where(*conditions)).one_or_none()
     return OpenLink._make(row)._replace(filters=json.loads(row.filters)) if row else None
 
 
@@ -120,8 +120,8 @@ def remove(session: Session, share_id: str) -> bool:
     return changed_rows(session, removal) == 1
 
 
-def _joined(wanted: Any) -> Any:
-    joined = wanted.select_from(Share).join(User, User.id == Share.created_by)
+def _joined(query: Any) -> Any:
+    joined = query.select_from(Share).join(User, User.id == Share.created_by)
     return joined.outerjoin(Community, Community.id == Share.community_id)
 
 

@@ -115,11 +115,13 @@ def told(insights: Insights, week: Week, speech: Speech) -> str:
     """What explains the difference from the week before, in a language; "" if it is not known. Waits, and raises as
     `top_values`.
     """
-    found = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
-    if found is None:
+    explanation = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
+    if explanation is None:
         return ""
-    lead, range_ = differences.lead(speech, found, "week"), speech.say(THE_WEEK_BEFORE)
-    return " ".join([differences.compared(speech, found, lead, range_), *differences.explained(speech, found)])
+    lead, range_ = differences.lead(speech, explanation, "week"), speech.say(THE_WEEK_BEFORE)
+    return " ".join(
+        [differences.compared(speech, explanation, lead, range_), *differences.explained(speech, explanation)]
+    )
 
 
 def _lines(now: Breakdown, before: Breakdown) -> list[Line]:

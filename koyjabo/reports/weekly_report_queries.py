@@ -35,9 +35,9 @@ class Recipient(NamedTuple):
 def recipients(session: Session, after_id: str) -> list[Recipient]:
     """The next users who want the report and have proved that the email is theirs, by id."""
     columns = (User.id, User.email, User.language, or_(User.is_admin, User.is_viewer))
-    wanted = select(*columns).where(User.id > after_id, User.weekly_report)
-    wanted = wanted.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
-    return [Recipient._make(row) for row in session.execute(wanted.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
+    query = select(*columns).where(User.id > after_id, User.weekly_report)
+    query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    return [Recipient._make(row) for row in session.execute(query.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
 
 
 def of_site(session: Session, week: Week) -> dict[str, Any]:
@@ -49,9 +49,9 @@ def of_site(session: Session, week: Week) -> dict[str, Any]:
 
 def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str, Any]]:
     """The communities of a user, by name."""
-    wanted = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
-    wanted = wanted.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
-    rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
+    query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
+    query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
+    rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
     return [_of_community(session, row.id, row.name, week) for row in rows]
 
 

@@ -45,15 +45,15 @@ def zone(value: str) -> str:
 
 
 def origin_list(value: str) -> str:
-    normal = [origins.normal(each) for each in value.split(",") if each.strip()]
+    normal = [origins.normal(part) for part in value.split(",") if part.strip()]
     if None in normal:
         raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
-    return ",".join(str(each) for each in normal)
+    return ",".join(str(origin) for origin in normal)
 
 
 def network_list(value: str) -> str:
     try:
-        networks = [ipaddress.ip_network(each.strip()) for each in value.split(",") if each.strip()]
+        networks = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
     except ValueError:
         raise ValueError("should be networks such as 10.0.0.0/8 or fd00::/8, with , between them") from None
     return ",".join(map(str, networks))
@@ -84,10 +84,10 @@ def url(example: str) -> Callable[[str], str]:
 
 def totals(value: str) -> str:
     """Numbers with "," between them, or NO_TOTALS."""
-    written = [each.strip() for each in value.split(",")]
+    written = [part.strip() for part in value.split(",")]
     if written == [NO_TOTALS]:
         return NO_TOTALS
-    if not all(each.isascii() and each.isdigit() and 0 < int(each) <= LARGEST_TOTAL for each in written):
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
         raise ValueError("should be numbers such as 1000,5000,10000, or none")
     return ",".join(written)
 
@@ -99,10 +99,10 @@ def time_of_day(value: str) -> str:
 
 
 def claim_and_value(value: str) -> str:
-    claim, _, wanted = value.partition(":")
-    if not claim.strip() or not wanted.strip():
+    claim, _, expected = value.partition(":")
+    if not claim.strip() or not expected.strip():
         raise ValueError("should be a claim and its value, such as groups:ops")
-    return f"{claim.strip()}:{wanted.strip()}"
+    return f"{claim.strip()}:{expected.strip()}"
 
 
 def smtp_server(value: str) -> str:

@@ -54,15 +54,15 @@ def _with_hosts_apart(rest: str) -> str:
     hosts = named if len(named) > 1 else url["hosts"].split(",")
     if len(hosts) == 1:
         return rest
-    found = [HOST.fullmatch(host) for host in hosts]
-    if not all(found):
+    matches = [HOST.fullmatch(host) for host in hosts]
+    if not all(matches):
         raise ValueError(
             "DATABASE_URL names several hosts, of which one cannot be read; "
             "write them as postgresql://user@a:5432,[::1]:5433/name."
         )
     lists = {
-        "host": ",".join(unquote(host["name"] or host["address"]) for host in found if host),
-        "port": ",".join(host["port"] or PORT for host in found if host),
+        "host": ",".join(unquote(host["name"] or host["address"]) for host in matches if host),
+        "port": ",".join(host["port"] or PORT for host in matches if host),
     }
     others = {name: value for name, value in query if name not in lists}
     return f"{url['user'] or ''}/{url['database'] or ''}?{urlencode({**lists, **others}, safe=',:/')}"

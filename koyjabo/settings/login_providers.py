@@ -36,8 +36,8 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
     """The providers in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a whole sentence for
     a name that is none, a setting that is missing, and one that belongs to no provider.
     """
-    names = [each.strip() for each in str(given.get(PROVIDERS, "")).split(",") if each.strip()]
-    if not all(NAME.fullmatch(each) for each in names) or len(set(names)) != len(names):
+    names = [part.strip() for part in str(given.get(PROVIDERS, "")).split(",") if part.strip()]
+    if not all(NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
         raise ValueError(
             f"{PROVIDERS} is {given[PROVIDERS]!r}: it should be different names of small letters and digits, such as "
             "google,work."

@@ -24,7 +24,7 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
         return f"is too short: it needs at least {shortest} characters"
     if len(set(secret)) < FEWEST_CHARACTERS or repeats(secret):
         return "is a pattern that repeats, which is soon guessed"
-    if any(each in secret.lower() for each in PLACEHOLDERS + RUNS):
+    if any(word in secret.lower() for word in PLACEHOLDERS + RUNS):
         return "is made of what stands in examples or on the keyboard, which is tried first"
     return None
 
@@ -34,7 +34,7 @@ def is_obvious(password: str, email: str) -> bool:
     folded = password.casefold()
     bare = folded.strip("0123456789!@#$%.-_ ")
     local = email.casefold().partition("@")[0]
-    is_placeholder = any(each in folded for each in ("change", "example", *RUNS))
+    is_placeholder = any(word in folded for word in ("change", "example", *RUNS))
     return repeats(folded) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
 
 

@@ -114,7 +114,7 @@ class Settings(BaseModel):
     oidc_trust_mfa: bool = setting(
         False,
         "OIDC_TRUST_MFA",
-        N_("`1` skips our second step after a login through a provider, for providers that ask for their own"),
+        N_("`1` skips two-step login after a login through a provider, for providers that have their own"),
     )
     active_window_seconds: int = setting(
         300, "ACTIVE_WINDOW_SECONDS", N_("seconds before a silent visitor stops counting as active"), ge=1, le=86400
@@ -133,8 +133,8 @@ class Settings(BaseModel):
         10,
         "PUBLISH_INTERVAL_MS",
         N_(
-            "minimum milliseconds between messages in which a worker sends the numbers of one scope to the "
-            "others through Redis; 250 saves most of the Redis load of many workers"
+            "minimum milliseconds between two messages of a worker about the site or a community through "
+            "Redis; 250 saves most of the Redis load of many workers"
         ),
         ge=10,
         le=5_000,
@@ -149,29 +149,26 @@ class Settings(BaseModel):
     retention_days: int = setting(
         365,
         "RETENTION_DAYS",
-        N_(
-            "days for which each visit is kept; older ones are folded into daily sums at night, and totals "
-            "stay the same"
-        ),
+        N_("days to keep each visit; older visits are rolled up into daily sums at night, and totals stay the same"),
         ge=1,
         le=36500,
     )
     backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
-        "", "BACKUP_DIR", N_("folder for nightly backups, each restored and recounted to prove it")
+        "", "BACKUP_DIR", N_("folder for nightly backups; each is restored and recounted to verify it")
     )
     backup_to: Annotated[str, AfterValidator(backup_places.bucket)] = setting(
         "",
         "BACKUP_TO",
         N_(
-            "where nightly backups are sent, fetched back and proven: "
-            "`s3://bucket/prefix?endpoint=https://…&region=…`, any S3 service"
+            "bucket of any S3 service for nightly backups, which are fetched back and verified: "
+            "`s3://bucket/prefix?endpoint=https://…&region=…`"
         ),
     )
     backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
         "03:30", "BACKUP_AT", N_("time of the daily backup, in TIMEZONE")
     )
     backup_keep: int = setting(
-        14, "BACKUP_KEEP", N_("number of its own backups to keep in each place"), ge=1, le=10_000
+        14, "BACKUP_KEEP", N_("number of backups to keep in the folder, and as many in the bucket"), ge=1, le=10_000
     )
     allow_ephemeral_storage: bool = setting(
         False, "ALLOW_EPHEMERAL_STORAGE", N_("`1` allows a database file on Render that every deploy deletes")
@@ -180,8 +177,8 @@ class Settings(BaseModel):
         "",
         "GEOIP_DATABASE",
         N_(
-            "city databases, as `make geoip` downloads them: files in `instance/` or absolute paths, separated "
-            "by `:`; if empty, places are countries"
+            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
+            "empty, locations are countries"
         ),
     )
     rate_limit_registrations: int = setting(
@@ -194,8 +191,8 @@ class Settings(BaseModel):
         3000,
         "RATE_LIMIT_HEARTBEATS",
         N_(
-            "heartbeats per minute from one address, and as many requests with events (ten times as many "
-            "events in all, 100 KB a day for each), 0 for no limit; a page sends one heartbeat a minute"
+            "heartbeats per minute from one address, and as many requests with events, 0 for no limit; also "
+            "allows ten times as many events, and 100 KB a day for each; a page sends one heartbeat a minute"
         ),
         ge=0,
     )
@@ -203,8 +200,8 @@ class Settings(BaseModel):
         60,
         "RATE_LIMIT_VISITOR",
         N_(
-            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events (ten "
-            "times as many events in all), 0 for no limit; stops pages that keep reloading"
+            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events, 0"
+            " for no limit; also allows ten times as many events; stops pages that keep reloading"
         ),
         ge=0,
     )
@@ -227,8 +224,8 @@ class Settings(BaseModel):
         500,
         "RATE_LIMIT_MAILS",
         N_(
-            "emails per day to unconfirmed addresses, such as invitations; a tenth of that to one address, 0 "
-            "for no limit"
+            "emails per day to unconfirmed addresses, such as invitations, and a tenth of them for one IP "
+            "address; 0 for no limit"
         ),
         ge=0,
     )
@@ -244,7 +241,7 @@ class Settings(BaseModel):
     rate_limit_sockets: int = setting(
         2000,
         "RATE_LIMIT_SOCKETS",
-        N_("open sockets from one address in one worker; 0 lifts this limit and that of its network"),
+        N_("open sockets from one address in one worker; 0 for no limit, also for its network"),
         ge=0,
     )
     rate_limit_handshakes: int = setting(
@@ -264,7 +261,7 @@ class Settings(BaseModel):
         le=1_000_000,
     )
     bridges: Literal["", "koyjabo"] = setting(
-        "", "BRIDGES", N_("`koyjabo` answers the app koyjabo.com in its own format (docs/bridges.md)")
+        "", "BRIDGES", N_("`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)")
     )
     auth_jwks_url: Annotated[str, AfterValidator(checks.url("https://auth.example.com/jwks.json"))] = setting(
         "",
@@ -283,10 +280,14 @@ class Settings(BaseModel):
         ),
     )
     auth_algorithms: Annotated[str, AfterValidator(token_checks.algorithms)] = setting(
-        "", "AUTH_ALGORITHMS", N_("their signatures; default `RS256,ES256,EdDSA`, or `HS256` with a secret")
+        "",
+        "AUTH_ALGORITHMS",
+        N_("allowed signature algorithms of these tokens; default `RS256,ES256,EdDSA`, or `HS256` with a secret"),
     )
     auth_issuer: TokenName = setting("", "AUTH_ISSUER", N_("exact `iss` that these tokens must have"))
-    auth_audience: TokenName = setting("", "AUTH_AUDIENCE", N_("what the `aud` of these tokens must be or contain"))
+    auth_audience: TokenName = setting(
+        "", "AUTH_AUDIENCE", N_("value that the `aud` of these tokens must be or contain")
+    )
     auth_user_claim: TokenName = setting("sub", "AUTH_USER_CLAIM", N_("claim with the user's id, a `userRef`"))
     auth_name_claim: TokenName = setting("name", "AUTH_NAME_CLAIM", N_("claim with the user's name"))
     auth_communities_claim: TokenName = setting(
@@ -314,7 +315,7 @@ class Settings(BaseModel):
         "", "ADMIN_PASSWORD", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
     )
     webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = setting(
-        "", "WEBHOOK_ALLOW", N_("private networks that webhooks may call all the same: `10.0.0.0/8`, separated by `,`")
+        "", "WEBHOOK_ALLOW", N_("private networks that webhooks may call: `10.0.0.0/8`, separated by `,`")
     )
     bot_policy: Literal["count", "ignore"] = setting(
         "count", "BOT_POLICY", N_("visits of declared crawlers: `count` and flag them, or `ignore` them")
@@ -336,8 +337,8 @@ class Settings(BaseModel):
         "",
         "METRICS_TOKEN",
         N_(
-            "token with which Prometheus reads `/metrics`, at least 16 characters; if empty, `/metrics` "
-            "answers only in development, and only this machine"
+            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` "
+            "works only in development, on the same machine"
         ),
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(

@@ -25,7 +25,7 @@ def name(value: str) -> str:
 
 def algorithms(value: str) -> str:
     """Raises ValueError."""
-    names = [each.strip() for each in value.split(",")]
+    names = [part.strip() for part in value.split(",")]
     if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
         known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
         raise ValueError(f"should be names out of {known}, with , between them")
@@ -34,7 +34,7 @@ def algorithms(value: str) -> str:
 
 def required_claims(value: str) -> str:
     """Raises ValueError."""
-    pairs = [each.strip() for each in value.split(",")]
-    if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (each.partition(":") for each in pairs)):
+    pairs = [part.strip() for part in value.split(",")]
+    if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (pair.partition(":") for pair in pairs)):
         raise ValueError("should be claims such as token_type:access, with , between them, or none")
     return ",".join(pairs)

@@ -10,7 +10,7 @@ def claims_of(value: str) -> dict[str, str]:
     """The values of AUTH_REQUIRED_CLAIMS, by claim."""
     if value in ("", NO_CLAIMS):
         return {}
-    return {name: text for name, _, text in (each.partition(":") for each in value.split(","))}
+    return {name: text for name, _, text in (part.partition(":") for part in value.split(","))}
 
 
 def problem(settings: Settings) -> str | None:
@@ -39,7 +39,7 @@ def _problem_of_secret(settings: Settings) -> str | None:
         return "AUTH_SHARED_SECRET is the SECRET_KEY: who knows it could log in here as anyone. Take another one."
     if "-----BEGIN" in secret:
         return "AUTH_SHARED_SECRET is a key in PEM, which may be public: use AUTH_JWKS_URL."
-    least = max(SHARED_SECRETS[each] for each in settings.token_algorithms)
+    least = max(SHARED_SECRETS[algorithm] for algorithm in settings.token_algorithms)
     if len(secret.encode()) < least:
         return f"AUTH_SHARED_SECRET is too short: it needs at least {least} bytes."
     if not settings.auth_required_claims:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Add the handlers of plain WebSockets and Socket.IO to `app`; those of Socket.IO are registered once a process."""
+    """Add the handlers of plain WebSockets and Socket.IO to `app`. Socket.IO handlers are registered once per
+    process.
+    """
     from functools import partial
 
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup

@@ -37,7 +37,7 @@ KIND = "streams"
 
 
 class EventConnection(Connection, Protocol):
-    """A stream. `koyjabo.server.websockets.event_stream` implements it, which stands above this package."""
+    """A stream. `koyjabo.server.websockets.event_stream`, in a higher layer, implements it."""
 
     @property
     def body(self) -> Iterable[bytes]: ...
@@ -46,7 +46,7 @@ class EventConnection(Connection, Protocol):
 
 
 class ServerSentEvents(Stream):
-    """All streams of one path: the rooms of plain WebSockets, for pages that cannot open these.
+    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open those.
 
     A refusal is an HTTP response. A client that loses its permission later receives an event of type `error`, and the
     stream ends.
@@ -56,10 +56,10 @@ class ServerSentEvents(Stream):
 
     @abstractmethod
     def check(self, request: Request) -> None:
-        """Raises the error of the client's credentials, if there is one. May block."""
+        """Raise the error of the client's credentials, if there is one. May block."""
 
     def open_stream(self, request: Request) -> Iterable[bytes]:
-        """Admit the client. Returns the body of the response. May block.
+        """Admit the client and return the body of the response. May block.
 
         Raises the KoyJaboError for a refusal, and NoStreams under another WSGI server.
         """
@@ -88,12 +88,13 @@ class ServerSentEvents(Stream):
 
 
 class SiteEvents(ServerSentEvents, StatsStream):
-    """Its streams belong to no visitor."""
+    """Streams of the site's statistics. They belong to no visitor."""
 
     def check(self, request: Request) -> None: ...
 
     def admit(self, connection: Connection, request: Request) -> None:
-        self._services[CountingServices].visits.stats()  # read the current state: a message may be in transit
+        # Read the current state: another worker's message may not have arrived yet.
+        self._services[CountingServices].visits.stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
 
 
@@ -116,7 +117,7 @@ Owner = TypeVar("Owner", bound=ServerSentEvents)
 
 
 def events_of(app: Flask, kind: type[Owner]) -> Owner:
-    """The owner of the streams of this kind."""
+    """Return the owner of the streams of this kind."""
     owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
         owners[kind] = kind(services_of(app))
@@ -226,7 +227,7 @@ def community_stream(community_id: str) -> Response:
 
 
 def _answer(kind: type[ServerSentEvents]) -> Response:
-    """Open a stream for the current request; for HEAD, answer as if. Raises what `Events.open_stream` raises."""
+    """Open a stream for the current request; for HEAD, only check it. Raises what `open_stream` raises."""
     events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()
     if request.method == "HEAD":

@@ -1,4 +1,4 @@
-"""Identifies the user who opens a socket, by a token or by the session cookie (specification: Credentials)."""
+"""Identifies the user who opens a socket, by a token or the session cookie (specification: Credentials)."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ SUB_PROTOCOL = "Authorization"
 
 
 class SubProtocols(NamedTuple):
-    """The sub-protocol to answer with, and the token sent in Sec-WebSocket-Protocol."""
+    """The sub-protocol for the response, and the token sent in Sec-WebSocket-Protocol."""
 
     answer: str | None
     token: str | None
 
 
 def sub_protocols(request: Request) -> SubProtocols:
-    """Parse `Authorization, <token>`, or `Authorization, Bearer <token>` from clients that can send it."""
-    offered = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    """Parse `Authorization, <token>`. Some clients can also send `Authorization, Bearer <token>`."""
+    offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     if offered[0].lower() != SUB_PROTOCOL.lower():
         return SubProtocols(None, None)
     return SubProtocols(offered[0], _without_scheme(offered[1]) if len(offered) > 1 else None)
 
 
 def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
-    """Return the claims of the client's credentials, None for a client without any; `token` is one sent outside the
-    request's header and query.
+    """Return the claims of the client's credentials, or None without credentials.
 
-    The permission check of the room also checks that the session is live and a refresh token is the current one; for
-    `admitted_by` see `token_to_verify`. Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable,
-    LedgerUnavailable.
+    `token` is one that was sent outside the request's header and query. For `admitted_by` see `token_to_verify`. The
+    permission check of the room later checks that the session is live and that a refresh token is the current one.
+    Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
@@ -54,15 +53,18 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
 
 
 def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:
-    """The id of the refresh token that must still be verified; None for an access token, and for the refresh token that
-    admitted the same client before: it repeats the token of its handshake, which it may have renewed since.
+    """Return the id of the refresh token that must still be verified, or None.
+
+    None for an access token, and for the refresh token that admitted this client before (`admitted_by`): the client
+    repeats the token of its handshake, and may have renewed it since.
     """
     return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
 
 
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
-    """Read the claims of `token`, ours or that of another system. An expired one of ours is accepted next to a live
-    session.
+    """Read the claims of `token`, which this server or another system issued.
+
+    An expired token of this server is accepted together with a live session.
     """
     try:
         return services[Tokens].read(token, ACCESS)

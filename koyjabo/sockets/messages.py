@@ -1,4 +1,4 @@
-"""Validates messages of clients."""
+"""Validates the messages of clients."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from koyjabo.core.identity import VISITOR_ID
 from koyjabo.core.socket_errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
-"""Bytes (docs/limits.md)."""
+"""Maximum size of a message, in bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""The number of invalid messages at which a client is closed with 1008."""
+"""Number of invalid messages after which the client is closed with 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def unknown(kind: str) -> InvalidMessage:
 
 
 def is_true(value: object) -> bool:
-    """Whether a query or a message says `anonymous`."""
+    """Return whether the `anonymous` of a query or a message is true."""
     return value is True or value in ("1", "true")
 
 
 def visitor_id(value: object) -> str | None:
-    """Return a valid visitorId; None for any other value, which counts as missing."""
+    """Return a valid visitorId, or None for any other value, which counts as missing."""
     return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None

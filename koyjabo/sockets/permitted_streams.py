@@ -1,5 +1,7 @@
-"""The plain WebSockets that need a permission: the number of people online in a community, for members, or for
-everybody if it is public, and its dashboard, for moderators. `koyjabo.panel.panel_stream` has that of the panel.
+"""The plain WebSockets that need a permission.
+
+They are: the number of people online in a community (for members, or public) and a community's dashboard (for
+moderators). The panel's is `koyjabo.panel.panel_stream`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from koyjabo.webkit.login.jwt import Claims
 
 
 class PermittedStream(Stream):
-    """Its participants must keep their permission."""
+    """A stream whose participants must keep their permission."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
@@ -46,7 +48,7 @@ class PermittedStream(Stream):
         participant = self._participant(connection, claims, request)
         self._participants[connection] = participant
         if self._services[CommunityServices].rooms.join(participant) is None:
-            connection.close(UNEXPECTED)  # usually it has disconnected already
+            connection.close(UNEXPECTED)  # usually it has already disconnected
 
     def send_present(self, connection: Connection) -> None:
         participant = self._participants.get(connection)
@@ -69,7 +71,7 @@ class PermittedStream(Stream):
 
 
 class CommunityStream(PermittedStream):
-    """`room` is one of `KINDS`."""
+    """The WebSockets of one kind of community room. `room` is a key of `KINDS`."""
 
     def __init__(self, services: Services, room: str) -> None:
         super().__init__(services)
@@ -78,7 +80,7 @@ class CommunityStream(PermittedStream):
         self.shows_views = self._kind.is_dashboard
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
-        if self._kind.is_dashboard and message["type"] == "request_update":  # as clients of Citinfos say it
+        if self._kind.is_dashboard and message["type"] == "request_update":  # the name that clients of Citinfos use
             message = {"type": "request_count"}
         super()._answer(connection, message)
 

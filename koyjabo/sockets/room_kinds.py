@@ -1,4 +1,4 @@
-"""The kinds of community rooms that clients may join, and the role each requires."""
+"""The kinds of community rooms that clients may join, and the role that each requires."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def participant_for(
     end: Callable[[KoyJaboError], None],
     admitted_by: str | None = None,
 ) -> Participant:
-    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community. Raises
-    Unauthenticated if a dashboard is requested without credentials (`claims` is None).
+    """Return a participant for `CommunityRooms.join`. An invalid community id counts as an unknown community.
+
+    Raises Unauthenticated for a dashboard without credentials (`claims` is None).
     """
     community = uuid_of(community_id) or NO_COMMUNITY
     if claims is None:

@@ -1,4 +1,6 @@
-"""Routes of plain WebSockets. The stream of the site shares the path `/` with the page (specification: Real time)."""
+"""Routes of plain WebSockets. The stream of the site shares the path `/` with the home page (specification: Real
+time).
+"""
 
 from __future__ import annotations
 
@@ -36,25 +38,29 @@ def stats_stream() -> Response:
 
 @bp.route("/ws/communities/<community_id>/visitors/", websocket=True)
 def visitors_stream(community_id: str) -> Response:
-    """Sends members of a community how many of them are online. The first event includes the client itself. If the
-    community shows its numbers to everybody, others may listen, too."""
+    """Sends members of a community how many of them are online. The first event includes the client itself.
+
+    If the community's numbers are public, others may listen too.
+    """
     return open_here("visitors", sub_protocols(request).answer)
 
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
 def dashboard_stream(community_id: str) -> Response:
-    """Sends moderators the dashboard of a community: today's visitors and who is online. Does not count as online."""
+    """Sends moderators the dashboard of a community: today's visitors and who is online. Its clients do not count as
+    online.
+    """
     return open_here("visitor_dashboard", sub_protocols(request).answer)
 
 
 def open_here(name: str, protocol: str | None = None) -> Response:
-    """Answer the handshake of the current request."""
+    """Respond to the handshake of the current request."""
     open_stream(current_app._get_current_object(), name, request, protocol)  # type: ignore[attr-defined]
     return Response()
 
 
 def open_stream(app: Flask, name: str, request: Request, protocol: str | None = None) -> None:
-    """Answer a handshake. Raises NoWebSockets, BadHandshake, UnsupportedWebSocket."""
+    """Respond to a handshake. Raises NoWebSockets, BadHandshake, UnsupportedWebSocket."""
     websockets = request.environ.get("koyjabo.websockets")
     if websockets is None:
         raise NoWebSockets

@@ -1,4 +1,6 @@
-"""Admits sockets of both kinds to the site's statistics (specification: Real time), and serves the plain WebSockets."""
+"""Admits sockets of both kinds to the site's statistics (specification: Real time), and handles its plain
+WebSockets.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,11 @@ NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 charac
 
 
 def admit(services: Services, member: Any, request: Request, sent_id: object, is_said: bool) -> bool:
-    """Match a socket with its visitor, by its `visitorId` if that is valid, and admit it to the room `stats`. With
-    `is_said`, the client says that its visit was anonymous.
+    """Match a socket with its visitor, by a valid `visitorId`, and admit it to the room `stats`.
 
-    The first event includes the effect of opening the socket. Returns False if the client has disconnected before it
-    was admitted. Raises TooManyRequests if its visitor has too many sockets.
+    With `is_said`, the client declares that its visit was anonymous. The first event includes the effect of opening the
+    socket. Returns False if the client disconnected before it was admitted. Raises TooManyRequests if its visitor has
+    too many sockets.
     """
     sockets = services[PresenceServices].visitor_sockets
     is_anonymous = services[CountingServices].anonymity.is_asked(request.environ, is_said)
@@ -39,15 +41,16 @@ def admit(services: Services, member: Any, request: Request, sent_id: object, is
         visitor = _hashed(services, visitor)
     registered = visitor is not None and services[CountingServices].visits.arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
-    services[CountingServices].visits.stats()  # read the current state: a message from another worker may be in transit
+    # Read the current state: another worker's message may not have arrived yet.
+    services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
 
 
 def name_visitor(services: Services, member: Any, sent_id: object) -> str:
-    """Match an admitted socket with the visitor that it names. Returns the visitor, whose visit was anonymous if the
-    handshake said so.
+    """Match an admitted socket with the visitor in its message, and return the visitor.
 
-    Raises InvalidMessage for an invalid `visitorId` and a socket that has named one before, TooManyRequests as `admit`.
+    The handshake decides whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` and for a
+    socket that sent one before, and TooManyRequests like `admit`.
     """
     visitor, sockets = visitor_id(sent_id), services[PresenceServices].visitor_sockets
     if visitor is None:
@@ -62,7 +65,7 @@ def name_visitor(services: Services, member: Any, sent_id: object) -> str:
 
 
 def _hashed(services: Services, visitor: str) -> str | None:
-    """None if the ledger is unavailable: the socket is then open without a visitor."""
+    """Return the hashed visitor, or None if the ledger is unavailable. The socket is then open without a visitor."""
     try:
         return services[CountingServices].anonymity.known_as(visitor)
     except LedgerUnavailable:
@@ -70,7 +73,7 @@ def _hashed(services: Services, visitor: str) -> str | None:
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:
-    """Send the current statistics to one member, and return them."""
+    """Send the current statistics to one member and return them."""
     services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
 
@@ -90,12 +93,12 @@ class StatsStream(Stream):
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
         if message["type"] == "visitor":
-            connection.in_turn(partial(self._name, connection, message.get("visitorId")))
+            connection.run_in_order(partial(self._name, connection, message.get("visitorId")))
         else:
             super()._answer(connection, message)
 
     def _name(self, connection: Connection, sent_id: object) -> None:
-        """May block."""
+        """Handle a `visitor` message. May block."""
         try:
             self._socket_log.named(name_visitor(self._services, connection, sent_id))
         except InvalidMessage as error:

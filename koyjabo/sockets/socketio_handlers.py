@@ -35,20 +35,20 @@ from koyjabo.sockets.site_stream import admit, send_stats
 from koyjabo.webkit.current import services_of
 
 MOST_ROOMS = 50
-"""The largest number of community rooms of one client."""
+"""Maximum number of community rooms per client."""
 
 DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
-    """A community room. A client that asks for it by its ref and by its id asks for the same."""
+    """A community room. The community's ref and its id make equal rooms."""
 
     room: str
     community_id: str
 
     @classmethod
     def of(cls, message: Any, resolve: Callable[[str], str]) -> RequestedRoom:
-        """Parse `room` and `communityId`, an id or a ref, of a message. Raises InvalidMessage, LedgerUnavailable."""
+        """Parse `room` and `communityId` (an id or a ref) of a message. Raises InvalidMessage, LedgerUnavailable."""
         fields = message if isinstance(message, dict) else {}
         room, community_id = fields.get("room"), fields.get("communityId")
         if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
@@ -62,11 +62,11 @@ class Client:
     def __init__(self) -> None:
         self.born = time.monotonic()
         self.participants: dict[RequestedRoom, Participant] = {}
-        self.named: dict[str, str] = {}  # the communities that it has joined, by the ids or refs that it sent
+        self.named: dict[str, str] = {}  # ids of the communities it joined, by the id or ref that it sent
         self.lock = threading.Lock()
-        self.token: str | None = None  # sent in `auth` on connecting
+        self.token: str | None = None  # sent in `auth` when it connected
         self.is_admitted = False
-        self.admitted_by: str | None = None  # the id of the refresh token that admitted it
+        self.admitted_by: str | None = None  # id of the refresh token that admitted it
 
 
 class JoinedRooms:
@@ -86,7 +86,7 @@ class JoinedRooms:
             client.is_admitted = True
 
     def lasted_s(self, sid: str) -> float | None:
-        """How long an admitted client has been connected, s; None for any other client."""
+        """Return how long an admitted client has been connected (s), or None for any other client."""
         client = self._clients.get(sid)
         return time.monotonic() - client.born if client and client.is_admitted else None
 
@@ -96,10 +96,10 @@ class JoinedRooms:
             self._services[CommunityServices].rooms.leave(participant, clean)
 
     def join(self, sid: str, message: Any, request: Request) -> dict[str, Any]:
-        """Admit a client to a room, send it the current value, and return that value. Idempotent. A watcher may have
-        become a member, and is admitted again.
+        """Admit a client to a room, send it the current value, and return that value. Idempotent.
 
-        Raises InvalidMessage, and the errors that `close_code` has codes for.
+        A watcher is admitted again, because it may have become a member. Raises InvalidMessage, and the errors that
+        `close_code` knows.
         """
         requested = RequestedRoom.of(message, self._services[CommunityServices].refs.resolve)
         with self._client(sid) as client:
@@ -128,7 +128,9 @@ class JoinedRooms:
                 self._services[CommunityServices].rooms.leave(participant)
 
     def send_present(self, sid: str, message: Any) -> dict[str, Any]:
-        """Send the client the current value of a room, and return it. Raises InvalidMessage if it is not in it."""
+        """Send the client the current value of a room and return it. Raises InvalidMessage if the client is not in the
+        room.
+        """
         with self._client(sid) as client:
             requested = self._joined(client, message)
             value = self._present(client, requested)
@@ -142,7 +144,7 @@ class JoinedRooms:
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
-        """Lock a client. Raises InvalidMessage if it has disconnected, also while it waited for the lock."""
+        """Lock a client. Raises InvalidMessage if it has disconnected, or disconnects while this waits for the lock."""
         client = self._clients.get(sid)
         if client is None:
             raise InvalidMessage(DISCONNECTED)
@@ -164,12 +166,12 @@ class JoinedRooms:
         return value
 
     def _joined(self, client: Client, message: Any) -> RequestedRoom:
-        """A room that the client may have joined; without a query. Raises InvalidMessage."""
+        """Return a room that the client may have joined, without reading the database. Raises InvalidMessage."""
         known = self._services[CommunityServices].refs.known
         return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
 
     def _end(self, sid: str, requested: RequestedRoom, named: str, problem: KoyJaboError) -> None:
-        """`named` is the id or ref that the client joined with, and that it knows the room by."""
+        """Remove the client from a room. `named` is the id or ref that the client joined with and knows the room by."""
         client = self._clients.get(sid)
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
@@ -259,7 +261,7 @@ def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def join(message: Any = None, *_: Any) -> dict[str, Any]:
-    """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
+    """Join a community room. The acknowledgement of a refusal has the close code that a plain WebSocket would get."""
     _services()[ObservabilityServices].socket_log.received("join")
     try:
         return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
@@ -290,8 +292,9 @@ def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
 
 
 def failed(error: Exception) -> dict[str, Any]:
-    """Return the acknowledgement of a failed handler. A failed `connect` refuses the client. Raises `error` again if
-    the client has disconnected, because nothing can be sent to it.
+    """Return the acknowledgement of a failed handler. A failed `connect` refuses the client.
+
+    Raises `error` again if the client has disconnected, because nothing can be sent to it.
     """
     if not socketio.server.manager.is_connected(request.sid, "/"):  # type: ignore[attr-defined]
         raise error
@@ -316,8 +319,9 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
 
 
 def _count_error() -> int:
-    """Count an error of the client and return their number. The client's Engine.IO session keeps it across a reconnect
-    to the namespace.
+    """Count an error of the client and return the number so far.
+
+    It is kept in the client's Engine.IO session, so reconnecting to the namespace does not reset it.
     """
     try:
         session: dict[str, int] = socketio.server.get_session(_sid())

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 PATH = "/socket.io/"
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
-"""Defaults, s and bytes; `socketio.server_options` of the host program has precedence."""
+"""Defaults, in seconds and bytes. `socketio.server_options` of the host program takes precedence."""
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Set all options: Flask-SocketIO keeps those of an earlier application in the same process."""
+    """Set all options, because Flask-SocketIO keeps those of an earlier application in the same process."""
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet
     before: dict[str, Any] = socketio.server_options
@@ -32,14 +32,14 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         app,
         client_manager=fanout,
         async_mode=runtime.async_mode,
-        # polling requires sticky sessions, which the host may not have (decision 6)
+        # Polling requires sticky sessions, which the host may not have (decision 6).
         transports=["websocket"] if workers > 1 else ["polling", "websocket"],
         cors_allowed_origins="*",
         cors_credentials=False,
         manage_session=False,
         serializer=Packet,
-        always_connect=True,  # the packet that confirms the connection precedes all events
-        monitor_clients=runtime.async_mode == "threading",  # our server has its own sweep
+        always_connect=True,  # send the packet that confirms the connection before all events
+        monitor_clients=runtime.async_mode == "threading",  # our server finds dead clients itself
         **{name: before.get(name, usual) for name, usual in USUAL.items()},
         logger=log,
         engineio_logger=log,
@@ -48,8 +48,10 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
 
 
 class NoJsonp:
-    """Refuses polling by JSONP, which python-engineio cannot turn off. A script sends no `Origin`, so a page of the
-    same site, though not of this origin, could read it with its visitor's cookies.
+    """Refuses JSONP polling, which python-engineio cannot turn off.
+
+    A script request has no `Origin`, so a page of the same site but another origin could read it with its visitor's
+    cookies.
     """
 
     def __init__(self, app: WSGIApplication) -> None:

@@ -26,7 +26,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 
 
 class Connection(Hashable, Protocol):
-    """A WebSocket or a stream. `koyjabo.server.websockets` implements it, which stands above this package."""
+    """A WebSocket or a stream. `koyjabo.server.websockets`, in a higher layer, implements it."""
 
     address: str  # the key of its limits
     born: float  # monotonic s
@@ -43,7 +43,7 @@ class Connection(Hashable, Protocol):
 
     def close(self, code: int | None, reason: str = "") -> None: ...
 
-    def in_turn(self, call: Any) -> None: ...
+    def run_in_order(self, call: Any) -> None: ...
 
 
 class Stream(ABC):
@@ -53,7 +53,7 @@ class Stream(ABC):
     pings = True
     shows_views = False
     kind: str
-    """One of workers.SOCKET_KINDS."""
+    """One of `SOCKET_KINDS`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -66,29 +66,33 @@ class Stream(ABC):
 
     @abstractmethod
     def send_present(self, connection: Connection) -> None:
-        """Answer `request_count`. May block."""
+        """Respond to `request_count`. May block."""
 
     @abstractmethod
     def disconnected(self, connection: Connection, code: int) -> None:
-        """Clean up after a connection that has ended with the client's close code `code`. May block."""
+        """Clean up after a connection that ended with the client's close code `code`. May block."""
 
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        """Let a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for one that does
-        not exist, and other KoyJaboErrors when nothing can be pushed: then the page asks.
+        """Let a connection follow a view of reports, if `shows_views`. May block.
+
+        Raises InvalidInput for a view that does not exist, and another KoyJaboError if nothing can be pushed. The page
+        then polls.
         """
         raise NotImplementedError
 
     def person_of(self, connection: Connection) -> str | None:
-        """The id of the connection's user or visitor; None if it is not known yet."""
+        """Return the id of the connection's user or visitor, or None if it is not known yet."""
         return None
 
     def community_of(self, connection: Connection) -> str:
-        """The community id of an admitted connection, or NOWHERE."""
+        """Return the community id of an admitted connection, or NOWHERE."""
         return NOWHERE
 
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
-        """Accept a handshake and admit the client. A refused client is accepted, then closed with a code, because
-        browsers hide the status of a refused handshake. Raises BadHandshake, UnsupportedWebSocket.
+        """Accept a handshake and admit the client. Raises BadHandshake, UnsupportedWebSocket.
+
+        A refused client is accepted and then closed with a code, because browsers hide the status of a refused
+        handshake.
         """
         connection = websockets.accept(request.environ, self, protocol)
         try:
@@ -142,9 +146,9 @@ class Stream(ABC):
         if kind == "ping":
             _send(connection, Pong(self._services.clock.now_ms()))
         elif kind == "request_count":
-            connection.in_turn(partial(self.send_present, connection))
+            connection.run_in_order(partial(self.send_present, connection))
         elif kind == "view" and self.shows_views:
-            connection.in_turn(partial(self._show_view, connection, message))
+            connection.run_in_order(partial(self._show_view, connection, message))
         else:
             raise unknown(kind)
 
@@ -154,7 +158,7 @@ class Stream(ABC):
         except InvalidInput:
             self._refuse(connection, InvalidMessage("There is no such view."))
         except KoyJaboError:
-            pass  # the page asks
+            pass  # the page polls instead
 
     def _refuse(self, connection: Connection, error: InvalidMessage) -> None:
         self._errors[connection] += 1

@@ -120,15 +120,15 @@ class TokenVerifier:
 
 def _require_times(claims: Mapping[str, Any]) -> None:
     """PyJWT takes texts for times. Raises InvalidToken."""
-    for each in (claims["exp"], claims.get("nbf", 0)):
-        if isinstance(each, bool) or not isinstance(each, int | float) or not abs(each) <= sys.float_info.max:
+    for time in (claims["exp"], claims.get("nbf", 0)):
+        if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
 def _has(claim: Any, value: str) -> bool:
     """Whether a claim is this text, or is a list with it; other values as JSON has them (`true`, `1`)."""
-    each_of = claim if isinstance(claim, list) else [claim]
-    return any(value == (each if isinstance(each, str) else json.dumps(each)) for each in each_of if each is not None)
+    items = claim if isinstance(claim, list) else [claim]
+    return any(value == (item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None)
 
 
 def _ref(claim: Any) -> str:

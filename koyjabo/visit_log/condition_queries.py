@@ -31,7 +31,7 @@ MANY = 1_000
 """A visitor with at least this number of visits is searched for without the index of visitors."""
 
 MOST_NAMED = 500
-"""At most this many users, and communities, are found by a part of their names."""
+"""At most this many users, and communities, are texts by a part of their names."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
@@ -93,7 +93,7 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
     if (span := search_terms.ordinals(which.text)) and (ranges := ids_between_ordinals(session, *span)):
-        return or_(*(Visit.id.between(*each) for each in ranges)), True
+        return or_(*(Visit.id.between(*bounds) for bounds in ranges)), True
     if not which.sees_ids:
         return None
     limited: Select[int] = select(Visit.id).where(Visit.visitor_id == which.text).limit(MANY)
@@ -156,9 +156,9 @@ class _Browsers:
         """The condition for visits with the browser or system of this name, in any case, or else with one whose name
         begins with the text; without such a name, for visits with the text in their user agent.
         """
-        wanted, names = text.casefold(), {name for named in self._known.values() for name in named}
-        meant = {name for name in names if name.casefold() == wanted}
-        meant = meant or {name for name in names if wanted and name.casefold().startswith(wanted)}
+        searched, names = text.casefold(), {name for named in self._known.values() for name in named}
+        meant = {name for name in names if name.casefold() == searched}
+        meant = meant or {name for name in names if searched and name.casefold().startswith(searched)}
         if not meant:
             return has(Visit.user_agent, text)
         sent = [user_agent for user_agent, named in self._known.items() if not meant.isdisjoint(named)]
@@ -173,11 +173,11 @@ class _Browsers:
     @cached_property
     def _known(self) -> dict[str, set[str]]:
         """The names of browser and system, by user agent."""
-        found, after = set[str](), self._reduced_upto
+        texts, after = set[str](), self._reduced_upto
         while rows := self._session.execute(STRETCH, {"after": after}).all():
-            found.update(user_agent for _, user_agent in rows if user_agent)
+            texts.update(user_agent for _, user_agent in rows if user_agent)
             after = rows[-1][0]
-        return {user_agent: set(filter(None, user_agents.of(user_agent))) for user_agent in found}
+        return {user_agent: set(filter(None, user_agents.of(user_agent))) for user_agent in texts}
 
 
 def _says(name: str) -> ColumnElement[bool]:

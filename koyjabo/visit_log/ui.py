@@ -93,7 +93,7 @@ def filter_form(values: dict[str, Any]) -> Form[Body]:
 def choices(form: Form[Body]) -> list[tuple[str, str]]:
     """The communities to choose from, (id, name); the chosen one is always included."""
     communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
-    named = {each.community.id: each.community.name for each in communities}
+    named = {community.community.id: community.community.name for community in communities}
     chosen = form.values.get("community_id", "")
     if chosen and chosen not in named:
         named[chosen] = chosen

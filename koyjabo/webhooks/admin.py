@@ -125,7 +125,7 @@ def rotate_webhook(webhook_id: str) -> Response:
 def delete_webhook(webhook_id: str) -> Response:
     """Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
-    effect = _("Nothing more is sent to it, and its deliveries are deleted. This cannot be undone.")
+    effect = _("It gets no more events, and its deliveries are deleted. This cannot be undone.")
     management.ask(_("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"), _path(webhook))
     _webhooks().remove(me(), webhook_id)
     return done("deleted", "admin.webhooks", webhook.host)

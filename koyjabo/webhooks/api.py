@@ -81,8 +81,8 @@ def create_webhook() -> Response:
 )
 def list_webhooks() -> Response:
     account, community = tokens.require_site_admin(), request.args.get("community")
-    found = _webhooks().list(account, current()[CommunityIds].resolve_if_any(community))
-    return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(each)) for each in found]))
+    webhooks = _webhooks().list(account, current()[CommunityIds].resolve_if_any(community))
+    return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(webhook)) for webhook in webhooks]))
 
 
 @bp.get("/webhooks/<webhook_id>")
@@ -139,7 +139,7 @@ def list_deliveries(webhook_id: str) -> Response:
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
     page = _webhooks().deliveries(account, webhook_id, state, paging.start, paging.per_page)
-    response = answer(DeliveriesAnswer(deliveries=[delivery(each) for each in page.items]))
+    response = answer(DeliveriesAnswer(deliveries=[delivery(item) for item in page.items]))
     response.headers.extend(paging.headers(page.total))
     return response
 

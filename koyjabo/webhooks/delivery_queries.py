@@ -144,15 +144,15 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
     """
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
-    wanted = event_queries.subscriptions(session)
-    at_once = min(max(size // max(len(wanted), 1), 1), EVENTS_AT_ONCE)
+    subscriptions = event_queries.subscriptions(session)
+    at_once = min(max(size // max(len(subscriptions), 1), 1), EVENTS_AT_ONCE)
     new = select(WebhookEvent.id, WebhookEvent.type, WebhookEvent.scope, WebhookEvent.data)
     new = new.where(WebhookEvent.dispatched_ms.is_(None))
     events = session.execute(new.order_by(WebhookEvent.at_ms).limit(at_once)).all()
     rows = [
         _new(webhook.webhook_id, event.id, event.data, now_ms)
         for event in events
-        for webhook in wanted
+        for webhook in subscriptions
         if webhook.wants(event.type, event.scope)
     ]
     if rows:
@@ -174,10 +174,10 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
         return None
     delivery, event = WebhookDelivery, WebhookEvent
     columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
-    wanted = select(*columns).outerjoin(event, event.id == delivery.event_id)
-    wanted = wanted.outerjoin(Community, Community.id == event.scope)
+    query = select(*columns).outerjoin(event, event.id == delivery.event_id)
+    query = query.outerjoin(Community, Community.id == event.scope)
     mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
-    rows = session.execute(wanted.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
+    rows = session.execute(query.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
     if not rows:
         return None
     gone = [row.n for row in rows if row.type is None]  # with their community
@@ -259,14 +259,14 @@ def page(session: Session, webhook_id: str, state: str | None, start: int, count
     if state is not None:
         keys = keys.where(delivery.state == state)
     these = keys.order_by(delivery.n.desc()).offset(start).limit(count).subquery()
-    wanted = select(
+    query = select(
         *(delivery.n, delivery.event_id, event.type, event.at_ms, delivery.state, delivery.attempts),
         *(delivery.last_status, delivery.next_ms, delivery.done_ms, delivery.log),
     )
-    wanted = wanted.join(these, these.c.n == delivery.n).join(event, event.id == delivery.event_id)
-    rows = session.execute(wanted.order_by(delivery.n.desc()))
-    found = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
-    return Page(found, length(session, keys))
+    query = query.join(these, these.c.n == delivery.n).join(event, event.id == delivery.event_id)
+    rows = session.execute(query.order_by(delivery.n.desc()))
+    deliveries = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
+    return Page(deliveries, length(session, keys))
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:

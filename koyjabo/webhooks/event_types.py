@@ -13,14 +13,14 @@ EVENT_TYPES = {
     "traffic.spike": N_("Far more visits than usual"),
     "traffic.drop": N_("Far fewer visits than usual"),
     "conversion.made": N_("A visitor of a community becomes a user"),
-    "community.occupied": N_("The first person comes online in an empty community"),
+    "community.occupied": N_("A first person comes online in an empty community"),
     "community.vacated": N_("The last person has left a community"),
     "member.joined": N_("A member comes online in a community"),
     "member.left": N_("A member is no longer online in a community"),
     "health.changed": N_("A check of Health changes"),
     "recount.failed": N_("A recount finds a difference"),
-    "ledger.rolled_back": N_("The database went back"),
-    "backup.verified": N_("A backup is proven"),
+    "ledger.rolled_back": N_("The database was rolled back"),
+    "backup.verified": N_("A backup is verified"),
     "backup.failed": N_("A backup fails"),
 }
 """In the order of the panel."""

@@ -63,7 +63,7 @@ class WebhookEvents:
     def refresh(self) -> None:
         """Read what is wanted. Raises LedgerUnavailable."""
         subscriptions = self._database.read(event_queries.subscriptions)
-        self._wanted = frozenset((type, each.community_id) for each in subscriptions for type in each.types)
+        self._wanted = frozenset((type, webhook.community_id) for webhook in subscriptions for type in webhook.types)
 
     def _write(self) -> None:
         """Write the published events. Raises LedgerUnavailable; then they still wait."""

@@ -35,7 +35,7 @@ NO_TOPIC = N_("it should have a topic, as in https://ntfy.sh/topic")
 LONGEST_TEXT = 600
 """Of a message below its title: with all of it escaped, Discord takes it (2,000 characters)."""
 
-MARKUP = str.maketrans({each: f"\\{each}" for each in "\\*_~`|>#[]()-"})
+MARKUP = str.maketrans({character: f"\\{character}" for character in "\\*_~`|>#[]()-"})
 """What Discord reads as markup."""
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

@@ -66,7 +66,7 @@ class MemberEvents:
         self._due: set[Scope] = set()
         self._is_writing = False
         self._lock = threading.Lock()  # code that holds it must not wait
-        presence.member_changes.is_wanted = self._is_wanted
+        presence.member_changes.wants = self._wants
         presence.member_changes.wait = self.write_soon
 
     def write_soon(self, scope: Scope) -> None:
@@ -96,10 +96,10 @@ class MemberEvents:
         """
         since_ms = self._clock.now_ms() - RECENT_MS
         recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
-        for scope in filter(self._is_wanted, {*self._arrivals.occupied(), *recent}):
+        for scope in filter(self._wants, {*self._arrivals.occupied(), *recent}):
             self._members.online(scope)
 
-    def _is_wanted(self, scope: Scope) -> bool:
+    def _wants(self, scope: Scope) -> bool:
         return any(self._events.wants(type, scope) for type in TYPES.values())
 
     def _write_all(self) -> None:
@@ -119,25 +119,25 @@ class MemberEvents:
 
     def _write(self, scopes: Collection[Scope]) -> None:
         """Write what waits in these communities. Raises LedgerUnavailable."""
-        waiting = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
-        wanted = [
-            (scope, each)
-            for scope, changes in waiting.items()
-            for each in changes
-            if self._events.wants(TYPES[each.kind], scope)
+        by_scope = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
+        waiting = [
+            (scope, change)
+            for scope, changes in by_scope.items()
+            for change in changes
+            if self._events.wants(TYPES[change.kind], scope)
         ]
-        for start in range(0, len(wanted), AT_ONCE):
-            self._database.write(_record, wanted[start : start + AT_ONCE])
-        for scope, changes in waiting.items():
+        for start in range(0, len(waiting), AT_ONCE):
+            self._database.write(_record, waiting[start : start + AT_ONCE])
+        for scope, changes in by_scope.items():
             if changes:
-                self._members.told(scope, changes)
+                self._members.acknowledge(scope, changes)
             if len(changes) == AT_ONCE:
                 self.write_soon(scope)
 
 
 def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> None:
-    users = event_queries.known_users(session, {each.person for _, each in changes})
-    event_queries.record_all(session, [_fact(scope, each, users) for scope, each in changes])
+    users = event_queries.known_users(session, {change.person for _, change in changes})
+    event_queries.record_all(session, [_fact(scope, change, users) for scope, change in changes])
 
 
 def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:

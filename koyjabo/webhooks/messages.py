@@ -102,9 +102,9 @@ def _left(data: Data, place: str, path: str) -> Message:
 
 
 def _health(data: Data, place: str, path: str) -> Message:
-    changes = [each for each in data.get("checks", ()) if isinstance(each, Mapping)]
-    lines = [f"{each.get('check')}: {_level(each.get('from'))} → {_level(each.get('to'))}" for each in changes]
-    is_red = any(_level(each.get("to")) == "red" for each in changes)
+    changes = [change for change in data.get("checks", ()) if isinstance(change, Mapping)]
+    lines = [f"{change.get('check')}: {_level(change.get('from'))} → {_level(change.get('to'))}" for change in changes]
+    is_red = any(_level(change.get("to")) == "red" for change in changes)
     text = "\n".join(lines) or "A check has changed."
     return Message("Health has changed", text, "/admin/health", *((URGENT, "rotating_light") if is_red else ()))
 
@@ -124,11 +124,11 @@ def _recount(data: Data, place: str, path: str) -> Message:
 def _rolled_back(data: Data, place: str, path: str) -> Message:
     lost = number(data.get("lost"))
     text = f"{_upper(place)}: the database went back, and {lost} visits are missing. A new epoch has begun."
-    return Message("The database went back", text, "/admin/health", URGENT, "rotating_light")
+    return Message("The database was rolled back", text, "/admin/health", URGENT, "rotating_light")
 
 
 def _verified(data: Data, place: str, path: str) -> Message:
-    return Message("A backup is proven", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
+    return Message("A backup is verified", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
 
 
 def _backup_failed(data: Data, place: str, path: str) -> Message:

@@ -69,7 +69,7 @@ class Standing(NamedTuple):
     dropped_host: str = ""  # of their endpoint
 
 
-class ToldUser(NamedTuple):
+class AdminAddress(NamedTuple):
     """Somebody who is told by mail that a webhook was disabled."""
 
     email: str
@@ -110,9 +110,9 @@ def of_community(community_id: str) -> ColumnElement[bool]:
 
 def endpoints(session: Session, *which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
     """In the order of their making."""
-    wanted = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
-    wanted = wanted.outerjoin(User, User.id == Webhook.created_by).where(*which)
-    rows = session.execute(wanted.order_by(Webhook.created_ms, Webhook.id))
+    query = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
+    query = query.outerjoin(User, User.id == Webhook.created_by).where(*which)
+    rows = session.execute(query.order_by(Webhook.created_ms, Webhook.id))
     return tuple(
         Endpoint._make([webhook_id, url, tuple(types.split()), *others, Maker(maker_id, maker) if maker_id else None])
         for webhook_id, url, types, *others, maker_id, maker in rows
@@ -120,8 +120,8 @@ def endpoints(session: Session, *which: ColumnElement[bool]) -> tuple[Endpoint, 
 
 
 def find(session: Session, webhook_id: str) -> Endpoint | None:
-    found = endpoints(session, Webhook.id == webhook_id)
-    return found[0] if found else None
+    webhooks = endpoints(session, Webhook.id == webhook_id)
+    return webhooks[0] if webhooks else None
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
@@ -203,8 +203,8 @@ def standing(session: Session) -> Standing:
     return Standing(*numbers, *((dropped.dropped_ms, host_of(dropped.url)) if dropped else ()))
 
 
-def recipients(session: Session) -> list[ToldUser]:
+def recipients(session: Session) -> list[AdminAddress]:
     """The admins of the site whose email is confirmed."""
-    wanted = select(User.email, User.language).where(User.is_admin)
-    wanted = wanted.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
-    return [ToldUser._make(row) for row in session.execute(wanted.order_by(User.id))]
+    query = select(User.email, User.language).where(User.is_admin)
+    query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    return [AdminAddress._make(row) for row in session.execute(query.order_by(User.id))]

@@ -32,7 +32,7 @@ def _url(value: Any) -> str:
 
 
 def _types(value: Any) -> list[str]:
-    if not isinstance(value, list) or not value or not all(each in TYPES for each in value):
+    if not isinstance(value, list) or not value or not all(type_ in TYPES for type_ in value):
         raise refuse(NOT_TYPES)
     return value
 
@@ -94,8 +94,8 @@ class WebhookChangesBody(Body):
     enabled: Flag | None = Field(None, description="false: nothing is sent, and nothing kept for it")
 
     def changes(self) -> dict[str, Any]:
-        found = self.model_dump(exclude_none=True)
-        return {"types" if name == "events" else name: value for name, value in found.items()}
+        fields = self.model_dump(exclude_none=True)
+        return {"types" if name == "events" else name: value for name, value in fields.items()}
 
 
 class WebhookAnswer(BaseModel):

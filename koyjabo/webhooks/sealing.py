@@ -31,7 +31,7 @@ def shortened(url: str) -> str:
 
 def without_url(answer: str, url: str) -> str:
     """What an endpoint has answered, without the parts of its URL that it repeats: some name the path in their 404."""
-    parts = {part for each in SEPARATORS.split(parse(url).path) for part in (each, unquote(each))}
+    parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= LEAST_SECRET:
             answer = answer.replace(part, CUT)

@@ -190,8 +190,10 @@ class Sender:
         """The secrets that sign; none if the newest cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
-        opened = [self._sealer.open_secret(each, webhook_id) for each in (new, old if is_old_good else None) if each]
-        return [] if opened[0] is None else [each for each in opened if each is not None]
+        opened = [
+            self._sealer.open_secret(sealed, webhook_id) for sealed in (new, old if is_old_good else None) if sealed
+        ]
+        return [] if opened[0] is None else [secret for secret in opened if secret is not None]
 
 
 def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:

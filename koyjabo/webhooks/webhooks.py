@@ -176,11 +176,11 @@ class Webhooks:
             return {}
         sealed = self._database.read(queries.sealed_url_of, before.id)
         known = self._sealer.open_url(sealed, before.id) if sealed else None
-        wanted = known if url == before.url else url
-        if wanted is None:
+        new_url = known if url == before.url else url
+        if new_url is None:
             raise UrlRefused(details={"url": UNREADABLE_URL})
-        self._require_url(wanted, format)
-        return {} if wanted == known else self._sealer.url_columns(wanted, before.id)
+        self._require_url(new_url, format)
+        return {} if new_url == known else self._sealer.url_columns(new_url, before.id)
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
         """Change deliveries, of which there may be a million, in small transactions in a task. What an interruption
@@ -215,17 +215,17 @@ def _checked_types(types: Collection[str], community_id: str | None) -> list[str
 
 
 def _find(session: Any, webhook_id: str) -> Endpoint:
-    found = queries.find(session, uuid_of(webhook_id) or "")
-    if found is None:
+    webhook = queries.find(session, uuid_of(webhook_id) or "")
+    if webhook is None:
         raise UnknownWebhook
-    return found
+    return webhook
 
 
 def _enabled(session: Any, webhook_id: str) -> Endpoint:
-    found = _find(session, webhook_id)
-    if not found.enabled:
+    webhook = _find(session, webhook_id)
+    if not webhook.enabled:
         raise WebhookDisabled
-    return found
+    return webhook
 
 
 def _require_community(session: Any, account: Account, community_id: str | None) -> None:
@@ -274,17 +274,17 @@ STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "for
 
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:
-    found = _find(session, webhook_id)
-    queries.rotate(session, found.id, sealed, by.at_ms + BOTH_SIGN_MS)
-    by.entry("webhook.rotate", _subject(found)).store(session)
+    webhook = _find(session, webhook_id)
+    queries.rotate(session, webhook.id, sealed, by.at_ms + BOTH_SIGN_MS)
+    by.entry("webhook.rotate", _subject(webhook)).store(session)
 
 
 def _remove(session: Any, by: Actor, webhook_id: str) -> Endpoint:
-    found = _find(session, webhook_id)
-    if not queries.remove(session, found.id):
+    webhook = _find(session, webhook_id)
+    if not queries.remove(session, webhook.id):
         raise UnknownWebhook
-    by.entry("webhook.delete", _subject(found)).store(session)
-    return found
+    by.entry("webhook.delete", _subject(webhook)).store(session)
+    return webhook
 
 
 def _deliveries(session: Any, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
@@ -292,8 +292,8 @@ def _deliveries(session: Any, webhook_id: str, state: str | None, start: int, co
 
 
 def _test(session: Any, webhook_id: str, now_ms: int) -> None:
-    found = _enabled(session, webhook_id)
-    delivery_queries.send_test(session, found.id, now_ms, {"webhook": found.id, "description": found.description})
+    webhook = _enabled(session, webhook_id)
+    delivery_queries.send_test(session, webhook.id, now_ms, {"webhook": webhook.id, "description": webhook.description})
 
 
 def _resend(session: Any, webhook_id: str, n: int, now_ms: int) -> None:

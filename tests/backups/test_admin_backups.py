@@ -40,12 +40,12 @@ def section(reader) -> str:
 
 
 def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, admin, tmp_path):
-    assert "No backup was made yet." in words(section(admin))
+    assert "No backup has been made yet." in words(section(admin))
     older = add_backup(site, hours_ago=25, total=22_000, restored_total=22_000)
     newest = add_backup(site, hours_ago=2, begun_by="Rani <b>")
     failed = add_failure(site, hours_ago=1)
     page = section(admin)
-    assert "A nightly one that failed is tried again" in page
+    assert "A failed nightly backup is tried again" in page
     assert f"16 Dec 2025, 08:47 22,121 = 22,121 {newest} Restore" in words(page)
     assert "3.4 MB 42 seconds Rani <b>" in words(page)
     assert f"22,000 = 22,000 {older} Restore" in words(page)
@@ -65,9 +65,9 @@ def test_each_backup_says_what_its_restore_would_lose(site, admin):
         add_backup(site, total=total, restored_total=total, epoch=epoch, name=f"koyjabo-{total}")
     add_backup(site, total=1, restored_total=1, epoch=epoch - 1)
     page = words(section(admin))
-    assert "Lost: 2 visits since then. The total becomes 1. Also lost: accounts, communities" in page
+    assert "Lost: 2 visits since then. The total becomes 1. Restoring also discards accounts, communities" in page
     assert "Lost: 1 visit since then. The total becomes 2." in page
-    assert "The count has begun anew since then. The total becomes 1." in page
+    assert "A new count has started since then. The total becomes 1." in page
 
 
 def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tmp_path):
@@ -134,7 +134,7 @@ def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
     admin.send("/admin/data/backups")
     assert "A backup is being made already. Its progress is below." in admin.get(admin.location)
     page = section(admin)
-    assert "No backup was made yet." not in words(page)
+    assert "No backup has been made yet." not in words(page)
     assert "Restoring it 45%, since 16 Dec 2025, 10:47" in words(page)
     assert '<progress value="9000" max="20000"' in page
     site.rows("UPDATE backups SET goal = 0, step = 'a newer one'")

@@ -90,7 +90,7 @@ def test_page_of_a_number_asks_again_when_the_total_was_set_by_hand(page, site):
     answer = site.post("/api/visitor/register", json={"visitorId": "ayesha"}).json()["visit"]
     number = answer["ordinal"]
     page.goto(f"http://localhost:{site.port}{answer['share']}")
-    expect(page.locator("[data-after]")).to_have_text("No visit has come after it yet.")
+    expect(page.locator("[data-after]")).to_have_text("It is the newest visit.")
     expect(page.locator("[data-next]")).to_have_text(f"Be no. {number + 1:,}")
     check_accessible(page)
     assert site.koyjabo("total", "set", str(number + 500)).returncode == 0

@@ -63,7 +63,7 @@ def test_switch_is_on_home_page_and_account(device, site, karim):
     expect(status(page)).to_have_text(ERASED)
     before = site.stats().total
     page = live(device.open())
-    expect(page.locator("[data-own]")).to_have_text("This browser is not counted, so it has no number.")
+    expect(page.locator("[data-own]")).to_have_text("You asked not to be counted, so you have no visit number.")
     expect(page.get_by_role("link", name="Share my number")).to_be_hidden()
     log_in(device, karim)
     another = device.open("/account")

@@ -11,7 +11,7 @@ long = pytest.mark.long(
     proved_by="browser/test_offline.py::test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again"
 )
 
-NO_NETWORK = "This page is not stored on your device."
+NO_NETWORK = "You're offline, and this page isn't saved on your device."
 WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
 MADE = """
 new Date(JSON.parse(document.getElementById("known").textContent).nowMs)

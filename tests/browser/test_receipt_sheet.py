@@ -15,7 +15,7 @@ def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
     page.keyboard.press("Enter")
     sheet = page.get_by_role("dialog", name=QUESTION)
     total = sheet.locator("tfoot td")
-    expect(sheet.locator("tbody")).to_contain_text("Brought from the older counter")
+    expect(sheet.locator("tbody")).to_contain_text("Continued from the older counter")
     site.register("shifa", "receipt")
     expect(total).to_have_text(f"{site.stats().total:,}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -92,7 +92,7 @@ def test_operator_resets_a_second_factor_while_the_server_runs(server):
     assert call(server, "totp/confirm", token, code=pyotp.TOTP(secret).now()).status_code == 200
     assert log_in(server).json()["second_factor"]["methods"] == ["totp", "recovery"]
     reset = server.koyjabo("user", "second-factor", "reset", EMAIL)
-    assert reset.stdout == f"Reset the second factor of {EMAIL}, who is now logged out everywhere.\n"
+    assert reset.stdout == f"Reset the two-step login of {EMAIL}, who is now logged out everywhere.\n"
     assert call(server, "me", token).status_code == 401
     assert "access_token" in log_in(server).json()
     assert "User not found." in server.koyjabo("user", "second-factor", "reset", "nobody@example.com").stderr

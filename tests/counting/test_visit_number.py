@@ -24,7 +24,7 @@ def site(sqlite_database):
 def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing_else(site):
     share = site.register("ayesha", page="/secret", referrer="https://google.com").share
     assert re.fullmatch(r"/n/4001\?s=[A-Za-z0-9_-]{22}", share)
-    assert "No visit has come after it yet." in site.client.get(share).text
+    assert "It is the newest visit." in site.client.get(share).text
     site.time.pass_(days=1)
     site.register("babul")
     answer = site.client.get(share)

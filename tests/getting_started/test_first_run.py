@@ -67,7 +67,7 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
 def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
     first, second = panel(site), panel(site, "nila")
     hide(first, "page")
-    assert "It is hidden from now on, for all admins." in first.get(first.location)
+    assert "It is now hidden for all admins." in first.get(first.location)
     assert (first_page(second), REPORTS in second.get("/admin/")) == (None, True)
     assert last_line(site)[:2] == ("Rani", "setup.step")
     hide(second, "page", "shown")

@@ -78,7 +78,7 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert of_backups(admin) == ("good", f"R{proven}")
         assert 'data-age="10800000"' in admin.get("/admin/health")
         add_failure(site, hours_ago=2)
-        failed = f"No space is left on /backups. The last proven one was r{proven} Data shows at which step."
+        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows at which step."
         level, said = of_backups(admin)
         assert (level, failed in said) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
@@ -178,7 +178,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
         patch.setattr(DatabaseThread, "_connected", away)
         site.services[CountingServices].visits.site.update(None)  # as the regular read of every second does
         page = admin.get("/admin/health")
-        assert "The database cannot be read. What only the database knows is as of" in words(page)
+        assert "The database cannot be read. Some of these numbers are from" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)
         assert "Reports Unknown Not known while the database cannot be read." in words(page)
         admin.get("/admin/users", 503)
@@ -197,6 +197,6 @@ def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, mo
     known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
     monkeypatch.setattr(system, "_gauges", known)
     page = admin.get("/admin/health")
-    assert "Refused since then: 14. Their pages keep them and send them again. Another program has" in words(page)
+    assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
-    assert "#redis-is-down" not in page
+    assert "#redis-is-down-redis_unreachable" not in page

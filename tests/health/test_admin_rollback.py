@@ -15,8 +15,8 @@ from koyjabo.reports.ui.annotation_texts import text
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 TODAY = "2025-12-16"
-LOST = "The database went back on 16 Dec 2025, 10:48 . Acknowledged visits that were lost: {} docs/failover.md explains"
-SEEN = "The database went back on 16 Dec 2025, 10:48 , which an admin has seen."
+LOST = "The database was rolled back on 16 Dec 2025, 10:48 . Acknowledged visits lost: {} docs/failover.md explains"
+SEEN = "The database was rolled back on 16 Dec 2025, 10:48 (seen by an admin)."
 SEE = "/admin/health/rollback"
 
 
@@ -80,13 +80,13 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
 def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, admin, sqlite_database):
     go_back(site, sqlite_database, *[SITE] * 11, HERE)
     audited = words(admin.get("/admin/audit"))
-    assert "Database went back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
-    assert "Database went back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
-    assert "Lost when the database went back on 16 Dec 2025, 10:48 0 → 12" in words(admin.get("/receipt"))
-    assert said(site, SITE) == [(TODAY, "The database went back: 12 visits lost")]
-    assert said(site, HERE) == [(TODAY, "The database went back: 1 visit lost")]
+    assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
+    assert "Database rolled back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
+    assert "Lost when the database was rolled back on 16 Dec 2025, 10:48 0 → 12" in words(admin.get("/receipt"))
+    assert said(site, SITE) == [(TODAY, "The database was rolled back: 12 visits lost")]
+    assert said(site, HERE) == [(TODAY, "The database was rolled back: 1 visit lost")]
     for path in ("/admin/", "/admin/", "/admin/annotations"):
-        assert "The database went back: 12 visits lost" in admin.get(path)
+        assert "The database was rolled back: 12 visits lost" in admin.get(path)
     assert said(site, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
 
 

@@ -156,7 +156,7 @@ def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqli
         admin.send(f"{PATH}/{state(site).id}/import", 409)  # it is not checked yet
         assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
         site.time.pass_(minutes=2)  # its worker is gone
-        assert "The server was restarted meanwhile." in words(admin.get(PATH))
+        assert "The server was restarted." in words(admin.get(PATH))
 
 
 def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_database):
@@ -168,7 +168,7 @@ def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_d
             page = words(admin.get(PATH))
         assert "The database cannot store anything at the moment" in page
         assert "restarted" not in page
-        assert "The server was restarted meanwhile." in words(admin.get(PATH))
+        assert "The server was restarted." in words(admin.get(PATH))
 
 
 def test_cancelling_is_not_overheard_while_the_import_begins(site):

@@ -79,13 +79,13 @@ def test_backups_and_imports_are_said(site, admin):
 
 
 def test_page_says_what_tonight_folds(site, admin):
-    assert "Tonight, no visits will be summed up." in words(admin.get("/admin/data"))
+    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
     site.time.pass_(days=-365)
     site.register("ayesha")
     site.time.pass_(days=365, seconds=10)  # after which the preview is read again
     site.register("babul")
     site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
-    sentence = "Tonight, 1 visit of 1 day will be summed up. After that, filtered reports show – for these days."
+    sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."
     assert sentence in words(admin.get("/admin/data"))
 
 

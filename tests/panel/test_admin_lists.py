@@ -18,7 +18,7 @@ VISITS = 120
 OLDER = re.compile(r'rel="next" href="([^"]*before=[^"]*)"')
 NEWER = re.compile(r'rel="prev" href="([^"]*after=[^"]*)"')
 ORDINAL = re.compile(r'href="/admin/visits/(\d+)" data-row')
-WHY_NOT_SORTED = re.compile(r'<th scope="col" class="[^"]*" data-optional title="Visits (?:cannot|are)[^"]*">')
+WHY_NOT_SORTED = re.compile(r'<th scope="col" class="[^"]*" data-optional title="(?:Sorting by|Visits are)[^"]*">')
 ENTRY = re.compile(r'<td class="head what">(.*?)<td class="time', re.DOTALL)
 
 
@@ -152,7 +152,7 @@ def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other
     claims = [site.register(f"claim{claim}", timestamp=claim).ordinal for claim in (2**63 - 1, -(2**63) + 1, 0)]
     page = words(admin.get(f"/admin/visits/{waited}"))
     assert re.search(
-        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) By the clock of the device.* Counted 17 Dec 2025, 12:00", page
+        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) Time on the device.* Counted 17 Dec 2025, 12:00", page
     )
     page = words(admin.get(f"/admin/visits/{at_once}"))
     assert "Opened" not in page

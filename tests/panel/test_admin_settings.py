@@ -37,8 +37,8 @@ def test_basics_and_changed_settings_are_shown_with_value_and_meaning_and_no_sec
     assert not {"HOST", "LOG_LEVEL", "SECRET_KEY"} & set(shown)
 
     assert row(page, "TIMEZONE") == "TIMEZONE=Asia/Dhaka Time zone in which days begin and end (IANA name)."
-    assert row(page, "RETENTION_DAYS").startswith("RETENTION_DAYS=30 Default: 365 Days for which each visit is kept")
-    assert row(page, "BACKUP_TO").startswith("BACKUP_TO Not set Where")
+    assert row(page, "RETENTION_DAYS").startswith("RETENTION_DAYS=30 Default: 365 Days to keep each visit")
+    assert row(page, "BACKUP_TO").startswith("BACKUP_TO Not set Bucket")
     assert row(page, "SMTP_URL").startswith("SMTP_URL Set Server")
     assert 'href="/docs/settings.md"' in page
 

@@ -33,7 +33,7 @@ class Value:
 class Source:
     """Of whole values."""
 
-    interval_s, is_relative, tells_visits = SHORTEST_INTERVAL_S, False, False
+    interval_s, is_relative, caused_by_visits = SHORTEST_INTERVAL_S, False, False
 
     def __init__(self, present, merge):
         self.first_event, self.merge = present, merge

@@ -32,7 +32,7 @@ def recount(site, admin) -> str:
 
 def test_recount_says_whether_all_agrees(site, admin):
     site.register("ayesha")
-    assert "The first recount has not ended yet." in words(admin.get("/receipt"))
+    assert "The first recount is not complete yet." in words(admin.get("/receipt"))
     assert "Yes: recounted 16 Dec 2025, 10:48 , and everything agrees." in recount(site, admin)
     site.rows("UPDATE daily_visits SET visits = 7")
     assert "No: recounted 16 Dec 2025, 10:48 , with 1 error. " in (page := recount(site, admin))
@@ -51,7 +51,7 @@ def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
     admin.confirm("/admin/receipt/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
     page = admin.get(admin.location)
     assert "The total was changed." in page
-    assert "Set by hand on 16 Dec 2025, 10:48 Counted by hand <b>before</b> 4,000 → 5,000 · by Rani" in words(page)
+    assert "Set by an admin on 16 Dec 2025, 10:48 Counted by hand <b>before</b> 4,000 → 5,000 · by Rani" in words(page)
     assert last_line(site)[:2] == ("Rani", "total.set")
     assert "Counted by hand" in admin.get("/admin/audit")
     assert site.register("ayesha").ordinal == 5001

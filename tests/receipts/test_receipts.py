@@ -111,7 +111,7 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     public = Reader(site).get("/receipt")
     assert "Ayesha" not in public
     assert "Old app" not in public
-    assert "Set by hand on 16 Dec 2025, 10:48 1,000" in words(public)
+    assert "Set by an admin on 16 Dec 2025, 10:48 1,000" in words(public)
 
 
 def test_lines_of_the_panel_lead_to_their_rows(site):

@@ -186,7 +186,7 @@ def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
 
 def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(admin):
     for query, reason in {
-        "range=month&start=2025-01-01": "range: must not be given beside start or end",
+        "range=month&start=2025-01-01": "range: must not be given together with start or end",
         "pge=/fares": "pge: is not a parameter of this report",
         "by=color": "by: is not a dimension of reports",
         "granularity=minute": "granularity: must be one of",

@@ -31,7 +31,7 @@ def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
     hooked.deliver(1)
     page = words(reader.get(path))
     assert "A test Pending" in page
-    assert "Answer: 500" in page
+    assert "Response: 500" in page
     assert "no such hook" in page
     hooked.site.time.pass_(seconds=10)
     hooked.deliver(2)

@@ -125,7 +125,7 @@ def test_disabled_webhook_is_told_to_the_admins_by_mail_without_its_url(sqlite_d
         receiver.refuse(410)
         hooked.deliver(1)
         site.services[MailOutbox].send_all()
-        mail = mailbox.wait_for("boss@example.com", "A webhook was disabled")
+        mail = mailbox.wait_for("boss@example.com", "A webhook was turned off")
         text = mail.get_body(("plain",)).get_content()
         assert "127.0.0.1" in text
         assert "abc" not in str(mailbox.mails)

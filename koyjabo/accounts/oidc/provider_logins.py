@@ -34,13 +34,13 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
 
 UNCONNECTED = N_(
-    "No account here is connected with this login. Log in another way first, and connect it on the page of your "
-    "account."
+    "No account here is connected with this login. Log in another way first, and connect it on your account page."
 )
-NO_EMAIL = N_("This login has told us no email, and an account here needs one. Sign up with your email and a password.")
+NO_EMAIL = N_(
+    "This login did not give us an email, and an account here needs one. Sign up with your email and a password."
+)
 TAKEN = N_(
-    "An account with your email already exists. Log in to it another way, and connect this login on the page of your "
-    "account."
+    "An account with your email already exists. Log in to it another way, and connect this login on your account page."
 )
 
 

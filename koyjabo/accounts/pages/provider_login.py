@@ -100,7 +100,7 @@ def _connection(provider: Provider) -> SecurityChange:
     label = provider.settings.label
     return SecurityChange(
         _("Connect your account with %(name)s", name=label),
-        _("From then on you can also log in with %(name)s, without your password here.", name=label),
+        _("You can then also log in with %(name)s, without your password here.", name=label),
         _("Continue"),
         page="pages.account",
     )

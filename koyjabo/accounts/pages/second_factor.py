@@ -31,7 +31,7 @@ TOTP = SecurityChange(
 )
 TOTP_OFF = SecurityChange(
     _("Turn off the authenticator app"),
-    _("Without another second factor, your password alone is enough to log in, and your recovery codes stop working."),
+    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
     _("Turn off"),
     is_removal=True,
 )
@@ -44,12 +44,15 @@ CODES = SecurityChange(
 
 PASSKEY = SecurityChange(
     _("Add a passkey"),
-    _("A passkey is your fingerprint, face or PIN on this device, or a security key. You can log in with it alone."),
+    _(
+        "A passkey is your fingerprint, face or PIN on this device, or a security key. You can log in with just a "
+        "passkey."
+    ),
     _("Continue"),
 )
 PASSKEY_OFF = SecurityChange(
     _("Remove this passkey"),
-    _("Without another second factor, your password alone is enough to log in, and your recovery codes stop working."),
+    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
     _("Remove"),
     is_removal=True,
 )

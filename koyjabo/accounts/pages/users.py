@@ -245,12 +245,12 @@ def _logging_out(user: UserLine) -> Confirmation:
 
 
 def _second_factor_reset(user: UserLine) -> Confirmation:
-    title = _("Reset the second factor of %(name)s?", name=_name(user))
+    title = _("Reset the two-step login of %(name)s?", name=_name(user))
     explanation = _(
-        "For a user who has lost their phone and their recovery codes. Make sure that the request is really theirs. "
-        "They are logged out everywhere and can log in with the password alone."
+        "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
+        "They are logged out everywhere and can log in with just the password."
     )
-    return Confirmation(title, (explanation, _ending(user)), _("Reset second factor"), _page_of(user))
+    return Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user))
 
 
 def _unproved(user: UserLine) -> tuple[str, ...]:

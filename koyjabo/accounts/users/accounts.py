@@ -217,7 +217,7 @@ class Accounts:
         """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if person is not None and not is_usable(person.password):
-            raise WrongCredentials(N_("Your account has no password. Set one on the page of your account first."))
+            raise WrongCredentials(N_("Your account has no password. Set one on your account page first."))
         if not self._passwords.matches(password, person.password if person else None, client) or person is None:
             raise WrongCredentials(N_("That is not your current password."))
         return person

@@ -114,7 +114,7 @@ class Users:
         account.
         """
         if uuid_of(user_id) == account.id:
-            raise Forbidden(N_("You cannot reset your own second factor. Ask another site admin."))
+            raise Forbidden(N_("You cannot reset your own two-step login. Ask another site admin."))
         reset = user_admin_queries.reset_second_factor
         return self._change(account, "second_factor.reset", reset, user_id, self._clock.now_ms())
 

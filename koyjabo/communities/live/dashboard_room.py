@@ -25,7 +25,7 @@ class Dashboard:
     """The source of one community's dashboards. Call `read` before `first_event`."""
 
     interval_s = 1.0
-    tells_visits = False
+    caused_by_visits = False
     is_relative = False
 
     def __init__(self, community_id: str, look: ReadData, add: ReadOwnData, clock: Clock) -> None:

@@ -25,7 +25,7 @@ class MemberRoom:
 
     interval_s = SHORTEST_INTERVAL_S
     is_relative = True
-    tells_visits = True
+    caused_by_visits = True
 
     def __init__(self, live_stats: LiveStats, members: OnlineMembers, clock: Clock, news: MilestoneNews) -> None:
         self.live_stats = live_stats

@@ -1,1 +1,1 @@
-"""Online members: the people with at least one open connection to a community, and the peaks of their number."""
+"""Online members: the people with at least one open connection to a community, and their daily peaks."""

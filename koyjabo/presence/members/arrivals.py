@@ -1,4 +1,4 @@
-"""How many people came online and left in each scope: today, and in the last hour. In this worker's memory."""
+"""How many people came online and left in each scope, today and in the last hour. Kept in this worker's memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 
 MOST_SCOPES = 1_000
-"""The scopes that are remembered: those whose count changed last."""
+"""Maximum number of scopes to remember. The ones whose count changed last are kept."""
 
 MINUTES = 60
 
@@ -42,51 +42,53 @@ class _Scope:
     online: int
     day: str = ""
     today: Arrivals = NONE
-    minutes: dict[int, Arrivals] = field(default_factory=dict)  # by minute since 1970, the oldest first
+    minutes: dict[int, Arrivals] = field(default_factory=dict)  # by minute since 1970, oldest first
 
 
 class ArrivalLog:
-    """Derived from the counts of people online as they change. Counts are absolute, so the next one makes up for a lost
-    message of another worker. Several changes between two counts are seen as their sum.
+    """Derives arrivals from the counts of people online.
+
+    Counts are absolute, so the next count makes up for a lost message of another worker. Several changes between two
+    counts appear as their sum.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.started_ms = clock.now_ms()
         self._clock = clock
         self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
-        self._untold: dict[Scope, Online] = {}
+        self._unsent: dict[Scope, Online] = {}
         self._lock = threading.Lock()  # code that holds it must not wait
 
-    def take_untold(self) -> dict[Scope, tuple[int, int]]:
-        """Version and count of the scopes that have changed since the last call and that no other worker has told."""
+    def take_unsent(self) -> dict[Scope, tuple[int, int]]:
+        """Return version and count of the scopes that changed since the last call and that no other worker has sent."""
         with self._lock:
-            untold, self._untold = self._untold, {}
-        return {scope: (online.version, online.count) for scope, online in untold.items()}
+            unsent, self._unsent = self._unsent, {}
+        return {scope: (online.version, online.count) for scope, online in unsent.items()}
 
-    def put_back(self, untold: dict[Scope, tuple[int, int]]) -> None:
-        """They could not be told."""
+    def put_back(self, unsent: dict[Scope, tuple[int, int]]) -> None:
+        """Take back counts that could not be sent."""
         with self._lock:
-            for scope in untold.keys() & self._scopes.keys():
-                self._untold.setdefault(scope, Online(*untold[scope]))  # what is there is newer
+            for scope in unsent.keys() & self._scopes.keys():
+                self._unsent.setdefault(scope, Online(*unsent[scope]))  # an existing entry is newer
 
-    def record(self, scope: Scope, online: Online, is_told: bool = False) -> None:
-        """Take in a count. Estimates, and counts that are not newer, change nothing. `is_told`: all workers know it."""
+    def record(self, scope: Scope, online: Online, is_sent: bool = False) -> None:
+        """Take in a count. Ignores estimates and counts that are not newer. `is_sent`: all workers already have it."""
         if online.is_estimate:
             return
         with self._lock:
-            if is_told and scope in self._untold and self._untold[scope].version <= online.version:
-                del self._untold[scope]
+            if is_sent and scope in self._unsent and self._unsent[scope].version <= online.version:
+                del self._unsent[scope]
             known = self._scopes.get(scope) or _Scope(0, _count_before(online.count))
             if online.version <= known.version:
                 return
-            if not is_told:
-                self._untold[scope] = online
+            if not is_sent:
+                self._unsent[scope] = online
             change, known.version, known.online = online.count - known.online, online.version, online.count
             self._add(known, change)
             self._scopes[scope] = known
             self._scopes.move_to_end(scope)
             if len(self._scopes) > MOST_SCOPES:
-                self._untold.pop(self._scopes.popitem(last=False)[0], None)
+                self._unsent.pop(self._scopes.popitem(last=False)[0], None)
 
     def today(self, scope: Scope) -> Arrivals:
         with self._lock:
@@ -94,18 +96,18 @@ class ArrivalLog:
             return known.today if known and known.day == self._clock.today() else NONE
 
     def occupied(self) -> list[Scope]:
-        """The scopes in which somebody is online, as far as remembered."""
+        """Return the scopes that have someone online, as far as remembered."""
         with self._lock:
             return [scope for scope, known in self._scopes.items() if known.online]
 
     def last_hour(self, most: int) -> dict[Scope, Traffic]:
-        """`most` scopes in which anyone came or left within the hour, those of the newest change first."""
+        """Return up to `most` scopes with arrivals or departures within the hour, latest change first."""
         first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1
         by_scope: dict[Scope, Traffic] = {}
         with self._lock:
             for scope, known in reversed(self._scopes.items()):
                 if len(by_scope) == most or next(reversed(known.minutes)) < first:
-                    break  # the changes of all others are older
+                    break  # all remaining scopes changed earlier
                 arrivals = _since(first, known)
                 if any(arrivals):
                     by_scope[scope] = Traffic(known.online, *arrivals)
@@ -123,12 +125,12 @@ class ArrivalLog:
 
 
 def _count_before(count: int) -> int:
-    """Before the first count that this worker hears of a scope: the first person came, or nothing is known."""
+    """Return the count before the first one that this worker receives: 0 if one person came, otherwise unknown."""
     return 0 if count == 1 else count
 
 
 def _since(first_minute: int, known: _Scope) -> Arrivals:
     traffic = NONE
-    for minute, each in known.minutes.items():
-        traffic = traffic.plus(each) if minute >= first_minute else traffic
+    for minute, arrivals in known.minutes.items():
+        traffic = traffic.plus(arrivals) if minute >= first_minute else traffic
     return traffic

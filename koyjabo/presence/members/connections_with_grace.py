@@ -1,4 +1,6 @@
-"""The connections of people to this worker. Lost ones stay until their grace period (`LEAVE_GRACE_SECONDS`) ends."""
+"""The connections of people to this worker. Lost connections stay until the grace period (`LEAVE_GRACE_SECONDS`)
+ends.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from koyjabo.presence.members.online_members import OnlineMember
 @dataclass(slots=True)
 class PersonConnections:
     since_ms: int  # wall clock
-    connections: dict[str, bool] = field(default_factory=dict)  # by id: whether open; False during the grace period
+    connections: dict[str, bool] = field(default_factory=dict)  # id → whether open; False during the grace period
 
 
 class ConnectionsWithGrace:
@@ -25,10 +27,10 @@ class ConnectionsWithGrace:
         self._clock = clock
         self._grace_ms = round(grace_s * 1000)
         self._people: dict[Scope, dict[str, PersonConnections]] = {}
-        self._graces: dict[tuple[Scope, str, str], int] = {}  # end, ms of `Clock.elapsed_ms`, in order
+        self._graces: dict[tuple[Scope, str, str], int] = {}  # end (ms of `Clock.elapsed_ms`), in order
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> bool:
-        """Record an open connection. True when it is the person's first."""
+        """Record an open connection. Returns True if it is the person's first."""
         people = self._people.setdefault(scope, {})
         has_arrived = person not in people
         if has_arrived:
@@ -44,7 +46,7 @@ class ConnectionsWithGrace:
             self._graces[scope, person, connection_id] = self._clock.elapsed_ms() + self._grace_ms
 
     def disconnect(self, scope: Scope, person: str, connection_id: str) -> bool:
-        """Remove a connection. True when it was the person's last."""
+        """Remove a connection. Returns True if it was the person's last."""
         own = self._connections_of(scope, person)
         if own is None or own.connections.pop(connection_id, None) is None:
             return False
@@ -57,9 +59,9 @@ class ConnectionsWithGrace:
         return True
 
     def end_graces(self) -> list[tuple[Scope, str]]:
-        """Release the connections whose grace period has ended, and return the people who left by that."""
+        """Release the connections whose grace period has ended. Returns the people who left because of that."""
         now_ms = self._clock.elapsed_ms()
-        ended = list(takewhile(lambda each: self._graces[each] <= now_ms, self._graces))
+        ended = list(takewhile(lambda key: self._graces[key] <= now_ms, self._graces))
         return [
             (scope, person) for scope, person, connection_id in ended if self.disconnect(scope, person, connection_id)
         ]

@@ -6,24 +6,24 @@
 --       2 …:people (zset: person, scored by the time of their arrival, ms)
 --       3 …:lines (hash: worker:person → open connections)              4 …:workers (hash: person → leases)
 --       5 …:tabs (hash: person → open connections across all workers)
---       6 …:state (hash: version; born: when this data set was created, ms; worker → its leases; occupied: 1 once it was
---         told that somebody is there; emptied: since when nobody is, ms)
---       only where changes are to be told:
---       7 …:departing (zset: person whose lease expired, scored by when that is told, ms)
+--       6 …:state (hash: version; born: when this data set was created, ms; worker → its leases; occupied: 1 once that
+--         change was reported; emptied: when the scope became empty, ms)
+--       only if changes are kept:
+--       7 …:departing (zset: person whose lease expired, scored by when to report that, ms)
 --       8 …:changes (zset: kind:version:people online:time, ms:person, scored by the version)
--- ARGV  1 the worker     2 the greatest version the caller has seen: an older data set continues from it
+-- ARGV  1 the worker     2 the highest version that the caller has seen: an older data set continues from it
 --       3 length of a lease, ms          4 expiry of the keys after the last change, ms
 --       5 the maximum number of leases to end          6 the data set in which the caller has seen people, or 0
---       7 how many of the people are news: the first ones
+--       7 how many of the people, from the first, are new arrivals
 --       then for each person: name, open connections (-1: end the worker's lease), time of arrival, ms
--- Returns {version, born (0 when there is no data), people online, leases of this worker, 1 when more leases may have
+-- Returns {version, born (0 if there is no data), people online, leases of this worker, 1 if more leases may have
 --          expired, {for each person given: 1 if another worker also has a lease for them}, changes that wait}
 --
--- An arrival is told if it is news, or if the caller has seen this very data set: only after a loss of data are leases
--- sent again of people who had been told before. A departure by expiry is told DEPART_MS later, unless the worker lives
--- after all and has sent the lease again.
+-- An arrival is reported if it is new, or if the caller has seen this data set: only after a loss of data are leases
+-- sent again of people who were reported before. A departure by expiry is reported DEPART_MS later, unless the worker is
+-- still alive and has sent the lease again.
 --
--- All times are Redis's own, so that the clocks of the workers may differ. This script decides who arrives (first
+-- All times are from Redis's clock, because the clocks of the workers may differ. This script decides who arrives (first
 -- lease) and who leaves (last lease).
 
 local leases, people, lines, workers, tabs, state, departing, changes = unpack(KEYS)
@@ -34,7 +34,7 @@ local FIRST = 8
 local DEPART_MS, VACANT_MS, CHANGES_MS, MOST_CHANGES = 2000, 3000, 3600000, 10000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local changed, told, joined = false, {}, 0
+local changed, reported, joined = false, {}, 0
 
 local function as_integer(number) return string.format('%.0f', number) end
 
@@ -42,7 +42,7 @@ local function arrive(person, is_news)
   changed = true
   if not departing or redis.call('ZREM', departing, person) == 1 then return end
   if is_news or (seen_born > 0 and seen_born == tonumber(redis.call('HGET', state, 'born') or 0)) then
-    told[#told + 1], joined = {'joined', person}, joined + 1
+    reported[#reported + 1], joined = {'joined', person}, joined + 1
   end
 end
 
@@ -80,7 +80,7 @@ local function end_lease(lease, has_expired)
     redis.call('ZADD', departing, as_integer(now + DEPART_MS), person)
     redis.call('PEXPIRE', departing, CHANGES_MS)
   elseif departing then
-    told[#told + 1] = {'left', person}
+    reported[#reported + 1] = {'left', person}
   end
 end
 
@@ -106,12 +106,12 @@ if changed or #ARGV >= FIRST then
   for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], expiry_ms) end
 end
 
-local untold = 0
+local unsent = 0
 if departing then
   local count = redis.call('ZCARD', people)
   for _, person in ipairs(redis.call('ZRANGEBYSCORE', departing, '-inf', as_integer(now))) do
     redis.call('ZREM', departing, person)
-    told[#told + 1] = {'left', person}
+    reported[#reported + 1] = {'left', person}
   end
   local is_occupied, emptied = unpack(redis.call('HMGET', state, 'occupied', 'emptied'))
   if count > 0 then
@@ -119,23 +119,23 @@ if departing then
     if not is_occupied then
       redis.call('HSET', state, 'occupied', 1)
       local is_whole = seen_born == 0 or seen_born == tonumber(born)
-      if is_whole and joined >= count then told[#told + 1] = {'occupied', ''} end
+      if is_whole and joined >= count then reported[#reported + 1] = {'occupied', ''} end
     end
   elseif is_occupied and not emptied then
     redis.call('HSET', state, 'emptied', as_integer(now))
   elseif is_occupied and now - tonumber(emptied) >= VACANT_MS then
     redis.call('HDEL', state, 'occupied', 'emptied')
-    told[#told + 1] = {'vacated', ''}
+    reported[#reported + 1] = {'vacated', ''}
   end
-  for _, each in ipairs(told) do
-    local change = table.concat({each[1], as_integer(version), count, as_integer(now), each[2]}, ':')
+  for _, item in ipairs(reported) do
+    local change = table.concat({item[1], as_integer(version), count, as_integer(now), item[2]}, ':')
     redis.call('ZADD', changes, as_integer(version), change)
   end
-  if #told > 0 then
+  if #reported > 0 then
     redis.call('ZREMRANGEBYRANK', changes, 0, -MOST_CHANGES - 1)
     redis.call('PEXPIRE', changes, CHANGES_MS)
   end
-  untold = redis.call('ZCARD', changes)
+  unsent = redis.call('ZCARD', changes)
 end
 
 local elsewhere = {}
@@ -145,5 +145,5 @@ for i = FIRST, #ARGV, 3 do
 end
 return {
   version, tonumber(born or 0), redis.call('ZCARD', people), tonumber(redis.call('HGET', state, worker) or 0),
-  #expired == max_expired and 1 or 0, elsewhere, untold
+  #expired == max_expired and 1 or 0, elsewhere, unsent
 }

@@ -12,7 +12,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import (
     MOST_CHANGES,
-    MOST_TOLD,
+    MOST_LISTED,
     VACANT_MS,
     ChangeKind,
     ChangeListener,
@@ -22,18 +22,18 @@ from koyjabo.presence.members.online_members import (
 )
 
 
-class UntoldChanges:
-    """Not thread-safe: the caller holds a lock around each method."""
+class UnsentChanges:
+    """Changes that were not sent yet. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._untold: dict[Scope, deque[PresenceChange]] = {}
-        self._emptied: dict[Scope, int] = {}  # since when nobody is there, ms of `Clock.elapsed_ms`
+        self._unsent: dict[Scope, deque[PresenceChange]] = {}
+        self._emptied: dict[Scope, int] = {}  # when each scope became empty, ms of `Clock.elapsed_ms`
 
     def joined(self, scope: Scope, person: str, online: Online) -> None:
         self._add(scope, ChangeKind.JOINED, online, person)
-        was_told = self._emptied.pop(scope, None) is not None
-        if online.count == 1 and not was_told:
+        was_sent = self._emptied.pop(scope, None) is not None
+        if online.count == 1 and not was_sent:
             self._add(scope, ChangeKind.OCCUPIED, online)
 
     def left(self, scope: Scope, person: str, online: Online) -> None:
@@ -42,42 +42,44 @@ class UntoldChanges:
             self._emptied[scope] = self._clock.elapsed_ms()
 
     def end_occupancy(self, online: Callable[[Scope], Online]) -> list[Scope]:
-        """Add the ends that are VACANT_MS old, and return the scopes with changes that wait."""
+        """Add a `vacated` change for scopes that have been empty for VACANT_MS. Returns the scopes with waiting
+        changes.
+        """
         long_ago = self._clock.elapsed_ms() - VACANT_MS
         for scope in [scope for scope, since_ms in self._emptied.items() if since_ms <= long_ago]:
             del self._emptied[scope]
             self._add(scope, ChangeKind.VACATED, online(scope))
-        return list(self._untold)
+        return list(self._unsent)
 
     def oldest(self, scope: Scope, most: int) -> list[PresenceChange]:
-        return list(islice(self._untold.get(scope, ()), most))
+        return list(islice(self._unsent.get(scope, ()), most))
 
     def remove(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         removed = set(changes)
-        left = deque((each for each in self._untold.get(scope, ()) if each not in removed), MOST_CHANGES)
+        left = deque((change for change in self._unsent.get(scope, ()) if change not in removed), MOST_CHANGES)
         if left:
-            self._untold[scope] = left
+            self._unsent[scope] = left
         else:
-            self._untold.pop(scope, None)
+            self._unsent.pop(scope, None)
 
     def _add(self, scope: Scope, kind: ChangeKind, online: Online, person: str = "") -> None:
         change = PresenceChange(kind, online.version, online.count, self._clock.now_ms(), person)
-        self._untold.setdefault(scope, deque(maxlen=MOST_CHANGES)).append(change)
+        self._unsent.setdefault(scope, deque(maxlen=MOST_CHANGES)).append(change)
 
 
 class MemoryOnlineMembers:
-    """Every change takes effect at once, so no method waits."""
+    """Online members in memory. Every change takes effect at once, so no method waits."""
 
     def __init__(
         self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object], listener: ChangeListener
     ) -> None:
         self._on_news = on_news
         self._listener = listener
-        self._untold = UntoldChanges(clock)
+        self._unsent = UnsentChanges(clock)
         self._clock = clock
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._versions: dict[Scope, int] = {}
-        self._forgotten = 0  # the greatest version among scopes that became empty
+        self._forgotten = 0  # the highest version of any scope that became empty
         self._lock = threading.Lock()  # code that holds it must not wait
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
@@ -85,8 +87,8 @@ class MemoryOnlineMembers:
             has_arrived = self._own.connect(scope, person, connection_id)
             if has_arrived:
                 online = self._change(scope)
-                if self._listener.is_wanted(scope):
-                    self._untold.joined(scope, person, online)
+                if self._listener.wants(scope):
+                    self._unsent.joined(scope, person, online)
         if has_arrived:
             self._on_news(scope)
 
@@ -112,7 +114,7 @@ class MemoryOnlineMembers:
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Does nothing: there are no other workers."""
 
-    def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope, most, newest_first)
 
@@ -122,22 +124,22 @@ class MemoryOnlineMembers:
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
         with self._lock:
-            return self._untold.oldest(scope, most)
+            return self._unsent.oldest(scope, most)
 
-    def told(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+    def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         with self._lock:
-            self._untold.remove(scope, changes)
+            self._unsent.remove(scope, changes)
 
     def refresh(self) -> None:
         with self._lock:
             left = self._own.end_graces()
             for scope, person in left:
                 self._leave(scope, person)
-            untold = self._untold.end_occupancy(self._online)
+            unsent = self._unsent.end_occupancy(self._online)
             self._drop_empty_scopes()
         for scope in {scope for scope, _ in left}:
             self._on_news(scope)
-        for scope in untold:
+        for scope in unsent:
             self._listener.wait(scope)
 
     def resend(self) -> None:
@@ -155,11 +157,12 @@ class MemoryOnlineMembers:
 
     def _leave(self, scope: Scope, person: str) -> None:
         online = self._change(scope)
-        if self._listener.is_wanted(scope):
-            self._untold.left(scope, person, online)
+        if self._listener.wants(scope):
+            self._unsent.left(scope, person, online)
 
     def _drop_empty_scopes(self) -> None:
-        """Drop empty scopes. A scope that is used again continues from their greatest version, so that versions grow
-        even when the clock is put back."""
+        """Drop empty scopes. A scope that is used again continues from their highest version, so that versions grow
+        even if the clock is set back.
+        """
         for scope in self._versions.keys() - set(self._own.scopes()):
             self._forgotten = max(self._forgotten, self._versions.pop(scope))

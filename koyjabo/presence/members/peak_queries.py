@@ -21,18 +21,18 @@ KEEP = text(
 
 
 def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
-    """Store a peak if it is greater than the stored one of that day; so the first time it was reached stays."""
+    """Store a peak if it exceeds the stored one of that day. The time is when the peak was first reached."""
     session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 
 def store_all(session: Session, by_day: ByDay) -> None:
-    """Store several peaks, in one fixed order, so that two servers cannot deadlock on each other's rows."""
+    """Store several peaks in a fixed order, so that two servers cannot deadlock on each other's rows."""
     for (scope, day), (people, at_ms) in sorted(by_day.items()):
         store(session, scope, day, people, at_ms)
 
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """The peaks of today, of the last 7 days and of the last 30, each including today; 0 where none is stored."""
+    """Return the peaks of today, the last 7 days and the last 30 days, each including today. 0 if none is stored."""
     day, week, month = (_greatest(session, scope, today, days) for days in (1, WEEK_DAYS, MONTH_DAYS))
     return day, week, month
 

@@ -1,4 +1,4 @@
-"""Peaks: the most people online at once in a scope, of today, of 7 days and of 30 (local days, including today)."""
+"""Peaks: the most people online at once in a scope, today and in the last 7 and 30 local days (including today)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_PEAK = (0, 0)
 
 
 class Peaks:
-    """Records peaks in memory at once, and in the database about a second later (call `refresh` every second).
+    """Records peaks in memory at once, and in the database about a second later. Call `refresh` every second.
 
     `online` returns how many people are online in a scope. It is called when a day begins, and must not wait.
     """
@@ -30,13 +30,13 @@ class Peaks:
         self._online = online
         self._day = clock.today()
         self._occupied: set[Scope] = set()  # scopes whose last recorded count was above 0
-        self._greatest: dict[Scope, tuple[int, int]] = {}  # the peaks of this day recorded by this worker, and when
+        self._greatest: dict[Scope, tuple[int, int]] = {}  # the peaks of this day that this worker recorded, and when
         self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
 
     def record(self, scope: Scope, count: int) -> None:
-        """Record the current number of people online. Cheap; never waits."""
+        """Record the current number of people online. Never waits."""
         with self._lock:
             self._begin_day()
             if count:
@@ -46,7 +46,9 @@ class Peaks:
             self._raise_peak(scope, count)
 
     def get(self, scope: Scope) -> Mapping[str, int]:
-        """The peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises LedgerUnavailable."""
+        """Return the peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises
+        LedgerUnavailable.
+        """
         with self._lock:
             self._begin_day()
             today, (greatest, _) = self._day, self._greatest.get(scope, NO_PEAK)
@@ -58,12 +60,14 @@ class Peaks:
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
     def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """The peaks of this worker that are not in the database yet, by day. Does not wait."""
+        """Return the peaks of this worker that are not in the database yet, by day. Does not wait."""
         with self._lock:
             return {day: people for (where, day), (people, _) in self._unwritten.items() if where == scope}
 
     def refresh(self) -> None:
-        """Begin a new day with the people online now, and start one task at a time that writes the unwritten peaks."""
+        """Begin a new day with the people online now, and start a task that writes the unwritten peaks if none is
+        running.
+        """
         with self._lock:
             self._begin_day()
             begins = bool(self._unwritten) and not self._is_writing
@@ -87,7 +91,7 @@ class Peaks:
                     del self._unwritten[key]
 
     def write_again(self) -> None:
-        """Write the peaks of today once more: the database may have lost them."""
+        """Write today's peaks again, because the database may have lost them."""
         with self._lock:
             self._begin_day()
             for scope, peak in self._greatest.items():

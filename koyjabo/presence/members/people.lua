@@ -1,14 +1,14 @@
 -- people.lua: list people online, by time of arrival.
 -- KEYS  1 …:people (zset: person, scored by the time of their arrival, ms)
 --       2 …:tabs (hash: person → open connections across all workers)
--- ARGV  1 offset of the first one   2 the maximum number of people   3 1: the newest first
+-- ARGV  1 offset of the first one   2 the maximum number of people   3 1: newest first
 -- Returns {person, time of arrival, connections, …}
 
 local command = ARGV[3] == '1' and 'ZREVRANGE' or 'ZRANGE'
-local found, list = redis.call(command, KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES'), {}
-for i = 1, #found, 2 do
-  list[#list + 1] = found[i]
-  list[#list + 1] = found[i + 1]
-  list[#list + 1] = redis.call('HGET', KEYS[2], found[i]) or '0'
+local rows, list = redis.call(command, KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES'), {}
+for i = 1, #rows, 2 do
+  list[#list + 1] = rows[i]
+  list[#list + 1] = rows[i + 1]
+  list[#list + 1] = redis.call('HGET', KEYS[2], rows[i]) or '0'
 end
 return list

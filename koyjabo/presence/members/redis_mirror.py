@@ -1,9 +1,9 @@
 """One worker's copy of the number of people online in a scope: the last count from Redis, or an estimate.
 
-While Redis answers, only its count is shown: a person who opens a tab here may have one on another worker, and must
-not appear to arrive or leave. While Redis does not answer, this worker adds its own arrivals and departures to the
-last count, as an estimate. It keeps counting the people of other workers, however long the outage lasts: an outage of
-Redis says nothing about them, and to report that they left and came back would be wrong twice.
+While Redis responds, only its count is shown. A person who opens a tab here may already have one on another worker, and
+must not appear to arrive or leave. While Redis does not respond, this worker adds its own arrivals and departures to
+the last count, as an estimate. The people of other workers stay in it however long the outage lasts: it does not mean
+that they left.
 
 When Redis returns after more than half a lease, or has lost its data, the other workers need a moment to send their
 leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
@@ -19,9 +19,9 @@ from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncAnswer, SyncReport
 
-REJOIN_MS = 2000  # how long lower counts are not adopted after Redis has returned
+REJOIN_MS = 2000  # how long lower counts are ignored after Redis has returned
 RENEW_MS = LEASE_S * 1000 // 2
-FRESH_MS = 1500  # how long an answer counts as fresh: more than the second between two refreshes
+FRESH_MS = 1500  # how long a reply counts as fresh: more than the second between two refreshes
 LONG_AGO = -(10**12)
 
 
@@ -33,28 +33,29 @@ class Change:
 
 
 Sent = tuple[SyncReport, Change | None, bool]
-"""The report, the change it covers (None: a renewed lease), and whether another worker also has a lease for them."""
+"""The report, the change it covers (None: a renewed lease), and whether another worker also has a lease for the person.
+"""
 
 
 class MemberMirror:
-    """The copy of one scope. Not thread-safe: the caller holds a lock around each method."""
+    """The copy for one scope. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
         self.online = Online(newest_version, 0, is_estimate=True)
         self.unconfirmed: dict[str, Change] = {}
         self.unconfirmed_since_ms = LONG_AGO
-        self.last_used_ms = clock.elapsed_ms()  # the last use of this scope in this worker
-        self.renewed_ms = LONG_AGO  # the last time all own leases were sent
-        self.last_answer_ms = LONG_AGO  # the last answer of Redis
+        self.last_used_ms = clock.elapsed_ms()  # when this worker last used the scope
+        self.renewed_ms = LONG_AGO  # when all own leases were last sent
+        self.last_answer_ms = LONG_AGO  # when Redis last replied
         self.born = 0  # identifies the data set in Redis that the count is from; 0 while Redis has none
         self.is_estimating = False
-        self.answered = threading.Event()  # set by the next answer, and then replaced
+        self.answered = threading.Event()  # set by the next reply, and then replaced
         self._clock = clock
         self._rejoin_until_ms = LONG_AGO
-        self._counted: set[str] = set()  # own people whom the count includes
-        self._elsewhere: set[str] = set()  # those of them who, by the last answer, also have a lease of another worker
+        self._counted: set[str] = set()  # own people that the count includes
+        self._elsewhere: set[str] = set()  # those of them who had a lease of another worker too in the last reply
         self._count, self._version = 0, 0  # from Redis
-        self._estimated = 0  # the unconfirmed changes would add this to it
+        self._estimated = 0  # what the unconfirmed changes add to the count
 
     @property
     def was_answered(self) -> bool:
@@ -62,27 +63,29 @@ class MemberMirror:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether Redis answered within FRESH_MS. Always true for a scope that is refreshed every second."""
+        """Whether Redis replied within FRESH_MS. Always true for a scope that is refreshed every second."""
         return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms <= FRESH_MS
 
     @property
     def seen_version(self) -> int:
-        """The version from which Redis continues. Greater than an estimate's, so that its next count replaces it."""
+        """The version that Redis continues from. Higher than an estimate's version, so that the next count replaces the
+        estimate.
+        """
         version = self.online.version
         return version + 1 if version and self.online.is_estimate else version
 
     @property
     def is_stale(self) -> bool:
-        """Whether Redis has answered with a version that is too old to replace the estimate shown."""
+        """Whether Redis replied with a version that is too old to replace the estimate shown."""
         return self.online.is_estimate and not self.is_estimating
 
     @property
     def occupied_born(self) -> int:
-        """`born` while somebody is there, as far as this worker knows; otherwise 0."""
+        """`born` while, as far as this worker knows, someone is in the scope. Otherwise 0."""
         return self.born if self.online.count or self._counted else 0
 
     def is_news(self, report: SyncReport, change: Change | None) -> bool:
-        """Whether a report says that a person came whom Redis has not counted for this worker."""
+        """Return whether a report is about an arrival that Redis has not counted for this worker."""
         return change is not None and change.is_held and report.person not in self._counted
 
     def change(self, person: str, is_held: bool) -> None:
@@ -96,17 +99,17 @@ class MemberMirror:
             self._show()
 
     def show_estimate(self) -> None:
-        """Show this worker's estimate until Redis answers."""
+        """Show this worker's estimate until Redis replies."""
         self.is_estimating = True
         self._show()
 
     def leases_after(self, sent: Iterable[Sent]) -> int:
-        """How many leases of this worker Redis should have after receiving everything in `sent`."""
+        """Return how many leases of this worker Redis should have after everything in `sent`."""
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
     def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
-        """Take in the count that Redis made after receiving everything in `sent`.
+        """Take in the count that Redis made after everything in `sent`.
 
         `has_lost`: Redis had lost leases of this worker, and `sent` includes all of them.
         """
@@ -154,7 +157,7 @@ class MemberMirror:
             self._estimated += self._estimate(person)
 
     def _estimate(self, person: str) -> int:
-        """The difference that the unconfirmed change of a person would make to the count."""
+        """Return the difference that a person's unconfirmed change makes to the count."""
         change = self.unconfirmed.get(person)
         if change is None:
             return 0

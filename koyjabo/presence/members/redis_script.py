@@ -1,4 +1,4 @@
-"""Runs hold.lua and people.lua: sends leases to Redis and parses its answers."""
+"""Runs hold.lua and people.lua: sends leases to Redis and parses its replies."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
-"""The most people that one call reports, and the most leases it ends. Redis serves no other client during a call."""
+"""Maximum number of people that one call reports, and of leases that it ends. Redis serves no other client during a
+call.
+"""
 
 STEP = 1_000
-"""The most people that one call lists."""
+"""Maximum number of people that one call lists."""
 
 LEASE_S = 10
-"""Length of a lease. A worker renews its leases at half that time (specification: promise 5)."""
+"""Length of a lease, in seconds. A worker renews its leases at half that time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
-"""Expiry of the keys of a scope after the last change, in leases. More than one, so that no person is lost."""
+"""Time until the keys of a scope expire after its last change, in leases. More than one lease, so that no one is lost.
+"""
 
 GONE = -1  # ends the worker's lease for a person
 
 
 class SyncReport(NamedTuple):
-    """A worker's message about one person."""
+    """A worker's report about one person."""
 
     person: str
-    connections: int  # open connections; GONE when the person has none left on the worker
+    connections: int  # open connections; GONE if the person has none left on the worker
     since_ms: int
 
 
 class SyncRequest(NamedTuple):
     scope: Scope
-    seen_version: int  # the greatest this worker has seen: Redis continues from it if it has lost its own
+    seen_version: int  # the highest version that this worker has seen: Redis continues from it if its own is lost
     reports: Sequence[SyncReport]
-    seen_born: int = 0  # the data set in which this worker has seen somebody
-    news: int | None = None  # how many of the reports, the first ones, are news; None where no change is to be told
+    seen_born: int = 0  # the data set in which this worker has seen someone online
+    news: int | None = None  # how many of the reports, from the first, are new arrivals; None if changes are not kept
 
     @property
     def cost(self) -> int:
@@ -47,16 +50,16 @@ class SyncRequest(NamedTuple):
 
 class SyncAnswer(NamedTuple):
     version: int
-    born: int  # when this data set was created, ms; 0 when there is none
+    born: int  # when this data set was created, ms; 0 if there is none
     people: int
     leases: int  # of this worker
-    unswept: int  # 1 when more leases may have expired: the count still includes their people
-    elsewhere: list[int]  # for each report: 1 if another worker also has a lease for that person
-    untold: int = 0  # changes that wait to be told
+    unswept: int  # 1 if more leases may have expired, and the count still includes their people
+    elsewhere: list[int]  # for each report: 1 if another worker also has a lease for the person
+    unsent: int = 0  # number of changes that wait
 
 
 class MemberScript:
-    """The scripts of online members. Each method raises redis.RedisError."""
+    """The scripts for online members. Every method raises redis.RedisError."""
 
     def __init__(self, client: RedisClient, worker: str) -> None:
         self._client = client
@@ -65,36 +68,36 @@ class MemberScript:
         self._people = redis_client.load(client, __file__, "people")
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
-        """Each request is one atomic step, and all share one round trip."""
-        calls = [(_keys(each), self._arguments(each)) for each in requests]
+        """Run the requests. Each one is an atomic step, and all share one round trip."""
+        calls = [(_keys(request), self._arguments(request)) for request in requests]
         return [SyncAnswer(*answer) for answer in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
-        """In steps: who comes or leaves in between may be missing, and no one is there twice."""
-        found: dict[str, OnlineMember] = {}
+        """List the people in steps. People who come or leave in between may be missing, but nobody is listed twice."""
+        by_person: dict[str, OnlineMember] = {}
         for start in range(0, most, STEP):
             size = min(STEP, most - start)
             values = self._people(keys_of(scope, ("people", "tabs")), [start, size, int(newest_first)])
             for person, since, tabs in zip(values[::3], values[1::3], values[2::3], strict=True):
-                found[person.decode()] = OnlineMember(person.decode(), int(since), int(tabs))
+                by_person[person.decode()] = OnlineMember(person.decode(), int(since), int(tabs))
             if len(values) < 3 * size:
                 break
-        return list(found.values())
+        return list(by_person.values())
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """Those that wait to be told, the oldest first."""
+        """Return the waiting changes, oldest first."""
         (key,) = keys_of(scope, ("changes",))
-        return [_change(found.decode()) for found in self._client.run("ZRANGE", key, 0, most - 1)]
+        return [_change(text.decode()) for text in self._client.run("ZRANGE", key, 0, most - 1)]
 
     def forget_changes(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         (key,) = keys_of(scope, ("changes",))
-        self._client.run("ZREM", key, *(":".join(map(str, each)) for each in changes))
+        self._client.run("ZREM", key, *(":".join(map(str, change)) for change in changes))
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
-        """Also where only leases have expired that are not ended yet."""
+        """Return those of the scopes where a person has a lease, which may have expired."""
         keys = [keys_of(scope, ("people",))[0] for scope in scopes]
-        found = self._client.run_all([("ZSCORE", key, person) for key in keys])
-        return {scope for scope, since in zip(scopes, found, strict=True) if since is not None}
+        times = self._client.run_all([("ZSCORE", key, person) for key in keys])
+        return {scope for scope, since in zip(scopes, times, strict=True) if since is not None}
 
     def _arguments(self, request: SyncRequest) -> list[Any]:
         lease_ms = LEASE_S * 1000

@@ -1,9 +1,9 @@
 """Online members that several workers share in Redis. Only callers of `wait_until_counted` and `people` wait for Redis
 (specification: promise 8).
 
-A worker counts the connections of its own people itself. Redis stores one lease for each worker and person, renewed at
-half its time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who leaves,
-and answers with the count and an increasing version.
+A worker counts the connections of its own people itself. Redis stores one lease per worker and person. A lease is
+renewed at half its time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who
+leaves, and replies with the count and an increasing version.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import MOST_TOLD, ChangeListener, Online, OnlineMember, PresenceChange
+from koyjabo.presence.members.online_members import MOST_LISTED, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncAnswer, SyncReport, SyncRequest
 
 Exchange = Generator[SyncRequest, SyncAnswer, None]
-"""The exchange for one scope: yields a request for each batch, receives its answer, and takes in the last one."""
+"""The exchange for one scope: yields a request per batch, receives its reply, and takes in the last one."""
 
 Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer]]
 TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
-"""Called with everything sent, the last answer, and whether Redis had lost leases of this worker."""
+"""Called with everything sent, the last reply, and whether Redis had lost leases of this worker."""
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
-    """Run all exchanges to their ends. Their simultaneous requests share a round trip."""
+    """Run all exchanges to their end. Requests at the same step share a round trip."""
     pending: dict[Exchange, SyncRequest] = {}
     for exchange in exchanges:
         with suppress(StopIteration):
@@ -50,7 +50,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """The exchanges whose requests fit into one batch together; at least one."""
+    """Return the exchanges whose requests fit into one batch together, but at least one."""
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
@@ -62,10 +62,10 @@ def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
 
 
 class SyncPlanner:
-    """Plans which leases of this worker to send: changes at once, all leases at half the time of a lease.
+    """Plans which leases of this worker to send: changes at once, and all leases at half the time of a lease.
 
-    Redis answers how many leases of this worker it has. If it has lost some, all are sent again before its count is
-    taken in, so that no count from the middle of a resend or of an expiry is ever shown.
+    Redis replies with the number of this worker's leases that it has. If it has lost some, all are sent again before
+    its count is taken in. So no count from the middle of a resend or an expiry is ever shown.
     """
 
     def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
@@ -100,10 +100,10 @@ class SyncPlanner:
     def _request(
         self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
     ) -> SyncRequest:
-        """Sort the news in the batch to its front if changes are reported."""
+        """Build a request. If changes are kept, the new arrivals come first in the batch."""
         news = None
-        if self._listener.is_wanted(scope):
-            batch.sort(key=lambda each: not mirror.is_news(*each))
+        if self._listener.wants(scope):
+            batch.sort(key=lambda item: not mirror.is_news(*item))
             news = sum(mirror.is_news(*sent) for sent in batch)
         return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
 
@@ -124,16 +124,16 @@ class SyncPlanner:
 Result = TypeVar("Result")
 
 SILENCE_MS = 300
-"""After this time without an answer from Redis, the worker shows its estimate."""
+"""Time without a reply from Redis (ms) after which the worker shows its estimate."""
 
 PEOPLE_PATIENCE_S = 1.0
 
 FORGET_MS = 30_000
-"""A community without own people and without use for this long is no longer read every second."""
+"""Time without own people and without use (ms) after which a community is no longer read every second."""
 
 
 class RedisOnlineMembers:
-    """Call `resend` when Redis is back, and `refresh` every second."""
+    """Online members in Redis. Call `refresh` every second, and `resend` when Redis is back."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class RedisOnlineMembers:
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._mirrors: dict[Scope, MemberMirror] = {}
         self._due: dict[Scope, None] = {}  # scopes to synchronise next
-        self._forgotten = 0  # the greatest version among scopes that were dropped
+        self._forgotten = 0  # the highest version of any scope that was dropped
         self._answered_ms = clock.elapsed_ms()
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
         self._planner = SyncPlanner(self._own, clock, self._lock, listener)
@@ -192,7 +192,7 @@ class RedisOnlineMembers:
         return False
 
     def apply_remote(self, scope: Scope, online: Online) -> None:
-        """Adopt a newer count of another worker; its estimate only schedules a read of Redis."""
+        """Adopt a newer count of another worker. An estimate only schedules a read of Redis."""
         with self._lock:
             mirror = self._mirror(scope)
             if not online.is_estimate:
@@ -200,7 +200,7 @@ class RedisOnlineMembers:
         if online.is_estimate or mirror.is_stale:
             self._sync_soon(scope)
 
-    def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
         ask = partial(self._script.people, scope, most, newest_first)
         answer = self._ask_in_order(ask)
@@ -223,13 +223,13 @@ class RedisOnlineMembers:
         return online
 
     def _end_expired(self, scope: Scope) -> None:
-        """From now on, `refresh` includes this scope and ends its expired leases."""
+        """Let `refresh` include this scope from now on and end its expired leases."""
         self.online(scope)
         if self._outbox.reachable:
             self._sync_soon(scope)  # runs before later calls in order
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
-        """None without an answer of Redis within PEOPLE_PATIENCE_S."""
+        """Run a call in the outbox. Returns None if Redis does not reply within PEOPLE_PATIENCE_S."""
         answers: list[Result] = []
         done = threading.Event()
 
@@ -248,7 +248,7 @@ class RedisOnlineMembers:
         except (redis.RedisError, OSError):
             return []
 
-    def told(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+    def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         with suppress(redis.RedisError, OSError):
             self._script.forget_changes(scope, changes)
 
@@ -266,7 +266,9 @@ class RedisOnlineMembers:
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        """A refresh is enough: Redis answers how many of this worker's leases it still has."""
+        """Send leases again. A refresh is enough: Redis replies with the number of this worker's leases that it still
+        has.
+        """
         self.refresh()
 
     def _apply(
@@ -288,7 +290,7 @@ class RedisOnlineMembers:
 
     @contextmanager
     def _changing(self, scope: Scope) -> Iterator[MemberMirror]:
-        """Hold the lock, and report afterwards if the count has changed."""
+        """Hold the lock, and call `on_news` afterwards if the count has changed."""
         with self._lock:
             mirror = self._used_mirror(scope)
             before = mirror.online.count
@@ -325,7 +327,8 @@ class RedisOnlineMembers:
                 self._forgotten = max(self._forgotten, mirror.online.version)
                 del self._mirrors[scope]
 
-    # In the outbox's task, which may wait for Redis. Raises redis.RedisError; the changes then stay unconfirmed.
+    # The methods below run in the outbox's task, which may wait for Redis. On redis.RedisError, the changes stay
+    # unconfirmed.
 
     def _sync_soon(self, *scopes: Scope) -> None:
         with self._lock:
@@ -357,5 +360,5 @@ class RedisOnlineMembers:
             self._sync_soon(scope)
         if is_news:
             self._on_news(scope)
-        if answer.untold:
+        if answer.unsent:
             self._listener.wait(scope)

@@ -1,5 +1,6 @@
-"""The tracker: online members for Python programs that use neither sockets nor services (specification: Presence from
-a program)."""
+"""The tracker: online members for Python programs that use neither sockets nor services (specification: Presence from a
+program).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
 HOLD_ID = "tracker"
-"""The connection id of people added here: one for each worker, beside their sockets."""
+"""Connection id of people added here. Each worker has one per person, in addition to their sockets."""
 
 PATIENCE_S = 0.3
 
@@ -32,11 +33,11 @@ class TrackerServices:
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
-    """Start to renew leases, in a process that does not serve. Idempotent."""
+    """Starts renewing leases in a process that does not serve. Idempotent."""
 
     communities: Callable[[], Collection[Scope]]
     places: Callable[[Collection[str]], Mapping[str, str]]
-    """Where users have logged in, by id, as far as known."""
+    """Returns where users have logged in, by id, if known."""
 
     now_ms: Callable[[], int]
 
@@ -58,8 +59,9 @@ class CommunityVisitorTracker:
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Remove a person added here; they stay online while they have a socket open. Returns how many people are
-        online."""
+        """Remove a person added here. They stay online while they have a socket open. Returns how many people are
+        online.
+        """
         person, scope = _person(user_id), _scope(community_id)
         _place().members.disconnect(scope, person, HOLD_ID)
         return self._count(scope, person)
@@ -70,25 +72,29 @@ class CommunityVisitorTracker:
     get_realtime_count = get_visitor_count
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
-        """The people online by time of arrival, at most 1,000. `tabs` is 0 during the reconnect grace period."""
+        """Return the people online by time of arrival, at most 1,000. `tabs` is 0 during the grace period after a lost
+        connection.
+        """
         people = _place().members.people(_scope(community_id))
         return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.connections} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:
-        """The most people online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
+        """Return the most people online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
         return _place().peaks.get(_scope(community_id))
 
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
-        """`authenticated_visitors`, `anonymous_visitors` and `total_unique_visitors`. Raises LedgerUnavailable."""
+        """Return `authenticated_visitors`, `anonymous_visitors` and `total_unique_visitors`. Raises
+        LedgerUnavailable.
+        """
         return _place().today(_scope(community_id))
 
-    # What trackers of Citinfos have, too. All people online have an account.
+    # Methods for compatibility with Citinfos. Everyone online has an account.
 
     def get_authenticated_visitor_count(self, community_id: Id) -> int:
         return self.get_visitor_count(community_id)
 
     def get_anonymous_visitor_count(self, community_id: Id) -> int:
-        """0: only users are online."""
+        """Return 0, because only users are online."""
         _scope(community_id)
         return 0
 
@@ -101,37 +107,37 @@ class CommunityVisitorTracker:
         return bool(_place().members.online_in(_person(user_id), [_scope(community_id)]))
 
     def get_user_visiting_communities(self, user_id: Id) -> set[str]:
-        """The ids of the communities in which a user is online. Raises LedgerUnavailable."""
+        """Return the ids of the communities that a user is online in. Raises LedgerUnavailable."""
         person = _person(user_id)
         return {str(scope) for scope in _place().members.online_in(person, _place().communities())}
 
     def update_visitor_activity(self, user_id: Id, community_id: Id, increment_pages: bool = True) -> dict[str, Any]:
-        """Changes nothing: a user is online without reporting activity. `error` for a user who is not online."""
+        """Do nothing, because users need not report activity. Returns an `error` for a user who is not online."""
         if not self.is_user_visiting(user_id, community_id):
             return {"error": "This user is not online in the community: call add_visitor first."}
         return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}
 
     def get_division_breakdown(self, community_id: Id) -> dict[str, int]:
-        """How many of the first 1,000 people online have logged in in each division of Bangladesh, as far as known.
-        Raises LedgerUnavailable.
+        """Return how many of the first 1,000 people online logged in from each division of Bangladesh, if known. Raises
+        LedgerUnavailable.
         """
         people = _place().members.people(_scope(community_id))
         places = _place().places([here.person for here in people]).values()
         return dict(Counter(division for place in places if (division := division_of(place))).most_common())
 
     def get_cross_division_stats(self, community_id: Id) -> dict[str, Any]:
-        """No visits between divisions, because a community belongs to none."""
+        """Return no visits between divisions, because a community belongs to none."""
         count = self.get_visitor_count(community_id)
         none = {"cross_division_visits": 0, "cross_division_percentage": 0.0}
         return {"total_visitors": count, **none, "breakdown": []}
 
     def cleanup_stale_visitors(self, community_id: Id) -> int:
-        """Does nothing, and returns 0: leases end by themselves."""
+        """Do nothing and return 0, because leases expire on their own."""
         _scope(community_id)
         return 0
 
     def update_community_analytics(self, community_id: Id) -> bool:
-        """Does nothing, and returns True: sums are written in the transaction of each visit."""
+        """Do nothing and return True, because each visit's transaction updates the sums."""
         _scope(community_id)
         return True
 
@@ -167,7 +173,7 @@ def _person(user_id: Id) -> str:
 
 
 def _uuid(name: str, value: Id) -> str:
-    """The UUID as canonical text, as stored. Raises ValueError."""
+    """Return the UUID as canonical text, as stored. Raises ValueError."""
     parsed = uuid_of(str(value))
     if parsed is None:
         raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")

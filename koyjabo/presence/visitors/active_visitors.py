@@ -1,4 +1,4 @@
-"""Active visitors by place: those seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
+"""Active visitors by location: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from koyjabo.presence.members.peaks import Peaks
 
 
 class ActiveCount(NamedTuple):
-    """The active visitors of each place: the 20 largest, `Other` and `Unknown`. Their sum is all active visitors.
+    """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. Their sum is all active visitors.
 
-    A greater version is a newer count; equal versions from one backend are the same count. A negative version marks
-    an estimate of one worker, which other workers must not adopt.
+    A higher version is a newer count. Equal versions from one backend are the same count. A negative version is an
+    estimate of one worker, which other workers must not adopt.
     """
 
     version: int
@@ -26,24 +26,26 @@ class ActiveCount(NamedTuple):
 class ActiveVisitors(Protocol):
     """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
-    A `touch` is a lease: the visitor stays active until the window has passed without another touch. A visitor never
-    has to sign off. `memory_store` and `redis_store` implement this interface and pass one contract suite.
+    A `touch` is a lease: the visitor stays active until the window has passed without another touch. Visitors never
+    sign off. `memory_store` and `redis_store` implement this interface and pass the same contract tests.
     """
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
-        """Record activity of a registered visitor. A new place replaces the old one; None keeps it."""
+        """Record activity of a registered visitor. A new location replaces the old one, and None keeps it."""
 
     def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
-        """Touch a visitor who may already be active on another worker. With several workers, `count` changes only
-        after Redis has answered; with one, at once.
+        """Touch a visitor who may already be active on another worker.
+
+        With several workers, `count` changes only after Redis has replied. With one worker it changes at once.
         """
 
     def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
-        """Touch a visitor at their last place. False, without a touch, if they are not active on this worker."""
+        """Touch a visitor at their last location. Returns False, without a touch, if they are not active on this
+        worker.
+        """
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """Remove a visitor from the active visitors of all workers, with everything stored here about them.
-        Idempotent: an unknown visitor is ignored."""
+        """Remove a visitor, and everything stored here about them, from all workers' active visitors. Idempotent."""
 
     def count(self, scope: Scope) -> ActiveCount: ...
 
@@ -51,15 +53,17 @@ class ActiveVisitors(Protocol):
         """Adopt the count of another worker if it is newer than this worker's."""
 
     def refresh(self) -> None:
-        """Schedule a read of what other workers changed."""
+        """Schedule a read of other workers' changes."""
 
 
 WRITE_S = 60.0
-"""Seconds between two calls of `write`. A worker that is killed loses what it has measured since the last one."""
+"""Seconds between two calls of `write`. A worker that is killed loses its measurements since the last call."""
 
 
 class ActivePeak:
-    """Call `measure` every second. All workers measure the same number, and the greatest measurement is stored."""
+    """The peak of active visitors. All workers measure the same number, and the highest is stored. Call `measure` every
+    second.
+    """
 
     def __init__(
         self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, active_visitors: ActiveVisitors
@@ -71,11 +75,11 @@ class ActivePeak:
         self._peaks.record(SITE, self._count())
 
     def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """The greatest measurements since the last call of `write`, by day."""
+        """Return the highest measurements since the last call of `write`, by day."""
         return self._peaks.unwritten(scope)
 
     def write(self) -> None:
-        """Store the greatest measurement of each day. Waits; raises no error."""
+        """Store the highest measurement of each day. Waits, but raises no error."""
         self._peaks.write()
 
     def write_again(self) -> None:
@@ -83,6 +87,6 @@ class ActivePeak:
         self._peaks.write_again()
 
     def _count(self) -> int:
-        """0 while this worker can only estimate how many are active."""
+        """Return the number of active visitors, or 0 while this worker can only estimate it."""
         version, places = self._active_visitors.count(SITE)
         return sum(places.values()) if version >= 0 else 0

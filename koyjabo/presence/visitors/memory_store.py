@@ -12,13 +12,13 @@ from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]
-"""(time, ms of `Clock.elapsed_ms`; place)"""
+"""The time (ms of `Clock.elapsed_ms`) and the location."""
 
 NO_VISITORS = ActiveCount(0, {})
 
 
 class MemoryActiveVisitors:
-    """Keeps the visitors of each scope in the order they were last seen, so that expired ones are always in front."""
+    """Keeps the visitors of each scope in the order they were last seen, so that expired ones are always first."""
 
     def __init__(self, clock: Clock, window_s: int) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ class MemoryActiveVisitors:
         self.touch(scope, visitor_id, place)
 
     def touch_at(self, scope: Scope, visitor_id: str, place: str | None, seen_ms: int) -> None:
-        """Touch a visitor as of `seen_ms` (of `Clock.elapsed_ms`). Calls must come in the order of `seen_ms`."""
+        """Touch a visitor as of `seen_ms` (`Clock.elapsed_ms`). Calls must come in the order of `seen_ms`."""
         with self._lock:
             seen = self._seen.setdefault(scope, {})
             before = seen.pop(visitor_id, None)
@@ -77,12 +77,12 @@ class MemoryActiveVisitors:
         """Does nothing: there are no other workers."""
 
     def restore(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
-        """Touch visitors seen before this process started: (scope, visitor, place, ms of the wall clock).
+        """Touch visitors seen before this process started: (scope, visitor, location, ms of the wall clock).
 
-        Times that lie in the future, because the clock was put back since, count as now.
+        A time in the future counts as now: the clock was set back since.
         """
         since_ms = self._clock.elapsed_ms() - now_ms
-        for scope, visitor_id, place, at_ms in sorted(seen, key=lambda each: each[3]):
+        for scope, visitor_id, place, at_ms in sorted(seen, key=lambda item: item[3]):
             self.touch_at(scope, visitor_id, place, min(at_ms, now_ms) + since_ms)
 
     def _expire(self) -> None:

@@ -1,13 +1,12 @@
 """One worker's copy of the active visitors of a scope: the last count from Redis, plus estimates for unsent touches.
 
-A touch changes the count at once, by an estimate of what Redis will count after it. The estimates are kept as one sum.
-Each estimate is removed from the sum when a count that Redis made after receiving the touch replaces the last count.
+A touch changes the count at once, by an estimate of its effect in Redis. The estimates are kept as one sum. An estimate
+leaves the sum when the worker takes in a count that Redis made after the touch.
 
-Workers send each other the count they show. A count with estimates must not pass for one from Redis: the estimate may
-be wrong (the visitor is active on another worker), and two workers may both have estimated the same visitor. So its
-version is negative, smaller than every version of Redis, and no worker adopts it. Only Redis gives positive versions,
-and a worker adopts a count only if its version is not older than the last. So all workers converge on the count of
-Redis, and a wrong estimate lasts until this worker's next answer from Redis.
+Workers send each other the counts that they show. A count with estimates must not be adopted: the estimate may be wrong
+(the visitor is active on another worker), and two workers may have estimated the same visitor. Its version is therefore
+negative, lower than any version of Redis. A worker adopts a count only if its version is not older than the last. So
+all workers converge on the count of Redis, and a wrong estimate lasts until this worker's next reply from Redis.
 """
 
 from __future__ import annotations
@@ -27,22 +26,23 @@ class Touch:
     """Activity of a visitor that Redis has not confirmed."""
 
     visitor_id: str
-    place: str | None  # as sent to Redis; None keeps the old place
+    place: str | None  # as sent to Redis; None keeps the old location
     seen_ms: int  # of `Clock.elapsed_ms`
-    before: str | None = None  # the place where Redis counts them now, as far as this worker knows; None: not counted
-    after: str | None = None  # the place where Redis will count them; None: unknown, so there is no estimate
+    # The location that Redis counts them in now, as far as this worker knows; None: not counted.
+    before: str | None = None
+    after: str | None = None  # the location that Redis will count them in; None: unknown, so there is no estimate
 
 
 class VisitorMirror:
-    """The copy of one scope. Not thread-safe: the caller holds a lock around each method."""
+    """The copy for one scope. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, now_ms: int) -> None:
         self.snapshot = NO_VISITORS
         self.last_reported = NO_VISITORS  # the count that this worker's rooms saw last
-        self.last_answer_ms = now_ms  # the last answer of Redis, or of a worker that had one
-        self.last_used_ms = now_ms  # the last use of this scope in this worker
+        self.last_answer_ms = now_ms  # when Redis, or a worker that had its reply, last replied
+        self.last_used_ms = now_ms  # when this worker last used the scope
         self.born = 0  # identifies the data set in Redis that the snapshot is from; 0 while Redis has none
-        self.origin = ""  # the server that it is from, as Sentinels name it
+        self.origin = ""  # the Redis server that the snapshot is from, by the name that Sentinels use
         self.must_resend_all = False
         self.unconfirmed: dict[str, Touch] = {}  # in the order they were last seen
         self._estimates: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class VisitorMirror:
         self._estimate_numbers = count(1)
 
     def touch(self, visitor_id: str, place: str | None, known_in: str | None, now_ms: int) -> None:
-        """Record activity of a visitor who was active in `known_in` before; None if not active on this worker."""
+        """Record activity of a visitor who was active in `known_in` before (None: not active on this worker)."""
         self.last_used_ms = now_ms
         earlier = self.unconfirmed.pop(visitor_id, None)
         if earlier is None:
@@ -69,7 +69,7 @@ class VisitorMirror:
             self._estimate(touch, -1)
 
     def confirm(self, sent: Iterable[Touch], count: ActiveCount, now_ms: int) -> None:
-        """Take in the count that Redis made after receiving the touches in `sent`."""
+        """Take in the count that Redis made after the touches in `sent`."""
         for touch in sent:
             newer = self.unconfirmed.get(touch.visitor_id)
             if newer is None:
@@ -81,8 +81,8 @@ class VisitorMirror:
                 self.unconfirmed[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
                 self._estimate(newer, 1)
         self.last_answer_ms = now_ms
-        # Another worker may have sent a newer count meanwhile. An equal version is the same count, unless ours is
-        # from before Redis lost its data: then Redis is right, too.
+        # Another worker may have sent a newer count since. An equal version is the same count, unless ours is from
+        # before Redis lost its data. Redis is right in both cases.
         if count.version >= self.snapshot.version and count != self.snapshot:
             self._adopt(count)
 
@@ -93,19 +93,19 @@ class VisitorMirror:
             self._adopt(count)
 
     def drop_expired(self, before_ms: int) -> None:
-        """Drop touches last seen at `before_ms` or earlier: their leases expired while Redis was away."""
+        """Drop touches last seen at `before_ms` or earlier. Their leases expired while Redis was unavailable."""
         expired = takewhile(lambda touch: touch.seen_ms <= before_ms, self.unconfirmed.values())
         for touch in list(expired):
             self.forget(touch.visitor_id)
 
     def count(self) -> ActiveCount:
-        """The snapshot plus the estimates; the same object while neither changes."""
+        """Return the snapshot plus the estimates. The object stays the same while neither changes."""
         if self._shown is None:
             self._shown = self._with_estimates() if self._estimates else self.snapshot
         return self._shown
 
     def own_count(self, own: ActiveCount) -> ActiveCount:
-        """The count of this worker's own visitors, with a negative version so that no other worker adopts it."""
+        """Return the count of this worker's own visitors, with a negative version so that no other worker adopts it."""
         if self._own_count[0] is not own:
             self._own_count = (own, ActiveCount(-next(self._estimate_numbers), own.places))
         return self._own_count[1]

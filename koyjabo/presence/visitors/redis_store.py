@@ -1,7 +1,7 @@
 """Active visitors that several workers share in Redis. No caller waits for Redis (specification: promise 8).
 
 A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches and takes the new
-counts back into the mirror. Redis stores leases only: if it loses them, each worker sends its own visitors again.
+counts into the mirror. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
 
 BATCH = 1000
-"""The most visitors that one call touches, and the most it expires. Redis serves no other client during a call."""
+"""Maximum number of visitors that one call touches, and that it expires. Redis serves no other client during a call."""
 
 KEEP_FOR_WINDOWS = 2
-"""Expiry of the keys in Redis after the last change, in windows. Longer than one, so that no active visitor is lost."""
+"""Time until the keys in Redis expire after the last change, in windows. More than one, so that no active visitor is
+lost.
+"""
 
 
 class ActiveAnswer(NamedTuple):
     version: int
-    born: int  # when this data set was created, ms; 0 when there is none
+    born: int  # when this data set was created, ms; 0 if there is none
     active: int
     unknown: int
-    unswept: int  # 1 when more leases have expired: the count still includes their visitors
+    unswept: int  # 1 if more leases have expired, and the count still includes their visitors
     largest: list[bytes]
 
     def to_count(self) -> ActiveCount:
-        """The count by place. Visitors who are in none of the places of the answer count as `Other`."""
+        """Return the count by location. Visitors outside the locations of the reply count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
@@ -54,11 +56,11 @@ class TouchScript:
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
     def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:
-        """Touch, expire and read in one atomic step. Skips visitors last seen at `expired_ms` or earlier: their leases
+        """Touch, expire and read in one atomic step. Skips visitors last seen at `expired_ms` or earlier, whose leases
         have expired.
 
-        `newest_version` is the greatest this worker has seen: Redis continues from it if it has lost its own. Raises
-        redis.RedisError.
+        `newest_version` is the highest version that this worker has seen: Redis continues from it if its own is lost.
+        Raises redis.RedisError.
         """
         visitors: list[Any] = []
         for touch in batch:
@@ -67,7 +69,7 @@ class TouchScript:
         return self._call(scope, newest_version, visitors)
 
     def end(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease of a visitor, from any worker. Raises redis.RedisError."""
+        """End the lease of a visitor. Any worker may call this. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
     def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveAnswer:
@@ -82,7 +84,7 @@ class OwnVisitors(MemoryActiveVisitors):
     """The active visitors that this worker itself has seen."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
-        """The time and place at which an active visitor was last seen; None if not active here."""
+        """Return when and where an active visitor was last seen, or None if not active here."""
         with self._lock:
             self._expire()
             return self._seen.get(scope, {}).get(visitor_id)
@@ -93,12 +95,12 @@ class OwnVisitors(MemoryActiveVisitors):
 
 
 class RedisActiveVisitors:
-    """The active visitors of all workers that share this Redis; a touch lasts `window_s` seconds.
+    """The active visitors of all workers that share this Redis. A touch lasts `window_s` seconds.
 
-    While Redis does not answer, the count is its last answer plus this worker's touches. After a whole window without
-    an answer, it is this worker's own visitors only. Call `resend` when Redis is back, and `refresh` every second
-    or so: it brings in whose lease has run out and what others touched. `on_news` is called when others have changed
-    what `count` gives for a scope.
+    While Redis does not respond, the count is its last reply plus this worker's touches. After a whole window without a
+    reply, it is only this worker's own visitors.
+    Call `refresh` about every second: it applies expired leases and the touches of other workers. Call `resend` when
+    Redis is back. `on_news` is called with a scope when other workers changed its `count`.
     """
 
     def __init__(
@@ -140,7 +142,7 @@ class RedisActiveVisitors:
         return known
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """Ends the lease here and in Redis. Each other worker that has seen the visitor needs a call of its own."""
+        """End the lease here and in Redis. Every other worker that has seen the visitor must be called too."""
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
@@ -158,8 +160,9 @@ class RedisActiveVisitors:
         return count
 
     def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
-        """Adopt a newer count that another worker got from Redis. A count with estimates (negative version) is not
-        adopted; it schedules a read of Redis."""
+        """Adopt a newer count that another worker got from Redis. A count with estimates (negative version) only
+        schedules a read of Redis.
+        """
         now_ms = self._clock.elapsed_ms()
         with self._lock:
             self._mirror(scope, now_ms).apply_remote(count, now_ms)
@@ -179,7 +182,7 @@ class RedisActiveVisitors:
             self._sync_soon(scope)
 
     def resend(self) -> None:
-        """Send all active visitors of this worker again, after Redis was away: it may have lost its data."""
+        """Send all active visitors of this worker again, because Redis was unavailable and may have lost its data."""
         with self._lock:
             for mirror in self._mirrors.values():
                 mirror.must_resend_all = True
@@ -197,10 +200,12 @@ class RedisActiveVisitors:
         return mirror.count()
 
     def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
-        """Whether a community has had no active visitor and no use for a window, so that `refresh` can skip it."""
+        """Return whether a community has had no active visitor and no use for a window, so that `refresh` can skip
+        it.
+        """
         return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
 
-    # In the outbox's task, which may wait for Redis.
+    # The methods below run in the outbox's task, which may wait for Redis.
 
     def _end_lease(self, scope: Scope, visitor_id: str) -> None:
         self._script.end(scope, visitor_id)
@@ -210,8 +215,9 @@ class RedisActiveVisitors:
         self._outbox.send_newest(("presence", scope), partial(self._sync, scope))
 
     def _sync(self, scope: Scope) -> None:
-        """Send the unconfirmed touches to Redis and take in its count. Raises redis.RedisError; the touches then stay
-        unconfirmed."""
+        """Send the unconfirmed touches to Redis and take in its count. On redis.RedisError, the touches stay
+        unconfirmed.
+        """
         with self._lock:
             mirror = self._mirrors.get(scope)
             sent = list(mirror.unconfirmed.values()) if mirror else []
@@ -227,9 +233,10 @@ class RedisActiveVisitors:
             self._on_news(scope)
 
     def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
-        """Send these touches, and all own visitors if Redis has lost its data: their unconfirmed touches join `sent`.
+        """Send these touches. If Redis has lost its data, also send all own visitors; their unconfirmed touches join
+        `sent`.
 
-        Returns the last answer only: the counts in the middle of a resend or of an expiry are incomplete.
+        Returns only the last reply, because counts in the middle of a resend or an expiry are incomplete.
         """
         touches = iter(tuple(sent))
         origin, mirror.origin = mirror.origin, self._client.origin()
@@ -258,4 +265,4 @@ class RedisActiveVisitors:
             elif seen:
                 yield Touch(
                     visitor_id, None if seen[1] == UNKNOWN else seen[1], seen[0]
-                )  # another worker may know the place
+                )  # another worker may know the location

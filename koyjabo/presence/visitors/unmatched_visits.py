@@ -9,14 +9,14 @@ from typing import Protocol
 from koyjabo.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
-"""Visits kept until their socket opens; beyond this number, the oldest are dropped."""
+"""Maximum number of visits that wait for their socket. Beyond it, the oldest are dropped."""
 
 Fingerprint = bytes
-"""Identifies a client by a salted hash of its address and User-Agent."""
+"""Salted hash of a client's address and User-Agent."""
 
 
 class UnmatchedVisits:
-    """Each visitor at most once, for `window_ms`."""
+    """Keeps each visitor at most once, for `window_ms`."""
 
     def __init__(self, clock: Clock, window_ms: int) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class UnmatchedVisits:
             self.drop(next(iter(self._visits)))
 
     def newest(self, fingerprint: Fingerprint) -> str | None:
-        """The visitor of the newest visit of a client."""
+        """Return the visitor of a client's newest visit."""
         self.drop_expired()
         return next(reversed(self._by_fingerprint.get(fingerprint, {})), None)
 
@@ -45,7 +45,7 @@ class UnmatchedVisits:
             self.drop(next(iter(self._visits)))
 
     def drop(self, visitor_id: str) -> None:
-        """Idempotent."""
+        """Remove a visitor's visit. Idempotent."""
         fingerprint, _ = self._visits.pop(visitor_id, (b"", 0))
         visitors = self._by_fingerprint.get(fingerprint, {})
         visitors.pop(visitor_id, None)
@@ -59,11 +59,11 @@ class VisitMatcher(Protocol):
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched` once, with a visitor offered for `fingerprint`, if there is one."""
+        """Call `matched` once with a visitor offered for `fingerprint`, if there is one."""
 
 
 class NoMatcher:
-    """Matches nothing: there are no other workers."""
+    """Matches nothing, because there are no other workers."""
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
         pass

@@ -1,8 +1,8 @@
 """Assigns open sockets to visitors: a visitor is active as long as their page is open (specification: Real time).
 
-A socket that names a visitorId belongs to that visitor. The original client names none; its socket is matched, on a
-best-effort basis, with a visit from the same address and browser. A wrong match can keep a visitor active a little
-longer; it never changes a total.
+A socket that sends a visitorId belongs to that visitor. The original client sends none, so its socket is matched, if
+possible, with a visit from the same address and browser. A wrong match can keep a visitor active a little longer, but
+never changes a total.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher
 
 SECOND_ASK_MS = 3000
-"""When to ask the other workers a second time: a visit may arrive there after its socket opened here."""
+"""When to ask the other workers a second time, in ms: a visit may arrive there after its socket opened here."""
 
 RENEW_BATCH = 256
 
@@ -40,7 +40,7 @@ class OpenSocket(NamedTuple):
     place: str | None = None
     visitor_id: str | None = None
     is_anonymous: bool = False  # the handshake asked for it
-    is_named: bool = False  # the client named the visitor; otherwise it is a guess, or not known yet
+    is_named: bool = False  # the client sent the visitor's id; otherwise the visitor is a guess or not known yet
 
 
 CLOSED = OpenSocket(b"")
@@ -65,7 +65,9 @@ class VisitorSockets:
         matcher: VisitMatcher,
         most_tabs: int = 0,
     ) -> None:
-        """`most_tabs` is the maximum number of sockets of a visitor at one address on this worker, 0 for no limit."""
+        """`most_tabs` is the maximum number of sockets of a visitor at one address on this worker, or 0 for no
+        limit.
+        """
         self._active_visitors = active_visitors
         self._clock = clock
         self._window_ms = window_s * 1000
@@ -77,12 +79,14 @@ class VisitorSockets:
         self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
         self._unmatched = UnmatchedVisits(clock, self._window_ms)
-        # (time, elapsed ms; …)
+        # Each entry begins with its time, elapsed ms.
         self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
         self._lock = threading.RLock()
 
     def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
-        """The key that matches visits with sockets. The salt changes daily: keys of two days cannot be linked."""
+        """Return the key that matches visits with sockets. The salt changes daily, so keys of two days cannot be
+        linked.
+        """
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
         return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
@@ -96,9 +100,10 @@ class VisitorSockets:
         place: str | None = None,
         is_anonymous: bool = False,
     ) -> None:
-        """A socket was opened, by `visitor_id` if it says so; `registered` says whether they have registered a visit.
+        """Record an opened socket. `visitor_id` is the one that it sent, and `registered` says whether that visitor has
+        a visit.
 
-        Raises TooManyRequests when this visitor has as many at this address as one may have; "" has no limit.
+        Raises TooManyRequests if this visitor has too many sockets at `address`; "" has no limit.
         """
         with self._lock:
             if visitor_id:
@@ -115,9 +120,10 @@ class VisitorSockets:
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
     def named(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        """An open socket names its visitor, which replaces a guess. Does nothing for a closed socket.
+        """Assign an open socket to the visitor in its message, which replaces a guess. Does nothing for a closed
+        socket.
 
-        Raises TooManyRequests as `opened` does, and InvalidMessage if it has named one before.
+        Raises TooManyRequests like `opened`, and InvalidMessage if the socket already sent a visitor.
         """
         with self._lock:
             known = self._sockets.get(socket)
@@ -138,7 +144,7 @@ class VisitorSockets:
         return self._sockets.get(socket, CLOSED).place
 
     def visitor_of(self, socket: Hashable) -> str | None:
-        """The visitor a socket is assigned to; None if there is none yet."""
+        """Return the visitor a socket is assigned to, or None if there is none yet."""
         return self._sockets.get(socket, CLOSED).visitor_id
 
     def closed(self, socket: Hashable) -> None:
@@ -158,8 +164,9 @@ class VisitorSockets:
                         self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
-        """Renew the leases of visitors with an open page, each at half its time, and drop unmatched visits that have
-        expired."""
+        """Renew the leases of visitors with an open page, at half the time of a lease. Also drops expired unmatched
+        visits.
+        """
         while self._renew_batch():
             time.sleep(0)  # there may be thousands: let other tasks run in between
         with self._lock:
@@ -171,7 +178,7 @@ class VisitorSockets:
                     self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
 
     def _renew_batch(self) -> bool:
-        """Renew one batch. False when no more leases are due."""
+        """Renew one batch. Returns False if no more leases are due."""
         with self._lock:
             now_ms = self._clock.elapsed_ms()
             due = list(islice(takewhile(partial(self._is_renewal_due, now_ms), self._pages.items()), RENEW_BATCH))
@@ -186,7 +193,7 @@ class VisitorSockets:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
     def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
-        """A visit has been committed."""
+        """Record that a visit was committed, and match it with a socket."""
         with self._lock:
             page = self._pages.get(visitor_id)
             if page is not None:
@@ -220,7 +227,9 @@ class VisitorSockets:
             self._active_visitors.touch(SITE, visitor_id, None)
 
     def _unassign(self, socket: Hashable) -> None:
-        """Take a socket from its visitor, who is touched a last time. Its next visit can be matched again."""
+        """Remove a socket from its visitor, and touch the visitor a last time. The visitor's next visit can be matched
+        again.
+        """
         known = self._sockets.get(socket, CLOSED)
         self._remove_unassigned(known.fingerprint, socket)
         self._forget_tab(known)

@@ -12,14 +12,16 @@ from koyjabo.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
-"""The most offers kept for one fingerprint. Visitors share one if, say, a campus has one address and one browser."""
+"""Maximum number of offers per fingerprint. Visitors share one if, for example, a campus has one address and one
+browser.
+"""
 
 
 class RedisVisitMatcher:
     """Offers of all workers. Each is given to one `ask` and is valid for `window_s` seconds. No caller waits for Redis.
 
-    An offer or an `ask` is lost while Redis is away, and when Redis answers later than its time limit. The visitor
-    then stays active only through their own visits and heartbeats.
+    An offer or an `ask` is lost while Redis is unavailable or replies too late. The visitor then stays active only
+    through their own visits and heartbeats.
     """
 
     def __init__(self, client: RedisClient, outbox: RedisOutbox, window_s: int) -> None:

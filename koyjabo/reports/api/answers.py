@@ -121,7 +121,7 @@ def hours(report: Hours) -> Object:
 
 def summary_rows(report: Summary) -> list[Object]:
     compared = [] if report.compared is None else [{**_figures(report.compared), "until": report.until}]
-    return [{**each, "exact": report.exact} for each in ({**_figures(report.figures), "until": None}, *compared)]
+    return [{**figures, "exact": report.exact} for figures in ({**_figures(report.figures), "until": None}, *compared)]
 
 
 def breakdown_rows(report: Breakdown) -> list[Object]:

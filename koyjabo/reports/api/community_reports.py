@@ -150,5 +150,5 @@ def visitors_growth(community_id: str) -> Response:
 def visitors_trends(community_id: str) -> Response:
     """Includes periods without visitors, with zeros. A week counts as far as it lies within the range."""
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
-    rows = [_trend(each) for each in current()[PeopleServices].reports.trend(scope, granularity, *days)]
+    rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

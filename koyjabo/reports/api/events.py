@@ -81,7 +81,7 @@ def _props(value: Any) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or len(value) > MOST_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
         raise refuse(WRONG_PROPS)
-    return {name: written for name, each in value.items() if (written := _as_text(each))}
+    return {name: written for name, raw in value.items() if (written := _as_text(raw))}
 
 
 def _as_text(value: Any) -> str:
@@ -137,14 +137,14 @@ class EventsBody(Body):
         return [
             NewEvent(
                 visitor_id=self.visitorId,
-                event_id=each.id,
-                name=each.name,
+                event_id=event.id,
+                name=event.name,
                 at_ms=at_ms,
-                page=page_path(each.page),
-                props=each.props,
-                client_ms=each.at,
+                page=page_path(event.page),
+                props=event.props,
+                client_ms=event.at,
             )
-            for each in self.events
+            for event in self.events
         ]
 
 

@@ -286,6 +286,6 @@ def _add(place: ReportPlace, name: str, kind: Described) -> None:
     bp.get(f"{place.path}{name}")(described(view))
 
 
-for each in PLACES:
+for place in PLACES:
     for kind_name, kind in KINDS.items():
-        _add(each, kind_name, kind)
+        _add(place, kind_name, kind)

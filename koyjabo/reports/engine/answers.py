@@ -9,16 +9,15 @@ from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.report_query import Question, Value, one_value
 
 FOLDED = N_(
-    "Some visits of these days are kept only as sums, so visitors cannot be told apart over several days. With "
-    "one value as a filter, only visits are known; with more, nothing is."
+    "Some visits of these days are rolled up, so visitors over several days cannot be counted. With "
+    "one filter, only visits are known; with more, nothing is."
 )
 FOLDED_VALUE = N_(
-    "Some visits of these days are kept only as sums, which do not include this value: a day keeps its 1,000 "
-    "largest values."
+    "Some visits of these days are rolled up, and this value is not among the 1,000 largest kept for a day."
 )
 FOLDED_EVENTS = N_(
-    "Some page views and events of these days belong to earlier visits that are kept only as sums. They cannot be "
-    "filtered."
+    "Some page views and events of these days belong to earlier visits that are already rolled up. "
+    "They cannot be filtered."
 )
 """Reasons why an answer is not exact."""
 

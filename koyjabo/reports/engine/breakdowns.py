@@ -84,7 +84,7 @@ class VisitValues:
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
         """Why these figures are not exact; None if they are."""
-        is_known = all(each.visitors is not None for each in figures)
+        is_known = all(figure.visitors is not None for figure in figures)
         if not self._folded or (is_known and is_complete):
             return None
         return reason_of_folded(self._question, self.total.visits is not None)

@@ -105,7 +105,7 @@ class Insights:
         for request in requests:
             self._check(request)
         answers = self._answered([self._seen(request) for request in requests])
-        return [self._finished(*each, language) for each in zip(requests, answers, strict=True)]
+        return [self._finished(*pair, language) for pair in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
         """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""

@@ -148,6 +148,6 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
 
 
 def _reason(question: Question, figures: list[Figures]) -> str | None:
-    if any(each.visitors is None for each in figures):
-        return reason_of_folded(question, all(each.visits is not None for each in figures))
-    return FOLDED_EVENTS if any(each.events is None for each in figures) else None
+    if any(figure.visitors is None for figure in figures):
+        return reason_of_folded(question, all(counts.visits is not None for counts in figures))
+    return FOLDED_EVENTS if any(counts.events is None for counts in figures) else None

@@ -53,9 +53,9 @@ class EventPlan:
     grown: list[int] = field(default_factory=list)  # bytes stored by each request
 
     def recorded(self) -> list[Recorded]:
-        duplicates = [sum(is_known for _, is_known in each) for each in self.found]
+        duplicates = [sum(is_known for _, is_known in names) for names in self.found]
         sizes = zip(self.found, duplicates, self.grown, strict=True)
-        return [Recorded(len(each) - known, known, grown) for each, known, grown in sizes]
+        return [Recorded(len(names) - known, known, grown) for names, known, grown in sizes]
 
 
 def keys(batch: list[NewEvents]) -> list[EventKey]:

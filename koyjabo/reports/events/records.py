@@ -82,8 +82,8 @@ def size_of(events: NewEvents) -> Size:
     for _, event_id, name, _, page, props, *_ in events:
         ids += len(event_id)
         texts += len(name) + (_bytes(page) if page else 0)
-        for each, value in props.items():
-            texts += len(each) + _bytes(value) + JSON_BYTES
+        for name, value in props.items():
+            texts += len(name) + _bytes(value) + JSON_BYTES
     of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
     return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows)
 

@@ -111,7 +111,7 @@ class FoldedDays:
             groups[local] = self._group(visits, new, known.get(hour(hour_s)), by_hour.get(local))
         if key == HOUR:
             return {**rows, **groups}
-        folded = {local: minus(each.visits, by_hour.get(local, NO_VISITS).visits) for local, each in groups.items()}
+        folded = {local: minus(totals.visits, by_hour.get(local, NO_VISITS).visits) for local, totals in groups.items()}
         return merged_by([*rows.items(), *((weekday_of(local), Group(visits)) for local, visits in folded.items())])
 
     @staticmethod

@@ -97,16 +97,16 @@ def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashabl
     by_name: defaultdict[Any, list[Group]] = defaultdict(list)
     for key, group in groups:
         by_name[name(key)].append(group)
-    return {each: merged(parts) for each, parts in by_name.items()}
+    return {name: merged(parts) for name, parts in by_name.items()}
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
     """The sum; None if one is not known."""
     result = 0
-    for each in numbers:
-        if each is None:
+    for number in numbers:
+        if number is None:
             return None
-        result += each
+        result += number
     return result
 
 
@@ -115,7 +115,7 @@ def minus(whole: int | None, part: int | None) -> int | None:
 
 
 def union(people: list[People]) -> People:
-    known = [each for each in people if each is not None]
+    known = [person for person in people if person is not None]
     if len(known) < len(people):
         return None
     return known[0] if len(known) == 1 else BitMap.union(*known) if known else BitMap()

@@ -168,7 +168,7 @@ class _Reader:
         before = self._filters.get(name, Filter())
         if name == COMMUNITY and self._scope != SITE:
             self._problems[name] = N_("must not be given for one community")
-        elif sum(len(each.any_of) + len(each.none_of) for each in self._filters.values()) >= MOST_VALUES:
+        elif sum(len(filter_.any_of) + len(filter_.none_of) for filter_ in self._filters.values()) >= MOST_VALUES:
             self._problems[name] = N_("There are more than 200 values to filter by; leave some out")
         elif text.startswith("!"):
             self._filters[name] = replace(before, none_of=before.none_of | {_value(text[1:])})
@@ -182,7 +182,7 @@ class _Reader:
         given = self._single.get("range")
         if {"start", "end"} & self._single.keys():
             if given is not None:
-                self._problems["range"] = N_("must not be given beside start or end")
+                self._problems["range"] = N_("must not be given together with start or end")
             return None
         if given is not None and given not in RANGES:
             self._problems["range"] = NOT_A_RANGE

@@ -32,7 +32,7 @@ def check(question: Question, granularity: str) -> None:
 def possible(question: Question, granularity: str) -> str:
     """The granularity, or the next longer one of which the range has no more than MOST_PERIODS."""
     longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
-    return next(each for each in longer if length(question) / DAYS_OF[each] <= MOST_PERIODS or each == MONTH)
+    return next(step for step in longer if length(question) / DAYS_OF[step] <= MOST_PERIODS or step == MONTH)
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:

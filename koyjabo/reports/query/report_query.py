@@ -65,7 +65,7 @@ class Question:
         """
         if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
             raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
-        both = {name: each.both(self.filters.get(name, Filter())) for name, each in filters.items()}
+        both = {name: filter_.both(self.filters.get(name, Filter())) for name, filter_ in filters.items()}
         return replace(self, filters={**self.filters, **both})
 
     def _conflicts(self, dimension: str, other: Filter) -> bool:

@@ -21,10 +21,10 @@ class PageAddress:
 
     def first(self, name: str) -> str:
         """The first value of a parameter; "" without one."""
-        return next((value for each, value in self.pairs if each == name), "")
+        return next((value for key, value in self.pairs if key == name), "")
 
     def all(self, name: str) -> list[str]:
-        return [value for each, value in self.pairs if each == name]
+        return [value for key, value in self.pairs if key == name]
 
     def having(self, changes: Mapping[str, str | None]) -> PageAddress:
         """With other values of single parameters; None removes them. Lists begin with their first page again."""
@@ -36,7 +36,7 @@ class PageAddress:
         return replace(kept, pairs=(*kept.pairs, (name, value)))
 
     def removing(self, name: str, value: str) -> PageAddress:
-        return replace(self, pairs=tuple(each for each in self._but({"offset"}) if each != (name, value)))
+        return replace(self, pairs=tuple(pair for pair in self._but({"offset"}) if pair != (name, value)))
 
     def without(self, names: Collection[str]) -> PageAddress:
         return replace(self, pairs=tuple(self._but(names)))
@@ -45,4 +45,4 @@ class PageAddress:
         return replace(self, path=path)
 
     def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:
-        return (each for each in self.pairs if each[0] not in names)
+        return (pair for pair in self.pairs if pair[0] not in names)

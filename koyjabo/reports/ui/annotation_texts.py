@@ -23,11 +23,11 @@ SENTENCES: Mapping[str, LazyString] = {
     "ledger.repair": _("The numbers were repaired"),
     "server.version": _("Version %(version)s started"),
     REACHED: _("%(milestone)s visits were reached"),
-    ROLLED_BACK: _("The database went back: %(lost)s visits lost"),
+    ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
 }
 """By the action of the audit log, or the type of the event."""
 
-ONE_LOST = _("The database went back: 1 visit lost")
+ONE_LOST = _("The database was rolled back: 1 visit lost")
 
 
 def init_app(app: Flask) -> None:
@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
 def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
     """The annotations of the days `first` to `last`, both included: the day and the text of each."""
     entries = current()[ReportServices].annotations.between(scope, first, last)
-    return [(each.day, text(each)) for each in entries]
+    return [(entry.day, text(entry)) for entry in entries]
 
 
 def text(annotation: AnnotationEntry) -> str:

@@ -139,7 +139,7 @@ class AskedView:
 
     def tab(self, card: Card) -> str:
         """The open one."""
-        return next((each for each in self.tabs if each in card.tabs), card.tabs[0])
+        return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])
 
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")

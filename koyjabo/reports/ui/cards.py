@@ -58,7 +58,7 @@ ALL = (
 
 def of_a_community() -> tuple[Card, ...]:
     """All visits of a community are of one community."""
-    return tuple(each._replace(tabs=tuple(tab for tab in each.tabs if tab != "community")) for each in ALL)
+    return tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
 
 
 def label(dimension: str) -> str:

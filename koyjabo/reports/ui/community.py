@@ -92,12 +92,12 @@ def _pages(snapshot: Snapshot, question: Question) -> Breakdown | None:
 def _by_hour(reports: MomentReports, scope: Scope, clock: Clock) -> list[Row]:
     today, now = clock.today(), clock.local(clock.bucket(clock.now_ms()).hour_s)
     trend = reports.trend(scope, HOURLY, shifted(today, -1), today)
-    last = next((at for at, each in enumerate(trend) if each.period == now), len(trend))
+    last = next((at for at, entry in enumerate(trend) if entry.period == now), len(trend))
     return _rows(trend[: last + 1])
 
 
 def _rows(trend: list[Trend]) -> list[Row]:
-    return from_first([(each.period, *each.people) for each in trend])
+    return from_first([(entry.period, *entry.people) for entry in trend])
 
 
 def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:
@@ -111,7 +111,7 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     ]
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
-    reason = str(_("Some visits of these days are kept only as sums, without the visitors who signed up later."))
+    reason = str(_("Some visits of these days are rolled up, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
 
 

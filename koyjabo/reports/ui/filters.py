@@ -26,17 +26,17 @@ class Chip(NamedTuple):
 def words(filters: Filters, label: Label) -> list[str]:
     """Without addresses, for a list of views."""
     parts = []
-    for dimension, each in filters.items():
-        parts += [_words(dimension, value, label)[0] for value in _sorted(each.any_of)]
-        parts += [_words(dimension, value, label)[1] for value in _sorted(each.none_of)]
+    for dimension, filter_ in filters.items():
+        parts += [_words(dimension, value, label)[0] for value in _sorted(filter_.any_of)]
+        parts += [_words(dimension, value, label)[1] for value in _sorted(filter_.none_of)]
     return parts
 
 
 def chips(question: Question, address: PageAddress, label: Label) -> list[Chip]:
     parts = []
-    for dimension, each in question.filters.items():
-        parts += [_chip(dimension, value, True, address, label) for value in _sorted(each.any_of)]
-        parts += [_chip(dimension, value, False, address, label) for value in _sorted(each.none_of)]
+    for dimension, filter_ in question.filters.items():
+        parts += [_chip(dimension, value, True, address, label) for value in _sorted(filter_.any_of)]
+        parts += [_chip(dimension, value, False, address, label) for value in _sorted(filter_.none_of)]
     return parts
 
 

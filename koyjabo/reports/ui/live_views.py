@@ -46,7 +46,7 @@ class LiveView:
     """One view, while pages of this worker show it. Only `events_after` waits."""
 
     interval_s = 0.1
-    tells_visits = False
+    caused_by_visits = False
     is_relative = False
 
     def __init__(

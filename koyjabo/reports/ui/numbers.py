@@ -40,7 +40,7 @@ def values(
     offset: int = 0,
 ) -> Values:
     """The lines of a dimension. They lead to `address`."""
-    now, *before = (answers[each] for each in asked.breakdown_requests(dimension, limit, offset))
+    now, *before = (answers[request] for request in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
 
@@ -52,7 +52,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
         days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
         rest["figures"] = days, _figures(answers[asked.summary_request], asked.per_day, cells)
     if draws("chart"):
-        rest["chart"] = _chart(asked, [answers[each] for each in asked.timeline_requests], cells)
+        rest["chart"] = _chart(asked, [answers[request] for request in asked.timeline_requests], cells)
     if asked.by:
         if draws("list"):
             rest["list"] = _whole(asked, answers, asked.whole_list)
@@ -62,7 +62,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
                 rest[card.name] = _card(asked, answers, card, cells)
         if draws("hours"):
             rest["hours"] = _hours(answers[asked.hours_request], cells)
-    return Numbers(cells, {name: f"{crc32(repr(each).encode()):x}" for name, each in rest.items()})
+    return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
 def _figures(summary: Summary, per_day: float, cells: dict[str, Cell]) -> Any:
@@ -108,8 +108,8 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
 
 def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
     """A list without cells, and without the labels, which have a language."""
-    found: list[Breakdown] = [answers[each] for each in asked.breakdown_requests(*listed)]
-    return [each._replace(rows=[row._replace(label="") for row in each.rows]) for each in found]
+    found: list[Breakdown] = [answers[request] for request in asked.breakdown_requests(*listed)]
+    return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in found]
 
 
 def _hours(found: Hours, cells: dict[str, Cell]) -> Any:

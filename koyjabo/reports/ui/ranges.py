@@ -50,7 +50,7 @@ def picker(address: PageAddress, question: Question, today: str, default: str) -
     """`default`: the range of an address without one, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
-        next((each.label for each in presets if each.is_chosen), words(question.first, question.last)),
+        next((preset.label for preset in presets if preset.is_chosen), words(question.first, question.last)),
         presets,
         _beside(address, question, -1, gettext("Days before")),
         None if question.last >= today else _beside(address, question, 1, gettext("Days after")),
@@ -86,7 +86,7 @@ def _about(name: str, today: str) -> str:
 
 def words(first: str, last: str, *, has_weekdays: bool = False) -> str:
     """`21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`"""
-    return " – ".join(day(each, has_weekdays) for each in dict.fromkeys((first, last)))
+    return " – ".join(day(name, has_weekdays) for name in dict.fromkeys((first, last)))
 
 
 def of_days(address: PageAddress, first: str, last: str) -> str:

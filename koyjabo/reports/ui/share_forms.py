@@ -145,5 +145,5 @@ def _chips(filters: dict[str, list[str]]) -> list[str]:
 
 def shown(link: OpenLink) -> list[str]:
     """The filters of a link in words, for its visitors: without communities, whose names it does not show."""
-    filters = {name: each for name, each in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
+    filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
     return words(filters, current()[ReportServices].shared_reports.label)

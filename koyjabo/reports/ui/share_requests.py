@@ -25,11 +25,11 @@ NOT_FILTERS = N_("must be lists of values by dimension")
 
 def _filters(value: Any) -> dict[str, list[str]]:
     """A value may be null: not recorded, which a query string writes as ""."""
-    if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(texts, list) for texts in value.values()):
         raise refuse(NOT_FILTERS)
-    if not all(each is None or isinstance(each, str) for values in value.values() for each in values):
+    if not all(text is None or isinstance(text, str) for values in value.values() for text in values):
         raise refuse(NOT_FILTERS)
-    return {name: [each or "" for each in values] for name, values in value.items()}
+    return {name: [text or "" for text in values] for name, values in value.items()}
 
 
 def _range(value: Any) -> str | None:

@@ -149,7 +149,7 @@ class View(Links):
     @cached_property
     def chart(self) -> Chart:
         asked, step = self.asked, self.asked.granularity
-        now, before = ([*(self._answers[each] for each in asked.timeline_requests), ()])[:2]
+        now, before = ([*(self._answers[request] for request in asked.timeline_requests), ()])[:2]
         notes = list(self.base.notes(self.question.first, self.question.last))
         rows = timelines.rows(self.question, now, before, asked.began, asked.metric, step, self.address, notes)
         label, compared = str(figures.LABELS[asked.metric]), asked.compared
@@ -176,7 +176,7 @@ class View(Links):
         return timelines.choices(self.address, self.question, self.asked.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
-        others = [each for each in self.asked.tabs if each and each not in card.tabs]
+        others = [tab for tab in self.asked.tabs if tab and tab not in card.tabs]
         choices = []
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
@@ -225,7 +225,7 @@ class View(Links):
         """What is known even while visits are counted for reports."""
         if not self.is_counting:
             return self._answers
-        return self._read([each for each in (self.asked.totals_request, self._beside) if each])
+        return self._read([request for request in (self.asked.totals_request, self._beside) if request])
 
     def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))

@@ -55,15 +55,15 @@ def yesterday(scope: Scope, path: str) -> Yesterday | None:
     before = insights.compared(now, WEEKDAY)
     try:
         began = insights.first_day(scope)
-        found = differences.difference(insights, now, before, language()) if began and began <= day else None
+        explanation = differences.difference(insights, now, before, language()) if began and began <= day else None
     except StillCounting:
         return None
-    if found is None:
+    if explanation is None:
         return None
     weekday = format_date(date.fromisoformat(day), "EEEE", locale=language())
     range_ = voice.say(THE_WEEKDAY_BEFORE, weekday=weekday)
     address = PageAddress(path, (("start", day), ("end", day), ("compare", WEEKDAY)))
-    urls = (str(address.adding(each.dimension, escaped(each.value))) for each in found.changes)
-    clauses = [Clause(*each) for each in zip(differences.explained(voice, found), urls, strict=True)]
-    text = differences.compared(voice, found, differences.lead(voice, found, "day"), range_)
+    urls = (str(address.adding(change.dimension, escaped(change.value))) for change in explanation.changes)
+    clauses = [Clause(*pair) for pair in zip(differences.explained(voice, explanation), urls, strict=True)]
+    text = differences.compared(voice, explanation, differences.lead(voice, explanation, "day"), range_)
     return Yesterday(text, str(address), clauses)

@@ -1,1 +1,1 @@
-"""HTTP on the event loop: connections without tasks, requests parsed by llhttp and answered through WSGI."""
+"""HTTP on the event loop: connections without tasks, requests parsed by llhttp, responses from a WSGI application."""

@@ -1,4 +1,4 @@
-"""How large bodies may be, and how many large ones a worker reads at once."""
+"""Limits the size of request bodies, and how many large ones a worker reads at once."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from koyjabo.network import client_address
 
 MOST_LARGER = 32
-"""Requests with larger bodies than usual that a worker reads at once: what they hold in memory is limited for all
-clients together.
+"""Maximum number of larger-than-usual bodies that a worker reads at once. Bounds their memory for all clients
+together.
 """
 
-PART_OF_A_NETWORK = 4
-"""Of this number, a /24 or /48 may have one. A body that arrives slowly keeps its place for as long as it takes."""
+NETWORK_DIVISOR = 4
+"""One /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies its place."""
 
 
 class BodyLimits:
-    """`usual` is the limit in bytes. `at_path` says which paths have another one, and `proxies` is TRUSTED_PROXIES.
-    `streamed` says how large the bodies are that the application at a path reads while they arrive, so that it can
-    refuse them before; 0 for none.
+    """Limits of body sizes, in bytes.
+
+    `usual` is the default limit, and `at_path` returns the limit of a path. `streamed` returns the largest body that
+    the application at a path reads while it arrives (0: none). Larger ones are refused before they arrive. `proxies` is
+    TRUSTED_PROXIES.
     """
 
     def __init__(
@@ -36,20 +38,22 @@ class BodyLimits:
         self._by_address = client_address.AddressCounter()
 
     def at(self, url: bytes) -> int:
-        """The limit at this URL, bytes."""
+        """Return the limit at this URL, in bytes."""
         return self._at_path(_path(url))
 
     def streamed_at(self, url: bytes) -> int:
         return self._streamed(_path(url))
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """Whom a body counts for, as of `client_address.limit_key`: the client that has sent it through our proxies."""
+        """Return the client that a body counts for (`client_address.limit_key`), behind our proxies."""
         address = client_address.behind(headers, self._proxies) or peer
         return client_address.limit_key({**headers, "REMOTE_ADDR": address})
 
     def take_place(self, client: str) -> bool:
-        """Begin to read a larger body. False if there are too many of all clients, or of its network."""
-        has_room = self._by_address.neighbours_have_room(client, MOST_LARGER // PART_OF_A_NETWORK)
+        """Begin to read a larger body. Returns False if too many are being read, in total or for the client's
+        network.
+        """
+        has_room = self._by_address.neighbours_have_room(client, MOST_LARGER // NETWORK_DIVISOR)
         if self._being_read >= MOST_LARGER or not has_room:
             return False
         self._being_read += 1
@@ -57,7 +61,7 @@ class BodyLimits:
         return True
 
     def free_place(self, client: str) -> None:
-        """The larger body is no longer in memory."""
+        """Release the place of a larger body that is no longer in memory."""
         self._being_read -= 1
         self._by_address.remove(client)
 

@@ -1,4 +1,4 @@
-"""One HTTP connection. It has a parser while a request arrives or is answered, a task while it is answered."""
+"""One HTTP connection. It has a parser while it reads or handles a request, and a task while it handles one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 
 MOST_LINGERING = 256 * 1024
-"""Bytes that are read at most after the last answer: unread ones would reset the connection (RFC 9112, 9.6)."""
+"""Maximum number of bytes to read after the last response. Unread bytes would reset the connection (RFC 9112, 9.6)."""
 
 
 MOST_WAITING = 128 * 1024
-"""Bytes of a streamed body that wait for the application; the others wait in the system, or with the client."""
+"""Bytes of a streamed body that may wait for the application. The rest waits in the kernel or with the client."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
-"""The states of a connection. It waits for a request; for the rest of one; for its answer; for the rest of a body that
-was answered already; for the end of the client's data, after the last answer. GONE: it is closed, or was taken over.
+"""The states of a connection.
+
+IDLE: waits for a request. READING: waits for the rest of a request. ANSWERING: waits for the response. DISCARDING:
+waits for the rest of a body whose response was sent. LINGERING: waits for the client to finish after the last response.
+GONE: closed or taken over.
 """
 
 
 class ConnectionServer(Protocol):
-    """What a connection asks of its server: a protocol, because the server imports this module."""
+    """The parts of the server that a connection uses. A protocol, because the server imports this module."""
 
     runtime: EventLoop
     poller: Poller
@@ -54,14 +57,17 @@ class HttpConnection:
         self.peer = peer
         self.state = IDLE
         self.since = time.monotonic()
-        """The beginning of the state IDLE or LINGERING, of the request, or of the present piece of a long answer."""
+        """When the current state (IDLE or LINGERING), request, or piece of a long response began. Monotonic, in
+        seconds.
+        """
         self._sock = sock
         self._server = server
         self._parser: RequestParser | None = None
-        self._early = b""  # bytes after the request that is being answered
+        self._early = b""  # bytes after the current request
         self._unsent: memoryview | None = None
-        self._is_answered = self._is_last = False  # given to `send` whole; followed by no other request
-        self._is_cut = False  # the client sends no more, though it has announced more
+        # `_is_answered`: the whole response was given to `send`; `_is_last`: no other request follows.
+        self._is_answered = self._is_last = False
+        self._is_cut = False  # the client has stopped sending before the announced end
         self._lingered = 0
         self._waiter: Waiter | None = None
         self._events = READABLE
@@ -75,10 +81,10 @@ class HttpConnection:
         if events & ~WRITABLE and self.state != GONE:
             self._read()
 
-    # Reading.
+    # Reading
 
     def leave(self) -> None:
-        """The server is leaving: answer a request that has arrived, as the last one. Must be called on the loop."""
+        """Stop when the server stops: handle a request that has arrived as the last one. Must be called on the loop."""
         if self.state == IDLE and not self._early:
             self._read()
         if self.state == DISCARDING:
@@ -88,10 +94,10 @@ class HttpConnection:
 
     @property
     def has_unsent(self) -> bool:
-        return self._unsent is not None  # the client has yet to read a part of the answer
+        return self._unsent is not None  # the client has not read all of the response yet
 
     def has_received(self) -> bool:
-        """Whether data has arrived that was not read yet."""
+        """Return whether data has arrived that was not read yet."""
         try:
             return bool(self._sock.recv(1, socket.MSG_PEEK))
         except OSError:
@@ -99,29 +105,30 @@ class HttpConnection:
 
     def _read(self) -> None:
         if self.state == ANSWERING and not self._reads_on():
-            self._watch(self._events & ~READABLE)  # the system keeps it
+            self._watch(self._events & ~READABLE)  # the kernel keeps it
             return
         data = receive(self._sock)
         if data is None:
             return
         if data:
             self._take(data)
-        elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the answer
+        elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the response
             self._is_last = self._is_cut = True
             self._wake_reader()
         else:
             self.end()
 
     def _reads_on(self) -> bool:
-        """Whether it reads while a request is answered: the rest of a body."""
+        """Return whether to read the rest of a body while the request is handled."""
         parser = self._parser
         if parser is None or parser.is_complete or self._is_cut:
             return False
         return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
 
     def read_body(self) -> bytes:
-        """For a request with a streamed body: what has arrived of it since the last call, waiting for more. b"" at its
-        end, or if the client has left.
+        """Return the part of a streamed body that arrived since the last call, and wait for it if necessary.
+
+        Returns b"" at the end of the body, or if the client has disconnected.
         """
         parser = self._parser
         if parser is not None and parser.awaits_continue:
@@ -150,7 +157,7 @@ class HttpConnection:
         data, self._early = self._early + data, b""
         if self._parser is None:
             if not data.lstrip(b"\r\n"):
-                return  # empty lines begin no request (RFC 9112, 2.2)
+                return  # empty lines do not begin a request (RFC 9112, 2.2)
             self._parser = self._server.lend_parser()
             self._parser.peer = self.peer[0]
             self.state, self.since = READING, time.monotonic()
@@ -184,16 +191,16 @@ class HttpConnection:
         elif self.state != ANSWERING:
             self._linger()
 
-    # Answering.
+    # Responding
 
     @property
     def is_last(self) -> bool:
-        """The connection is closed after this answer."""
+        """Whether the connection is closed after this response."""
         parser = self._parser
         return self._is_last or self._server.is_leaving or parser is None or parser.awaits_continue
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send, and keep the rest that the kernel does not accept. Does nothing after the end."""
+        """Send data, and buffer what the kernel does not accept. Does nothing after the end."""
         if self.state == GONE:
             return
         if self._unsent is not None:
@@ -212,11 +219,11 @@ class HttpConnection:
             self._unsent = None
 
     def wait_until_sent(self) -> bool:
-        """Wait in a request until all data is sent. False if the connection has ended."""
+        """Wait, in a request, until all data is sent. Returns False if the connection has ended."""
         return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != GONE
 
     def wait(self, wait_with: Callable[[Waiter], None]) -> bool:
-        """Wait in a request for what wakes a waiter, or for the end of the connection. False if it has ended."""
+        """Wait, in a request, until the waiter is woken or the connection ends. Returns False if it has ended."""
         if self.state != GONE:
             self._waiter = self._server.runtime.waiter()
             wait_with(self._waiter)
@@ -224,14 +231,14 @@ class HttpConnection:
         return self.state != GONE
 
     def finish(self, is_last: bool) -> None:
-        """The answer is complete: wait for the next request when all data is sent."""
+        """End the response. When all data is sent, the connection waits for the next request."""
         self._is_last = is_last or self.is_last
         self._is_answered = True
         self._conclude()
 
     def detach(self) -> tuple[Any, bytes]:
-        """Give up the socket. Returns it and the data after the request. Raises ConnectionError after the end."""
-        if self.state == GONE:  # another connection may have its number
+        """Hand over the socket. Returns it and the data after the request. Raises ConnectionError after the end."""
+        if self.state == GONE:  # another connection may already have its descriptor
             raise ConnectionError("the connection has ended")
         self._leave()
         return self._sock, self._early
@@ -268,7 +275,7 @@ class HttpConnection:
         if self.state != ANSWERING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
-        self._is_last = self._is_last or self._server.is_leaving  # since the answer was complete
+        self._is_last = self._is_last or self._server.is_leaving  # it may have stopped since the response was complete
         is_read = self._parser is not None and self._parser.is_complete
         if self._is_last and is_read and not self._early and not self.has_received():
             self.end()
@@ -284,7 +291,7 @@ class HttpConnection:
         self._return_parser()
         self.state, self.since = IDLE, time.monotonic()
         self._watch(READABLE)
-        if self._early:  # on the loop: this may be a task that answers requests
+        if self._early:  # on the loop, because this may be a task that handles requests
             self._server.runtime.soon(self._take_early)
 
     def _take_early(self) -> None:
@@ -294,7 +301,7 @@ class HttpConnection:
     def _linger(self) -> None:
         self._return_parser()
         self.state, self.since = LINGERING, time.monotonic()
-        with suppress(OSError):  # then there is an event as well
+        with suppress(OSError):  # then an event follows
             self._sock.shutdown(socket.SHUT_WR)
         self._watch(READABLE)
 

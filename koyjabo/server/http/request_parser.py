@@ -1,7 +1,7 @@
 """Reads requests with llhttp, which is strict, and limits their size (RFC 9112).
 
-llhttp does not stop at the end of a request. So it is given the bytes in pieces, each of which ends where a request may
-end: after the length that was announced, after the last chunk, or after an empty line.
+llhttp does not stop at the end of a request. So it gets the bytes in pieces that end where a request may end: after the
+announced length, after the last chunk, or after an empty line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ANSWER = (
 
 
 class Refused(Exception):
-    """A request that cannot be answered by the application. Nothing may be read after it."""
+    """A request that cannot be passed to the application. Nothing may be read after it."""
 
     def __init__(self, status: HTTPStatus, reason: str = "") -> None:
         super().__init__(reason or status.phrase)
@@ -36,24 +36,24 @@ class Refused(Exception):
 
 
 MOST_CHUNKS = 1_000
-"""In a body. Each costs as much time as 5 KB of one chunk."""
+"""Maximum number of chunks in a body. Each one costs as much time as 5 KB of a single chunk."""
 
 LONGEST_SIZE_LINE = 1024
-"""With its extensions, bytes."""
+"""Maximum length of a line with a chunk size and its extensions, in bytes."""
 
 
 class Chunks:
-    """Reads sizes alone: whether they are well-formed is for llhttp to say, which gets the same bytes."""
+    """Reads only the sizes of chunks. llhttp gets the same bytes and checks that they are well-formed."""
 
     __slots__ = ("_count", "_left", "_line", "are_over")
 
     def __init__(self) -> None:
-        self.are_over = False  # the last one has begun, which is empty: trailers and an empty line follow
-        self._line = b""  # the beginning of a line with a size that is not whole yet
+        self.are_over = False  # the last, empty chunk has begun; trailers and an empty line follow
+        self._line = b""  # the first part of an incomplete size line
         self._left = self._count = 0
 
     def end_in(self, data: bytes, at: int) -> int:
-        """Where they end in `data` from `at` on, or where it ends. Raises Refused."""
+        """Return where the chunks end in `data`, starting at `at`, or the end of `data`. Raises Refused."""
         while at < len(data) and not self.are_over:
             if self._left:
                 skipped = min(self._left, len(data) - at)
@@ -78,7 +78,7 @@ class Chunks:
 
 
 def _size(line: bytes) -> int:
-    """0 for a line without a size, which llhttp refuses."""
+    """Return the size, or 0 for a line without a size, which llhttp refuses."""
     try:
         return max(0, int(line.partition(b";")[0], 16))
     except ValueError:
@@ -86,12 +86,12 @@ def _size(line: bytes) -> int:
 
 
 LONGEST_LINE = 8 * 1024
-"""The largest size of a request line, and of one header, bytes."""
+"""Maximum size of a request line, and of one header, in bytes."""
 
 LARGEST_HEAD = 64 * 1024
 MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
-"""The largest size of a body that the application does not get, with its framing, bytes. A connection can be used again
+"""Maximum size, with framing, of a body that the application does not read, in bytes. The connection stays usable
 after a body of this size.
 """
 
@@ -100,18 +100,19 @@ END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
 SEPARATORS = {"HTTP_COOKIE": "; "}
-"""Of values of a header that is sent several times, where it is no comma: pairs of cookies (RFC 9113, 8.2.3)."""
+"""Separators for the values of a header that is sent several times, if it is not a comma (cookies: RFC 9113, 8.2.3)."""
 
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
-"""Protocols that llhttp reads as well; five bytes before the version."""
+"""Other protocols that llhttp also accepts: the five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 MOST_NAMES = 500
 
 
 def wsgi_name(name: bytes) -> str:
-    """The name of a header in a WSGI environment. Empty for a name with an underscore: it could be mistaken for another
-    header, and a client could forge a header of a proxy.
+    """Return the name of a header in a WSGI environment.
+
+    Empty for a name with an underscore: a client could forge a proxy's header with it.
     """
     known = names.get(name)
     if known is None:
@@ -123,11 +124,11 @@ def wsgi_name(name: bytes) -> str:
 
 
 class RequestParser:
-    """Reads one request; `begin` prepares it for the next one, of any connection.
+    """Reads one request. `begin` prepares it for the next one, on any connection.
 
-    The head is in `method`, `url`, `version` and `headers` (by their names in WSGI), the body in `body`, up to one byte
-    more than `largest_body`. `peer` is the address that sends it, which the connection sets. Of a streamed body,
-    `take_body` gives what has arrived since the last call.
+    `method`, `url`, `version` and `headers` (with WSGI names) hold the head, and `body` the body, up to one byte more
+    than `largest_body`. The connection sets `peer`, the sender's address. `take_body` returns the part of a streamed
+    body that arrived since the last call.
     """
 
     __slots__ = (
@@ -144,7 +145,7 @@ class RequestParser:
         self.begin()
 
     def begin(self) -> None:
-        if not (self.is_complete and self.keeps_alive):  # llhttp expects the rest, or no other request
+        if not (self.is_complete and self.keeps_alive):  # llhttp expects the rest of a request, or no other request
             self._llhttp = HttpRequestParser(self)
         if self.largest_body != self._limits.usual:
             self._limits.free_place(self._client)
@@ -153,17 +154,17 @@ class RequestParser:
         self.headers: dict[str, str] = {}
         self.has_head = self.is_complete = self.keeps_alive = False
         self.is_streamed = False  # the application reads the body while it arrives
-        self.unread = 0  # bytes of a streamed body that wait for it
-        self.awaits_continue = False  # before it sends the body (RFC 9110, 10.1.1)
-        self._line: bytes | None = b""  # the beginning of a request line that is not whole yet
-        self._tail = b""  # the last bytes that were parsed, in which an empty line may have begun
+        self.unread = 0  # bytes of a streamed body that the application has not read
+        self.awaits_continue = False  # the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)
+        self._line: bytes | None = b""  # the first part of an incomplete request line
+        self._tail = b""  # the last parsed bytes, which may contain the start of an empty line
         self._size = self._body_size = self._unfed = self._header_count = 0
         self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
         self._refusal: Refused | None = None
 
     def discard(self) -> None:
-        """Break the cycle with llhttp, which would wait for the garbage collector."""
+        """Break the reference cycle with llhttp, so that it need not wait for the garbage collector."""
         del self._llhttp
 
     @property
@@ -176,11 +177,11 @@ class RequestParser:
 
     @property
     def is_too_large(self) -> bool:
-        """The body is larger than the application accepts, or it will be."""
+        """Whether the body is, or will be, larger than the application accepts."""
         return self._body_size + self._unfed > self.largest_body
 
     def feed(self, data: bytes) -> bytes:
-        """Parse up to the end of the request. Returns the bytes after it. Raises Refused; then nothing more may be
+        """Parse up to the end of the request and return the bytes after it. After Refused, nothing more may be
         parsed.
         """
         if self._line is not None:
@@ -193,7 +194,7 @@ class RequestParser:
         return data[at:]
 
     def _whole_line(self, data: bytes) -> bytes:
-        """Keep the bytes until the request line is whole. Encodes bytes over 127 in it, which llhttp refuses."""
+        """Buffer bytes until the request line is complete. Encodes bytes over 127, which llhttp refuses."""
         start = len(data) - len(data.lstrip(b"\r\n")) if data[:1] in b"\r\n" else 0
         end = data.find(b"\n", start)
         if (end if end >= 0 else len(data)) - start > LONGEST_LINE:
@@ -208,7 +209,7 @@ class RequestParser:
             raise Refused(HTTPStatus.BAD_REQUEST, "the protocol must be HTTP")
         if data.isascii() or data[start:end].isascii():
             return data[start:]
-        return NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), data[start:end]) + data[end:]
+        return NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), data[start:end]) + data[end:]
 
     def _next_end(self, data: bytes, at: int) -> int:
         if self._unfed:
@@ -223,7 +224,7 @@ class RequestParser:
         return end + len(END) if end >= 0 else len(data)
 
     def _parse(self, piece: bytes) -> int:
-        """Returns how many bytes were parsed: all, but for bytes after an upgrade."""
+        """Parse a piece. Returns how many bytes were parsed: all of them, except bytes after an upgrade."""
         parsed, had_head = len(piece), self.has_head
         try:
             self._llhttp.feed_data(piece)
@@ -248,15 +249,17 @@ class RequestParser:
         return self.method != "CONNECT" and (self._unfed > 0 or "HTTP_TRANSFER_ENCODING" in self.headers)
 
     def _continue_without_upgrade(self) -> None:
-        """Read a body that llhttp takes for data of another protocol, since a request that asks for an upgrade is
-        answered as any other one if it gets none. Another llhttp reads it, after a head with the same framing.
+        """Read a body that llhttp takes for data of another protocol.
+
+        A request for an upgrade that gets none is handled like any other. Another llhttp reads its body, after a head
+        with the same framing.
         """
         framing = b"Content-Length: %d" % self._unfed if self._unfed else b"Transfer-Encoding: chunked"
         self.is_complete = False
         self._llhttp = HttpRequestParser(self)
         self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
 
-    # Called by llhttp.
+    # Callbacks of llhttp
 
     def on_url(self, url: bytes) -> None:
         if not self.has_head:
@@ -308,7 +311,7 @@ class RequestParser:
         largest = self._limits.at(self.url)
         if self._unfed > largest:
             self.is_streamed = self._unfed <= self._limits.streamed_at(self.url)
-            return  # the application says so, or takes it piece by piece
+            return  # the application refuses it, or reads it piece by piece
         self._client = self._limits.client(self.peer, self.headers)
         if self._limits.take_place(self._client):
             self.largest_body = largest
@@ -332,7 +335,7 @@ class RequestParser:
 
 
 def refused(reason: str, had_head: bool) -> Refused:
-    """The refusal for an error of llhttp, in a head or after it."""
+    """Return the refusal for an error of llhttp, in the head or after it."""
     if "Transfer-Encoding" in reason and not had_head:
         return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked, without a Content-Length")
     return Refused(HTTPStatus.BAD_REQUEST, reason[:1].lower() + reason[1:])

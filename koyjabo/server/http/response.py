@@ -1,4 +1,4 @@
-"""Sends the answer of a WSGI application, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
+"""Sends the response of a WSGI application, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from koyjabo.server.http.request_parser import RequestParser
 
 
 def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[str, Any]:
-    """The part that all requests have. `server` is the address of the listening socket."""
+    """Return the part of the environment that all requests share. `server` is the address of the listening socket."""
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
@@ -36,7 +36,7 @@ def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[st
 
 def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, ...]) -> dict[str, Any]:
     path, _, query = parser.url.partition(b"?")
-    if path.startswith(b"//"):  # a redirect to it would lead to another site
+    if path.startswith(b"//"):  # a redirect to such a path would lead to another site
         path = b"/" + path.lstrip(b"/")
     if b"%" in path:
         path = unquote_to_bytes(path)
@@ -54,7 +54,7 @@ def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, 
 
 
 class StreamedBody(io.RawIOBase):
-    """The body of a request that is read while it arrives. `more` waits for the next bytes; b"" is the end."""
+    """The body of a request, read while it arrives. `more` waits for the next bytes and returns b"" at the end."""
 
     def __init__(self, more: Callable[[], bytes]) -> None:
         self._more = more
@@ -72,10 +72,10 @@ class StreamedBody(io.RawIOBase):
 
 
 SMALLEST_WRITE = 4096
-"""Shorter pieces of an answer are sent together, bytes."""
+"""Shorter pieces of a response are sent together, in bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
-"""The beginnings of the status of an answer without a body."""
+"""Prefixes of the status codes of responses without a body."""
 
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -85,7 +85,7 @@ OURS = {"content-length", "connection", "date"}
 
 
 class Date:
-    """The header of that name, made once a second."""
+    """The `Date` header, renewed once a second."""
 
     def __init__(self) -> None:
         self._second, self._line = 0, ""
@@ -101,15 +101,17 @@ date = Date()
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
-    """Answer a request, in a task. Does nothing more for a connection that has ended or was taken over; an answer with
-    `take_over` takes it over itself. Raises the errors of the application, after an answer.
+    """Handle a request, in a task, and send its response. Raises the application's errors after sending a response.
+
+    Does nothing more if the connection has ended or was taken over. A result with a method `take_over` takes the
+    connection over.
     """
     response = Response(connection, environ)
     pieces: Iterable[bytes] = ()
     try:
         pieces = app(environ, response.start)
         response.send(pieces)
-    except BaseException:  # time-outs and panics of Rust are no Exception
+    except BaseException:  # time-outs and Rust panics are not subclasses of Exception
         response.fail()
         raise
     finally:
@@ -127,13 +129,13 @@ class Response:
         self._is_http_1_0 = environ["SERVER_PROTOCOL"] == "HTTP/1.0"
         self._status = ""
         self._headers: list[tuple[str, str]] = []
-        self._is_started = False  # the head is sent
+        self._is_started = False  # the head was sent
         self._is_chunked = self._is_last = False
-        self._is_endless = False  # the end of the connection is that of the body (RFC 9112, 6.3)
-        self._left: int | None = None  # bytes until Content-Length
+        self._is_endless = False  # the end of the connection is the end of the body (RFC 9112, 6.3)
+        self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
-        """The `start_response` of WSGI."""
+        """WSGI's `start_response`."""
         if error and self._is_started:
             raise error[1].with_traceback(error[2])
         self._status, self._headers = status, headers
@@ -159,7 +161,7 @@ class Response:
         self._finish(unsent)
 
     def fail(self) -> None:
-        """End the connection, since the client must not take for whole what it has received."""
+        """End the connection, so that the client does not take a partial response for a complete one."""
         if not self._is_started and self._connection.state != GONE:
             self._connection.send(FAILED)
             self._connection.finish(is_last=True)
@@ -176,7 +178,7 @@ class Response:
         self._connection.finish(self._is_last or bool(self._left))
 
     def _write(self, data: bytes) -> bool:
-        """Send a piece and wait until the system has accepted it. False if the connection has ended."""
+        """Send a piece and wait until the kernel has accepted it. Returns False if the connection has ended."""
         head = b"" if self._is_started else self._head(None)
         self._connection.send(head + self._framed(data))
         if self._left == 0 and not self._is_chunked:
@@ -197,7 +199,7 @@ class Response:
         return self._is_head or self._status.startswith(WITHOUT_BODY)
 
     def _head(self, length: int | None) -> bytes:
-        """The head of the answer. `length` is that of the body, if it is known."""
+        """Return the head of the response. `length` is the length of the body, if known."""
         given = {lower: value for name, value in self._headers if (lower := name.lower()) in OURS}
         lines = "".join([f"{name}: {value}\r\n" for name, value in self._headers])
         dated = "" if "date" in given else date.header()

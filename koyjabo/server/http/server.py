@@ -1,4 +1,4 @@
-"""The HTTP server of a worker: accepts connections, runs requests, and leaves without losing any."""
+"""The HTTP server of a worker: accepts connections, runs requests, and stops without losing any."""
 
 from __future__ import annotations
 
@@ -18,54 +18,58 @@ from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import StreamedBody, environment, respond, shared_environment
+from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE, Poller
-from koyjabo.server.loop.turns import Turns
 
 IDLE_S = 75
-"""Longer than the idle time-out of common proxies, so that the proxy closes the connection and not this server."""
+"""How long a connection may be idle, in seconds. Longer than in common proxies, so that the proxy closes it first."""
 
 REQUEST_S = 60
-"""The time limit of a request from its first line to the end of its answer; of a streamed answer, for each piece."""
+"""Time limit of a request, from its first line to the end of its response, or for each piece of a streamed response."""
 
 LINGER_S = 5
-"""How long a client may send after the last answer."""
+"""How long a client may keep sending after the last response."""
 
 LAST_LINGER_S = 0.5
-"""How long it may do so while the server leaves."""
+"""The same while the server is stopping."""
 
 SLOW_S = 5
-"""An answer that takes longer counts as waiting for its client."""
+"""A response that takes longer than this counts as waiting for its client."""
 
 PATIENCE_S = 1.0
-"""Younger connections are never closed to make room: clients that connect at the same time need a moment to send."""
+"""Connections younger than this are never closed to make room, because clients that connect together need time to
+send.
+"""
 
 ENDED_AT_ONCE = 16
-"""When there is no room, one in this number of connections is closed."""
+"""If there is no room, one in this many connections is closed."""
 
-PART_OF_A_LINE = 4
-"""When there is no room, of this number of connections one network may have one that waits for its turn."""
+QUEUE_DIVISOR = 4
+"""If there is no room, a network may have up to a quarter of the connections in its queue."""
 
 MOST_READING = 5_000
-"""Connections that may have sent a part of a request. Each keeps up to 33 KB of it, while an idle one takes 1.2 KB."""
+"""Maximum number of connections with an incomplete request. Each one keeps up to 33 KB of it; an idle one takes 1.2
+KB.
+"""
 
 SEARCH_INTERVAL_S = 0.1
-"""The shortest interval between two searches for slow requests, which look at all connections."""
+"""Minimum interval between two searches for slow requests, because a search visits all connections."""
 
 
 class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[HttpConnection] = set()
-        self._lines: dict[str, dict[HttpConnection, None]] = {}  # those that wait for their turn, by network
+        self._queues: dict[str, dict[HttpConnection, None]] = {}  # connections waiting for a slot, by network
         self._next_search = 0.0  # monotonic s
 
     def __iter__(self) -> Iterator[HttpConnection]:
         return iter(self._open)
 
     def are_busy(self) -> bool:
-        """Whether a connection waits for a request or an answer, or its client may still be reading the last one."""
+        """Return whether any connection waits for a request or a response, or its client may still be reading."""
         long_ago = time.monotonic() - LAST_LINGER_S
-        return any(each.state != LINGERING or each.since > long_ago for each in self._open)
+        return any(connection.state != LINGERING or connection.since > long_ago for connection in self._open)
 
     def add(self, connection: HttpConnection) -> None:
         self._open.add(connection)
@@ -74,64 +78,66 @@ class Connections:
         self._open.discard(connection)
 
     def wait(self, connection: HttpConnection, network: str, wait_with: Callable[[Waiter], None]) -> bool:
-        """Let the present request wait for its turn among those of this network. False if its connection has ended."""
-        line = self._lines.setdefault(network, {})
-        line[connection] = None
+        """Let the current request wait for a slot in its network's queue. Returns False if its connection has ended."""
+        queue = self._queues.setdefault(network, {})
+        queue[connection] = None
         try:
             return connection.wait(wait_with)
         finally:
-            del line[connection]
-            if not line:
-                del self._lines[network]
+            del queue[connection]
+            if not queue:
+                del self._queues[network]
 
     def are_full(self) -> bool:
         return len(self._open) >= self._most
 
     def make_room(self) -> bool:
-        """Whether one more may be open. When all places are taken, the connections that have kept us waiting longest
-        are closed, so that idle and slow clients cannot exclude others; nor can a network whose requests wait for
-        each other, which loses the newest ones.
+        """Make room for one more connection. Returns whether there is room.
+
+        If all places are taken, the connections that have kept the server waiting longest are closed, so that idle and
+        slow clients cannot exclude others. A network with a long queue of requests loses its newest ones.
         """
         if self.are_full():
             now = time.monotonic()
-            self._end_oldest([each for each in self._open if _waits_for_client(each, now)], self._most)
+            self._end_oldest([client for client in self._open if _waits_for_client(client, now)], self._most)
             if self.are_full():
-                self._shorten_longest_line()
+                self._shorten_longest_queue()
         return not self.are_full()
 
-    def _shorten_longest_line(self) -> None:
-        line = max(self._lines.values(), key=len, default={})
-        if len(line) > self._most // PART_OF_A_LINE:
-            for connection in list(line)[-max(1, self._most // ENDED_AT_ONCE) :]:
+    def _shorten_longest_queue(self) -> None:
+        queue = max(self._queues.values(), key=len, default={})
+        if len(queue) > self._most // QUEUE_DIVISOR:
+            for connection in list(queue)[-max(1, self._most // ENDED_AT_ONCE) :]:
                 connection.end()
 
     def end_slow_requests(self) -> None:
-        """Close connections whose request has been incomplete for longest. Call it when there are MOST_READING."""
+        """Close the connections whose requests have been incomplete for longest. Call it at MOST_READING."""
         now = time.monotonic()
         if now >= self._next_search:
             self._next_search = now + SEARCH_INTERVAL_S
-            self._end_oldest([each for each in self._open if each.state == READING], MOST_READING)
+            self._end_oldest([connection for connection in self._open if connection.state == READING], MOST_READING)
 
     def _end_oldest(self, waited_for: list[HttpConnection], most: int) -> None:
         long_ago = time.monotonic() - PATIENCE_S
-        old = [each for each in waited_for if each.since < long_ago]
+        old = [connection for connection in waited_for if connection.since < long_ago]
         for connection in nsmallest(max(1, most // ENDED_AT_ONCE), old, key=attrgetter("since")):
             connection.end()
 
     def end_overdue(self) -> None:
         """Close connections that have been idle, or busy with one request, for too long.
 
-        One sweep replaces a timer for each read: timers cost 10 µs a request and do not end a client that sends a byte
+        One sweep replaces a timer per read. Timers cost 10 µs per request, and would not end a client that sends a byte
         now and then.
         """
         now = time.monotonic()
         limits = {IDLE: IDLE_S, LINGERING: LINGER_S}
-        for connection in [each for each in self._open if now - each.since > limits.get(each.state, REQUEST_S)]:
+        overdue = [client for client in self._open if now - client.since > limits.get(client.state, REQUEST_S)]
+        for connection in overdue:
             connection.end()
 
 
 def _waits_for_client(connection: HttpConnection, now: float) -> bool:
-    """Whether the server waits for the client to send a request, its head or its body, or to read the answer."""
+    """Return whether the server waits for the client: to send a request, head or body, or to read the response."""
     if connection.state == IDLE:
         return not connection.has_received()
     return connection.state != ANSWERING or (connection.has_unsent and now - connection.since > SLOW_S)
@@ -140,14 +146,14 @@ def _waits_for_client(connection: HttpConnection, now: float) -> bool:
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1
 ROOM_S = 0.02
-"""The time until it accepts again when there is no room for a connection."""
+"""How long the worker pauses accepting when there is no room for a connection."""
 
 YIELD_S = 0.02
-"""The time for which a worker that is short of places lets the others accept first."""
+"""How long a worker with few free places lets the other workers accept first."""
 
 ON_ITS_WAY_S = 0.25
-"""How long a connection may be idle while the server leaves: the request of one that was just accepted or answered may
-be on its way.
+"""How long a connection may be idle while the server stops. A request may still arrive on a connection that was just
+accepted or used.
 """
 
 ACCEPTS_IN_A_ROW = 64
@@ -158,11 +164,11 @@ Piece = TypeVar("Piece")
 
 
 Share = Callable[[], int | None]
-"""How many connections a worker that is short of places should accept at once; None while it has enough."""
+"""Returns how many connections a worker with few free places should accept at once, or None if it has enough places."""
 
 
 def everything() -> None:
-    """The share of a worker without others."""
+    """The share of a worker that has no others beside it: no limit."""
 
 
 class HttpServer:
@@ -176,8 +182,8 @@ class HttpServer:
         bodies: BodyLimits,
         environ: dict[str, Any],
     ) -> None:
-        """`most` is the limit of connections, `bodies` are those of the application, and `environ` is added to the
-        environment of each request.
+        """`most` is the maximum number of connections. `bodies` has the application's limits. `environ` is added to
+        the environment of each request.
         """
         self.runtime = runtime
         self.poller = poller
@@ -187,20 +193,22 @@ class HttpServer:
         self._app = app
         self._share: Share = everything
         self._bodies = bodies
-        self._turns = Turns(runtime, poller)
-        more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
+        self._fair_queue = FairQueue(runtime, poller)
+        more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_slot": self._await_slot}
         self._shared = shared_environment(listener.getsockname(), more)
         self._parsers: list[RequestParser] = []
-        self._lent = 0  # parsers of connections
+        self._lent = 0  # parsers that connections have
         listener.setblocking(False)
 
     def start(self, share: Share = everything) -> None:
-        """Accept connections: while `share` returns a number, only those that other workers have left for YIELD_S."""
+        """Start accepting connections. While `share` returns a number, leave them to other workers for YIELD_S
+        first.
+        """
         self._share = share
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
-        """Accept connections. One waits, so others may be closed for it."""
+        """Accept connections. At least one is waiting, so others may be closed to make room."""
         if not self.connections.make_room():
             self._pause(ROOM_S)
             return
@@ -213,9 +221,11 @@ class HttpServer:
         self._pause(RETRY_S)
 
     def leave(self, accepts_waiting: bool = True) -> None:
-        """Accept no more connections, and close idle ones. A request that has begun to arrive is the last one of its
-        connection. `accepts_waiting`: whether connections that wait to be accepted are accepted first, because no other
-        process has this listening socket.
+        """Accept no more connections and close idle ones. A request that has begun to arrive is the last one of its
+        connection.
+
+        With `accepts_waiting`, connections that wait to be accepted are accepted first, because no other process has
+        this socket.
         """
         self.is_leaving = True
         self.runtime.soon(partial(self._leave, accepts_waiting))
@@ -246,20 +256,20 @@ class HttpServer:
                 return
 
     def _accept_left_over(self) -> None:
-        """Accept connections that the other workers have left. Later connections wait for the other workers again."""
+        """Accept connections that the other workers have left. Later ones are left to the other workers first again."""
         self._go_on()
         if not self.is_leaving:
             self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))
 
     def _accept(self) -> bool:
-        """False if no connection waits, or there is no file for it."""
+        """Accept one connection. Returns False if none waits, or if no file is available for it."""
         try:
             number, peer = self._listener._accept()  # type: ignore[attr-defined]  # as `accept` itself does
         except OSError as error:
             if error.errno in OUT_OF_FILES:
                 self._pause(RETRY_S)
             return False
-        # `accept` makes a socket of eventlet, the methods of which are Python: 1 µs for each send, and 1 KB
+        # `accept` would make a socket of eventlet, whose methods are Python code: 1 µs per send, and 1 KB.
         sock = _socket.socket(self._listener.family, self._listener.type, fileno=number)
         sock.setblocking(False)
         connection = HttpConnection(sock, peer, self)
@@ -275,7 +285,7 @@ class HttpServer:
         if not self.is_leaving:
             self.poller.change(self._listener.fileno(), READABLE)
 
-    # Called by connections.
+    # Methods that connections call
 
     def lend_parser(self) -> RequestParser:
         if self._lent >= MOST_READING:
@@ -301,20 +311,21 @@ class HttpServer:
     def forget(self, connection: HttpConnection) -> None:
         self.connections.discard(connection)
 
-    def _await_turn(self, environ: dict[str, Any], network: str) -> bool:
-        """Let the present request wait for its turns among those of all networks. False if its client has left
-        meanwhile. Middleware finds this function in the WSGI environment as `koyjabo.await_turn`.
+    def _await_slot(self, environ: dict[str, Any], network: str) -> bool:
+        """Let the current request wait for a slot in the fair queue. Returns False if its client has disconnected.
+
+        Middleware finds this function in the WSGI environment as `koyjabo.await_slot`.
         """
         connection: HttpConnection = environ["koyjabo.connection"]
-        return self.connections.wait(connection, network, partial(self._turns.begin, network))
+        return self.connections.wait(connection, network, partial(self._fair_queue.begin, network))
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield the `pieces` of a long answer, and restart the time limit for each. Handlers find this function in the WSGI
-    environment as `koyjabo.unhurried`.
+    """Yield the `pieces` of a long response and restart the time limit with each one. In the WSGI environment as
+    `koyjabo.unhurried`.
 
-    A piece is requested when the previous one has been written, so a client that keeps reading is never cut off. A
-    client that reads less than a piece in REQUEST_S is closed, and after SLOW_S if there is no room for others.
+    The next piece is requested when the previous one was written, so a client that keeps reading is never cut off. A
+    client that reads less than one piece in REQUEST_S is closed, or after SLOW_S if there is no room for others.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

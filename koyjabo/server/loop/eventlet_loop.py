@@ -1,9 +1,9 @@
-"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are threads of the system.
+"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are system threads.
 
 Only this module and `patching` import eventlet and greenlet (decision 51). It is imported before the standard library
-is patched, so that its own imports are the originals. It relies on three unpublished facts about eventlet's hub: `add`
-calls back on the hub's own greenlet, a greenlet that calls `hub.switch()` sleeps until another one switches to it, and
-`schedule_call_global(0, …)` runs after the sockets that are ready now have been served.
+is patched, so that its own imports are the originals. It relies on three undocumented facts about eventlet's hub: `add`
+calls back on the hub's own greenlet; a greenlet that calls `hub.switch()` sleeps until another one switches to it; and
+`schedule_call_global(0, …)` runs after the sockets that are ready now were served.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import greenlet
 
-from koyjabo.core.runtime import Call, FileEvents, Waiter, await_turn
+from koyjabo.core.runtime import Call, FileEvents, Waiter, await_slot
 from koyjabo.server.loop.poller import READABLE
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,11 @@ real_epoll: Any = getattr(select, "epoll", None)
 """None on systems without it, such as macOS."""
 
 MOST_IDLE = 64
-"""Greenlets that are kept for the next requests."""
+"""Maximum number of greenlets to keep for the next requests."""
 
 
 class GreenWaiter:
-    """Parks a greenlet. `wake` switches to it directly, without a timer or a queue."""
+    """Suspends a greenlet. `wake` switches to it directly, without a timer or a queue."""
 
     __slots__ = ("_hub", "_parked", "_woken")
 
@@ -47,22 +47,22 @@ class GreenWaiter:
         try:
             while not self._woken:
                 self._hub.switch()
-        finally:  # an exception may have resumed it; `wake` must not switch to it again
+        finally:  # an exception may have resumed it, and `wake` must not switch to it again
             self._parked = None
-        if (take_turn := await_turn.get()) is not None:
-            take_turn()
+        if (take_slot := await_slot.get()) is not None:
+            take_slot()
 
     def wake(self) -> None:
         self._woken = True
         if self._parked is not None:
             try:
                 self._parked.switch()
-            except BaseException:  # raised by the greenlet's own code; the caller must go on to wake the others
+            except BaseException:  # raised by the greenlet's own code; the caller must still wake the others
                 log.exception("request_ended_badly")
 
 
 class RequestGreenlets:
-    """Runs requests in greenlets, which are used again: a new one costs 26 µs, for the memory of its stack."""
+    """Runs requests in greenlets and reuses them. A new one costs 26 µs, for the memory of its stack."""
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
@@ -70,11 +70,11 @@ class RequestGreenlets:
         self._call: Call | None = None
 
     def run(self, call: Call) -> None:
-        """See `EventLoop.run_request`."""
+        """Run a request. See `EventLoop.run_request`."""
         self._call = call
         if self._idle:
             worker = self._idle.pop()
-            worker.gr_context = None  # those of the request before
+            worker.gr_context = None  # drop the previous request's context variables
         else:
             worker = greenlet.greenlet(self._work, self._hub.greenlet)
         worker.switch()
@@ -82,7 +82,7 @@ class RequestGreenlets:
     def _work(self) -> None:
         this: Any = greenlet.getcurrent()
         while True:
-            while self._call is None:  # a timer that a request has left behind may wake its greenlet
+            while self._call is None:  # a timer that a request left behind may wake its greenlet
                 _run(self._hub.switch)
             call, self._call = self._call, None
             _run(call)
@@ -166,7 +166,7 @@ class EventletRuntime:
 
 
 class HubFiles:
-    """`FileEvents` without epoll: eventlet's hub over poll(2) waits for these files together with its own.
+    """`FileEvents` without epoll: eventlet's poll(2) hub waits for these files together with its own.
 
     The hub must not watch a file that is registered here.
     """
@@ -176,7 +176,7 @@ class HubFiles:
         self._wait: Callable[[float], list[tuple[int, int]]] = hub.do_poll
         self._registered: set[int] = set()
         self._ready: list[tuple[int, int]] = []
-        # A pipe that never has data. The hub sees it as readable when one of these files has an event.
+        # A pipe that never has data. The hub sees it as readable if one of these files has an event.
         self._signal, self._never_written = os.pipe()
         hub.add(hub.READ, self._signal, lambda _: call(), _ignore, _ignore)
         hub.do_poll = self._wait_for_both
@@ -190,16 +190,18 @@ class HubFiles:
 
     def unregister(self, fd: int, /) -> None:
         self._registered.remove(fd)
-        self._ready = [(ready, events) for ready, events in self._ready if ready != fd]  # it may be reused at once
+        # Its number may be reused at once.
+        self._ready = [(ready, events) for ready, events in self._ready if ready != fd]
         self._own.unregister(fd)
 
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
-        """Return all files that had events when the hub last waited. `timeout_s` and `most` do not apply."""
+        """Return all files that had events when the hub last waited. Ignores `timeout_s` and `most`."""
         ready, self._ready = self._ready, []
         return ready
 
     def _wait_for_both(self, seconds: float) -> list[tuple[int, int]]:
-        # poll(2) counts ms. Rounded down, the hub would not sleep during the last one before each timer.
+        # poll(2) counts milliseconds. If the time were rounded down, the hub would spin in the last one before each
+        # timer.
         events = self._wait(math.ceil(seconds * 1000) / 1000)
         self._ready = [(fd, event) for fd, event in events if fd in self._registered]
         if not self._ready:
@@ -209,8 +211,8 @@ class HubFiles:
 
 
 def use_own_hub() -> None:
-    """Choose the hub of this process, which is made when it is first needed: the hub over poll(2) on systems without
-    epoll, otherwise EVENTLET_HUB or eventlet's default.
+    """Choose the hub of this process, before it is created: eventlet's poll(2) hub on systems without epoll,
+    otherwise EVENTLET_HUB or eventlet's default.
     """
     from eventlet import hubs
 

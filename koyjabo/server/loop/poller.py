@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
-"""An error, or the end of both directions. Reported also to sockets that watch for nothing."""
+"""An error, or the end of both directions. Reported even to watchers of no event."""
 
 EVENTS_AT_ONCE = 256
 READ_SIZE = 16 * 1024
@@ -20,14 +20,18 @@ READ_SIZE = 16 * 1024
 
 class Watcher(Protocol):
     def ready(self, events: int) -> None:
-        """Handle the events of a file. It must not block, because one loop serves all of them."""
+        """Handle the events of a file. Must not block, because one loop serves all files."""
 
     def failed(self) -> None:
-        """`ready` has raised. The file must not stay as it is, since its events would be reported again and again."""
+        """Clean up after `ready` raised. The file must not stay registered as it is: its events would repeat for
+        ever.
+        """
 
 
 def receive(sock: Any) -> bytes | None:
-    """The arrived data, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has arrived."""
+    """Return the data that has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has
+    arrived.
+    """
     try:
         data: bytes = sock.recv(READ_SIZE)
     except BlockingIOError:
@@ -42,9 +46,10 @@ class Poller:
 
     def __init__(self, runtime: EventLoop) -> None:
         self._files = runtime.watch_files(self._call_ready)
-        self.passes = 1  # how often sockets were served
+        self.passes = 1  # number of times that sockets were served
         self._watchers: dict[int, Watcher] = {}
-        self._added: set[int] = set()  # since the last poll: its events may be those of another file with this number
+        # Since the last poll, whose events may belong to an earlier file with the same number.
+        self._added: set[int] = set()
 
     def add(self, fd: int, watcher: Watcher, events: int) -> None:
         self._watchers[fd] = watcher
@@ -52,12 +57,12 @@ class Poller:
         self._files.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
-        """Does nothing for a file that has no watcher."""
+        """Watch for other events. Does nothing for a file without a watcher."""
         if fd in self._watchers:
             self._files.modify(fd, events)
 
     def remove(self, fd: int) -> None:
-        """Idempotent. Call it before the file is closed."""
+        """Stop watching a file. Idempotent. Call it before the file is closed."""
         if self._watchers.pop(fd, None) is not None:
             with suppress(KeyError, OSError):
                 self._files.unregister(fd)
@@ -65,7 +70,7 @@ class Poller:
     def call(self, watcher: Watcher, events: int) -> None:
         try:
             watcher.ready(events)
-        except BaseException:  # the loop would stop calling; time-outs and panics of Rust are no Exception
+        except BaseException:  # the loop would stop calling; time-outs and Rust panics are not subclasses of Exception
             log.exception("connection_failed")
             watcher.failed()
 

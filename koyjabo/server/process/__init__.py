@@ -1,1 +1,1 @@
-"""Processes: the parent, its workers, and the loader from which they are forked."""
+"""Processes: the parent, its workers, and the loader that forks them."""

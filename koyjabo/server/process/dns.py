@@ -1,7 +1,7 @@
 """Looks up host names on real threads, so that the loop keeps running: an unreachable resolver takes 5 s or more.
 
-A worker looks up only names in the settings (REDIS_URL; libpq resolves its own, on real threads of ours). Pending
-look-ups are therefore few, and callers with the same arguments share one.
+A worker looks up only the names in REDIS_URL; libpq resolves its own, on our real threads. So few look-ups are pending
+at once, and callers with the same arguments share one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.server.process import patching
 
 PATIENCE_S = 1.0
-"""How long a caller waits, as for every call of Redis; the thread continues until the resolver times out."""
+"""How long a caller waits (s), as for every Redis call. The thread continues until the resolver times out."""
 
 Addresses = list[Any]
 Arguments = tuple[Any, ...]
 
 
 class Lookup:
-    """A pending look-up. The thread sets only `answer`."""
+    """A pending look-up. The thread only sets `answer`."""
 
     def __init__(self) -> None:
         self.answer: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not answer")
@@ -31,7 +31,7 @@ class Lookup:
 
 class Lookups:
     def __init__(self, runtime: Runtime, look_up: Callable[..., Addresses]) -> None:
-        """`look_up` is the real `getaddrinfo`, which blocks."""
+        """`look_up` is the real, blocking `getaddrinfo`."""
         self._runtime = runtime
         self._look_up = look_up
         self._pending: dict[Arguments, Lookup] = {}
@@ -39,7 +39,7 @@ class Lookups:
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Addresses:
-        """Like `socket.getaddrinfo`. Raises `gaierror` also if no answer arrives in PATIENCE_S."""
+        """Like `socket.getaddrinfo`. Also raises `gaierror` if there is no result within PATIENCE_S."""
         with suppress(socket.gaierror):  # a numeric address needs no resolver
             return self._look_up(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
         arguments = (host, port, family, type, proto, flags)
@@ -64,7 +64,7 @@ class Lookups:
 
         try:
             self._runtime.start_thread(run)
-        except RuntimeError as error:  # the system allows no further threads
+        except RuntimeError as error:  # the system allows no more threads
             raise socket.gaierror(socket.EAI_AGAIN, str(error)) from None
         self._pending[arguments] = lookup
         return lookup

@@ -1,4 +1,4 @@
-"""What Linux does with children when their parent dies (prctl(2))."""
+"""Controls what Linux does with child processes when their parent dies (prctl(2))."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of grandchildren whose parent dies. Returns whether the system does that."""
+    """Become the parent of grandchildren whose parent dies. Returns whether the system supports it."""
     return _prctl(SET_CHILD_SUBREAPER, 1)
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the process `parent`, which has forked this one, dies."""
+    """Have this process killed when its parent process, `parent`, dies."""
     _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it was dead already
+    if os.getppid() != parent:  # it was already dead
         os._exit(1)
 
 

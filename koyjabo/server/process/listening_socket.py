@@ -1,4 +1,4 @@
-"""The socket that the server listens on: its own, or one that the service manager keeps open between two processes."""
+"""The socket that the server listens on: its own, or one that the service manager keeps open across restarts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ EVERYWHERE = {"0.0.0.0", "::", "127.0.0.1", "::1"}
 
 
 class UnusableSocket(Exception):
-    """The socket that was passed cannot be served on. The message is a sentence with the remedy."""
+    """The passed socket cannot be used. The message is a sentence with the remedy."""
 
 
 class ListeningSocket(NamedTuple):
-    """`is_passed`: another process keeps it open. Connections that nothing has accepted yet are for the next server."""
+    """`is_passed`: another process keeps the socket open, so connections that were not accepted stay for the next
+    server.
+    """
 
     socket: socket.socket
     is_passed: bool
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds it."""
+        """The URL of the server for a browser on this machine."""
         host, port = self.socket.getsockname()[:2]
         if host in EVERYWHERE:
             return f"http://localhost:{port}"
@@ -35,9 +37,9 @@ class ListeningSocket(NamedTuple):
 
 
 def passed() -> ListeningSocket | None:
-    """The socket that the service manager has passed to this process; None if it has passed none.
+    """Return the socket that the service manager passed to this process, or None.
 
-    Removes the variables that say so from the environment, which child processes inherit. Raises UnusableSocket.
+    Removes its variables from the environment, because child processes inherit it. Raises UnusableSocket.
     """
     pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
     if pid != str(os.getpid()) or count in ("", "0"):
@@ -60,7 +62,7 @@ def passed() -> ListeningSocket | None:
 
 
 def listen(host: str, port: int) -> ListeningSocket:
-    """Listen on an IP address. On `::`, IPv4 is accepted as well. Raises OSError."""
+    """Listen on an IP address. `::` also accepts IPv4. Raises OSError."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))
@@ -75,5 +77,5 @@ def _accepts_tcp(sock: socket.socket) -> bool:
 def _prepared(sock: socket.socket) -> socket.socket:
     # Connections inherit it: a page in several segments would wait 40 ms for an acknowledgement (RFC 896, 1122).
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.listen(BACKLOG)  # again, for a socket that was passed, whose queue may be shorter
+    sock.listen(BACKLOG)  # again, because a passed socket may have a shorter queue
     return sock

@@ -1,5 +1,5 @@
-"""The loader as its parent sees it: a process that loads the application once. It becomes the only worker, or forks all
-workers, which then share its memory.
+"""The parent's view of the loader: a process that loads the application once. It becomes the only worker, or forks
+all workers, which share its memory.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
 class Loader:
-    """When it has loaded, `settings` is set. When `is_done`, it has ended without them: the settings or the database
-    are unusable, and a sentence about it was printed, or it was killed.
+    """`settings` is set when the process has loaded. If `is_done` is set without it, the process has ended: it was
+    killed, or it printed what is wrong with the settings or the database.
     """
 
     def __init__(self, prepares: bool, of_parent: list[int], log_format: str) -> None:
-        """`prepares`: whether it migrates the database and then reports `settings`. `of_parent` are descriptors that it
-        must not share with the parent. Raises OSError if no process can be forked.
+        """With `prepares`, it migrates the database and then reports `settings`. `of_parent` are descriptors that it
+        must not share with the parent.
+
+        Raises OSError if no process can be forked.
         """
         self.settings: dict[str, Any] | None = None
         self.is_done = False
-        self.born = time.monotonic()  # s
+        self.born = time.monotonic()  # monotonic s
         self._channel, theirs = socket.socketpair()
         parent = os.getpid()
         with theirs:
@@ -54,9 +56,9 @@ class Loader:
             self.settings = json.loads(data) if data else None
 
     def order(self, place: int, listener: ListeningSocket, forks: bool) -> WorkerProcess:
-        """Let it fork the worker with this place, or become that worker.
+        """Order a worker for this place: the loader forks it, or becomes it.
 
-        Raises ConnectionError if it has ended, another OSError if the order cannot be sent.
+        Raises ConnectionError if the loader has ended, and another OSError if the order cannot be sent.
         """
         worker = WorkerProcess(place)
         order = json.dumps({"place": place, "forks": forks, "is_passed": listener.is_passed}).encode().ljust(ORDER_SIZE)
@@ -70,11 +72,11 @@ class Loader:
         return worker
 
     def close(self) -> None:
-        """Leave the process alone: it has ended, or becomes a worker."""
+        """Stop managing the process, which has ended or becomes a worker."""
         self._channel.close()
 
     def end(self) -> int:
-        """Kill it, unless it has ended by itself. Returns its status, as of `os.waitpid`."""
+        """Kill the process unless it has ended on its own. Returns its status, as from `os.waitpid`."""
         self.close()
         if not self.is_done:
             os.kill(self.pid, signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""The loader itself.
+"""The loader process.
 
-A worker's parent is the parent process and not the loader, so the end of the loader is no worker's end: the loader
-forks a process that forks the worker and exits, and the parent process adopts orphans. Each worker has an event loop,
-connections and threads of its own, because the loader has none.
+A worker's parent is the parent process, so that it survives the end of the loader: the loader forks a process that
+forks the worker and exits, and the parent process adopts orphans. Each worker has its own event loop, connections and
+threads, because the loader has none.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 SETTINGS_SIZE = 4096
-"""Bytes; the loader sends its settings in one message."""
+"""Maximum size of the settings, in bytes. The loader sends them in one message."""
 
 ORDER_SIZE = 256
-"""Bytes of each order, which is padded with spaces: the channel is a stream, because macOS has no SOCK_SEQPACKET."""
+"""Bytes of each order, padded with spaces. The channel is a byte stream, because macOS has no SOCK_SEQPACKET."""
 
 ORDER_FILES = 2
 """The listening socket, and the writing end of the worker's pipe."""
@@ -39,7 +39,9 @@ ADOPTION_INTERVAL_S = 0.001
 
 
 class Order(NamedTuple):
-    """Of a worker for `place`. `listener` and `writer` are descriptors; `is_passed` is of the listener."""
+    """An order of a worker for `place`. `listener` and `writer` are descriptors; `is_passed` belongs to the
+    listener.
+    """
 
     place: int
     forks: bool
@@ -49,7 +51,7 @@ class Order(NamedTuple):
 
 
 class LoaderProcess:
-    """`channel` brings orders from the process `parent`."""
+    """Follows the orders that the process `parent` sends on `channel`."""
 
     def __init__(self, channel: socket.socket, parent: int, log_format: str) -> None:
         self._channel = channel
@@ -57,7 +59,7 @@ class LoaderProcess:
         self._log = ParentLog(log_format)
 
     def run(self, prepares: bool) -> None:
-        """Load, follow orders, and exit. `prepares`: see `Loader`."""
+        """Load, follow orders, and exit. For `prepares` see `Loader`."""
         status = 1
         try:
             self._name = take_name(LOADER_NAME)
@@ -71,7 +73,7 @@ class LoaderProcess:
             os._exit(status)
 
     def _load(self, prepares: bool) -> Settings | None:
-        """None if the settings or the database cannot be used, which was printed."""
+        """Load the application. Returns None after printing why the settings or the database cannot be used."""
         from koyjabo.server.process import loading, preparation
 
         loading.patch()
@@ -96,7 +98,7 @@ class LoaderProcess:
             return None
         self._routed = koyjabo.make_routes(settings, {})
         gc.collect()
-        gc.freeze()  # loaded objects stay: a collection would write to them, and so copy the memory that workers share
+        gc.freeze()  # Loaded objects stay. A collection would write to them and so copy the memory that workers share.
         if prepares:
             self._report(settings)
         return settings
@@ -150,12 +152,12 @@ class LoaderProcess:
             os._exit(status)
 
     def _become_worker(self, order: Order, settings: Settings) -> int:
-        """Returns the exit status."""
+        """Become the ordered worker. Returns the exit status."""
         self._channel.close()
         take_name(self._name)
         try:
             report(order.writer, pid=os.getpid())
-        except BrokenPipeError:  # the parent has ended, or has given this worker up
+        except BrokenPipeError:  # the parent has ended, or no longer waits for this worker
             return 0
         try:
             os.environ["KOYJABO_WORKER"] = str(order.place)

@@ -1,4 +1,4 @@
-"""Loads all that a worker needs, without a descriptor, a thread or a connection that its forks would share."""
+"""Loads everything that a worker needs, without opening a descriptor, thread or connection that forks would share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges")
-"""Loaded with all their modules, some of which they import late."""
+"""Packages to load with all their modules, because some of those are imported late."""
 
 
 IN_REDIS = (
@@ -28,7 +28,7 @@ IN_REDIS = (
     "koyjabo.presence.visitors.visitor_sockets_redis",
     "koyjabo.realtime.message_bus",
 )
-"""Imported where there is Redis."""
+"""Modules to load if there is a Redis."""
 
 
 def patch() -> None:
@@ -37,12 +37,12 @@ def patch() -> None:
     from koyjabo.server.process import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    with _hidden("OpenSSL"):  # eventlet imports it if there is one, for errors of its connections: 11 MB
+    with _hidden("OpenSSL"):  # eventlet imports it, if installed, for the errors of its connections: 11 MB
         patching.patch()
 
 
 def load(settings: Settings) -> None:
-    """Import the application, and only the backends and the driver that `settings` name."""
+    """Import the application, with only the backends and the driver that `settings` need."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
         import flask_socketio  # noqa: F401 - python-socketio imports both if there are any: 15 MB and 5 MB
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
@@ -65,11 +65,11 @@ def load(settings: Settings) -> None:
 
 @contextmanager
 def _hidden(name: str, unless: bool = False) -> Iterator[None]:
-    """Let imports of a package fail, as if it were not installed."""
+    """Make imports of a package fail, as if it were not installed."""
     if unless:
         yield
         return
-    known = {each: sys.modules.pop(each) for each in list(sys.modules) if each.partition(".")[0] == name}
+    known = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
     sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield

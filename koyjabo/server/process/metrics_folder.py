@@ -1,9 +1,10 @@
-"""The folder in which the workers of a server share their counts (`koyjabo.observability.metrics`), made at each start.
+"""The folder that the workers of a server share their counts in (`koyjabo.observability.metrics`). Created at each
+start.
 
-prometheus-client maps its files into memory without reserving disk space, and the first write to a page without disk
-space ends the process (SIGBUS). The folder is therefore in memory if possible, and the space of every file is reserved
-before it is mapped. This relies on the file names of prometheus-client (0.26.0), and on its keeping the size of
-existing files.
+prometheus-client maps its files into memory without reserving disk space. The first write to a page without disk space
+then kills the process (SIGBUS). So the folder is in memory if possible, and the space of every file is reserved before
+it is mapped. This relies on the file names of prometheus-client (0.26.0), and on its keeping the size of existing
+files.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
 KINDS = ("counter", "histogram")
 SIZE = 64 * 1024
-"""Bytes for each kind and worker; they suffice because the metrics have a bounded number of labels."""
+"""Bytes per kind and worker. Enough, because the metrics have a bounded number of labels."""
 
 
 @contextmanager
 def counting_folder() -> Iterator[None]:
-    """Make the folder and set the environment variable for workers forked inside the context. If the folder cannot be
-    made, each worker reports only its own counts.
+    """Create the folder and set the environment variable for workers forked inside the context.
+
+    If the folder cannot be created, each worker reports only its own counts.
     """
     os.environ.pop(VARIABLE, None)
     try:
@@ -47,8 +49,10 @@ def counting_folder() -> Iterator[None]:
 
 
 def keep_if_there() -> None:
-    """Reserve the files of a new worker. If the folder was removed or the disk is full, unset the environment variable:
-    the worker then reports only its own counts.
+    """Reserve the files of a new worker.
+
+    If the folder was removed or the disk is full, unset the environment variable: the worker then reports only its own
+    counts.
     """
     folder = Path(os.environ.get(VARIABLE) or "/nowhere")
     try:
@@ -59,7 +63,7 @@ def keep_if_there() -> None:
 
 
 def _reserve(file: Path) -> None:
-    """Create a file with reserved space, unless a previous worker has. Raises OSError and leaves no file behind."""
+    """Create a file with reserved space, unless a previous worker did. Raises OSError and leaves no file behind."""
     if file.exists():
         return
     draft = file.with_suffix(".draft")  # other workers read every file with the final suffix
@@ -73,7 +77,7 @@ def _reserve(file: Path) -> None:
 
 
 def _parent_folder() -> str:
-    """TMPDIR if the operator has set it, else a folder in memory if there is one."""
+    """Return TMPDIR if the operator has set it, otherwise a folder in memory if there is one."""
     if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK | os.X_OK):
         return IN_MEMORY
     return tempfile.gettempdir()

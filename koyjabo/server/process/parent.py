@@ -1,4 +1,4 @@
-"""The parent process: owns the listening socket, has its workers supervised, and stops them at the end."""
+"""The parent process: owns the listening socket, supervises the workers, and stops them at the end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
 RESPAWN_INTERVAL_S = 1.0
-"""The shortest interval between replacements of a worker that dies at its start."""
+"""Minimum interval between replacements of a worker that dies at its start."""
 
 LONGEST_RELOAD_INTERVAL_S = 60.0
-"""The longest interval between loaders that die one after the other while no worker is missing."""
+"""Maximum interval between loaders that keep dying while no worker is missing."""
 
 LOADING_S = 60.0
-"""The time to load and to fork a worker."""
+"""Time limit for loading and forking a worker."""
 
 
 class Supervisor:
@@ -41,8 +41,8 @@ class Supervisor:
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """`wanted`: how many workers. `forks`: whether `loader` forks them, or becomes the first one. `descriptors`
-        must not be shared with children.
+        """Keeps `wanted` workers running. `forks`: whether `loader` forks them, or becomes the first one.
+        `descriptors` must not be shared with children.
         """
         self._loader: Loader | None = loader
         self._listener = listener
@@ -55,7 +55,7 @@ class Supervisor:
         self._workers: list[WorkerProcess] = []
         self._fork_not_before = 0.0  # monotonic s
         self._load_not_before = 0.0  # the same, while no worker is missing
-        self._reload_interval_s = RESPAWN_INTERVAL_S  # doubled for each loader that has forked no worker
+        self._reload_interval_s = RESPAWN_INTERVAL_S  # doubled for each loader that has not forked a worker
 
     @property
     def is_ready(self) -> bool:
@@ -65,7 +65,7 @@ class Supervisor:
         return bool(self._workers or self._loader)
 
     def unfinished(self) -> list[WorkerProcess]:
-        """The workers that may yet report."""
+        """Return the workers that may still report."""
         return [worker for worker in self._workers if not worker.is_over]
 
     def supervise(self) -> None:
@@ -74,7 +74,7 @@ class Supervisor:
         self._give_up_overdue()
 
     def read_reports(self) -> None:
-        ended = _reap()  # first: ended processes have reported before
+        ended = _reap()  # first, because ended processes have reported before
         for worker in self._workers:
             worker.receive()
         if self._loader and self._loader.pid in ended:
@@ -87,7 +87,7 @@ class Supervisor:
                 self._fail_to_fork(worker.cause)
 
     def stop(self, is_overdue: bool) -> None:
-        """Signal all children."""
+        """Send a signal to all children."""
         if is_overdue:  # a worker that has not reported yet cannot report any more, and ends
             self._workers = [worker for worker in self._workers if worker.pid]
         pids = [worker.pid for worker in self._workers if worker.pid]
@@ -96,14 +96,16 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
 
     def _replace_missing(self) -> None:
-        """Order missing workers from the loader. Several workers keep it, so that the next one is a fork away."""
+        """Order missing workers from the loader. With several workers the loader is kept, so that a replacement is
+        only a fork.
+        """
         missing = set(range(self._wanted)) - {worker.place for worker in self._workers}
         try:
             while missing and self._may_fork():
                 self._order(missing.pop())
             if self._forks and self._may_fork() and time.monotonic() >= self._load_not_before:
                 self._available_loader()
-        except ConnectionError:  # the loader has ended, and is reaped in the next turn
+        except ConnectionError:  # the loader has ended; the next round reaps it
             self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
         except OSError as error:
             self._fail_to_fork(error.strerror)
@@ -127,7 +129,7 @@ class Supervisor:
         return self._loader
 
     def _give_up_overdue(self) -> None:
-        """End a loader that hangs. A worker that has not reported yet cannot report any more, and ends."""
+        """Kill a loader that hangs. A worker that has not reported yet cannot report any more, and ends."""
         for worker in self._workers[:]:
             if not worker.pid and time.monotonic() - worker.born > LOADING_S:
                 if self._loader and worker in self._ordered_of(self._loader):
@@ -139,7 +141,7 @@ class Supervisor:
         return [worker for worker in self._workers if worker.born >= loader.born]
 
     def _fail_to_fork(self, cause: str | None) -> None:
-        """No memory, or too many processes: the live workers continue."""
+        """Log that forking failed, for lack of memory or because of too many processes. The live workers continue."""
         now = time.monotonic()
         if now >= self._fork_not_before and not self._is_stopping():  # one line for all places
             self._log.error("fork_failed", cause=cause)
@@ -169,7 +171,9 @@ class Supervisor:
 
 
 def _reap() -> dict[int, int]:
-    """The statuses of children that have ended, by pid. Some are orphans: process 1 of a container inherits them."""
+    """Return the statuses of children that have ended, by pid. Some are orphans that process 1 of a container
+    inherits.
+    """
     ended = {}
     with suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
@@ -178,17 +182,17 @@ def _reap() -> dict[int, int]:
 
 
 KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
-"""Later than a worker leaves by itself, also on a busy machine."""
+"""Later than a worker stops on its own, even on a busy machine."""
 
 POLL_INTERVAL_S = 0.5
 ORPHANS_S = 1.0
-"""The time for children of a killed loader to end."""
+"""Time limit for the children of a killed loader to end."""
 
 BAD_SETTINGS = 2
 
 
 class Parent:
-    """Signal handlers only set a field and wake the loop, which does everything else."""
+    """The parent process. Signal handlers only set a field and wake the loop, which does everything else."""
 
     def __init__(self) -> None:
         self._stopping_since: float | None = None  # monotonic s
@@ -202,7 +206,7 @@ class Parent:
             say(str(error), sys.stderr)
             return BAD_SETTINGS
         self._install_signal_handlers()
-        adopts = adopt_orphans()  # before the first loader, which may be killed while a child of it migrates
+        adopts = adopt_orphans()  # before the first loader, which may be killed while its child migrates
         with counting_folder():
             loader = Loader(True, self._descriptors(), "text")
             while loader.settings is None and not loader.is_done and self._stopping_since is None:
@@ -213,7 +217,7 @@ class Parent:
             return self._serve(loader, adopts, **loader.settings)
 
     def _give_up(self, loader: Loader) -> int:
-        """Returns the exit status."""
+        """Stop because the loader has ended. Returns the exit status."""
         status = loader.end()
         _wait_for_orphans()
         if self._stopping_since is not None:
@@ -247,7 +251,7 @@ class Parent:
             self._wait(*supervisor.unfinished())
         listener.socket.close()
         while supervisor.has_children():
-            supervisor.stop(self._is_overdue())  # again, because a worker that was just forked may miss one signal
+            supervisor.stop(self._is_overdue())  # again, because a worker that was just forked may miss a signal
             self._wait(*supervisor.unfinished())
             supervisor.read_reports()
 
@@ -258,9 +262,9 @@ class Parent:
         return self._stopping_since is not None and time.monotonic() - self._stopping_since > KILL_AFTER_S
 
     def _descriptors(self) -> list[int]:
-        """Those that children must not share."""
+        """Return the descriptors that children must not share."""
         ours = [self._signalled, self._wake, *([self._passed.socket] if self._passed else [])]
-        return [each.fileno() for each in ours]
+        return [server.fileno() for server in ours]
 
     def _install_signal_handlers(self) -> None:
         self._signalled, wake = socket.socketpair()
@@ -284,8 +288,10 @@ class Parent:
 
 
 def announcement(site: str, is_development: bool) -> str:
-    """What is printed when the server answers. In development it leads to the panel, where Getting started is, before
-    the home page, which counts the visit of a person who opens it.
+    """Return the text that is printed when the server responds.
+
+    In development it names the panel (with Getting started) before the home page, because opening the home page counts
+    a visit.
     """
     if not is_development:
         return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
@@ -296,7 +302,7 @@ def announcement(site: str, is_development: bool) -> str:
 
 
 def _wait_for_orphans() -> None:
-    """Until all children have ended, for at most ORPHANS_S."""
+    """Wait until all children have ended, at most ORPHANS_S."""
     deadline = time.monotonic() + ORPHANS_S
     with suppress(ChildProcessError):
         while time.monotonic() < deadline:
@@ -305,7 +311,7 @@ def _wait_for_orphans() -> None:
 
 
 def _unusable(host: str, port: int, error: OSError) -> str:
-    """A sentence without its full stop."""
+    """Return a sentence without its full stop."""
     if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
         return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
     return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"

@@ -1,5 +1,5 @@
-"""The parent's log, in the format of `koyjabo.observability.logs`, which would import too much of the package into a
-process that must stay small.
+"""The parent's log, in the format of `koyjabo.observability.logs`, which would import too much for a process that
+must stay small.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class ParentLog:
         say(self._line(event, values, ""), sys.stderr)
 
     def exception(self, event: str) -> None:
-        """Write a line of level ERROR with the traceback of the exception that is being handled."""
+        """Write a line of level ERROR with the traceback of the current exception."""
         import traceback  # late, to keep the parent small
 
         say(self._line(event, {}, traceback.format_exc()), sys.stderr)
 
 
 def say(line: str, stream: TextIO) -> None:
-    """Write a line. If the reader of the stream has gone, discard this and all further output instead of failing."""
+    """Write a line. If the reader of the stream is gone, discard this and all further output instead of failing."""
     try:
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
         stream.flush()
@@ -41,7 +41,7 @@ def say(line: str, stream: TextIO) -> None:
 
 
 def how_killed(status: int) -> str:
-    """How a process was killed, in words, from its status as of `os.waitpid`."""
+    """Return in words how a process was killed, from its `os.waitpid` status."""
     return f"was killed by signal {os.WTERMSIG(status)}, often for lack of memory"
 
 
@@ -52,10 +52,10 @@ def _as_json(event: str, values: dict[str, Any], exception: str) -> str:
 
 def _as_text(event: str, values: dict[str, Any], exception: str) -> str:
     line = " ".join([_now(), "error", LOGGER, event, *(f"{key}={value!r}" for key, value in values.items())])
-    return "\n".join([line, *(f"{INDENT}{each}" for each in exception.splitlines())])
+    return "\n".join([line, *(f"{INDENT}{text}" for text in exception.splitlines())])
 
 
 def _now() -> str:
-    """The time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.core.clock`."""
+    """Return the time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.core.clock`."""
     seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"

@@ -1,10 +1,10 @@
 """Patches the standard library for greenlets, and gives real locks to the modules that requests and threads share.
 
 A green lock belongs to the event loop of one thread. If two threads contend for one, the waiting greenlet is never
-woken, because another thread cannot switch to it, and the lock's count may become wrong for good. SQLAlchemy and
-`logging` have locks that both the loop and the real threads take. On the loop these never block for long: neither a
-database driver nor a log line lets another greenlet run while it holds one. Our code on a real thread must still not
-log, because the counter of logged errors has green locks.
+woken, because another thread cannot switch to it, and the lock's count may become wrong for good. The locks of
+SQLAlchemy and `logging` are taken both by the loop and by real threads, so they are real. They never block the loop for
+long: neither a database driver nor a log line lets another greenlet run while it holds one.
+Our code on a real thread must still not log, because the counter of logged errors has green locks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def patch() -> None:
         warnings.simplefilter("ignore")  # eventlet warns about its own deprecation
         import eventlet
         from eventlet import hubs, patcher
-    hubs.use_hub("selects")  # patching makes a hub, and processes forked from this one must not share an epoll object
-    patcher.original("selectors")  # for EVENTLET_HUB=asyncio, whose hub is made later: kept as it is before patching
-    # Real threads use the database and open files; a patched `os.open` would create an event loop in each of them.
+    hubs.use_hub("selects")  # patching creates a hub, and processes forked from this one must not share an epoll object
+    patcher.original("selectors")  # kept unpatched for EVENTLET_HUB=asyncio, whose hub is created later
+    # Real threads use the database and open files. A patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
     threading = patcher.original("threading")
     _give_to_logging(threading)
@@ -35,7 +35,7 @@ def patch() -> None:
 
 
 def replace_getaddrinfo(getaddrinfo: Callable[..., list[Any]]) -> None:
-    """Let the patched `socket` look names up by another function."""
+    """Make the patched `socket` look up names with another function."""
     import socket
 
     from eventlet.green import socket as green

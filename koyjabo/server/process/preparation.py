@@ -1,6 +1,5 @@
-"""Prepares the database before the server starts: a child process migrates it, if there is something to migrate.
-
-So the workers do not load Alembic.
+"""Prepares the database before the server starts. A child process migrates it, so that the workers need not load
+Alembic.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def prepare(settings: Settings) -> bool:
-    """Migrate the database and make the first admin, unless that is done. Returns False after printing a sentence about
-    a database that cannot be used.
+    """Migrate the database and create the first admin, unless that was done.
+
+    Returns False after printing a sentence about a database that cannot be used.
     """
     if is_prepared(settings):
         return True
@@ -35,7 +35,7 @@ def prepare(settings: Settings) -> bool:
 
 
 def is_prepared(settings: Settings) -> bool:
-    """Whether the application would change nothing."""
+    """Return whether the application would change nothing."""
     from koyjabo.core.credential_rules import email_key
     from koyjabo.database import startup_queries
     from koyjabo.settings import database_url
@@ -57,15 +57,15 @@ def _run_child(parent: int, log_format: str) -> None:
 
 
 def _make_the_application() -> bool:
-    """Which migrates the database and makes the first admin."""
+    """Create the application, which migrates the database and creates the first admin."""
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.loop import eventlet_loop
 
-    os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the folder of the workers
+    os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the workers' folder
     eventlet_loop.use_own_hub()
     try:
-        with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
+        with suppress(LedgerUnavailable):  # the workers will wait for it and log that
             create_app(runtime=eventlet_loop.EventletRuntime())
     except (UnusableDatabase, DatabaseInUse) as error:
         say(str(error), sys.stderr)

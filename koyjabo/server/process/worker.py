@@ -25,22 +25,24 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 RESERVED_FILES = 50
-"""Open files for the database, the log and the like."""
+"""Open files for the database, the log and similar."""
 
 FEWEST_REQUESTS = 1000
-"""The HTTP connections for which WebSockets leave open files when the limit is low."""
+"""Minimum number of HTTP connections that WebSockets leave files for if the limit is low."""
 
 MOST_REQUESTS = 25_000
-"""HTTP connections at once. When all are taken, the ones that have kept us waiting longest are closed."""
+"""Maximum number of HTTP connections. Beyond it, the ones that have kept the server waiting longest are closed."""
 
-PART_OF_A_NETWORK = 4
-"""Of this number of sockets and streams, a /24 or /48 may have one."""
+NETWORK_DIVISOR = 4
+"""One /24 or /48 gets at most a quarter of the sockets and streams."""
 
 PARSER_DELAY_S = 1.0
-"""When the parser of user agents is loaded, after the start and not on the loop."""
+"""Delay of loading the user agent parser after the start, in seconds. It is not loaded on the loop."""
 
 GARBAGE = (20_000, 20, 20)
-"""When Python looks for garbage: a request leaves few cycles, and rarer collections raise the rate by 5 %."""
+"""Thresholds of Python's garbage collector. A request leaves few cycles, and rarer collections raise throughput by 5
+%.
+"""
 
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
@@ -48,11 +50,11 @@ RETRY_S = 1.0
 
 
 def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
-    """Serve `listener` until SIGTERM or the end of the process `parent`; report to `writer` when ready.
+    """Serve `listener` until SIGTERM or the end of the process `parent`, and report to `writer` when ready. Returns the
+    exit status.
 
-    `routed` has the routes of `settings`. To stop, answer running requests for at most `drain_s` seconds, and commit
-    pending writes for at most CLOSE_S. Returns the exit status. The standard library is patched, and nothing has used
-    the event loop yet.
+    `routed` has the routes for `settings`. To stop, finish running requests for at most `drain_s` seconds, then commit
+    pending writes for at most CLOSE_S. The standard library must be patched, and the event loop unused.
     """
     from koyjabo.network import user_agents
 
@@ -85,8 +87,8 @@ def _make_runtime() -> EventLoop:
 
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
-    """Complete `routed`, or an application like it, as soon as the database is reachable; None if the worker must stop
-    before that.
+    """Complete `routed`, or an application like it, as soon as the database is reachable. None if the worker must
+    stop before.
     """
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
@@ -100,7 +102,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
                 cause = str(error.__cause__ or error).strip()
                 logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
                 is_logged = True
-            routed = None  # it has a part of its services
+            routed = None  # it has some of its services already
             time.sleep(RETRY_S)
             continue
         gc.collect()
@@ -114,7 +116,7 @@ class _Server:
     """The application with its HTTP connections and WebSockets, on `listener`."""
 
     def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: ListeningSocket) -> None:
-        """Start to serve."""
+        """Start serving."""
         from koyjabo.observability import logs
         from koyjabo.observability.services import ObservabilityServices
         from koyjabo.server.http.body_limits import BodyLimits
@@ -142,7 +144,7 @@ class _Server:
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 
     def run(self, goes_on: Callable[[], bool]) -> None:
-        """Serve for as long as `goes_on` returns True."""
+        """Serve as long as `goes_on` returns True."""
         sweep_at = 0.0
         while goes_on():
             time.sleep(TICK_S)
@@ -151,8 +153,8 @@ class _Server:
                 sweep_at = time.monotonic() + SWEEP_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
-        """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes, within
-        CLOSE_S.
+        """Finish running requests and close all sockets, within `drain_s` seconds. Then commit pending writes,
+        within CLOSE_S.
         """
         with self._runtime.limit(drain_s):
             self._http.leave(accepts_waiting=not self._leaves_waiting)
@@ -165,7 +167,7 @@ class _Server:
             closed.wait()
 
     def _close(self, closed: Waiter) -> None:
-        """In a task, because services go on to close the next one when a limit ends the wait for one."""
+        """Close the services. In a task: if a limit ends the wait for one, they still close the next."""
         try:
             self._services.close()
         finally:
@@ -173,21 +175,21 @@ class _Server:
 
 
 def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
-    """The WebSockets, at most `most` at once, with the limits of one address and one network."""
+    """Create the WebSockets, at most `most` at once, with the limits per address and per network."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets
 
     handshakes, an_address = settings.rate_limit_handshakes, settings.rate_limit_sockets
     rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    a_network = max(1, most // PART_OF_A_NETWORK) if an_address else most
+    a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
     return Sockets(runtime, poller, most, an_address or most, a_network, rate)
 
 
 def _allow_files(wanted: int) -> tuple[int, int]:
     """Raise the limit on open files as far as the system allows, for `wanted` WebSockets and as many requests.
 
-    Returns how many WebSockets and requests the limit is enough for. A server without free files would stop accepting
-    for good; with a full pool of requests, clients wait.
+    Returns how many WebSockets and requests the limit is enough for. Clients then wait, while a server without free
+    files would stop accepting for good.
     """
     allowed = _raise_limit_of_files(wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES)
     sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
@@ -197,13 +199,13 @@ def _allow_files(wanted: int) -> tuple[int, int]:
 
 
 def _raise_limit_of_files(wanted: int) -> int:
-    """Set the limit to `wanted`, or to what the system allows. Returns the limit."""
+    """Set the limit to `wanted`, or to the system's maximum. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     while allowed > soft:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
             return allowed
-        except (ValueError, OSError):  # macOS says "unlimited" and refuses more than kern.maxfilesperproc
+        except (ValueError, OSError):  # macOS reports "unlimited" and refuses more than kern.maxfilesperproc
             allowed = max(soft, allowed // 2)
     return allowed

@@ -1,7 +1,7 @@
-"""The pipe of each worker, by which the parent knows the state of its order.
+"""The pipe of each worker, which reports the worker's state to the parent.
 
-Only processes that may yet be the worker hold its writing end: the loader until it has forked, and then the worker for
-life. So the end of the pipe is the end of the attempt, no matter which process was killed in the middle of it.
+Only processes that may still become the worker hold its writing end: the loader until it has forked, then the worker
+itself. So the end of the pipe is the end of the attempt, whichever process was killed in the middle.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ READ_SIZE = 4096
 
 
 class WorkerProcess:
-    """A worker that the parent has ordered for a place: 0, 1, …; a replacement takes the place of the dead worker.
+    """A worker that the parent has ordered for a place (0, 1, …). A replacement takes the place of the dead worker.
 
-    `pid` is 0 until the worker reports it. When `is_over` without a pid, there is no worker, because of `cause`.
+    `pid` is 0 until the worker reports it. If `is_over` is set without a pid, there is no worker, because of `cause`.
     """
 
     def __init__(self, place: int) -> None:
-        """Raises OSError if there is no free descriptor."""
+        """Raises OSError if no descriptor is free."""
         self.place = place
-        self.born = time.monotonic()  # s
+        self.born = time.monotonic()  # monotonic s
         self.pid = 0
         self.is_ready = False
         self.is_over = False

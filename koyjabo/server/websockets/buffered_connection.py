@@ -1,4 +1,4 @@
-"""The bytes to one client, of any protocol, and what a connection asks of its owner and of its loop.
+"""Sends bytes to one client, of any protocol, and defines what a connection needs from its owner and its loop.
 
 `BufferedConnection.write` sends all bytes and never blocks.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from koyjabo.server.loop.poller import Poller
 
 MOST_UNSENT = 64 * 1024
-"""The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
+"""Maximum number of unsent bytes per client. A client that exceeds it is dropped."""
 
 LOST = 1006
 RESET = pack("ii", 1, 0)
@@ -31,18 +31,19 @@ class ConnectionOwner(Protocol):
     pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
 
     def received(self, connection: Any, message: str | bytes) -> None:
-        """Handle a message. It must not block, because one reader serves all connections; see
-        `WebSocketConnection.in_turn`.
+        """Handle a message. Must not block, because one reader serves all connections. See
+        `WebSocketConnection.run_in_order`.
         """
 
     def ended(self, connection: Any, code: int) -> None:
-        """Handle the end of a connection, with the client's close code, 1005 or 1006; of a stream, with the code with
-        which it was closed, or 1006. Runs in a task and may block.
+        """Handle the end of a connection. Runs in a task and may block.
+
+        `code` is the client's close code, 1005 or 1006. For a stream it is the code given to `close`, or 1006.
         """
 
 
 class NoOwner:
-    """The owner of a connection that has ended: it ignores all events."""
+    """The owner of a connection that has ended. It ignores all events."""
 
     largest_message = 0
     pings = False
@@ -56,7 +57,7 @@ NO_OWNER = NoOwner()
 
 
 class Loop(Protocol):
-    """What a connection asks of the loop that reads it: a protocol, because the loop imports this module."""
+    """The loop's methods that a connection uses. A protocol, because the loop imports this module."""
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
@@ -80,7 +81,9 @@ class Loop(Protocol):
 
 
 class BufferedConnection:
-    """`write` may be called at any time; after the end it does nothing. Subclasses read, and have `close`."""
+    """The base of all connections. `write` may be called at any time and does nothing after the end. Subclasses
+    implement reading and `close`.
+    """
 
     __slots__ = (
         "__weakref__", "_loop", "_send", "_sock", "_state", "_unsent", "address", "born", "chance", "owner",
@@ -90,7 +93,7 @@ class BufferedConnection:
     is_stream = False
 
     def __init__(self, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes) -> None:
-        """`greeting` is sent first, with all data written before the first `send_unsent`."""
+        """`greeting` is sent first, together with all data written before the first `send_unsent`."""
         self.address = address
         self.owner = owner
         self.born = time.monotonic()
@@ -135,10 +138,10 @@ class BufferedConnection:
             self._loop.drop(self, LOST, reset=True)
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the connection when its client has read all written data, after CLOSE_TIMEOUT_S at the latest."""
+        """End the connection when its client has read all written data, but after CLOSE_TIMEOUT_S at the latest."""
         raise NotImplementedError
 
-    # Called by the loop.
+    # Methods that the loop calls
 
     def fileno(self) -> int:
         return int(self._sock.fileno())
@@ -154,7 +157,7 @@ class BufferedConnection:
         raise NotImplementedError
 
     def flush(self) -> bool:
-        """Send as much of the buffer as the kernel accepts. True if data is left. Raises OSError."""
+        """Send as much of the buffer as the kernel accepts. Returns True if data is left. Raises OSError."""
         if self._unsent is not None:
             with suppress(BlockingIOError):
                 del self._unsent[: self._send(self._unsent)]
@@ -162,7 +165,7 @@ class BufferedConnection:
         return self._unsent is not None
 
     def all_sent(self) -> None:
-        """The kernel has accepted all data that was buffered."""
+        """Called when the kernel has accepted all buffered data."""
 
     @property
     def has_unsent(self) -> bool:
@@ -173,7 +176,7 @@ class BufferedConnection:
         return self._state != self.GONE
 
     def end(self, poller: Poller, reset: bool) -> bool:
-        """Close the socket. False if it was closed before."""
+        """Close the socket. Returns False if it was already closed."""
         if self._state == self.GONE:
             return False
         self._state = self.GONE

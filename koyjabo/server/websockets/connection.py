@@ -39,7 +39,7 @@ class PongFrame(NamedTuple):
 
 
 class CloseFrame(NamedTuple):
-    code: int  # NOT_SAID when the frame has none
+    code: int  # NOT_SAID if the frame has none
 
 
 class Part(NamedTuple):
@@ -61,12 +61,14 @@ class FrameReader:
 
     @property
     def idle(self) -> bool:
-        """No frame or message is incomplete."""
+        """Whether no frame or message is incomplete."""
         return self._frames.header is None and not len(self._frames.buffer) and self._messages.opcode is None
 
     def feed(self, data: bytes) -> list[Received]:
-        """Return the messages and control frames that `data` completes. Raises ParseFailed, with the close code to
-        answer, for an invalid frame; the exception's `received` has the items completed before it.
+        """Return the messages and control frames that `data` completes.
+
+        Raises ParseFailed for an invalid frame, with the close code to send. Its `received` has the items that were
+        completed before.
         """
         received: list[Received] = []
         self._frames.receive_bytes(data)
@@ -95,7 +97,7 @@ class FrameReader:
             received.append(Part())
 
     def _check_size(self) -> None:
-        """Refuse a message over the limit; the length in the header of an incomplete frame counts as well."""
+        """Refuse a message over the limit. The length in the header of an incomplete frame also counts."""
         header = self._frames.header
         announced = 0 if header is None or header.opcode.iscontrol() else header.payload_len
         started = self._frames.payload_consumed if header is not None else 0
@@ -112,8 +114,8 @@ def _control(opcode: Opcode, payload: bytes) -> Received:
 
 
 def _close_code(payload: bytes) -> int:
-    """Parse a close code. Raises ParseFailed for a code that may not be sent, or a reason that is not UTF-8 (RFC 6455,
-    7.4).
+    """Parse a close code. Raises ParseFailed for a code that may not be sent, or a reason that is not UTF-8 (RFC
+    6455, 7.4).
     """
     if not payload:
         return NOT_SAID
@@ -134,26 +136,28 @@ def _close_code(payload: bytes) -> int:
 log = logging.getLogger("koyjabo.websockets")
 
 MOST_FRAMES = 500
-"""Frames from one client between two of our pings; a client that sends more is closed with 1008."""
+"""Maximum number of frames from a client between two of our pings. Beyond it, the client is closed with 1008."""
 
 MOST_CALLS = 100
-"""Pending calls of a client; a client that causes more is closed with 1008."""
+"""Maximum number of pending calls of a client. Beyond it, the client is closed with 1008."""
 
 PING_FRAME = frame(b"", PING)
 
 EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL | PONG, MASKED)), 6
-"""The answer to our ping begins with this, and four bytes of a mask that masks nothing follow."""
+"""The response to our ping begins with this. Four bytes of a mask follow, which masks nothing."""
 
 
 class WebSocketConnection(BufferedConnection):
-    """One WebSocket. `write` and `close` may be called at any time; after the end they do nothing."""
+    """One WebSocket. `write` and `close` may be called at any time and do nothing after the end."""
 
     __slots__ = ("_calls", "_early", "_frames_left", "_reader", "_received")
 
     def __init__(
         self, sock: Any, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes, early: bytes
     ) -> None:
-        """`greeting` is sent first, with data written before `start`: to send takes longer than all of our own work.
+        """`greeting` is sent first, together with data written before `start`, because sending takes longer than all
+        our own work.
+
         `early` is data that was already read from `sock`.
         """
         super().__init__(address, owner, loop, greeting)
@@ -165,7 +169,7 @@ class WebSocketConnection(BufferedConnection):
         self._frames_left = MOST_FRAMES
 
     def start(self) -> None:
-        """Send all written data, and start reading. Call it after the owner has sent its first message and can handle
+        """Send all written data and start reading. Call it when the owner has sent its first message and can handle
         `received`.
         """
         self.send_unsent()
@@ -180,12 +184,12 @@ class WebSocketConnection(BufferedConnection):
         self.write(frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """Send a close frame. The connection ends when the client has answered, or after CLOSE_TIMEOUT_S."""
+        """Send a close frame. The connection ends when the client has responded, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
             self.write(close_frame(code, reason))
             self._begin_closing()
 
-    def in_turn(self, call: Callable[[], None]) -> None:
+    def run_in_order(self, call: Callable[[], None]) -> None:
         """Run `call` in a task, after all earlier calls of this method. It may block."""
         if self._calls is None:
             self._calls = deque([call])
@@ -195,7 +199,7 @@ class WebSocketConnection(BufferedConnection):
         else:
             self.close(ABUSE, "too many messages at once")
 
-    # Called by the loop.
+    # Methods that the loop calls
 
     def read(self) -> None:
         """Read and handle available data."""
@@ -209,7 +213,7 @@ class WebSocketConnection(BufferedConnection):
         """Handle bytes from the client."""
         self._received = True
         if self._reader is None and self._frames_left > 0 and _is_empty_pong(data):
-            self._frames_left -= 1  # most of what open pages send, so it costs no reader (decision 85)
+            self._frames_left -= 1  # pongs are most of what open pages send, so they need no reader (decision 85)
             return
         reader = self._reader or FrameReader(self.owner.largest_message)
         try:
@@ -228,12 +232,12 @@ class WebSocketConnection(BufferedConnection):
         self.write(PING_FRAME)
 
     def reset_frame_count(self) -> None:
-        """Allow the client MOST_FRAMES again, with each ping."""
+        """Allow the client MOST_FRAMES again, at each ping."""
         self._frames_left = MOST_FRAMES
 
     @property
     def is_silent(self) -> bool:
-        """No data has arrived since the last ping."""
+        """Whether no data has arrived since the last ping."""
         return not self._received
 
     def end(self, poller: Poller, reset: bool) -> bool:
@@ -241,19 +245,19 @@ class WebSocketConnection(BufferedConnection):
         return super().end(poller, reset)
 
     def _handle_all(self, received: list[Any]) -> None:
-        for each in received:
-            if isinstance(each, CloseFrame):
-                self._answer_close(each.code)
+        for item in received:
+            if isinstance(item, CloseFrame):
+                self._answer_close(item.code)
                 return
             self._frames_left -= 1
             if self._state != self.OPEN:
                 continue
             if self._frames_left < 0:
                 self.close(ABUSE, "too many messages")
-            elif isinstance(each, PingFrame):
-                self.write(frame(each.payload, PONG))
-            elif not isinstance(each, Part | PongFrame):
-                self.owner.received(self, each)
+            elif isinstance(item, PingFrame):
+                self.write(frame(item.payload, PONG))
+            elif not isinstance(item, Part | PongFrame):
+                self.owner.received(self, item)
 
     def _answer_close(self, code: int) -> None:
         self.close(None if code == NOT_SAID else code)

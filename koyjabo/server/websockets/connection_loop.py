@@ -1,7 +1,7 @@
 """Reads all WebSockets and streams of this worker, without a task for each (decision 11).
 
-Frames cannot interleave, since each connection has one method to write. A client that does not read costs a bounded
-buffer until it is dropped.
+Frames cannot interleave, because a connection is written to by a single method. A client that does not read costs a
+bounded buffer until it is dropped.
 """
 
 from __future__ import annotations
@@ -27,30 +27,36 @@ from koyjabo.server.websockets.event_stream import TICK_S, EventStream
 log = logging.getLogger("koyjabo.websockets")
 
 SEND_BUFFER = 32 * 1024
-"""The kernel's send buffer of a client, bytes; the kernel doubles it. By default it may grow to megabytes."""
+"""Size of the kernel's send buffer per client, in bytes (the kernel doubles it). By default it may grow to
+megabytes.
+"""
 
 CLOSES_IN_A_ROW = 256
-MOST_TELLING = 64
-"""Tasks that tell owners of ended connections, each of which may block. When thousands end together, a task for each
-would take most of the time (decision 85).
+MOST_NOTIFIERS = 64
+"""Maximum number of tasks that notify the owners of ended connections, because an owner may block. If thousands end
+together, a task for each would take most of the time (decision 85).
 """
 
 STALLED_S = 30.0
 """A client with unsent data that has read nothing for this long is dropped."""
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
-"""The time-out is the shorter one, so each ping is checked before the next is sent."""
+"""The time-out is shorter than the interval, so each ping is checked before the next one is sent."""
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long a client has to answer a close frame."""
+"""How long a client has to respond to a close frame."""
 
 LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
-"""The part of it by which lives differ: clients that connect together after a deploy must not return together daily."""
+"""The fraction that lifetimes vary by, so that clients that connect together after a deploy do not return together
+every day.
+"""
 
 SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
-"""A worker with a smaller part of its places left lets the others accept first, then accepts one for so many places.
-The kernel shares connections out unevenly, and a page that is refused while another worker has room would have to try
+"""When a smaller part than SPARE of its places is left, a worker lets the others accept first, and then accepts one
+connection per PLACES_FOR_ONE places.
+
+The kernel distributes connections unevenly. A page that one worker refuses, while another has room, would have to try
 again (decision 85).
 """
 
@@ -69,7 +75,7 @@ class ConnectionLoop:
         most_a_network: int,
         handshakes: Rate | None = None,
     ) -> None:
-        """`most_a_network` is the limit of a /24 or /48 (see `neighbours`); `handshakes` is the rate limit of each
+        """`most_a_network` is the limit of a /24 or /48 (see `neighbours`). `handshakes` is the rate limit per
         address, None for no limit.
         """
         self.start_task = runtime.start_task
@@ -86,9 +92,11 @@ class ConnectionLoop:
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
-        self._ended: deque[Callable[[], None]] = deque()  # what owners have yet to be told
-        self._telling = 0  # tasks that do that
-        self._closing: DelayLine[BufferedConnection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
+        self._ended: deque[Callable[[], None]] = deque()  # notifications of owners that have not been sent yet
+        self._notifiers = 0  # tasks that send them
+        self._closing: DelayLine[BufferedConnection] = DelayLine(
+            CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, LOST)
+        )
 
     def __len__(self) -> int:
         return len(self._open)
@@ -96,7 +104,8 @@ class ConnectionLoop:
     def add(
         self, sock: Any, address: str, owner: ConnectionOwner, greeting: bytes, early: bytes
     ) -> WebSocketConnection:
-        """Take over a connected socket, to send it `greeting` first. Both begin with `WebSocketConnection.start`.
+        """Take over a connected socket and send `greeting` first. `WebSocketConnection.start` then starts sending and
+        reading.
 
         Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
         """
@@ -110,13 +119,13 @@ class ConnectionLoop:
         elif exceeds_limits:
             connection.close(TOO_MANY, "too many connections, try again later")
             connection.send_unsent()
-            self.drop(connection, TOO_MANY)  # at once: it must not hold a file until the client answers
+            self.drop(connection, TOO_MANY)  # at once, so that it does not occupy a file until the client responds
         elif owner.pings:
             self._pings.put(connection)
         return connection
 
     def add_stream(self, stream: EventStream, sock: Any) -> None:
-        """Take over the socket of a stream for which `reserve` was called."""
+        """Take over the socket of a stream that `reserve` was called for."""
         _prepare(sock)
         stream.attach(sock)
         self._reserved -= 1
@@ -126,9 +135,9 @@ class ConnectionLoop:
             stream.close(GOING_AWAY)
 
     def share(self) -> int | None:
-        """How many connections to accept at once, the fewer the fewer places are left; None while there are enough.
+        """Return how many connections to accept at once: fewer as places run out, or None while there are enough.
 
-        Many of them are requests, which need no place and must not wait for one.
+        Many of them are plain requests, which need no place and must not wait for one.
         """
         left = self.most - len(self._open) - self._reserved
         if left > self.most * SPARE:
@@ -136,14 +145,14 @@ class ConnectionLoop:
         return max(LEAST_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
 
     def is_full(self, address: str) -> bool:
-        """No place is left for another client, or for one of the network of this address."""
+        """Return whether there is no place for another client, or for another one of this address's network."""
         if len(self._open) + self._reserved >= self.most:
             return True
         return not self._by_address.neighbours_have_room(address, self.most_a_network)
 
     def reserve(self, address: str) -> bool:
-        """Count a client that has no connection here: it polls, or its stream has yet to begin. False if a limit is
-        exceeded.
+        """Count a client without a connection here: it polls, or its stream has not begun. Returns False if a limit
+        is exceeded.
         """
         if not self._has_room(address):
             return False
@@ -152,12 +161,12 @@ class ConnectionLoop:
         return True
 
     def release(self, address: str) -> None:
-        """Stop counting a client that was reserved."""
+        """Stop counting a reserved client."""
         self._reserved -= 1
         self._by_address.remove(address)
 
     def close_all(self) -> None:
-        """Close all connections, and from now on new ones, because the server is going away."""
+        """Close all connections, including new ones from now on, because the server is going away."""
         self._leaving = True
         for count, connection in enumerate(list(self._open.values()), 1):
             connection.close(GOING_AWAY, "the server is going away")
@@ -166,14 +175,14 @@ class ConnectionLoop:
 
     def sweep(self) -> None:
         """Run the checks that are due. Call it every SWEEP_INTERVAL_S."""
-        checks = (self._pong_checks, self._pings)  # check the last ping before sending the next
+        checks = (self._pong_checks, self._pings)  # check the last ping before sending the next one
         for queue in (*checks, self._ticks, self._closing):
             queue.run_due()
         late = time.monotonic() - STALLED_S
-        for connection in [each for each, since in self._stalled.items() if since < late]:
+        for connection in [connection for connection, since in self._stalled.items() if since < late]:
             self.drop(connection, LOST, reset=True)
 
-    # Called by connections.
+    # Methods that connections call
 
     def watch(self, connection: BufferedConnection) -> None:
         self._poller.add(connection.fileno(), connection, READABLE | WRITABLE if connection.has_unsent else READABLE)
@@ -186,7 +195,7 @@ class ConnectionLoop:
         self._closing.put(connection)
 
     def drop(self, connection: BufferedConnection, code: int, reset: bool = False) -> None:
-        """End a connection now and notify its owner. `reset` also discards the data that the kernel has not sent."""
+        """End a connection now and notify its owner. `reset` also discards data that the kernel has not sent."""
         fd = connection.fileno()
         if not connection.end(self._poller, reset):
             return
@@ -194,11 +203,12 @@ class ConnectionLoop:
             self._reserved -= 1  # a stream that has not begun
         self._stalled.pop(connection, None)
         self._by_address.remove(connection.address)
-        owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
+        # Breaks a cycle that otherwise only the garbage collector could break.
+        owner, connection.owner = connection.owner, NO_OWNER
         self._ended.append(lambda: owner.ended(connection, code))
-        if self._telling < MOST_TELLING:
-            self._telling += 1
-            self.start_task(self._tell_owners)
+        if self._notifiers < MOST_NOTIFIERS:
+            self._notifiers += 1
+            self.start_task(self._notify_owners)
 
     def serve(self, connection: BufferedConnection, events: int) -> None:
         """Handle the events of a connection."""
@@ -208,24 +218,24 @@ class ConnectionLoop:
             connection.read()
 
     def end_failed(self, connection: BufferedConnection) -> None:
-        """Close a connection with 1011 after an error of ours; drop it if it was closing already."""
+        """Close a connection with 1011 after an internal error. Drop it if it was already closing."""
         if connection.is_open:
             connection.close(UNEXPECTED)
         else:
             self.drop(connection, LOST)
 
-    def _tell_owners(self) -> None:
+    def _notify_owners(self) -> None:
         count = 0
         while self._ended:
-            tell = self._ended.popleft()
+            notify = self._ended.popleft()
             try:
-                tell()
+                notify()
             except Exception:
                 log.exception("end_failed")
             count += 1
             if count % CLOSES_IN_A_ROW == 0:
                 time.sleep(0)
-        self._telling -= 1
+        self._notifiers -= 1
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
@@ -269,23 +279,23 @@ class ConnectionLoop:
 
     def _drop_silent(self, connection: WebSocketConnection) -> None:
         if connection.is_open and connection.is_silent:
-            connection.read()  # after a pause of the machine an answer may wait to be read
+            connection.read()  # if the machine was suspended, a pong may not have been read yet
         if connection.is_open and connection.is_silent:
             self.drop(connection, LOST, reset=True)
 
 
 def _prepare(sock: Any) -> None:
     sock.setblocking(False)
-    with suppress(OSError):  # macOS refuses options of a socket whose client has gone; the next read notices that
+    with suppress(OSError):  # macOS refuses options if the client is gone; the next read notices that
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Aging(Protocol):
     born: float  # monotonic s
-    chance: int  # 0 to 255, drawn when it is born; see `is_old`
+    chance: int  # 0 to 255, drawn at creation; see `is_old`
 
 
 def is_old(socket: Aging) -> bool:
-    """Whether a socket has to reconnect: after LONGEST_LIFE_S, or sooner by up to SPREAD of that."""
+    """Return whether a socket must reconnect: after LONGEST_LIFE_S, or sooner by up to SPREAD of that."""
     return time.monotonic() - socket.born > LONGEST_LIFE_S * (1 - SPREAD * socket.chance / 256)

@@ -1,10 +1,10 @@
 """Runs python-engineio over our connections, so that its clients need no tasks.
 
-It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
-`socket.Socket`; it calls `_upgrade_websocket` to answer an upgrade, and `schedule_ping` when a client has connected and
-when it has answered a ping; a client's `queue` is the only step between `send` and the wire; and the server looks up
-`handlers`, `handle_request` and `_ok` on itself at each call. It also relies on the text of an error of
-python-socketio (5.18.1, pinned).
+It relies on undocumented parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
+`socket.Socket`. It calls `_upgrade_websocket` to respond to an upgrade, and `schedule_ping` when a client has connected
+or responded to a ping. A client's `queue` is the only step between `send` and the wire. The server looks up `handlers`,
+`handle_request` and `_ok` on itself at each call. It also relies on the text of an error of python-socketio (5.18.1,
+pinned).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.engineio_socket import EngineSocket
 
 UPGRADE_TIMEOUT_S = 10.0
-"""How long the upgrade of a polling client to a WebSocket may take."""
+"""How long a polling client may take to upgrade to a WebSocket."""
 
 METHODS = ("GET", "POST", "OPTIONS")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
@@ -40,7 +40,7 @@ KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_AD
 NOTHING = io.BytesIO()
 POLLING = "polling"
 NOWHERE_CONNECTED = "Unexpected binary packet"
-"""The error text of python-socketio for a binary packet in a namespace to which its client is not connected."""
+"""python-socketio's error text for a binary packet in a namespace that its client is not connected to."""
 
 
 class Engine:
@@ -63,8 +63,8 @@ class Engine:
 
     @property
     def sweep_interval_s(self) -> float:
-        """The time until the next item is due, but not less than a twentieth of the ping time-out: a sweep handles
-        many items together.
+        """The time until the next item is due, but at least a twentieth of the ping time-out, so that a sweep
+        handles many items together.
         """
         soonest_s: float = min(self._pings.due_in_s, self._pong_checks.due_in_s, self._server.ping_interval, 1.0)
         shortest_s: float = min(1.0, self._server.ping_timeout / 20)
@@ -76,16 +76,16 @@ class Engine:
         self._upgrades.run_due()
 
     def end_polling(self) -> None:
-        """Close the polling clients, which answers their waiting requests, because the server is going away."""
+        """Close the polling clients, which ends their waiting requests, because the server is going away."""
         for client in list(self._server.sockets.values()):
             if client.connection is None:
                 client.close(abort=True)
 
-    # Called by clients.
+    # Methods that clients call
 
     def ping_later(self, client: EngineSocket) -> None:
-        """Schedule the next ping of a client that has just connected or answered. The deadline of its pong counts from
-        now and not from the time of the ping.
+        """Schedule the next ping of a client that has just connected or responded. The deadline of its pong counts
+        from now.
         """
         self._pings.delay_s = self._server.ping_interval
         self._pings.put(client)
@@ -102,12 +102,12 @@ class Engine:
             self._connections.release(client.counted_as)
             client.counted_as = None
 
-    # Called by python-engineio.
+    # Methods that python-engineio calls
 
     def _on_connect(self, sid: str, environ: dict[str, Any]) -> Any:
-        """Returns the reason of a refusal for python-engineio, or the result of python-socketio's handler."""
+        """Admit a client. Returns a refusal for python-engineio, or the result of python-socketio's handler."""
         client = self._server.sockets[sid]
-        if _transport(environ) == POLLING:  # WebSockets are counted by the connection loop
+        if _transport(environ) == POLLING:  # the connection loop counts WebSockets
             address = client_address.limit_key(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
@@ -115,7 +115,9 @@ class Engine:
         return self._connect(sid, _reduced(environ))
 
     def _on_message(self, sid: str, message: str | bytes) -> Any:
-        """Close the connection after an invalid packet; python-engineio would log the exception and continue."""
+        """Handle a message. Closes the connection after an invalid packet, because python-engineio would log the
+        exception and continue.
+        """
         try:
             return self._message(sid, message)
         except InvalidPacket:
@@ -133,7 +135,7 @@ class Engine:
             client.refuse()
 
     def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a request as python-engineio does, and add the refusals of the protocol that it omits."""
+        """Handle a request like python-engineio, and add refusals that the protocol requires and it omits."""
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
@@ -145,7 +147,7 @@ class Engine:
                 return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
             self._check_pong(client)
             if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
-                with suppress(KoyJaboError):  # the client has a WebSocket already
+                with suppress(KoyJaboError):  # the client already has a WebSocket
                     spare = environ["koyjabo.websockets"].accept(environ, client)
                     spare.close(NORMAL)
                     spare.start()
@@ -160,11 +162,11 @@ class Engine:
         answer = self._engineio_ok(*packets, **options)
         return {**answer, "response": b"ok"} if answer["response"] == b"OK" else answer
 
-    # Called when an item is due.
+    # Actions on due items
 
     def _ping(self, client: EngineSocket) -> None:
         if client.closed or client.closing:
-            self._server.sockets.pop(client.sid, None)  # a polling client that closed and has not polled since
+            self._server.sockets.pop(client.sid, None)  # a polling client that has closed and not polled since
             return
         if is_old(client):
             client.end(GOING_AWAY, "open for a day: come back")
@@ -176,7 +178,7 @@ class Engine:
 
     def _check_pong(self, client: EngineSocket) -> None:
         if client.is_late and client.connection is not None and client.connection.is_open:
-            client.connection.read()  # after a pause of the machine a pong may wait to be read
+            client.connection.read()  # if the machine was suspended, a pong may not have been read yet
         if client.closed or client.is_late:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
@@ -192,10 +194,12 @@ def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _transport(environ: dict[str, Any]) -> str:
-    """The transport as python-engineio reads it, from the query: an `Upgrade` header that fails does not change it."""
+    """Return the transport in the query, like python-engineio. A failed `Upgrade` header does not change it."""
     return _query(environ)["transport"][0]
 
 
 def _reduced(environ: dict[str, Any]) -> dict[str, Any]:
-    """The part of the environment that handlers need: python-socketio keeps it while the client is connected."""
+    """Return the part of the environment that handlers need, because python-socketio keeps it while the client is
+    connected.
+    """
     return {name: environ[name] for name in KEPT if name in environ} | {"wsgi.input": NOTHING}

@@ -1,4 +1,4 @@
-"""One Engine.IO client: python-engineio serves its polls, and a connection of ours its WebSocket."""
+"""One Engine.IO client: python-engineio handles its polls, and our connection handles its WebSocket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import WebSocketConnection
 
 MOST_PACKETS = 100
-"""Packets that wait for a client's next poll; a client with more is closed."""
+"""Maximum number of packets that wait for a client's next poll. Beyond it, the client is closed."""
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 PONG = str(packet.PONG)
@@ -33,14 +33,14 @@ class EngineSocket(Socket):
     queue: Any
     connected: bool
     last_ping: float | None
-    pings = False  # no WebSocket pings: Engine.IO has its own
+    pings = False  # no WebSocket pings, because Engine.IO has its own
     connection: WebSocketConnection | None = None
     counted_as: str | None = None
-    """The address for which the client is counted while it polls."""
+    """The address that the client is counted for while it polls."""
     dead_at = inf
     """The deadline of its pong, monotonic s."""
     awaits_last_poll = False
-    """It closed while no poll of it was waiting; one more poll is answered."""
+    """It closed while no poll was waiting, so one more poll gets a response."""
     _probed: WebSocketConnection | None = None
     _polls = False
 
@@ -55,11 +55,11 @@ class EngineSocket(Socket):
 
     @property
     def is_late(self) -> bool:
-        """The deadline of its pong has passed."""
+        """Whether the deadline of its pong has passed."""
         return time.monotonic() >= self.dead_at
 
     def check_ping_timeout(self) -> bool:
-        """Leave it to the sweep to end silent clients: it reads all data that has arrived before it decides."""
+        """Leave silent clients to the sweep, which reads all data that has arrived before it decides."""
         if self.closed:
             raise SocketIsClosedError
         return True
@@ -88,7 +88,7 @@ class EngineSocket(Socket):
         self.end(ABUSE, "not what Engine.IO and Socket.IO say")
 
     def poll(self) -> list[Packet]:
-        """Wait for packets. Raises EngineIOError for a second poll while one waits, and ends both."""
+        """Wait for packets. A second poll while one waits raises EngineIOError, and ends both."""
         if self._polls:
             self.close()
             raise EngineIOError
@@ -101,8 +101,8 @@ class EngineSocket(Socket):
 
     def receive(self, pkt: Packet) -> None:
         if pkt.packet_type == packet.CLOSE and self.connection is None:
-            self.queue.put(Packet(packet.NOOP))  # answers the poll that waits,
-            self.awaits_last_poll = not self._polls  # or the next one
+            self.queue.put(Packet(packet.NOOP))  # responds to the waiting poll,
+            self.awaits_last_poll = not self._polls  # or to the next one
         super().receive(pkt)
 
     def handle_post_request(self, environ: dict[str, Any]) -> None:
@@ -119,9 +119,9 @@ class EngineSocket(Socket):
             self.server.engine.ping_later(self)
 
     def handle_get_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a poll or an upgrade. A new client whose handshake is refused is closed, since it will not return.
+        """Handle a poll or an upgrade. A new client whose handshake is refused is closed, because it will not return.
 
-        Without `Connection: Upgrade` python-engineio would treat such a handshake as a poll.
+        Without `Connection: Upgrade`, python-engineio would treat such a handshake as a poll.
         """
         answer = super().handle_get_request(environ, start_response)
         if self.connected:
@@ -144,13 +144,13 @@ class EngineSocket(Socket):
         connection.start()
         return []
 
-    # Called by its connection, as its owner.
+    # Methods that its connection calls, as its owner
 
     def received(self, connection: WebSocketConnection, message: str | bytes) -> None:
         if message == PONG and connection is self.connection:
             self.schedule_ping()
         elif connection is self.connection:
-            connection.in_turn(lambda: self._receive(message))
+            connection.run_in_order(lambda: self._receive(message))
         else:
             self._probe(connection, message)
 
@@ -172,7 +172,9 @@ class EngineSocket(Socket):
             self.refuse()
 
     def _probe(self, connection: WebSocketConnection, message: str | bytes) -> None:
-        """The steps of an upgrade from polling: probe, answer, a NOOP that ends the waiting poll, then the switch."""
+        """Handle the steps of an upgrade from polling: probe, response, a NOOP that ends the waiting poll, then the
+        switch.
+        """
         if self.closed:
             connection.close(NORMAL)
         elif message == PROBE and self.connection is None:
@@ -191,9 +193,11 @@ class EngineSocket(Socket):
         self.upgraded, self.upgrading, self._probed = True, False, None
         self.server.engine.release(self)
         while not waiting.empty():
-            each = waiting.get(block=False)
-            if each is None or each.packet_type != packet.NOOP:  # a NOOP was meant for a waiting poll
-                self.queue.put(each)
+            waiting_packet = waiting.get(block=False)
+            if (
+                waiting_packet is None or waiting_packet.packet_type != packet.NOOP
+            ):  # a NOOP was meant for a waiting poll
+                self.queue.put(waiting_packet)
 
 
 class DirectQueue:

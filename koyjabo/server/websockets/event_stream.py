@@ -1,6 +1,6 @@
 """Server-Sent Events: a response that does not end, on the loop of the WebSockets (specification: Streams).
 
-The body of the response ends with the connection, without chunks, so that an event is the same bytes for every client.
+The response has no chunks and its body ends with the connection, so that an event is the same bytes for every client.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
 
 RETRY = b"retry: 5000\n\n"
-"""When a client whose stream has ended opens a new one, ms."""
+"""Time after which a client reopens a stream that has ended, in ms."""
 
 COMMENT = b":\n\n"
 TICK_S = 5.0
 QUIET_TICKS = 4
-"""A comment follows after this number of ticks without an event: within 20 s."""
+"""Number of ticks without an event before a comment is sent: within 20 s."""
 
 UNACKNOWLEDGED_MS = 24_000
-"""How long data may be unacknowledged (TCP_USER_TIMEOUT): with the comment before, a dead client is found in 45 s."""
+"""How long data may stay unacknowledged (TCP_USER_TIMEOUT). With the comments, a dead client is found within 45 s."""
 
 RETRY_AFTER_S = 10
 NO_ROOM = "Too many connections from this address. Wait as long as Retry-After says, then try again."
 
 
 class EventStream(BufferedConnection):
-    """One stream. It has no socket until the head of its response is made; earlier events follow the head."""
+    """One stream. It has no socket until the head of its response was made. Earlier events follow the head."""
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
@@ -48,7 +48,7 @@ class EventStream(BufferedConnection):
 
     def attach(self, sock: Any) -> None:
         super().attach(sock)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it, macOS has not
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it, macOS does not
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     @property
@@ -56,7 +56,7 @@ class EventStream(BufferedConnection):
         return StreamBody(self)
 
     def begin(self, connection: HttpConnection, head: bytes) -> None:
-        """Take the socket over from the HTTP connection, and send the head and the written events."""
+        """Take over the socket from the HTTP connection, and send the head and the events written so far."""
         if self._state == self.GONE:  # too much was written
             connection.end()
             return
@@ -74,7 +74,7 @@ class EventStream(BufferedConnection):
             self._conclude()
 
     def abandon(self) -> None:
-        """Free the place of a stream that has not begun. Does nothing for any other one."""
+        """Free the place of a stream that has not begun. Does nothing for any other."""
         if not self.has_begun:
             self._loop.drop(self, LOST)
 
@@ -87,26 +87,26 @@ class EventStream(BufferedConnection):
         self.write(stream_frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the body when the client has read all buffered data, after CLOSE_TIMEOUT_S at the latest."""
+        """End the body when the client has read all buffered data, but after CLOSE_TIMEOUT_S at the latest."""
         if self._state == self.OPEN:
             self._state, self._code = self.CLOSING, code or LOST
             if self.has_begun:
                 self._conclude()
 
-    # Called by the loop.
+    # Methods that the loop calls
 
     def fileno(self) -> int:
-        """-1 before the beginning."""
+        """-1 before the stream has begun."""
         return super().fileno() if self.has_begun else -1
 
     def tick(self) -> None:
-        """Send a comment if the client has heard nothing for some ticks."""
+        """Send a comment if the client has received nothing for some ticks."""
         self._quiet_ticks += 1
         if self._quiet_ticks >= QUIET_TICKS:
             self.write(COMMENT)
 
     def read(self) -> None:
-        """End the stream: a client has nothing to say after its request."""
+        """End the stream, because a client must not send anything after its request."""
         if receive(self._sock) is not None:
             self._loop.drop(self, LOST)
 
@@ -128,7 +128,7 @@ class EventStream(BufferedConnection):
 
 
 class StreamBody:
-    """The body of the response, in WSGI. The server calls `take_over` instead of reading it."""
+    """The response's WSGI body. The server calls `take_over` instead of reading it."""
 
     def __init__(self, stream: EventStream) -> None:
         self._stream = stream
@@ -150,10 +150,11 @@ class EventStreams:
         self._loop = loop
 
     def open(self, environ: dict[str, Any], owner: ConnectionOwner) -> EventStream:
-        """A stream for this request, to which events may be written. Its `body` is that of the response.
+        """Return a stream for this request. Events may be written to it at once, and its `body` is the body of the
+        response.
 
-        Raises TooManyConnections if no place is left in the worker, or in its part for one network; TooManyRequests if
-        the address exceeds a limit.
+        Raises TooManyConnections if the worker, or its share for one network, is full, and TooManyRequests if the
+        address exceeds a limit.
         """
         address = client_address.limit_key(environ)
         if self._loop.is_full(address):

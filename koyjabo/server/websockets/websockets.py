@@ -1,5 +1,5 @@
-"""The WebSockets of a worker, of both kinds, and its streams: sets them up, sweeps them regularly, and closes them at
-the end.
+"""The WebSockets of a worker (plain and Socket.IO) and its streams: sets them up, sweeps them regularly, and closes
+them at the end.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class WebSockets:
     def accept(
         self, environ: dict[str, Any], owner: ConnectionOwner, protocol: str | None = None
     ) -> WebSocketConnection:
-        """Answer the handshake and take over the connection; the request needs no other answer. The owner calls `start`
-        to begin reading.
+        """Respond to the handshake and take over the connection. The request needs no other response. The owner calls
+        `start` to begin reading.
 
-        Declines extensions: permessage-deflate costs 36 µs a frame and 162 KB a client. Raises BadHandshake,
+        Declines extensions: permessage-deflate costs 36 µs per frame and 162 KB per client. Raises BadHandshake,
         UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
         try:
             sock, early = environ["koyjabo.connection"].detach()
-        except ConnectionError:  # the client has left; there is no need to log that
+        except ConnectionError:  # the client has disconnected; there is no need to log that
             raise BadHandshake from None
         return self._loop.add(sock, client_address.limit_key(environ), owner, greeting, early)
 
@@ -76,7 +76,7 @@ def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
 log = logging.getLogger(__name__)
 
 GOODBYE_S = 2.0
-"""How long clients have to answer our close frame before the process ends."""
+"""How long clients have to respond to our close frame before the process ends."""
 
 TICK_S = 0.05
 
@@ -84,7 +84,7 @@ LATE_S = 1.0
 """A sweep that is later than this means that the machine or this worker was suspended."""
 
 MOST_SLEEPS = 3
-"""A machine that is slow all the time must not keep silent clients open."""
+"""Maximum number of extra sleeps, so that a machine that is always slow does not keep silent clients open."""
 
 
 class Sockets:
@@ -114,7 +114,7 @@ class Sockets:
         self._connections.close_all()
 
     def wait_until_closed(self) -> None:
-        """Wait until all clients have answered, GOODBYE_S at most."""
+        """Wait until all clients have responded, GOODBYE_S at most."""
         deadline = time.monotonic() + GOODBYE_S
         while len(self._connections) and time.monotonic() < deadline:
             time.sleep(TICK_S)
@@ -129,8 +129,8 @@ class Sockets:
                 log.exception("sweep_failed")
 
     def _wait_until_due(self) -> None:
-        """Sleep until an item is due. After a suspension, sleep again, so that frames that arrived meanwhile are read
-        before silent clients are dropped.
+        """Sleep until an item is due. After a suspension, sleep again, so that frames that arrived in the meantime
+        are read before silent clients are dropped.
         """
         wanted_s = min(SWEEP_INTERVAL_S, self._engine.sweep_interval_s)
         for _ in range(MOST_SLEEPS):

@@ -42,7 +42,7 @@ class Feed:
     """One worker's feed, as long as its room has members. Only `read` waits."""
 
     interval_s = 0.1
-    tells_visits = False
+    caused_by_visits = False
     is_relative = False
 
     def __init__(

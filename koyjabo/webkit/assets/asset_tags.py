@@ -55,9 +55,9 @@ def module(name: str) -> Markup:
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
     named: set[str] = g.setdefault("preloaded_modules", set())
-    more = [each for each in assets().preloads.get(name, ()) if each not in named]
+    more = [import_ for import_ in assets().preloads.get(name, ()) if import_ not in named]
     named.update(more)
-    return Markup().join([*(PRELOAD.format(asset(each)) for each in more), SCRIPT.format(asset(name))])
+    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), SCRIPT.format(asset(name))])
 
 
 def bundle(name: str) -> Markup:

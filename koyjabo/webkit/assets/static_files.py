@@ -81,7 +81,7 @@ def _present() -> Assets:
 def _walk() -> Iterator[tuple[str, int]]:
     """Every source with its modification time, ns."""
     for folder, folders, files in os.walk(FOLDER):
-        folders[:] = [each for each in folders if each != MIN]
+        folders[:] = [folder for folder in folders if folder != MIN]
         for path in (Path(folder, file) for file in files):
             yield path.relative_to(FOLDER).as_posix(), path.stat().st_mtime_ns
 
@@ -149,8 +149,8 @@ def _send(name: str, cache_control: str) -> Response:
 
 def _text(path: Path) -> Response:
     """Packed, if the client accepts it."""
-    accepted = [each for each in PACKED if request.accept_encodings[each] > 0]
-    encoding = next((each for each in accepted if os.path.isfile(f"{path}{PACKED[each]}")), "")
+    accepted = [encoding for encoding in PACKED if request.accept_encodings[encoding] > 0]
+    encoding = next((encoding for encoding in accepted if os.path.isfile(f"{path}{PACKED[encoding]}")), "")
     data = Path(f"{path}{PACKED.get(encoding, '')}").read_bytes()
     response = Response(data, mimetype=mimetypes.guess_type(path.name)[0])
     response.vary.add("Accept-Encoding")

@@ -90,6 +90,6 @@ def _plain(text: str) -> str:
     """The text without what does not matter when it is typed: capitals, extra spaces, invisible signs, the script of
     digits and their grouping.
     """
-    seen = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
     words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())
     return re.sub(r"\d", lambda digit: str(unicodedata.digit(digit[0])), GROUPING.sub("", words))

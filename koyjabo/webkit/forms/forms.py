@@ -73,7 +73,7 @@ class Form(Generic[Checked]):
         try:
             return self._rules.model_validate(self.values)
         except ValidationError as error:
-            self.errors = {str(each["loc"][0]): sentence(each) for each in error.errors()}
+            self.errors = {str(problem["loc"][0]): sentence(problem) for problem in error.errors()}
             return None
 
 

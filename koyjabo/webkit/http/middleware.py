@@ -51,7 +51,7 @@ class RequestOfAnyBytes(flask.Request):
         if largest_file_at(self.path):
             self._cached_data = b""  # see `receive_file`
         if not self.query_string.isascii():
-            self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
+            self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
         """Read the form at a path that takes a file. Before, it is empty: only those who may send a file have
@@ -76,7 +76,7 @@ class RequestOfAnyBytes(flask.Request):
             self.routing_exception.__traceback__ = self.routing_exception.__context__ = None
 
 
-def take_turns(app: Flask) -> None:
+def queue_fairly(app: Flask) -> None:
     """Let the requests that reach Flask take turns, so that a client with many connections waits for itself. Call it
     before other layers are put around Flask; the fast path costs too little to wait.
     """
@@ -88,8 +88,8 @@ class InTurns:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        await_turn = environ.get("koyjabo.await_turn")  # none under another WSGI server
-        if await_turn and not await_turn(environ, customer(client_address.limit_key(environ))):
+        await_slot = environ.get("koyjabo.await_slot")  # none under another WSGI server
+        if await_slot and not await_slot(environ, customer(client_address.limit_key(environ))):
             start_response("503 Service Unavailable", [])  # the client has left
             return []
         return self._app(environ, start_response)

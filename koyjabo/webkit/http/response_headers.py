@@ -183,7 +183,7 @@ class ResponseHeaders:
             added = data
             if _is_page(headers):  # a page with inline styles brings its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
-                added = [each for each in pages if each[0] != POLICY] if has_policy else pages
+                added = [page for page in pages if page[0] != POLICY] if has_policy else pages
             return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":

@@ -66,7 +66,7 @@ def answer(value: BaseModel, status: int = 200) -> Response:
 
 
 def list_answer(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> Response:
-    return _private([_object(each) for each in values], 200, headers)
+    return _private([_object(value) for value in values], 200, headers)
 
 
 def no_answer(status: int = 204) -> Response:

@@ -145,13 +145,13 @@ def claims_of_any() -> Claims:
     Unauthenticated, InvalidToken, WrongCsrfToken.
     """
     _refuse_key()
-    sent = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
+    sent = [token for token in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if token is not None]
     if not sent:
         raise Unauthenticated
-    for each in sent:
+    for token in sent:
         with suppress(InvalidToken):
-            claims = current()[Tokens].read_any(each.text)
-            _check_csrf(each, claims)
+            claims = current()[Tokens].read_any(token.text)
+            _check_csrf(token, claims)
             return claims
     _refuse_other_system()
     raise InvalidToken

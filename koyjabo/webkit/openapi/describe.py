@@ -121,7 +121,7 @@ def describe(
 
     API keys with `scope` may make the call; without one, none may (`koyjabo.webkit.login.tokens`).
     """
-    answers = answers | {status: each for status, each in OF_KEYS.items() if scope and status not in answers}
+    answers = answers | {status: meaning for status, meaning in OF_KEYS.items() if scope and status not in answers}
 
     def attach(view: View) -> View:
         described = Operation(summary, answers, body, headers or {}, query or {}, secured, scope)

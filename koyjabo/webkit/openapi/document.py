@@ -191,7 +191,7 @@ def _body(answer: Answer) -> dict[str, Any]:
         described = _body(answer.json)
         return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
     if isinstance(answer, OneOf):
-        schemas = [_schema(each)["schema"] for each in (answer.model, answer.other)]
+        schemas = [_schema(model)["schema"] for model in (answer.model, answer.other)]
         description = f"{answer.model.__name__} or {answer.other.__name__}"
         return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
     model = ErrorAnswer if isinstance(answer, str) else answer
@@ -205,7 +205,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
     """One of several models, each of which has its own `type`."""
-    references = {get_args(each.model_fields["type"].annotation)[0]: _schema(each)["schema"] for each in models}
+    references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}
     return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
 

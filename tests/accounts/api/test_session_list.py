@@ -138,10 +138,10 @@ def test_page_shows_them_and_ends_them(site):
     ((agent,),) = site.rows("SELECT user_agent FROM sessions WHERE id = :id", id=ids[0])
     reader.confirm(f"/account/sessions/{ids[0]}/end")
     name = "curl" if agent.startswith("curl") else "Chrome on Android"
-    assert f"The session was ended: {name}" in words(reader.get(reader.location))
+    assert f"The session was revoked: {name}" in words(reader.get(reader.location))
     reader.confirm("/account/sessions/end")
     page = reader.get(reader.location)
-    assert "All other sessions were ended." in words(page)
+    assert "All other sessions were revoked." in words(page)
     assert "End all other sessions" not in words(page)
     reader.send(f"/account/sessions/{ids[1]}/end", 404)
 

@@ -137,7 +137,7 @@ def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database
     with Site(database.url, REQUIRE_TWO_FACTOR="admins") as site:
         karim.site = salma.site = site
         page = words(Reader(site).log_in("karim").get(f"/invitations/{tokens[0]}"))
-        assert "This site asks for a second step." in page
+        assert "This site requires two-step login." in page
         assert [accept(*each).status_code for each in zip((karim, salma), tokens, strict=True)] == [200, 200]
         assert karim.get(ME).status_code == 401, "logged out"
         open_ones = "SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_ms IS NULL"
@@ -171,7 +171,7 @@ def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
     assert "karim@example.com Admin Invited by Boss · Valid until" in words(page)
     ((invitation_id,),) = site.rows("SELECT id FROM panel_invitations")
     reader.send(f"/admin/users/invitations/{invitation_id}/withdraw")
-    assert "The invitation was withdrawn." in words(reader.get(reader.location))
+    assert "The invitation was revoked." in words(reader.get(reader.location))
     assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
 
 

@@ -72,18 +72,18 @@ def test_connection_is_bound_to_the_session_that_began_it(site, work):
     attacker, victim = Reader(site).sign_up("chitra"), Reader(site).sign_up("dola")
     url = link(attacker.send(CONNECT, 200, password=PASSWORD))
     back = work.approve(url, "c2")
-    assert "This login is over" in words(end(victim, back, 422))
+    assert "This login has expired" in words(end(victim, back, 422))
     victim.client.set_cookie("provider_login", attacker.client.get_cookie("provider_login").value)
-    assert "This login is over" in words(end(victim, back, 422))
+    assert "This login has expired" in words(end(victim, back, 422))
     stranger = Reader(site)
     stranger.client.set_cookie("provider_login", attacker.client.get_cookie("provider_login").value)
-    assert "This login is over" in words(end(stranger, back, 422))
+    assert "This login has expired" in words(end(stranger, back, 422))
     assert stranger.csrf == ""
     assert identities(site, "c2") == []
 
     url = link(attacker.send(CONNECT, 200, password=PASSWORD))
     attacker.send("/account/password", current_password=PASSWORD, new_password="another one")
-    assert "This login is over" in words(end(attacker, work.approve(url, "c2"), 422))
+    assert "This login has expired" in words(end(attacker, work.approve(url, "c2"), 422))
     assert identities(site, "c2") == []
 
 

@@ -18,11 +18,11 @@ from support.programs.processes import wait_until
 from support.servers.odd_server import OddServer
 from support.servers.openid_provider import OpenidProvider
 
-OVER = "This login is over"
+OVER = "This login has expired"
 UNVERIFIED = "This login could not be verified."
 HERE_IN_TESTS = "accounts/oidc/test_provider_answers.py"
 LONG = pytest.mark.long
-AWAY = "The other server does not answer right now."
+AWAY = "The other server does not respond right now."
 
 
 @pytest.fixture(autouse=True)

@@ -128,7 +128,7 @@ def test_login_that_has_to_enrol_does_it_on_the_way(sqlite_database):
         reader = Reader(site)
         page = reader.send("/signup", 200, name="Ayesha", next="/communities", **LOGIN)
         assert reader.headers_of_answer.getlist("Set-Cookie") == []
-        assert "asks for a second step" in words(page)
+        assert "requires two-step login" in words(page)
         app = App(site, secret_in(page))
         wrong = reader.send("/login/enrol", 422, token=token_in(page), code="1", next="/communities")
         assert secret_in(wrong) == app.secret

@@ -71,20 +71,20 @@ def test_counts_are_told_once_and_not_those_that_another_worker_has_told(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(MIRPUR, Online(2, 2))
     log.record(UTTARA, Online(1, 1))
-    log.record(UTTARA, Online(1, 1), is_told=True)
-    assert log.take_untold() == {MIRPUR: (2, 2)}
-    log.record(UTTARA, Online(2, 2), is_told=True)
-    assert log.take_untold() == {}
+    log.record(UTTARA, Online(1, 1), is_sent=True)
+    assert log.take_unsent() == {MIRPUR: (2, 2)}
+    log.record(UTTARA, Online(2, 2), is_sent=True)
+    assert log.take_unsent() == {}
     assert log.today(UTTARA) == Arrivals(came=2)
 
 
 def test_counts_that_could_not_be_told_are_told_later_unless_there_are_newer_ones(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(UTTARA, Online(1, 1))
-    lost = log.take_untold()
+    lost = log.take_unsent()
     log.record(UTTARA, Online(2, 2))
     log.put_back(lost)
-    assert log.take_untold() == {MIRPUR: (1, 1), UTTARA: (2, 2)}
+    assert log.take_unsent() == {MIRPUR: (1, 1), UTTARA: (2, 2)}
 
 
 def test_version_that_cannot_be_true_silences_nobody(site):

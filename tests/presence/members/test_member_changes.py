@@ -34,7 +34,7 @@ def shared(redis_server):
 
 
 def want(listener: ChangeListener) -> None:
-    listener.is_wanted = lambda scope: scope == HIKERS
+    listener.wants = lambda scope: scope == HIKERS
 
 
 def new(world):
@@ -52,7 +52,7 @@ def told(world) -> list[tuple[str, str, int]]:
     changes = world.members.changes(HIKERS, 100)
     assert [each.version for each in changes] == sorted(each.version for each in changes)
     if changes:
-        world.members.told(HIKERS, changes)
+        world.members.acknowledge(HIKERS, changes)
     return [(str(each.kind), each.person, each.count) for each in changes]
 
 
@@ -111,7 +111,7 @@ def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeyp
     first = world.members.changes(HIKERS, 100)
     world.members.connect(HIKERS, "babul", "1")
     world.settle()
-    world.members.told(HIKERS, first)
+    world.members.acknowledge(HIKERS, first)
     assert told(world) == [("joined", "babul", 2)]
     for _ in range(2):
         world.members.disconnect(HIKERS, "babul", "1")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
-from koyjabo.server.http.body_limits import MOST_LARGER, PART_OF_A_NETWORK, BodyLimits
+from koyjabo.server.http.body_limits import MOST_LARGER, NETWORK_DIVISOR, BodyLimits
 from koyjabo.server.http.request_parser import Refused, RequestParser, wsgi_name
 
 LARGEST_BODY = 100
@@ -107,7 +107,7 @@ def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_mac
         forwarded = (f"X-Forwarded-For: made-up, {address}" for address in addresses)
         parser.feed(head("POST", "/list", "Content-Length: 1000", *forwarded))
 
-    for number, parser in enumerate(parsers[: MOST_LARGER // PART_OF_A_NETWORK]):
+    for number, parser in enumerate(parsers[: MOST_LARGER // NETWORK_DIVISOR]):
         begin(parser, f"203.0.113.{number}")
     with pytest.raises(Refused):
         begin(parsers[-1], "203.0.113.99")
@@ -115,7 +115,7 @@ def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_mac
     begin(parsers[-1], "198.51.100.1")
     parsers[0].begin()
     begin(parsers[0], "203.0.113.99")
-    for parser in parsers[MOST_LARGER // PART_OF_A_NETWORK : -2]:
+    for parser in parsers[MOST_LARGER // NETWORK_DIVISOR : -2]:
         begin(parser)
 
 

@@ -14,7 +14,7 @@ from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
 from koyjabo.server.websockets.buffered_connection import LOST
 from koyjabo.server.websockets.connection import MOST_FRAMES, WebSocketConnection
-from koyjabo.server.websockets.connection_loop import MOST_TELLING, SWEEP_INTERVAL_S, ConnectionLoop, is_old
+from koyjabo.server.websockets.connection_loop import MOST_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
 
 HOUR_S = 3600.0
@@ -154,10 +154,10 @@ def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
 
     owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
     loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, 1000, 1000, 1000)
-    crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MOST_TELLING)]
+    crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MOST_NOTIFIERS)]
     for connection in crowd:
         loop.drop(connection, LOST)
-    assert len(tasks) == MOST_TELLING
+    assert len(tasks) == MOST_NOTIFIERS
     tasks.pop()()
     assert told == crowd
     for task in tasks:

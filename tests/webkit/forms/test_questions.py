@@ -34,7 +34,7 @@ EXPLAINED = {
     "admin.invite_to_panel": ("Invite guest@example.com as a viewer?", "cannot change anything"),
     "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
     "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
-    "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
+    "admin.reset_second_factor": ("Reset the two-step login of {member} ({email})?", "with just the password"),
     "admin.end_share": ("Revoke the share link Traffic?", "stops working at once"),
     "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
     "pages.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),

@@ -51,5 +51,5 @@ def test_panel_links_a_document_which_is_a_page(site):
 
 def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
     with site.app.test_request_context():
-        link = '<a href="/docs/failover.md#measured" lang="en">docs/failover.md</a>'
-        assert linked("<b> docs/failover.md#measured-এ") == f"&lt;b&gt; {link}-এ"
+        link = '<a href="/docs/failover.md#what-may-be-lost" lang="en">docs/failover.md</a>'
+        assert linked("<b> docs/failover.md#what-may-be-lost-এ") == f"&lt;b&gt; {link}-এ"

@@ -18,15 +18,15 @@ from support.programs.processes import open_sockets, suspended, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.accounts.passwords.passwords import Passwords
-from koyjabo.core.runtime import ThreadRuntime, await_turn
+from koyjabo.core.runtime import ThreadRuntime, await_slot
 from koyjabo.counting.last_hour import Pulse, PulseMoment
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.engine import insights
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
-from koyjabo.server.loop import turns
+from koyjabo.server.loop import fair_queue
+from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import Poller
-from koyjabo.server.loop.turns import Turns
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def run(loop, *requests, until) -> None:
 @pytest.fixture
 def is_long(monkeypatch):
     """As if each turn took longer than several may take together."""
-    monkeypatch.setattr(turns, "SHARE_S", 0)
+    monkeypatch.setattr(fair_queue, "SHARE_S", 0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ class Done(list):
 
 @pytest.mark.usefixtures("is_long")
 def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
-    order = Turns(loop, Poller(loop))
+    order = FairQueue(loop, Poller(loop))
 
     def request(network: str) -> None:
         order.begin(network)
@@ -81,13 +81,13 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
 
 def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
     """A long turn ends the series. Only long turns move the clock."""
-    order, now = Turns(loop, Poller(loop)), [0.0]
-    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    order, now = FairQueue(loop, Poller(loop)), [0.0]
+    monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def request(name: str) -> None:
         order.begin("a network")
         if name == "long":
-            now[0] += 2 * turns.SHARE_S
+            now[0] += 2 * fair_queue.SHARE_S
         done.add(name)
 
     names = ("1", "2", "long", "3", "long", "4")
@@ -97,7 +97,7 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
 
 @pytest.mark.usefixtures("is_long")
 def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
-    order, waiters = Turns(loop, Poller(loop)), []
+    order, waiters = FairQueue(loop, Poller(loop)), []
 
     def request(name: str, waits: bool = True) -> None:
         order.begin(name[0])
@@ -114,7 +114,7 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
 
 
 def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
-    order, done = Turns(loop, Poller(loop)), []
+    order, done = FairQueue(loop, Poller(loop)), []
     for name in "ab":
         run(loop, lambda name=name: (order.begin(name), done.append(name)), until=lambda: done)
         assert done.pop() == name
@@ -129,7 +129,7 @@ def busy(loop, is_long):
 
         def app(environ, start_response) -> list[bytes]:
             asked.append(environ["PATH_INFO"])
-            has_turn.append(environ["koyjabo.await_turn"](environ, asked[-1]))
+            has_turn.append(environ["koyjabo.await_slot"](environ, asked[-1]))
             start_response("204 No Content", [])
             return []
 
@@ -139,7 +139,7 @@ def busy(loop, is_long):
             return connection._socket
 
         server = HttpServer(loop, Poller(loop), listener, app, 8, BodyLimits(0), {})
-        server._turns._begin_next = lambda: None
+        server._fair_queue._begin_next = lambda: None
         server.start()
         yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=partial(pause_until, loop))
 
@@ -192,13 +192,13 @@ def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
     done = []
 
     def wait(*_: object) -> dict[int, float]:
-        if await_turn.get() is not None:
+        if await_slot.get() is not None:
             done.append("turn")
         done.append("given back")
         return {0: 0.0}
 
     def request() -> None:
-        await_turn.set(lambda: done.append("turn"))
+        await_slot.set(lambda: done.append("turn"))
         use(wait)
 
     copy_context().run(request)

@@ -1,4 +1,4 @@
-"""The order in which requests get the event loop: in turns, by the network that they come from (decision 80)."""
+"""Fair queueing: distributes the event loop among the networks that requests come from (decision 80)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import time
 from collections import OrderedDict, deque
 from functools import partial
 
-from koyjabo.core.runtime import Runtime, Waiter, await_turn
+from koyjabo.core.runtime import Runtime, Waiter, await_slot
 from koyjabo.server.loop.poller import Poller
 
 SHARE_S = 0.001
-"""For so long turns follow each other at once: to serve the sockets in between costs a short request a quarter more."""
+"""How long slots follow each other before sockets are served. Serving them every time would make short requests a
+quarter slower.
+"""
 
 
 class NetworkQueue:
-    """The waiting requests of one network. Those that have begun are served first."""
+    """The waiting requests of one network. Requests that have already begun are served first."""
 
     __slots__ = ("begun", "new")
 
@@ -23,28 +25,27 @@ class NetworkQueue:
         self.new: deque[Waiter] = deque()
 
 
-class Turns:
-    """One request has a turn, which lasts until it waits for something or ends. Networks have their turns one after the
-    other. The sockets that are ready are served before the next turn, unless the turns since then took less than
-    SHARE_S together.
+class FairQueue:
+    """Gives one request at a time a slot, which lasts until the request waits for something or ends.
 
-    No request is refused, and none waits while the loop is free.
+    Networks get slots in rotation. Sockets that are ready are served before the next slot, unless the slots since the
+    last time took less than SHARE_S together. No request is refused, and none waits while the loop is free.
     """
 
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
         self._runtime = runtime
         self._poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
-        self._pass = 0  # of the poller, in which turns were begun last
+        self._pass = 0  # the pass of the poller when slots were last given
         self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 
     def begin(self, network: str, waiter: Waiter | None = None) -> None:
-        """Wait for the first turn of the present request, or until `waiter` is woken otherwise. The request then takes
-        another turn after each wait.
+        """Wait for the first slot of the current request, or until `waiter` is woken. After each later wait, the
+        request needs another slot.
         """
         self._wait(network, is_new=True, waiter=waiter)
-        await_turn.set(partial(self._wait, network, is_new=False))
+        await_slot.set(partial(self._wait, network, is_new=False))
 
     def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
         if not self._queues and self._has_time():
@@ -52,12 +53,12 @@ class Turns:
         queue, waiter = self._queues.setdefault(network, NetworkQueue()), waiter or self._runtime.waiter()
         (queue.new if is_new else queue.begun).append(waiter)
         self._begin_soon()
-        own = await_turn.set(None)  # this wait needs no turn after it
+        own = await_slot.set(None)  # no slot is needed after this wait
         waiter.wait()
-        await_turn.reset(own)
+        await_slot.reset(own)
 
     def _has_time(self) -> bool:
-        """Whether another turn may begin before the sockets are served."""
+        """Return whether another slot may begin before the sockets are served."""
         if self._pass == self._poller.passes:
             return time.monotonic() - self._since < SHARE_S
         self._pass, self._since = self._poller.passes, time.monotonic()

@@ -1,0 +1,158 @@
+"""How often each habit may occur, and how many words a document may have. These numbers only fall."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from prose.passages import Passage, sentences_of
+
+GROUPS = {
+    "document": "documents",
+    "decision": "documents",
+    "changelog": "documents",
+    "docstring": "code",
+    "comment": "code",
+    "script": "code",
+    "page": "pages",
+}
+PREPOSITIONS = (
+    "about|after|at|before|behind|between|by|for|from|in|into|of|on|over|through|to|under|with|within|without"
+)
+
+
+@dataclass(frozen=True)
+class Habit:
+    name: str
+    pattern: str
+    advice: str
+    documents: int = 0
+    code: int = 0
+    pages: int = 0
+
+
+HABITS = (
+    Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out"),
+    Habit("preposition + which", rf"\b({PREPOSITIONS}) (which|whom|whose)\b", "end the sentence and begin a new one"),
+    Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
+    Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
+    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned"),
+    Habit("of its own", r"\bof (its|their) own\b", "write `its own` before the noun"),
+    Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
+    Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out"),
+    Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
+    Habit(
+        "nobody, whoever", r"\b((no|some|any|every)body|whoever)\b", "name the person: a visitor, an admin, a client"
+    ),
+    Habit("begins like a fragment", r"^(Of|So|Those|As|Not|Which|Whose)\b", "begin with a verb or a noun"),
+)
+
+LONGEST_SENTENCE = 30
+LONG_SENTENCES = 0
+"""Sentences of documents with more words than LONGEST_SENTENCE."""
+
+WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
+"""Of a file, or of all files below a folder that no other line names."""
+WORDS_OF_A_PAGE = 4_500
+WORDS_OF_A_DECISION = 260
+"""250, and its title."""
+
+NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
+"""How many values of Python code may have these names, which do not say what a value is."""
+
+GUIDE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
+
+
+def complaints(root: Path, passages: list[Passage]) -> list[str]:
+    """What to rewrite, a line each: places of a habit over its budget, budgets that can fall, pages too long."""
+    return [
+        *complaints_of_habits(passages),
+        *complaints_of_length(passages),
+        *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
+        *complaints_of_names(root),
+        *complaints_of_guides(root),
+    ]
+
+
+def documents_of(root: Path) -> Iterable[Path]:
+    return [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+
+
+def complaints_of_habits(passages: list[Passage], habits: tuple[Habit, ...] = HABITS) -> Iterator[str]:
+    for habit in habits:
+        flags = re.NOFLAG if habit.pattern.startswith("^") else re.IGNORECASE
+        places: dict[str, list[str]] = {"documents": [], "code": [], "pages": []}
+        for passage in passages:
+            if habit.pattern.startswith("^") and passage.kind != "docstring":
+                continue
+            for occurrence in re.finditer(habit.pattern, re.sub(r"`[^`]*`", "`…`", passage.text), flags):
+                places[GROUPS[passage.kind]].append(f"{passage.place}: {occurrence[0]!r}")
+        for group, occurrences in places.items():
+            yield from over(f"{habit.name} in {group}", habit.advice, occurrences, getattr(habit, group))
+
+
+def complaints_of_length(passages: list[Passage], budget: int = LONG_SENTENCES) -> Iterator[str]:
+    long = [
+        f"{passage.place}: {' '.join(sentence.split()[:8])} … ({len(sentence.split())} words)"
+        for passage in passages
+        if GROUPS[passage.kind] == "documents"
+        for sentence in sentences_of(passage.text)
+        if len(sentence.split()) > LONGEST_SENTENCE
+    ]
+    yield from over("long sentences in documents", f"at most {LONGEST_SENTENCE} words", long, budget)
+
+
+def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:
+    words: Counter[str] = Counter()
+    for name, text in texts.items():
+        number = len(text.split())
+        words[max((start for start in WORDS if name.startswith(start)), key=len, default=name)] += number
+        most = WORDS_OF_A_DECISION if re.search(r"/decisions/\d", name) else WORDS_OF_A_PAGE
+        if number > most:
+            yield f"{name} has {number} words, at most {most}: what can go?"
+    for name, most in WORDS.items():
+        if words[name] > most:
+            yield f"{name} has {words[name]} words, at most {most}: what can go?"
+
+
+def complaints_of_names(root: Path) -> Iterator[str]:
+    places: dict[str, list[str]] = {name: [] for name in NAMES}
+    for folder in ("koyjabo", "tests", "tools", "bench", "clients/python"):
+        for path in (root / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in NAMES:
+                    places[node.id].append(f"{path.relative_to(root)}:{node.lineno}")
+    for name, occurrences in places.items():
+        yield from over(f"values named `{name}`", "say what the value is", occurrences, NAMES[name])
+
+
+def complaints_of_guides(root: Path) -> Iterator[str]:
+    """Paths of documents that code names: each leads to a heading, and a page shows it as a link."""
+    for path in sorted((root / "koyjabo").rglob("*")):
+        if path.suffix not in {".py", ".html", ".js"} or {"vendor", "min"} & set(path.parts):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            for guide in GUIDE.finditer(line):
+                document = root / "docs" / guide[1]
+                if not document.is_file() or (guide[2] and guide[2] not in anchors_of(document.read_text())):
+                    yield f"{path.relative_to(root)}:{number}: {guide[0]} does not exist"
+                if path.suffix == ".html" and "_(" in line and "with_guides" not in line:
+                    yield f"{path.relative_to(root)}:{number}: {guide[0]} is not a link: pass the text to with_guides"
+
+
+def anchors_of(document: str) -> set[str]:
+    """The ids that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", document, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def over(name: str, advice: str, occurrences: list[str], budget: int) -> Iterator[str]:
+    if len(occurrences) > budget:
+        yield f"{name}: {len(occurrences)} times, at most {budget}; {advice}:"
+        yield from (f"  {place}" for place in occurrences)
+    elif len(occurrences) < budget:
+        yield f"{name}: only {len(occurrences)} times now; lower its budget in tools/prose/budgets.py from {budget}"
