@@ -80,7 +80,7 @@ class BackupRun:
                 with self._reporter.step(step=ROTATING):
                     rotate(store, self._keep, self._name)
                     kept.update(store.names())
-        self._reporter.tell(is_done=True, kept=sorted(kept))
+        self._reporter.send(is_done=True, kept=sorted(kept))
 
     def _make(self, file: Path, drill: Path) -> None:
         """Write the backup, copy it to its stores, and verify it."""
@@ -90,10 +90,10 @@ class BackupRun:
         except BackupStoreError:
             step = self._reporter.report.step
             self._rotate_folder(file, head, drill)
-            self._reporter.tell(step=step)
+            self._reporter.send(step=step)
             raise
         total = self._restored_total(file, head, drill)
-        self._reporter.tell(restored_total=total, is_proven=True)
+        self._reporter.send(restored_total=total, is_proven=True)
 
     def _store(self, file: Path) -> None:
         """Copy the file to its stores. Then replace it by what the bucket returns, so that this is verified."""
@@ -112,7 +112,7 @@ class BackupRun:
         with _room_in(folder), translated_errors(), slow_snapshot(self._database_url, folder) as connection:
             head = backup.write_from(connection, file, _clock(), progress)
         known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
-        self._reporter.tell(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
+        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
@@ -131,7 +131,7 @@ class BackupRun:
             try:
                 return prove(file, head, folder, progress(step=RESTORING), progress(step=VERIFYING))
             except Inconsistent as error:
-                self._reporter.tell(recount=error.found.details())
+                self._reporter.send(recount=error.found.details())
                 raise
 
 
@@ -171,7 +171,7 @@ def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
         open(INHERITED, "wb") as file,
     ):
         head = backup.write_to(file, connection, _clock(), reporter.progress(step=WRITING))
-    reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
+    reporter.send(is_done=True, rows=sum(head.rows.values()), total=head.total)
 
 
 def _clock() -> Clock:

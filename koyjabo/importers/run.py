@@ -143,9 +143,9 @@ def main(step: str) -> None:
             with ended_by_signals(), _database(asked):
                 result = work(step, asked, reporter)
         except SystemExit:
-            reporter.tell(is_cancelled=True)
+            reporter.send(is_cancelled=True)
         else:
-            reporter.tell(result=result)
+            reporter.send(result=result)
 
     reporter.run("import", "used", report)
 

@@ -16,7 +16,7 @@ from koyjabo.core.i18n import LANGUAGES, N_
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.jobs.daily_work import DailyWork
-from koyjabo.mail.contents import Speech
+from koyjabo.mail.contents import Localizer
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
@@ -78,7 +78,7 @@ class WeeklyReport:
             lists = {
                 language: {
                     **top_values(self._insights, week, language),
-                    "difference": told(self._insights, week, Speech(language, self._clock.zone)),
+                    "difference": told(self._insights, week, Localizer(language, self._clock.zone)),
                 }
                 for language in LANGUAGES
             }
@@ -111,7 +111,7 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     return {**lists, "places": cities if knows_cities else countries}
 
 
-def told(insights: Insights, week: Week, speech: Speech) -> str:
+def told(insights: Insights, week: Week, speech: Localizer) -> str:
     """What explains the difference from the week before, in a language; "" if it is not known. Waits, and raises as
     `top_values`.
     """

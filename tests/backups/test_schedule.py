@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.application.site import Time
 
-from koyjabo.backups.backups import TRIES, PAUSE_MS, STOPPED, Schedule
+from koyjabo.backups.backups import PAUSE_MS, STOPPED, TRIES, Schedule
 from koyjabo.backups.run_queries import FAILED, PROVEN
 from koyjabo.core.clock import Clock, iso
 from koyjabo.models import Backup

@@ -19,7 +19,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import html_of, text_of
 
 from koyjabo.mail import contents, outbox
-from koyjabo.mail.contents import Speech, mailable
+from koyjabo.mail.contents import Localizer, mailable
 from koyjabo.mail.outbox import MailOutbox
 
 MANY = 3000
@@ -201,4 +201,4 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     assert "Someone invites you to a community." in text_of(mail)
     assert "evil" not in mail.as_string() + text_of(mail) + html_of(mail)
     week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
-    assert contents._community(Speech("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")
+    assert contents._community(Localizer("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")
