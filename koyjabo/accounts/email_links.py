@@ -146,4 +146,4 @@ def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
 
 
 def _nothing(session: Any) -> None:
-    """For a `write` that only sends an email."""
+    """Do nothing, for a `write` that only sends an email."""

@@ -14,8 +14,8 @@ from koyjabo.mail.outbox_queries import Letter
 from koyjabo.network import user_agents
 
 Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""What happened to an email. `unavailable`: the server cannot send emails, or not to such an address. `unconfirmed`:
-the inviter has not confirmed their own email. `limited`: today's limit of emails to strangers is used up.
+"""The result for an email. `unavailable`: the server cannot send emails, or not to such an address. `unconfirmed`: the
+inviter has not confirmed their own email. `limited`: today's limit of emails to strangers is used up.
 """
 
 

@@ -72,7 +72,7 @@ class Sessions:
         self._on_revoked(line.id)
 
     def end_others(self, login: Login) -> int:
-        """End all sessions except that of `login`. Returns how many ended."""
+        """End all sessions except the login's own. Returns how many ended."""
         by, target = log.actor(login.account, self._clock), subject(login.account)
         count = self._database.write(
             login_session_queries.end_others,

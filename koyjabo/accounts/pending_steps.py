@@ -1,6 +1,6 @@
 """Logins with the right password that wait for their second step. They may do nothing else.
 
-A browser in which the second step was made needs none for 30 days. Its cookie contains no secret and is not stored. It
+A browser that has completed a second step needs none for 30 days. Its cookie contains no secret and is not stored. It
 becomes invalid when the user's password or two-step login changes.
 """
 

@@ -106,8 +106,8 @@ FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 def successor(session_id: str, refresh_id: str) -> str:
     """The id of the refresh token that replaces this one.
 
-    It is derived, so that the previous token can be told apart from older ones. It need not be secret, because tokens
-    are signed.
+    It is derived, so that the previous token can be distinguished from older ones. It need not be secret, because
+    tokens are signed.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
@@ -190,8 +190,7 @@ def of_session(
 def open_session(
     session: Session, person: UserRecord, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session for a user whose credentials were verified as those of `person`. `settle` uses up the second
-    step.
+    """Begin a session for a user whose credentials were verified as `person`'s. `settle` uses up the second step.
 
     Returns False if that was used before, or if the password, two-step login, the admin role or the disabled state has
     changed since.

@@ -42,7 +42,7 @@ ARRIVALS = "arrivals"
 ARRIVALS_S = 1.0
 
 HIGH_WATER = "high_water"
-"""Subject of the message in which a worker asks the others for their high-water marks: a question."""
+"""Subject of a worker's question to the others for their high-water marks."""
 
 
 def connect(services: Services) -> None:
@@ -74,7 +74,7 @@ def connect(services: Services) -> None:
 
 
 def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
-    """Connect the receivers to all events of a signal, or to those of one subject."""
+    """Connect the receivers to a signal: to all events, or to the events of one subject."""
     for receiver in receivers:
         signal.connect(receiver, of, weak=False)
 

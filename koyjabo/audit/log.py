@@ -91,7 +91,7 @@ EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
 
 
 class AuditFilter(NamedTuple):
-    """The conditions of a search, as typed by a user; "" matches all records. Days are those of TIMEZONE."""
+    """The conditions of a search, as typed by a user; "" matches all records. Days are in TIMEZONE."""
 
     actor: str = ""  # a user's id, or BY_OPERATOR
     action: str = ""

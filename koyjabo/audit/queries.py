@@ -93,12 +93,12 @@ def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord,
 
 
 def _records(session: Session, which: Selection, count: int, order: Any) -> tuple[AuditRecord, ...]:
-    wanted = select(*COLUMNS).order_by(order).limit(count)
+    query = select(*COLUMNS).order_by(order).limit(count)
     if which.actions and which.actor == "":
-        wanted = wanted.where(AuditLine.id.in_(_of_each_action(which, count, order)))
+        query = query.where(AuditLine.id.in_(_of_each_action(which, count, order)))
     else:
-        wanted = wanted.where(*_conditions(which))
-    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(wanted))
+        query = query.where(*_conditions(which))
+    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(query))
 
 
 def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:

@@ -166,7 +166,7 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 def _synced(file: BinaryIO, synced: int) -> int:
     """Sync what was written since `synced`, if it is much. One sync at the end would make the server's commits wait for
-    all of it. Returns the position up to which the file is synced.
+    all of it. Returns how far the file is synced.
     """
     if file.tell() - synced < SYNC_EVERY:
         return synced

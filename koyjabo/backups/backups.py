@@ -130,7 +130,7 @@ class Backups:
         self._plan = run.plan_of(settings)
         self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
-        """For metrics: the newest verified backup and the number of failures, as last read by `refresh`."""
+        """Begin a backup in the background if one is due."""
         self._schedule = Schedule(clock, settings.backup_at)
         self._worker = secrets.token_hex(16)
         self._process: ChildProcess | None = None

@@ -55,7 +55,7 @@ MOST_CHARACTERS = 300
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
-"""Finds out why listing failed from the library's message, because its error class does not tell."""
+"""Finds out why listing failed from the library's message, because its error class is too general."""
 
 UPLOAD_IS_OVER = "NoSuchUpload"
 """Also the error of an upload that was completed, but whose response was lost."""
@@ -86,7 +86,7 @@ class CallLimits(NamedTuple):
 
 ASKING = CallLimits(20, 40)
 TRANSFER = CallLimits(60, 60)
-"""For parts of a file, each of which has to get through a slow line within one call."""
+"""Limits for a part of a file, which has to get through a slow line within one call."""
 
 
 class BucketStore:

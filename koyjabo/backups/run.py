@@ -49,11 +49,11 @@ class NotProven(KoyJaboError):
 
 
 class Inconsistent(NotProven):
-    """The restored copy is inconsistent. `found` is the result of its recount."""
+    """The restored copy is inconsistent. `result` comes from its recount."""
 
-    def __init__(self, found: RecountResult) -> None:
-        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(found.problems[:MOST_PROBLEMS])}.")
-        self.found = found
+    def __init__(self, result: RecountResult) -> None:
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(result.problems[:MOST_PROBLEMS])}.")
+        self.result = result
 
 
 class BackupRun:
@@ -131,7 +131,7 @@ class BackupRun:
             try:
                 return prove(file, head, folder, progress(step=RESTORING), progress(step=VERIFYING))
             except Inconsistent as error:
-                self._reporter.send(recount=error.found.details())
+                self._reporter.send(recount=error.result.details())
                 raise
 
 
@@ -150,9 +150,9 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
         backup.insert(connection, path, made, restoring)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with verifying(newest_id(connection, "visits"), "Recounting") as advance:
-            found = recount(connection, advance)
-    if found.problems:
-        raise Inconsistent(found)
+            result = recount(connection, advance)
+    if result.problems:
+        raise Inconsistent(result)
     if (total, epoch) != (made.total, made.epoch):
         raise NotProven(
             f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
@@ -175,7 +175,7 @@ def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
 
 
 def _clock() -> Clock:
-    """A clock of which only `now_ms` is used."""
+    """A clock for `now_ms`; nothing else of it is used."""
     return Clock(ZoneInfo("UTC"))
 
 

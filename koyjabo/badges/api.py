@@ -121,7 +121,7 @@ def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], s
 
 
 def _written(number: Number, body: str) -> Kept:
-    """Cache a badge. The checksum stands for the query."""
+    """Cache a badge under a checksum of its query."""
     return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
 
 

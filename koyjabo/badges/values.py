@@ -37,7 +37,7 @@ LABELS = {
         ONLINE: "এখন অনলাইনে",
     },
 }
-"""Not in the translation catalogues, because the fast path has no Flask request."""
+"""Labels by language. The fast path has no Flask request, so they are not in the translation catalogues."""
 
 
 class Number(NamedTuple):

@@ -48,7 +48,7 @@ class Synced(NamedTuple):
 
 
 class CommunitiesByRef:
-    """For site admins and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
+    """Changes by site admins and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
 
     After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry with the external id.
     """

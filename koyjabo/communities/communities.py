@@ -116,11 +116,11 @@ class Communities:
         return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
-        """Those communities that are listed and show everyone how many are online."""
+        """The communities among `ids` that are listed and show everyone how many are online."""
         return tuple(self._read(CommunityQueries.public, ids))
 
     def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
-        """Those communities that `account` may see. Invalid ids are ignored."""
+        """The communities among `ids` that `account` may see. Invalid ids are ignored."""
         known = self._read(CommunityQueries.listed_access, account.id, list(filter(uuid_of, ids)))
         return tuple(access for access in known if roles.is_visible(account, access))
 
@@ -175,7 +175,7 @@ class Communities:
     def members(
         self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
     ) -> Page[Member]:
-        """`count` members in the order in which they joined, from the offset `start`.
+        """`count` members in the order they joined in, from the offset `start`.
 
         Only site admins see emails.
         """

@@ -135,12 +135,12 @@ class CommunityQueries:
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in rows.items), rows.total)
 
     def public(self, ids: Collection[str]) -> list[CommunityDetails]:
-        """Those communities that are listed and show everyone how many are online."""
+        """The communities among `ids` that are listed and show everyone how many are online."""
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
         return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
     def listed_access(self, user_id: str, ids: Collection[str]) -> list[CommunityAccess]:
-        """Those communities that exist, with the user's role."""
+        """The communities among `ids` that exist, with the user's role."""
         rows = self._session.execute(_list_access(user_id).where(models.Community.id.in_(ids)))
         return [_access(row) for row in rows]
 

@@ -1,6 +1,4 @@
-"""Bodies of requests to /api/communities and of their responses, which must not be cached. Forms use those of requests
-as well.
-"""
+"""Bodies of requests to /api/communities, also used by forms, and of their responses, which must not be cached."""
 
 from __future__ import annotations
 

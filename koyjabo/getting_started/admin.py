@@ -23,7 +23,7 @@ def of_server() -> dict[str, Any]:
 
 
 def missing() -> tuple[str, ...]:
-    """What the server lacks; empty while the database is down, which Health reports itself."""
+    """Names of what the server lacks; empty while the database is down, which Health reports itself."""
     try:
         return current()[GettingStarted].missing(me())
     except LedgerUnavailable:

@@ -67,7 +67,9 @@ class GettingStarted:
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """What the server lacks, for the list on Health. Empty for other accounts, and once the list is hidden."""
+        """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is
+        hidden.
+        """
         if not account.is_admin:
             return ()
         if self._step(LIST).done_ms is not None:

@@ -34,7 +34,7 @@ LEVEL_WORDS = {
     WARNING: _("Something needs attention"),
     DANGER: _("Something is wrong"),
 }
-"""What the overall colour means, for people who cannot see it."""
+"""Meanings of the overall colour, for people who cannot see it."""
 
 SOCKETS = {
     "site": _("Site"),

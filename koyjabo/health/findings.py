@@ -14,7 +14,7 @@ OFF, GOOD, WARNING, DANGER = LEVELS = ("off", "good", "warning", "danger")
 
 NO_RESULT, UNKNOWN = N_("No result yet"), N_("Unknown")
 STATES = {DANGER: N_("Wrong"), WARNING: N_("Needs attention"), GOOD: N_("Fine"), OFF: N_("Off")}
-"""What the colour of one check means."""
+"""Meanings of one check's colour."""
 
 
 class CheckGuide(NamedTuple):
@@ -321,12 +321,12 @@ class HealthCheck(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What its colour means."""
+        """The meaning of its colour."""
         return self.finding.state or STATES[self.level]
 
     @property
     def advice(self) -> str:
-        """What to do; "" if there is nothing to do."""
+        """Advice; "" if there is nothing to do."""
         return self.cause.remedy if self.cause else self.finding.advice
 
     @property

@@ -81,8 +81,8 @@ class Health:
         facts = self._system.facts_without_database(account, last.facts if self._last else None)
         away = {**self._readiness.checks(), "database": Ready(False)}
         seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
-        found = checks.checks_without_database(seen, self._last is not None)
-        return HealthReport(facts, seen.mail, found, False, last.facts.now_ms if self._last else None)
+        results = checks.checks_without_database(seen, self._last is not None)
+        return HealthReport(facts, seen.mail, results, False, last.facts.now_ms if self._last else None)
 
     def _seen(self, account: Account, is_behind_local_proxy: bool) -> Seen:
         facts, mail = self._system.facts(account), self._outbox.status()

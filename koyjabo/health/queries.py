@@ -72,7 +72,7 @@ class DatabaseFacts(NamedTuple):
 
 
 class Importing(NamedTuple):
-    """A running import. `visits` are those counted since it began, including those of visitors; None if none is
+    """A running import. `visits` counts the visits since it began, including new ones of visitors; None if none is
     running.
     """
 

@@ -49,7 +49,7 @@ class Installation(NamedTuple):
 
 
 class WorkerGauges(NamedTuple):
-    """What a worker measures about itself."""
+    """A worker's measurements of itself."""
 
     sockets: Callable[[], dict[str, int]]  # number of sockets by SOCKET_KINDS
     lag_s: Callable[[], float]  # last measured delay of the event loop

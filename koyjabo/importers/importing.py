@@ -62,7 +62,7 @@ class ImportSource(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The key under which its days are stored."""
+        """The key of its stored days."""
         return f"{self.program}:{self.site}" if self.site else self.program
 
 
@@ -144,7 +144,7 @@ def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report
 
 
 def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
-    """What an import of these days would add, and its result. Raises AnotherSite, and UnusableExport for too many
+    """The effect of importing these days, and the result. Raises AnotherSite, and UnusableExport for too many
     visits.
     """
     taken = sums_queries.taken(session, source.program)

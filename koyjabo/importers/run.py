@@ -38,7 +38,7 @@ CHECK, IMPORT = "check", "import"
 
 
 class ImportPlan(NamedTuple):
-    """What to import, and for whom."""
+    """A request to import a file, and who made it."""
 
     database_url: str
     timezone: str
@@ -77,7 +77,7 @@ def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dic
 
 
 def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> dict[str, Any]:
-    """What an import would do, found out without writing: the same lines, rules and keys. Raises what
+    """The effect of an import, found out without writing: the same lines, rules and keys. Raises what
     `importing.import_export` does, except Busy.
 
     The figures have the number of `days` with new visits, and the site's total `before` and `after`.

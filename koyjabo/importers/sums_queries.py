@@ -26,7 +26,7 @@ incomplete.
 
 
 class AnotherSite(KoyJaboError):
-    """The days differ from those of the named site, or belong to another one."""
+    """The days are not from the named site, or belong to another one."""
 
 
 class Difference(NamedTuple):

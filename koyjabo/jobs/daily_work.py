@@ -22,7 +22,7 @@ from koyjabo.database.work_claim_queries import Claim, ClaimLost
 log = logging.getLogger(__name__)
 
 RENEW_MS = 10_000
-"""How often the claim is renewed, ms: a twelfth of the time after which other workers may take it."""
+"""How often the claim is renewed, ms: 12 times within the time until other workers may take it."""
 
 Work = Callable[[str, Advance], Callable[[], object] | None]
 """Does the work of a day. Has to call the Advance regularly, which renews the claim; an error that it raises ends the

@@ -1,7 +1,7 @@
 """The public keys of another server: reads them, and finds the one that verifies a token.
 
-The sender chooses a token's algorithm, so a key only verifies algorithms of its own kind: a public key is never used as
-a shared secret (RFC 8725, 2.1 and 3.1).
+The sender chooses a token's algorithm, so a key only verifies algorithms of its kind: a public key is never used as a
+shared secret (RFC 8725, 2.1 and 3.1).
 """
 
 from __future__ import annotations

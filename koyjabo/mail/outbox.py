@@ -47,8 +47,8 @@ class Budgets:
         return self._charge("server", pool, self._most) if self._most else None
 
     def charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """What an email to a stranger costs today: the budgets of the account that causes it, of the networks of the
-        request's address, and of the server. Nothing if no account causes it.
+        """The budgets that an email to a stranger uses today: of the account that causes it, of the networks of the
+        request's address, and of the server. None if no account causes it.
         """
         if account_id is None:
             return ()
@@ -154,7 +154,7 @@ class MailOutbox:
 
     def letter_to_unknown(self, kind: str, email: str, language: str | None) -> Letter | None:
         """An email to the user with this address, if there is one. That is checked just before it is sent, and then it
-        uses budgets of its own kind, which leave those of other kinds alone.
+        uses the budgets of its kind, which are separate from other kinds.
         """
         letter = self.letter(kind, email, language)
         return letter and letter._replace(charges=self._budgets.shared(kind), is_charged_late=True)

@@ -139,4 +139,4 @@ class TestDrill:
         site.rows("UPDATE counters SET visits = 7")
         with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:
             made()
-        assert why.value.found.details()["agrees"] is False
+        assert why.value.result.details()["agrees"] is False

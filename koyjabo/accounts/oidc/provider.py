@@ -137,17 +137,17 @@ class Provider:
 
     def _discovered(self) -> Metadata:
         answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": JSON})
-        found = _object(answer.body)
+        document = _object(answer.body)
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        authorize, token, keys = addresses = [str(found.get(name, "")) for name in names]
-        if answer.status != 200 or found.get("issuer") != self.settings.issuer:
+        authorize, token, keys = addresses = [str(document.get(name, "")) for name in names]
+        if answer.status != 200 or document.get("issuer") != self.settings.issuer:
             raise self._unavailable("discovery")
         if not all(map(is_secure, addresses)):
             raise self._unavailable("insecure_address")
-        methods = found.get("token_endpoint_auth_methods_supported")
+        methods = document.get("token_endpoint_auth_methods_supported")
         takes_basic = not isinstance(methods, list) or "client_secret_basic" in methods
-        tells_issuer = found.get("authorization_response_iss_parameter_supported") is True
-        userinfo = str(found.get("userinfo_endpoint", ""))
+        tells_issuer = document.get("authorization_response_iss_parameter_supported") is True
+        userinfo = str(document.get("userinfo_endpoint", ""))
         options = takes_basic, tells_issuer, userinfo if is_secure(userinfo) else ""
         return Metadata(authorize, token, keys, *options)
 
@@ -186,7 +186,7 @@ class Provider:
 def _object(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`, or {} for anything else."""
     try:
-        found = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

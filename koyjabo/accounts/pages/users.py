@@ -34,8 +34,8 @@ from koyjabo.webkit.panel.pages import me, my_login, page
 @for_viewers
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
-    found = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("accounts/users", found=found, query=query, sorting=sorting, invitations=_invitations())
+    users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
+    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_invitations())
 
 
 def _invitations() -> list[SentInvitation]:

@@ -37,7 +37,9 @@ class Completed(NamedTuple):
     grant: Grant
     visitor_id: str | None  # from the first step
     cookie: str
-    """For a browser that needs no second step for 30 days. Void after `enrol`, which changes the two-step login."""
+    """Cookie of a browser that needs no second step for 30 days. Void after `enrol`, which changes the two-step
+    login.
+    """
 
 
 class Enrolled(NamedTuple):

@@ -92,7 +92,7 @@ class DashboardLeader(Protocol):
 
 
 class LocalLeader:
-    """For a single worker."""
+    """The leader if there is a single worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -111,7 +111,7 @@ class OnlinePeople:
         return [self._members.online(Scope(community_id)).count for community_id in communities]
 
     def online_in(self, user_id: str, communities: Collection[str]) -> set[Scope]:
-        """The communities in which a user is online. May wait for Redis, about 2 s at most."""
+        """The communities where a user is online. May wait for Redis, about 2 s at most."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
     def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:

@@ -38,7 +38,7 @@ def community(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
-    """Redirect to the page that now shows what this address stands for: the room or the reports."""
+    """Redirect to the page that now replaces this one: the room or the reports."""
     page = "community_reports" if request.args.keys() - PARAMETERS else "community"
     return redirects.with_query(f"pages.{page}", community_id=community_id)
 
