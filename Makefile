@@ -25,7 +25,7 @@ install: $(ASSETS)  ## install what a server needs in .venv, with the assets, an
 demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update those of the documentation in docs/images/
+screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update the documentation in docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, translations, minified scripts and styles
@@ -48,7 +48,7 @@ test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, o
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
 
 # The first run takes all tests, and twice as long as others: it notes which lines each of them executes.
-test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since they ran last, and those of servers near it
+test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since they ran last, and of servers near it
 	@TESTMON_DATAFILE=$(VENV)/testmon.data $(PYTEST) --testmon --testmon-forceselect
 	@$(PYTEST) --servers-of-changes
 

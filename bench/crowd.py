@@ -74,7 +74,7 @@ def main(pages: int, quick: bool, before: Version | None) -> None:
     say_runs(report, runs, pages)
     if not quick:
         report.save(RESULTS / "crowd.txt")
-    sys.exit(0 if all(each.exact and not each.behind for each in runs.values()) else 1)
+    sys.exit(0 if all(run.exact and not run.behind for run in runs.values()) else 1)
 
 
 def run(folder: Path, version: Version, kind: str, pages: int, workers: int, seconds: int) -> Run:
@@ -104,51 +104,51 @@ def run(folder: Path, version: Version, kind: str, pages: int, workers: int, sec
 
 def say_runs(report: Report, runs: Mapping[tuple[str, Version], Run], pages: int) -> None:
     names = [database if version == THIS else f"{database}, {version.name}" for database, version in runs]
-    columns = [rows(each) for each in runs.values()]
+    columns = [rows(run) for run in runs.values()]
     report.table(("", *names), [(what, *(column[what] for column in columns)) for what in columns[0]])
-    for (database, version), each in runs.items():
+    for (database, version), run in runs.items():
         if version == THIS:
-            say_targets(report, targets(database, each, pages))
+            say_targets(report, targets(database, run, pages))
             older = next((other for (name, at), other in runs.items() if name == database and at != THIS), None)
-            say_targets(report, ratios(database, each, older) if older else [])
+            say_targets(report, ratios(database, run, older) if older else [])
 
 
-def rows(each: Run) -> dict[str, str]:
-    lasts, cpu = [visit.last_ms for visit in each.visits], [visit.cpu_us for visit in each.visits]
-    answers = each.many.answers
+def rows(run: Run) -> dict[str, str]:
+    lasts, cpu = [visit.last_ms for visit in run.visits], [visit.cpu_us for visit in run.visits]
+    answers = run.many.answers
     took = percentile([answer.took_ms for answer in answers], 99)
     return {
-        "pages opened a second": f"{each.opening.pages_a_second:,.0f}",
-        "CPU µs to open one": f"{each.opening.cpu_us:.0f}",
-        "idle, % of a core": f"{each.median('idle_percent'):.0f}",
+        "pages opened a second": f"{run.opening.pages_a_second:,.0f}",
+        "CPU µs to open one": f"{run.opening.cpu_us:.0f}",
+        "idle, % of a core": f"{run.median('idle_percent'):.0f}",
         "last page shows a visit after, ms": f"{median(lasts):.0f} ({min(lasts):.0f}-{max(lasts):.0f})",
         "CPU µs a frame": f"{median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f})",
-        "the clients' CPU µs a frame": f"{each.median('client_us'):.1f}",
-        "memory of the server a page, KB": f"{each.kb:.2f}",
+        "the clients' CPU µs a frame": f"{run.median('client_us'):.1f}",
+        "memory of the server a page, KB": f"{run.kb:.2f}",
         f"{VISITS_A_SECOND} visits a second, answered": f"{sum(a.status == OK for a in answers)} of {len(answers)}",
         "their p99, ms": f"{took:.0f}",
-        "updates a second to each page": f"{each.many.updates_a_second:.2f}",
-        "last page shows the last one after, s": f"{each.many.behind_s:.1f}",
-        "pages of a killed worker are back after, s": f"{each.back_s:.1f}",
-        "SIGTERM: the server has ended after, s": f"{each.ending.took_s:.1f}",
-        "pages closed without a close frame": f"{each.ending.closed.without_goodbye}",
-        "pages that missed a number": f"{each.behind}",
-        "ledger": "exact" if each.exact else "WRONG",
+        "updates a second to each page": f"{run.many.updates_a_second:.2f}",
+        "last page shows the last one after, s": f"{run.many.behind_s:.1f}",
+        "pages of a killed worker are back after, s": f"{run.back_s:.1f}",
+        "SIGTERM: the server has ended after, s": f"{run.ending.took_s:.1f}",
+        "pages closed without a close frame": f"{run.ending.closed.without_goodbye}",
+        "pages that missed a number": f"{run.behind}",
+        "ledger": "exact" if run.exact else "WRONG",
     }
 
 
-def targets(database: str, each: Run, pages: int) -> list[Target]:
+def targets(database: str, run: Run, pages: int) -> list[Target]:
     """Times hold for a hundred thousand pages; with fewer they say little."""
     wanted = pages >= PAGES
     least, most = (3000.0 if wanted else None), {"last": 1000.0, "frame": 10.0, "kb": 2.0, "back": 15.0, "end": 10.0}
     bounds = most if wanted else dict.fromkeys(most)
     return [
-        Target(f"{database}: pages opened a second", each.opening.pages_a_second, least=least, unit=""),
-        Target(f"{database}: last page shows a visit", each.median("last_ms"), most=bounds["last"], unit="ms"),
-        Target(f"{database}: CPU a frame", each.median("cpu_us"), most=bounds["frame"], unit="µs"),
-        Target(f"{database}: memory a page", each.kb, most=bounds["kb"], unit="KB"),
-        Target(f"{database}: pages of a killed worker are back", each.back_s, most=bounds["back"], unit="s"),
-        Target(f"{database}: SIGTERM closes all", each.ending.took_s, most=bounds["end"], unit="s"),
+        Target(f"{database}: pages opened a second", run.opening.pages_a_second, least=least, unit=""),
+        Target(f"{database}: last page shows a visit", run.median("last_ms"), most=bounds["last"], unit="ms"),
+        Target(f"{database}: CPU a frame", run.median("cpu_us"), most=bounds["frame"], unit="µs"),
+        Target(f"{database}: memory a page", run.kb, most=bounds["kb"], unit="KB"),
+        Target(f"{database}: pages of a killed worker are back", run.back_s, most=bounds["back"], unit="s"),
+        Target(f"{database}: SIGTERM closes all", run.ending.took_s, most=bounds["end"], unit="s"),
     ]
 
 

@@ -90,7 +90,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
         [
             name,
             *(f"{score:.0f}" for score in scores),
-            *(f"{figures[each]:.2f}" if each in figures else "" for each in FIGURES),
+            *(f"{figures[figure]:.2f}" if figure in figures else "" for figure in FIGURES),
         ]
         for name, (scores, figures, _) in found.items()
     ]
@@ -132,7 +132,7 @@ def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:
 def verdict(result: dict[str, Any]) -> Verdict:
     audits, categories = result["audits"], result["categories"]
     sent = sum(request.get("transferSize", 0) for request in audits["network-requests"]["details"]["items"])
-    named = [each["id"] for name in CATEGORIES[1:] for each in categories[name]["auditRefs"]]
+    named = [audit["id"] for name in CATEGORIES[1:] for audit in categories[name]["auditRefs"]]
     return Verdict(
         [round(100 * categories[name]["score"]) for name in CATEGORIES],
         {"KB": sent / 1000, "LCP, s": audits["largest-contentful-paint"]["numericValue"] / 1000},
@@ -162,9 +162,11 @@ def slow(browser: Browser, subject: Subject, port: int) -> dict[str, float]:
 
 
 def medians(verdicts: list[Verdict], waits: list[dict[str, float]]) -> Verdict:
-    scores = [median(each) for each in zip(*(verdict.scores for verdict in verdicts), strict=True)]
+    scores = [median(scores) for scores in zip(*(verdict.scores for verdict in verdicts), strict=True)]
     readings = (*(verdict.figures for verdict in verdicts), *waits)
-    figures = {name: median(each[name] for each in readings if name in each) for name in readings[0] | readings[-1]}
+    figures = {
+        name: median(reading[name] for reading in readings if name in reading) for name in readings[0] | readings[-1]
+    }
     return Verdict(scores, figures, verdicts[-1].problems)
 
 

@@ -58,7 +58,7 @@ def main(quick: bool, before: Version | None) -> None:
     with prepared(cores) as testbed:
         for candidate in in_turn(candidates, rounds, f": {sockets:,} connections"):
             found[candidate].append(reconnect(candidate, testbed, sockets))
-    report.table(HEAD, [row(candidate.name, each) for candidate, each in found.items()])
+    report.table(HEAD, [row(candidate.name, figures) for candidate, figures in found.items()])
     if older:
         pairs = zip(ours, older, strict=True)
         say_targets(report, [compare(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
@@ -79,10 +79,10 @@ def reconnect(candidate: Candidate, testbed: Testbed, size: int) -> Reconnection
     return Reconnection(cpu_us, seen.took_ms / 1000, size - seen.updated, seen.lost)
 
 
-def row(name: str, each: Sequence[Reconnection]) -> list[str]:
-    cpu, took = [one.cpu_us for one in each], [one.took_s for one in each]
+def row(name: str, reconnections: Sequence[Reconnection]) -> list[str]:
+    cpu, took = [one.cpu_us for one in reconnections], [one.took_s for one in reconnections]
     spreads = f"{min(cpu):.0f}-{max(cpu):.0f}", f"{min(took):.2f}-{max(took):.2f}"
-    missing, lost = sum(one.missing for one in each), sum(one.lost for one in each)
+    missing, lost = sum(one.missing for one in reconnections), sum(one.lost for one in reconnections)
     return [name, f"{median(cpu):.0f}", spreads[0], f"{median(took):.2f}", spreads[1], f"{missing}", f"{lost}"]
 
 

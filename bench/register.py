@@ -134,7 +134,7 @@ def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Tar
     ]
     for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
         found += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
-    alone = {each: median(figures["p50_ms"] for figures in at(runs, each, 1)) for each in runs}
+    alone = {run: median(figures["p50_ms"] for figures in at(runs, run, 1)) for run in runs}
     for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         extra, what = alone[ours] - alone[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"
         found.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))

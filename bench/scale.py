@@ -26,13 +26,13 @@ PLANS = {
     "as it comes": Plant(),
     "with settings": SETTINGS,
     "messages paced": PACED,
-    "one speaks for 16": replace(PACED, relayed=True, workers_an_instance=16.0, redis_parts=16.0),
+    "one process for 16": replace(PACED, relayed=True, workers_an_instance=16.0, redis_parts=16.0),
 }
 WORDS = {
     "as it comes": "every setting at its default; workers of 5,000 pages",
     "with settings": "UPDATE_INTERVAL_MS=1000, RETENTION_DAYS=30",
-    "messages paced": "and a worker tells the others once a second (not built); workers of 10,000 pages",
-    "one speaks for 16": "and one worker of 16 listens and writes for all, Redis in 16 parts (not built)",
+    "messages paced": "and a worker sends to the others once a second (not built); workers of 10,000 pages",
+    "one process for 16": "and one process reads and writes for 16 workers, Redis in 16 parts (not built)",
 }
 
 
@@ -66,17 +66,17 @@ def say_head(report: Report, load: Load) -> None:
         f"A part is full at {plant.core:.0%} of a core, {plant.worker_mb:.0f} MB a worker, "
         f"{plant.instance_mbit:.0f} Mbit/s an instance and as many for Redis, {plant.redis_mb:.0f} MB in Redis; "
         f"PostgreSQL: {plant.sql_cores:.0f} cores, {plant.sql_connections:.0f} connections, {plant.wal_mb_s:.0f} MB/s "
-        f"of WAL, {plant.commit_ms:.0f} ms until a worker's next turn at {plant.round_trip_ms} ms a round trip and "
-        f"{plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
+        f"of WAL, {plant.commit_ms:.0f} ms for a worker to wait for the counter row, "
+        f"at {plant.round_trip_ms} ms a round trip and {plant.fsync_ms} ms a sync; {plant.ledger_gb:.0f} GB for a year."
     )
     report.say()
 
 
 def say_worker(report: Report, costs: Costs, load: Load) -> None:
-    """One worker alone, without Redis; it was measured with 10,000 pages."""
-    report.say("One worker alone")
+    """One worker, without Redis; it was measured with 10,000 pages."""
+    report.say("One worker")
     report.table(
-        ("open pages", "CPU, of a core", "of which telling", "MB", "updates/s"),
+        ("open pages", "CPU, of a core", "for updates", "MB", "updates/s"),
         [_alone(costs, replace(load, pages=size), Plant(pages_a_worker=size)) for size in ONE_WORKER],
     )
 

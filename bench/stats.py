@@ -100,7 +100,10 @@ def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subj
         asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
         found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
         found.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
-    found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (contenders.FLASK, contenders.NODE)]
+    found += [
+        Subject(contender.name, contender, found[0].database, CONSTANT)
+        for contender in (contenders.FLASK, contenders.NODE)
+    ]
     if before:
         server, _ = contenders.of_version(before)
         found.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
@@ -158,7 +161,7 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
     parameters = []
     for where in (SQLITE, POSTGRES) if on_postgres else (SQLITE,):
         few, many = name_of(where, FEW), name_of(where, visits)
-        parameters += [rate(each, contenders.FLASK.name, least=0.9) for each in (few, many)]
+        parameters += [rate(runs, contenders.FLASK.name, least=0.9) for runs in (few, many)]
         parameters.append(rate(many, few, least=0.9, most=1.1))
     parameters += [cpu(STATS, contenders.NODE.name, 1.5), cpu(ALIVE, contenders.NODE.name, 1.0)]
     badge = ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], itemgetter("rate"))

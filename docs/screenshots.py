@@ -200,7 +200,7 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     said = answer.json()
     bearer = {"Authorization": f"Bearer {said['access_token']}"}
     found = context.request.get("/api/communities?per_page=100", headers=bearer).json()
-    (community,) = (each["id"] for each in found if each["name"] == GUIDE.community)
+    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
     cookies = context.storage_state()
     context.close()
     visit = str(server.stats().total)  # the newest
@@ -218,7 +218,7 @@ def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
         "webhook": ("webhooks", "id", hook),
     }
     context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
-    (csrf,) = (each["value"] for each in context.cookies() if each["name"] == "csrf_access_token")
+    (csrf,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrf_access_token")
     made = {
         name: context.request.post(f"/api/{kind}", data=fields, headers={"X-CSRF-TOKEN": csrf}).json()[answer]
         for name, (kind, answer, fields) in wanted.items()

@@ -1,4 +1,4 @@
-"""Fixtures: a database of each kind, and servers on it. `support` has what they are made of."""
+"""Fixtures for all tests: a database of each kind, and servers on it. They are built from `support`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NewServer = Callable[..., Server]
 
 compile_once()
 keep_statements()
-# Others use the machine, too.
+# Leave the machine usable for others.
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before its fixtures, which may start programs. What the last request of another test left behind is gone."""
+    """Clean up before the test's fixtures run, because they may start programs."""
     Starting.is_honest = item.get_closest_marker("honest_start") is not None
     client_address.current.set("")
     client_address.current_place.set("")
@@ -68,13 +68,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> PostgresDatabases:
-    """The PostgreSQL that tests share, a database each. No test may harm it."""
+    """The PostgreSQL that tests share, each with its own database. Tests must not harm it."""
     return shared_postgres()
 
 
 @pytest.fixture(scope="module")
 def disposable_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for tests that kill it; each leaves it running."""
+    """A PostgreSQL for tests that kill it. Each test leaves it running."""
     server = Postgres()
     yield server
     server.close()
@@ -88,8 +88,9 @@ def shared_redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_server(shared_redis: Redis) -> Redis:
-    """An empty Redis that tests share one after the other. No test may harm it or go on using it: its
-    channels are the same for the next test."""
+    """An empty Redis that tests use one after the other. A test must not harm it or keep using it afterwards, because
+    the next test uses the same channels.
+    """
     with shared_redis.client() as client:
         client.flushall()
     return shared_redis
@@ -97,14 +98,14 @@ def redis_server(shared_redis: Redis) -> Redis:
 
 @pytest.fixture
 def disposable_redis() -> Iterator[Redis]:
-    """A Redis for a test that freezes or kills it, or leaves connections to it open."""
+    """A Redis for a test that freezes or kills it, or leaves connections open."""
     with Redis() as server:
         yield server
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> Iterator[PasswordHasher]:
-    """Passwords cost next to nothing in this process and in forked servers. Yields the hasher of the product."""
+    """Make password hashing cheap in this process and in forked servers. Yields the product's hasher."""
     dear, passwords.HASHER = passwords.HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield dear
     passwords.HASHER = dear
@@ -122,7 +123,7 @@ def module_database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def kind(database_kind: str) -> str:
-    """Of the database of a test: SQLite, and PostgreSQL as well for those marked `both_kinds` or with KINDS=all."""
+    """The kind of the test's database: SQLite, and also PostgreSQL with the mark `both_kinds` or KINDS=all."""
     return database_kind
 
 
@@ -133,7 +134,7 @@ def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteDat
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, kind: str) -> Database:
-    """A new database without a row, and without tables for tests that are marked `empty_database`."""
+    """A new database without rows. Tests marked `empty_database` get no tables either."""
     if kind == "sqlite":
         return request.getfixturevalue("sqlite_database")
     return _new_postgres(request)
@@ -141,13 +142,14 @@ def database(request: pytest.FixtureRequest, kind: str) -> Database:
 
 @pytest.fixture
 def new_server(tmp_path: Path) -> Iterator[NewServer]:
-    """Make servers, not yet started: `new_server(database, STARTING_TOTAL=4000)`. What still runs is killed."""
+    """Make servers, not yet started: `new_server(database, STARTING_TOTAL=4000)`. Kills those still running
+    afterwards.
+    """
     yield from _servers_in(tmp_path)
 
 
 @pytest.fixture
 def server(database: Database, new_server: NewServer) -> Server:
-    """A running server on a new database."""
     return new_server(database).start()
 
 
@@ -158,7 +160,7 @@ def module_sqlite_database(request: pytest.FixtureRequest, tmp_path_factory: pyt
 
 @pytest.fixture(scope="module")
 def module_database(request: pytest.FixtureRequest, module_database_kind: str) -> Database:
-    """A new database for the tests of a module together, of the kinds of `kind`."""
+    """A new database that the tests of a module share, of the same kinds as `kind`."""
     if module_database_kind == "sqlite":
         return request.getfixturevalue("module_sqlite_database")
     return _new_postgres(request)
@@ -172,14 +174,14 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 
 @pytest.fixture(scope="session", autouse=True)
 def founding_limit() -> Iterator[int]:
-    """Tests found without end. Yields the limit of the product, for those about it."""
+    """Raise the limit on founding communities. Yields the product's limit."""
     with pytest.MonkeyPatch.context() as changed:
         most = archiving.MAX_FOUNDED
         changed.setattr(archiving, "MAX_FOUNDED", 10**6)
         yield most
 
 
-# For modules that have none of their own: what their tests share.
+# Shared by the tests of a module that does not override them.
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +204,7 @@ def admin(site: Site) -> Account:
 
 @pytest.fixture(scope="module")
 def readers(site: Site, cast: Cast) -> dict[str, Reader]:
-    """Those of the cast who are in front of pages."""
+    """The members of the cast who view pages."""
     return {part: Reader(site).log_in(part) for part in PARTS}
 
 

@@ -58,14 +58,14 @@ def test_database_that_needs_a_newer_version_is_refused_with_a_sentence(site, sq
 def test_etag_of_one_server_does_not_speak_for_another(site, sqlite_database):
     """Who is active is each server's own knowledge, at the same revision."""
     with Site(sqlite_database.url, site.time) as other:
-        for each in (site, other):
-            each.stats()  # the first numbers that a server shows have a revision of its own
+        for opened in (site, other):
+            opened.stats()  # the first numbers that a server shows have a revision of its own
         site.register("ayesha")
-        shown = [each.client.get("/api/stats") for each in (site, other)]
+        shown = [server.client.get("/api/stats") for server in (site, other)]
         assert [answer.json["activeUsers"] for answer in shown] == [1, 0]
         assert len({answer.json["revision"] for answer in shown}) == 1
         known = {"If-None-Match": shown[0].headers["ETag"]}
-        assert [each.client.get("/api/stats", headers=known).status_code for each in (site, other)] == [304, 200]
+        assert [server.client.get("/api/stats", headers=known).status_code for server in (site, other)] == [304, 200]
 
 
 def test_options_in_a_postgres_url_are_honoured(postgres):

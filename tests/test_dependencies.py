@@ -1,4 +1,4 @@
-"""What the server imports is declared, and what is declared is in the table of docs/development.md."""
+"""What the server imports is declared, and what is declared is in the list of docs/development.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def declared() -> dict[str, set[str]]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = {"server": project["project"]["dependencies"], **project["project"]["optional-dependencies"]}
     groups |= project["dependency-groups"]
-    return {group: {normal(re.split(r"[^\w.-]", each)[0]) for each in of} for group, of in groups.items()}
+    return {group: {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in of} for group, of in groups.items()}
 
 
 def test_server_declares_each_library_that_it_imports_and_no_other():
@@ -53,6 +53,6 @@ def test_development_lists_each_direct_dependency_with_its_locked_version():
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
     wanted |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
-    table = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
-    rows = re.findall(r"^\| ([@\w./-]+) \| ([\d.]+) \| \S.* \| \d{4}-\d\d-\d\d \| \S.* \|$", table, re.MULTILINE)
+    text = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
+    rows = re.findall(r"^([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
     assert {name if name in of_pages else normal(name): version for name, version in rows} == wanted

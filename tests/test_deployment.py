@@ -141,8 +141,8 @@ def test_troubleshooting_has_the_proxy_of_each_compose_file():
 def test_render_sets_known_settings_and_closes_its_databases():
     settings = parsed("render.yaml")
     web, redis = settings["services"]
-    assert [each["ipAllowList"] for each in [redis, *settings["databases"]]] == [[], []]
-    variables = {each["key"]: each for each in web["envVars"]}
+    assert [service["ipAllowList"] for service in [redis, *settings["databases"]]] == [[], []]
+    variables = {variable["key"]: variable for variable in web["envVars"]}
     assert set(variables) - {"PYTHON_VERSION"} <= SETTINGS
     assert web["healthCheckPath"] == "/healthz"
     assert variables["TRUSTED_PROXIES"]["value"] == "2"
@@ -175,15 +175,15 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
     needed: tuple[str, ...] = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml")
     needed += ("requirements.txt", "requirements/build.txt", "docs/*.md")
-    assert kept >= {"*", *(f"!{each}" for each in needed)}
+    assert kept >= {"*", *(f"!{path}" for path in needed)}
     assert not {"!.env", "!instance", "!.git"} & kept
     assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())
 
 
 def test_images_and_hosts_run_one_python_which_the_checks_include():
     """Developers have the oldest one by `.python-version`, which tells them what they cannot use."""
-    (variables,) = (each["envVars"] for each in parsed("render.yaml")["services"] if "envVars" in each)
-    (host,) = (each["value"] for each in variables if each["key"] == "PYTHON_VERSION")
+    (variables,) = (service["envVars"] for service in parsed("render.yaml")["services"] if "envVars" in service)
+    (host,) = (variable["value"] for variable in variables if variable["key"] == "PYTHON_VERSION")
     version = host.rpartition(".")[0]
     assert set(re.findall(r"^FROM python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.MULTILINE)) == {version}
     assert version in parsed(".github/workflows/ci.yml")["jobs"]["quick"]["strategy"]["matrix"]["python"]
@@ -203,7 +203,7 @@ def test_nothing_is_installed_but_what_was_locked_by_its_hash():
     for name, lock in locks.items():
         pinned = re.findall(r"^[^#\s].*\n.*", lock, re.MULTILINE)
         assert pinned
-        assert all(re.search(r"==.* \\\n    --hash=sha256:[0-9a-f]{64}\b", each) for each in pinned), name
+        assert all(re.search(r"==.* \\\n    --hash=sha256:[0-9a-f]{64}\b", requirement) for requirement in pinned), name
         assert "://" not in lock  # hosts are for each machine to choose
     files = [ROOT / name for name in ("Makefile", "Dockerfile", "render.yaml", "README.md")]
     for file in [*files, *(set(ROOT.glob("docs/*.md")) - {ROOT / "docs" / "CHANGELOG.md"})]:

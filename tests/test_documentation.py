@@ -189,7 +189,7 @@ def test_every_link_leads_to_a_file_and_a_heading():
     links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", page.read_text())]
     assert len(links) > 200
     broken = [(str(page.relative_to(ROOT)), link) for page, link in links if "://" not in link]
-    assert [each for each in broken if not leads(ROOT / each[0], each[1])] == []
+    assert [link for link in broken if not leads(ROOT / link[0], link[1])] == []
 
 
 def target(page: Path, link: str) -> str:
@@ -258,4 +258,6 @@ def ends() -> set[str]:
 def test_every_path_that_a_guide_names_is_there():
     named = [(str(page.relative_to(ROOT)), name) for page in GUIDES for name in SOURCE.findall(page.read_text())]
     assert len(named) > 200
-    assert [each for each in named if each[1].rstrip("/") not in ends() and each[1] not in NOT_HERE] == []
+    assert [
+        reference for reference in named if reference[1].rstrip("/") not in ends() and reference[1] not in NOT_HERE
+    ] == []

@@ -210,7 +210,7 @@ def test_domains_import_no_doors_and_nothing_imports_the_doors_of_others():
 
 def test_there_is_no_circle_of_modules():
     """But of a module and the package it is in."""
-    following = {each: {to for to in imports(each) if not in_one_another(each, to)} for each in FILES}
+    following = {module: {to for to in imports(module) if not in_one_another(module, to)} for module in FILES}
     done: set[str] = set()
 
     def walk(module: str, path: tuple[str, ...]) -> None:
@@ -231,9 +231,9 @@ def in_one_another(one: str, other: str) -> bool:
 def test_a_library_is_used_only_where_a_name_says_so():
     assert len(MAY_USE) == 6
     for libraries, allowed in MAY_USE.items():
-        users = {each for each in FILES for name, _ in names(each) if name.partition(".")[0] in libraries}
-        assert sorted(each for each in users if not is_allowed(each, allowed)) == [], libraries
-        assert [pattern for pattern in allowed if not any(is_allowed(each, [pattern]) for each in users)] == []
+        users = {module for module in FILES for name, _ in names(module) if name.partition(".")[0] in libraries}
+        assert sorted(user for user in users if not is_allowed(user, allowed)) == [], libraries
+        assert [pattern for pattern in allowed if not any(is_allowed(user, [pattern]) for user in users)] == []
 
 
 def is_allowed(module: str, patterns: list[str]) -> bool:
@@ -243,8 +243,8 @@ def is_allowed(module: str, patterns: list[str]) -> bool:
 
 def test_only_a_start_and_commands_open_transactions_without_the_executor():
     direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
-    users = {each for each in FILES for name, _ in names(each) if name.startswith(direct)}
-    assert sorted(each for each in users if not is_allowed(each, MAY_OPEN_TRANSACTIONS.split())) == []
+    users = {module for module in FILES for name, _ in names(module) if name.startswith(direct)}
+    assert sorted(user for user in users if not is_allowed(user, MAY_OPEN_TRANSACTIONS.split())) == []
 
 
 def test_a_visit_is_registered_with_few_other_modules():
@@ -255,36 +255,38 @@ def test_a_visit_is_registered_with_few_other_modules():
 
 
 def test_packages_say_what_they_are():
-    packages = [each for each in FILES if is_package(each)]
-    assert [each for each in packages if not ast.get_docstring(tree(each))] == []
+    packages = [module for module in FILES if is_package(module)]
+    assert [package for package in packages if not ast.get_docstring(tree(package))] == []
 
 
 def test_modules_are_neither_scraps_nor_heaps():
-    lines = {each: len(FILES[each].read_text().splitlines()) for each in FILES}
+    lines = {module: len(FILES[module].read_text().splitlines()) for module in FILES}
     users = defaultdict(set)
     for module, other in arrows():
         users[other].add(module)
     scraps = [
-        (each, n)
-        for each, n in lines.items()
-        if n < SHORTEST and not is_package(each) and is_for_one_sibling(each, users[each])
+        (line, n)
+        for line, n in lines.items()
+        if n < SHORTEST and not is_package(line) and is_for_one_sibling(line, users[line])
     ]
-    assert (scraps, {each: n for each, n in lines.items() if n > LONGEST}) == ([], {})
+    assert (scraps, {line: n for line, n in lines.items() if n > LONGEST}) == ([], {})
 
 
 def is_for_one_sibling(module: str, users: set[str]) -> bool:
-    siblings = {each for each in users if not is_package(each) and each.rpartition(".")[0] == module.rpartition(".")[0]}
+    siblings = {user for user in users if not is_package(user) and user.rpartition(".")[0] == module.rpartition(".")[0]}
     return len(users) == 1 and users == siblings
 
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
     """Workers never do: its calls would block all requests."""
     late = "koyjabo.backups.bucket_place"
-    assert [each for each in FILES if any(known_part(name) == late for name, at_start in names(each) if at_start)] == []
+    assert [
+        module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
+    ] == []
 
 
 def test_a_class_name_means_one_thing():
-    classes = Counter(node.name for each in FILES for node in tree(each).body if isinstance(node, ast.ClassDef))
+    classes = Counter(node.name for module in FILES for node in tree(module).body if isinstance(node, ast.ClassDef))
     assert sorted(name for name, n in classes.items() if n > 1) == []
 
 
@@ -303,5 +305,5 @@ def test_constructors_take_few_arguments():
 
 def test_nothing_is_loaded_before_the_server_has_patched():
     early = ["koyjabo", "koyjabo.server.process.parent"]
-    loaded = [(each, name) for each in early for name, now in names(each) if now and name.startswith("koyjabo")]
-    assert [each for each in loaded if "server.process" not in each[1]] == []
+    loaded = [(module, name) for module in early for name, now in names(module) if now and name.startswith("koyjabo")]
+    assert [import_ for import_ in loaded if "server.process" not in import_[1]] == []

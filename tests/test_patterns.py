@@ -98,7 +98,7 @@ def _of(kind: Any, what: Any, state: Any) -> list[str]:
         return [text * max(1, what[0]) for text in _examples(what[2])]
     if kind in (kinds.IN, kinds.NOT_LITERAL, kinds.ANY):
         one = compiler.compile(parser.SubPattern(state, [(kind, what)])).fullmatch
-        return [each for each in LETTERS if one(each)][:8]
+        return [letter for letter in LETTERS if one(letter)][:8]
     return [text for part in _parts(kind, what) if kind not in ASSERTIONS for text in _examples(part)]
 
 
@@ -135,4 +135,4 @@ def test_every_pattern_reads_a_text_in_proportion_to_its_length():
     patterns = {(pattern, method): where for where, pattern, method in used()}
     assert len(patterns) > 60
     found = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
-    assert [each for each in found if each[2]] == []
+    assert [pattern for pattern in found if pattern[2]] == []

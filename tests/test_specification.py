@@ -146,7 +146,7 @@ NUMBERS = [
 
 
 def test_numbers_are_those_of_the_code():
-    assert [each for each in NUMBERS if each[1] not in " ".join(section(each[0]).split())] == []
+    assert [promise for promise in NUMBERS if promise[1] not in " ".join(section(promise[0]).split())] == []
 
 
 def test_every_citation_of_the_specification_names_a_heading_or_a_promise():

@@ -36,7 +36,7 @@ FOR_PROGRAMS = {
 def said() -> set[str]:
     """Whatever pages say, read from the files."""
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
-    found = extract_from_dir(str(PACKAGE), [(each["pattern"], each["method"]) for each in mappings])
+    found = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
     return {singular(message) for _, _, message, _, _ in found}
 
 
@@ -49,15 +49,17 @@ def singular(message: str | tuple[str, ...]) -> str:
 def test_everything_is_translated(said, language):
     with (PACKAGE / "translations" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
-    complete = [each for each in catalogue if each.id and each.string and all(each.string) and not each.fuzzy]
-    translated = {singular(each.id) for each in complete}
+    complete = [
+        message for message in catalogue if message.id and message.string and all(message.string) and not message.fuzzy
+    ]
+    translated = {singular(message.id) for message in complete}
     assert said - translated == set()
     assert translated - said == set(), "said no more: make translations"
     assert [(message.id, list(message.check())) for message in catalogue if list(message.check())] == []
 
 
 def test_catalogues_know_what_errors_say(said):
-    shown = {each.sentence for each in kinds(errors.KoyJaboError) if each.code not in FOR_PROGRAMS}
+    shown = {kind.sentence for kind in kinds(errors.KoyJaboError) if kind.code not in FOR_PROGRAMS}
     assert shown - said == set()
 
 
@@ -75,8 +77,8 @@ LIMITS = [
 def test_sentences_name_the_limits_that_are_checked():
     """They are written out, so that pybabel finds them whole."""
     for sentence, limits in LIMITS:
-        assert [int(each) for each in re.findall(r"\d+", sentence.replace(",", ""))] == limits, sentence
+        assert [int(number) for number in re.findall(r"\d+", sentence.replace(",", ""))] == limits, sentence
 
 
 def kinds(error):
-    return [error, *(each for kind in error.__subclasses__() for each in kinds(kind))]
+    return [error, *(subkind for kind in error.__subclasses__() for subkind in kinds(kind))]

@@ -274,7 +274,7 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
         Part("Redis, network", redis_bytes(costs, load, plant) * mbit / each, plant.redis_mbit),
         Part("Redis, memory", shared_mb / each, plant.redis_mb),
         Part("PostgreSQL, the counter row", counter_row(costs, load, plant), plant.core),
-        Part("PostgreSQL, a turn at it", turn_s(costs, load, plant) * 1e3, plant.commit_ms),
+        Part("PostgreSQL, waiting for the row", turn_s(costs, load, plant) * 1e3, plant.commit_ms),
         Part("PostgreSQL, CPU", sql_us(costs, load, plant) * US, plant.core * plant.sql_cores),
         Part("PostgreSQL, connections", count * costs.sql_connections, plant.sql_connections),
         Part("PostgreSQL, WAL", wal_bytes(costs, load, plant) / 1e6, plant.wal_mb_s),

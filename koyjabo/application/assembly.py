@@ -172,12 +172,12 @@ def _tick(base: Base) -> None:
     every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
     every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
-    every(retention.LOOK_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
+    every(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
     every(backups.READ_S, services[Backups].refresh)
-    every(retention.LOOK_S, services[Backups].tick)
-    every(storing.LOOK_S, services[ReportServices].storing.tick)
+    every(retention.POLL_S, services[Backups].tick)
+    every(storing.POLL_S, services[ReportServices].storing.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
-    every(sender.LOOK_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
+    every(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     every(alerts.POLL_S, services[AlertServices].alerts.tick)
     if mails.is_on:
         every(outbox.POLL_S, mails.tick)

@@ -31,7 +31,7 @@ class TextLines(logging.Formatter):
         request = f" request={id}" if id else ""
         message = record.getMessage().translate(CONTROL)
         line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
-        return "\n".join([line, *(f"{INDENT}{line}" for line in self._exception(record))])
+        return "\n".join([line, *(f"{INDENT}{text}" for text in self._exception(record))])
 
     def _exception(self, record: logging.LogRecord) -> list[str]:
         lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []

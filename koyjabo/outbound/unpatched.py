@@ -21,11 +21,11 @@ def unpatched(name: str) -> ModuleType:
     Must be called where modules are loaded, not on a real thread.
     """
     names = {*PATCHED, name}
-    shared = {name: sys.modules.pop(name, None) for name in names}
+    shared = {known: sys.modules.pop(known, None) for known in names}
     try:
         return importlib.import_module(name)
     finally:
-        for name, module in shared.items():
-            sys.modules.pop(name, None)
+        for shared_name, module in shared.items():
+            sys.modules.pop(shared_name, None)
             if module is not None:
-                sys.modules[name] = module
+                sys.modules[shared_name] = module

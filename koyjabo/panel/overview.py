@@ -29,7 +29,7 @@ def overview() -> Response:
     notes = partial(annotation_texts.notes, SITE)
     base = OVERVIEW._replace(path=path, share=share, notes=notes, annotate=annotate, compare=compare)
     view, problems = view_of(base, request.args.items(multi=True))
-    if view.wanted:
+    if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     services = current()
     stats, first = services[CountingServices].visits.stats().as_object(), services[GettingStarted].first_page(me())

@@ -53,12 +53,12 @@ def history(session: Session) -> TotalHistory:
     counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
     ordered = counter.where(Counter.scope == SITE).order_by(changes.c.after_visit, changes.c.newest)
     rows = session.execute(ordered).all()
-    history = (
+    entries = (
         TotalChange(row.kind, row.at_ms, row.after_visit, int(row.amount), _cause(row.kind, row.reason))
         for row in rows
         if row.newest
     )
-    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(history))
+    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(entries))
 
 
 def _cause(kind: str, reason: str) -> str:

@@ -30,7 +30,7 @@ from koyjabo.reports.log.trait_parser import TraitParser
 MOST_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
-MOST_PROBLEMS = 20
+MOST_SHOWN = 20
 """How many problems of a recount the audit log stores."""
 
 Sums = defaultdict[Any, list[int]]
@@ -65,7 +65,7 @@ class RecountResult(NamedTuple):
 
     def details(self) -> dict[str, Any]:
         """For a line of the audit log."""
-        told = {"problems": self.problems[:MOST_PROBLEMS], "problem_count": len(self.problems)}
+        told = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **told, "rows": self.rows}
 
 

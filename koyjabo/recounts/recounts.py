@@ -28,7 +28,7 @@ from koyjabo.database.rows import lock_limit
 from koyjabo.jobs.ending import is_stored
 from koyjabo.models import SITE, AuditLine
 from koyjabo.recounts import recount_queries
-from koyjabo.recounts.recount_queries import MOST_PROBLEMS, RecountResult, newest_id, recount
+from koyjabo.recounts.recount_queries import MOST_SHOWN, RecountResult, newest_id, recount
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.webhooks import event_queries
 
@@ -58,7 +58,7 @@ REASON = "koyjabo verify --repair"
 class RecountState(NamedTuple):
     """`last` is the newest audit line about a recount.
 
-    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_PROBLEMS sentences) and
+    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
     `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
     `running` is set.
     """
@@ -290,7 +290,7 @@ def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repair
             left = result.problems
             repaired = [problem for problem in before if problem not in left]
             if repaired:
-                details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
+                details = {"problems": repaired[:MOST_SHOWN], "problem_count": len(repaired), "left": len(left)}
                 by.entry("ledger.repair", LEDGER, **details).store(connection)
                 by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
         return Repaired(repaired, left)

@@ -23,7 +23,7 @@ LIST = "admin.list_annotations"
 
 
 class AnnotationBody(Body):
-    """What happened on a day."""
+    """The form of an annotation: what happened on a day."""
 
     day: str
     text: str
@@ -32,7 +32,7 @@ class AnnotationBody(Body):
 @bp.get("/annotations")
 @for_viewers
 def list_annotations() -> Response:
-    """With `next`, the path to which the form leads back, and `day`, the day that it proposes."""
+    """List the annotations. The query `next` is the path that the form returns to, and `day` its suggested day."""
     return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
 
 

@@ -1,4 +1,4 @@
-"""Queries of annotations: the stored ones, and the records of the audit log that are shown as such."""
+"""Queries of annotations: stored notes, and records of the audit log that are shown as annotations."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from koyjabo.reports.errors import UnknownAnnotation
 
 VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
-"""The actions of the audit log that annotate charts."""
+"""Actions of the audit log that annotate charts."""
 
 MOST = 2_400
-"""As many as a chart has periods (`koyjabo.reports.query.periods`)."""
+"""Maximum number of annotations, the same as the periods of a chart (`koyjabo.reports.query.periods`)."""
 
 
 class AnnotationEntry(NamedTuple):
-    """What happened on a day: the text of an admin, with its id; or an event or an action of the audit log, with its
+    """What happened on a day: an admin's text with its id, or an event or an action of the audit log with its
     details.
     """
 
@@ -37,7 +37,7 @@ class AnnotationEntry(NamedTuple):
 
 
 def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-    """The newest MOST of these days."""
+    """Return the newest MOST notes of these days."""
     query = select(Note.day, Note.created_ms, Note.text, Note.id)
     query = query.where(Note.scope == scope, Note.day.between(first, last))
     rows = session.execute(query.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
@@ -45,7 +45,7 @@ def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotat
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """The newest MOST records of this time."""
+    """Return the newest MOST records of this time."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 
@@ -57,7 +57,7 @@ def add(session: Session, scope: Scope, entry: AnnotationEntry) -> None:
 
 
 def remove(session: Session, annotation_id: str) -> AnnotationEntry:
-    """Returns the removed one. Raises UnknownAnnotation."""
+    """Remove a note and return it. Raises UnknownAnnotation."""
     row = session.execute(select(Note.day, Note.created_ms, Note.text, Note.id).where(Note.id == annotation_id)).first()
     if row is None or not changed_rows(session, delete(Note).where(Note.id == annotation_id)):
         raise UnknownAnnotation

@@ -1,5 +1,5 @@
-"""Annotations of charts: notes of admins, milestones, what a database that went back has lost, and the records of the
-audit log that explain a change of figures.
+"""Annotations of charts: notes of admins, milestones, what a database lost when it was rolled back, and records of
+the audit log that explain a change of figures.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from koyjabo.reports.annotation_queries import MOST, VERSION_STARTED, Annotation
 __all__ = ["LONGEST", "MOST", "AnnotationEntry", "Annotations"]
 
 LONGEST = 200
-"""Characters of a text."""
+"""Maximum length of a text, in characters."""
 
 TEXT_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 LATER = N_("must not be later than today")
 
 
 ANNOUNCED = (REACHED, ROLLED_BACK)
-"""The events that annotate the charts of their scope."""
+"""Events that annotate the charts of their scope."""
 
 CHANGES |= {
     "annotation.add": N_("Annotation added"),
@@ -47,15 +47,18 @@ class ReachedMilestone(NamedTuple):
 
 
 class Annotations:
-    """Only admins of the site change them; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+    """The annotations of a scope. Only admins of the site may change them: raises Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-        """Those of the days `first` to `last`, both included, in order of time: the newest MOST. The records of the
-        audit log are the site's.
+        """Return the annotations of the days `first` to `last` (inclusive) in order of time: the newest MOST.
+
+        Records of the audit log only appear on the site's charts.
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
@@ -66,12 +69,12 @@ class Annotations:
         return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
-        """The newest of the site."""
+        """Return the newest milestone of the site."""
         newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
         return next((ReachedMilestone(event.data["milestone"], event.at_ms) for event in newest), None)
 
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
-        """Returns the id. `day` is as typed. Raises InvalidInput by field."""
+        """Add an annotation and return its id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
         annotation = AnnotationEntry(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
         entry = _entry("annotation.add", log.actor(account, self._clock), annotation)
@@ -79,7 +82,7 @@ class Annotations:
         return annotation.id
 
     def remove(self, account: Account, annotation_id: str) -> AnnotationEntry:
-        """Returns the removed one. Raises UnknownAnnotation."""
+        """Remove an annotation and return it. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
         remove = annotation_queries.remove
@@ -96,7 +99,7 @@ class Annotations:
         return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
 
     def _usable(self, day: str) -> str:
-        """Raises InvalidInput."""
+        """Parse a typed day. Raises InvalidInput."""
         try:
             typed_day, _ = typed_days(day, "")
         except InvalidInput:
@@ -109,12 +112,14 @@ class Annotations:
 
 
 def _is_first_start(record: AuditRecord) -> bool:
-    """Of a new site, or of the first version that records it: nothing has changed."""
+    """Return whether this is the first start of a new site, or of the first version that records starts. Nothing has
+    changed then.
+    """
     return record.action == VERSION_STARTED and not record.details["before"]
 
 
 def _usable_text(text: str) -> str:
-    """Raises InvalidInput."""
+    """Clean a typed text. Raises InvalidInput."""
     text = " ".join(typed(text).split())
     if not 1 <= len(text) <= LONGEST:
         raise InvalidInput(details={"text": TEXT_LENGTH})

@@ -1,7 +1,7 @@
-"""Reports of the different people who visited a community: by day, week and month, their growth, and conversions.
+"""Reports of the people who visited a community: by hour, day, week and month, their growth, and conversions.
 
-They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once in a period. A person
-who came as both counts as a user. Days are those of TIMEZONE, and ranges include their last day.
+They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once per period. A person
+who came as both counts as a user. Days are in TIMEZONE, and ranges include their last day.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ WEEK, MONTH = 7, 30
 """Days of the weekly and the monthly report, including today."""
 
 MOST_CACHED = 10_000
-"""Rows of cached reports, 2 MB. Each period of a trend is a row, and so is a single number."""
+"""Maximum number of cached rows, 2 MB. A period of a trend is a row, and so is a single number."""
 
 
 Row = TypeVar("Row")
 
 
 class Visitors(NamedTuple):
-    """The different people of the days `start` to `end`, both included."""
+    """The people who visited on the days `start` to `end`, inclusive."""
 
     people: People
     start: str
@@ -43,30 +43,30 @@ class Visitors(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """The number of different people of the last `days` days, and of the `days` days before them."""
+    """The number of people in the last `days` days, and in the `days` days before."""
 
     current: int
     previous: int
     days: int
-    is_comparable: bool = False  # people came in the earlier days, and had come by their first day
+    is_comparable: bool = False  # whether the earlier days have people, and data from their first day on
 
     @property
     def rate(self) -> float:
-        """Percent, to two decimals. If `previous` is 0: 100, or 0 if `current` is 0 as well."""
+        """Percent, to two decimals. If `previous` is 0: 100, or 0 if `current` is 0 too."""
         if self.previous:
             return round(100 * (self.current - self.previous) / self.previous, 2)
         return 100.0 if self.current else 0.0
 
 
 class Trend(NamedTuple):
-    """The different people of one period: a day, a week named by its Monday, or an hour named by its beginning."""
+    """The people of one period: a day, a week (named by its Monday), or an hour (named by its start)."""
 
     period: str
     people: People
 
 
 class _Lookup:
-    """A running query, which all callers with the same key wait for."""
+    """A running query that all callers with the same key wait for."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -74,15 +74,17 @@ class _Lookup:
 
 
 class ResultCache:
-    """Holds at most `most` rows of results, and evicts the least recently used ones. The owner has a lock."""
+    """Keeps at most `most` rows of results and evicts the least recently used. Not thread-safe: the owner has a
+    lock.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._rows = 0
-        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used one is last
+        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used is last
 
     def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
-        """The result stored for `key`, if it was stored with the same `version`."""
+        """Return the result stored for `key`, if it was stored with the same `version`."""
         kept = self._results.get(key)
         if kept is None or kept[0] != version:
             return None
@@ -102,9 +104,10 @@ class ResultCache:
 
 
 class Reports:
-    """Every report raises UnknownCommunity for a deleted or archived community, and LedgerUnavailable.
+    """Reports of the people of communities. Raise UnknownCommunity for a deleted or archived community, and
+    LedgerUnavailable.
 
-    Reports are cached until the community's next change, on any server. `on_conversion` is called with each conversion
+    Results are cached until the community's next change on any server. `on_conversion` is called with each conversion
     after its commit.
     """
 
@@ -119,7 +122,7 @@ class Reports:
         self._lock = threading.Lock()  # guards both; code that holds it must not wait
 
     def convert(self, user_id: str, visitor_id: str) -> None:
-        """Identify a visitor as the user who has just signed up, logged in or joined on the same browser.
+        """Identify a visitor as the user who just signed up, logged in or joined in the same browser.
 
         In every community where the visitor was anonymous, their history becomes the user's. Idempotent.
         """
@@ -131,11 +134,11 @@ class Reports:
                 self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
-        """Record members who were present, as visitors of that day and hour. Returns whether anything changed."""
+        """Record members who were present as visitors of that day and hour. Returns whether anything changed."""
         return self._database.write(people_queries.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
-        """The different people of the days `start` to `end`, both included."""
+        """Return the people of the days `start` to `end`, inclusive."""
         (people,) = self._people_in(community_id, [(start, end)])
         return Visitors(people, start, end)
 
@@ -143,15 +146,15 @@ class Reports:
         return self._last(community_id, 1)
 
     def weekly(self, community_id: str) -> Visitors:
-        """The last 7 days, today included."""
+        """Return the people of the last 7 days, including today."""
         return self._last(community_id, WEEK)
 
     def monthly(self, community_id: str) -> Visitors:
-        """The last 30 days, today included."""
+        """Return the people of the last 30 days, including today."""
         return self._last(community_id, MONTH)
 
     def growth(self, community_id: str, days: int) -> Growth:
-        """Compares the last `days` days, today included, with the `days` days before them."""
+        """Compare the last `days` days, including today, with the `days` days before."""
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
@@ -160,13 +163,13 @@ class Reports:
         return Growth(sum(current), sum(previous), days, is_comparable)
 
     def conversion_rate(self, community_id: str) -> float:
-        """The percentage of anonymous visitors who were later identified as users, to one decimal."""
+        """Return the percentage of anonymous visitors who were later identified as users, to one decimal."""
         return self._cached((community_id, "conversion_rate"), _conversion_rate)[0]
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
-        """Each hour, day or ISO week of a range (`GRANULARITIES`), also those without visitors.
+        """Return each hour, day or ISO week of a range (`GRANULARITIES`), including those without visitors.
 
-        A week that begins or ends outside the range is counted only for its days within.
+        A week that begins or ends outside the range counts only its days within.
         """
         if granularity == HOURLY:
             return self._by_hour(community_id, start, end)
@@ -181,13 +184,17 @@ class Reports:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """The people of each period. The first, the last and their number identify the periods in the cache."""
+        """Return the people of each period. The first, the last and the number of periods identify them in the
+        cache.
+        """
         key = (community_id, periods[0], periods[-1], len(periods))
         return self._cached(key, people_queries.people_in, periods)
 
     def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
-        """The cached rows, or those of the operation, which gets a session, the scope (from `key[0]`) and `args`. The
-        version is read first, so that the rows are never older than their version.
+        """Return the cached rows, or the rows of `operation`, which gets a session, the scope (from `key[0]`) and
+        `args`.
+
+        The version is read first, so that the rows are never older than their version.
         """
         scope = Scope(key[0])
         version = self._database.read(people_queries.version, scope)
@@ -203,7 +210,7 @@ class Reports:
         return rows
 
     def _shared(self, key: Hashable, look_up: Callable[[], list[Row]]) -> list[Row]:
-        """Concurrent calls with the same key share one lookup."""
+        """Let concurrent calls with the same key share one lookup."""
         with self._lock:
             lookup = self._lookups.get(key)
             is_first = lookup is None
@@ -222,7 +229,7 @@ class Reports:
 
 
 class MomentReports(Reports):
-    """The same of the moment of a session: on its thread, and without a cache."""
+    """The same reports from the snapshot of a session: on its thread, and without a cache."""
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""Conversions of a community by the page that their visitors opened first (specification: Conversions)."""
+"""Conversions of a community by the first page of their visitors (specification: Conversions)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class PageConversions(NamedTuple):
 
 
 class ConversionReport(NamedTuple):
-    """`pages`: those with the most conversions first. `average_ms`: from the first visit to the conversion; None if
-    there is none.
+    """`pages` are sorted by conversions, most first. `average_ms` is the time from the first visit to the
+    conversion, or None without conversions.
     """
 
     conversions: int
@@ -27,7 +27,7 @@ class ConversionReport(NamedTuple):
 
 
 def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
-    """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
+    """Report the visitors whose first visit was on the days `first` to `last` (inclusive) and is still stored."""
     is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
     query = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
     query = query.join(Visit, Visit.id == Visitor.first_visit)

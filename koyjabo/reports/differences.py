@@ -17,18 +17,20 @@ from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
 from koyjabo.reports.query.report_query import Question, Value
 
 SUBJECTS = {"source": "source", "page": "page", "city": "place", "country": "place"}
-"""The dimensions, and what each is about: of each subject one value is named, of places a city or a country."""
+"""Dimensions, and the subject of each. At most one value is named per subject: for places, a city or a country."""
 
 MOST_NAMED = 2
 FEWEST, LEAST_SHARE = 5, 0.1
-"""A value is named if it gained or lost so many visits, and such a part of the difference."""
+"""A value is named if it gained or lost at least FEWEST visits, and at least this share of the difference."""
 
 MOSTLY = 0.8
-"""A value with more of the visits of both ranges says little: nearly all visits are from one country."""
+"""A value with more than this share of the visits in both ranges says little: nearly all visits are from one
+country.
+"""
 
 
 class Contribution(NamedTuple):
-    """A value, and its visits in both ranges."""
+    """A value and its visits in both ranges."""
 
     dimension: str
     value: Value
@@ -38,12 +40,12 @@ class Contribution(NamedTuple):
 
     @property
     def more(self) -> int:
-        """Below 0: how many fewer."""
+        """How many more visits; negative for fewer."""
         return self.visits - self.before
 
 
 class Explanation(NamedTuple):
-    """The visits of both ranges, and the values that explain the difference, the largest first."""
+    """The visits of both ranges, and the values that explain the difference, largest first."""
 
     visits: int
     before: int
@@ -55,7 +57,7 @@ class Explanation(NamedTuple):
 
 
 class Voice(Protocol):
-    """Says sentences that are marked with `N_`, and numbers, in one language."""
+    """Translates sentences marked with `N_`, and formats numbers, in one language."""
 
     def say(self, sentence: str, **values: str) -> str: ...
 
@@ -63,9 +65,9 @@ class Voice(Protocol):
 
 
 def difference(insights: Insights, now: Question, before: Question, language: str) -> Explanation | None:
-    """Labels are in the language. None if the visits of a range are not known. Waits.
+    """Explain the difference between two ranges, or return None if the visits of one are not known. Waits.
 
-    Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
+    Labels are in `language`. Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
     """
     breakdowns = [BreakdownRequest(range_, name, MOST_ROWS) for name in SUBJECTS for range_ in (now, before)]
     summary, *answers = insights.read([SummaryRequest(now, before), *breakdowns], language)
@@ -78,7 +80,7 @@ def difference(insights: Insights, now: Question, before: Question, language: st
 
 
 def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Contribution]:
-    """All values of a dimension whose visits are known in both ranges."""
+    """Yield all values of a dimension whose visits are known in both ranges."""
     rows, past = _by_value(now), _by_value(before)
     for value in {**rows, **past}:
         row, old = rows.get(value), past.get(value)
@@ -94,7 +96,7 @@ def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
 
 
 def _is_whole(breakdown: Breakdown) -> bool:
-    """Whether a value that is not in it has no visits."""
+    """Return whether a value that is missing from the breakdown has no visits."""
     return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 
@@ -106,19 +108,19 @@ def _visits(row: Row | None) -> int | None:
 
 def _largest(changes: Iterator[Contribution], visits: int, before: int) -> list[Contribution]:
     least = max(FEWEST, LEAST_SHARE * abs(visits - before))
-    telling = [change for change in changes if abs(change.more) >= least and _tells(change, visits, before)]
+    explaining = [change for change in changes if abs(change.more) >= least and _explains(change, visits, before)]
     by_subject: dict[str, Contribution] = {}
-    for change in sorted(telling, key=lambda change: (-abs(change.more), change.dimension, change.label)):
+    for change in sorted(explaining, key=lambda change: (-abs(change.more), change.dimension, change.label)):
         by_subject.setdefault(SUBJECTS[change.dimension], change)
     return list(by_subject.values())[:MOST_NAMED]
 
 
-def _tells(change: Contribution, visits: int, before: int) -> bool:
+def _explains(change: Contribution, visits: int, before: int) -> bool:
     is_unknown = change.value is None and change.dimension != "source"  # a visit without a source is direct
     return not is_unknown and not (change.visits > MOSTLY * visits and change.before > MOSTLY * before)
 
 
-# In words. The lead names the range: "1,835 visits yesterday".
+# Sentences. The lead names the range: "1,835 visits yesterday".
 
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
@@ -129,7 +131,7 @@ COMPARED = N_("%(visits)s, %(comparison)s.")
 
 
 def compared(voice: Voice, explanation: Explanation, lead: str, range_: str) -> str:
-    """The first sentence. `range_`: the range that is compared with, such as "the Sunday before"."""
+    """Return the first sentence. `range_` is the range compared with, such as "the Sunday before"."""
     if not explanation.before:
         comparison = NONE_BEFORE if explanation.visits else AS_MANY
     else:
@@ -139,7 +141,7 @@ def compared(voice: Voice, explanation: Explanation, lead: str, range_: str) -> 
 
 
 def explained(voice: Voice, explanation: Explanation) -> list[str]:
-    """A clause about each value that is named, with the mark behind it."""
+    """Return a clause about each named value, with its punctuation."""
     clauses = [_clause(voice, explanation, change) for change in explanation.changes]
     marks = [CLAUSE] * (len(clauses) - 1) + [LAST_CLAUSE]
     return [voice.say(mark, clause=clause) for mark, clause in zip(marks, clauses, strict=False)]
@@ -159,5 +161,5 @@ LEADS: Mapping[str, tuple[str, str, str]] = {
 
 
 def lead(voice: Voice, explanation: Explanation, range_: str) -> str:
-    """`range_`: a key of LEADS."""
+    """Return the start of the sentence. `range_` is a key of LEADS."""
     return voice.say(LEADS[range_][min(explanation.visits, 2)], count=voice.count(explanation.visits))

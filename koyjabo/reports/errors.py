@@ -7,7 +7,7 @@ from koyjabo.core.i18n import N_
 
 
 class UnknownShare(KoyJaboError):
-    """It never was, has expired, or was ended."""
+    """The link never existed, has expired, or was revoked."""
 
     code = "unknown_share"
     status = 404
@@ -21,7 +21,7 @@ class ShareLocked(KoyJaboError):
 
 
 class WrongPassword(WrongCredentials):
-    """Of a share link."""
+    """The password of a share link is wrong."""
 
     code = "wrong_password"
     status = 401

@@ -1,7 +1,7 @@
-"""Counts the people of communities, and records those known other than by visits: members who open a socket, and
-visitors who log in as users.
+"""Counts the people of communities, and records people without a visit: members who open a socket, and visitors who log
+in as users.
 
-What writes takes the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
+Writes take the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ UPDATE counters SET revision = CASE WHEN revision < :now_ms THEN :now_ms ELSE re
 
 
 class VisitorConversion(NamedTuple):
-    """A visitor of a community who has been identified as a user. `id` is random, and reveals nothing about them."""
+    """A visitor of a community who was identified as a user. `id` is random, and reveals nothing about them."""
 
     scope: Scope
     id: str
@@ -54,7 +54,7 @@ class VisitorConversion(NamedTuple):
 
 
 def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int, clock: Clock) -> bool:
-    """Record users who are present in a community, as visitors of the day without a visit. Idempotent.
+    """Record users who are present in a community as visitors of the day, without a visit. Idempotent.
 
     Returns whether anything changed. Does nothing for a deleted community.
     """
@@ -74,21 +74,21 @@ def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int,
 
 
 def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
-    """The communities in which this visitor is not identified as a user."""
+    """Return the communities where this visitor is not identified as a user."""
     return [Scope(scope) for (scope,) in session.execute(SCOPES_OF, {"person": visitor(visitor_id)})]
 
 
 def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[VisitorConversion]:
-    """Identify a visitor as a user, in every community in which the visitor was anonymous so far.
+    """Identify a visitor as a user, in every community where the visitor was anonymous so far.
 
-    Their future visits are the user's, even if another user logs in later. Visits of deleted communities are not
-    changed.
+    Their future visits belong to that user, even if another user logs in later. Visits of deleted communities do not
+    change.
     """
     scopes = _lock(session, anonymous_in(session, visitor_id))
     return [
         _convert(session, scope, user_id, visitor_id, now_ms, clock)
         for scope in scopes
-        if _days(session, scope, visitor(visitor_id))  # else a concurrent call has converted them
+        if _days(session, scope, visitor(visitor_id))  # otherwise a concurrent call has converted them
     ]
 
 
@@ -114,7 +114,7 @@ def _convert(
 
 
 def conversion_rate(session: Session, scope: Scope) -> float:
-    """The percentage of anonymous visitors who were later identified as users, to one decimal. 0 without any."""
+    """Return the percentage of anonymous visitors who were later identified as users, to one decimal. 0 without any."""
     conversions, anonymous = map(int, session.execute(RATE, {"scope": scope}).one())
     return round(100 * conversions / (conversions + anonymous), 1) if conversions + anonymous else 0.0
 
@@ -141,7 +141,7 @@ def _database(session: Session) -> tuple[Any, Any]:
     return module, connection.exec_driver_sql
 
 
-# One range scan of the rollups for each period. MATERIALIZED, because SQLite would parse the JSON again for each row.
+# One range scan of the daily sums per period. MATERIALIZED, because SQLite would parse the JSON again for each row.
 SQLITE = """
 WITH t(first, last) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(:periods))
 SELECT (SELECT json_array(coalesce(sum(r.authenticated), 0), coalesce(sum(r.anonymous), 0)) FROM returns r
@@ -164,7 +164,7 @@ FIRST_DAY = text("SELECT min(day) FROM returns WHERE scope = :scope")
 VERSION = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
 
 Period = tuple[str, str]
-"""(first day, last day), both included, YYYY-MM-DD"""
+"""First and last day, inclusive, YYYY-MM-DD."""
 
 
 class People(NamedTuple):
@@ -175,15 +175,18 @@ class People(NamedTuple):
 
 
 def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[People]:
-    """The different people of each period; `periods` must be sorted. Reads the rollups by day, not the people."""
+    """Return the number of different people in each period. `periods` must be sorted. Reads daily sums, not the
+    people.
+    """
     statement = PEOPLE_IN[session.get_bind().dialect.name]
     rows = session.scalars(statement, {"scope": scope, "periods": json.dumps(periods)})
     return [People(*json.loads(numbers)) for numbers in rows]
 
 
 def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
-    """The different people of each of these local hours (seconds since 1970, UTC, at which they begin), and of hours in
-    between that were recorded under another TIMEZONE.
+    """Return the number of different people in each of these local hours (their starts, in seconds since 1970 UTC).
+
+    Includes hours in between that were recorded under another TIMEZONE.
     """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
     by_hour = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
@@ -191,11 +194,13 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
 
 
 def first_day(session: Session, scope: Scope) -> list[str | None]:
-    """The first day on which people came to the scope, as its only row; None if no one ever came."""
+    """Return the first day with people in the scope, as a single row; None without any."""
     return [session.scalar(FIRST_DAY, {"scope": scope})]
 
 
 def version(session: Session, scope: Scope) -> tuple[int, int] | None:
-    """(epoch, revision): changes with every visit, attendance and conversion. None if the scope does not exist."""
+    """Return (epoch, revision), which changes with every visit, attendance and conversion. None if the scope does
+    not exist.
+    """
     counter = session.execute(VERSION, {"scope": scope}).first()
     return (counter.epoch, counter.revision) if counter else None

@@ -1,4 +1,4 @@
-"""What reports offer to other packages."""
+"""The services that this package offers to others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from koyjabo.settings.database_url import file_of
 class ReportServices:
     reports: Insights
     shared_reports: Insights  # for readers of share links
-    open_pages: Insights  # for pages that ask again, and for such pages of share links
+    open_pages: Insights  # for pages that reload at every visit, and for such pages of share links
     open_shares: Insights
     events: Events
     annotations: Annotations
@@ -47,11 +47,11 @@ class PeopleServices:
 
 
 MOST_NAMED = 50
-"""The people online whom a dashboard's event names."""
+"""Maximum number of people online that a dashboard's event names."""
 
 
 def trait_parser(base: Base) -> TraitParser:
-    """Hosts of our own pages are no sources."""
+    """Return the parser. Pages of our own hosts are not sources."""
     hosts = (urlsplit(url).hostname for url in (base.settings.public_url, *base.settings.origins))
     return TraitParser(filter(None, hosts))
 
@@ -64,11 +64,11 @@ def build(base: Base) -> ReportServices:
     def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
         if scope != SITE:
             return presence.peaks.unwritten(scope)
-        presence.active_peak.measure()  # so that no page shows more visitors at once than the most
+        presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
     reports = Insights(database, clock, parser, unwritten_peaks)
-    shared_reports = reports.in_turns()
+    shared_reports = reports.for_share_links()
     return ReportServices(
         reports=reports,
         shared_reports=shared_reports,
@@ -84,7 +84,7 @@ def build(base: Base) -> ReportServices:
 
 
 def build_people(base: Base) -> PeopleServices:
-    """Also lets the dashboards of communities show their people."""
+    """Build the reports of people. Also lets the dashboards of communities show them."""
     reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
     presence, communities = base.services[PresenceServices], base.services[CommunityServices]
     last_hours = LastHours(base.database, base.clock)
@@ -108,7 +108,7 @@ def build_people(base: Base) -> PeopleServices:
 
 
 def people(visitors: Visitors) -> dict[str, int]:
-    """The fields of a report as dashboards and the tracker send them."""
+    """Return the fields of a report as dashboards and the tracker send them."""
     return {
         "authenticated_visitors": visitors.people.authenticated,
         "anonymous_visitors": visitors.people.anonymous,

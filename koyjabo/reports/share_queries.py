@@ -19,23 +19,23 @@ MAY_SHARE = (MODERATOR, ADMIN)
 
 
 class ShareLink(NamedTuple):
-    """A link, as its makers see it."""
+    """A link for the users who manage it."""
 
     id: str
     name: str
     filters: Texts
-    range: str | None  # shown unless another one is chosen
+    range: str | None  # the range to show by default
     has_password: bool
     created_ms: int
     created_by: str  # the name of the user
     expires_ms: int | None
     used_ms: int | None
-    community_id: str | None  # the one community that it shows; None: other visits, or all
+    community_id: str | None  # the only community that it shows; None: other visits, or all
     community: str | None  # its name
 
 
 class OpenLink(NamedTuple):
-    """A valid link, for the reports that it shows. `password` is a hash."""
+    """A valid link and what it shows. `password` is a hash."""
 
     id: str
     name: str
@@ -60,12 +60,12 @@ def add(session: Session, share: Share) -> None:
 
 
 def made_by(session: Session, user_id: str) -> int:
-    """How many links an account has."""
+    """Return how many links an account has."""
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 
 def links(session: Session, which: ColumnElement[bool], start: int, count: int) -> Page[ShareLink]:
-    """The newest first."""
+    """Return a page of links, newest first."""
     query = _joined(select(*LINK)).where(which)
     rows = session.execute(query.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
     page = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
@@ -81,7 +81,7 @@ def of_community(community_id: str) -> ColumnElement[bool]:
 
 
 def of_moderator(user_id: str) -> ColumnElement[bool]:
-    """Those of the communities of which a user is a moderator or an admin."""
+    """The links of the communities that a user is a moderator or an admin of."""
     return Share.community_id.in_(_moderated(user_id))
 
 
@@ -95,7 +95,7 @@ def find(session: Session, share_id: str) -> ShareLink | None:
 
 
 def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
-    """The link with this token, if it has not expired, and its maker may still see what it shows."""
+    """Return the link with this token, if it has not expired and its maker may still see what it shows."""
     query = _joined(select(*OPEN, Community.name.label("community")))
     is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
     query = query.outerjoin(Membership, is_theirs)
@@ -115,7 +115,7 @@ def record_use(session: Session, share_id: str, now_ms: int) -> None:
 
 
 def remove(session: Session, share_id: str) -> bool:
-    """Returns True to one of all concurrent callers."""
+    """Delete a link. Returns True to exactly one of several concurrent callers."""
     removal = delete(Share).where(Share.id == share_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
 

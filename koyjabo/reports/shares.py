@@ -1,7 +1,7 @@
-"""Makes, lists, ends and opens share links (specification: Share links).
+"""Creates, lists, revokes and opens share links (specification: Share links).
 
-A link is its random token, which is shown once; the database has its hash. It is good as long as its maker may see what
-it shows. Each request reads it, so a link that was ended is unknown on all workers at once.
+A link is its random token, which is shown once. The database has only the token's hash. The link is valid as long as
+its maker may see what it shows. Every request reads it, so a revoked link stops working on all workers at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 
 MOST_LINKS = 200
-"""The most links of one account."""
+"""Maximum number of links per account."""
 
 ONLY_THEIRS = N_("Moderators can share the visits of one of their communities: filter by it.")
 NOT_SHARED = N_("is not shown by share links")
@@ -48,7 +48,7 @@ CHANGES |= {
 
 
 class NewLink(NamedTuple):
-    """`filters` are texts as in a query string. `password` may be None, and so may the end."""
+    """`filters` are texts as in a query string. `password` and `expires_ms` may be None."""
 
     name: str
     filters: Mapping[str, Sequence[str]]
@@ -58,8 +58,9 @@ class NewLink(NamedTuple):
 
 
 class Shares:
-    """Calls with an `account` are for admins of the site and, for links of one community, its moderators; they raise
-    Forbidden. All methods raise LedgerUnavailable.
+    """Share links. Calls with an `account` are for admins of the site and, for links of one community, its moderators.
+
+    They raise Forbidden for others. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
@@ -69,11 +70,11 @@ class Shares:
         self._secret = secret.encode()
 
     def require_some(self, account: Account) -> None:
-        """Raise Forbidden unless `account` may make share links for the site or for some community."""
+        """Raise Forbidden unless `account` may create share links for the site or for some community."""
         self._database.read(_require_some, account)
 
     def create(self, account: Account, new: NewLink, client: PasswordClient = OPERATOR_CLIENT) -> tuple[ShareLink, str]:
-        """Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
+        """Create a link. Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
         filters, by = self._checked(new), log.actor(account, self._clock)
         values = filters.get(COMMUNITY, [])
         community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community
@@ -94,19 +95,21 @@ class Shares:
         return self._database.write(_create, by, account, share), token
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[ShareLink]:
-        """`count` links from the offset `start`, newest first: of a community, or all that `account` may end."""
+        """Return `count` links from the offset `start`, newest first: of a community, or all that `account` may
+        revoke.
+        """
         return self._database.read(_page, account, start, count, community_id)
 
     def end(self, account: Account, share_id: str) -> ShareLink:
-        """Raises UnknownShare."""
+        """Revoke a link and return it. Raises UnknownShare."""
         return self._database.write(_end, log.actor(account, self._clock), account, uuid_of(share_id) or "")
 
     def find(self, account: Account, share_id: str) -> ShareLink:
-        """Raises UnknownShare."""
+        """Return a link that `account` manages. Raises UnknownShare."""
         return self._database.read(_managed, account, uuid_of(share_id) or "")
 
     def open(self, token: str) -> OpenLink:
-        """The link with this token. Raises UnknownShare."""
+        """Return the link with this token. Raises UnknownShare."""
         now_ms = self._clock.now_ms()
         link = self._database.read(queries.find_open, _digest(token), now_ms)
         if link is None:
@@ -117,23 +120,25 @@ class Shares:
         return link
 
     def unlock(self, link: OpenLink, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
-        """The pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
+        """Return the pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
         return value(self._secret, link, self._clock.now_ms())
 
     def require_pass(self, link: OpenLink, cookie: str) -> None:
-        """Raises ShareLocked if the link has a password, and `cookie` is no pass."""
+        """Raise ShareLocked if the link has a password and `cookie` is not a valid pass."""
         if link.password and not is_valid(self._secret, link, cookie, self._clock.now_ms()):
             raise ShareLocked
 
     def filters(self, link: OpenLink) -> Filters:
-        """The link's filters, which hold beside those of a request (`Question.within`), in `scope_of(link)`."""
+        """Return the link's filters, which apply in addition to a request's (`Question.within`), in
+        `scope_of(link)`.
+        """
         texts = {name: values for name, values in link.filters.items() if not (link.community_id and name == COMMUNITY)}
         return self._read(texts).question.filters
 
     def _checked(self, new: NewLink) -> Texts:
-        """The filters as they are stored. Raises InvalidInput."""
+        """Return the filters as they are stored. Raises InvalidInput."""
         problems = {name: NOT_A_DIMENSION for name in new.filters if not is_dimension(name)}
         if new.expires_ms is not None and new.expires_ms <= self._clock.now_ms():
             problems["expires_at"] = N_("must be in the future")
@@ -145,20 +150,20 @@ class Shares:
         return texts
 
     def _read(self, filters: Mapping[str, Sequence[str]]) -> Parameters:
-        """Raises InvalidInput."""
+        """Parse filters. Raises InvalidInput."""
         pairs = [(name, value) for name, values in filters.items() for value in values]
         return Parameters.of(pairs, self._clock.today(), lambda: None)
 
 
 def check(pairs: Pairs) -> None:
-    """Which communities there are is not public: links show none by name. Raises InvalidInput."""
+    """Raise InvalidInput for filters or reports by community, because links must not reveal which communities exist."""
     problems = {name: NOT_SHARED for name, value in pairs if name == COMMUNITY or (name, value) == ("by", COMMUNITY)}
     if problems:
         raise InvalidInput(details=problems)
 
 
 def scope_of(link: OpenLink) -> Scope:
-    """A link of one community shows the figures that its moderators see."""
+    """Return the scope of a link. A link of one community shows the figures that its moderators see."""
     return Scope(link.community_id) if link.community_id else SITE
 
 
@@ -167,7 +172,7 @@ def _digest(token: str) -> str:
 
 
 def _require(session: Any, account: Account, community_id: str | None) -> None:
-    """Raises Forbidden and, for an admin of the site, UnknownCommunity."""
+    """Check the right to share a scope. Raises Forbidden and, for an admin of the site, UnknownCommunity."""
     if community_id is None:
         if not account.is_admin:
             raise Forbidden(ONLY_THEIRS)
@@ -208,7 +213,7 @@ def _page(session: Any, account: Account, start: int, count: int, community_id: 
 
 
 def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
-    """A link that `account` may end."""
+    """Return a link that `account` may revoke. Raises UnknownShare."""
     link = queries.find(session, share_id)
     _require_some(session, account)
     if link is None:

@@ -1,7 +1,8 @@
-"""Mails the weekly report to the users who want it: on Sunday morning in TIMEZONE, by one worker of all servers.
+"""Mails the weekly report to the users who subscribe to it, on Sunday morning in TIMEZONE, from one worker of all
+servers.
 
-A server that was down on that morning does it when it is back (`koyjabo.jobs.daily_work`). The outbox takes the report
-of a week to a user once, so a worker that continues the work of another one sends none twice.
+A server that was down on that morning does it when it is back (`koyjabo.jobs.daily_work`). The outbox accepts a week's
+report to a user only once, so a worker that continues another one's work sends none twice.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 WORK = "weekly_report"
 MORNING_S = 8 * 3600
-"""Seconds after the beginning of Sunday: 08:00, except on a day on which the clocks change."""
+"""Seconds after the start of Sunday: 08:00, except on days when the clocks change."""
 
 SUNDAY = 6
 TOP = 5
@@ -39,12 +40,12 @@ LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "c
 THE_WEEK_BEFORE = N_("the week before")
 
 Line = tuple[str, int, int]
-"""A label, its visits, and those of the week before."""
+"""A label, its visits, and its visits of the week before."""
 DEFAULT = next(iter(LANGUAGES))
 
 
 class WeeklyReport:
-    """Call `tick` regularly, at least once a minute."""
+    """The weekly report. Call `tick` regularly, at least once a minute."""
 
     def __init__(
         self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: MailOutbox, insights: Insights
@@ -61,11 +62,11 @@ class WeeklyReport:
             self._work.begin(self._sunday(), self._do)
 
     def forget(self) -> None:
-        """Ask the database again whether the report of the week is written."""
+        """Ask the database again whether the report of the week was written."""
         self._work.forget()
 
     def _sunday(self) -> str:
-        """The newest Sunday whose morning has come."""
+        """Return the newest Sunday whose morning has come."""
         today = self._clock.today()
         sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
@@ -78,7 +79,7 @@ class WeeklyReport:
             lists = {
                 language: {
                     **top_values(self._insights, week, language),
-                    "difference": told(self._insights, week, Localizer(language, self._clock.zone)),
+                    "difference": explained_difference(self._insights, week, Localizer(language, self._clock.zone)),
                 }
                 for language in LANGUAGES
             }
@@ -98,7 +99,7 @@ class WeeklyReport:
 
 
 def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[Line]]:
-    """The pages, sources and places with the most visits of a week. Waits.
+    """Return the pages, sources and locations with the most visits of a week. Waits.
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
@@ -107,13 +108,13 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     answers = insights.read(requests, language)
     lists = dict(zip(LISTS, map(_lines, answers[: len(LISTS)], answers[len(LISTS) :]), strict=True))
     cities, countries = lists.pop("cities"), lists.pop("countries")
-    knows_cities = any(row.value is not None for row in answers[2].rows)  # for cities the server needs a file (GEOIP)
+    knows_cities = any(row.value is not None for row in answers[2].rows)  # the server needs a file for cities (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
 
 
-def told(insights: Insights, week: Week, speech: Localizer) -> str:
-    """What explains the difference from the week before, in a language; "" if it is not known. Waits, and raises as
-    `top_values`.
+def explained_difference(insights: Insights, week: Week, speech: Localizer) -> str:
+    """Return what explains the difference from the week before, in a language; "" if not known. Waits, and raises
+    like `top_values`.
     """
     explanation = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
     if explanation is None:

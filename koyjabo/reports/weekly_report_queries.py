@@ -1,4 +1,4 @@
-"""Queries for the weekly report: who wants it, and its figures, from the sums by day."""
+"""Queries for the weekly report: its subscribers, and its figures from the daily sums."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_COMMUNITIES = 20
 
 
 class Week(NamedTuple):
-    """Seven days, both ends included."""
+    """Seven days, inclusive."""
 
     first: str
     last: str
@@ -33,7 +33,7 @@ class Recipient(NamedTuple):
 
 
 def recipients(session: Session, after_id: str) -> list[Recipient]:
-    """The next users who want the report and have proved that the email is theirs, by id."""
+    """Return the next users, by id, who subscribe to the report and have a verified email."""
     columns = (User.id, User.email, User.language, or_(User.is_admin, User.is_viewer))
     query = select(*columns).where(User.id > after_id, User.weekly_report)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
@@ -48,7 +48,7 @@ def of_site(session: Session, week: Week) -> dict[str, Any]:
 
 
 def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str, Any]]:
-    """The communities of a user, by name."""
+    """Return the communities of a user, by name."""
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
     rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
@@ -64,7 +64,7 @@ def _of_community(session: Session, scope: str, name: str, week: Week) -> dict[s
 
 
 def _sums(session: Session, scope: str, week: Week) -> tuple[int, int]:
-    """Visits and new visitors."""
+    """Return visits and new visitors."""
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(*week))).one()
     return int(row[0] or 0), int(row[1] or 0)

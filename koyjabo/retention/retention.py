@@ -37,7 +37,7 @@ IMPORTED, COUNTED = "visits are imported", "reports are catching up"
 QUIET_S = 3 * 3600 + 1800
 """Seconds after the beginning of the local day: 03:30, except in a night when the clocks change."""
 
-LOOK_S = 30.0
+POLL_S = 30.0
 """Seconds between two calls of `tick`."""
 
 PREVIEW_MS = 10_000
@@ -171,7 +171,7 @@ class Retention:
 
 
 class Nightly:
-    """Call `tick` every LOOK_S."""
+    """Call `tick` every POLL_S."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
         self._database = database

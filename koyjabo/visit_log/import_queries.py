@@ -21,7 +21,7 @@ from koyjabo.database import engine, lease
 from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
-PATIENCE_S, LOOK_S = 2.0, 0.02
+PATIENCE_S, POLL_S = 2.0, 0.02
 """How long, and how often, to try to lock. A transaction that folds holds the file lock for some milliseconds, with
 longer pauses.
 """
@@ -83,7 +83,7 @@ def _retried(lock: Callable[[], bool]) -> bool:
     while not lock():
         if time.monotonic() > until:
             return False
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     return True
 
 

@@ -32,7 +32,7 @@ from koyjabo.webhooks.url_rules import UrlRules
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+POLL_S = 1.0
 """Seconds between two calls of `tick`."""
 
 UNMARKED, UNMARKED_MS = 10, 500
@@ -55,7 +55,7 @@ UNWRITABLE = "error"
 
 
 class Sender:
-    """Call `tick` every LOOK_S."""
+    """Call `tick` every POLL_S."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How much one account may change, and how many reports it may read."""
+"""Limits on the changes an account makes, and on the reports it reads."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_defaults_are_120_changes_and_600_reports():
 
 def test_changes_of_all_kinds_are_counted_together(site):
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
-    at = f"{PATH}/{found(ayesha)['id']}"  # a change as well
+    at = f"{PATH}/{found(ayesha)['id']}"  # this is a change as well
     changes = [
         lambda: ayesha.patch(at, json={"description": "there"}),
         lambda: ayesha.put(f"{at}/members/{babul.id}", json={"role": "member"}),
         lambda: ayesha.delete(f"{at}/members/{babul.id}"),
         lambda: ayesha.post(f"{at}/join"),
-        lambda: ayesha.post(f"{at}/leave"),  # refused, for the last admin: that is counted as well
+        lambda: ayesha.post(f"{at}/leave"),  # refused for the last admin, but counted
         lambda: ayesha.delete("/api/auth/sessions"),
         lambda: ayesha.delete("/api/auth/sessions/00000000-0000-4000-8000-000000000000"),
         lambda: ayesha.post(f"{at}/members", json={"email": "nobody@example.com", "role": "member"}),
@@ -74,7 +74,7 @@ def test_forms_of_pages_are_changes_and_rooms_of_moderators_reports(site):
     assert f"Uttara {MOST - 3}" in reader.get(f"{path}/members")
     visitor = Reader(site)
     for _ in range(MOST + 1):
-        visitor.send("/language", language="bn")  # is kept in the browser alone
+        visitor.send("/language", language="bn")  # stored only in the browser
     for _ in range(MOST - 1):
         assert reader.client.get(f"/api{path}/visitors/today").status_code == 200
     reader.get(path)
@@ -86,7 +86,7 @@ def test_reports_are_counted_by_account(site):
     community = found(ayesha)["id"]
     babul.post(f"{PATH}/{community}/join")
     paths = [
-        f"{PATH}/{community}/visitors{each}" for each in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
+        f"{PATH}/{community}/visitors{path}" for path in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
     ]
     assert [ayesha.get(paths[number % len(paths)]).status_code for number in range(MOST)] == [200] * MOST
     for path in paths:

@@ -1,4 +1,4 @@
-"""Accounts: how one is made, who gets in, and what is refused."""
+"""Accounts: signing up, logging in, and refusals."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_password_of_8_to_128_characters_is_one_whatever_they_are(site):
 
 
 def test_only_json_is_taken_with_or_without_a_last_slash(site):
-    """A page of another origin may send text/plain without asking."""
+    """A page of another origin may send text/plain without a preflight request."""
     person = sign_up(site)
     for path in (SIGNUP, LOGIN, "/api/auth/password"):
         answer = person.post(path, data=b'{"email": "a@b.c", "password": "12345678"}', content_type="text/plain")
@@ -93,7 +93,7 @@ def test_only_json_is_taken_with_or_without_a_last_slash(site):
 
 
 def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
-    """In two servers, each with threads and connections of its own."""
+    """On two servers, each with its own threads and connections."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:
         for n in range(4):
             answers = threads.map(lambda site, n=n: post(site, email=f"{n}@example.com"), (one, other))
@@ -102,7 +102,7 @@ def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
 
 
 def test_sign_up_that_cannot_log_in_makes_no_account(site, monkeypatch):
-    """One transaction makes both, so that a signup that failed can be sent again."""
+    """One transaction does both, so that a failed signup can be retried."""
 
     def locked(*_):
         raise OperationalError("", {}, Exception("database is locked"))
@@ -121,7 +121,7 @@ def test_wrong_password_and_unknown_address_are_one_answer(site):
         assert_error(answer, 401, "wrong_credentials")
     assert wrong.data == unknown.data
     for answer in (wrong, unknown):
-        del answer.headers["X-Request-Id"]  # no two have the same
+        del answer.headers["X-Request-Id"]  # unique for each response
     assert sorted(wrong.headers) == sorted(unknown.headers)
 
 

@@ -1,5 +1,5 @@
-"""How often logging in to an account may fail, by anyone and anywhere: kept in the database. How the attempts that
-are left are shared out is proved in tests/accounts/throttle/test_guess_budget.py.
+"""Limits on failed logins to an account from anywhere, stored in the database.
+tests/accounts/throttle/test_guess_budget.py tests how the remaining attempts are shared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from koyjabo.core.identity import OPERATOR
 
 MOST, RESERVE = 6, 3
 NETWORKS = 4
-"""As many networks guess, in turn."""
+"""Networks that guess in turn."""
 
 WRONG = {"password": "something else"}
 
@@ -35,12 +35,12 @@ def few(monkeypatch):
 
 
 def attempt(site: Site, name: str = "ayesha", number: int = 0, **fields: str):
-    """Each number is an address."""
+    """Try to log in from the address with this number."""
     return try_login(site, name, {"REMOTE_ADDR": f"198.51.{number // 256}.{number % 256}"}, **fields)
 
 
 def attempts(site: Site, times: int, name: str = "ayesha", **fields: str) -> list[int]:
-    """From NETWORKS addresses in turn."""
+    """Try from NETWORKS addresses in turn."""
     return [attempt(site, name, number % NETWORKS, **fields).status_code for number in range(times)]
 
 
@@ -49,7 +49,7 @@ def kept(site: Site) -> list[tuple]:
 
 
 def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
-    """And in the same words, whether there is such an account or not."""
+    """With the same message whether the account exists or not."""
     sign_up(site)
     sign_up(site, "karim")
     for name in ("ayesha", "nobody"):
@@ -63,7 +63,7 @@ def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
 
 
 def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site):
-    """Each attempt from one of its own."""
+    """Each attempt comes from another network."""
     day = 5 * MOST + RESERVE
     statuses = [attempt(site, "ayesha", number, **WRONG).status_code for number in range(2 * day)]
     assert statuses == [401] * day + [429] * day
@@ -87,7 +87,7 @@ def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch
 
 
 def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
-    """Every write waits for those before it, also that of an owner who logs in."""
+    """Writes are queued, including the write of an owner who logs in."""
     assert attempts(site, MOST + 1, **WRONG)[-1] == 429
     wrote = []
     for seconds in (0, 9, 1):
@@ -122,7 +122,7 @@ def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
 
 
 def familiar(site: Site) -> Callable[..., int]:
-    """How the owner logs in on a browser that is familiar."""
+    """Log in as the owner on a familiar browser."""
     sign_up(site)
     browser = site.app.test_client()
 
@@ -146,7 +146,7 @@ def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
 
 
 def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
-    """Once it has used up a budget of its own: then it is counted as all others are."""
+    """After it has used up its own budget, it counts like every other."""
     log_in = familiar(site)
     assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
     assert (log_in(**WRONG), log_in()) == (429, 429)
@@ -173,7 +173,7 @@ def test_operator_takes_all_failures_back(site):
 
 
 def test_operator_takes_the_failures_of_a_minute_back(database, monkeypatch):
-    """Of the account: these are counted in the memory of each of two workers."""
+    """The account's failures in the last minute are counted in the memory of two workers."""
     monkeypatch.setitem(PLANS, LOGIN, Plan(100, 60_000, 100, 60_000))
     with Site(database.url, WEB_CONCURRENCY=2, REDIS_URL="redis://localhost") as site:
         person, most = sign_up(site), 5
@@ -189,7 +189,7 @@ def test_addresses_that_failed_are_not_kept(site):
     attempt(site, "karim", 5, **WRONG)
     states = [state for (state,) in site.rows("SELECT state FROM login_failures")]
     networks = [{*json.loads(state)["marks"]} for state in states]
-    assert [len(each) for each in networks] == [1, 1]
+    assert [len(network) for network in networks] == [1, 1]
     assert networks[0] != networks[1], "nor whether the two are the same"
     assert "198.51" not in str(states)
     assert all(len(account) == 64 and int(account, 16) for account, _ in kept(site)), "nor whose it is"
@@ -197,7 +197,7 @@ def test_addresses_that_failed_are_not_kept(site):
 
 
 def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
-    """Say the present password, each time from an address of its own."""
+    """Send the present password, each time from another address."""
     body = {"current_password": current, "new_password": "something new"}
     peer = {"REMOTE_ADDR": f"198.51.100.{number}"}
     return person.post("/api/auth/password", json=body, headers=headers, environ_overrides=peer).status_code
@@ -205,10 +205,10 @@ def change(person: Person, number: int, current: str = "something else", **heade
 
 @pytest.mark.parametrize("is_familiar", [False, True])
 def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(site, is_familiar):
-    """With a session that was stolen, and the other cookies of that browser, too."""
+    """Even with a stolen session and the other cookies of that browser."""
     person, headers = sign_up(site), {}
     if is_familiar:
-        (cookie,) = [each for each in attempt(site).headers.getlist("Set-Cookie") if each.startswith("familiar")]
+        (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]
         headers = {"Cookie": cookie.partition(";")[0]}
     assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
     assert change(person, 99, RIGHT, **headers) == 429

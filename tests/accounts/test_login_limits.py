@@ -1,4 +1,4 @@
-"""How often one may try to log in; tries of others keep no user out of their own account."""
+"""Limits on login attempts. Other people's attempts never lock users out of their account."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sign_ups(site, times: int, peer: str) -> list[int]:
 def test_one_account_from_one_address_has_ten_tries_a_minute(site):
     sign_up(site)
     assert tries(site, 10, "ayesha", **WRONG) == [401] * 10
-    refused = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})  # the right password makes no difference now
+    refused = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})  # even with the right password
     assert_error(refused, 429, "rate_limited")
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
     assert tries(site, 1, "ayesha", peer=OTHER) == [200]
@@ -83,7 +83,7 @@ def test_one_address_makes_half_as_many_accounts(site):
 
 
 def familiar(answer) -> str:
-    """The value of the cookie that makes a browser familiar."""
+    """The cookie that makes a browser familiar."""
     (cookie,) = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("familiar_browser=")]
     assert [name in cookie for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
     return cookie.partition("=")[2].partition(";")[0]
@@ -91,14 +91,14 @@ def familiar(answer) -> str:
 
 @dataclass
 class Attack:
-    """An account that many addresses have been guessing at, until none of them may go on, and its owner's browser."""
+    """An account that many addresses have guessed at until all were refused, and its owner's browser."""
 
     site: Site
     owner: Person
     cookies: dict[str, str]
 
     def log_in(self, password: str = PASSWORD, peer: str = GUESSING, **cookies: str) -> int:
-        """From a browser that shows these, at an address from which others have guessed."""
+        """Log in with these cookies, at an address that others have guessed from."""
         client = self.site.app.test_client()
         for name, value in cookies.items():
             client.set_cookie(name, value)
@@ -129,7 +129,7 @@ def test_owner_gets_in_from_a_browser_they_have_used_before(attack, monkeypatch)
 
 
 def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
-    """Neither those of the account nor those of other accounts."""
+    """Failures at this account and at other accounts."""
     assert tries(attack.site, 41, *(f"user{n}" for n in range(20)), peer=OTHER)[-1] == 429
     assert tries(attack.site, 11, "ayesha", peer=PHONE, **WRONG)[-1] == 429
     assert attack.log_in(peer=OTHER, **attack.cookies) == 200
@@ -155,7 +155,7 @@ def test_limits_are_shared_out_among_workers(sqlite_database):
 
 
 def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
-    """Whoever has stolen its cookie has it no longer, either."""
+    """A stolen cookie is worthless as well."""
     body = {"current_password": PASSWORD, "new_password": "something new"}
     answer = attack.owner.post("/api/auth/password", json=body)
     assert answer.status_code == 204, "who is logged in may change it during the attack"
@@ -165,7 +165,7 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
 
 
 def test_password_set_by_the_operator_keeps_familiar_browsers(attack, monkeypatch):
-    """Twice, too; and what the owner changes afterwards makes them strangers as ever."""
+    """Even twice. When the owner changes it afterwards, they become unfamiliar as usual."""
     credentials = attack.site.services[AccountServices].credentials
     for password in ("something new", "something newer"):
         credentials.set_password("ayesha@example.com", password)

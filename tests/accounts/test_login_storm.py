@@ -1,4 +1,4 @@
-"""Hashing is slow on purpose, and others do not feel it: those who log in, and those who do something else."""
+"""Hashing is slow on purpose, but does not delay other logins or requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.servers.server import Server
 from koyjabo.database.executor import DatabaseExecutor
 
 SLOW = PasswordHasher(time_cost=60)
-"""A hash takes a second and more of the processor."""
+"""A hash takes a second of CPU time or more."""
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(60)]
 PATIENT = {"koyjabo.accounts.passwords.hash_queue.PATIENCE_S": 3600}
@@ -31,13 +31,13 @@ OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 @pytest.fixture
 def patient_server(tmp_path):
-    """A server that gives a hash as long as it takes: 20 s are too short on a busy machine."""
+    """A server without a time limit for hashes: 20 s are too short on a busy machine."""
     with changed_server(tmp_path, {"koyjabo.accounts.passwords.passwords.LIMIT_S": 3600}) as server:
         yield server
 
 
 def test_login_that_waits_for_a_hash_delays_no_other_request(patient_server):
-    """The stats are read while the hash of a login is computed."""
+    """Stats are read while the login's hash is computed."""
     base = f"http://localhost:{patient_server.port}"
     assert requests.post(f"{base}/api/auth/signup", json=OWNER, timeout=PATIENCE_S).status_code == 201
     slow = SLOW.hash("another password")
@@ -53,7 +53,7 @@ def test_login_that_waits_for_a_hash_delays_no_other_request(patient_server):
 
 
 class Owner:
-    """Of an account, on a browser that has logged in before, or on a new one."""
+    """The owner of an account, on a browser that has logged in before, or on a new one."""
 
     def __init__(self, server: Server) -> None:
         self._url = f"http://localhost:{server.port}/api/auth"
@@ -69,8 +69,8 @@ class Owner:
 
 @contextmanager
 def flood(server: Server, *emails: str) -> Iterator[list[int]]:
-    """Three strangers of each address log in with made-up passwords; the statuses that they are answered with. `*` in
-    an email is another number each time.
+    """Log in with invented passwords from three strangers per address. Yields their statuses. `*` in an email stands
+    for a new number each time.
     """
     answers: list[int] = []
     over, numbers = Event(), count()
@@ -97,7 +97,7 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
     proved_by="accounts/passwords/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
 )
 def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
-    """Neither on a familiar browser nor on a new one, which waits for a turn of each address."""
+    """Both on a familiar browser and on a new one, which waits for a slot of each address."""
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
         owner = Owner(server)
         with flood(server, "other@example.com", "stranger*@example.com") as answers:
@@ -114,7 +114,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def work(monkeypatch) -> Counter:
-    """What is done, while it is done for real: hashes looked at with their cost, and operations."""
+    """Counts operations, and hashes with their cost, while they run."""
     done: Counter = Counter()
 
     def count(owner, name: str) -> None:
@@ -141,7 +141,7 @@ def failed(site, work: Counter, name: str, **fields) -> Counter:
 
 
 def test_known_unknown_and_disabled_users_cost_the_same(site, work):
-    """Also on a browser that says it is familiar."""
+    """Even on a browser with the cookie of a familiar one."""
     for name in ("ayesha", "karim"):
         sign_up(site, name)
     disable(site, "karim@example.com")

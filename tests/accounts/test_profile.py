@@ -1,4 +1,4 @@
-"""One's own name and email."""
+"""Changing one's name and email."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ def test_new_email_is_the_one_to_log_in_with(site, ayesha):
 
 @pytest.mark.parametrize("meanwhile", ["email = 'own@example.com', verified_ms = 1", "password = 'of the new owner'"])
 def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, meanwhile):
-    """A request that waits long could give a confirmed account its earlier, unconfirmed email back, or take an account
-    along whose owner has just taken it over."""
+    """A late request could restore the earlier, unconfirmed email of an account, or move it to an account that another
+    owner has just taken over.
+    """
     store = Accounts._store_profile
 
     def store_late(*args) -> None:
@@ -71,7 +72,9 @@ def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, me
 
 
 def test_another_email_takes_a_code_while_an_app_is_on(site, ayesha):
-    """Else who has a session and the password would get rid of the app, by a new password that is mailed there."""
+    """Otherwise a thief with a session and the password could remove the app, with a password reset mailed to the new
+    address.
+    """
     app = turn_on(ayesha)
     assert change(ayesha, name="Ayesha Siddiqua", email="AYESHA@example.com").status_code == 200, "it is the same one"
     for code in ({}, {"code": "1"}):

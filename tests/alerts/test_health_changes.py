@@ -40,7 +40,7 @@ class Checks:
         self.site.time.pass_(seconds=seconds)
         before = self._written()
         tick(self.site)
-        return [each for each in self._written() if each not in before]
+        return [event for event in self._written() if event not in before]
 
     def _written(self) -> list[dict]:
         rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
@@ -73,11 +73,11 @@ def test_checks_that_changed_are_told_with_all_levels(site):
 def test_check_that_flaps_is_told_once_a_minute_and_others_at_once(site):
     checks = Checks(site)
     checks.look()
-    assert [each["checks"] for each in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
+    assert [alert["checks"] for alert in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
     for seconds, level in ((15, GOOD), (15, DANGER), (15, GOOD)):
         assert checks.look(seconds, disk=level) == []
-    assert [each["checks"] for each in checks.look(14, writer=DANGER)] == [[change("writer", GOOD, DANGER)]]
-    assert [each["checks"] for each in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
+    assert [alert["checks"] for alert in checks.look(14, writer=DANGER)] == [[change("writer", GOOD, DANGER)]]
+    assert [alert["checks"] for alert in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
 
 
 def test_next_worker_compares_with_what_was_told_last(site):

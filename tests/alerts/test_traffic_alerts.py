@@ -55,10 +55,10 @@ def visits_at(site: Site, *counts: tuple[int, int]) -> None:
     bring(site, rows(*(f"v{name + number},1,{at_ms}" for number, at_ms in enumerate(moments))))
 
 
-def history(site: Site, each: int, weeks: int = 6, days: int = 0) -> None:
-    """`each` visits in every window of the hour from noon on in the weeks before."""
+def history(site: Site, visits: int, weeks: int = 6, days: int = 0) -> None:
+    """`visits` visits in every window of the hour from noon on in the weeks before."""
     weekly = [-week * 7 * 1440 for week in range(1, weeks + 1)]
-    visits_at(site, *((week - days * 1440 + window, each) for week in weekly for window in range(0, 60, 5)))
+    visits_at(site, *((week - days * 1440 + window, visits) for week in weekly for window in range(0, 60, 5)))
 
 
 def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
@@ -75,7 +75,7 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
 
 def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of_now(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2)
+    history(site, visits=2)
     visits_at(site, (0, 30), (4, 20))
     for number in range(50):
         site.time.ms = noon() + (5 + number % 5) * MINUTE_MS
@@ -100,7 +100,7 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
 
 def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2)
+    history(site, visits=2)
     told = []
     for minutes in (*range(0, 20, 5), *range(350, 380, 5)):
         if minutes == 10:
@@ -112,7 +112,7 @@ def test_spike_rests_for_six_hours_whichever_worker_looks(site):
 
 def test_visits_of_less_than_two_weeks_tell_nothing(site):
     subscribe(site, "traffic.spike")
-    history(site, each=2, weeks=1, days=6)
+    history(site, visits=2, weeks=1, days=6)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []
     visits_at(site, (-14 * 1440 - 721, 1), (10, 60))
@@ -121,7 +121,7 @@ def test_visits_of_less_than_two_weeks_tell_nothing(site):
 
 def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     subscribe(site, "traffic.drop")
-    history(site, each=50)
+    history(site, visits=50)
     ready = [True]
     monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "_is_ready", lambda: ready[0])
     for minutes in range(0, 30, 5):
@@ -136,7 +136,7 @@ def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
 
 
 def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypatch):
-    history(site, each=2)
+    history(site, visits=2)
     visits_at(site, (0, 60), (5, 60))
     assert tick_at(site, 10) == []
     assert site.rows("SELECT count(*) FROM nightly_work WHERE name = 'alerts'") == [(0,)]
@@ -172,7 +172,7 @@ def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(databas
         sign_up(site, "salma")
         site.rows("UPDATE users SET traffic_alerts = true WHERE email = 'salma@example.com'")
         site.services[MailOutbox].send_all()
-        history(site, each=2)
+        history(site, visits=2)
         mailbox.mails.clear()
         for minutes in (0, 5, 10, 15):
             visits_at(site, (minutes, 60))

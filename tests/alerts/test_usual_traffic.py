@@ -64,13 +64,13 @@ def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s
     assert {window for hour in hours for window in range(hour, hour + 3_600_000, WINDOW_S * 1000)} == expected.keys()
     middle = median(expected.values())
     found = traffic.usual_at(counts, hours)
-    assert found == Usual(middle, median(abs(each - middle) for each in expected.values()))
+    assert found == Usual(middle, median(abs(value - middle) for value in expected.values()))
 
 
 def test_hour_that_a_day_does_not_have_has_no_windows_and_one_that_it_has_twice_has_both():
     zone = "Europe/Berlin"
     found = [same_hours(clock_in(zone), ms(moment, zone)) for moment in ("2025-04-06T02:30", "2025-11-02T02:30")]
-    spring, autumn = ([local(each // 1000, zone).isoformat()[5:16] for each in hours] for hours in found)
+    spring, autumn = ([local(hour // 1000, zone).isoformat()[5:16] for hour in hours] for hours in found)
     assert spring == ["03-23T02:00", "03-16T02:00", "03-09T02:00", "03-02T02:00", "02-23T02:00"]
     assert autumn[:3] == ["10-26T02:00", "10-26T02:00", "10-19T02:00"]
     assert len(autumn) == 7

@@ -66,9 +66,9 @@ def test_revoked_key_is_refused_at_once(site, boss, database):
     """Also by other workers, which nobody told."""
     made = make(boss, "reports:read")
     with Site(database.url) as other:
-        assert [status(each, made["key"]) for each in (site, other)] == [200, 200]
+        assert [status(server, made["key"]) for server in (site, other)] == [200, 200]
         assert boss.delete(f"{PATH}/{made['id']}").status_code == 204
-        assert [code(each, made["key"]) for each in (site, other)] == ["invalid_key"] * 2
+        assert [code(server, made["key"]) for server in (site, other)] == ["invalid_key"] * 2
     assert boss.get(PATH).json == {"keys": []}
     assert_error(boss.delete(f"{PATH}/{made['id']}"), 404, "unknown_key")
     assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={}), 404, "unknown_key")
@@ -80,11 +80,11 @@ def test_secret_before_a_rotation_is_good_for_its_grace(site, boss):
     second = boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 10}).json
     assert (second["id"], second["prefix"], second["scopes"]) == (made["id"], made["prefix"], made["scopes"])
     assert second["key"] != made["key"]
-    assert [status(site, each["key"]) for each in (made, second)] == [200, 200]
+    assert [status(site, key["key"]) for key in (made, second)] == [200, 200]
     site.time.pass_(seconds=10)
-    assert [status(site, each["key"]) for each in (made, second)] == [401, 200]
+    assert [status(site, key["key"]) for key in (made, second)] == [401, 200]
     third = boss.post(f"{PATH}/{made['id']}/rotate").json
-    assert [status(site, each["key"]) for each in (made, second, third)] == [401, 401, 200]
+    assert [status(site, key["key"]) for key in (made, second, third)] == [401, 401, 200]
     assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 86_401}), 400, "invalid_input", "grace_s")
 
 
@@ -93,7 +93,7 @@ def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
     wrong = text[:20] + ("a" if text[20] != "a" else "b") + text[21:]
     asked = []
     monkeypatch.setattr("koyjabo.api_keys.queries.by_digest", lambda session, digest: asked.append(digest))
-    assert [code(site, each) for each in (wrong, text[:-1], text + "0", "kj_")] == ["invalid_key"] * 4
+    assert [code(site, bad_key) for bad_key in (wrong, text[:-1], text + "0", "kj_")] == ["invalid_key"] * 4
     assert asked == []
     assert code(site, key_text.make(UNKNOWN)) == "invalid_key"
     assert len(asked) == 1
@@ -143,7 +143,7 @@ def test_keys_are_for_admins_of_the_site_also_those_of_a_community(site, boss):
     ]
     for answer in refused:
         assert_error(answer, 403, "forbidden")
-    assert [each["id"] for each in boss.get(PATH).json["keys"]] == [made["id"]]
+    assert [key["id"] for key in boss.get(PATH).json["keys"]] == [made["id"]]
     assert_error(boss.post(PATH, json={**body, "community": UNKNOWN}), 404, "unknown_community")
     wider = {**body, "scopes": ["stats:read", "visits:write"]}
     assert_error(boss.post(PATH, json=wider), 400, "invalid_input", "scopes")
@@ -156,10 +156,10 @@ def test_key_names_its_maker_and_outlives_the_account(site, boss):
     made = make(other, "reports:read")
     assert made["created_by"] == {"id": other.id, "name": "Karim"}
     site.services[ApiKeys].create(OPERATOR, NewKey("Cron", ("stats:read",)))
-    makers = {each["name"]: each["created_by"] for each in boss.get(PATH).json["keys"]}
+    makers = {key["name"]: key["created_by"] for key in boss.get(PATH).json["keys"]}
     assert makers == {"Cron": None, "Grafana": made["created_by"]}
     assert other.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
-    assert [each["created_by"] for each in boss.get(PATH).json["keys"]] == [None, None]
+    assert [key["created_by"] for key in boss.get(PATH).json["keys"]] == [None, None]
     assert status(site, made["key"]) == 200
 
 

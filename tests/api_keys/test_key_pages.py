@@ -43,7 +43,7 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     where = f"{PAGE}/{key_id}"
     assert "Rotate the key Grafana <b>" in words(rani.get(f"{where}/rotate"))
     second = key_in(rani.send(f"{where}/rotate", 200, grace_s="0"))
-    assert [call(site, each, SUMMARY).status_code for each in (text, second)] == [401, 200]
+    assert [call(site, key, SUMMARY).status_code for key in (text, second)] == [401, 200]
     rani.confirm(f"{where}/revoke")
     assert "The key Grafana <b> was revoked." in words(rani.get(PAGE))
     assert call(site, second, SUMMARY).status_code == 401

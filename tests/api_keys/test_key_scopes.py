@@ -45,11 +45,11 @@ def calls(site, cast) -> dict[str, tuple[str, str, str]]:
     """Method, path and scope of each call that `/openapi.json` says takes a login, by endpoint."""
     community, described = cast.kept_community(), site.client.get("/openapi.json").json["paths"]
     found = {}
-    operations = {each["operationId"]: each for path in described.values() for each in path.values()}
+    operations = {operation["operationId"]: operation for path in described.values() for operation in path.values()}
     for endpoint, rule in rules(site).items():
         security = operations.get(endpoint.replace(".", "_"), {}).get("security")
         if security:
-            scopes = [scope for each in security for scope in each.get("key", ())]
+            scopes = [scope for scheme in security for scope in scheme.get("key", ())]
             found[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
     return found
 

@@ -46,15 +46,15 @@ def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(datab
                 said.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
             return said
 
-        asking = [clients.submit(ask, *each) for each in zip(connections, said, strict=True)]
-        wait_until(lambda: all(len(each) > LOAD for each in said), "both workers are busy")
+        asking = [clients.submit(ask, *connection) for connection in zip(connections, said, strict=True)]
+        wait_until(lambda: all(len(answers) > LOAD for answers in said), "both workers are busy")
         assert server.koyjabo("key", "revoke", key_id).returncode == 0
         revoked_at.append(time.monotonic())
-        least = LOAD + max(len(each) for each in said)
-        wait_until(lambda: all(len(each) > least for each in said), "both have answered afterwards")
+        least = LOAD + max(len(answers) for answers in said)
+        wait_until(lambda: all(len(answers) > least for answers in said), "both have answered afterwards")
         is_over.set()
-        for each in asking:
-            statuses = each.result(IN_TIME_S)
+        for request in asking:
+            statuses = request.result(IN_TIME_S)
             assert {status for _, status in statuses} == {200, 401}
             after = [status for began, status in statuses if began > revoked_at[0]]
             assert set(after) == {401}
@@ -69,7 +69,7 @@ def test_lists_that_a_kill_interrupts_are_counted_once_when_they_are_sent_again(
 
     def send(number: int) -> list[int]:
         """Again and again, as a client would, until there is an answer."""
-        names = [f"{number}-{each}" for each in range(SIZE)]
+        names = [f"{number}-{index}" for index in range(SIZE)]
         visits = [{"visitorId": f"v{name}", "visitId": name} for name in names]
         until = time.monotonic() + IN_TIME_S
         while time.monotonic() < until:
@@ -83,16 +83,16 @@ def test_lists_that_a_kill_interrupts_are_counted_once_when_they_are_sent_again(
                 continue
             if answer.status_code == 200:
                 next(answered)
-                return [each["ordinal"] for each in answer.json()["results"]]
+                return [result["ordinal"] for result in answer.json()["results"]]
             assert answer.status_code == 503, answer.text
         raise TimeoutError
 
     with ThreadPoolExecutor(4) as clients:
         sending = [clients.submit(send, number) for number in range(LISTS)]
-        wait_until(lambda: sum(each.done() for each in sending) >= LISTS // 3, "some are counted")
+        wait_until(lambda: sum(request.done() for request in sending) >= LISTS // 3, "some are counted")
         server.kill()
         server.start()
-        ordinals = [ordinal for each in sending for ordinal in each.result(IN_TIME_S)]
+        ordinals = [ordinal for request in sending for ordinal in request.result(IN_TIME_S)]
     assert sorted(ordinals) == list(range(1, LISTS * SIZE + 1))
     assert server.stats().total == LISTS * SIZE
     assert_verified(server)

@@ -56,7 +56,9 @@ def test_visits_are_counted_in_their_order_and_once(site, text):
     first, second, third = counted
     assert results(site, text, *visits) == [first, second, {**first, "duplicate": True}, third]
     with nothing_counted(site):
-        assert results(site, text, *visits) == [{**each, "duplicate": True} for each in (first, second, first, third)]
+        assert results(site, text, *visits) == [
+            {**receipt, "duplicate": True} for receipt in (first, second, first, third)
+        ]
     assert site.stats()["totalVisits"] == 4
     assert site.recount() == []
 
@@ -71,7 +73,7 @@ def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
         (visit(5, page=7), "page"),
         ("visit", "visit"),
     ]
-    answers = results(site, text, visit(1), *(each for each, _field in bad), visit(2))
+    answers = results(site, text, visit(1), *(visit for visit, _field in bad), visit(2))
     assert [answers[0]["ordinal"], answers[-1]["ordinal"]] == [1, 2]
     for answer, (_visit, field) in zip(answers[1:-1], bad, strict=True):
         assert (answer["code"], list(answer["details"])) == ("invalid_input", [field])
@@ -160,6 +162,6 @@ def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, te
     assert_error(answer, 503, "ledger_unavailable")
     assert answer.json["error"] == SEND_AGAIN
     results = send(site, text, *visits).json["results"]
-    assert [(each["ordinal"], each["duplicate"]) for each in results] == [
+    assert [(result["ordinal"], result["duplicate"]) for result in results] == [
         (n + 1, True) for n in range(VISITS_PER_COMMIT)
     ]

@@ -1,6 +1,4 @@
-"""What a worker remembers of a database that went back is gone with the new epoch (specification: A database that goes
-back).
-"""
+"""A worker forgets what it knew of a database that was rolled back (specification: A database that goes back)."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ def pages(site):
 
 @pytest.mark.both_kinds
 def test_reports_are_those_of_the_visits_that_are_left(site, database):
-    """Also of a worker that has not heard of the epoch, and for visits whose ids were given again."""
+    """Even on a worker that has not noticed the new epoch, and for visits whose ids were used again."""
     clock: Clock = site.services.clock
     hours = LastHours(site.services[ReportServices].reports._database, clock)
     remembered = database.remember()
@@ -70,7 +68,7 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
     assert read.unsaved
     database.go_back(remembered)
     save = partial(reports._database.write, block_queries.save, read.state, reports.live.rules, read.unsaved)
-    with suppress(LedgerUnavailable):  # its connection was of the database before
+    with suppress(LedgerUnavailable):  # its connection belonged to the earlier database
         save()
     for _ in range(2):
         save()

@@ -1,7 +1,6 @@
-"""Every route, for those at the edge of its rule: who is let in, and who is not and changes nothing.
+"""Every route with the highest role that is refused, and the lowest that is allowed. Refused calls change nothing.
 
-Accounts that are disabled, sessions that were ended and logins without their second step are those of site admins: no
-right is left to them.
+Disabled accounts, ended sessions and logins without their second step belong to site admins: they keep no permission.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from koyjabo.core.identity import KEY_PREFIX
 from koyjabo.webkit.schemas.bodies import largest_at
 
 PARTS = {"user": "outsider"}
-"""Of the cast, by role, where the names differ."""
+"""Names of cast members that differ from their role."""
 
 WITHOUT_SESSION = ("disabled", "revoked", "pending")
 REFUSED = {
@@ -51,11 +50,11 @@ REFUSED = {
     ADMIN: ("viewer", "moderator"),
     SITE_ADMIN: ("viewer", "admin"),
 }
-"""The most that a rule keeps out, beside those who are disabled."""
+"""The highest role that a rule refuses, together with disabled accounts."""
 
 LET_IN = {least: (least,) for least in (ANYBODY, USER, SITE_ADMIN)}
 LET_IN |= {least: (least, SITE_ADMIN) for least in (VIEWER, MEMBER, MODERATOR, ADMIN)}
-"""The least that a rule lets in, and site admins where they come by another rule."""
+"""The lowest role that a rule allows, and site admins where another rule lets them in."""
 
 
 class Caller:
@@ -75,14 +74,14 @@ class Caller:
         self.reader.log_in(name)
 
     def _begin_login(self, site: Site) -> None:
-        """The token of the second step, wherever a token of a session is good."""
+        """Take the token of the second step, and use it in place of a session's."""
         token = first_step(site, "pending").token
         self.headers = bearer(token)
         for cookie in ("access_token_cookie", "refresh_token_cookie"):
             self.reader.client.set_cookie(cookie, token)
 
     def call(self, site: Site, rule: Rule, path: str, method: str, body: bytes | None = None) -> Any:
-        """A question is confirmed. `body` is sent to the API in place of a right one."""
+        """Call a route, and confirm its question. `body` replaces the valid one for the API."""
         if rule.endpoint.startswith(("pages.", "admin.")):
             fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
             done = self._open(path, method, fields)
@@ -100,14 +99,14 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def callers(site: Site, cast: Cast) -> dict[str, Caller]:
-    """One in each role; those without a session that lives have lost it."""
+    """One caller per role. Those without a valid session have lost it."""
     site.register("ayesha"), site.register("babul")
     for name in ("disabled", "revoked", "invited", "viewer"):
         sign_up(site, name)
     invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'viewer@example.com'")
     turn_on(sign_up(site, "pending"))
-    roles = {role for each in (*REFUSED.values(), *LET_IN.values()) for role in each}
+    roles = {role for roles in (*REFUSED.values(), *LET_IN.values()) for role in roles}
     made = {role: Caller(site, role) for role in sorted({*roles, *WITHOUT_SESSION})}
     of = "email IN ('disabled@example.com', 'revoked@example.com', 'pending@example.com')"
     site.rows(f"UPDATE users SET is_admin = true WHERE {of}")
@@ -119,7 +118,7 @@ def callers(site: Site, cast: Cast) -> dict[str, Caller]:
 
 
 def endpoints(least: str) -> list[str]:
-    return sorted({endpoint for endpoint, each in RULES.items() if each == least} - SOCKETS)
+    return sorted({endpoint for endpoint, role in RULES.items() if role == least} - SOCKETS)
 
 
 def is_sent_away(answer: Any, role: str) -> bool:
@@ -130,7 +129,7 @@ def is_sent_away(answer: Any, role: str) -> bool:
 
 
 MAY_LEAVE = {("disabled", "api.log_out"), ("revoked", "api.log_out")}
-"""Whoever has left already may leave."""
+"""A logged out user may log out again."""
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route(site):
@@ -138,17 +137,17 @@ def test_every_route_has_a_rule_and_every_rule_a_route(site):
 
 
 SAID_BY_BODY = {("admin", "api.create_share")}
-"""What they ask for is in the body: a moderator may share a community of theirs, and not the site."""
+"""The permission depends on the body: a moderator may share their community, but not the site."""
 
 
 def broken(rule: Rule) -> bytes:
-    """A body that cannot be parsed, as large as the route takes."""
+    """An unparsable body of the largest size that the route accepts."""
     return b"[" * largest_at(rule.rule.replace("<", "").replace(">", ""))
 
 
 @pytest.mark.parametrize("least", REFUSED)
 def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least):
-    """Also with a body that cannot be parsed: rights come first."""
+    """Even with an unparsable body: permissions are checked first."""
     before, wrong = stored(site), {}
     for endpoint in endpoints(least):
         rule = rules(site)[endpoint]
@@ -165,7 +164,7 @@ def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least
 
 
 def invalid_credentials(site: Site, person: Person) -> dict[str, str]:
-    """Bearers that are good for nothing."""
+    """Invalid bearer tokens."""
     claims = jwt.decode(person.access, options={"verify_signature": False})
     return {
         "forged": jwt.encode(claims, "another secret of the same length as ours", "HS256"),
@@ -176,7 +175,7 @@ def invalid_credentials(site: Site, person: Person) -> dict[str, str]:
 
 
 def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, cast):
-    """Also where a community shows its numbers to everybody (specification: Public numbers)."""
+    """Even where a community's numbers are public (specification: Public numbers)."""
     public, wrong = cast.kept_community(public_count=True), {}
     for endpoint, least in RULES.items():
         if not endpoint.startswith("api.") or least == ANYBODY or endpoint in ENDS_SESSIONS:
@@ -245,13 +244,13 @@ OTHERWISE = {
     428: "api.sync_members",
     501: "api.stream api.community_stream pages.send_verification admin.test_mail",
 }
-"""What routes answer that are asked for what is not there, or without what they need; all others succeed."""
+"""Expected statuses for missing objects or missing input. All other calls succeed."""
 
 ANSWERS = {endpoint: status for status, those in OTHERWISE.items() for endpoint in those.split()}
 
 
 NO_MEMBER = {(role, f"{kind}.leave_community") for role in ("viewer", "site_admin") for kind in ("api", "pages")}
-"""They have a role here without a membership that they could leave."""
+"""They have a role without a membership to leave."""
 
 
 @pytest.mark.parametrize("least", LET_IN)
@@ -279,7 +278,7 @@ PAGES = {
     "/settings": "moderator",
     "/delete": "admin",
 }
-"""Of a community, and who may see them."""
+"""Reports of a community, and who may see them."""
 
 
 def test_hidden_community_is_there_for_its_members_alone(cast, readers):
@@ -290,7 +289,7 @@ def test_hidden_community_is_there_for_its_members_alone(cast, readers):
 
 
 class HeldBack(io.BytesIO):
-    """A body that comes when something else has been done."""
+    """A body that arrives after something else has been done."""
 
     def __init__(self, fields, do):
         super().__init__(urlencode(fields).encode())

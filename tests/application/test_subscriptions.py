@@ -1,4 +1,4 @@
-"""Every signal has a publisher and a receiver, and what an application stands on is left in order."""
+"""Every signal has a publisher and a receiver, and an application closes what it uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.core.lifetime import Lifetime
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.core.signals import Signals
 
-SIGNALS = [each.name for each in fields(Signals)]
+SIGNALS = [field.name for field in fields(Signals)]
 SOURCE = "".join(file.read_text() for file in Path(koyjabo.__path__[0]).rglob("*.py"))
 
 

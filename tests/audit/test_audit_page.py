@@ -58,7 +58,7 @@ STORED = re.compile(r"""(?:entry|_change)\([^"]{0,60}"([a-z_]+\.[a-z_]+)\"""")
 def said(site: Site, language: str, record: AuditRecord) -> list[str]:
     """Who, and then the details."""
     with site.app.test_request_context(headers={"Accept-Language": language}):
-        shown = [(each.label, each.before, words(str(each.value))) for each in admin.details(record)]
+        shown = [(detail.label, detail.before, words(str(detail.value))) for detail in admin.details(record)]
         lines = [f"{label}: {f'{before} → ' if before else ''}{value}" for label, before, value in shown]
         return [words(str(admin._who(record))), *lines]
 

@@ -1,4 +1,4 @@
-"""A backup of a site with something in every table, sites to restore it to, and places: a folder and a bucket."""
+"""A full backup, sites to restore it to, and stores: a folder and a bucket."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def s3(module_s3, monkeypatch) -> Iterator[S3Server]:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     module_s3.reset()
-    running = events._get_running_loop()  # that of a browser of other tests: no other loop would run in this thread
+    # hide the loop of a browser from other tests, which would keep other loops from running in this thread
+    running = events._get_running_loop()
     events._set_running_loop(None)
     yield module_s3
     events._set_running_loop(running)
@@ -47,7 +48,7 @@ def folder(tmp_path) -> Folder:
 
 @pytest.fixture
 def made(tmp_path) -> Path:
-    """A file that was made, to be kept."""
+    """A new file to be stored."""
     path = tmp_path / "made"
     path.write_bytes(CONTENTS)
     path.chmod(0o600)
@@ -62,14 +63,14 @@ def file(filled, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def empty(sqlite_database):
-    """A new database, with its first admin."""
+    """A new database with its first admin."""
     with Site(sqlite_database.url, **ADMIN) as site:
         yield site
 
 
 @pytest.fixture
 def target(request, tmp_path, postgres):
-    """The same, of the kind that a test names."""
+    """A new database with its first admin, of the kind that a test names."""
     migrated: Database = (
         SqliteDatabase.migrated(tmp_path / "target.db") if request.param == "sqlite" else postgres.new_database()
     )

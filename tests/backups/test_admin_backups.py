@@ -1,4 +1,4 @@
-"""The page Data: the backups that the server makes by itself."""
+"""Automatic backups on the page Data."""
 
 from __future__ import annotations
 

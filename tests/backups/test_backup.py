@@ -1,4 +1,4 @@
-"""Backups: what comes back is what there was, on either kind of database, or nothing is changed."""
+"""Backups restore exactly what was there, on either kind of database, or change nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.import_queries import only_one
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
-"""What a restored database has of its own."""
+"""Columns with new values after a restore."""
 
 
 def test_invitations_end_with_a_restore_because_they_may_have_been_withdrawn_since(full, empty, tmp_path):
@@ -48,18 +48,18 @@ def test_mails_their_links_and_deliveries_of_before_a_restore_are_gone_after_it(
 
 
 def kept(site: Site) -> dict[str, list[dict]]:
-    """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
+    """All rows, except new ones in a restored database and the entries about backup and restore."""
     found = everything(site)
     found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
     for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
-        found.pop(table)  # in no backup
+        found.pop(table)  # not part of a backup
     found["watermarks"] = [row for row in found["watermarks"] if row["name"] != "changes"]
     found["audit_log"] = [row for row in found["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")]
     return {table: [{k: v for k, v in row.items() if k not in NEW} for row in rows] for table, rows in found.items()}
 
 
 def backups(site: Site) -> int:
-    """How many the audit log tells of."""
+    """How many backups the audit log contains."""
     return sum(row["action"] == "ledger.backup" for row in everything(site)["audit_log"])
 
 
@@ -72,7 +72,7 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
     head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))
     assert kept(target) == {**kept(full), "invitations": [], "panel_invitations": []}
-    earlier = backups(full) - 1  # whose lines are in this one
+    earlier = backups(full) - 1  # their entries are in this backup
     assert backups(target) == earlier
     rows = {table: len(rows) for table, rows in kept(full).items()}
     assert head.rows == {**rows, "audit_log": rows["audit_log"] + earlier}
@@ -90,14 +90,14 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
     target.register("v1", visitId="by-ref", communityId="mirpur")
-    target.set_total(20_000)  # keys are handed out where those of the backup end
+    target.set_total(20_000)  # new keys continue after the backup's
     target.services[PeopleServices].reports.attend(found["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 
 @pytest.mark.parametrize("of_backup", [False, True])
 def test_epoch_and_revision_exceed_those_before_also_where_the_clock_was_put_back(full, empty, tmp_path, of_backup):
-    """Those of the backup, and those of the database that it replaces: servers and pages drop what is older."""
+    """Greater than those of the backup and of the replaced database: servers and pages drop older values."""
     sites = (full, empty)
     ahead = sites[not of_backup]
     ahead.time.put_right(days=400)
@@ -127,7 +127,7 @@ def sign_up_a_user(site: Site) -> None:
     site.rows("DELETE FROM sessions")
 
 
-USES = {  # each alone
+USES = {  # each by itself
     "a visit": lambda site: site.register(),
     "a user": sign_up_a_user,
     "a login session": log_in,
@@ -147,7 +147,7 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
 
 
 def test_restore_waits_for_no_import(file, empty):
-    """Its second half would come into what was restored, without the first."""
+    """The rest of the import would be added to the restored data, without its beginning."""
     with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
         restore(empty, file)
     assert restore(empty, file).total == empty.stats()["totalVisits"]
@@ -160,7 +160,7 @@ def test_backup_replaces_no_file_unless_forced(full, tmp_path):
         back_up(full, path)
     assert path.read_text() == "precious"
     back_up(full, path, force=True)
-    assert path.stat().st_mode & 0o777 == 0o600  # for its owner alone
+    assert path.stat().st_mode & 0o777 == 0o600  # only for its owner
     assert gzip.decompress(path.read_bytes()).startswith(b'{"koyjabo_backup"')
 
 

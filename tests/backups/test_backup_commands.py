@@ -28,7 +28,7 @@ from koyjabo.cli import errors_as_sentences
 
 @pytest.fixture
 def scratch(tmp_path, monkeypatch) -> Path:
-    """TMPDIR: what commands leave there."""
+    """TMPDIR, to see what commands leave there."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -37,7 +37,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 
 def left_in(scratch: Path) -> list[str]:
-    """The test itself may have other files there."""
+    """Files of commands. The test itself may have others there."""
     return [name for name in os.listdir(scratch) if name.startswith(PREFIX)]
 
 
@@ -51,7 +51,7 @@ def visited(sqlite_database):
 
 
 def run(site: Site, *arguments: str) -> Result:
-    """`koyjabo …` in this process."""
+    """Run `koyjabo …` in this process."""
 
     @contextmanager
     def application():
@@ -63,7 +63,7 @@ def run(site: Site, *arguments: str) -> Result:
 
 
 def done(site: Site, *arguments: str) -> list[str]:
-    """The lines that it printed; it was a success."""
+    """The printed lines of a successful command."""
     result = run(site, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
@@ -77,7 +77,7 @@ def refused(site: Site, *arguments: str) -> str:
 
 @pytest.fixture(params=["folder", "bucket"])
 def url(request, folder, s3) -> str:
-    """A place, whose URL ends in a slash."""
+    """The URL of a store, with a slash at the end."""
     return f"{folder.path}/" if request.param == "folder" else s3.url("live/")
 
 
@@ -104,7 +104,7 @@ def test_backup_is_named_and_comes_back_by_its_name_or_as_the_newest(visited, ur
 
 
 def test_backup_that_cannot_be_sent_is_none(visited, s3, scratch):
-    """The audit log has no line, by which Health would tell its age."""
+    """The audit log has no entry, so Health does not count it."""
     s3.fail(None, 403)
     assert "refused to keep" in refused(visited, "backup", "--to", s3.url("live"))
     assert visited.rows("SELECT 1 FROM audit_log WHERE action = 'ledger.backup'") == []
@@ -167,7 +167,7 @@ def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, sc
 def test_command_that_is_ended_by_a_signal_leaves_nothing(
     s3, scratch, new_server, sqlite_database, arguments, call, number, monkeypatch
 ):
-    """At once, also while a bucket hangs."""
+    """Immediately, even while a bucket hangs."""
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
     done_before = server.koyjabo("backup", "--to", s3.url("live"))
     assert done_before.returncode == 0, done_before.stderr
@@ -198,7 +198,7 @@ def test_backup_that_is_killed_at_any_call_is_none_and_the_next_one_clears_up(s3
             wait_until(lambda first=first: len(s3.calls) >= first, "the call comes")
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            assert all(len(each) > whole / 2 for each in s3.objects.values())
+            assert all(len(entry) > whole / 2 for entry in s3.objects.values())
     s3.fault = lambda number: None
     assert server.koyjabo("backup", "--to", s3.url("live")).returncode == 0
     assert left_in(scratch) == []

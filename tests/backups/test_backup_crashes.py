@@ -1,5 +1,5 @@
-"""The process of a backup is killed at each step, or its disk is full: nothing half-made stays under a name, what was
-proven before is still there, and the next one is proven.
+"""The backup process is killed at each step, or its disk is full: nothing incomplete gets a final name, earlier
+verified backups remain, and the next backup is verified.
 """
 
 from __future__ import annotations
@@ -61,9 +61,14 @@ def ended(site: Site) -> BackupState:
 
 
 def left(folder: Path) -> list[str]:
-    """What is not a backup under its name, in the two folders."""
+    """Files in the two folders that are not finished backups."""
     names = Folder(folder).names()
-    return [path.name for each in (folder, folder.parent / "tmp") for path in each.iterdir() if path.name not in names]
+    return [
+        path.name
+        for directory in (folder, folder.parent / "tmp")
+        for path in directory.iterdir()
+        if path.name not in names
+    ]
 
 
 def kill_at(child: ChildProcess, step: str) -> None:
@@ -82,8 +87,8 @@ def test_killed_at_a_step(site, folder, step):
     kill_at(begin(site), step)
     state = ended(site)
     assert state.proven
-    assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the newest proven one is there
-    if state.failed:  # it was not too late
+    assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the newest verified one is there
+    if state.failed:  # the kill was in time
         assert state.proven.id == (first if state.failed.proven_ms is None else state.failed).id
         assert "-9" in state.failed.error
     begin(site)
@@ -109,7 +114,7 @@ def test_backup_of_either_database_while_visits_are_registered(site, folder):
 @pytest.mark.long(proved_by=PROVED_BY)
 @pytest.mark.parametrize("most_bytes", [1_000, 4_096, 300_000])
 def test_disk_that_takes_no_more(site, folder, most_bytes):
-    """As far as a limit of the size of files is one: for the copy, for the backup, and for what is restored."""
+    """Simulated by a limit on file sizes, for the copy, the backup and the restored file."""
     begin(site)
     first = ended(site).proven
     child = begin(site)
@@ -124,7 +129,7 @@ def test_disk_that_takes_no_more(site, folder, most_bytes):
 
 @pytest.mark.long(proved_by=PROVED_BY)
 class TestBucket:
-    """The site also sends its backups to a bucket."""
+    """The same on a site that also sends its backups to a bucket."""
 
     @pytest.fixture
     def site(self, sqlite_database, folder, s3):

@@ -1,4 +1,4 @@
-"""Files that are no backup, or of another version: they are refused, or restored as what they are."""
+"""Invalid backup files and those of other versions: refused, or restored correctly."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path):
 
 
 def sealed(lines: list[bytes]) -> bytes:
-    """With an end that fits: as a program that made such a backup would have written it."""
+    """Add a valid end, as if a program had written this backup."""
     end = json.loads(lines[-1])
     end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
     return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
 
 
 def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:
-    """Changes their first row, or puts what it returns in its place."""
+    """A function that changes or replaces their first row."""
 
     def changed(lines: list[bytes]) -> list[bytes]:
         where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"visits"'))
@@ -113,7 +113,7 @@ HOSTILE = {
 
 @pytest.mark.both_kinds
 def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
-    """SQLite would store a text in the place of a number, and the server would not start again."""
+    """SQLite would store a text in place of a number, and the server would not start again."""
     before, hostile = everything(empty), tmp_path / "hostile"
     for what, harm in HOSTILE.items():
         hostile.write_bytes(sealed(harm(lines_of(file))))
@@ -123,7 +123,7 @@ def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(fil
 
 
 def without_bots(lines: list[bytes]) -> list[bytes]:
-    """As of before visits had `is_bot` and the columns after it."""
+    """As before visits had `is_bot` and the later columns."""
     made, inside, kept = [], False, 0
     for line in lines:
         said = json.loads(line)
@@ -150,7 +150,7 @@ def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_pat
     head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
     table = {"table": "measurements", "columns": ["name", "since_ms", "amount"]}
     made = [head, *map(json.loads, lines[1:-1]), table, ["retries_absorbed", 5, 7], end]
-    old.write_bytes(sealed([json.dumps(each).encode() + b"\n" for each in made]))
+    old.write_bytes(sealed([json.dumps(row).encode() + b"\n" for row in made]))
     restore(empty, old)
     assert len(everything(empty)["visits"]) == head["rows"]["visits"] > 0
 
@@ -169,5 +169,5 @@ def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tm
     with pytest.raises(UnusableBackup, match="is inconsistent"):
         restore(target, wrong)
     assert everything(target) == before
-    target.register()  # keys and locks are as before
+    target.register()  # keys and locks work as before
     target.set_total(5)

@@ -1,4 +1,4 @@
-"""What the beginning and the end of a backup change in the database; the process that makes it is not needed here."""
+"""Database changes at the start and end of a backup, without the process that makes it."""
 
 from __future__ import annotations
 
@@ -65,21 +65,21 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 @pytest.mark.both_kinds
 def test_one_of_many_servers_begins_it(site):
-    """Each with connections of its own. Then none begins another one."""
+    """Each has its own connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
         Site(site.database_url, site.time, BACKUP_DIR="/") as second,
         Site(site.database_url, site.time, BACKUP_DIR="/") as third,
     ):
-        servers = [backups(each) for each in (site, second, third)]
+        servers = [backups(server) for server in (site, second, third)]
         with ThreadPoolExecutor(3) as threads:
             begun = list(threads.map(Backups._begin_due, servers))
         assert len([row for row in begun if row]) == 1
-        assert [each._begin("Nadia") for each in servers] == [None] * 3
+        assert [server._begin("Nadia") for server in servers] == [None] * 3
 
 
 def test_failure_is_told_once_until_a_backup_succeeds(site):
-    """By mail to the admins whose email is confirmed; and each to webhooks."""
+    """By mail to admins with a confirmed email. Webhooks receive each failure."""
     site_admin(site, "nadia")
     confirm(site, "nadia")
     site_admin(site, "omar")
@@ -101,7 +101,7 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     told = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
     assert events(site) == [("backup.verified", told)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.backup'")
-    assert [json.loads(each) for (each,) in details] == [{"rows": 30, "total": 12, "proven": True}]
+    assert [json.loads(detail) for (detail,) in details] == [{"rows": 30, "total": 12, "proven": True}]
     assert not end(site, row, PROVEN)  # by a worker whose first attempt seemed to time out
     assert count(site, "audit_log WHERE action = 'ledger.backup'") == 1
 
@@ -111,11 +111,11 @@ def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(si
     assert end(site, begun(site), FAILED._replace(recount=found))
     assert [type for type, _ in events(site)] == ["backup.failed", "recount.failed"]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.recounted'")
-    assert [json.loads(each) for (each,) in details] == [{**found, "seconds": 0.0}]
+    assert [json.loads(detail) for (detail,) in details] == [{**found, "seconds": 0.0}]
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):
-    """As where the bucket does not let old ones be removed."""
+    """For example if old backups cannot be removed from the bucket."""
     row = begun(site)
     assert end(site, row, PROVEN._replace(is_done=False, error="The bucket refuses."))
     assert [type for type, _ in events(site)] == ["backup.failed", "backup.verified"]

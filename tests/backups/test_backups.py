@@ -1,4 +1,4 @@
-"""The backups that the server makes by itself: a real process of its own for each, with the clock of a test."""
+"""Automatic backups: each in a real process, with a clock that tests set."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def not_the_last(monkeypatch):
-    """Other tests keep all cores busy, and would let a process of a low priority wait."""
+    """Use normal priority: other tests keep all cores busy, and a low-priority process would wait."""
     monkeypatch.setattr(child_process, "NICENESS", 1)
 
 
@@ -57,7 +57,7 @@ def state(site: Site) -> BackupState:
 
 
 def ended(site: Site) -> BackupState:
-    """When none is made any more by this worker."""
+    """The state when this worker is no longer making a backup."""
     wait_until(lambda: backups(site)._process is None, "the backup has ended")
     return state(site)
 
@@ -73,7 +73,7 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
     assert made.proven, made
     assert (made.proven.state, made.proven.total, made.proven.restored_total) == ("proven", 1, 1), made.proven
     assert Folder(folder).names() == [made.proven.name]
-    found = [path.name for each in (folder, folder.with_name("tmp")) for path in each.iterdir()]
+    found = [path.name for directory in (folder, folder.with_name("tmp")) for path in directory.iterdir()]
     assert found == [made.proven.name]  # and nothing else
     assert site.rows("SELECT type FROM webhook_events") == [("backup.verified",)]
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
@@ -100,7 +100,7 @@ def test_process_ends_when_the_worker_is_gone():
 
 
 def test_folder_keeps_no_more_backups_while_the_bucket_refuses(sqlite_database, tmp_path, s3):
-    """Made in this process, without a server that asked for it."""
+    """In this process, without a request by a server."""
     with Site(sqlite_database.url) as site:
         site.register()
     s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith("PUT") else None
@@ -119,7 +119,7 @@ def test_folder_keeps_no_more_backups_while_the_bucket_refuses(sqlite_database, 
 class TestDrill:
     @pytest.fixture
     def made(self, site, tmp_path):
-        """Writes a backup of the site and proves it in an empty folder."""
+        """Make a backup of the site, and verify it in an empty folder."""
 
         def prove_now() -> None:
             with tempfile.TemporaryDirectory(dir=tmp_path) as folder:

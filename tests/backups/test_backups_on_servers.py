@@ -1,5 +1,5 @@
-"""Backups of running servers: one of several makes it, beside the event loop, and a server that stops or dies takes the
-process along.
+"""Backups of running servers: one of several makes it, outside of the event loop, and the process ends with its
+server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ON_LONG_AGO = "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('ba
 
 @pytest.fixture
 def waiting(database) -> Database:
-    """A database whose servers were down when the backup of the day was due."""
+    """A database whose servers were down when the day's backup was due."""
     database.begin()
     database.rows(ON_LONG_AGO)
     return database
@@ -33,7 +33,7 @@ def states(database: Database) -> list[str]:
 
 
 def child_of(server: Server) -> psutil.Process:
-    """The process that makes the backup, when it is there."""
+    """The process that makes the backup, when it exists."""
 
     def found() -> psutil.Process | None:
         family = psutil.Process(server.pid).children(recursive=True)
@@ -52,7 +52,7 @@ def changed(waiting, folder, tmp_path) -> Iterator[ChangedServer]:
 @pytest.mark.honest_start
 @pytest.mark.both_kinds
 def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folder):
-    """No thread meets what belongs to the loop."""
+    """No real thread uses anything that belongs to the loop."""
     changed.start()
     child = child_of(changed)
     assert child.nice() == 10
@@ -80,7 +80,7 @@ def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_serv
 
 @pytest.fixture
 def sending(waiting, s3, new_server) -> Server:
-    """A server whose bucket does not answer for a minute."""
+    """A server whose bucket does not respond for a minute."""
     s3.fault = lambda number: HANG
     server = new_server(waiting, BACKUP_TO=s3.url("site"), **CREDENTIALS).start()
     wait_until(lambda: s3.calls, "the bucket is asked", BEHIND_S)

@@ -1,4 +1,4 @@
-"""Backups in a bucket, whatever its server does."""
+"""Backups in a bucket, with all failures of its server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.backups.transfers import store_of
 from koyjabo.settings.backup_places import s3_url
 
 SHORT = CallLimits(0.3, 1.0)
-"""A hanging call is tried again, more than once."""
+"""A hanging call is repeated more than once."""
 
 OLD = nights(5)
 AWAY = f"could not be reached to list the backups in s3://{BUCKET}/nightly/"
@@ -36,7 +36,7 @@ def place(s3, monkeypatch) -> BucketStore:
 
 
 class Operations:
-    """Each operation of a place, on a bucket with backups, and what must hold of the bucket afterwards."""
+    """Each operation of a store, on a bucket with backups, and the expected contents afterwards."""
 
     def __init__(self, place: BucketStore, s3: S3Server, made, tmp_path) -> None:
         self._place, self._s3, self._made, self._target = place, s3, made, tmp_path / "fetched"
@@ -73,7 +73,7 @@ class Operations:
         assert "nightly/new" not in self._s3.objects
 
     def assert_nothing_half_done(self) -> None:
-        """Others are untouched, and the new one is whole if it is there at all."""
+        """Assert that other files are untouched, and that the new one is complete or absent."""
         new = self._s3.objects.get("nightly/new", b"small")
         assert new in (b"small", self._made.read_bytes())
         assert {key: value for key, value in self._s3.objects.items() if key != "nightly/new"} == self.before
@@ -83,7 +83,7 @@ class Operations:
         self._s3.objects |= self.before
 
     def calls(self, name: str) -> int:
-        """How many an operation makes when nothing fails."""
+        """The number of calls an operation makes when nothing fails."""
         self.reset()
         self.all[name]()
         return len(self._s3.calls)
@@ -95,7 +95,7 @@ def operations(place, s3, made, tmp_path) -> Operations:
 
 
 def failed(operations: Operations, s3: S3Server, name: str, fault: Callable[[int], int | str | None]) -> str:
-    """The sentence of the error, or "" for success."""
+    """The text of the error, or "" for success."""
     operations.reset()
     s3.fault = fault
     try:
@@ -135,7 +135,7 @@ def test_error_that_passes_is_survived_by_every_call(operations, s3):
 
 
 def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s3):
-    """An upload that is completed again is unknown to the server, and the library does not repeat a removal."""
+    """The server does not know an upload that was already completed, and the library does not repeat a removal."""
     assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
     assert failed(operations, s3, "remove", once(1, HANG)) == ""
 
@@ -168,7 +168,7 @@ def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
     ("fault", "advice"), [(500, "Try again later"), (503, r"\(503.*later"), (CUT, ADVICE), (HANG, ADVICE)]
 )
 def test_no_call_waits_for_ever(operations, s3, fault, advice):
-    """From whichever call on the error does not pass."""
+    """The error persists from this call on."""
     for name in operations.all:
         for call in range(1, operations.calls(name) + 1):
             said = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
@@ -226,7 +226,7 @@ def test_package_that_is_missing_is_named(s3, monkeypatch):
 
 
 def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
-    """As compose.yaml has them where the operator has none."""
+    """compose.yaml sets them to nothing where the operator has none."""
     for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.setenv(name, "")
     assert store_of(s3.url()).names() == []

@@ -1,4 +1,4 @@
-"""Backups in a folder: what a killed process left goes, and what cannot be written is said."""
+"""Backups in a folder: leftovers of a killed process are removed, and failed writes are reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quiet(done: int) -> None:
 
 @pytest.fixture
 def other_file_system(monkeypatch):
-    """What is kept has to be copied, as from another disk."""
+    """Files must be copied, as from another disk."""
 
     def link(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
@@ -42,9 +42,9 @@ def test_backup_of_another_file_system_is_copied_for_its_owner_alone(folder, mad
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(folder, made, other_file_system):
     abandoned, other = folder.path / ".koyjabo-backup-abcd1234", folder.path / ".koyjabo-backup-mine"
-    for each in (abandoned, other):
-        each.mkdir()
-        (each / "part").touch()
+    for path in (abandoned, other):
+        path.mkdir()
+        (path / "part").touch()
     with working_folder(folder.path) as living:
         (living / "part").touch()
         folder.put(made, new_name(NOON_MS), quiet)
@@ -68,7 +68,7 @@ def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, 
 
 @contextmanager
 def largest_file(size: int):
-    """As on a disk with so much room."""
+    """Simulate a disk with this much space."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""What every place for backups promises: a folder and a bucket alike."""
+"""The contract of backup stores, for a folder and a bucket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from koyjabo.settings.backup_places import s3_url
 
 @pytest.fixture(params=["folder", "bucket"])
 def kept(request, folder, s3, monkeypatch) -> tuple[BackupStore, Callable[[], dict[str, bytes]]]:
-    """A place, and how to read all that is in it by name. A name with a slash is in a folder of it."""
+    """A store, and a function that reads all its contents by name. A name with a slash is in a subfolder."""
     monkeypatch.setattr(bucket_place, "MIN_PART_BYTES", 64 << 10)
     if request.param == "folder":
         return folder, lambda: {
@@ -28,7 +28,7 @@ def kept(request, folder, s3, monkeypatch) -> tuple[BackupStore, Callable[[], di
 
 
 def store(place: BackupStore, s3, *names: str) -> None:
-    """Empty files."""
+    """Store empty files."""
     for name in names:
         if isinstance(place, Folder):
             (place.path / name).parent.mkdir(exist_ok=True)

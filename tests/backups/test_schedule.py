@@ -1,4 +1,4 @@
-"""When a backup is due: at BACKUP_AT, late on a server that was down then, and again after a failure."""
+"""When a backup is due: at BACKUP_AT, later if the server was down then, and again after a failure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def morning():
 
 
 def row(minutes: int = 0, **fields: Any) -> Backup:
-    """One that began so many minutes after BACKUP_AT, and ended a minute later."""
+    """A backup that started this many minutes after BACKUP_AT and took one minute."""
     begun_ms = BEGAN_MS + minutes * 60_000
     values = {"begun_by": "", "begun_ms": begun_ms, "ended_ms": begun_ms + 60_000, "state": FAILED, "error": "No room."}
     return Backup(**values | fields)
@@ -65,11 +65,12 @@ def test_once_on_each_local_day(zone, at, now, newest, next):
         ([row(), row(61)], True),
         ([row(), row(61), row(122)], False),
         ([row(0, error=STOPPED), row(3, error=STOPPED)], True),
-        ([row(0, error=STOPPED), row(3, error=STOPPED), row(6, error=STOPPED)], False),  # perhaps because of it
+        # the backup itself may cause the stops
+        ([row(0, error=STOPPED), row(3, error=STOPPED), row(6, error=STOPPED)], False),
         ([row(), proven(20, begun_by="Nadia")], False),
-        ([row(20, begun_by="Nadia")], True),  # it was not the server's own
-        ([proven(200, begun_ms=BEGAN_MS + 10**9)], True),  # of a wrong clock
-        ([row(0, proven_ms=BEGAN_MS)], False),  # what failed then came after the proof
+        ([row(20, begun_by="Nadia")], True),  # not an automatic one
+        ([proven(200, begun_ms=BEGAN_MS + 10**9)], True),  # its clock was wrong
+        ([row(0, proven_ms=BEGAN_MS)], False),  # the failure came after the verification
     ],
 )
 def test_it_is_tried_again_until_one_is_proven(begun, due):

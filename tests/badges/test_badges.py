@@ -35,7 +35,7 @@ def texts(answer) -> list[str]:
     """What the image shows. Its name says the same."""
     assert answer.content_type.startswith("image/svg+xml")
     image = ElementTree.fromstring(answer.data)
-    shown = [each.text for each in image.iter(f"{SVG}text")]
+    shown = [element.text for element in image.iter(f"{SVG}text")]
     assert image.get("role") == "img"
     assert image.get("aria-label") == image.find(f"{SVG}title").text == ": ".join(shown)
     return shown
@@ -128,7 +128,7 @@ def test_text_can_be_read_on_every_color(site):
         image = ElementTree.fromstring(ask(site, f"?label=&color={color}").data)
         (text,) = image.iter(f"{SVG}text")
         fill = parameters.color(color.replace("%23", "#"))
-        assert fill in [each.get("fill") for each in image.iter(f"{SVG}rect")]
+        assert fill in [element.get("fill") for element in image.iter(f"{SVG}rect")]
         light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, color
 
@@ -137,8 +137,8 @@ def test_text_can_be_read_on_every_color(site):
 def test_texts_have_the_width_of_their_shapes(style):
     for label in ("visits", "এ পর্যন্ত মানুষ", "WWWWWWWWWW", "iiii", "漢字"):
         image = ElementTree.fromstring(drawing.badge(label, "১২,৩৪,৫৬৭", "#006a4e", style, "bn"))
-        shapes = [each for each in image.iter(f"{SVG}rect") if each.get("fill", "").startswith("#")]
-        assert sum(int(each.get("width")) for each in shapes) == int(image.get("width"))
+        shapes = [element for element in image.iter(f"{SVG}rect") if element.get("fill", "").startswith("#")]
+        assert sum(int(shape.get("width")) for shape in shapes) == int(image.get("width"))
         for shape, text in zip(shapes, image.iter(f"{SVG}text"), strict=True):
             left, length = float(text.get("x")), float(text.get("textLength"))
             assert length == pytest.approx(width_px(text.text, drawing.FONT_PX), abs=0.1)

@@ -53,9 +53,9 @@ def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     answers = json.loads(ended.stdout)
-    assert [each and each["status"] for each in answers] == [204, 204, 204, 200, 400, None, None, None]
+    assert [answer and answer["status"] for answer in answers] == [204, 204, 204, 200, 400, None, None, None]
     assert answers[0]["untouched"] is True
-    assert all(each["headers"]["access-control-allow-origin"] == "https://koyjabo.com" for each in answers[:5])
+    assert all(answer["headers"]["access-control-allow-origin"] == "https://koyjabo.com" for answer in answers[:5])
     shown = json.loads(answers[3]["body"])
     assert shown == {"totalVisits": before + 2, "todayVisits": before + 2, "uniqueVisitors": visitors + 1}
     admin = Member(server)

@@ -1,4 +1,4 @@
-"""Fixtures for what people see: a browser, devices in it, and a site to look at."""
+"""Fixtures for browser tests: a browser, devices, and a site."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 NewDevice = Callable[..., Device]
 SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
 
-LETTERS = "অবিচ্ছিন্ননাম"  # words without a space, as addresses have
+LETTERS = "অবিচ্ছিন্ননাম"  # a word without breaks, as long as an email address
 NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8
-LONG_DATE_MS = 1_790_524_800_000  # in September, whose name is long in both languages
+LONG_DATE_MS = 1_790_524_800_000  # in September, a long name in both languages
 GIVEN_UP = (
     "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
     f"VALUES ('{{webhook}}', 'member.joined', '{{webhook}}', '{{community}}', {LONG_DATE_MS}, '{{{{}}}}', 1)",
@@ -53,13 +53,13 @@ def common_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def site(common_site: Server) -> Server:
-    """A running server, which modules share. It keeps its port when it is started again."""
+    """A running server that modules share. It keeps its port across restarts."""
     return common_site
 
 
 @pytest.fixture(scope="module")
 def new_site(module_servers, module_sqlite_database) -> Callable[..., Server]:
-    """Start one for a module that needs other settings, or the first visits: `new_site(MILESTONES="4006")`."""
+    """Start a server for a module that needs other settings, or the first visits: `new_site(MILESTONES="4006")`."""
 
     def start(**settings: Any) -> Server:
         return module_servers(module_sqlite_database, PORT=free_port(), **{**SETTINGS, **settings}).start()
@@ -69,7 +69,7 @@ def new_site(module_servers, module_sqlite_database) -> Callable[..., Server]:
 
 @pytest.fixture(scope="module")
 def session(browser: Browser, site: Server) -> StorageState:
-    """What a browser keeps in which the admin of the site has logged in."""
+    """The stored state of a browser where the site's admin has logged in."""
     return kept_login(browser, site.port, EMAIL, PASSWORD)
 
 
@@ -77,16 +77,16 @@ def session(browser: Browser, site: Server) -> StorageState:
 def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
     """Make devices, with options of Playwright's contexts: `new_device(locale="bn-BD")`.
 
-    At the end of the test none of their pages may have violated its policy, or broken.
+    At the end of the test, no page may have violated its policy or thrown an exception.
     """
     yield from _devices_on(browser, site)
 
 
 @pytest.fixture(scope="module")
 def new_shared_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
-    """`new_device` for devices that tests of a module share, each with a tab of its own: `with device.tab() as page`.
+    """`new_device` for devices that a module's tests share, each with its own tab: `with device.tab() as page`.
 
-    What they store is there for the next test.
+    The next test sees what was stored.
     """
     yield from _devices_on(browser, site)
 
@@ -98,14 +98,14 @@ def shared_device(new_shared_device: NewDevice) -> Device:
 
 @pytest.fixture
 def tab(shared_device: Device) -> Iterator[Page]:
-    """An empty tab on the device that tests of a module share."""
+    """An empty tab on the device that a module's tests share."""
     with shared_device.tab() as page:
         yield page
 
 
 @pytest.fixture(scope="module")
 def admin_device(new_shared_device: NewDevice, session: StorageState) -> Device:
-    """The same, on which the admin of the site is logged in."""
+    """A shared device where the site's admin is logged in."""
     return new_shared_device(storage_state=session)
 
 
@@ -122,13 +122,15 @@ def device(new_device: NewDevice) -> Device:
 
 @pytest.fixture
 def page(device: Device) -> Page:
-    """An empty tab on it."""
+    """An empty tab on the device."""
     return device.context.new_page()
 
 
 @pytest.fixture(scope="session")
 def other_site() -> Iterator[str]:
-    """A real one: browsers let no page that only pretends to come from somewhere speak to this machine."""
+    """The URL of a real other site. Browsers block requests to this machine from pages whose origin is only
+    simulated.
+    """
     with ThreadingHTTPServer(("127.0.0.1", 0), HostPages) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -144,7 +146,7 @@ def host_page(page: Page, other_site: str) -> Page:
 
 @pytest.fixture
 def fake_server(host_page: Page) -> FakeServer:
-    """The sockets of the page lead to the test alone."""
+    """A fake server for the page's sockets."""
     fake_server = FakeServer(host_page)
     host_page.route("**/api/**", lambda route: route.abort())
     host_page.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
@@ -168,7 +170,7 @@ def community(founder: Member) -> str:
 
 @pytest.fixture(scope="module")
 def wordy(site: Server) -> Member:
-    """One with a long name."""
+    """A member with a long name."""
     member = _member(site, "wordy")
     member.call("PATCH", "/api/auth/me", {"name": NAME, "password": OF_MEMBERS})
     return member
@@ -176,7 +178,7 @@ def wordy(site: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def addresses(site: Server, wordy: Member) -> dict[str, str]:
-    """Ids and tokens for paths. Their things have long texts, which browsers have to break."""
+    """Ids and tokens for paths, of things with long texts that browsers have to break."""
     community = wordy.found(NAME, description=TEXT, public_count=True)
     who = {"email": f"{'x' * 60}@example.com", "role": "member"}
     link = wordy.call("POST", f"/api/communities/{community}/members", who)["link"]
@@ -199,7 +201,7 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
 
 
 def _member(site: Server, name: str) -> Member:
-    """The one of that name on the site, logged in."""
+    """The site's member of that name, logged in."""
     if (site, name) in known:
         known[site, name].log_in()
     else:

@@ -1,4 +1,4 @@
-"""Every kind of page for everyone: axe-core finds nothing serious, and nothing hangs over the edge, in each theme."""
+"""Accessibility of every kind of page, in each theme: axe-core finds nothing serious, and nothing overflows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.clients.members import PlainMember
 SEEN_BY_ALL = ["/"]
 MORE_SEEN_BY_ALL = ["/docs/troubleshooting.md", "/install", "/receipt"]
 MORE_SEEN_BY_ALL += ["/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
-ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
+ACCOUNT = ["/account", *(f"/account/{page}" for page in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}"]
 MORE_OF_A_COMMUNITY = [

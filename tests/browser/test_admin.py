@@ -1,4 +1,4 @@
-"""The panel in front of an admin of the site: by keyboard alone, without scripts, on a tablet."""
+"""The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def test_looking_at_the_panel_is_no_visit_and_opening_the_app_is_one(admin_tab, site):
-    """Admins are not counted as visitors (specification: Original clients)."""
+    """Admins do not count as visitors (specification: Original clients)."""
     site.register("somebody")
     before, sent = site.stats().total, sent_by(admin_tab, "/api/visitor/")
     for path in ("/admin/visits", "/admin/"):

@@ -1,4 +1,4 @@
-"""Backups on the page Data: one is made and proven while an admin looks on, also on a narrow phone."""
+"""Backups on the page Data: an admin watches one being made and verified, also on a narrow phone."""
 
 from __future__ import annotations
 

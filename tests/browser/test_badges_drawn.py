@@ -1,4 +1,4 @@
-"""Badges in a real browser: each text lies inside its shape, in both scripts, and is neither squeezed nor stretched."""
+"""Badges in a real browser: each text fits its shape in both scripts, and is neither squeezed nor stretched."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_texts_lie_inside_their_shapes(browser, style):
     measured = [text for image in page.evaluate(MEASURE, images) for text in image]
     page.close()
     assert len(measured) == 2 * len(images)
-    outside = {each["text"] for each in measured if min(each["left"], each["right"]) < ROOM_PX}
+    outside = {text["text"] for text in measured if min(text["left"], text["right"]) < ROOM_PX}
     assert outside == set()
-    changed = {each["text"]: each["stretch"] for each in measured if abs(each["stretch"] - 1) > MOST_STRETCH}
+    changed = {text["text"]: text["stretch"] for text in measured if abs(text["stretch"] - 1) > MOST_STRETCH}
     assert changed == {}

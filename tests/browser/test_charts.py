@@ -1,4 +1,4 @@
-"""Charts as people see them, point at them and have them read: stacked, and the running period hatched."""
+"""Charts that people view, point at and have read aloud: stacked bars, and a hatched current period."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TOKENS = """(figure) => {
 
 @pytest.fixture
 def chart(tab, founder, community):
-    """Of a community's visitors by hour, with ROWS."""
+    """The chart of a community's visitors by hour, with ROWS."""
     tab.route("**/reports", lambda route: [route.continue_, route.abort][route.request.resource_type == "fetch"]())
     tab.set_viewport_size({"width": 1440, "height": 900})
     figure = visit_as(tab, founder, f"/communities/{community}/reports").locator("#by-hour")
@@ -59,7 +59,7 @@ def chart(tab, founder, community):
 
 
 def stripe(chart, row: int) -> list[float]:
-    """How high the colours of users, of anonymous visitors and of the ground stand in a bar (px), on the average of its
+    """Heights (px) of the colours of users, of anonymous visitors and of the background in a bar, averaged over its
     middle. A series has a tint below its strong top.
     """
     colors = chart.evaluate(TOKENS)
@@ -75,7 +75,7 @@ def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
     assert upper == [0, pytest.approx(users + anonymous, abs=3), pytest.approx(0, abs=3)]
     assert lower == [pytest.approx(users * 40 / 30, abs=3), 0, pytest.approx(0, abs=3)]
     assert gaps < 4
-    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it ground
+    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it background
         assert users * 0.25 < line < users * 0.75
 
 
@@ -121,9 +121,9 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     site.register("somebody", communityId=community)
     figure = new_device(storage_state=session).open(f"/communities/{community}").locator("#minutes")
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    said = readings(plot, "End", "ArrowLeft")  # the minute may just have ended
+    said = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
     assert any(
-        each.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for each in said
+        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in said
     ), said
     assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
     assert readings(plot, "Home") == [
@@ -159,4 +159,4 @@ def test_last_60_minutes_are_read_in_the_panel(admin_tab, site):
     site.register("somebody")
     expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
     plot = admin_tab.get_by_role("slider", name="Visits, last 60 minutes")
-    assert any(": Visits 0" not in each for each in readings(plot, "End", "ArrowLeft"))
+    assert any(": Visits 0" not in reading for reading in readings(plot, "End", "ArrowLeft"))

@@ -1,4 +1,4 @@
-"""The line of koyjabo.js to the server: what it takes from it, and that it comes back whatever happens to it."""
+"""The connection of koyjabo.js to the server: which messages it accepts, and that it reconnects after any failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ returns = pytest.mark.long(proved_by="browser/test_client_connection.py::test_lo
 
 BACK = ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
 FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
-"""Its socket was closed when the page was put into the cache of pages, and says so only later."""
+"""Returns from the back/forward cache. The socket was closed on entering it, but the event comes later."""
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def begun(fake_server, host_page, site) -> FakeServer:
 
 @pytest.fixture
 def timed(fake_server, host_page, site) -> FakeServer:
-    """Its page has a clock of its own."""
+    """A fake server whose page has an installed clock."""
     host_page.clock.install()
     begin_on(fake_server, host_page, site)
     return fake_server
@@ -59,19 +59,19 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
       window.koyjabo.subscribe(() => window.lasts.push(window.koyjabo.last));
     }""")
     first, second = ({"at": f"2026-11-22T10:00:0{second}Z", "place": None} for second in (1, 2))
-    begun.push(total=4999, beside={"last": first})
-    begun.push(total=5000, revision=2, beside={"last": second, "milestone": 5000})
-    begun.push(total=4999, revision=3, beside={"last": first})
+    begun.push(total=4999, more_fields={"last": first})
+    begun.push(total=5000, revision=2, more_fields={"last": second, "milestone": 5000})
+    begun.push(total=4999, revision=3, more_fields={"last": first})
     begun.push(total=5001, revision=4)
     wait_for_state(host_page, 5001, "live")
     assert host_page.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"
     assert host_page.evaluate("window.milestones") == [{"milestone": 5000}]
     lasts = host_page.evaluate("window.lasts")
-    assert [lasts[0], *sorted({each["at"] for each in lasts if each})] == [None, first["at"], second["at"]]
+    assert [lasts[0], *sorted({value["at"] for value in lasts if value})] == [None, first["at"], second["at"]]
 
 
 def test_lost_line_is_opened_less_and_less_often(timed, host_page):
-    """Each page after another time, as by chance: they do not all come at once."""
+    """Each page waits a random time, so that they do not all reconnect at once."""
     freeze(host_page)
     waits = []
     for chance in (0, 0, 0, 0, 0.9999):

@@ -1,4 +1,4 @@
-"""track() and page views of counting/koyjabo.js on the pages of others: each counts once, whatever the page does."""
+"""track() and page views of counting/koyjabo.js on other sites: each counts once, whatever the page does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ once = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_ar
 
 PERSISTED = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 TRACK = "async () => { await window.koyjabo.track('search'); }"
-"""Returns when its module is there."""
+"""Resolves when the module for events is loaded."""
 
 
 def stored(site, who: str) -> list[tuple]:
@@ -23,7 +23,7 @@ def stored(site, who: str) -> list[tuple]:
 
 
 class Tab:
-    """A page of another site with the client on it."""
+    """A page of another site with the client."""
 
     def __init__(self, page, site, **options) -> None:
         begin_live(page, site, **options)
@@ -33,7 +33,7 @@ class Tab:
         self.page.evaluate("(names) => { for (const name of names) window.koyjabo.track(name); }", names)
 
     def go(self, *steps: str) -> None:
-        """`steps` are methods of the history and paths: "pushState /a"."""
+        """Navigate by `steps`: history methods and paths such as "pushState /a"."""
         for method, path in map(str.split, steps):
             self.page.evaluate("([method, path]) => history[method]({}, '', path)", [method, path])
 
@@ -109,12 +109,12 @@ def test_page_views_follow_the_history_until_the_client_is_stopped(host_page, si
 
 
 def test_page_views_end_with_the_choice_not_to_be_counted(host_page, site):
-    """Also in a session whose visit is counted."""
+    """Even in a session whose visit is counted."""
     url, loaded = f"http://localhost:{site.port}/static/js/koyjabo.js", "window.koyjabo.track('search')"
     tab = Tab(host_page, site, pageViews=True)
     host_page.evaluate(loaded)
     tab.wait_for_names("search")
-    # What is not answered yet is sent once more when the page is left.
+    # Events without a response are sent again when the page is left.
     wait_for(host_page, lambda: host_page.evaluate("window.koyjabo.waiting") == 0, "it is answered")
     sent = sent_by(host_page, "/api/events")
     host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
@@ -146,7 +146,7 @@ WRONG = """() => {
 
 @once
 def test_wrong_events_are_named_and_take_no_other_with_them(host_page, device, site):
-    """Those that the client knows to be wrong are never sent."""
+    """The client does not send events that it knows to be invalid."""
 
     def refuse_the_first(route) -> None:
         sent.append(route.request.post_data_json)
@@ -189,7 +189,7 @@ def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_
         host_page.evaluate("window.koyjabo.constructor.doNotCount()")
     host_page.evaluate(TRACK)
     host_page.evaluate("localStorage.removeItem('koyjabo.doNotCount')")
-    host_page.evaluate("window.koyjabo.stop()")  # and send what waits
+    host_page.evaluate("window.koyjabo.stop()")  # this also sends waiting events
     tab = Tab(host_page, site)
     tab.track("later")
     tab.wait_for_names("later")

@@ -1,4 +1,4 @@
-"""counting/koyjabo.js on the pages of others: what it counts, what it keeps, and that any page can use it."""
+"""counting/koyjabo.js on other sites: what it counts and stores, and that any page can use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The npm packages on a page: in an application that esbuild has built, before a real server."""
+"""The npm packages in an application that esbuild has built, with a real server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any
 
 @pytest.fixture(params=["koyjabo", "koyjabo/all"])
 def shop(page, project, request):
-    """A page of the application, as if it came from the site. It imports one of the entries of the package."""
+    """A page of the application, served as if from the site. It imports one of the package's entry points."""
     (project / "application.js").write_text(APPLICATION.replace("%s", request.param))
     command = ["node_modules/esbuild/bin/esbuild", "application.js", *BUNDLE]
     succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))

@@ -1,4 +1,4 @@
-"""Streams of counting/koyjabo.js: pages whose policy or network lets no socket through are live, and lose no visit."""
+"""Streams of counting/koyjabo.js: pages whose policy or network blocks sockets are live, and lose no visit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOW_OR_HIDE = """(isHidden) => {
 
 @pytest.fixture
 def forbidding(device, page, other_site):
-    """A page of another site, whose policy allows requests and no sockets."""
+    """A page of another site whose policy allows requests but no sockets."""
     page.add_init_script(COUNT_STREAMS)
     page.goto(f"{other_site}?policy={quote(NO_SOCKETS)}")
     yield page
@@ -37,14 +37,14 @@ def forbidding(device, page, other_site):
 
 
 def begin_streaming(page, site) -> int:
-    """Begin, and return the total when the page is live."""
+    """Start the client, and return the total when the page is live."""
     begin(page, site)
     wait_for(page, lambda: state(page)[1] == "live" and page.evaluate(OPEN_STREAMS) == 1, "it is live by a stream")
     return state(page)[0]
 
 
 def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
-    """At once, for which its clock stands still."""
+    """Immediately: its clock stands still."""
     forbidding.clock.install()
     freeze(forbidding)
     before = site.stats().total
@@ -98,14 +98,14 @@ def test_visitor_on_a_stream_stays_active_and_a_dead_one_is_noticed_by_the_next_
 
 @long
 def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_site, site):
-    """A proxy may let streams through and no sockets."""
+    """A proxy may let streams through but no sockets."""
     page.add_init_script(COUNT_STREAMS)
     refused = []
 
     def answer(socket) -> None:
         if len(refused) < 3:
             refused.append(socket)
-            socket.on_message(lambda _: socket.close())  # it was open, and never live
+            socket.on_message(lambda _: socket.close())  # the socket opened, but never became live
         else:
             socket.connect_to_server()
 
@@ -123,7 +123,7 @@ def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_si
     assert page.evaluate("window.sockets") == 3, "and then rarely"
     page.clock.run_for(200_000)
     while page.evaluate("window.sockets") < 4:  # 5 minutes after the third
-        page.clock.run_for(5_000)  # less than it waits for an answer
+        page.clock.run_for(5_000)  # less than its timeout for a response
     wait_for(page, lambda: state(page)[1] == "live", "it is live")
     wait_for(page, lambda: page.evaluate(OPEN_STREAMS) == 0, "the socket is back")
     wait_for_state(page, site.register("somebody").stats.total, "live")

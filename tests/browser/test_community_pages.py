@@ -1,4 +1,4 @@
-"""Pages of communities and accounts in a browser: live, by keyboard alone, and safe from hostile texts."""
+"""Pages of communities and accounts in a browser: live, usable by keyboard only, and safe from hostile texts."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ HOSTILE = '<img src=x onerror="window.hacked = true"> 100% %(name)s'
 
 
 def expect_list(page, *names: str) -> None:
-    """Also one that is gone already: who has left is shown for a moment."""
+    """Expect these names in the list, which shows members for a moment after they leave."""
     wait_until(lambda: ", ".join(names) in page.evaluate("lists"), f"the list was {names}")
 
 
 def focus(page, target) -> None:
-    """By keyboard."""
+    """Move the focus with the keyboard."""
     for _ in range(MOST_TABS):
         if target.evaluate("(element) => element === document.activeElement"):
             outline = target.evaluate("(element) => getComputedStyle(element).outlineStyle")
@@ -114,7 +114,7 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, kar
 
 
 def test_room_names_who_comes_and_who_leaves(site, new_device, session, community):
-    """An admin of the site who is no member watches, and is not online."""
+    """The watching admin of the site is not a member, and is not online."""
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
     expect(page.get_by_text("No one is here right now.")).to_be_visible()
     guest = Member(site).join(community)
@@ -131,7 +131,7 @@ def test_room_names_who_comes_and_who_leaves(site, new_device, session, communit
 @long
 def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_device, session, community):
     people = [Member(site, name).join(community) for name in ("nusrat", "karima", "salma")]
-    lines = [PlainMember(site.port, community, each.token) for each in people]
+    lines = [PlainMember(site.port, community, person.token) for person in people]
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
     shown = page.locator("#online-list strong")
     expect(shown).to_have_text(["salma", "karima", "nusrat"])
@@ -143,7 +143,7 @@ def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_d
     expect(page.locator("[data-announcement]")).to_have_text("1 of 3 match.")
     page.get_by_label("Name", exact=True).fill("")
     expect(shown).to_have_count(3)
-    page.locator("#online-list summary").first.focus()  # that of karima
+    page.locator("#online-list summary").first.focus()  # karima's
     page.evaluate(NOTE_LISTS)
     lines.pop().close()
     expect_list(page, "karima", "nusrat", "salma left")
@@ -156,11 +156,11 @@ def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, new_d
 
 @long
 def test_only_those_who_left_are_marked_where_more_are_online_than_fit(site, new_device, session, community):
-    """With two names on the page: who is on the second page by now has not left."""
+    """The page shows two names. A member who has moved to the second page has not left."""
     people = [Member(site).join(community) for _ in range(4)]
     with ExitStack() as lines:
-        for each in people[:2]:
-            lines.enter_context(PlainMember(site.port, community, each.token))
+        for person in people[:2]:
+            lines.enter_context(PlainMember(site.port, community, person.token))
         newest = PlainMember(site.port, community, people[2].token)
         page = live(new_device(storage_state=session).open(f"/communities/{community}?per_page=2"))
         shown = page.locator("#online-list strong")
@@ -197,5 +197,6 @@ def test_texts_stay_texts_and_numbers_are_written_in_bangla(site, new_device, fo
             visit(page, f"/communities/{community}{path}")
             expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
             if path == "/members":
-                expect(page.get_by_role("main").get_by_text(HOSTILE)).to_have_count(2)  # its name, and theirs
+                # the community's name, and the member's
+                expect(page.get_by_role("main").get_by_text(HOSTILE)).to_have_count(2)
             assert page.evaluate("window.hacked") is None

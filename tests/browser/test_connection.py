@@ -1,5 +1,5 @@
-"""The connection banner, on every kind of page: there soon when the server does not answer, with the time as of which
-the page is, and gone when it does.
+"""The connection banner on every kind of page. It appears soon after the server stops responding, shows the time of the
+page's data, and disappears afterwards.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from support.programs.processes import ROOT, suspended
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 
 ENDED_MS, HANGS_MS, BACK_MS = 5_000, 10_000, 15_000
-"""What the specification promises, on a machine that has nothing else to do."""
+"""The specification's promises, for a machine that is not busy."""
 
 SAYS = re.compile(r"^No connection to the server. Last updated \d\d:\d\d:\d\d\.$")
-PAGES = {  # each has another way to learn of it
+PAGES = {  # each kind notices in another way
     "a line and the stats": "/",
     "no line": "/login",
     "no line, and a session": "/account",
@@ -32,14 +32,14 @@ PAGES = {  # each has another way to learn of it
 
 @pytest.fixture
 def pages(community, new_device, session):
-    """One of every kind, all visible and quiet."""
+    """One page of every kind, all visible and quiet."""
     device = new_device(storage_state=session)
     return [device.open(path.format(community=community)) for path in PAGES.values()]
 
 
 @contextmanager
 def stopped(site) -> Iterator[None]:
-    """As by SIGSTOP: connections stay open, and nothing is answered."""
+    """Suspend the server with SIGSTOP: connections stay open, without responses."""
     server = psutil.Process(site.pid)
     with suspended([server, *server.children(recursive=True)]):
         yield
@@ -60,7 +60,7 @@ def banner(page):
 
 @long
 def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
-    """One trouble after the other, on the same pages: to open all of them takes longer than a trouble lasts."""
+    """One failure after the other on the same pages, because opening all of them takes longer than a failure lasts."""
     for page in pages:
         page.bring_to_front()
     pushed, line = (pages[-2].locator(part) for part in ("[data-pushed] >> nth=0", "[data-line]"))
@@ -71,13 +71,13 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
             expect(pushed).to_have_attribute("data-stale", "")
         for page in pages:
             expect(banner(page)).to_be_empty()
-        line.evaluate("dispatchEvent(new Event('online'))")  # by itself it waits for up to 30 s
+        line.evaluate("dispatchEvent(new Event('online'))")  # by itself it waits up to 30 s
         expect(pushed).not_to_have_attribute("data-stale", "")
         expect(line).to_contain_text("Live")
 
 
 def test_page_asks_often_enough_and_waits_for_no_answer_for_long():
-    """What it may take by its own clock. How long a busy machine takes is no promise."""
+    """Checked by the page's own clock. A busy machine's delays are not part of the promise."""
     script = (ROOT / "koyjabo/static/webkit/connection.js").read_text()
     quiet, rest, limit = (
         int(re.search(rf"const {name} = ([\d_]+);", script)[1]) for name in ("QUIET_MS", "REST_MS", "ANSWER_LIMIT_MS")

@@ -1,4 +1,4 @@
-"""/install, <koyjabo-count> and /embed in pages of another site: they count once or not at all, and stay live."""
+"""/install, <koyjabo-count> and /embed on another site: they count once or not at all, and stay live."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_element_works_where_inline_styles_are_refused_and_nothing_moves(host_pa
     host_page.set_content(f"{meta}<span><koyjabo-count></koyjabo-count></span><i id=after>|</i>{tag(site)}")
     wait_for(host_page, lambda: held and fake_server.opened, "it registers")
     left = host_page.locator("#after").bounding_box()["x"]
-    host_page.unroute("**/api/**")  # and continue what is held
+    host_page.unroute("**/api/**")  # continue held requests
     expect(number(host_page)).to_have_text(f"{before + 1:,}")
     assert host_page.locator("#after").bounding_box()["x"] == left
 

@@ -1,4 +1,4 @@
-"""A form that was refused says on its button how long to wait, and can be sent when the time is over."""
+"""The button of a refused form shows how long to wait, and works again afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of pages, on the page that shows them: by mouse, keyboard and touch, without scripts, in both themes."""
+"""Components on the design page: by mouse, keyboard and touch, without scripts, in both themes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def opened(admin_device):
 
 @pytest.fixture
 def design(admin_device, opened):
-    """Shared by tests that leave it as it was, with nothing open."""
+    """Shared by tests that leave it in its initial state, with nothing open."""
     yield opened
     admin_device.check()
 
 
 def light(page, section: str):
-    """The half of a section in the light theme, which is in English here."""
+    """The half of a section in the light theme and in English."""
     return page.locator(f"#{section} .half").first
 
 
@@ -91,7 +91,7 @@ def test_combobox_is_searched_by_typing_and_sends_its_value(admin_tab):
 def test_fingers_have_room_and_every_part_is_accessible(new_device, session):
     page = new_device(storage_state=session, **{**PHONE, "locale": "en-GB"}).open(PATH)
     targets = page.locator(".half :is(button, summary, input:not([type=checkbox], [type=radio]), select):visible").all()
-    heights = [(each.inner_text(), box["height"]) for each in targets if (box := each.bounding_box())]
+    heights = [(target.inner_text(), box["height"]) for target in targets if (box := target.bounding_box())]
     assert [found for found in heights if found[1] < 44] == []
     menus = light(page, "menus")
     menus.locator("summary").first.tap()

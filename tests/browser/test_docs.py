@@ -1,4 +1,4 @@
-"""The interactive page of the API, as people use it."""
+"""The interactive page of the API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from support.browser.pages import expect, visit
 
 RESOLVED_MS = 60_000
-"""Swagger UI resolves the whole description before it draws a call: 3 s of a processor that others use, too."""
+"""Swagger UI resolves the whole description before it draws a call, which takes 3 s of CPU time."""
 
 
 def execute(page, status: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Visits and events on a network that comes and goes: at the end each is there once, by the rows of the database."""
+"""Visits and events over an unreliable network: at the end the database has each exactly once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from support.browser.host_pages import begin
 from support.browser.pages import wait_for
 
 SEEDS, SHORT = 60, 2
-"""In a part, and in the first one."""
+"""Examples per part, and in the first one."""
 
 STEPS = 10
 MOST_TABS = 2
 NETWORKS = ("here", "away", "away", "lost")
-"""`lost`: the server gets the request, and the page no answer."""
+"""`lost`: the request reaches the server, but the response is lost."""
 
 MODULES = ("/js/koyjabo.js", "/js/koyjabo-queue.js", "/js/client/")
-"""Without these a page cannot begin."""
+"""Modules that a page needs to start."""
 
 HURRY = """
 (() => {
@@ -61,7 +61,7 @@ class Phone:
         if body := route.request.post_data:
             ids = re.findall(r'"(?:id|visitId)":"([^"]+)"', body)
             self.note(f"network {self.network}: {route.request.url.rpartition('/')[2]} {ids}")
-        with suppress(Exception):  # the tab is closed meanwhile
+        with suppress(Exception):  # the tab was closed in the meantime
             if self.network == "here" or any(name in route.request.url for name in MODULES):
                 return route.continue_()
             if self.network == "lost":
@@ -101,7 +101,7 @@ class Phone:
         what(tab)
 
     def come_home(self) -> str:
-        """The network is back, and a page is opened. Returns the visitor once nothing is left to send."""
+        """Restore the network, and open a page. Returns the visitor when nothing is left to send."""
         self.network = "here"
         for tab in list(self.tabs):
             tab.evaluate("dispatchEvent(new Event('online'))")
@@ -110,8 +110,8 @@ class Phone:
         wait_for(tab, lambda: tab.evaluate(LEFT) == [], "everything is sent")
         visitor = tab.evaluate("window.koyjabo.visitorId")
         tab.evaluate(FORGET)
-        for each in list(self.tabs):
-            self.close(each)
+        for open_tab in list(self.tabs):
+            self.close(open_tab)
         return visitor
 
 
@@ -119,7 +119,7 @@ class Phone:
 def test_each_visit_and_event_counts_once(new_device, site, other_site, part):
     device = new_device()
     device.context.add_init_script(HURRY)
-    blank = device.context.new_page()  # stays, and so does the process of the tabs
+    blank = device.context.new_page()  # stays open to keep the process that the tabs share
     blank.goto(other_site)
     phone = Phone(device.context, site, other_site)
     for seed in range(part * SEEDS, (part + 1) * SEEDS) if part else range(SHORT):

@@ -1,4 +1,4 @@
-"""Numbers that change: they can be read under load, and fit at any length."""
+"""Changing numbers are readable under load, and fit at any length."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async () => {
   return [moved, (top * Number.parseFloat(height)) / 100].map(Math.round);
 }
 """
-"""How far a digit has come, px, and how far its clip begins above it."""
+"""The distance a digit has moved, and the start of its clip above it, in px."""
 
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 FILL = """
@@ -66,7 +66,7 @@ def device(new_device):
 
 @pytest.fixture
 def frozen(page, site):
-    """The home page, live, whose time passes in the test alone."""
+    """The live home page, whose clock only the test moves."""
     page.clock.install()
     visit(page)
     freeze(live(page))
@@ -92,7 +92,7 @@ def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
 
 @long
 def test_twelve_digits_fit(new_device):
-    """Where the server writes them, and where the script does, also of the visitor's own number."""
+    """In the server's HTML and in the script's updates, including the visitor's own number."""
     page = new_device(locale="bn-BD", viewport={"width": 320, "height": 700}).context.new_page()
     receipt = {"ordinal": LONGEST, "today": LONGEST, "duplicate": False, "share": f"/n/{LONGEST}?s=0"}
     page.route("**/api/**", lambda route: route.abort())
@@ -102,7 +102,7 @@ def test_twelve_digits_fit(new_device):
     visit(page)
     expect(page.locator("[data-own] strong")).to_have_count(2)
     assert over(page) <= 0
-    page.reload()  # and only the test writes numbers
+    page.reload()  # afterwards only the test writes numbers
     page.wait_for_load_state("networkidle")
     for width in (320, 360, 768, 1440):
         page.set_viewport_size({"width": width, "height": 700})

@@ -1,5 +1,5 @@
-"""GET / as visitors see it: tests of the original clients, and everything else the page promises. The third of these
-tests, of the panel, is in test_realtime_page.py.
+"""GET / for visitors: the tests of the original clients, and everything else the page promises. The original clients'
+third test, of the panel, is in test_realtime_page.py.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def test_2_multiple_devices(new_device, site):
 
 
 def test_page_is_updated_without_polling(page, site):
-    """And without waiting: its clock stands still. The title comes first, since digits may rest for a second."""
+    """Without a delay: its clock stands still. The title changes first, since digits may pause for a second."""
     page.clock.install()
     visit(page)
     freeze(live(page))
@@ -103,7 +103,7 @@ def test_phone_of_some_years_ago_counts_and_is_updated_as_well(device, site):
 
 def test_page_is_small_and_all_of_it_is_ours(device, site):
     page = live(device.open())
-    expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")  # what is loaded later has come
+    expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")  # lazily loaded parts are there
     page.wait_for_load_state("networkidle")
     files = page.evaluate(TRANSFERRED)
     assert sum(file["transferSize"] for file in files) < MOST_BYTES, files

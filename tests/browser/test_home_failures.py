@@ -1,4 +1,4 @@
-"""What the page does when something fails: it says so, shows what it knows, and is right again by itself."""
+"""When something fails, the page reports it, keeps its numbers, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name(page
     wait_for(page, lambda: any(line.startswith("❌ Error registering visit:") for line in device.console), "an error")
     line_says(page, "Live")
     wait_for(page, lambda: REGISTERED in device.console, "it is registered")
-    assert len({each["visitId"] for each in sent}) == 1
+    assert len({body["visitId"] for body in sent}) == 1
     assert site.stats().total == before + 1
 
 
@@ -106,7 +106,7 @@ def test_page_of_a_refused_visit_says_so_until_it_has_its_number(page, site):
         visit(page)
         expect(own(page)).to_have_text("Your visit is not saved yet. This page keeps trying.")
         total_is(page, before)
-    page.evaluate(BACK_ONLINE)  # by itself it would wait for some seconds more
+    page.evaluate(BACK_ONLINE)  # by itself it would wait some seconds longer
     expect(own(page)).to_contain_text(f"You are visit no. {before + 1:,}, ")
     total_is(page, before + 1)
 
@@ -125,7 +125,7 @@ def test_session_that_an_older_client_has_counted_is_one_of_todays_visits(page, 
 @counted
 def test_reload_before_the_answer_sends_the_same_visit(page, device, site):
     before, sent = site.stats().total, sent_by(page, "register")
-    page.route(REGISTER, lambda route: route.fetch(), times=1)  # counted, and never answered
+    page.route(REGISTER, lambda route: route.fetch(), times=1)  # counted, but the response is lost
     visit(page)
     wait_for(page, lambda: site.stats().total == before + 1, "it is counted")
     page.reload()
@@ -141,7 +141,7 @@ def test_retry_comes_when_the_server_has_said_whatever_the_clock_says(page, site
     page.clock.install()
     visit(page)
     line_says(page, "Live")
-    page.evaluate("const now = Date.now; Date.now = () => now() - 3_600_000")  # it was set back
+    page.evaluate("const now = Date.now; Date.now = () => now() - 3_600_000")  # the clock was set back
     page.evaluate(BACK_ONLINE)
     page.clock.run_for(30_000)
     assert len(sent) == 1

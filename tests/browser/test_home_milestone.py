@@ -1,4 +1,4 @@
-"""A milestone is celebrated once on every open page, and without motion where none is wanted."""
+"""A milestone is celebrated once on every open page, without motion for people who prefer none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ new MutationObserver((all) => {
 const now = performance.now.bind(performance);
 performance.now = () => 10 * now();
 """
-"""It falls for a tenth of its time: here the processor draws it."""
+"""Shortens the fall of the confetti to a tenth, because software rendering is slow."""
 
 
 @pytest.fixture(scope="module")

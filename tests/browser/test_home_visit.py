@@ -1,4 +1,4 @@
-"""The visitor's own number, and what a visit moves on the page of another: number, light, hour and places."""
+"""The visitor's own number, and what a visit changes on another visitor's page: number, light, hour and locations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAID = "document.querySelector('[data-day] .plot').getAttribute('aria-valuetext'
 
 @pytest.fixture(scope="module")
 def site(new_site, tmp_path_factory):
-    """Behind a proxy, with a database of cities, one of which should not have been let in."""
+    """A site behind a proxy, with a city database that contains an invalid city."""
     writer = MMDBWriter(4)
     for address, (city, country) in CITIES.items():
         network = IPSet([f"{address.rpartition('.')[0]}.0/24"])
@@ -77,12 +77,12 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
 
 
 def follows_its_number(page, site, url: str) -> None:
-    """The page of the number is live, and counts no visit."""
+    """Assert that the page of a visit number is live and counts no visit."""
     page.goto(url)
     expect(page.locator("[data-after]")).to_have_text("1 visit has come after it.")
     site.register("somebody-else")
     expect(page.locator("[data-after]")).to_have_text("2 visits have come after it.")
-    expect(page.locator("[data-next]")).to_have_text("Open Koy Jabo")  # this session has its number
+    expect(page.locator("[data-next]")).to_have_text("Open Koy Jabo")  # this session has a number
 
 
 @pytest.mark.long(proved_by=f"counting/test_visit_number.py::{AFTER}")
@@ -161,7 +161,8 @@ def test_number_and_places_are_in_the_language_of_the_page(new_device, site):
     expect(own(page)).to_contain_text(f"{site.stats().total:,}".translate(bengali))
     assert page.evaluate(NTH, [1, 2, 3, 4, 6, 11, 145]) == ["১ম", "২য়", "৩য়", "৪র্থ", "৬ষ্ঠ", "১১তম", "১৪৫তম"]
     expect(page.locator("[data-places] li").first).to_contain_text("ঢাকা, বাংলাদেশ")
-    for address, name in ((YANGON, "মিয়ানমার"), (LAHORE, "পাকিস্তান")):  # by the script: the page did not have them
+    # by the script, because the page did not have them
+    for address, name in ((YANGON, "মিয়ানমার"), (LAHORE, "পাকিস্তান")):
         for number in range(9):
             register_from(site, address, f"visitor-{address}-{number}")
         expect(page.locator("[data-places]").get_by_text(name, exact=True)).to_be_visible()

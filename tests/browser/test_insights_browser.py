@@ -1,4 +1,4 @@
-"""From "visits fell on Thursday" to the page and the source that caused it: by mouse and by keyboard."""
+"""From "visits fell on Thursday" to the page and the source that caused it, by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.application.site import Site, Time
 from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, visit
 
 TODAY = (datetime.now(UTC) + timedelta(hours=6)).date()  # in Dhaka
-THURSDAY = TODAY - timedelta(3)  # let it be one
+THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
 GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
 CAUSE = ("/fares", GOOGLE)
 USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
@@ -21,7 +21,7 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
-    """With the visits of eleven days; on Thursday, and on the first of them, fewer came to /fares from Google."""
+    """A site with visits on eleven days. On Thursday, and on the first day, fewer came to /fares from Google."""
     with Site(module_sqlite_database.url, Time()) as filled:
         for back in range(11, 0, -1):
             day = TODAY - timedelta(back)
@@ -35,7 +35,7 @@ def site(new_site, module_sqlite_database):
 
 
 def check_found(page) -> None:
-    """Thursday's visits to /fares, by source, compared with those of a usual day."""
+    """Expect Thursday's visits to /fares by source, compared with a usual day."""
     expect(page.locator("#insights-figures [data-stat=visits]")).to_have_attribute("data-value", "3")
     google = page.locator("#insights-source-values tr", has_text="google.com")
     expect(google.locator("[data-direction=down]")).to_be_visible()
@@ -49,7 +49,7 @@ def row(page, dimension: str, text: str):
 
 
 def check_lines_of_rows(page, bars, thursday) -> None:
-    """A row of a list has a line while it is pointed at. The keyboard goes through the rows, which are one stop."""
+    """Check that pointing at a row draws its line. All rows together are one tab stop."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/timeline" in request.url else None)
     for _ in range(2):
@@ -83,14 +83,14 @@ COLUMNS = r"""
 HALO = f"""(names) => {{{COLUMNS}
   return columns.some((each) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(each));
 }}"""
-"""Whether the line of the comparison has its ground above and below it where it is on a bar."""
+"""Whether the line of the comparison has background above and below it where it crosses a bar."""
 
 LINE = f"""(names) => {{{COLUMNS}
   const over = document.querySelector("#insights-periods .u-over"), scale = devicePixelRatio;
   const middle = (row) => Math.round(scale * (over.offsetLeft + ((row + 0.5) * over.clientWidth) / 7));
   return [0, 1, 2, 3, 4, 5, 6].filter((row) => columns.slice(middle(row) - 9, middle(row) + 9).join("").includes("l"));
 }}"""
-"""The rows of a week that the line of the comparison touches."""
+"""The rows of a week that the line of the comparison crosses."""
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -116,7 +116,8 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile("compare=none"))
     bars.hover(position=thursday)
-    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))  # of the focus
+    # the line of the focused row
+    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
@@ -136,7 +137,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
 
 
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
-    """The tabs scroll, too, so that the current one is seen."""
+    """The tabs scroll as well, so that the current one is visible."""
     deck = new_device(storage_state=session, **PHONE).open("/admin/").locator("[data-deck]").first
     tab, card = deck.locator("> nav a").last, deck.locator("> .cards > *").last
     tab.click()
@@ -167,7 +168,7 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
 
 @long
 def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
-    """The page comes as that of a long count does: without its parts."""
+    """The page arrives as after a slow count: without its parts."""
     page = new_device(storage_state=session).context.new_page()
     page.route("**/admin/?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
     page.route("**/admin/?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
@@ -189,7 +190,7 @@ def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, sess
 
 
 def without_parts(route) -> str:
-    """The answer of a route, whose parts with figures and lists are still counted."""
+    """The response of a route, as if figures and lists were still being counted."""
     pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
     return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
 

@@ -1,4 +1,4 @@
-"""Pages stay short on phones, and their parts stay where they are while a page loads."""
+"""Pages stay short on phones, and nothing moves while a page loads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.browser.pages import PHONE, expect, visit
 from support.programs.processes import NO_LIMITS
 
 HEIGHTS = {"/admin/settings": 3_000, "/admin/realtime": 2_800}
-"""Most pixels at 360 px width."""
+"""Maximum height in px at 360 px width."""
 
 FIXED = ["/", "/admin/", "/admin/health", "/admin/realtime", "/admin/visits"]
 LARGEST_SHIFT = 0.01
@@ -24,7 +24,7 @@ IS_WHOLE = "document.querySelector('nav.rooms').scrollWidth <= document.querySel
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """With the settings of a usual server: eight differ from their default."""
+    """A site with settings of a usual server: eight differ from their default."""
     site = new_site(**dict.fromkeys(NO_LIMITS), LOG_FORMAT="json", BACKUP_KEEP=7, ACTIVE_WINDOW_SECONDS=120)
     for number in range(30):
         site.register(f"rider-{number}", page=f"/routes/mirpur-10-to-gabtoli/{number}")

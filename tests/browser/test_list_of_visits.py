@@ -1,4 +1,4 @@
-"""The lists of the panel in a browser: found by a part of a name on a phone, by keyboard, with columns as one likes."""
+"""The panel's lists in a browser: found by part of a name on a phone, by keyboard, with chosen columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FOCUSED = "document.activeElement.closest('tr')?.rowIndex ?? 0"
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """Without a visit yet."""
+    """A site without visits."""
     return new_site(STARTING_TOTAL=None)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def visits(site, founder):
-    """The first is that of a user, on a page that no other visit has."""
+    """Visits. The first is a user's, on a page without other visits."""
     founder.visit("founder", page="/fares/mirpur-10", userAgent=ANDROID)
     for number in range(1, VISITS):
         site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)

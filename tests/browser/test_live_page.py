@@ -1,4 +1,4 @@
-"""webkit/live.js: parts of a page are kept as the server would write them, and their readers stay where they are."""
+"""webkit/live.js updates parts of a page to what the server would render, without moving the reader."""
 
 from __future__ import annotations
 

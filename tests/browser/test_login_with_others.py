@@ -1,4 +1,4 @@
-"""Login with an OpenID provider in a real browser, at a real server: the button, the way there and back."""
+"""Login with an OpenID provider in a real browser with a real provider: the button, the way there and back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site(new_site, office) -> Server:
 
 
 def approve(page, subject: str) -> None:
-    """On the page of the provider."""
+    """Approve the login on the provider's page."""
     page.fill("input[name=sub]", subject)
     page.get_by_role("button", name="Authorize").click()
 
@@ -36,7 +36,7 @@ def approve(page, subject: str) -> None:
 def test_button_leads_to_the_provider_and_back_logged_in(new_device, office):
     office.know("b1", email="ayesha@work.example", email_verified=True, name="Ayesha Rahman")
     page = new_device(**PHONE).context.new_page()
-    page.route("https://**", lambda route: route.abort())  # the provider's page has a style sheet of another host
+    page.route("https://**", lambda route: route.abort())  # the provider's page uses a style sheet from another host
     for path in ("/signup", "/login?next=/account"):
         visit(page, path)
         check_accessible(page)

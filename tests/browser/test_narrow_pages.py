@@ -1,5 +1,5 @@
-"""On the narrowest phone no page scrolls sideways, in either language, however long the texts of people are, and no
-text is smaller than 12 px.
+"""On the narrowest phone no page scrolls sideways, in either language, however long people's texts are. No text is
+smaller than 12 px.
 """
 
 from __future__ import annotations

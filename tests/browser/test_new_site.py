@@ -1,4 +1,4 @@
-"""The first run in front of an admin: the line is copied into a page of another site, and Overview shows its visit."""
+"""An admin's first run: they copy the line into a page of another site, and Overview shows its visit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long(
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """A site that has no visit yet."""
+    """A site without visits."""
     return new_site()
 
 

@@ -1,4 +1,4 @@
-"""Those who do not want to be remembered, or not to be counted, and those who have their data erased."""
+"""Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
     ask(page)
     expect(status(page)).to_have_text(ERASED)
     expect(page.get_by_role("button", name="Erase this browser's data")).to_be_disabled()
-    expect(page.locator("[data-share]")).to_be_hidden()  # nothing answers there any longer
+    expect(page.locator("[data-share]")).to_be_hidden()  # the shared page no longer exists
     assert (page.evaluate(LOCAL), page.evaluate(SESSION)) == (["of-another-program"], [])
     assert not is_known(site, visitor)
     after = site.stats()

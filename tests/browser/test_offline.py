@@ -1,4 +1,6 @@
-"""Our own pages without a network: the service worker has the last copy of the home page, and what waits is sent."""
+"""Our pages without a network: the service worker has the last copy of the home page, and waiting visits are sent
+later.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def device(new_device):
 
 
 def ready(page):
-    """A home page whose service worker has what it needs."""
+    """A home page whose service worker has cached what it needs."""
     live(page)
     wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "it has a copy")
     page.evaluate("navigator.serviceWorker.ready")
@@ -59,7 +61,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
     wait_for(page, lambda: len(rows(site, visitor)) == 3, "it is counted")
     assert sorted(late // 60_000 for (late,) in rows(site, visitor)) == [0, 0, 10]
     wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
-    live(device.open())  # and sends what else there is
+    live(device.open())  # this also sends what else waits
     wait_for(page, lambda: len(rows(site, visitor)) >= 4, "it is counted")
     assert (len(rows(site, visitor)), site.stats().total) == (4, shown + 3)
 
@@ -114,7 +116,7 @@ def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
         page = device.open()
         wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
         page.close()
-    page = device.open("/docs")  # which counts nothing
+    page = device.open("/docs")  # this page counts nothing
     sync(device, page)
     wait_for(page, lambda: len(rows(site, visitor)) == 2, "it is counted")
     live(device.open())
@@ -123,7 +125,7 @@ def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
 
 
 def sync(device: Device, page) -> None:
-    """What the browser does when there is a network, at a time of its own choice."""
+    """Send waiting visits, as the browser does at some time after the network is back."""
     session, found = device.context.new_cdp_session(page), []
     session.on("ServiceWorker.workerRegistrationUpdated", lambda said: found.extend(said["registrations"]))
     session.send("ServiceWorker.enable")

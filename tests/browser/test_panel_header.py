@@ -1,4 +1,4 @@
-"""What every page of the panel has: the command menu, by keyboard and touch, and whether visits are saved."""
+"""The header of every panel page: the command menu by keyboard and touch, and whether visits are saved."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_command_menu_is_used_by_keyboard_alone(admin_tab):
     page.keyboard.press("ArrowUp")
     expect(page.get_by_role("option").last).to_have_attribute("aria-selected", "true")
     field(page).fill("health")
-    page.keyboard.press("Enter")  # before the answer is there
+    page.keyboard.press("Enter")  # before the response arrives
     page.wait_for_url("**/admin/health")
 
 

@@ -1,4 +1,4 @@
-"""Pages whose numbers are pushed, and which ask for the HTML of lists with other values."""
+"""Pages with pushed numbers, which request the HTML of lists for other views."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.clients.members import Member, promote
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """Only with the visits of this module, so that its pages are in the lists; one is there before the first page."""
+    """A site with only this module's visits, so that its pages are in the lists. One visit precedes the first page."""
     site = new_site()
     site.register("first")
     return site
@@ -62,14 +62,14 @@ def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, sit
     expect(page).to_have_url(re.compile("page=%2Ffares"))
     of_fares = page.locator("#insights-sources-list tbody tr:first-child td [data-as=count]")
     expect(of_fares).to_have_text(stat(page, "visits").inner_text())
-    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # since the view is another one now
+    with page.expect_response(re.compile("page=%2Ffares.*part=")):  # because the view is a different one now
         held[0].continue_()
     expect(page.locator("#insights-sources[data-older]")).to_have_count(0)
     expect(of_fares).to_have_text(stat(page, "visits").inner_text())
 
 
 class Line:
-    """The socket of a page to its server, on which the test says more, as the server would."""
+    """The socket of a page, where the test sends more messages, as the server would."""
 
     def __init__(self, page) -> None:
         self.page, self.sockets = page, []
@@ -89,7 +89,7 @@ class Line:
 
 @pytest.fixture
 def line(admin_tab, site) -> Line:
-    """Of Overview, when it has all its numbers."""
+    """The connection of Overview, once it has all its numbers."""
     line = Line(admin_tab)
     open_live(admin_tab, "/admin/")
     receipt = site.register("reader", page="/fares")
@@ -100,7 +100,7 @@ def line(admin_tab, site) -> Line:
 
 @pytest.fixture
 def held(admin_tab, line):
-    """Its requests for parts, which wait."""
+    """Requests for parts, which the test holds."""
     requests = []
     admin_tab.route(re.compile(r"/admin/\?.*part="), lambda route: requests.append(route))
     return requests
@@ -139,7 +139,7 @@ def test_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
 
 
 def test_view_without_numbers_is_asked_for(admin_tab, line, held):
-    """Such as one of many, which the server does not push. Its first event is empty."""
+    """Such as a view with many filters, which the server does not push. Its first event is empty."""
 
     def open_without_views(socket) -> None:
         server = socket.connect_to_server()

@@ -1,4 +1,4 @@
-"""koyjabo-queue.js on the pages of others: what waits is sent once, and never what the server would count twice."""
+"""koyjabo-queue.js on other sites: what waits is sent once, unless the server would count it twice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ numbers = count()
 
 
 class Queue:
-    """Of a page of another site, with a visitor of its own."""
+    """The queue of a visitor on another site's page."""
 
     def __init__(self, page, site: Any) -> None:
         self.page, self.site = page, site
@@ -45,7 +45,7 @@ class Queue:
         self.module = f"http://localhost:{site.port}/static/js/koyjabo-queue.js"
 
     def visit(self, age_ms: int = 0, port: int = 0, **fields: Any) -> str:
-        """Leave the note of one that was opened so long ago. Returns its id."""
+        """Store a waiting visit of this age. Returns its id."""
         visit, body = self._id(age_ms), {"visitorId": self.visitor, "timestamp": now_ms() - age_ms, **fields}
         return self._note(visit, "/api/visitor/register", {**body, "visitId": visit}, port=port)
 
@@ -55,7 +55,7 @@ class Queue:
         return self._note(event, "/api/events", {"visitorId": self.visitor, **fields, "events": [about]}, visit)
 
     def _id(self, age_ms: int = 0) -> str:
-        """As the module makes them: in the order of time."""
+        """An id as the module makes them: in order of time."""
         return f"{in_base_36(now_ms() - age_ms)}-{next(numbers):06}"
 
     def _note(self, entry: str, path: str, body: Any, visit: str | None = None, port: int = 0) -> str:
@@ -68,7 +68,7 @@ class Queue:
         self.page.evaluate(DELIVER, self.module)
 
     def waits(self) -> list[str]:
-        """The ids of what waits, and whether localStorage says that something does."""
+        """The ids of what waits, and the flag in localStorage."""
         found: list[str] = self.page.evaluate(WAITING)
         assert bool(found) == bool(self.page.evaluate(KEYS))
         return found
@@ -100,7 +100,7 @@ def test_what_waits_is_sent_as_it_was_in_the_order_of_time(queue):
     sent = sent_by(queue.page, "/api/")
     first = queue.visit(age_ms=3_600_000, page="/history")
     events = [queue.event(first) for _ in range(5)]
-    ahead = queue.visit(age_ms=-DAY_MS)  # a clock that was put right since
+    ahead = queue.visit(age_ms=-DAY_MS)  # made while the clock was ahead
     queue.deliver()
     assert (queue.visits(), queue.events(), queue.waits()) == ([first, ahead], events, [])
     assert [len(body.get("events", ())) for body in sent] == [0, 5, 0]
@@ -204,7 +204,7 @@ def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
 
 
 def test_anonymous_events_are_sent_apart_from_others_of_their_session(queue):
-    """One page of it may remember nothing, and another one may."""
+    """One page of a session may remember nothing, while another may."""
     visit = queue.visit()
     for fields in ({}, {"anonymous": True}, {"anonymous": True}, {}):
         queue.event(visit, **fields)
@@ -234,12 +234,12 @@ def test_event_is_not_sent_before_the_visit_of_the_same_page(host_page, site):
 
 
 def test_visit_that_the_queue_took_over_leaves_it_when_its_page_has_the_answer(queue):
-    """Otherwise it would be sent again on another day, when an anonymous one is not known any longer."""
+    """Otherwise it would be sent again on another day, when an anonymous visit is no longer recognised."""
     asked: list[Any] = []
 
     def answer(route) -> None:
         asked.append(route)
-        if len(asked) == 2:  # of the queue
+        if len(asked) == 2:  # requests of the queue
             route.abort()
         elif len(asked) > 2:
             route.continue_()

@@ -1,4 +1,4 @@
-"""Overview and Live in front of an admin: rows come by the socket, wait while they are read, and cost little."""
+"""Overview and Live for an admin: rows arrive by the socket, wait while they are read, and cost little."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNT_FETCHES = (
 
 @pytest.fixture(scope="module")
 def site(new_site):
-    """Without a visit yet."""
+    """A site without visits."""
     return new_site()
 
 
@@ -127,7 +127,7 @@ AGREE = """() => {
   };
   look();
 }"""
-"""Looks at every frame whether the figures of a day agree, as a reader does."""
+"""Checks in every frame whether the figures of a day agree."""
 
 
 @pytest.mark.long(

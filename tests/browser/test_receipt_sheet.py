@@ -1,4 +1,4 @@
-"""A total leads to its receipt: beside it with scripts, on a page of its own without them."""
+"""A total links to its receipt: with scripts in a sheet next to it, without them on a separate page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second factor in a real browser: a passkey, and the recovery codes for one who has lost it."""
+"""Two-step login in a real browser: a passkey, and recovery codes after it is lost."""
 
 from __future__ import annotations
 

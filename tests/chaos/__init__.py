@@ -1,1 +1,1 @@
-"""The fault campaign: real servers under load, and everything that can be done to them (docs/reliability.md)."""
+"""The fault campaign: servers under load, and every fault we can cause (docs/reliability.md)."""

@@ -1,7 +1,7 @@
-"""Harm servers in every way there is, at random, and see whether they keep their promises (docs/reliability.md).
+"""Injects random faults into servers, and checks that they keep their promises (docs/reliability.md).
 
-PostgreSQL with Redis and two workers first, then SQLite with one worker, each for so many seconds. The exit status is 1
-when a promise was not kept; the same seed brings the same faults in the same order.
+First PostgreSQL with Redis and two workers, then SQLite with one worker, each for the given time. The exit status is 1
+if a promise was broken. The same seed repeats the same faults in the same order.
 """
 
 from __future__ import annotations
@@ -58,23 +58,23 @@ def main(
     options += [f"--faults={shlex.quote(wanted_faults)}"] if wanted_faults else []
     broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
-    # Last, and in short: of a long output many a service shows the end alone.
+    # Short and last, because many CI services show only the end of a long output.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
 
 
 def check_faults(kind: str, wanted: str, offered: Sequence[Fault]) -> None:
-    """Raise UsageError with the names of all faults where no name has `wanted` in it."""
+    """Raise UsageError with the names of all faults if none contains the requested text."""
     names = [fault.kind for fault in offered]
     if not any(wanted in name for name in names):
         raise click.UsageError(f"No fault on {kind} has {wanted!r} in its name. Its faults: {'; '.join(names)}.")
 
 
 def campaign(kind: str, seconds: float, seed: int, wanted_faults: str = "", **chosen: Any) -> list[Breach]:
-    """What was not kept. The server's logs are left behind if there is any, and otherwise nothing."""
+    """Run a campaign and return its breaches. The server's logs are kept only if there are any."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
-    folder.chmod(0o755)  # PostgreSQL is another user
+    folder.chmod(0o755)  # PostgreSQL runs as another user
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
     with world(kind, folder, seed, **chosen) as made:
         outcome = Campaign(made, seconds, seed, wanted_faults).run()

@@ -1,4 +1,4 @@
-"""One campaign: clients come, faults strike, and everything is checked along the way and at the end."""
+"""One campaign: clients connect, faults strike, and promises are checked during the run and at its end."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from chaos.world import World
 WARM_UP_S = 6.0
 CALM_EVERY_S = 45.0
 CALM_OF_TIME = 1 / 3
-"""How often all is quiet for a moment, and presence is looked at: whichever is sooner."""
+"""Share of the time between two calm phases that check presence, or the time itself if that is sooner."""
 
 PAUSE_OF_TIME = 1 / 200
-"""Between two faults, at most, of all the time there is: 3 s in ten minutes."""
+"""Longest pause between two faults, as a share of the run: 3 s in ten minutes."""
 
 AGREE_WITHIN_S = 15.0
 RECOVERS_WITHIN_S = 30.0
 TOKENS_LAST_S = 300.0
 ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.MULTILINE)
-"""Its last line is the next one that is indented no further."""
+"""Matches a traceback up to its last line: the next line that is not indented further."""
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How long it took, from the end of a fault, until all was well again."""
+    """Times from the end of a fault until everything worked again."""
 
     kinds: tuple[str, ...]
     acknowledged_s: float
     """Until a visit of every client was acknowledged."""
     agreed_s: float
-    """Until every page was open and showed those."""
+    """Until every page was open and showed those visits."""
 
 
 @dataclass
@@ -53,17 +53,17 @@ class Outcome:
     before: list[Held] = field(default_factory=list)
     after: list[Held] = field(default_factory=list)
     exits_s: list[float] = field(default_factory=list)
-    """How long the server took to leave after each SIGTERM."""
+    """How long the server took to exit after each SIGTERM."""
     most_mb: float = 0.0
-    """The most that any worker ever had, as far as was looked."""
+    """The highest memory of any worker, as sampled."""
     commits: int | None = None
-    """Commits of visits that waited together."""
+    """Commits that stored the visits of the group commit check."""
     sync_delay: tuple[float, float] | None = None
     missing: list[str] = field(default_factory=list)
 
 
 class Campaign:
-    """Of all faults, those whose names have `wanted` in them."""
+    """Runs the faults whose names contain the given text, or all."""
 
     def __init__(self, world: World, seconds: float, seed: int, wanted: str = "") -> None:
         self._world = world
@@ -83,13 +83,13 @@ class Campaign:
         return self._outcome
 
     def _strike_for_long(self) -> None:
-        """Until the time is over and each kind has come once."""
+        """Strike until the time is over and each kind of fault has come once."""
         began = calm_at = time.monotonic()
         calm_every_s = min(CALM_EVERY_S, self._seconds * CALM_OF_TIME)
         for faults in deal(self._kinds, self._chance):
             try:
                 self._strike_and_recover(faults)
-            except Exception as error:  # what could not be done, or was not undone, in time
+            except Exception as error:  # a fault could not be injected or reverted in time
                 self._world.journal.breach(f"a fault went wrong: {type(error).__name__}: {error}")
             self._note_memory()
             time.sleep(self._chance.uniform(0, self._seconds * PAUSE_OF_TIME))
@@ -102,14 +102,14 @@ class Campaign:
 
     def _strike_and_recover(self, faults: tuple[Fault, ...]) -> None:
         with ExitStack() as stack:
-            if faults[0].settles:  # it is over when the signal was sent
+            if faults[0].settles:  # it ended when the signal was sent
                 self._begin(stack, *faults)
             else:
                 self._strike(faults)
-            self._outcome.recoveries.append(recover(self._world, tuple(each.kind for each in faults)))
+            self._outcome.recoveries.append(recover(self._world, tuple(fault.kind for fault in faults)))
 
     def _strike(self, faults: tuple[Fault, ...]) -> None:
-        """The second while the first lasts."""
+        """Run one fault, or two where the second strikes during the first."""
         first, *others = faults
         lasts_s = self._chance.uniform(*first.lasts_s)
         with ExitStack() as stack:
@@ -137,7 +137,7 @@ class Campaign:
 
     def _note_memory(self) -> None:
         workers = measure(self._world)[1:]
-        self._outcome.most_mb = max([self._outcome.most_mb, *(each.megabytes for each in workers)])
+        self._outcome.most_mb = max([self._outcome.most_mb, *(worker.megabytes for worker in workers)])
 
     def _look_at_the_end(self) -> None:
         world = self._world
@@ -158,14 +158,14 @@ class Campaign:
 
 
 def recover(world: World, kinds: tuple[str, ...]) -> Recovery:
-    """Wait for it. What does not come is a breach."""
+    """Wait for recovery. A timeout is a breach."""
     began = time.monotonic()
 
     def seconds_until(condition: Callable[[], bool], what: str) -> float:
         world.journal.expect(condition, f"{what} after {kinds}", RECOVERS_WITHIN_S, 0.01)
         return time.monotonic() - began
 
-    counted_s = seconds_until(lambda: all(each.counted_at > began for each in world.visitors), "all are counted")
+    counted_s = seconds_until(lambda: all(visitor.counted_at > began for visitor in world.visitors), "all are counted")
     least = world.journal.newest
     agreed_s = seconds_until(
         lambda: all(page.is_open and page.seen.total >= least for page in world.pages), "pages agree"
@@ -174,7 +174,7 @@ def recover(world: World, kinds: tuple[str, ...]) -> Recovery:
 
 
 def check_agreement(world: World) -> None:
-    """All clients end on one number, which is the ledger's."""
+    """Check that all clients show the same number, and that it is the ledger's."""
     (total,) = world.database.rows("SELECT total FROM counters WHERE scope = 'site'")[0]
 
     def shown() -> set[int]:
@@ -198,7 +198,7 @@ def check_goodbye(world: World) -> None:
 
 
 def check_log(world: World) -> None:
-    """Known faults are a line in the log; a traceback is an error that was not foreseen."""
+    """Expected failures log one line. A traceback is an unforeseen error."""
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")

@@ -1,4 +1,4 @@
-"""What is looked at when clients keep still, and when they have gone: who is there, and what is held."""
+"""Checks during calm phases and after all clients have left: presence, memory, open files and leftovers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaos.world import World
 SEATED_WITHIN_S = 25.0
 AGREED_WITHIN_S = 15.0
 ASKED = 6
-"""New connections, each of which any of the workers takes."""
+"""New connections, so that each worker is likely to answer one."""
 
 TURN_S = 0.05
 
@@ -33,7 +33,7 @@ SERVE_WITHIN_S = 60.0
 
 
 def check_presence(world: World) -> float:
-    """Have people keep still, and wait until they are counted right. Seconds that took once all were seated."""
+    """Make people stay still, and wait until presence is right. Returns the seconds from when all were connected."""
     world.still.set()
     world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
@@ -50,7 +50,7 @@ def _is_right_within(world: World, seconds: float) -> bool:
 
 
 def _tabs(world: World) -> list[Tab]:
-    return [tab for person in world.people for tab in list(person.tabs) if tab.line.wanted]
+    return [tab for person in world.people for tab in list(person.tabs) if tab.line.should_be_open]
 
 
 def _unseated(world: World) -> list[Tab]:
@@ -63,7 +63,7 @@ def _disagreements(world: World) -> list[Any]:
         people = [
             person
             for person in world.people
-            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.wanted)
+            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.should_be_open)
         ]
         counts = [tab.count for tab in _tabs(world) if tab.community == community]
         found += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
@@ -85,22 +85,22 @@ def _reported(world: World, token: str, community: str) -> Any:
 
 @dataclass(frozen=True)
 class Held:
-    """By one process; `files` without connections of clients."""
+    """Resources of one process. `files` excludes client connections."""
 
     age_s: float
     megabytes: float
     files: int
     clients: int
-    names: Counter[str]  # of what it has open
+    names: Counter[str]  # of its open files
 
 
 def measure(world: World) -> list[Held]:
-    """The parent first, then the workers; without those that ended in this moment."""
+    """Measure the parent, then the workers. Leaves out processes that just ended."""
     found = []
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
         with suppress(psutil.Error):
             lines = process.net_connections("tcp")
-            clients = sum(1 for each in lines if each.laddr.port == world.server.port and each.raddr)
+            clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
             megabytes, age_s = process.memory_info().rss / 1e6, time.time() - process.create_time()
             names = _open_names(process.pid)
             found.append(Held(age_s, megabytes, names.total() - clients, clients, names))
@@ -108,21 +108,24 @@ def measure(world: World) -> list[Held]:
 
 
 def _open_names(pid: int) -> Counter[str]:
-    """What the process has open, without numbers of sockets and pipes."""
+    """Open files of the process, without the numbers of sockets and pipes."""
     names: Counter[str] = Counter()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed in the meantime
             names[NUMBER.sub("", str(descriptor.readlink()))] += 1
     return names
 
 
 def check_resources(world: World, before: list[Held]) -> list[Held]:
-    """With all clients gone: every worker has let go of everything, and memory and files are as after the warm-up."""
+    """Check that workers keep nothing after all clients have left, and that memory and files are as after the
+    warm-up.
+    """
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
-    world.journal.expect(lambda: not any(each.clients for each in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
-    with suppress(AssertionError):  # one that has just started opens and closes many; `_compare` tells what stays
+    world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
+    # a worker that just started opens and closes many files; `_compare` reports what stays
+    with suppress(AssertionError):
         wait_until(
             lambda: _most_files(measure(world)[1:]) <= _most_files(before[1:]) + MOST_MORE_FILES,
             "",
@@ -141,14 +144,14 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most_files = max(each.megabytes for each in before), _most_files(before)
-    for each in after:
-        if each.megabytes > most_mb + MOST_GROWTH_MB:
-            world.journal.breach(f"{who} has {each.megabytes:.0f} MB, and had {most_mb:.0f}")
-        if each.files > most_files + MOST_MORE_FILES:
-            more = each.names - max(before, key=lambda held: held.files).names
-            world.journal.breach(f"{who} has {each.files} files open, and had {most_files}: {dict(more)} more")
+    most_mb, most_files = max(usage.megabytes for usage in before), _most_files(before)
+    for process in after:
+        if process.megabytes > most_mb + MOST_GROWTH_MB:
+            world.journal.breach(f"{who} has {process.megabytes:.0f} MB, and had {most_mb:.0f}")
+        if process.files > most_files + MOST_MORE_FILES:
+            more = process.names - max(before, key=lambda held: held.files).names
+            world.journal.breach(f"{who} has {process.files} files open, and had {most_files}: {dict(more)} more")
 
 
 def _most_files(held: list[Held]) -> int:
-    return max((each.files for each in held), default=0)
+    return max((usage.files for usage in held), default=0)

@@ -1,4 +1,4 @@
-"""One thread, one epoll and one heap of timers: everything that happens on the WebSockets of the campaign."""
+"""One thread with one epoll and one heap of timers, which runs all WebSockets of the campaign."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class EventLoop(threading.Thread):
         self._over = False
 
     def call(self, do: Callable[[], object]) -> None:
-        """From any thread: have it done soon, on the switchboard's own."""
+        """Run `do` soon on the loop's thread. May be called from any thread."""
         self._calls.append(do)
 
     def stop(self) -> None:
         self._over = True
 
-    # On the switchboard's own thread.
+    # Only on the loop's own thread.
 
     def later(self, in_s: float, do: Callable[[], object]) -> None:
         heapq.heappush(self._due, (time.monotonic() + in_s, next(self._order), do))
@@ -68,5 +68,5 @@ class EventLoop(threading.Thread):
     def _safely(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except Exception as error:  # a thread's traceback is not seen
+        except Exception as error:  # the traceback of a thread is not shown
             self.journal.breach(f"a client failed: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What can be done to a world. Each fault is begun, lasts a while, and is over."""
+"""Faults. Each one is a context manager that starts the fault and reverts it at the end."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
 BLOCK = bytes(64 * 1024)
 BUSIEST = 0.7
 LEAVES_WITHIN_S = 10.5
-"""SIGTERM: 10 s are promised."""
+"""10 s are promised after SIGTERM."""
 
 RESTARTS_S = 60.0
 ORPHANS_LEAVE_S = 12.0
-"""Workers of a killed parent answer what they have, for 8 s at most."""
+"""Workers of a killed parent finish their requests within 8 s."""
 
 TWO_AT_ONCE = 0.35
-"""Of the faults that last, how many have another one in their midst."""
+"""How often a second fault strikes during a lasting one."""
 
 Strike = Callable[[World, random.Random], AbstractContextManager[None]]
 
@@ -54,15 +54,15 @@ Strike = Callable[[World, random.Random], AbstractContextManager[None]]
 class Fault:
     kind: str
     harms: str
-    """Two that harm the same are not done at once."""
+    """Faults that harm the same thing do not run at the same time."""
     strike: Strike
     lasts_s: tuple[float, float] = (0.0, 0.0)
     settles: bool = False
-    """At its end it looks whether the server went as it should, and waits until it is back."""
+    """Whether it checks at its end how the server exited, and waits until it is back."""
 
 
 def _one_worker(world: World, chance: random.Random) -> psutil.Process:
-    """In most cases the one with more open files: one that was just forked has no clients to lose."""
+    """A random worker, usually the one with more open files: a new one has no clients to lose."""
     workers = wait_until(world.supervisor.workers, "there is a worker", RESTARTS_S)
     return max(workers, key=_files) if chance.random() < BUSIEST else chance.choice(workers)
 
@@ -74,7 +74,7 @@ def _files(process: psutil.Process) -> int:
 
 
 def at_once(act: Callable[[World, random.Random], object]) -> Strike:
-    """Done in a moment; nothing has to be undone."""
+    """A fault without duration, which needs no revert."""
 
     @contextmanager
     def strike(world: World, chance: random.Random) -> Iterator[None]:
@@ -102,7 +102,7 @@ def kill_workers(world: World, chance: random.Random) -> None:
 
 
 def kill_loader(world: World, chance: random.Random) -> None:
-    """And in half of the cases a worker, which only another loader can replace."""
+    """Kill the loader, and in half of the cases a worker, which only a new loader can replace."""
     victims = wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
     kill_all([*victims, *([_one_worker(world, chance)] if chance.random() < 0.5 else [])])
 
@@ -118,7 +118,7 @@ def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def restart(world: World, chance: random.Random) -> Iterator[None]:
-    """SIGTERM; the supervisor starts it again."""
+    """Send SIGTERM. The supervisor starts the server again."""
     exits = len(world.supervisor.exits)
     world.server.tell(signal.SIGTERM)
     yield
@@ -128,7 +128,7 @@ def restart(world: World, chance: random.Random) -> Iterator[None]:
 
 
 def check_exit(world: World, left: Exit) -> None:
-    """SIGTERM ends it with 0, in time."""
+    """Check that SIGTERM ended the server in time, with status 0."""
     if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
         world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
 
@@ -139,7 +139,7 @@ def _wait_until_restarted(world: World) -> None:
 
 @contextmanager
 def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
-    """A worker that dies meanwhile is replaced afterwards."""
+    """Freeze the loader. A worker that dies during this is replaced afterwards."""
     with suspended(wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)):
         kill_worker(world, chance)
         yield
@@ -155,7 +155,7 @@ def cut_redis(world: World, chance: random.Random) -> None:
 
 @contextmanager
 def kill_master(world: World, chance: random.Random) -> Iterator[None]:
-    """For a moment, or until another one serves. Afterwards it is a replica."""
+    """Kill the master Redis, for a moment or until another one takes over. Afterwards it is a replica."""
     master = _master(world)
     master.kill()
     yield
@@ -165,8 +165,8 @@ def kill_master(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
-    """If it is the master, another node takes over, and the frozen one still acts as master when it goes on. Nobody
-    notices a frozen replica.
+    """Freeze a Redis. If it is the master, another one takes over, and the frozen one still acts as master when it
+    resumes. A frozen replica goes unnoticed.
     """
     with between(node.freeze, node.thaw):
         yield
@@ -184,16 +184,16 @@ def _master(world: World) -> RedisNode:
 
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
-    """Another program writes, and takes its time."""
+    """Lock the database, as a slow program that writes does."""
     with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed, or end our session
-        with suppress(psycopg2.Error):  # a frozen worker may have the lock
+        with suppress(psycopg2.Error):  # a frozen worker may hold the lock
             stack.enter_context(world.database.locked())
         yield
 
 
 @contextmanager
 def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
-    """Another program of ours hangs while it holds the lock beside the database."""
+    """Hold the lock file next to the database, as one of our programs that hangs."""
     with open(f"{world.database.path}.lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -201,12 +201,12 @@ def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def full_disk(world: World, chance: random.Random) -> Iterator[None]:
-    """Filled to the last byte, and for as long as it lasts whatever becomes free again."""
+    """Fill the disk to the last byte, and again whenever space is freed."""
     filler = world.disk / "filler"
     _fill(filler)
     try:
         yield
-        _fill(filler)  # what was given back meanwhile
+        _fill(filler)  # freed in the meantime
     finally:
         filler.unlink()
         if world.postgres is not None:
@@ -220,7 +220,7 @@ def _fill(filler: Path) -> None:
 
 
 def _revive(world: World) -> None:
-    """PostgreSQL ends when it cannot write its log; an operator starts it again."""
+    """Start PostgreSQL again, as an operator would: it exits when it cannot write its log."""
     time.sleep(0.2)
     if not world.postgres.running:
         world.journal.note("PostgreSQL ended by a full disk")
@@ -228,7 +228,7 @@ def _revive(world: World) -> None:
 
 
 def _start_postgres(world: World) -> None:
-    """Its recovery may take longer than pg_ctl has patience, which then is over by the second time."""
+    """Start PostgreSQL. The first attempt may time out in pg_ctl during recovery; by the second, recovery is done."""
     with suppress(subprocess.TimeoutExpired):
         world.postgres.start()
         return
@@ -237,7 +237,9 @@ def _start_postgres(world: World) -> None:
 
 @contextmanager
 def go_back(world: World, chance: random.Random) -> Iterator[None]:
-    """The database has what it had a moment before. Until that is found, unless nothing was lost."""
+    """Roll the database back to a state from a moment before. Lasts until the server notices, unless nothing was
+    lost.
+    """
     found = len(world.database.rows(ROLLBACKS))
     with world.journal.losing():
         remembered = world.database.remember()
@@ -256,13 +258,13 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
 
 
 def step_clock(world: World, chance: random.Random) -> None:
-    """By an hour or a day, there or back."""
+    """Move the clock by an hour or a day, forward or back."""
     now = world.clock.get()
     world.clock.set(chance.choice([at for at in CLOCKS_MS if at != now]))
 
 
 def approach_midnight(world: World, chance: random.Random) -> None:
-    """One second before the next midnight in Dhaka, which comes while this lasts."""
+    """Move the clock to one second before midnight in Dhaka, so that midnight comes during the fault."""
     now_ms = time.time_ns() // 1_000_000
     world.clock.set(DAY_MS - (now_ms + 6 * HOUR_MS) % DAY_MS - 1000)
 
@@ -325,14 +327,14 @@ OF_SENTINELS = (
 
 
 def faults_of(has_postgres: bool, has_standby: bool, has_sentinels: bool) -> list[Fault]:
-    """All that there are on a kind of database, whether this machine has what they need or not."""
+    """All faults for a kind of database, even those this machine cannot run."""
     on_database = [*COMMON, *(OF_POSTGRES if has_postgres else OF_SQLITE), *(OF_STANDBYS if has_standby else ())]
     of_redis = OF_SENTINELS if has_sentinels else OF_ONE_REDIS
     return [*on_database, *(of_redis if has_postgres else ()), WITH_DISK, WITH_SYNC_DELAY]
 
 
 def all_of(world: World) -> tuple[list[Fault], list[str]]:
-    """Those that this world and this machine have, and what cannot be tried on this machine, and why."""
+    """The faults that this world and machine can run, and the reasons for those they cannot."""
     missing = {}
     if world.disk is None:
         missing[WITH_DISK] = "a full disk, because this user may not mount one"
@@ -344,15 +346,15 @@ def all_of(world: World) -> tuple[list[Fault], list[str]]:
 
 
 def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
-    """Every kind once, shuffled, and over again: one fault, or two of which the second comes while the first lasts.
+    """Every kind once in random order, repeated: single faults, or pairs where the second strikes during the first.
 
-    None where there are no kinds.
+    Yields nothing if there are no kinds.
     """
     while kinds:
         remaining = chance.sample(list(kinds), len(kinds))
         while remaining:
             fault = remaining.pop()
-            companions = [each for each in remaining if each.harms != fault.harms and not each.settles]
+            companions = [other for other in remaining if other.harms != fault.harms and not other.settles]
             if fault.lasts_s[1] > 0 and companions and chance.random() < TWO_AT_ONCE:
                 other = chance.choice(companions)
                 remaining.remove(other)

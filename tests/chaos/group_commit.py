@@ -1,4 +1,4 @@
-"""Whether visits that wait for a slow disk are committed together, and what it costs in visits a second."""
+"""Checks that visits waiting for a slow disk are committed together, and measures the cost in visits a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chaos.world import World
 CLIENTS = 64
 ATTEMPTS = 5
 COMMITS_PER_WORKER = 2
-"""The one that the disk delays, and one of everything that has come in the meantime."""
+"""The commit that the disk delays, and one for everything that arrived in the meantime."""
 
 NOTE_COMMITS = (
     "CREATE TABLE noted (visit_id, revision)",
@@ -28,7 +28,9 @@ NOTE_COMMITS = (
     END
     """,
 )
-"""For SQLite, whose rows do not say which transaction wrote them. Each commit of visits has another revision."""
+"""Stores the revision of each visit. SQLite's rows do not show which transaction wrote them, and each commit has
+another revision.
+"""
 
 COMMITS = {
     "sqlite": "SELECT count(DISTINCT revision) FROM noted WHERE visit_id = '{run}'",
@@ -42,8 +44,8 @@ WAITING = re.compile(r"^koyjabo_visits_waiting (\d+)", re.MULTILINE)
 def check_group_commit(world: World) -> int | None:
     """Hold the disk until visits of all clients wait, and count the commits that store them.
 
-    None where the disk cannot be held, or the machine was too busy to bring all visits before one of them was refused.
-    These visits are in no book.
+    Returns None if the disk cannot be held, or if a visit was refused on a busy machine before all had arrived. The
+    journal does not contain these visits.
     """
     if world.sync_delay is None:
         return None
@@ -85,15 +87,16 @@ def _any_is_answered(clients: list[Connection]) -> bool:
 
 
 def measure_sync_delay(world: World) -> tuple[float, float] | None:
-    """Registrations a second without a delay and with one, of the better turns: other work on the machine slows some.
+    """Registrations a second without a delay and with one, the best of several rounds, because other programs slow
+    some.
 
-    None where the disk cannot be made slow. Its visits are in no book.
+    Returns None if the disk cannot be slowed. The journal does not contain these visits.
     """
     if world.sync_delay is None:
         return None
     turns: dict[int, list[float]] = {0: [], MEASURED_DELAY_US: []}
     with RegistrationLoad(world.server.port, CLIENTS) as askers:
-        askers.run_for(TURN_S)  # warm
+        askers.run_for(TURN_S)  # warm up
         for delay_us in [*turns] * TURNS:
             world.sync_delay.set(delay_us)
             turns[delay_us].append(askers.run_for(TURN_S))

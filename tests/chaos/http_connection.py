@@ -1,4 +1,4 @@
-"""One HTTP connection of a client that examines whatever it is answered."""
+"""An HTTP connection of a client that checks every response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from chaos.journal import Journal
 
 PATIENCE_S = 25.0
-"""10 s are promised for a database that hangs; our server may be frozen for 5 more."""
+"""The server promises 10 s when a database hangs. It may itself be frozen for 5 s more."""
 
 RESET = pack("ii", 1, 0)
 
@@ -25,7 +25,7 @@ class Answer:
 
 
 class HttpConnection:
-    """Opened on first use, and again after it was lost."""
+    """Opens on first use, and reopens after a loss."""
 
     def __init__(self, port: int, journal: Journal) -> None:
         self._port = port
@@ -33,7 +33,7 @@ class HttpConnection:
         self._line: http.client.HTTPConnection | None = None
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer | None:
-        """None when there was no answer."""
+        """Send a request. Returns None if there was no response."""
         return self.answer() if self.send(method, path, body, headers) else None
 
     def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> bool:
@@ -65,7 +65,7 @@ class HttpConnection:
         return Answer(received.status, json.loads(text) if text else None)
 
     def drop(self) -> None:
-        """Vanish: no goodbye, RST."""
+        """Close with RST, without a goodbye."""
         line, self._line = self._line, None
         if line is not None and line.sock is not None:
             line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

@@ -1,4 +1,4 @@
-"""What servers answered to clients, and which of it breaks a promise."""
+"""Records the servers' responses to all clients, and the promises they break."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 MOST_ALIKE = 3
-"""Breaches that differ in numbers alone; the others are counted and not kept, so that none hides another."""
+"""Recorded breaches that differ only in numbers. More are only counted, so that none hides another."""
 
 UNDER_WAY_S = 2.0
-"""An answer may be read so much later than it was sent."""
+"""An answer may be read this long after it was sent."""
 
 NUMBERS = re.compile(r"[0-9]+")
 
 
 @dataclass
 class Entry:
-    """One visit. `ordinal` is None until an answer contained it."""
+    """One visit. `ordinal` is None until a response contains it."""
 
     sent: int = 0
     ordinal: int | None = None
     fresh: int = 0
-    """Answers that did not call it a retry."""
+    """Responses without `duplicate`."""
     at: float = 0.0
-    """When it was acknowledged first, or first after it was lost; monotonic s."""
+    """When it was first acknowledged, or first after it was lost; monotonic clock, in s."""
 
 
 @dataclass(frozen=True)
 class Breach:
     at_s: float
-    """Since the book was opened."""
+    """Since the start of the journal."""
     what: str
     after: tuple[str, ...]
     """The last faults before it."""
@@ -48,20 +48,20 @@ class Breach:
 
 @dataclass
 class Journal:
-    """Kept by all clients together; every method may be called by any thread."""
+    """Shared by all clients. Any thread may call its methods."""
 
     visits: dict[Visit, Entry] = field(default_factory=dict)
     events: set[Visit] = field(default_factory=set)
-    """(visitorId, id) of all that were sent."""
+    """(visitorId, id) of all events sent."""
     acknowledged_events: dict[Visit, float] = field(default_factory=dict)
-    """When each was acknowledged, monotonic s."""
+    """When each event was acknowledged, on the monotonic clock, in s."""
     lost_spans: list[tuple[float, float]] = field(default_factory=list)
-    """When the database has lost what was acknowledged: from the moment to which it went back until that was found."""
+    """Times when the database lost acknowledged visits: from the restored state until the server noticed."""
     breaches: list[Breach] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     newest: int = 0
-    """The greatest ordinal of all answers."""
+    """The highest ordinal of any response."""
     epochs: set[str] = field(default_factory=set)
     _given: dict[int, Visit] = field(default_factory=dict)
     opened: float = field(default_factory=time.monotonic)
@@ -69,7 +69,7 @@ class Journal:
     _alike: Counter[str] = field(default_factory=Counter)
 
     def sending(self, visit: Visit) -> bool:
-        """A client is about to send it. True when it, or another one, has sent it before."""
+        """Record that a client is about to send a visit. Returns True if it was sent before."""
         with self.lock:
             entry = self.visits.setdefault(visit, Entry())
             entry.sent += 1
@@ -107,15 +107,15 @@ class Journal:
     def is_known_epoch(self, epoch: str) -> bool:
         with self.lock:
             self.epochs.add(epoch)
-            return len(self.epochs) <= 1 + len(self.lost_spans)  # one for each time that the database went back
+            return len(self.epochs) <= 1 + len(self.lost_spans)  # one for each rollback of the database
 
     def may_be_lost(self, at: float) -> bool:
-        """Whether the database may have lost what was acknowledged at this moment."""
+        """Whether a rollback may have lost what was acknowledged at this time."""
         return any(began <= at <= ended + UNDER_WAY_S for began, ended in self.lost_spans)
 
     @contextmanager
     def losing(self) -> Iterator[None]:
-        """The database goes back to the state that it has now."""
+        """Record the time of a rollback. The current state is what the database returns to."""
         began = time.monotonic()
         with self.lock:
             self.lost_spans.append((began, float("inf")))
@@ -137,7 +137,7 @@ class Journal:
                 self.breaches.append(Breach(time.monotonic() - self.opened, what, tuple(self.faults[-3:])))
 
     def expect(self, condition: Callable[[], object], what: str, within_s: float, every_s: float = 0.05) -> None:
-        """It becomes true in time, or is a breach."""
+        """Record a breach if `condition` does not become true in time."""
         try:
             wait_until(condition, what, within_s, every_s)
         except AssertionError as error:
@@ -153,21 +153,21 @@ class Journal:
 
 
 class Seen:
-    """What one client was shown of one scope: totals never fall within the epoch (specification: promise 3)."""
+    """Stats that one client saw of one scope. Totals never fall within an epoch (specification: promise 3)."""
 
     def __init__(self, journal: Journal, who: str) -> None:
         self.total = -1
         self.stats: dict[str, Any] = {}
         self._journal = journal
         self._who = who
-        self._on_line: tuple[int, int] | None = None  # total and revision, on the socket that is open now
+        self._on_line: tuple[int, int] | None = None  # total and revision on the open socket
 
     def begin_line(self) -> None:
-        """A new socket, perhaps to another worker."""
+        """Start a new socket, perhaps to another worker."""
         self._on_line = None
 
     def see(self, stats: dict[str, Any], pushed: bool) -> None:
-        """`pushed` on a socket, where an order is promised; anywhere, only stale numbers may be older ones."""
+        """Check new stats. Pushed stats must be in order; other responses may only be older if marked stale."""
         total, revision, stale = stats["totalVisitors"], stats["revision"], stats.get("stale", False)
         if not self._journal.is_known_epoch(stats["epoch"]):
             self._journal.breach(f"{self._who} was shown another epoch: {stats}")

@@ -1,4 +1,4 @@
-"""Whether the ledger and the events hold what answers acknowledged, read from the database itself."""
+"""Checks, in the database itself, that the ledger and the events contain everything acknowledged."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SELECT total_before, total_after FROM adjustments WHERE scope = 'site' AND kind 
 """
 
 Span = tuple[int, int]
-"""(total before, total after) of an adjustment: the ordinals in between are lost."""
+"""(total before, total after) of an adjustment. The ordinals between them are lost."""
 
 
 def check_ledger(world: World) -> None:
     lost = [(int(before), int(after)) for before, after in world.database.rows(LOST)]
-    if len(lost) > len(world.journal.lost_spans):  # fewer where nothing was lost
+    if len(lost) > len(world.journal.lost_spans):  # fewer if a rollback lost nothing
         world.journal.breach(f"the database went back {len(world.journal.lost_spans)} times, and {lost} say so")
     check_rows(world.journal, world.database.rows(ROWS), lost)
     check_sums(world.journal, world.database.rows(SUMS)[0], lost)
@@ -38,8 +38,8 @@ def check_ledger(world: World) -> None:
 
 
 def check_rows(journal: Journal, rows: list[tuple], lost: Sequence[Span] = ()) -> None:
-    """`rows` are (id, ordinal, visitor, visit): every acknowledged visit is there once or is lost, as an adjustment
-    says; nothing else is but what was sent, and there is no other gap.
+    """Check the rows (id, ordinal, visitor, visit). Each acknowledged visit must be there once, or be lost by an
+    adjustment. Only sent visits may be there, without other gaps.
     """
     gone = {ordinal for before, after in lost for ordinal in range(before + 1, after + 1)}
     expected = (ordinal for ordinal in count(1) if ordinal not in gone)
@@ -77,7 +77,7 @@ def check_events(world: World) -> None:
 
 
 def check_event_rows(journal: Journal, rows: list[Visit]) -> None:
-    """Every acknowledged event is there once, and nothing else but what was sent."""
+    """Check that every acknowledged event is there once, and only events that were sent."""
     stored = set(rows)
     if len(stored) != len(rows):
         journal.breach(f"{len(rows)} events are in {len(stored)} places")

@@ -1,4 +1,4 @@
-"""Members of communities, with several tabs each: they come, reload, leave, and vanish."""
+"""Members of communities with several tabs each. They connect, reload, leave and vanish."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
 class Tab:
-    """One socket of a member in a community. It adds up what it receives."""
+    """One socket of a member in a community. It adds up the changes it receives."""
 
     def __init__(self, event_loop: EventLoop, person: Person, community: str, is_plain: bool) -> None:
         self.community = community
@@ -71,7 +71,7 @@ class Tab:
 
 
 class Person:
-    """A member of `communities`. Moves at random until `is_still` says otherwise."""
+    """A member of `communities`. Acts at random until `is_still` is set."""
 
     def __init__(
         self, event_loop: EventLoop, member: Member, communities: Sequence[str], is_still: Callable[[], bool]
@@ -88,7 +88,7 @@ class Person:
         return self.member.token
 
     def header(self) -> str:
-        """With the token that is good when a socket is opened."""
+        """The header with the current token, when a socket is opened."""
         return f"Authorization: Bearer {self.token}"
 
     def begin(self) -> None:
@@ -100,13 +100,13 @@ class Person:
             tab.line.leave()
 
     def turned_away(self, code: int) -> None:
-        """No failure takes a right away."""
+        """Record a breach: no fault may take away a permission."""
         if 4000 <= code < 4999 and code != EXPIRED:
             self._event_loop.journal.breach(f"{self.name} was turned away with {code}")
 
     def _move(self) -> None:
         if not self._is_still():
-            there = [tab for tab in self.tabs if tab.line.wanted]
+            there = [tab for tab in self.tabs if tab.line.should_be_open]
             moves = [self._come] * 3 if len(there) < MOST_TABS else []
             if there:
                 moves += [self._go, self._reload, self._vanish, self._reload]
@@ -119,11 +119,11 @@ class Person:
     def _come(self) -> None:
         community = self._event_loop.chance.choice(list(self._communities))
         tab = Tab(self._event_loop, self, community, is_plain=self._event_loop.chance.random() < 0.5)
-        self.tabs = [each for each in self.tabs if each.line.wanted] + [tab]
+        self.tabs = [tab for tab in self.tabs if tab.line.should_be_open] + [tab]
         tab.line.open()
 
     def _one(self) -> Tab:
-        return self._event_loop.chance.choice([tab for tab in self.tabs if tab.line.wanted])
+        return self._event_loop.chance.choice([tab for tab in self.tabs if tab.line.should_be_open])
 
     def _go(self) -> None:
         self._one().line.leave()
@@ -131,8 +131,8 @@ class Person:
     def _reload(self) -> None:
         tab = self._one()
         tab.line.leave(1001)
-        tab.line.wanted = True  # it is on its way back, also in the list of members who are here
-        self._event_loop.later(RELOAD_S, lambda: tab.line.wanted and tab.line.open())
+        tab.line.should_be_open = True  # it reconnects soon, so it counts as online
+        self._event_loop.later(RELOAD_S, lambda: tab.line.should_be_open and tab.line.open())
 
     def _vanish(self) -> None:
         tab = self._one()
@@ -141,5 +141,5 @@ class Person:
             self._event_loop.later(self._event_loop.chance.uniform(*AWAY_S), lambda: self._return(tab))
 
     def _return(self, tab: Tab) -> None:
-        if tab in self.tabs and not self._is_still() and sum(each.line.wanted for each in self.tabs) < MOST_TABS:
+        if tab in self.tabs and not self._is_still() and sum(tab.line.should_be_open for tab in self.tabs) < MOST_TABS:
             tab.line.open()

@@ -10,13 +10,13 @@ from chaos.journal import Seen
 from chaos.websocket_clients import SocketioClient, WebSocketClient
 
 SILENT_FOR_S = (35.0, 60.0)
-"""The server gives up on one that does not read after 30 s, or sooner."""
+"""The server closes a client that does not read after 30 s, or sooner."""
 
 SMALLEST_BUFFER = 2048
 
 
 class Page:
-    """What one person looks at."""
+    """The page of one person."""
 
     def __init__(self, event_loop: EventLoop, name: str, line: WebSocketClient) -> None:
         self.line = line
@@ -34,13 +34,13 @@ class Page:
 
 
 class SilentClient(WebSocketClient):
-    """It opens a socket and never reads from it; after a while it is away with a reset, and comes again."""
+    """Opens a socket and never reads it, resets it after a while, and connects again."""
 
     def on_ready(self) -> None:
         assert self._socket is not None
         try:
             self._socket.send(self._request)
-        except OSError:  # the server is away
+        except OSError:  # the server is down
             self._end()
             return
         self.event_loop.forget(self._socket.fileno())
@@ -53,12 +53,12 @@ class SilentClient(WebSocketClient):
         return made
 
     def _go(self) -> None:
-        if self.wanted:
+        if self.should_be_open:
             self.reset()
 
 
 def open_pages(event_loop: EventLoop, count: int) -> list[Page]:
-    """Half of them plain, half Socket.IO."""
+    """Open pages: half plain sockets, half Socket.IO."""
     made = []
     for number in range(count):
         line = WebSocketClient(event_loop) if number % 2 else SocketioClient(event_loop)

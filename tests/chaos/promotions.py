@@ -1,4 +1,4 @@
-"""PostgreSQL fails over: a standby is promoted, and its old primary comes back."""
+"""PostgreSQL failovers: a standby is promoted, and the old primary returns."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SYNCHRONOUS, NAMES = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync
 ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 VISITS = "SELECT count(*) FROM visits"
 LOST_AT_LEAST = 3
-"""Visits that the promoted standby does not have."""
+"""Visits that the promoted standby lacks."""
 
 FOUND_WITHIN_S = 20.0
 COMES_BACK = 0.5
-"""How often the old primary comes back as it was, before it becomes a standby."""
+"""How often the old primary first returns as a primary, before it becomes a standby."""
 
 BACK_S = (1.0, 3.0)
 
 
 @contextmanager
 def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
-    """A synchronous standby: what was acknowledged is there, and nothing is lost."""
+    """Promote a synchronous standby, so that nothing acknowledged is lost."""
     pair = world.postgres
     pair.primary.set_(NAMES, "standby")
     world.journal.expect(lambda: pair.primary.rows(SYNCHRONOUS), "the standby is synchronous", FOUND_WITHIN_S)
@@ -38,7 +38,7 @@ def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
-    """A standby that lacks what was acknowledged last."""
+    """Promote a standby that lacks the last acknowledged visits."""
     pair, found = world.postgres, len(world.database.rows(ROLLBACKS))
     pair.wait_until_streaming()
     with world.journal.losing():
@@ -57,7 +57,7 @@ def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def _promoted(world: World, chance: random.Random) -> Iterator[None]:
-    """The primary is killed, stopped, or frozen as long as this is held."""
+    """Kill, stop or freeze the primary, and promote the standby."""
     pair = world.postgres
     with ExitStack() as stack:
         harms = [pair.primary.kill, pair.primary.stop, lambda: stack.enter_context(pair.primary.frozen())]
@@ -76,7 +76,7 @@ def _bring_back(world: World, chance: random.Random) -> None:
 
 
 def _come_back_as_primary(world: World, old: PostgresNode, for_s: float) -> None:
-    """It accepts writes, and gets none."""
+    """Start the old primary writable. No server sends it writes."""
     old.start()
     old.set_(NAMES, "")
     database = old.database(world.database.name)

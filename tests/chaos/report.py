@@ -1,4 +1,4 @@
-"""What is printed: tables as Markdown has them, and a verdict."""
+"""Prints the results: Markdown tables and a verdict."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str
 
 def _recoveries(faults: Counter[str], recoveries: list[Recovery]) -> list[str]:
     by_kind: dict[str, list[Recovery]] = defaultdict(list)
-    for each in recoveries:
-        by_kind[each.kinds[0] if len(each.kinds) == 1 else AT_ONCE].append(each)
+    for recovery in recoveries:
+        by_kind[recovery.kinds[0] if len(recovery.kinds) == 1 else AT_ONCE].append(recovery)
     rows = [(kind, faults.get(kind, 0), *_times(by_kind[kind])) for kind in sorted(faults)]
     if by_kind[AT_ONCE]:
         rows.append((f"of these, {AT_ONCE}", len(by_kind[AT_ONCE]), *_times(by_kind[AT_ONCE])))
@@ -37,8 +37,8 @@ def _recoveries(faults: Counter[str], recoveries: list[Recovery]) -> list[str]:
 
 
 def _times(found: list[Recovery]) -> tuple[str, str]:
-    return _middle_and_worst([each.acknowledged_s for each in found]), _middle_and_worst(
-        [each.agreed_s for each in found]
+    return _middle_and_worst([recovery.acknowledged_s for recovery in found]), _middle_and_worst(
+        [recovery.agreed_s for recovery in found]
     )
 
 
@@ -57,16 +57,16 @@ def _figures(outcome: Outcome, journal: Journal) -> list[str]:
         if name not in ("visits acknowledged", "visits lost")
     ]
     before, after = outcome.before[1:], outcome.after[1:]
-    megabytes = (max(each.megabytes for each in before), max(each.megabytes for each in after), outcome.most_mb)
+    megabytes = (max(usage.megabytes for usage in before), max(usage.megabytes for usage in after), outcome.most_mb)
     rows += [
         ("presence right after people kept still: median, worst, s", _middle_and_worst(outcome.presence_s)),
         ("from SIGTERM until it has left: median, worst, s", _middle_and_worst(outcome.exits_s)),
-        ("MB of workers: after the warm-up, at the end, ever", ", ".join(f"{each:.0f}" for each in megabytes)),
+        ("MB of workers: after the warm-up, at the end, ever", ", ".join(f"{megabyte:.0f}" for megabyte in megabytes)),
         (
             "files of workers without clients: after the warm-up, at the end",
-            f"{max(each.files for each in before)}, {max(each.files for each in after)}",
+            f"{max(usage.files for usage in before)}, {max(usage.files for usage in after)}",
         ),
-        ("age of the oldest worker at the end, s", f"{max(each.age_s for each in after):.0f}"),
+        ("age of the oldest worker at the end, s", f"{max(usage.age_s for usage in after):.0f}"),
     ]
     if outcome.commits is not None:
         rows.append((f"commits of {CLIENTS} visits that waited together", outcome.commits))
@@ -85,7 +85,7 @@ def _breaches(journal: Journal) -> list[str]:
 
 
 def in_short(breach: Breach) -> str:
-    """A line."""
+    """One line about a breach."""
     line = _at_length(breach).replace("\n", " ")
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""A reader of reports, all the time: figures never contradict what was acknowledged before."""
+"""Reads reports all the time. Figures must never contradict what was acknowledged before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.journal import Journal
 SUMMARY = "/api/reports/summary?range=all"
 EVERY_S = 0.3
 CLOCK_FAULTS = {"clock steps", "midnight"}
-"""Visits of a clock that was ahead are in the future, which no range has."""
+"""If the clock was ahead, its visits are in the future, outside of every range."""
 
 
 class Reader(threading.Thread):
@@ -34,7 +34,7 @@ class Reader(threading.Thread):
         while not self._over.wait(EVERY_S):
             try:
                 self._read()
-            except Exception as error:  # a thread's traceback is not seen
+            except Exception as error:  # the traceback of a thread is not shown
                 self._journal.breach(f"the reader: {type(error).__name__}: {error}")
         self._line.close()
         self._member.http.close()
@@ -44,7 +44,7 @@ class Reader(threading.Thread):
         answer = self._line.ask("GET", SUMMARY, headers=self._member.bearer)
         if answer is None:
             return
-        if answer.status == 401:  # the clock has stepped beyond the end of the token
+        if answer.status == 401:  # the clock passed the token's expiry
             self._log_in()
         elif answer.status == 200:
             self._compare(least, (answer.body["visits"], answer.body["events"]))
@@ -64,4 +64,4 @@ class Reader(threading.Thread):
         try:
             self._member.log_in()
         except (AssertionError, OSError):
-            time.sleep(1)  # the server is away, or the clock has stepped again
+            time.sleep(1)  # the server is down, or the clock has moved again

@@ -1,4 +1,4 @@
-"""Starts the server again whenever it has ended, as systemd or a hosting platform does."""
+"""Restarts the server whenever it exits, as systemd or a hosting platform does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AGAIN_S = 0.3
 
 
 class Supervisor(threading.Thread):
-    """`exits` are those of the server, the newest last."""
+    """`exits` are the server's, newest last."""
 
     def __init__(self, server: ChangedServer, folder: Path, journal: Journal) -> None:
         super().__init__(daemon=True, name="supervisor")
@@ -29,7 +29,7 @@ class Supervisor(threading.Thread):
         self._over = threading.Event()
 
     def stop(self) -> None:
-        """Look after it no longer."""
+        """Stop restarting it."""
         self._over.set()
         self.join()
 
@@ -51,16 +51,16 @@ class Supervisor(threading.Thread):
         return _found(self.server.loaders)
 
     def parents(self) -> list[psutil.Process]:
-        """One, or none while the server is away."""
+        """The server's process, or none while it is down."""
         return _found(lambda: [psutil.Process(self.server.pid)])
 
     def log(self) -> str:
-        """Of all its lives."""
+        """The log of all its starts."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("server-*.log")))
 
 
 def _found(look: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
-    """None where one ended meanwhile."""
+    """An empty list if a process ended in the meantime."""
     with suppress(psutil.Error, AssertionError):
         return look()
     return []

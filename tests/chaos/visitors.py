@@ -1,4 +1,4 @@
-"""Clients that register visits: good ones, ones that lose the answer, ask twice at once, ask again, or vanish."""
+"""Clients that register visits. Some lose responses, send twice at once, retry, or vanish."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MOST_EVENTS = 4
 PAUSE_S = (0.01, 0.08)
 TRY_AGAIN_S = 0.1
 PEOPLE = 200
-"""Visitors that one client speaks for."""
+"""Visitors that one client simulates."""
 
 PATIENCE_TRIES = 600
 
 
 class Visitor(threading.Thread):
-    """One of them, in a thread of its own, until `stop`."""
+    """One client in its own thread, until `stop`."""
 
     def __init__(
         self, which: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random
@@ -40,7 +40,7 @@ class Visitor(threading.Thread):
         self._over = threading.Event()
         self._cut = False
         self.counted_at = 0.0
-        """When a visit of theirs was last acknowledged, monotonic s."""
+        """When one of its visits was last acknowledged, on the monotonic clock, in s."""
         self._ways = {
             lambda: self._register(*self._new_visit()): 60,
             self._lose_the_answer: 10,
@@ -52,11 +52,11 @@ class Visitor(threading.Thread):
         }
 
     def stop(self) -> None:
-        """Let what was begun be acknowledged, and end."""
+        """Stop after open visits are acknowledged."""
         self._over.set()
 
     def cut(self) -> None:
-        """Its connections break before its next request."""
+        """Break its connections before the next request."""
         self._cut = True
 
     def run(self) -> None:
@@ -68,7 +68,7 @@ class Visitor(threading.Thread):
             (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
             try:
                 way()
-            except Exception as error:  # a thread's traceback is not seen
+            except Exception as error:  # the traceback of a thread is not shown
                 self._journal.breach(f"{self.name}: {type(error).__name__}: {error}")
             self._over.wait(self._chance.uniform(*PAUSE_S))
         for line in self._lines:
@@ -84,7 +84,7 @@ class Visitor(threading.Thread):
         visit, body = self._new_visit()
         sent = [line for line in self._lines if self._send(line, visit, body)]
         answers = [answer for line in sent if (answer := line.answer())]
-        # In the order in which they were made: that of reading them is ours.
+        # In the order of sending; the order of reading is up to this client.
         taken = [self._take(visit, answer) for answer in sorted(answers, key=_total)]
         if not any(taken):
             self._register(visit, body)
@@ -112,7 +112,7 @@ class Visitor(threading.Thread):
             self._journal.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
 
     def _happen(self) -> None:
-        """Events, sent until they are acknowledged."""
+        """Send events until they are acknowledged."""
         who, first = self._new_name()
         others = self._chance.randrange(MOST_EVENTS)
         sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
@@ -145,7 +145,7 @@ class Visitor(threading.Thread):
             self._acknowledged.append(visit)
 
     def _persist(self, succeeds: Callable[[], bool], what: Visit) -> bool:
-        """Until it is acknowledged, as a good client does; for a minute, which no fault lasts."""
+        """Repeat until it is acknowledged, as a good client does, for at most a minute. No fault lasts that long."""
         for _ in range(PATIENCE_TRIES):
             if succeeds():
                 return True

@@ -1,4 +1,4 @@
-"""WebSockets of both kinds that come back until the server closes them for good."""
+"""WebSockets of both kinds that reconnect until the server closes them for good."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from chaos.event_loop import EventLoop
 
 COMES_BACK_S = (0.2, 1.0)
 OPENS_WITHIN_S = 20.0
-"""Then it tries anew: a handshake may have to wait for a worker that is frozen, and for the database."""
+"""Then it retries. A handshake may have to wait for a frozen worker and for the database."""
 
 RESET = pack("ii", 1, 0)
 AWAY, OPENING, OPEN = "away", "opening", "open"
 
 
 class WebSocketClient:
-    """`on_event(event)` gets what is received; `on_open()` comes first, when a socket has been accepted."""
+    """`on_event(event)` receives events. Before that, `on_open()` is called when a socket is accepted."""
 
     def __init__(self, event_loop: EventLoop, path: str = "/", header: Callable[[], str] | None = None) -> None:
         self.event_loop = event_loop
         self._header = header
         self.state = AWAY
-        self.wanted = False
+        self.should_be_open = False
         self.on_open: Callable[[], None] = lambda: None
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
         self.on_close_code: Callable[[int], None] = lambda code: None
@@ -38,7 +38,7 @@ class WebSocketClient:
         self._attempt = 0
 
     def open(self) -> None:
-        self.wanted = True
+        self.should_be_open = True
         if self.state != AWAY:
             return
         self.state = OPENING
@@ -52,8 +52,8 @@ class WebSocketClient:
         self.event_loop.later(OPENS_WITHIN_S, lambda attempt=self._attempt: self._give_up(attempt))
 
     def leave(self, code: int = 1000) -> None:
-        """Say goodbye and stay away: 1000, or 1001 as a page that is unloaded."""
-        self.wanted = False
+        """Close for good: 1000, or 1001 as a page that is unloaded."""
+        self.should_be_open = False
         if self.state != AWAY:
             with suppress(OSError):
                 assert self._socket is not None
@@ -61,12 +61,12 @@ class WebSocketClient:
             self._end()
 
     def vanish(self) -> None:
-        """Stay away, without a goodbye: RST."""
-        self.wanted = False
+        """Stop for good with RST, without a goodbye."""
+        self.should_be_open = False
         self.reset()
 
     def reset(self) -> None:
-        """The connection breaks: RST."""
+        """Break the connection with RST, and reconnect."""
         if self.state != AWAY:
             assert self._socket is not None
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -92,7 +92,7 @@ class WebSocketClient:
         self._take()
 
     def opened(self) -> None:
-        """The last step of opening it has been taken."""
+        """The handshake is complete."""
         self.state = OPEN
 
     def _new_socket(self) -> socket.socket:
@@ -160,30 +160,30 @@ class WebSocketClient:
         self.event_loop.forget(self._socket.fileno())
         self._socket.close()
         self._socket, self.state = None, AWAY
-        if self.wanted:
+        if self.should_be_open:
             self.event_loop.journal.note("sockets that came back")
             self.event_loop.later(self.event_loop.chance.uniform(*COMES_BACK_S), self._come_back)
 
     def _come_back(self) -> None:
-        if self.wanted:
+        if self.should_be_open:
             self.open()
 
 
 class SocketioClient(WebSocketClient):
-    """A Socket.IO client that has never polled; `join` is what it asks for once it is connected, if anything."""
+    """A Socket.IO client that never polls. After connecting it sends `join`, if given."""
 
     def __init__(self, event_loop: EventLoop, join: Callable[[], dict[str, Any]] | None = None) -> None:
         super().__init__(event_loop, SOCKETIO)
         self._join = join
 
     def leave(self, code: int = 1000) -> None:
-        """A page that is unloaded says 1001 on the WebSocket, and nothing by Socket.IO."""
+        """Close as an unloading page does: 1001 on the WebSocket, nothing by Socket.IO."""
         if code == 1000 and self.state != AWAY:
             self.say("41")
         super().leave(code)
 
     def _handshake_done(self) -> None:
-        """There is more to come."""
+        """The Engine.IO and Socket.IO handshakes still follow."""
 
     def _receive_text(self, payload: bytes) -> None:
         text = payload.decode()

@@ -36,7 +36,7 @@ SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
 
 POOLED = 20
-"""Connections of PgBouncer, as many as it has by default."""
+"""Connections of PgBouncer; its default."""
 
 
 @dataclass
@@ -52,9 +52,9 @@ class World:
     clock: SharedNumber
     """How far the server's clock is ahead, ms."""
     sync_delay: SharedNumber | None
-    """How much longer each sync takes, µs; None where there is no C compiler."""
+    """Extra time of each sync, µs. None without a C compiler."""
     disk: Path | None
-    """A small one, with the database; None where this user may not mount one."""
+    """A small disk with the database. None if this user may not mount one."""
     event_loop: EventLoop
     still: threading.Event
     communities: list[str]
@@ -69,7 +69,7 @@ class World:
         return 2 if self.redis else 1
 
     def begin(self) -> None:
-        """The clients come."""
+        """Start the clients."""
         for visitor in self.visitors:
             visitor.start()
         self.reader.start()
@@ -77,10 +77,10 @@ class World:
             self.event_loop.call(person.begin)
 
     def cut_lines(self) -> None:
-        """All connections of clients break."""
+        """Break all connections of clients."""
         for visitor in self.visitors:
             visitor.cut()
-        for line in [page.line for page in self.pages] + [tab.line for each in self.people for tab in each.tabs]:
+        for line in [page.line for page in self.pages] + [tab.line for person in self.people for tab in person.tabs]:
             self.event_loop.call(line.reset)
 
     def stop_visitors(self) -> None:
@@ -91,7 +91,7 @@ class World:
         self.reader.stop()
 
     def leave(self) -> None:
-        """The clients go, and close their sockets and the connections on which they logged in."""
+        """Stop the clients, and close their sockets and login connections."""
         for page in self.pages:
             self.event_loop.call(page.line.leave)
         for silent in self.silent:
@@ -110,10 +110,10 @@ def world(
     has_sentinels: bool = False,
     has_standby: bool = False,
 ) -> Iterator[World]:
-    """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`.
+    """Set up a world with a running server and without clients. Only the logs in `folder` remain at the end.
 
-    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `has_sentinels`: three Redis and three Sentinels in
-    place of one Redis. `has_standby`: PostgreSQL is two servers, and not on the small disk.
+    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `has_sentinels`: three Redis and three Sentinels
+    instead of one Redis. `has_standby`: two PostgreSQL servers, not on the small disk.
     """
     journal = Journal()
     chance = random.Random(seed)
@@ -122,7 +122,7 @@ def world(
         clock = SharedNumber(folder / "clock")
         delay, preload = slow_disk(folder)
         if preload and kind == POSTGRES:
-            environment = stack.enter_context(pytest.MonkeyPatch.context())  # PostgreSQL has none of its own
+            environment = stack.enter_context(pytest.MonkeyPatch.context())  # PostgreSQL inherits ours
             for name, value in preload.items():
                 environment.setenv(name, value)
         postgres = redis = None
@@ -183,7 +183,7 @@ def _single(disk: Path | None) -> Postgres:
 
 
 def founded(server: ChangedServer, event_loop: EventLoop, still: threading.Event) -> tuple[list[str], list[Person]]:
-    """Two communities, and people who are in one of them or in both."""
+    """Two communities, and people who are in one or both."""
     founder = Member(server)
     communities = [founder.found(name) for name in ("Mirpur 10", "Uttara")]
     people = []
@@ -205,7 +205,7 @@ def viewer(server: ChangedServer) -> Member:
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path | None]:
-    """A disk of `size` at `folder`, as long as this user may mount one."""
+    """Mount a disk of `size` at `folder`, or yield None if this user may not."""
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True)
     if mounted.returncode:

@@ -1,4 +1,4 @@
-"""A proxy before a server, which answers some requests otherwise than the server would."""
+"""A proxy before a server that replaces some responses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import requests
 from support.programs.patience import PATIENCE_S
 
 LOST = "lost"
-"""The server gets the request, and its answer is lost."""
+"""The request reaches the server, but the response is lost."""
 
 CUT = "cut"
-"""The server never gets the request."""
+"""The request never reaches the server."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """An answer in place of the server's."""
+    """A response that replaces the server's."""
 
     status: int
     body: bytes = b""
@@ -29,7 +29,7 @@ class Said:
 
 
 class Proxy:
-    """`faults` are for the next requests, one each; `asked` are their paths and bodies."""
+    """`faults` apply to the next requests, one each. `asked` records paths and bodies."""
 
     def __init__(self) -> None:
         self.faults: deque[Said | str] = deque()
@@ -62,7 +62,7 @@ def proxy_of(port: int) -> Iterator[Proxy]:
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """To no one."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, args=(0.01,)).start()

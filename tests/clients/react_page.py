@@ -1,4 +1,4 @@
-"""A page with the React package on it, in a process of its own, under Node."""
+"""A page with the React package in a Node process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONLINE, OFFLINE = (f'status-indicator {state}"' for state in ("online", "offline
 
 
 class ReactPage(NodePage):
-    """`project` is the folder that has the package; `cookies` are those of its browser, as in Set-Cookie."""
+    """`project` is the folder with the package. `cookies` are the browser's, as in Set-Cookie."""
 
     def __init__(self, project: Path, port: int, cookies: list[str] | None = None) -> None:
         super().__init__(SCRIPT, port, project, json.dumps(cookies or []))
@@ -29,14 +29,14 @@ class ReactPage(NodePage):
         self._do("click", name)
 
     def clear(self) -> None:
-        """Nothing is shown, no socket is open, and what was said before is forgotten: as good as a new page."""
+        """Reset to a new page: nothing shown, no sockets, no recorded messages."""
         self._cleared += 1
         self._do("clear", str(self._cleared))
         self.wait_for("cleared", name=str(self._cleared))
         self._said.clear()
 
     def html(self, name: str) -> str:
-        """What is in the place of that name now."""
+        """The present HTML of the component with this name."""
         rendered = self.said("html", name=name)
         return rendered[-1]["html"] if rendered else ""
 
@@ -44,12 +44,12 @@ class ReactPage(NodePage):
         self.wait_until(lambda: all(text in self.html(name) for text in texts), f"{name} shows {texts}")
 
     def wait_for_event(self, count: int) -> dict[str, Any]:
-        """The event that its sockets have received as number `count`, from 1."""
+        """Event number `count`, from 1, that its sockets received."""
         return self.wait_for_number(count, "received")["event"]
 
     def sockets(self, token: str) -> int:
-        """How many it has opened with a token."""
-        return len([each for each in self.said("socket") if token in each["protocols"]])
+        """The number of sockets it has opened with a token."""
+        return len([message for message in self.said("socket") if token in message["protocols"]])
 
     def _do(self, what: str, name: str, **more: Any) -> None:
         self.do(json.dumps({"do": what, "name": name, **more}))

@@ -1,4 +1,4 @@
-"""The npm package of the client module, as it is installed: its types, its size, and that it counts."""
+"""The installed npm package of the client module: types, size, and that it counts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from support.fixtures.package_fixtures import succeed
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 
 FIRST_LIMIT = 3_500
-"""What a page loads first, bytes, minified and packed."""
+"""Limit for what a page loads first, in bytes, minified and compressed."""
 
 WHOLE_LIMIT = 6_000
-"""All that it may load, packed file by file; and the whole package in one file."""
+"""Limit for all it may load, compressed file by file, and for the whole package in one file."""
 
 TYPED = """
 import { isNewer, KoyJabo, type Receipt, type Stats } from "koyjabo";
@@ -50,7 +50,7 @@ process.stdout.write(JSON.stringify(outputFiles.map(({ text }) => text)));
 
 
 def node(project: Path, script: str, *arguments: str) -> str:
-    """What a script in the project prints."""
+    """The output of a script in the project."""
     (project / "script.mjs").write_text(script)
     command = ["node", "script.mjs", *arguments]
     return succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))

@@ -1,4 +1,4 @@
-"""`koyjabo_client` before a real server, with a line that fails: each visit once, and a stream that comes back."""
+"""`koyjabo_client` with a real server over a faulty network: each visit counts once, and streams reconnect."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_visits_of_a_server_are_counted_once_in_lists_of_500(server, proxy):
         visits = [{"visitor_id": f"v{number}", "page": "/fares", "user_agent": None} for number in range(501)]
         results = line.register_visits([*visits, {"visitor_id": "no visitor"}])
         assert line.report("summary", range="today")["visits"] == total(server)
-    assert [each["ordinal"] for each in results[:-1]] == list(range(before + 1, before + 502))
+    assert [result["ordinal"] for result in results[:-1]] == list(range(before + 1, before + 502))
     assert (results[-1]["code"], list(results[-1]["details"])) == ("invalid_input", ["visitorId"])
     assert total(server) == before + 501
 

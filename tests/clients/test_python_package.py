@@ -1,4 +1,4 @@
-"""The Python client as it is built, installed where there is nothing else."""
+"""The built Python client, installed without other packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The React package, as it is installed, against a real server."""
+"""The installed React package with a real server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from support.servers.server import Server
 pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 
 LONG_GRACE_S = 60
-"""The grace of who goes without a goodbye: a leave within less was a clean one."""
+"""Grace period after an unclean disconnect. A faster leave was a clean one."""
 
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database) -> Server:
-    """It keeps its port when it is started again."""
+    """A server that keeps its port across restarts."""
     settings = {"PORT": free_port(), "LEAVE_GRACE_SECONDS": LONG_GRACE_S}
     return module_servers(module_sqlite_database, **settings).start()
 
@@ -90,7 +90,7 @@ def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(projec
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert len(page.said("socket")) == 2
     page.hide("counter")
-    cookies = [f"{each.name}={each.value}; Path={each.path}" for each in founder.http.cookies]
+    cookies = [f"{cookie.name}={cookie.value}; Path={cookie.path}" for cookie in founder.http.cookies]
     another = ReactPage(project, server.port, cookies)
     another.show("counter", "VisitorCounter", community)
     another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')

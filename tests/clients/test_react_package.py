@@ -1,4 +1,4 @@
-"""The React package by itself: its own tests, its types, its documentation."""
+"""The React package by itself: its tests, types and documentation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONS, ENDINGS = ((REACT / "src" / f"{name}.ts").read_text() for name in ("opt
 
 @pytest.mark.parametrize("script", ["check", "test"])
 def test_package_passes_its_own(npm, project, script):
-    """After `project`, which builds what it stands on."""
+    """Requires `project`, which builds its dependency."""
     done = npm("run", script)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -30,5 +30,5 @@ def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_clos
 
 
 def test_lockfile_names_no_registry():
-    """It would be that of the machine on which it was made."""
+    """It would be the registry of the machine that made the file."""
     assert '"resolved"' not in (REACT / "package-lock.json").read_text()

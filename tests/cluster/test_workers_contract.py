@@ -85,7 +85,7 @@ def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server)
         client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
         client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
     reporting.report(worker("a"))
-    assert {each.id for each in reporting.workers.live()} == {"a", "b", "c"}
+    assert {worker.id for worker in reporting.workers.live()} == {"a", "b", "c"}
 
 
 def test_worker_knows_itself_while_redis_is_away(disposable_redis):

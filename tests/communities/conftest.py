@@ -1,4 +1,4 @@
-"""A site for the tests of a module, on a database of each kind, who is on it, and a server."""
+"""Shared fixtures: a site on each kind of database, its people, and a server."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def ayesha(site: Site) -> Person:
 
 @pytest.fixture(scope="module")
 def server(sqlite_server: Server) -> Server:
-    """On which `founder` and `community` are, too."""
+    """The server that `founder` and `community` are on."""
     return sqlite_server

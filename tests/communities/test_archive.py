@@ -1,4 +1,4 @@
-"""An archived community is as if it were not there, and is itself again when it is restored."""
+"""An archived community seems to be gone, and is unchanged when it is restored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directo
         for method, path, body in calls:
             answer = person.call(method, here + path, **({} if body is None else {"json": body}))
             assert_error(answer, 404, "unknown_community")
-        assert community not in [each["id"] for each in person.get(PATH).json]
+        assert community not in [community["id"] for community in person.get(PATH).json]
     assert_error(site.post(json={"visitorId": "v2", "communityId": community}), 404, "unknown_community")
     again = site.register("v1", communityId=community, visitId="1")
     assert (again.ordinal, again.duplicate) == (first.ordinal, True), "a retry of a visit of before"
@@ -75,7 +75,7 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, directory, commu
     after = ayesha.get(f"{PATH}/{community}/stats").json
     assert after["revision"] > stats["revision"]
     numbers = ("totalVisits", "uniqueVisitors", "todayVisits", "epoch")
-    assert [after[each] for each in numbers] == [stats[each] for each in numbers]
+    assert [after[number] for number in numbers] == [stats[number] for number in numbers]
     assert site.register("v1", communityId=community).duplicate is False
     assert counter(site, community) == [(5, 5, 3)]
     assert site.recount() == []
@@ -110,7 +110,7 @@ def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, direct
         for _ in range(5):
             directory.archive(admin, community)
             directory.restore(admin, community)
-        answers = [status for each in visits for status in each.result(60)]
+        answers = [status for visit in visits for status in visit.result(60)]
     assert set(answers) <= {200, 404}
     counted = answers.count(200)
     assert counter(site, community) == [(counted, counted, counted)]

@@ -1,4 +1,6 @@
-"""Communities: founded, changed, joined, left and ended. Who may do what: tests/application/test_permissions.py."""
+"""Communities: founding, changing, joining, leaving and deleting. tests/application/test_permissions.py tests who may
+do what.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ OF_MEMBERS = [
 ]
 NO_IDS = ["nothing", "site", "1", "%00", "..", "x" * 5000, "{1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b}", "' OR 1=1 --"]
 NO_IDS.append("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
-IN_TURN = [  # in one community: who does what, the status, and whether a right is lost by it
+IN_TURN = [  # in one community: person, action, status, and whether a permission is lost
     ("member", "GET", "", None, 200, 0),
     ("member", "GET", "/members", None, 200, 0),
     ("admin", "PATCH", "", {"name": "New"}, 200, 0),
@@ -48,7 +50,7 @@ IN_TURN = [  # in one community: who does what, the status, and whether a right 
 
 
 def check(site: Site, answer, status: int | str) -> None:
-    """`status` is 404 for the community, or the code of another 404."""
+    """Assert the status, where 404 means the community was not found, or the error code of another 404."""
     assert_described(site, answer)
     if isinstance(status, str):
         assert_error(answer, 404, status)
@@ -142,12 +144,14 @@ def test_members_see_names_and_site_admins_emails(cast):
     roles = {"admin": "admin", "moderator": "moderator", "other": "moderator", "member": "member"}
     for who in ("site_admin", "admin", "member"):
         members = cast[who].get(f"{PATH}/{community}/members").json
-        assert {each["user_id"]: each["role"] for each in members} == {cast[part].id: roles[part] for part in roles}
+        assert {member["user_id"]: member["role"] for member in members} == {
+            cast[part].id: roles[part] for part in roles
+        }
         sees_emails = who == "site_admin"
         emails = {cast[part].email if sees_emails else None for part in roles}
-        assert {each.get("email") for each in members} == emails
+        assert {member.get("email") for member in members} == emails
         fields = {"user_id", "name", "role", "joined_at"} | ({"email"} if sees_emails else set())
-        assert all(set(each) == fields for each in members)
+        assert all(set(member) == fields for member in members)
 
 
 def test_id_that_is_no_communitys_is_404_for_everybody(cast):
@@ -189,7 +193,7 @@ def nothing_changes(site):
 
 @pytest.fixture
 def path(cast):
-    """Of a community that does not change."""
+    """The path of a community that does not change."""
     return f"{PATH}/{cast.kept_community()}"
 
 
@@ -244,7 +248,7 @@ def test_capitals_in_an_id_make_no_difference(cast):
 
 
 def test_pages_of_other_origins_cannot_send_what_is_taken(cast, path, nothing_changes):
-    """A form or a beacon needs no preflight; JSON does."""
+    """A form or a beacon needs no preflight request, but JSON does."""
     taking = [(PATH, "POST"), (path, "PATCH"), (f"{path}/members", "POST"), (f"{path}/join", "POST")]
     taking.append((f"{path}/members/{cast['other'].id}", "PUT"))
     for media in ("text/plain", "application/x-www-form-urlencoded", ""):

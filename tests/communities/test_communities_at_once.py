@@ -1,4 +1,4 @@
-"""What must hold when several people change a community at the same moment, on one server or on two."""
+"""Invariants when several people change a community at the same time, on one server or on two."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROUNDS = 10 if EVERYTHING else 4
 
 @pytest.fixture(scope="module")
 def sites(module_database):
-    """Where each of two people sends their request."""
+    """The sites that two people send their requests to."""
     with Site(module_database.url) as site, Site(module_database.url) as other:
         yield site, other
 
@@ -52,7 +52,7 @@ def with_admins(site: Site, first: Account, *others: Account) -> str:
 
 
 def at_once(*acts: Callable[[], object]) -> list[KoyJaboError | None]:
-    """What each of them raised, when all began together."""
+    """Run the functions at the same time. Returns what each raised."""
     barrier = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> KoyJaboError | None:
@@ -110,7 +110,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
             enrolments.append(communities.join(second, community))
 
         assert at_once(lambda join=join: join(here), lambda join=join: join(there)) == [None, None]
-        assert sorted(each.is_new for each in enrolments) == [False, True]
+        assert sorted(enrolment.is_new for enrolment in enrolments) == [False, True]
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 

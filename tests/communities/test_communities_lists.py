@@ -1,4 +1,4 @@
-"""Lists of communities and members: what is on them, in which order, by the page."""
+"""Lists of communities and members: content, order and paging."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 @pytest.fixture
 def empty(site, cast):
-    """There are no communities."""
+    """People without communities."""
     for table in ("memberships", "communities"):
         site.rows(f"DELETE FROM {table}")
     return cast
@@ -22,7 +22,7 @@ def empty(site, cast):
 
 def names(answer) -> list[str]:
     assert answer.status_code == 200, answer.text
-    return [each["name"] for each in answer.json]
+    return [community["name"] for community in answer.json]
 
 
 def links(answer) -> dict[str, str]:
@@ -39,7 +39,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
     for who in ("admin", "site_admin"):
         assert names(empty[who].get(PATH)) == ["Dhanmondi", "Uttara", "Banani", "Mirpur"]
     parts = ("outsider", "moderator", "site_admin")
-    assert {who: [each["role"] for each in empty[who].get(PATH).json] for who in parts} == {
+    assert {who: [community["role"] for community in empty[who].get(PATH).json] for who in parts} == {
         "outsider": [None, None],
         "moderator": ["moderator", "moderator", None],
         "site_admin": ["admin"] * 4,
@@ -48,7 +48,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
 
 
 def test_list_is_by_members_then_by_name(empty):
-    """So that it is not the billboard of those who found many."""
+    """So that founding many communities does not fill the list."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
     for name, members in sizes.items():
         community = found(empty["admin"], name=name)["id"]
@@ -61,12 +61,12 @@ def test_list_is_by_members_then_by_name(empty):
 
 def test_pages_together_are_the_list_once_and_in_order(empty):
     communities = [found(empty["admin"], name=name) for name in ("b", "a", "c", "a", "a", "B", "b")]
-    ids = {each["id"] for each in communities}
+    ids = {community["id"] for community in communities}
     pages = [empty["outsider"].get(f"{PATH}?page={page}&per_page=3") for page in (1, 2, 3)]
     assert [len(page.json) for page in pages] == [3, 3, 1]
-    together = [each for page in pages for each in page.json]
-    assert {each["id"] for each in together} == ids
-    assert [each["name"].lower() for each in together] == list("aaabbbc")
+    together = [community for page in pages for community in page.json]
+    assert {community["id"] for community in together} == ids
+    assert [community["name"].lower() for community in together] == list("aaabbbc")
     assert together == empty["outsider"].get(PATH).json
     assert {page.headers["X-Total-Count"] for page in pages} == {"7"}
     assert communities[2] in empty["admin"].get(PATH).json, "each as it says of itself"
@@ -113,6 +113,6 @@ def test_members_are_listed_by_the_page_those_who_came_first_first(site, cast):
         give(cast["member"], community, cast[part], "moderator")
         order.append(part)
     pages = [cast["outsider"].get(f"{PATH}/{community}/members?page={page}&per_page=3") for page in (1, 2)]
-    assert [each["user_id"] for page in pages for each in page.json] == [cast[part].id for part in order]
+    assert [community["user_id"] for page in pages for community in page.json] == [cast[part].id for part in order]
     assert [page.headers["X-Total-Count"] for page in pages] == ["4", "4"]
     assert links(pages[0])["next"] == f"{PATH}/{community}/members?page=2&per_page=3"

@@ -1,4 +1,4 @@
-"""A community is a scope of the ledger from when it is founded until it is ended, and what was counted stays true."""
+"""A community is a scope of the ledger from founding to deletion, and its counts stay valid."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_visit_while_a_community_ends_is_counted_or_refused(site, ayesha):
                 assert ayesha.delete(f"{PATH}/{community}").status_code == 204
             finally:
                 ended.set()
-            statuses = [status for each in visits for status in each.result(PATIENCE_S)]
+            statuses = [status for visit in visits for status in visit.result(PATIENCE_S)]
         assert set(statuses) == {200, 404}
         assert site.stats()["totalVisits"] == total + statuses.count(200)
         assert site.rows("SELECT * FROM counters WHERE scope = :id", id=community) == []

@@ -1,4 +1,4 @@
-"""How many communities one account may found."""
+"""The limit on communities that one account may found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def assert_refused(person) -> None:
 
 
 def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
-    """The founder counts, not who is an admin now: others cannot use up the limit of the founder."""
+    """The founder counts, not the present admin: others cannot use up the founder's limit."""
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     directory = site.services[CommunityServices].directory
     communities = [found(ayesha)["id"] for _ in range(MOST)]

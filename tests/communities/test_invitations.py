@@ -1,4 +1,4 @@
-"""Invitations are offers: who makes them, who answers them, and when they are not valid any more."""
+"""Invitations: who may create and accept them, and when they become invalid."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_invitation_is_over_once_it_is_declined_or_replaced(site, founder, karim
 
 
 def test_list_is_for_the_owner_of_the_email_alone(site, founder, karim, community):
-    """Mallory has signed up with an email that is not hers, and has proved nothing."""
+    """Mallory has signed up with an unconfirmed email that belongs to another person."""
     token = invite(founder, community, "KARIM@example.com", "moderator")
     assert karim.get(LIST).json == []
     confirm(site, "karim")
@@ -145,7 +145,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, co
 
 def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_removed(site, admin, founder, karim):
     community, gone = found(founder)["id"], found(founder)["id"]
-    token, other = (invite(founder, each, "karim@example.com") for each in (community, gone))
+    token, other = (invite(founder, scope, "karim@example.com") for scope in (community, gone))
     directory = site.services[CommunityServices].directory
     directory.archive(admin, community)
     assert_void(karim, token)
@@ -222,7 +222,7 @@ def test_admin_sees_what_waits_and_withdraws_it(site, founder, community, karim)
     assert "karim@example.com Moderator Invited by Founder · Valid until 23 Dec 2025" in words(page)
     link = f"http://localhost/invitations/{token}"
     assert f'<code translate="no">{link}</code>' in page
-    assert f'href="{link}"' not in page  # it would open as the founder
+    assert f'href="{link}"' not in page  # it would be opened with the founder's login
     assert "https://wa.me/?text=Invitation%20to%20Night%20bus%0Ahttp%3A//localhost/invitations/" in page
     action = re.search(r'action="([^"]+/withdraw)"', page)
     Reader(site).log_in("karim").send(action[1], 404)

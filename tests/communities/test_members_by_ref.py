@@ -1,4 +1,4 @@
-"""Members that another system puts by its own ids: one by one, or as a whole list."""
+"""Members that another system adds by its own ids, one by one or as a whole list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ numbers = count(1)
 
 @pytest.fixture
 def here(boss) -> str:
-    """The path of a new community with a ref."""
+    """The path of a new community with an external id."""
     ref = f"c{next(numbers)}"
     assert boss.put(f"{PATH}/by-ref/{ref}", json={"name": "Mirpur 10"}).status_code == 201
     return f"{PATH}/{ref}"
@@ -45,9 +45,9 @@ def sync(by: Person, here: str, *members: dict[str, str], tag: str | None):
 
 
 def listed(by: Person, here: str) -> dict[str, tuple[str, str]]:
-    """Role and name by ref."""
+    """Role and name by external id."""
     members = by.get(f"{here}/members?per_page=100").json
-    return {each["ref"]: (each["role"], each["name"]) for each in members if "ref" in each}
+    return {member["ref"]: (member["role"], member["name"]) for member in members if "ref" in member}
 
 
 def person_id(site: Site, ref: str) -> str:
@@ -118,14 +118,14 @@ def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
     assert_described(site, done)
     assert (done.status_code, done.json) == (200, {"added": 1, "changed": 2, "removed": 1})
     assert listed(boss, here) == {"s2": ("member", "Ayesha"), "s3": ("member", "Karim"), "s4": ("admin", "Ayesha")}
-    assert account.id in {each["user_id"] for each in boss.get(f"{here}/members").json}
+    assert account.id in {member["user_id"] for member in boss.get(f"{here}/members").json}
     assert (losses(site), tag(boss, here)) == (before + 1, done.headers["ETag"])
     ((details,),) = site.rows("SELECT details FROM audit_log WHERE action = 'member.sync' ORDER BY id DESC LIMIT 1")
     assert '"removed_refs": ["s1"]' in details
 
 
 def test_sync_needs_the_present_tag(boss, here):
-    """A proxy may have made it weak."""
+    """A proxy may have made it a weak tag."""
     first = tag(boss, here)
     assert_error(sync(boss, here, entry("t1"), tag=None), 428, "precondition_required")
     assert sync(boss, here, entry("t1"), tag=first).status_code == 200
@@ -157,7 +157,7 @@ def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
 
 @pytest.mark.both_kinds
 def test_what_is_no_id_is_online_nowhere(boss, here):
-    """PostgreSQL takes no NUL."""
+    """PostgreSQL does not accept NUL."""
     ref = here.removeprefix(f"{PATH}/")
     assert boss.get(f"{PATH}/online?ids=%00,{ref},no%20ref").json == {"online": {ref: 0}}
 
@@ -168,13 +168,13 @@ def test_of_two_syncs_at_once_one_is_refused(boss, here):
     lists = [[entry(f"{name}{n}") for n in range(20)] for name in "ab"]
     with ThreadPoolExecutor(2) as clients:
         answers = list(clients.map(lambda members: sync(boss, here, *members, tag=first), lists))
-    assert sorted(each.status_code for each in answers) == [200, 412]
-    (won,) = [n for n, each in enumerate(answers) if each.status_code == 200]
-    assert set(listed(boss, here)) == {each["ref"] for each in lists[won]}
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    (won,) = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+    assert set(listed(boss, here)) == {items["ref"] for items in lists[won]}
 
 
 def test_list_of_500_people_is_taken(boss, here):
-    """Which is more than the 16 KB of other bodies."""
+    """More than the 16 KB allowed for other bodies."""
     everybody = [entry(f"{n}-{'x' * 100}", name=f"{n} {'আয়েশা ' * 10}") for n in range(500)]
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 500, "changed": 0, "removed": 0}
     assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 0, "changed": 0, "removed": 0}
@@ -187,13 +187,13 @@ def test_one_who_is_put_twice_at_once_is_one(site, boss):
         for n in range(5):
             calls = [partial(boss.put, f"{PATH}/by-ref/twice{n}", json={"name": "Mirpur 10"})] * 4
             made = list(clients.map(lambda call: call(), calls))
-            assert sorted(each.status_code for each in made) == [200, 200, 200, 201]
-            assert len({each.json["id"] for each in made}) == 1
+            assert sorted(answer.status_code for answer in made) == [200, 200, 200, 201]
+            assert len({answer.json["id"] for answer in made}) == 1
             boss.put(f"{PATH}/by-ref/other{n}", json={"name": "Mirpur 11"})
             paths = [f"{PATH}/{name}{n}" for name in ("twice", "other")]
             put_twice = list(clients.map(put, [boss] * 4, paths * 2, [f"same{n}"] * 4))
-            assert sorted(each.status_code for each in put_twice) == [200, 200, 201, 201]
-            assert len({each.json["user_id"] for each in put_twice}) == 1
+            assert sorted(answer.status_code for answer in put_twice) == [200, 200, 201, 201]
+            assert len({answer.json["user_id"] for answer in put_twice}) == 1
 
 
 LISTS = st.lists(
@@ -208,12 +208,12 @@ LISTS = st.lists(
 @effort(10)
 @given(lists=LISTS)
 def test_members_are_those_of_the_last_list(boss, lists):
-    """A dictionary is the model; names are those of people, in whatever list they were said last."""
+    """A dictionary is the model. A person has the name from the last list that named them."""
     here = f"{PATH}/model"
     boss.put(f"{PATH}/by-ref/model", json={"name": "Model"})
     model = listed(boss, here)
-    for each in lists:
-        now = {f"m-{ref}": value for ref, value in each.items()}
+    for items in lists:
+        now = {f"m-{ref}": value for ref, value in items.items()}
         said = [entry(ref, *value) for ref, value in now.items()]
         done = sync(boss, here, *said, tag=tag(boss, here)).json
         assert done == {

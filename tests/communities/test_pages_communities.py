@@ -15,7 +15,7 @@ from koyjabo.reports.services import PeopleServices
 
 
 def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, cast):
-    """An unlisted one and one that is not there lead to the same login."""
+    """Unlisted and unknown communities redirect to the same login."""
     public, closed = cast.community(public_count=True), cast.community(open=False)
     stranger = Reader(site)
     page = stranger.get(path_of(public))
@@ -25,12 +25,14 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
     assert "Mirpur 10 Only members see its numbers. Invitation only." in page
     assert "online" not in page
     hidden = (cast.community(listed=False, public_count=True), "0e4f2d4e-7a55-4d6c-b0d5-4f0f5c1d2e11")
-    answers = [stranger.client.get(path_of(each)) for each in hidden]
-    assert [(each.status_code, each.headers["Location"].partition("?")[0]) for each in answers] == [(303, "/login")] * 2
+    answers = [stranger.client.get(path_of(community)) for community in hidden]
+    assert [(answer.status_code, answer.headers["Location"].partition("?")[0]) for answer in answers] == [
+        (303, "/login")
+    ] * 2
 
 
 def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
-    """Without a login it also says what communities are."""
+    """Without a login, it also explains what communities are."""
     cast.community(name="Listed way")
     cast.community(name="Hidden way", listed=False)
     page = Reader(site).get("/communities?per_page=100")
@@ -236,14 +238,14 @@ def test_who_removes_themselves_has_left(site, readers, cast, community):
     proved_by="communities/live/test_community_counts.py::test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join"
 )
 def test_newcomer_gets_no_error(new_server, sqlite_database):
-    """With a shorter grace, and more time for one command to begin before the next, on a machine that is busy."""
+    """A shorter grace period than by default, and more time between two commands on a busy machine."""
     program("curl", "install it")
     server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
     guides = "".join((ROOT / "docs" / name).read_text() for name in ("accounts.md", "communities.md"))
     commands = re.findall(r"```sh\n(.*?)```", guides, re.DOTALL)
     script = "\n".join(["set -euo pipefail", *commands]).replace("localhost:8000", f"localhost:{server.port}")
     script = script.replace("& sleep 1;", "& sleep 3;")
-    done = subprocess.run(  # frames of WebSockets are no text throughout
+    done = subprocess.run(  # frames of WebSockets are not all text
         ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

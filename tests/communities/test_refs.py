@@ -1,4 +1,4 @@
-"""A ref that another system has given a community stands wherever an id does."""
+"""A community's external id can be used wherever its id can."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import OPERATOR, CommunityIds
 
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
-"""As ids look, but the id of no community here."""
+"""Looks like an id, but is not the id of any community here."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
     again = site.register("v2", visitId="1", communityId=community)
     assert (before, again.ordinal, again.duplicate) == (community, ours.ordinal, True)
     assert site.rows("SELECT count(*) FROM visits WHERE scope = :id", id=community) == [(1,)]
-    badges = [site.client.get(f"/badge.json?value=online&community={each}").json for each in (community, REF)]
+    badges = [site.client.get(f"/badge.json?value=online&community={name}").json for name in (community, REF)]
     assert badges[0] == badges[1]
 
 
@@ -99,9 +99,11 @@ def test_ref_stands_for_the_id_where_a_community_has_keys_webhooks_and_links(bos
     key = boss.post("/api/keys", json={"name": "App", "scopes": ["stats:read"], "community": REF})
     hook = boss.post("/api/webhooks", json={"url": "https://8.8.8.8/x", "events": ["member.joined"], "community": REF})
     assert [(made.status_code, made.json["community"]) for made in (key, hook)] == [(201, community)] * 2
-    assert [each["id"] for each in boss.get(f"/api/webhooks?community={REF}").json["webhooks"]] == [hook.json["id"]]
+    assert [webhook["id"] for webhook in boss.get(f"/api/webhooks?community={REF}").json["webhooks"]] == [
+        hook.json["id"]
+    ]
     link = boss.post("/api/shares", json={"name": "Board", "filters": {"community": [community]}}).json
-    assert [each["id"] for each in boss.get(f"/api/shares?community={REF}").json] == [link["id"]]
+    assert [share["id"] for share in boss.get(f"/api/shares?community={REF}").json] == [link["id"]]
     for where in ("keys", "webhooks"):
         wanted = {"name": "App", "scopes": ["stats:read"], "url": "https://8.8.8.8/x", "events": ["member.joined"]}
         assert_error(boss.post(f"/api/{where}", json={**wanted, "community": ""}), 404, "unknown_community")

@@ -1,7 +1,7 @@
-"""A visitorId is the visitor's own key to being forgotten: no member of a community reads one, not even its admins.
+"""Members of a community, including its admins, can never read a visitorId: it is the visitor's key for erasing.
 
-Visitors with ids that nothing else looks like come, join and are converted; then everything is fetched that a member, a
-moderator or an admin of the community may fetch, and every event that may be received.
+Visitors with recognisable ids visit, join and are converted. Then the test reads everything that a member, a moderator
+or an admin may read, and every event.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVENTS = {"visitor_count", "visitor_joined", "visitor_left", "visitor_update", "
 
 @pytest.fixture(scope="module")
 def community(site, cast) -> str:
-    """Visited by a stranger, by a member, and by two who turned out to be members."""
+    """A community visited by a stranger, by a member, and by two people who became members."""
     community = cast.kept_community()
     for n in range(3):
         site.register(f"{MARK}-{n}", visitId=f"{MARK}-visit-{n}", communityId=community, page=f"/{n}")
@@ -44,7 +44,7 @@ OWN = {"api.export_me", "pages.export_account"}
 
 
 def fetched(site, cast, part: str, community: str) -> dict[str, str]:
-    """All that may be read by one of the community, as API and as pages, except what is stored about themselves."""
+    """All API responses and pages about the community that this person may read, except their own data."""
     reader, pages = Reader(site).log_in(part), ("pages.", "docs.", "static_files.")
     answers: dict[str, Any] = {}
     for endpoint, rule in rules(site).items():
@@ -68,14 +68,14 @@ def test_nothing_that_is_fetched_has_one(site, cast, community, part):
 
 
 def test_no_event_has_one(site, cast, community):
-    """Visits, conversions, people who come and go, and the acknowledgements of everything one may say."""
+    """Visits, conversions, people who come and go, and acknowledgements of all messages."""
     client = socketio.test_client(site.app, auth={"token": cast["moderator"].access})
     received: list[Any] = []
     for room in ("visitors", "visitor_dashboard"):
         where = {"room": room, "communityId": community}
         received.append(client.emit("join", {**where, "token": cast["moderator"].access}, callback=True))
         received.append(client.emit("request_count", where, callback=True))
-    assert all(each["ok"] for each in received), received
+    assert all(answer["ok"] for answer in received), received
     for n in range(3):
         site.register(f"{MARK}-{n}", communityId=community)
     person = sign_up(site, "late")

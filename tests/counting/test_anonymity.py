@@ -1,4 +1,4 @@
-"""Anonymous visits count like any other, and nothing that is stored leads from one day to another."""
+"""Anonymous visits count like any other, and stored data cannot link one day to another."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_retry_is_the_same_visit_for_an_hour_after_midnight_and_not_longer(site,
 
 
 def test_visit_that_is_committed_after_its_retry_is_the_same(site, time):
-    """Two workers, and midnight between them."""
+    """On two workers, with midnight in between."""
     time.go_to("2025-12-17T00:00:00.100+06:00")
     assert register(site, visitId="1") == (1, False)
     time.go_to("2025-12-16T23:59:59.900+06:00")
@@ -189,7 +189,7 @@ def test_forgetting_finds_the_visits_of_the_day_and_those_without_a_signal(site,
     register(site)
     before = site.stats()
     assert call(site, "forget").status_code == 204
-    assert len([each for each in visitor_ids(site) if not each.startswith("~")]) == 1
+    assert len([visitor for visitor in visitor_ids(site) if not visitor.startswith("~")]) == 1
     assert len(set(visitor_ids(site))) == 4
     for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch"):
         assert site.stats()[name] == before[name]

@@ -1,4 +1,4 @@
-"""Each visit has a number in its day: 1, 2, 3, in the order in which the visits of the day were counted."""
+"""Visits are numbered within each day: 1, 2, 3, in the order they were counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site(database):
 
 @pytest.fixture
 def commit(site):
-    """Commit visits, each a visitor and a moment, as one batch. Returns the numbers."""
+    """A function that commits visits (visitor, time) as one batch. Returns the numbers."""
     store = open_store(make_url(site.database_url), site.services.clock)
 
     def numbers(*visits: tuple[str, int], scope: Scope = SITE) -> list[int | None]:
@@ -45,7 +45,7 @@ def test_a_batch_across_midnight_and_an_import_continue_each_day(site, commit):
     late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, site.time.ms - 44 * DAY_MS
     assert site.register("first").today == 1
     assert commit(("a", late), ("b", early), ("c", late), ("d", early), ("a", late)) == [2, 1, 3, 2, 2]
-    assert commit(("e", late), scope=HERE) == [4]  # among those of the site
+    assert commit(("e", late), scope=HERE) == [4]  # numbered among the site's visits
     assert commit(("f", old), ("g", old)) == [1, 2]
     assert commit(("h", old), ("i", early), ("f", old)) == [3, 3, 1]
     site.time.ms = early
@@ -60,7 +60,7 @@ def test_retries_get_the_same_answer_for_ever(site):
     site.restart()
     again = site.register("ayesha", visitId="1")
     assert (again.ordinal, again.today, again.share) == (first.ordinal, 1, first.share)
-    site.rows("UPDATE visits SET day_number = NULL")  # as of before there were numbers
+    site.rows("UPDATE visits SET day_number = NULL")  # as before numbers were introduced
     assert site.register("ayesha", visitId="1").today is None
     assert site.recount() == []
 
@@ -74,9 +74,9 @@ def test_several_servers_number_their_visits_together(site):
         committed = []
         for number in range(EACH):
             batch = []
-            for each in range(3):
-                at_ms = midnight + (-1 if (number + each) % 3 else 0)
-                batch.append((NewVisit(f"{server}", f"{number}-{each}", at_ms=at_ms), f"{number}-{each}"))
+            for index in range(3):
+                at_ms = midnight + (-1 if (number + index) % 3 else 0)
+                batch.append((NewVisit(f"{server}", f"{number}-{index}", at_ms=at_ms), f"{number}-{index}"))
             with store.writing():
                 receipts = store.commit(batch)
             committed += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, receipts, strict=True)]
@@ -88,7 +88,7 @@ def test_several_servers_number_their_visits_together(site):
     numbers = defaultdict(list)
     for at_ms, number in found:
         numbers[at_ms].append(number)
-    assert {at_ms: sorted(each) for at_ms, each in numbers.items()} == {
+    assert {at_ms: sorted(number) for at_ms, number in numbers.items()} == {
         midnight - 1: list(range(1, 2 * STORES * EACH + 1)),
         midnight: list(range(1, STORES * EACH + 1)),
     }

@@ -1,4 +1,4 @@
-"""What workers remember together in Redis, which may lose it at any time."""
+"""Highest values that workers share in Redis, which may lose them at any time."""
 
 from __future__ import annotations
 

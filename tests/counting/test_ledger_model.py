@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the counter and a model of a page of Python agree."""
+"""Random actions in random order: the counter agrees with a model of one page of Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 STARTS = {
     "Asia/Dhaka": "2025-12-16T21:00:00+06:00",
     "Asia/Kathmandu": "2025-12-31T22:50:00+05:45",
-    "America/New_York": "2026-03-07T22:30:00-05:00",  # clocks go forward that night,
+    "America/New_York": "2026-03-07T22:30:00-05:00",  # clocks go forward that night
     "US/Eastern": "2025-11-01T22:30:00-04:00",  # and back in this one
     "Australia/Lord_Howe": "2026-04-04T22:15:00+11:00",  # back by half an hour
 }
@@ -89,7 +89,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """It takes a moment, and the host has put its clock right by then: only what is on disk is remembered."""
+        """Restart. The host has corrected its clock by then, so only what is on disk is known."""
         self.time.ms = max(self.time.ms, self.last_stats["revision"]) + 1000
         self.site.restart()
         self.model.restart(self.time)
@@ -129,7 +129,7 @@ class CounterMachine(RuleBasedStateMachine):
 
 
 def order(stats: dict) -> tuple[int, int, int]:
-    """What clients order values by; it never falls, and so the total never falls within an epoch."""
+    """The order of updates for clients. It never decreases, so the total never falls within an epoch."""
     return int(stats["epoch"], 36), stats["totalVisitors"], stats["revision"]
 
 

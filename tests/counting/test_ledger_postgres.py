@@ -1,4 +1,4 @@
-"""What PostgreSQL may do to a connection, and what becomes of the visit that was under way."""
+"""Failures of a PostgreSQL connection, and the visit being stored at that time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def site(database):
 
 
 def ledger_of(site: Site, *fence):
-    """Another one on the same database, until it is left. `fence` is called within its transactions."""
+    """A second ledger on the same database. `fence` is called within its transactions."""
     return closing(open_store(make_url(site.database_url), site.services.clock, *fence))
 
 
@@ -79,7 +79,7 @@ class Unlucky(psycopg2.extensions.cursor):
 
 @pytest.fixture
 def unlucky(monkeypatch):
-    """`unlucky("after")`: the next COMMIT is carried out, but its answer is lost."""
+    """`unlucky("after")`: the next COMMIT succeeds, but its response is lost."""
     connect = postgres_module.connect
 
     def connect_unlucky(*arguments, **options):
@@ -103,13 +103,13 @@ def test_visit_is_counted_once_when_its_commit_goes_unconfirmed_and_stays_a_retr
         again = site.register("ayesha", visitId="1")
         assert (again.ordinal, again.duplicate, site.stats()["totalVisits"]) == (counted + 1, True, counted + 1)
         unlucky(when)
-        assert site.register("ayesha").ordinal == counted + 2  # without a name
+        assert site.register("ayesha").ordinal == counted + 2  # without an id
         assert site.rows("SELECT count(*) FROM visits") == [(counted + 2,)]
         assert site.recount() == []
 
 
 def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
-    """A client that was not answered asks another server, which gives the visit the ordinal that was planned here."""
+    """A client without a response retries on another server, which gives the visit the ordinal planned here."""
 
     def lose(cursor) -> None:
         if not receipts:
@@ -121,7 +121,7 @@ def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
     batch = visits_of(site, "ayesha", "1")
     with ledger_of(site, lose) as one, ledger_of(site) as other:
         receipts += one.commit(batch)
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, False), (1, True)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, False), (1, True)]
 
 
 RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"
@@ -136,19 +136,19 @@ UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'si
 
 
 def test_lookup_sees_what_the_lock_waited_for(site, database):
-    """They are one message, and each statement sees what was committed before it began."""
+    """Both are in one message, and each statement sees what was committed before it began."""
     with ledger_of(site) as ledger, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         cursor.execute(STORE)
         waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", "2")))
         wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
         other.commit()
         retry, new = waiting.result(SOON_S)
-    assert [(each.ordinal, each.duplicate) for each in (retry, new)] == [(1, True), (2, False)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in (retry, new)] == [(1, True), (2, False)]
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
 
 def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, database):
-    """A restored community's: otherwise the batch would write figures over those of another transaction."""
+    """For example a restored community's. Otherwise the batch would overwrite another transaction's figures."""
 
     def try_to_lock(_cursor) -> None:
         with suppress(psycopg2.errors.LockNotAvailable):

@@ -1,4 +1,4 @@
-"""Many threads at once, on the plain runtime: nothing is lost, nothing is counted twice, one bad visit fails alone."""
+"""Many threads on the plain runtime: nothing is lost or counted twice, and a bad visit fails without others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def site(database):
 
 @pytest.mark.both_kinds
 def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(site):
-    """Each thread sends visits of its own and, at the same time as its neighbour, some that the neighbour sends."""
+    """Each thread sends its own visits and, at the same time as its neighbour, some of the neighbour's."""
 
     def run(thread: int) -> list[tuple]:
         client, outcomes = site.app.test_client(), []
@@ -46,7 +46,7 @@ def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(si
         return outcomes
 
     with ThreadPoolExecutor(THREADS) as threads:
-        outcomes = [each for of_one in threads.map(run, range(THREADS)) for each in of_one]
+        outcomes = [receipt for of_one in threads.map(run, range(THREADS)) for receipt in of_one]
     distinct = THREADS * OWN + THREADS // 2 * SHARED
     assert sorted(ordinal for _, ordinal, duplicate in outcomes if not duplicate) == list(
         range(START + 1, START + 1 + distinct)
@@ -65,7 +65,7 @@ def test_each_visit_of_a_batch_counts_where_it_belongs_and_its_retry_not_at_all(
     receipts = store.commit([(NewVisit(name, scope[:1], scope, at_ms=site.time()), scope[:1]) for name, scope in sent])
     stored = {scope: store.snapshot(scope) for scope in (SITE, HERE)}
     store.close()
-    outcomes = [(each.ordinal - START, each.duplicate, each.own.scope) for each in receipts]
+    outcomes = [(receipt.ordinal - START, receipt.duplicate, receipt.own.scope) for receipt in receipts]
     first, others, second = (1, False, SITE), [(3, False, SITE), (2, True, HERE), (4, False, HERE)], (2, False, HERE)
     assert outcomes == [first, second, (1, True, SITE), *others]
     for snapshot, day_visits, people in ((stored[SITE], 4, 3), (stored[HERE], 2, 2)):
@@ -99,7 +99,7 @@ def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, w
 
 
 class Poisoned:
-    """A store that one visit makes stumble; it notes how many it was asked to store together with it."""
+    """A store that fails on one visit, and records how many visits were in its batch."""
 
     together: list[int] = []
 
@@ -129,9 +129,9 @@ def test_visit_that_cannot_be_stored_fails_alone(database, monkeypatch):
         with ThreadPoolExecutor(len(names)) as threads, database.locked():
             waiting = [threads.submit(register, name) for name in names]
             wait_until(lambda: visits.writer().waiting == len(names), "all of them wait")
-        outcomes = [each.result() for each in waiting]
+        outcomes = [future.result() for future in waiting]
         (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         assert isinstance(failed, LedgerUnavailable)
-        assert max(Poisoned.together) > 1  # it did have company
+        assert max(Poisoned.together) > 1  # it was in a batch with others
         assert sorted(outcome.ordinal for outcome in outcomes if outcome is not failed) == list(range(2, 12))
         assert site.recount() == []

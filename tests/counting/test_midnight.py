@@ -1,4 +1,4 @@
-"""`todayVisits` turns over at midnight in TIMEZONE, by itself; a clock that is put forward does no lasting harm."""
+"""`todayVisits` resets at midnight in TIMEZONE by itself. A clock that was moved forward does no lasting harm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.servers.changed_server import ChangedServer
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
 
-DAYS = [  # zone, a day's first moment, and its last
+DAYS = [  # (zone, first moment of a day, last moment)
     ("Asia/Dhaka", "2025-12-16T00:00:00+06:00", "2025-12-16T23:59:59.999+06:00"),
     ("Asia/Kathmandu", "2025-12-31T00:00:00+05:45", "2025-12-31T23:59:59.999+05:45"),
     ("America/New_York", "2026-03-08T00:00:00-05:00", "2026-03-08T23:59:59.999-04:00"),
@@ -73,7 +73,8 @@ def test_today_is_empty_after_midnight_even_while_the_database_is_away(sqlite_da
 
 DAY_MS = 86_400_000
 WITHOUT_PULSES = {"koyjabo.application.assembly.TICK_S": 3600}
-"""So that a worker learns of visits to the other one from Redis, and not from the counter, which it reads every second.
+"""Slows the pulse, which reads the counter every second, so that a worker learns of the other's visits only from
+Redis.
 """
 
 

@@ -1,4 +1,4 @@
-"""A visit that reaches a milestone stores that once, and each room gets it once."""
+"""A visit that reaches a milestone stores it once, and each room receives it once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(site: Site) -> list[tuple[str, str, int]]:
 
 
 def pushes(site: Site, room: str = "stats") -> list[int | None]:
-    """The milestones of the events that are now due to a room."""
+    """Milestones of the events that are now due in a room."""
     source = site.services[RealtimeServices].rooms.get(room).source
     after = getattr(site, "seen_revision", 0)
     site.seen_revision = site.services[CountingServices].visits.stats().revision
@@ -75,13 +75,13 @@ def test_no_import_and_no_total_set_by_hand_reaches_one(site):
 
 
 def test_a_worker_finds_out_what_a_killed_one_has_committed(site):
-    """And of several it tells the greatest."""
+    """Of several milestones, it announces the highest."""
     assert pushes(site) == [None]
     killed = open_store(make_url(site.database_url), site.services.clock, milestones=of_setting("98,100,101"))
     with killed.writing():
         killed.commit([(NewVisit("ayesha", str(n), at_ms=site.time.ms), str(n)) for n in range(5)])
     killed.close()
-    assert pushes(site) == [100]  # this one announces 100, and not 98 and 101
+    assert pushes(site) == [100]  # this one announces 100, not 98 or 101
     assert pushes(site) == []
 
 

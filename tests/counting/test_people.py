@@ -1,4 +1,4 @@
-"""People of communities: in whatever order visits come, people are counted once, and as what they turned out to be."""
+"""People of communities: in any order of visits, each person counts once, and by their final identity."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(w
     world.convert(AYESHA, "a")
     assert world.reports.today(HERE).people == (1, 0)
     assert world.reports.weekly(HERE).people == (1, 1)
-    assert {each.scope: each.rate for each in world.conversions} == {HERE: 50.0, THERE: 100.0}
+    assert {conversion.scope: conversion.rate for conversion in world.conversions} == {HERE: 50.0, THERE: 100.0}
     world.commit((HERE, "a", None))
     for user, visitor in ((AYESHA, "a"), (KARIM, "a"), (KARIM, "c"), (AYESHA, "d"), (AYESHA, "nobody")):
         world.convert(user, visitor)
@@ -45,7 +45,7 @@ def test_community_that_is_gone_keeps_what_it_had(world):
     world.commit((HERE, "a", None), (THERE, "a", None))
     world.site.rows("DELETE FROM counters WHERE scope = :s", s=HERE)
     world.reports.convert(AYESHA, "a")
-    assert [each.scope for each in world.conversions] == [THERE]
+    assert [conversion.scope for conversion in world.conversions] == [THERE]
     assert world.site.recount() == []
 
 
@@ -71,7 +71,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
         )
 
     def convert(round_: int, number: int) -> None:
-        server = number // 4 % 2  # and each visitor with another user there
+        server = number // 4 % 2  # each visitor has another user there
         servers[server][PeopleServices].reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:
@@ -81,12 +81,12 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
 
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(ROUNDS):
-            work = [each for each in (register, convert, register, attend) for _ in range(2)]
-            jobs = [threads.submit(each, round_, number) for number in range(16) for each in work]
+            work = [task for task in (register, convert, register, attend) for _ in range(2)]
+            jobs = [threads.submit(task, round_, number) for number in range(16) for task in work]
             for job in jobs:
                 job.result()
             assert world.site.recount() == []
-    conversions = [(each.scope, each.id) for each in world.conversions]
+    conversions = [(conversion.scope, conversion.id) for conversion in world.conversions]
     assert world.site.rows("SELECT count(*) FROM conversions") == [(len(set(conversions)),)]
     assert len(conversions) == len(set(conversions)) > 2
     converted = world.site.rows("SELECT scope, visitor_id FROM conversions")

@@ -1,4 +1,4 @@
-"""GET /v.gif counts those without scripts."""
+"""GET /v.gif counts visitors without scripts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_visitor_is_network_and_browser_of_the_day(site):
 
 def test_prefetch_counts_nothing(site):
     prefetches = ("prefetch", "prefetch;prerender")
-    for said in ({"method": "HEAD"}, *({"Sec_Purpose": each} for each in prefetches), {"Purpose": "prefetch"}):
+    for said in ({"method": "HEAD"}, *({"Sec_Purpose": prefetch} for prefetch in prefetches), {"Purpose": "prefetch"}):
         with nothing_counted(site):
             answer = ask(site, **said)
         assert (answer.status_code, answer.content_length) == (200, 43)

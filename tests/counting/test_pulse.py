@@ -1,4 +1,4 @@
-"""GET /api/pulse: what every page may know of the last hour."""
+"""GET /api/pulse: what every page may show of the last hour."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_has_60_sums_of_which_the_last_is_of_the_running_minute(site):
 def test_a_restored_count_has_only_the_visits_that_were_restored(site):
     site.register("a"), site.register("b")
     assert site.client.get("/api/pulse").json["hour"][-1] == 2
-    site.rows("UPDATE visits SET at_ms = at_ms - 7200000")  # other visits, with the same ids
+    site.rows("UPDATE visits SET at_ms = at_ms - 7200000")  # earlier visits with the same ids
     site.set_total(2, new_epoch=True)
     assert site.client.get("/api/pulse").json["hour"] == [0] * 60
 

@@ -1,4 +1,4 @@
-"""POST /api/visitor/register: what is refused as a body or a field, and what is kept of what is not."""
+"""POST /api/visitor/register: which bodies and fields are refused, and what is stored of accepted values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.people.accounts import send as send_json
 ABSENT = object()
 HUGE = int("9" * 400)
 LONGEST = 512
-"""Characters of a page that are kept."""
+"""Stored characters of a page."""
 
 BAD_FIELDS = {
     "visitorId": (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
@@ -33,7 +33,7 @@ def send(site: Site, headers: dict[str, str] | None = None, **fields: object):
 
 
 def kept(site: Site, column: str, headers: dict[str, str] | None = None, **fields: object) -> object:
-    """What the ledger has in `column` of a visit with these fields."""
+    """The value in `column` of the ledger for a visit with these fields."""
     answer = send(site, headers, **fields)
     assert answer.status_code == 200, answer.text
     return site.rows(f"SELECT {column} FROM visits ORDER BY id DESC LIMIT 1")[0][0]
@@ -58,7 +58,7 @@ def test_timestamp_is_kept_as_the_clients_word_and_days_go_by_the_servers_clock(
     for sent, stored in (
         *((1702757318000, 1702757318000), ("1702757318000", 1702757318000), (1702757318000.0, 1702757318000)),
         *((-5, -5), ("-5", -5), (0, 0), (2**63 - 1, 2**63 - 1), (None, None), (ABSENT, None)),
-        *((each, None) for each in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that no database holds
+        *((value, None) for value in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that do not fit into a database
     ):
         assert kept(site, "client_ms", timestamp=sent) == stored, sent
     assert (kept(site, "at_ms", timestamp=5), kept(site, "day", timestamp=5)) == (site.time.ms, "2025-12-16")
@@ -112,7 +112,7 @@ def test_what_no_database_holds_is_replaced(database):
                 stored = kept(site, column, **{field: f"/a{bad}b"})
                 assert (stored[:2], stored[-1:], "\0" in stored) == ("/a", "b", False)
                 stored.encode()
-        assert kept(site, "page", page="\ud83d\ude00") == "😀"  # two halves in their order
+        assert kept(site, "page", page="\ud83d\ude00") == "😀"  # two surrogates in the right order
 
 
 def test_user_agent_falls_back_to_the_header(site):
@@ -125,7 +125,7 @@ def test_user_agent_falls_back_to_the_header(site):
 
 
 def test_referrer_is_kept_as_origin_and_path(site):
-    """An origin is scheme, host and port (RFC 6454): no password."""
+    """An origin is scheme, host and port (RFC 6454), without a password."""
     for sent, stored in {
         "direct": None,
         "": None,

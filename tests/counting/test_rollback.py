@@ -1,4 +1,4 @@
-"""A database that goes back while it is in use: no ordinal is given twice, no total falls, and what is lost is said."""
+"""The database is rolled back while in use: no ordinal is given twice, no total falls, and the loss is reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def visits(site, *names, **fields):
 
 
 def lose(site, database, *names, **fields):
-    """Visits that are acknowledged before the database goes back."""
+    """Register visits, and roll the database back before them."""
     remembered = database.remember()
     ordinals = visits(site, *names, **fields)
     database.go_back(remembered)
@@ -81,7 +81,7 @@ def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_num
     visits(site, "held")
     lose(site, database, "lost")
     again = [site.register("ayesha", visitId=name) for name in ("lost", "held", "lost")]
-    assert [(each.ordinal, each.duplicate) for each in again] == [(3, False), (1, True), (3, True)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(3, False), (1, True), (3, True)]
 
 
 @pytest.mark.both_kinds
@@ -93,7 +93,7 @@ def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database)
     now = site.stats()
     assert (now["totalVisits"], now.get("stale")) == (3, None)
     assert now["epoch"] > shown["epoch"]
-    assert now["todayVisits"] == 0  # a recount of what is there
+    assert now["todayVisits"] == 0  # recounted from the remaining visits
     assert len(site.rows(LOST)) == 1
 
 
@@ -104,7 +104,7 @@ def test_a_community_that_is_read_alone_does_not_fall_either(site, database):
 
 
 class CountingLock:
-    """A lock that counts those who have come to take it."""
+    """A lock that counts waiting threads."""
 
     def __init__(self) -> None:
         self.came = 0
@@ -119,7 +119,7 @@ class CountingLock:
 
 
 def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, monkeypatch):
-    """And Health says since when visits are not saved."""
+    """Health also shows since when visits are not saved."""
     lose(site, database, "lost")
     visits_of = site.services[CountingServices].visits
     recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
@@ -135,7 +135,7 @@ def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, m
             patch.setattr(recovery, "_alone", lock)
             patch.setattr(recovery, "_begin_epoch", begin_when_all_wait)
             stats = threads.map(lambda _: site.app.test_client().get("/api/stats").json, range(READERS))
-            assert [each["stale"] for each in stats] == [True] * READERS
+            assert [answer["stale"] for answer in stats] == [True] * READERS
         assert attempts == [1]
         assert site.post(json={"visitorId": "ayesha"}).status_code == 503
         assert visits_of.writer().failing_since is not None
@@ -154,7 +154,7 @@ def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(database):
-    """They share no Redis, so that neither knows what the other has acknowledged last."""
+    """They share no Redis, so neither knows the other's last acknowledged visit."""
     with Site(database.url) as site, Site(database.url) as other:
         remembered = database.remember()
         visits(site, "1")
@@ -191,7 +191,9 @@ def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
 
 @pytest.fixture
 def overtaken(site, database, monkeypatch) -> list[int]:
-    """In the next commit the database goes back, and another server goes on: the ordinals that this one gives."""
+    """During the next commit the database is rolled back, and another server continues. Returns the ordinals that this
+    server gave.
+    """
     remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
     others: list[int] = []
 
@@ -207,7 +209,7 @@ def overtaken(site, database, monkeypatch) -> list[int]:
 
 
 def test_a_commit_from_before_the_question_is_looked_up_again(site, overtaken):
-    """The answer to the worker that asks does not have it, so that its number is given to another visit."""
+    """The response to the asking worker does not include it, so its number goes to another visit."""
     ours = site.register("ayesha", visitId="ours")
     assert (ours.ordinal, ours.duplicate) == (overtaken[0] + 1, False)
     assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(overtaken[0],), (ours.ordinal,)]
@@ -221,20 +223,20 @@ def test_a_list_goes_on_above_what_was_acknowledged(site, database):
     visits(site, "kept")
     assert lose(site, database, "lost", "too") == [2, 3]
     receipts = site.services[CountingServices].visits.register_all(listed("kept", "next", "last"))
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, True), (4, False), (5, False)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, True), (4, False), (5, False)]
     assert site.recount() == []
 
 
 def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
     receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
     numbers = [overtaken[0] + 1, overtaken[0] + 2]
-    assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(number, False) for number in numbers]
     stored = [ordinal for (ordinal,) in site.rows("SELECT ordinal FROM visits ORDER BY ordinal")]
     assert stored == [overtaken[0], *numbers]
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):
-    """It does not recover for each visit: each recovery waits for silent workers. PostgreSQL is also another server."""
+    """Not once per visit, because each recovery waits for silent workers. On PostgreSQL, another server takes over."""
     visits(site, "kept")
     lose(site, database, "lost")
     counting, asked = site.services[CountingServices], []
@@ -259,7 +261,7 @@ def test_a_recovery_that_fails_is_an_outage(site, database, monkeypatch):
 
 
 def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
-    """Several workers may ask at one failover."""
+    """Several workers may ask during one failover."""
     ledger, questions = site.services[CountingServices].visits._ledger, []
 
     def ask(*batch):
@@ -273,12 +275,12 @@ def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
 
 
 def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):
-    """What is written to the file that has no name any more would be lost."""
+    """Writes to the file that no longer has a name would be lost."""
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
         remembered = sqlite_database.remember()
         assert visits(site, "lost", "too") == [2, 3]
-        site.set_total(3)  # other threads than the ledger's have the file open, too
+        site.set_total(3)  # other threads have the file open as well
         remembered.path.replace(sqlite_database.path)
         assert visits(site, "next", "kept", "lost") == [4, 1, 5]
         assert sqlite_database.rows("SELECT visit_id, ordinal FROM visits") == [("kept", 1), ("next", 4), ("lost", 5)]

@@ -1,4 +1,4 @@
-"""Servers whose database goes back while pages are open, and between two starts."""
+"""Servers whose database is rolled back while pages are open, or between two starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'r
 
 
 def assert_totals_never_fell(page):
-    """Not even into the new epoch."""
+    """Assert that totals never fell, even into a new epoch."""
     assert_never_fell(page)
     totals = [stats.total for stats in page.updates]
     assert totals == sorted(totals)
@@ -43,13 +43,13 @@ def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, n
 def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_acknowledged(
     database, new_server, disposable_redis
 ):
-    """It knows nothing of their last visits by itself, and stands below nothing."""
+    """It cannot know the other server's last visits by itself."""
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
     with worker_connections(server) as (one, other):
         assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
         remembered = database.remember()
         given = []
-        while len(given) < 3:  # the first ones find the connections of before
+        while len(given) < 3:  # the first ones find the old connections
             status, answer = one.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
             given += [answer["visit"]["ordinal"]] if status == 200 else []
         database.go_back(remembered)
@@ -69,7 +69,7 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
         with Crowd([server], VISITS, CLIENTS) as crowd:
             crowd.wait_for(VISITS // 4)
             remembered = database.remember()
-            server.register("karim")  # the crowd may have been through by then, and lose nothing
+            server.register("karim")  # the crowd may have finished by then, and lose nothing
             crowd.wait_for(VISITS // 2)
             database.go_back(remembered)
         newest = server.stats()
@@ -87,7 +87,7 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
-    """Only the start reads the marks of communities."""
+    """Only the start reads the highest values of communities."""
     server = new_server(database, REDIS_URL=disposable_redis.url).start()
     community = Member(server).found()
     server.register("ayesha", communityId=community)

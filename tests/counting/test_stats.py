@@ -1,6 +1,6 @@
-"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last`.
+"""GET /api/stats: the stats object, conditional requests, and `last`.
 
-Also while the ledger cannot be read, and after a restore.
+Includes an unreadable ledger and a restore.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def test_fields_have_specs_order_and_types_and_the_numbers_of_the_visits(site):
 
 
 def test_revision_is_the_moment_of_the_change_and_never_falls(site):
-    """Clients drop what is older than what they show."""
+    """Clients drop stats that are older than what they show."""
     site.stats()
     site.time.pass_(seconds=1)
     first, second = site.register().stats, site.register().stats
@@ -66,7 +66,7 @@ def test_revision_is_the_moment_of_the_change_and_never_falls(site):
 
 def test_match_in_any_form_is_not_modified_and_anything_else_gets_the_numbers(site):
     tag = get(site).headers["ETag"]
-    for answer in (get(site), get(site, tag)):  # it may be kept, but must be asked for
+    for answer in (get(site), get(site, tag)):  # it may be stored, but must be revalidated
         assert answer.headers["Cache-Control"] == "no-cache"
     assert get(site).content_type == "application/json"
     assert "no-store" in site.client.post("/api/visitor/register", json={}).headers["Cache-Control"]
@@ -104,7 +104,7 @@ def test_etag_changes_with_every_change_and_only_then(site):
 
 
 def test_equal_revision_means_equal_numbers_of_one_epoch_across_a_restart(site):
-    """No visitor is active any more: that is a change, and a client that polls must see it."""
+    """Visitors are no longer active after a restart. That is a change, which polling clients must see."""
     site.register()
     before = get(site)
     site.time.pass_(seconds=300)
@@ -136,7 +136,7 @@ def test_place_of_the_newest_visit_is_named_only_where_three_are_active(site):
     for visitor in ("d", "e", "f"):
         assert visit(site, visitor, "Unknown")["place"] is None
     assert visit(site, "c")["place"] == "Dhaka, BD"
-    site.time.pass_(seconds=301)  # all but the last have left
+    site.time.pass_(seconds=301)  # all but the last one are inactive now
     assert visit(site, "a") == {"at": iso(site.time.ms), "place": None}
 
 
@@ -148,7 +148,7 @@ def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retr
     with other.writing():
         other.commit([(NewVisit("babul", "1", at_ms=site.time.ms), "1")])
     newest = {"at": iso(site.time.ms), "place": None}
-    site.register("ayesha", visitId="1")  # the receipt of a retry is the first to tell this server of it
+    site.register("ayesha", visitId="1")  # the retry's receipt is how this server learns of it
     assert last(site) == newest
     site.time.pass_(seconds=5)
     site.register("ayesha", visitId="1")
@@ -158,7 +158,7 @@ def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retr
     with other.writing():
         other.commit([(NewVisit("old", "1", at_ms=site.time.ms - 3_600_000), "1")])
     other.close()
-    assert last(site) == newest  # an import is no visit of now
+    assert last(site) == newest  # an import is not a current visit
 
 
 def test_state_of_another_server_that_is_older_is_ignored(site):
@@ -185,7 +185,7 @@ def test_last_known_stats_are_marked_stale_until_the_ledger_can_be_read_again(si
 
 @pytest.mark.parametrize("path", ["/api/stats", "/api/pulse"])
 def test_tag_of_another_epoch_is_another_one(site, path):
-    """A restored count may have the same revision, and other visits."""
+    """A restored count may have the same revision with other visits."""
     site.register("ayesha")
     tag = site.client.get(path).headers["ETag"]
     assert site.client.get(path, headers={"If-None-Match": tag}).status_code == 304
@@ -222,8 +222,8 @@ def test_4000_becomes_4001_everywhere_and_survives_a_restart(database, new_serve
     again = server.start().stats()
     assert (again.total, again.today, again.unique, again.epoch) == (4001, 1, 1, stats.epoch)
     answers = [post('"1"'), post(visitId="1"), post(), post(), post(visitId="9f2c"), post(visitId="9f2c")]
-    answers.append(post(visitId="1", visitorId="karim"))  # another visitor's is another visit
-    numbers = [(each.ordinal, each.duplicate, each.stats.total, each.stats.unique) for each in answers]
+    answers.append(post(visitId="1", visitorId="karim"))  # another visitor's id makes another visit
+    numbers = [(answer.ordinal, answer.duplicate, answer.stats.total, answer.stats.unique) for answer in answers]
     assert numbers == [
         *[(4001, True, 4001, 1)] * 2,
         *[(4002, False, 4002, 1), (4003, False, 4003, 1)],

@@ -1,4 +1,4 @@
-"""Separate servers on one database are as one, and kill -9 in the middle of a rush costs nothing."""
+"""Separate servers on one database act as one, and kill -9 under load loses nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VISITS, READS, RUSH = 200, 30, 160
 
 @pytest.mark.both_kinds
 def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(database, new_server):
-    """In both directions, with others registering meanwhile; the two were started at once."""
+    """In both directions, while other visits arrive. Both servers start at the same time."""
     servers = [new_server(database, STARTING_TOTAL=4000).launch() for _ in range(2)]
     two_servers = [server.wait_until_serving() for server in servers]
     before, ordinals = two_servers[0].stats().total, []

@@ -1,4 +1,4 @@
-"""Since when visits have not been saved, as one worker knows it: from its own commits and from the counter."""
+"""Since when visits have not been saved, as one worker knows it from its own commits and from the counter."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def waiting(seconds: float) -> Writer:
     return Writer(1, seconds, False, None, 0.0)
 
 
-# Of each look: the second, the state of this worker's commits, the revision of the counter, and since which second
-# visits are not saved. The worker began at second 100.
+# For each poll: the second, the state of this worker's commits, the counter's revision, and since which second visits
+# are not saved. The worker started at second 100.
 LOOKS = {
     "nothing while commits succeed": [(101, WELL, 1, None), (102, waiting(LATE_S), 2, None)],
     "from when a visit came that failed, until one is saved here": [
         (111, failing(105, 110), 1, 105),
         (140, failing(105, 139), 1, 105),
-        (3700, failing(105, 139), 1, 105),  # there were no visits since, and nothing was saved
+        (3700, failing(105, 139), 1, 105),  # no visits since then, so nothing was saved
         (3701, WELL, 2, None),
     ],
     "from when a visit came that waits too long": [
@@ -45,7 +45,7 @@ LOOKS = {
         (111, failing(105, 110), 1, 105),
         (112, failing(105, 110), 2, None),
         (113, failing(105, 110), 2, None),
-        (121, failing(105, 120), 2, 111),  # saved at some time after the look at 111
+        (121, failing(105, 120), 2, 111),  # saved at some time after the poll at 111
     ],
     "of a failure, though one was saved just before": [(101, WELL, 1, None), (102, failing(101.5, 101.5), 2, 101.5)],
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page of a visit's number, which only the visitor can hand on."""
+"""The page of a visit number. Only the visitor can share it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
 
 
 def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand(site):
-    """A forgotten visit is still one of them: no number falls."""
+    """An erased visit still counts, so no number falls."""
     share = site.register("ayesha").share
     later = [site.register(f"babul{number}") for number in range(3)]
     site.set_total(9000)
@@ -77,8 +77,8 @@ def test_no_other_address_shows_it(site):
     wrong = signature[:-1] + ("A" if signature[-1] != "A" else "B")
     others = (path, f"{path}?s=", f"{path}?s={wrong}", f"{path}/?s={wrong}", f"/n/04001?s={wrong}")
     others += (f"/n/4002?s={signature}", f"/n/{'9' * 40}?s={signature}", f"/n/-1?s={signature}", f"{path}?s=%ff%F0")
-    for each in others:
-        assert site.client.get(each).status_code == 404, each
+    for other in others:
+        assert site.client.get(other).status_code == 404, other
 
 
 def test_other_spellings_lead_to_the_one_path_and_what_networks_add_is_ignored(site):
@@ -94,9 +94,9 @@ def test_other_spellings_lead_to_the_one_path_and_what_networks_add_is_ignored(s
 def test_link_ends_with_its_visitor_and_with_its_count(site):
     gone, kept = site.register("ayesha").share, site.register("babul").share
     site.post("/api/visitor/forget", json={"visitorId": "ayesha"})
-    assert [site.client.get(each).status_code for each in (gone, kept)] == [404, 200]
+    assert [site.client.get(url).status_code for url in (gone, kept)] == [404, 200]
     site.set_total(9000)
-    assert [site.client.get(each).status_code for each in (kept, site.register("chandni").share)] == [200, 200]
+    assert [site.client.get(url).status_code for url in (kept, site.register("chandni").share)] == [200, 200]
     site.set_total(5, new_epoch=True)
     assert site.client.get(kept).status_code == 404
 

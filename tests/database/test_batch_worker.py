@@ -1,4 +1,4 @@
-"""The group that does jobs together on a thread of its own: whom it makes wait, and for how long."""
+"""Jobs that a separate thread does in groups: which jobs wait, and for how long."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def worker():
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
-    """The time of the group, monotonic s. It stands still until a test moves it."""
+    """The group's monotonic clock, in s. Only a test moves it."""
     now = [1000.0]
     monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
@@ -57,7 +57,7 @@ def now(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def group(worker, now, monkeypatch):
-    """It looks often whether a job has waited for too long."""
+    """A group that checks often whether a job has waited for too long."""
     monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.01)
     group = BatchWorker(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
     yield group
@@ -67,7 +67,7 @@ def group(worker, now, monkeypatch):
 
 @pytest.fixture
 def patient(worker):
-    """It takes at most 5 jobs at once, and lets no more than 8 wait."""
+    """A group that takes at most 5 jobs at once, and lets no more than 8 wait."""
     group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, most=5, most_waiting=8)
     yield group
     worker.let_go()

@@ -50,7 +50,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
 
 @pytest.mark.both_kinds
 def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
-    """As where another worker has just made the same row."""
+    """For example if another worker has just inserted the same row."""
 
     def add_twice(session) -> int:
         session.execute(text("CREATE TEMPORARY TABLE refs (ref INTEGER PRIMARY KEY)"))
@@ -65,7 +65,7 @@ def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
 
 
 def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_database):
-    """From the first one on, for which no connection is open yet."""
+    """Including the first write, before any connection is open."""
     thread = DatabaseThread(make_url(sqlite_database.url), ThreadRuntime(), 0.6, writes=True, patience_s=0.6)
     with FileLock(str(sqlite_database.path)).held():
         for _ in range(2):
@@ -75,14 +75,14 @@ def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_databa
 
 
 def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_database):
-    """Also if the new file has the same visits, so that no visit is missing and no epoch begins."""
+    """Even if the new file has the same visits, so that no visit is missing and no epoch starts."""
     path = sqlite_database.path
 
     def left_open() -> list[str]:
         names = []
-        for each in Path("/proc/self/fd").iterdir():
-            with suppress(FileNotFoundError):  # of the folder itself
-                names.append(os.readlink(each))
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # of the directory itself
+                names.append(os.readlink(link))
         return [name for name in names if name.startswith(str(path)) and name.endswith("(deleted)")]
 
     with Site(sqlite_database.url) as site:

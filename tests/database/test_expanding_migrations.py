@@ -1,4 +1,4 @@
-"""The version before goes on counting on the new schema, so a migration only adds (decision 99)."""
+"""The previous version keeps counting on the new schema, so migrations only add to it (decision 99)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ RULED = sorted(
     if int(file.name[:4]) > BEFORE_THE_RULE and file.name[:4] not in REMOVES
 )
 GROWING = {"visits", "visitors", "visit_traits", "events", "page_views", "people", "person_days", "audit_log"}
-"""Tables with so many rows that an index takes longer to build than a visit may wait."""
+"""Large tables: building an index on one takes longer than a visit may wait."""
 
 
 def breaches(source: str) -> list[str]:
-    """What `upgrade` in this source does that the version before may not survive."""
+    """Statements of `upgrade` that may break the previous version."""
     (upgrade,) = (
-        each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef) and each.name == "upgrade"
+        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
     )
-    calls = [each for each in ast.walk(upgrade) if isinstance(each, ast.Call) and _owner(each) == "op"]
+    calls = [node for node in ast.walk(upgrade) if isinstance(node, ast.Call) and _owner(node) == "op"]
     created = {_text(call.args[0]) for call in calls if _name(call) == "create_table"}
     return [breach for call in calls for breach in _breaches(call, created)]
 
@@ -37,12 +37,12 @@ def _breaches(call: ast.Call, created: set[str]) -> Iterator[str]:
             pass
         case "add_column":
             column = call.args[1]
-            given = {each.arg: each.value for each in column.keywords} if isinstance(column, ast.Call) else {}
+            given = {keyword.arg: keyword.value for keyword in column.keywords} if isinstance(column, ast.Call) else {}
             is_required = isinstance(given.get("nullable"), ast.Constant) and given["nullable"].value is False
             if is_required and "server_default" not in given:
                 yield f"{ast.unparse(call)}: rows of the version before lack a value"
         case "create_index":
-            table, is_unique = _text(call.args[1]), any(each.arg == "unique" for each in call.keywords)
+            table, is_unique = _text(call.args[1]), any(keyword.arg == "unique" for keyword in call.keywords)
             if table not in created and is_unique:
                 yield f"{ast.unparse(call)}: it may refuse rows of the version before"
             elif table in GROWING - created:

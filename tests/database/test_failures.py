@@ -1,4 +1,4 @@
-"""When the database fails nothing is acknowledged, reading goes on, and all heals by itself."""
+"""When the database fails, no visit is acknowledged, reads continue, and everything recovers by itself."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from support.servers.server import Server
 
 VISITS = 120
 SOON_S = PATIENCE_S
-"""For a machine that is busy. Nothing that is waited for here ends before the test lets the database go on."""
+"""Limit on a busy machine. The failure lasts until the test ends it."""
 
 
 def register_apart(server: Server, visitor: str, visit: int = 1) -> Callable[[], requests.Response]:
-    """A registration on a connection of its own, for a thread."""
+    """Register on a new connection, for use in a thread."""
     body = {"visitorId": visitor, "visitId": f"{visit}"}
     return lambda: requests.post(f"{server.url}/api/visitor/register", json=body, timeout=SOON_S)
 
@@ -32,7 +32,7 @@ def assert_refused(answer: requests.Response) -> None:
 
 
 def assert_read(server: Server, total: int) -> None:
-    """The total is current. A read that waits for a lock in vain would be stale."""
+    """Assert that the total is current. A read that had waited for a lock would be stale."""
     assert server.get("/healthz").ok
     assert (server.stats().total, server.stats().stale) == (total, False)
 
@@ -57,7 +57,7 @@ def assert_said(server: Server, times: int = 1) -> None:
 
 
 def test_locked_database_refuses_visits_and_heals(server):
-    """Also while another program of ours hangs that holds the lock beside the file of SQLite."""
+    """Includes a lock by one of our programs that hangs while it holds SQLite's lock file."""
     locks = [server.database.locked]
     if server.database.kind == "sqlite":
         locks.append(lambda: held(f"{server.database.path}.lock"))
@@ -79,7 +79,7 @@ def postgres_server(disposable_postgres, new_server):
 
 
 def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_server, disposable_postgres):
-    """Also when it goes before the first request."""
+    """Includes an outage before the first request."""
     server = postgres_server
     disposable_postgres.kill()
     try:
@@ -134,7 +134,7 @@ PROVED_BY = "database/test_failures.py::test_without_postgres_the_last_known_sta
 
 @pytest.mark.long(proved_by=PROVED_BY)
 def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_postgres):
-    """It answers no more, and its connections stay open: nothing tells the server but time."""
+    """Its connections stay open, so the server can only notice by a timeout."""
     server = postgres_server
     before = server.register("ayesha").stats
     with ThreadPoolExecutor(1) as clients, disposable_postgres.frozen():

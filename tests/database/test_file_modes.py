@@ -1,4 +1,4 @@
-"""Who may read the files of a database: their owner alone, under any umask."""
+"""Only the owner may read the files of a database, under any umask."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_database_of_an_older_version_is_taken_away_from_others(tmp_path):
     path = tmp_path / "koyjabo.db"
     with closing(connect(str(path))) as first:
         first.execute("CREATE TABLE t (x)")
-        for each in tmp_path.iterdir():
-            each.chmod(0o644)
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
         with closing(connect(str(path))) as second:
             second.execute("INSERT INTO t VALUES (1)")
             assert set(modes(tmp_path).values()) == {0o600}
@@ -49,7 +49,9 @@ def test_database_of_an_older_version_is_taken_away_from_others(tmp_path):
 
 
 def test_looking_at_the_mode_releases_no_lock(tmp_path):
-    """Closing any descriptor of a file would, of this process, and another process could write in between."""
+    """Closing any descriptor of a file releases this process's locks on it, and another process could write in
+    between.
+    """
     path = tmp_path / "koyjabo.db"
     with closing(connect(str(path))) as writing:
         writing.execute("CREATE TABLE t (x)")
@@ -63,7 +65,7 @@ def test_looking_at_the_mode_releases_no_lock(tmp_path):
 
 
 def test_instance_folder_is_for_its_owner_alone(tmp_path):
-    """Also one that was there before."""
+    """Includes a folder that already existed."""
     instance = tmp_path / "instance"
     config.load({"ENVIRONMENT": "development"}, instance=instance)
     assert stat.S_IMODE(instance.stat().st_mode) == 0o700

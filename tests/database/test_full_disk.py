@@ -1,4 +1,4 @@
-"""A disk that is full: nothing is acknowledged, and all is well as soon as there is room."""
+"""A full disk: nothing is acknowledged, and everything works again as soon as there is space."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from koyjabo.server.process.metrics_folder import PREFIX
 DISK = "size=4m"
 
 SOME = 16 * 1024
-"""Bytes that are too few to count in."""
+"""Too few bytes to count in."""
 
 VISITORS = 60
-"""So many have places all over the table of those who lost their line."""
+"""Enough visitors to reach all parts of the table of lost connections."""
 
 LONG = "x" * 500
 
 
 def test_database_without_room_refuses_visits_and_heals(sqlite_database):
-    """The database itself says that it is full, as on a disk that is."""
+    """SQLite itself reports that it is full, as on a full disk."""
     with Site(sqlite_database.url) as site:
         acknowledged = site.register("ayesha").ordinal
         database = site.services[CountingServices].visits._ledger._store._writing
         ((pages,),) = database.execute("PRAGMA page_count").fetchall()
         database.execute(f"PRAGMA max_page_count = {pages}")
         while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:
-            acknowledged = answer.json["visit"]["ordinal"]  # into what its pages have room for
+            acknowledged = answer.json["visit"]["ordinal"]  # as far as free pages allow
         assert_error(answer, 503, "ledger_unavailable")
         assert site.stats()["totalVisits"] == acknowledged
         database.execute(f"PRAGMA max_page_count = {2 * pages}")
@@ -62,11 +62,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def server_on_it(small_disk, new_server):
     server = new_server(SqliteDatabase(small_disk / "koyjabo.db"), TMPDIR=small_disk).start()
     yield server
-    server.kill()  # before the disk goes
+    server.kill()  # the disk is unmounted afterwards
 
 
 def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
-    """And workers outlive it where they count what metrics say."""
+    """Workers survive, even when their metrics cannot be written."""
     server, filler = server_on_it, small_disk / "filler"
     fill(filler)
     assert server.stats().total == 0
@@ -75,7 +75,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     fill(filler)
     assert_counts_lost_lines(server)
     while (answer := server.post_visit("ayesha", visit=str(acknowledged), page=LONG)).status_code == 200:
-        acknowledged = answer.json()["visit"]["ordinal"]  # into what the log has room for
+        acknowledged = answer.json()["visit"]["ordinal"]  # as far as the log has room
     assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
     assert server.post_visit("karim", page=LONG).status_code == 503
     assert server.stats().total == acknowledged
@@ -91,7 +91,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
 
 
 def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
-    """As long as less than 5 % of this small disk are free."""
+    """Applies while less than 5 % of this small disk are free."""
     database = SqliteDatabase.migrated(small_disk / "koyjabo.db")
     fill(small_disk / "filler", but=180 * 1024)
     server = new_server(database).start()
@@ -126,7 +126,7 @@ def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_
 
 
 def assert_counts_lost_lines(server: Server) -> None:
-    """Open and lose sockets of many visitors, twice; the worker lives, and its metrics say how many have ended."""
+    """Open and lose many visitors' sockets, twice. The worker survives, and its metrics count them."""
     born = server.worker_pids()
     for _ in range(2):
         for number in range(VISITORS):
@@ -139,7 +139,7 @@ def assert_counts_lost_lines(server: Server) -> None:
 
 
 def fill(filler: Path, but: int = 0) -> None:
-    """Write until there is no room for another byte, or for `but` bytes only."""
+    """Fill the disk to the last byte, or up to the last `but` bytes."""
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))

@@ -1,4 +1,4 @@
-"""Statements made of the columns of a table."""
+"""SQL statements built from the columns of a table."""
 
 from __future__ import annotations
 

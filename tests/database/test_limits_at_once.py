@@ -1,4 +1,4 @@
-"""Limits on the rows of a table, when two workers add one at the same moment."""
+"""Limits on the rows of a table, when two workers add one at the same time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHERE NOT l.granted AND d.datname = current_database()
 
 
 def keeps_others_out(database: Database) -> bool:
-    """Whether the transaction that has counted lets no other one count: it waits, or cannot begin."""
+    """Whether a transaction that has counted keeps others from counting: they wait, or cannot begin."""
     return bool(database.rows(WAITING)[0][0]) if database.kind == "postgres" else not database.is_free()
 
 
@@ -57,7 +57,7 @@ def workers(module_database):
     ids=["keys", "webhooks"],
 )
 def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch, make, queries, limit, refusal):
-    """The first that has counted adds its row when the other one has counted, or waits for it."""
+    """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr(limit, 1)
     counted, add = [], queries.add
 

@@ -1,6 +1,6 @@
-"""Migrations and models agree, and a database that is up to date is left alone.
+"""Migrations and models agree, and an up-to-date database is not changed.
 
-Databases are copies of one that the migrations have made (`support.databases.database`).
+The databases are copies of one that the migrations have made (`support.databases.database`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def differences(site: Site) -> list:
 
 
 def partial_indexes(site: Site) -> dict[str, str]:
-    """Their conditions, as the database reports them."""
+    """Conditions of partial indexes, as the database reports them."""
     with site.app.app_context():
         look, option = inspect(db.engine), f"{db.engine.dialect.name}_where"
         indexes = [index for table in look.get_table_names() for index in look.get_indexes(table)]
@@ -133,7 +133,7 @@ def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
 
 
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
-    """Its workers restart while the newer version starts, and an operator may go back (decision 99)."""
+    """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")
     site.restart()
     assert site.register().ordinal == 4001
@@ -145,7 +145,7 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
-    """Else the two wait for each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
+    """Otherwise the two deadlock on each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
     with site.app.app_context():
         downgrade("0015")
     with ThreadPoolExecutor() as thread:

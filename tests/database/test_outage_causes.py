@@ -1,4 +1,4 @@
-"""Why nothing can be written, by the driver's error."""
+"""The reason why writes fail, derived from the driver's error."""
 
 from __future__ import annotations
 

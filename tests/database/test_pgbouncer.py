@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer in transaction mode, which gives a connection to another client after each transaction."""
+"""A server behind a real PgBouncer in transaction mode, where each transaction may use another connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.servers.server import Server
 from koyjabo.database.engine import LOCK
 
 IN_TIME_S = 60
-"""For what takes seconds, and would take minutes with a lock that is never released."""
+"""Limit for operations that take seconds, but minutes if a lock is never released."""
 
 GATE = """
 CREATE TABLE gate ();
@@ -35,7 +35,7 @@ HELD = """
 SELECT * FROM pg_locks WHERE locktype = 'advisory'
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-"""In this database: other tests have theirs on the same server."""
+"""Restricted to this database, because other tests share the server."""
 
 KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
 """PgBouncer sets these for each client."""
@@ -57,7 +57,7 @@ def pgbouncer(tmp_path, postgres) -> Iterator[PgBouncer]:
 
 @pytest.fixture
 def pooled(pgbouncer, database, new_server) -> Callable[..., Server]:
-    """Make servers on the database, not yet started, that reach it through PgBouncer."""
+    """Make servers, not yet started, that reach the database through PgBouncer."""
     return lambda **settings: new_server(database, DATABASE_URL=pgbouncer.url_of(database.name), **settings)
 
 
@@ -68,7 +68,7 @@ def connected(url: str, **options: str) -> Iterator[psycopg2.extensions.cursor]:
 
 
 def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
-    """The next client could otherwise be read-only, be cut off too early, or wait for a lock forever."""
+    """Otherwise the next client could be read-only, be cut off too early, or wait for a lock forever."""
     server = pooled().start()
     assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
     assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
@@ -77,7 +77,7 @@ def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbo
     server.stop()
     assert database.rows(HELD) == []
     url = pgbouncer.url_of(database.name)
-    with connected(url) as one, connected(url) as other:  # each in a transaction: both connections there are
+    with connected(url) as one, connected(url) as other:  # one transaction on each of the two connections
         for cursor in (one, other):
             cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
         assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER

@@ -1,4 +1,4 @@
-"""A visit and a look at the stats cost the same, however many visits are stored."""
+"""The cost of a visit and of reading the stats does not depend on the number of stored visits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ FILL = {
     "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
     "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
     "hourly_visits": "SELECT 'site', n, 1, 1",
-    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",  # ids it does not give
+    # negative ids cannot collide
+    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",
     "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
     "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
     "hourly_people": f"SELECT '{HERE}', n, 1, 1",
@@ -62,7 +63,7 @@ def fill(site: Site, kind: str, rows: int, analyze: bool) -> None:
 
 @pytest.fixture(scope="module")
 def filled(postgres, tmp_path_factory):
-    """`filled("sqlite", 10)` is the URL of a database with so many rows in each table; most share one."""
+    """`filled("sqlite", 10)` is the URL of a database with this many rows in each table. Tests share databases."""
     folder = tmp_path_factory.mktemp("filled")
 
     @cache
@@ -78,7 +79,7 @@ def filled(postgres, tmp_path_factory):
 
 
 def work(site: Site) -> None:
-    """A new visitor, an old one, a retry, all in a community as well, heartbeats, and a look at the stats."""
+    """Register a new visitor, a known one, a retry, and visits in a community; send heartbeats; read the stats."""
     for visitor, visit, user in (("v7", "1", None), ("v8", "1", USER), ("v9", "1", USER), ("v7", "1", None)):
         visit_community(site, visitor, visit, user)
     site.register("new", visitId="1")
@@ -98,7 +99,7 @@ def visit_community(site: Site, visitor: str, visit: str, user: str | None = Non
 
 @contextmanager
 def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
-    """The statements of the ledger's own connections, with their values."""
+    """Statements on the ledger's own connections, with their parameters."""
     statements: list[str] = []
     connect = ledger_sqlite.connect
 
@@ -123,7 +124,7 @@ def test_no_statement_on_sqlite_reads_a_whole_table(filled, monkeypatch, rows, a
 
 def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int) -> None:
     done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
-    assert len(done) >= least  # or nothing was recorded
+    assert len(done) >= least  # otherwise nothing was recorded
     for statement in done:
         for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
             assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxr", "counters")), statement
@@ -160,8 +161,8 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
             asked.clear()
             for newest_first in (True, False):
                 site.services[VisitLogServices].log.page(ADMIN, which, before=5_000, newest_first=newest_first)
-            looked = [each for each in asked if "FROM visits" in each[0]]
-            plans = [plan_of(site, kind, *each) for each in looked]
+            looked = [query for query in asked if "FROM visits" in query[0]]
+            plans = [plan_of(site, kind, *query) for query in looked]
             assert len(plans) >= 3, what
             assert not [plan for plan in plans if "Seq Scan on visits" in plan or "SCAN visits" in plan], what
             is_sorted = [plan for plan in plans if "Sort" in plan or "TEMP B-TREE" in plan]
@@ -180,8 +181,8 @@ def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):
 
 @contextmanager
 def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
-    """Every message to the server is one entry, however many statements are in it, but for the question once a second
-    which server it is.
+    """One entry for each message to the server, however many statements it contains. Leaves out the query once a second
+    for the server's identity.
     """
     messages: list[str] = []
 
@@ -204,7 +205,7 @@ def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
 
 
 def scans(plan: dict) -> Iterator[tuple[str, str]]:
-    """(what it does, to which table) for every step of a plan."""
+    """(operation, table) for every step of a plan."""
     if "Relation Name" in plan:
         yield plan["Node Type"], plan["Relation Name"]
     for below in plan.get("Plans", ()):
@@ -226,7 +227,7 @@ def test_no_statement_on_postgres_reads_a_whole_table(filled, monkeypatch):
 
 def test_a_visit_on_postgres_takes_two_round_trips(filled, monkeypatch):
     with recorded_on_postgres(monkeypatch) as messages, Site(filled("postgres")) as site:
-        site.register("first")  # on a new connection, what other workers have acknowledged is not known yet
+        site.register("first")  # a new connection does not know yet what other workers have acknowledged
         for visitor, visit, round_trips in (("new", "1", 2), ("v7", "1", 2), ("new", "1", 2)):
             messages.clear()
             site.register(visitor, visitId=visit)
@@ -245,4 +246,4 @@ def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch)
     with Site(database.url) as site, recorded(monkeypatch) as statements:
         site.register("new")
         assert statements
-        assert not [each for each in statements for table in PEOPLE if table in each]
+        assert not [statement for statement in statements for table in PEOPLE if table in statement]

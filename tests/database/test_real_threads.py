@@ -1,4 +1,4 @@
-"""Locks that the loop shares with real threads are real: a green one can keep a thread waiting for ever."""
+"""Locks that the loop shares with real threads must be real ones: a green lock can block a thread forever."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.honest_start
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
 REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
-"""From sums and from rows, with closed days whose answers are kept."""
+"""Reports from sums and from rows, and for past days with cached results."""
 
 AT_ONCE = json.dumps(
     {
-        "koyjabo.reports.live.storing.LOOK_S": 0.2,
+        "koyjabo.reports.live.storing.POLL_S": 0.2,
         "koyjabo.reports.log.blocks.SIZE": 4,
         "koyjabo.reports.log.block_queries.SIZE": 4,
     }
@@ -34,7 +34,7 @@ def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_pa
         promote(server, admin)
         use(server, admin)
         wait_until(lambda: "nightly_work_done" in server.log, "the work of the night is done", 60)
-        if database.kind == "postgres":  # its threads have something to log, then
+        if database.kind == "postgres":  # its threads log something in this case
             database.cut_connections()
             wait_until(lambda: server.post_visit("ayesha").ok and tried(admin), "it has new connections")
             use(server, admin)
@@ -53,7 +53,7 @@ def tried(member: Member) -> bool:
 
 
 def use(server: ChangedServer, admin: Member) -> None:
-    """Whatever there are threads for: visits, what is looked up and changed, reports, a recount, passwords."""
+    """Use everything that runs in threads: visits, lookups and changes, reports, a recount, passwords."""
     community = admin.found()
     with ThreadPoolExecutor(4) as clients:
         visits = [clients.submit(admin.visit, f"visitor{number}", community) for number in range(8)]
@@ -67,7 +67,7 @@ def use(server: ChangedServer, admin: Member) -> None:
     before = recounted(server)
 
     def recounts() -> bool:
-        """Another one begins when Redis no longer tells of the last."""
+        """Another recount starts when Redis has forgotten the last one."""
         admin.send_form("/receipt/recount")
         return recounted(server) > before
 

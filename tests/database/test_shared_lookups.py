@@ -1,4 +1,4 @@
-"""Requests that arrive while a lookup is running are answered by the next one, together."""
+"""Requests that arrive during a lookup share the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of a SQLite database are as of one moment, whatever is written meanwhile."""
+"""A copy of a SQLite database is a snapshot, even during writes."""
 
 from __future__ import annotations
 

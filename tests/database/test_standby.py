@@ -1,4 +1,4 @@
-"""PostgreSQL with a standby that is promoted, and the old primary that comes back."""
+"""PostgreSQL with a promoted standby, and an old primary that returns."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from koyjabo.models import SITE
 from koyjabo.settings.database_url import normal
 
 AGAIN_S = PATIENCE_S
-"""For a machine that is busy."""
+"""Limit on a busy machine."""
 
 PROMISED_S = 10
-"""From the moment in which the promoted server accepts writes until the server counts."""
+"""Promised time from when the promoted server accepts writes until our server counts."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def database(pair) -> PostgresDatabase:
 
 @pytest.fixture
 def server(pair, database, new_server) -> Server:
-    """It knows both hosts, the primary first."""
+    """A server that knows both hosts, the primary first."""
     return new_server(database, DATABASE_URL=pair.url_of(database.name)).start()
 
 
@@ -68,7 +68,7 @@ TAKES_OVER = "database/test_standby.py::test_promoted_standby_takes_over_and_its
 
 
 def counts_again(server: Server, visit: str) -> None:
-    """Return when it acknowledges a visit that is sent again and again."""
+    """Retry a visit until it is acknowledged."""
     wait_until(lambda: server.post_visit("ayesha", visit).ok, "a visit is acknowledged", AGAIN_S, 0.05)
 
 
@@ -77,7 +77,7 @@ def readiness(server: Server) -> str:
 
 
 def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, database, server):
-    """Without a restart. The old primary is first in DATABASE_URL, and accepts writes."""
+    """No restart is needed. The old primary is first in DATABASE_URL, and accepts writes."""
     assert [server.register("ayesha", visit).ordinal for visit in "123"] == [1, 2, 3]
     pair.wait_until_in_step()
     pair.primary.kill()
@@ -132,7 +132,7 @@ def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledg
 
 
 def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
-    """Frozen until `stack` is left."""
+    """Kill, stop or freeze the primary. A frozen one resumes when `stack` is closed."""
     if how == "frozen":
         stack.enter_context(primary.frozen())
     else:
@@ -141,13 +141,13 @@ def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
 
 @pytest.mark.long(proved_by=TAKES_OVER)
 def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
-    """Redis tells them; so it does at the start of a server."""
+    """They learn of it from Redis, as a starting server does."""
     settings = {"REDIS_URL": disposable_redis.url}
     one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
     other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
     assert other.register("ayesha", "1").ordinal == 1
     pair.wait_until_in_step()
-    pair.standby.promote()  # and nobody tells the old one
+    pair.standby.promote()  # the old primary is not notified
     database.cut_connections()
     pair.primary.set_("default_transaction_read_only", "on")
     counts_again(one, "2")
@@ -159,8 +159,10 @@ def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
 def test_pooler_that_moves_its_connections(pair, database, new_server):
-    """To the promoted standby, back to the old primary, to one that became a standby: only the first is used."""
-    with PgBouncer(pair.primary.folder.parent, pair.primary, pool_size=10) as pooler:  # which its user may read
+    """It points to the promoted standby, to the old primary, and to a former primary that became a standby. Only the
+    first is used.
+    """
+    with PgBouncer(pair.primary.folder.parent, pair.primary, pool_size=10) as pooler:  # its user may read this folder
         server = new_server(database, DATABASE_URL=pooler.url_of(database.name)).start()
         assert server.register("ayesha", "1").ordinal == 1
         pooler.point_at(pair.standby)
@@ -184,7 +186,7 @@ AGAIN = "database/test_standby.py::test_server_counts_again_within_10_s_of_a_pro
     "how", ["frozen", *(pytest.param(how, marks=pytest.mark.long(proved_by=AGAIN)) for how in ("killed", "stopped"))]
 )
 def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
-    """The limits of all waits for the old primary are shorter together."""
+    """All timeouts for the old primary together are shorter."""
     assert STUCK_S + WATCH_INTERVAL_S + SHORT_TIMEOUT_S < PROMISED_S
     with ExitStack() as stack:
         assert server.register("ayesha", "1").ordinal == 1
@@ -199,7 +201,7 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
 
 
 def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, database):
-    """On a promoted standby it is that of another transaction, which was committed."""
+    """On a promoted standby, the number belongs to another, committed transaction."""
     pair.standby.follow(None)
     with closing(connect(database.url)) as before, before.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
@@ -218,7 +220,7 @@ def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, data
     proved_by="database/test_standby.py::test_number_of_a_transaction_is_looked_up_on_its_own_server_alone"
 )
 def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
-    """There, the number of the transaction is that of another one, which was committed."""
+    """There, the number of the transaction belongs to another, committed one."""
 
     def lose(cursor) -> None:
         if lost:
@@ -240,7 +242,7 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
         pair.standby.follow(None)
         ledger.commit(visits("2"))
         lost.clear()
-        with pytest.raises(DatabaseRolledBack) as refused:  # others may have acknowledged what is not here
+        with pytest.raises(DatabaseRolledBack) as refused:  # others may have acknowledged what is missing here
             ledger.commit(visits("3"))
         ledger._high_water.server = refused.value.server
         (receipt,) = ledger.commit(visits("3"))

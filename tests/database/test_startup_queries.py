@@ -1,4 +1,4 @@
-"""A start that has nothing to prepare learns that by the database's driver alone."""
+"""A start that has nothing to prepare finds that out with only the database driver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """
 
 RELEASE = "SET idle_in_transaction_session_timeout = 60000"
-"""Longer than the product waits for a lock, so that a read without a limit fails its test, late."""
+"""Longer than the product waits for a lock, so that a read without a limit fails its test in the end."""
 
 
 def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
@@ -44,7 +44,7 @@ def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database
         assert prepared(database)
 
 
-LACKS = {  # what is lost, and what brings it back
+LACKS = {  # missing objects, and how to restore them
     "UPDATE alembic_version SET version_num = '0001'": CURRENT,
     "UPDATE alembic_version SET version_num = '9999'": CURRENT,
     "DELETE FROM alembic_version": f"INSERT INTO alembic_version VALUES ('{NEWEST_REVISION}')",
@@ -66,7 +66,7 @@ def test_database_that_lacks_something_is_to_be_prepared(database):
 
 @pytest.mark.both_kinds
 def test_first_admin_or_user_who_is_missing_is_for_the_application(database):
-    """Which makes them, or says that they are no admin."""
+    """The application creates the user, or reports that they are not an admin."""
     with Site(database.url):
         assert not prepared(database, admin="boss@example.com")
         assert not prepared(database, needs_a_user=True)
@@ -111,7 +111,7 @@ def test_start_with_nothing_to_prepare_loads_no_application(database):
 
 @contextmanager
 def locked(database: PostgresDatabase) -> Iterator[None]:
-    """A newer version of the program migrates a table."""
+    """Lock a table, as a migration of a newer version does."""
     with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"{RELEASE}; LOCK TABLE counters IN ACCESS EXCLUSIVE MODE")
         yield

@@ -1,4 +1,4 @@
-"""The page Health: what is well and what is not, and whom the server takes one for."""
+"""The page Health: checks, their advice, and the address that the server sees for a visitor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
 
 @pytest.fixture
 def site(sqlite_database):
-    """Not on PostgreSQL, which has a clock of its own: one that is set by a test would be reported as wrong."""
+    """On SQLite: PostgreSQL has its own clock, so a clock set by a test would be reported as wrong."""
     with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
         yield site
 
@@ -40,7 +40,7 @@ def admin(site):
 
 
 def hops(page):
-    """Address by number of proxies, and the number that is in force."""
+    """Addresses by number of proxies, and the current number."""
     found = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
     return [address for _, address, _ in found], [int(number) for number, _, is_in_force in found if is_in_force]
 
@@ -87,11 +87,11 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert 'data-kind="danger" data-health' in admin.get("/admin/")
         add_backup(site, hours_ago=1)
         site.time.pass_(seconds=1)
-        assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # red is looked at again each second
+        assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # a red page is checked again each second
 
 
 def of_backups(admin: Reader) -> tuple[str, str]:
-    """The level and the sentences of the check."""
+    """Level and texts of the check."""
     check = admin.get("/admin/health").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
     return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
 
@@ -152,7 +152,7 @@ def test_invalid_forwarded_addresses_are_ignored(site, admin):
 
 
 def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
-    """Open pages must learn that visits are not saved just then; `/readyz` tells everyone as much."""
+    """Open pages must learn that visits are not being saved; `/readyz` shows the same to everyone."""
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
     monkeypatch.setattr(DatabaseThread, "_connected", away)
     site.services[CountingServices].unsaved.since_ms = site.time.ms

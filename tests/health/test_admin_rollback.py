@@ -1,4 +1,4 @@
-"""What the panel says of visits that are lost because the database went back."""
+"""What the panel shows about visits lost in a rollback of the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEE = "/admin/health/rollback"
 
 @pytest.fixture
 def site(sqlite_database):
-    """Not on PostgreSQL, whose own clock makes the whole of Health red beside that of a test."""
+    """On SQLite: PostgreSQL's own clock would make all of Health red beside a test's clock."""
     with Site(sqlite_database.url) as site:
         site.add_community(HERE)
         yield site
@@ -34,7 +34,7 @@ def admin(site):
 
 
 def go_back(site: Site, database, *scopes: str) -> None:
-    """After a visit to each of these scopes, all of which are lost."""
+    """Register a visit in each of these scopes, and roll the database back before them."""
     remembered = database.remember()
     for scope in scopes:
         site.register("ayesha", **({} if scope == SITE else {"communityId": scope}))
@@ -43,7 +43,7 @@ def go_back(site: Site, database, *scopes: str) -> None:
 
 
 def check(page: str) -> tuple[str, str]:
-    """The level and the words of the check, which end with those of its button."""
+    """Level and text of the check, which ends with the label of its button."""
     level, shown = re.search(r'(?s)<li id="check-rollback" data-level="(\w+)">(.*?)</li>', page).groups()
     return level, words(shown)
 
@@ -61,12 +61,13 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     assert not check(viewer.get("/admin/health"))[1].endswith("Seen")
     at = re.search(r'name="at" value="(\d+)"', page)[1]
     viewer.send(SEE, 403, at=at)
-    admin.send(SEE, at=int(at) - 1)  # of a page that does not show the newest
+    admin.send(SEE, at=int(at) - 1)  # from a page that does not show the newest
     assert check(admin.get("/admin/health"))[0] == "danger"
 
     admin.send(SEE, at=at)
     assert admin.location == "/admin/health"
-    assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # without another look of ten seconds
+    # without waiting ten seconds for the next check
+    assert 'data-kind="danger" data-health' not in admin.get("/admin/")
     assert check(admin.get("/admin/health")) == ("good", f"Lost visits : Fine {SEEN}")
     assert last_line(site) == ("Rani", "ledger.rollback_seen", "")
     admin.send(SEE, at=at)
@@ -93,4 +94,6 @@ def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, adm
 def said(site: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
     annotations = site.services[ReportServices].annotations.between(scope, TODAY, TODAY)
     with site.app.test_request_context(headers={"Accept-Language": language}):
-        return [(each.day, text(each)) for each in annotations if each.action != "server.version"]
+        return [
+            (annotation.day, text(annotation)) for annotation in annotations if annotation.action != "server.version"
+        ]

@@ -56,7 +56,7 @@ SEEN = Seen(WELL, READY, Status(0, None, None, []), has_countries=True, is_behin
 
 
 def at(part: str = "", **changes: Any) -> Seen:
-    """A server on which all is well but for these facts: of itself, or of its `installation` or `database`."""
+    """A healthy server with these changes: to itself, or to its `installation` or `database`."""
     facts = WELL._replace(**{name: changes.pop(name) for name in changes.keys() & {"disk"}})
     facts = facts._replace(**{part: getattr(WELL, part)._replace(**changes)} if part else changes)
     return SEEN._replace(facts=facts)
@@ -77,7 +77,7 @@ PROVEN_ROW = {
 
 
 def row(**changes: Any) -> Backup:
-    """A backup that was proven 36 hours ago, but for `changes`."""
+    """A backup that was verified 36 hours ago, with these changes."""
     return Backup(**PROVEN_ROW | changes)
 
 
@@ -86,7 +86,7 @@ FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
 
 
 def backups(**known: Any) -> Seen:
-    """A server that makes backups by itself; what `koyjabo backup` has left does not count there."""
+    """A server with automatic backups. Backups by `koyjabo backup` do not count there."""
     state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
     return at("database", backup=None)._replace(backups=state)
 
@@ -172,13 +172,13 @@ BAD = (WARNING, DANGER)
 
 def test_all_is_well_where_nothing_is_wrong():
     found = checks.checks(SEEN)
-    assert {check.name for check in found if check.level != GOOD} == {"standby", "webhooks"}  # which are off
+    assert {check.name for check in found if check.level != GOOD} == {"standby", "webhooks"}  # turned off
     assert checks.worst(found) == GOOD
 
 
 @pytest.mark.parametrize(("name", "seen", "level", "code"), FACTS, ids=[f"{name} {code}" for name, *_, code in FACTS])
 def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, level, code):
-    """Visits that are not saved make two red: a database that can only be read is not called well."""
+    """Unsaved visits make two checks red: a database that can only be read is not healthy."""
     found = checks.checks(seen)
     assert [(check.level, check.code) for check in found if check.name == name] == [(level, code)]
     bad = {"writer", "database"} if seen.facts.unsaved else {name} if level in BAD else set()
@@ -193,7 +193,7 @@ def test_worst_checks_are_first_and_those_that_are_off_last():
 
 
 def test_without_redis_no_worker_is_called_missing():
-    """Each sees itself alone."""
+    """Each worker sees only itself."""
     facts = WELL._replace(installation=WELL.installation._replace(workers=2), redis_ms=None)
     found = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
     assert (found["redis"].level, found["workers"].code) == (DANGER, "unseen")
@@ -205,4 +205,4 @@ def test_nothing_that_only_the_database_knows_is_green_while_it_is_away(is_remem
     found = {check.name: check for check in checks.checks_without_database(seen, is_remembered)}
     assert found["database"].level == DANGER
     assert (found["recount"].level, found["recount"].code) == (OFF, UNREAD)
-    assert found["backups"].level == (WARNING if is_remembered else OFF)  # what was wrong is repeated
+    assert found["backups"].level == (WARNING if is_remembered else OFF)  # the failure is repeated

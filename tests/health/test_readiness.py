@@ -1,4 +1,4 @@
-"""`/readyz` is red while visitors should be sent elsewhere, before they get an error."""
+"""`/readyz` is red when visitors should go to another server, before they get an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def server(module_servers, module_sqlite_database) -> Server:
 
 @pytest.fixture(autouse=True)
 def ready(server: Server) -> None:
-    """The tests before have left it running, and it forgets what they did."""
+    """Earlier tests have left it running, and it forgets what they did."""
     wait_until(lambda: server.get("/readyz").ok, "it is green")
 
 
@@ -46,7 +46,7 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
 
 
 def test_red_after_a_commit_failed_and_not_for_ever(server):
-    """Who is sent elsewhere because of it cannot show that it is over."""
+    """Traffic that is moved elsewhere cannot show that the failure is over."""
     with server.database.locked():
         assert server.post_visit("ayesha").status_code == 503
         assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
@@ -60,9 +60,9 @@ def test_red_while_the_worker_has_too_much_to_do(server):
 
 
 def late_after_a_stop(server: Server) -> dict[str, dict] | None:
-    """What it says in the second for which it says so; None if that passed before the test could ask."""
+    """The result while the server reports a delay, or None if that second passed unnoticed."""
     with suspended(server.workers()):
-        time.sleep(2.5)  # as long as it has too much to do: it is late by the rest of this
+        time.sleep(2.5)  # keep it busy: the time beyond the limit counts as delay
     ends = time.monotonic() + 1
     while time.monotonic() < ends:
         if not (found := checks(server))["loop"]["ok"]:

@@ -1,4 +1,4 @@
-"""The facts about the server behind Health and Data."""
+"""Facts about the server that Health and Data show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.health.system import Data, System
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may lie on a disk of their own
+    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may be on a separate disk
     with Site(database.url, STARTING_TOTAL=4000) as site:
         yield site
 

@@ -40,7 +40,7 @@ def test_key_verifies_by_algorithms_of_its_kind_alone():
         token = jwt.encode({"sub": "x"}, private, name)
         assert jwt.decode(token, keys.find(name, name), [name]) == {"sub": "x"}
         others = {*key_set.KINDS, "HS256", "none", "ES256K"} - ({name} if name != "RS256" else _rsa())
-        assert [each for each in others if keys.find(name, each) is not None] == []
+        assert [other for other in others if keys.find(name, other) is not None] == []
     assert keys.find("oct", "HS256") is None
     assert keys.find("another", "RS256") is None
 

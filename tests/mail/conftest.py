@@ -1,4 +1,4 @@
-"""A mail server that tests share, and sites that send their mails there."""
+"""A mail server that tests share, and sites that send their mail there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def shared_mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def mailbox(shared_mailbox: Mailbox) -> Mailbox:
-    """Empty, and it takes everything."""
+    """The shared mail server, empty and accepting everything."""
     shared_mailbox.mails.clear()
     shared_mailbox.recipients.clear()
     shared_mailbox.attempts, shared_mailbox.refusal = 0, ""

@@ -1,4 +1,4 @@
-"""Mails to strangers, whose emails are not confirmed: for whom they are sent, how many a day, and what names say."""
+"""Mail to unconfirmed addresses: who causes it, how many a day, and which names it may contain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def join(site: Site, name: str, address: str = "192.0.2.1") -> int:
 
 
 def asked(person, community: str, email: str) -> str:
-    """What becomes of the mail of an invitation."""
+    """What the invitation's response reports about its mail."""
     answer = person.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
     assert answer.json["link"].startswith("https://live.example.com/invitations/")
     return answer.json["mail"]
@@ -89,7 +89,7 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         for mailbox.refusal in ("451 later", ""):
             site.services[MailOutbox].send_all()
             site.time.pass_(minutes=1)
-        messages = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
+        messages = [record.getMessage() for record in caplog.records if "mail_budget" in record.getMessage()]
         assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
         health = words(panel(site).get("/admin/health"))
         assert "Today's limit of 20 emails to unconfirmed addresses is used up." in health
@@ -104,7 +104,7 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         confirm(site, "karim")
         for name in ("karim", "salma", "ayesha"):
             bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
-            for mailbox.refusal in ("451 later", ""):  # the second attempt costs nothing
+            for mailbox.refusal in ("451 later", ""):  # the second attempt is free
                 site.services[MailOutbox].send_all()
                 site.time.pass_(minutes=1)
             body = {"email": f"{name}.new@example.com", "password": PASSWORD}
@@ -136,7 +136,7 @@ def test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it
         sent = [threads.submit(send, site, number) for site, number in ((one, 3), (two, 4))]
         wait_until(lambda: database.rows(WAITING) == [(2,)], "both wait")
         holder.rollback()
-        assert sorted(each.result() for each in sent) == [False, True]
+        assert sorted(future.result() for future in sent) == [False, True]
 
 
 @pytest.mark.long(
@@ -164,8 +164,8 @@ def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_r
     bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
     with recorded() as statements:
         assert [site.services[MailOutbox]._take().kind for _ in range(2)] == ["reset", "verify"]
-    looks = [each for each in statements if "due_ms" in each[0] and each[0].startswith("SELECT")]
-    plans = [plan_of(site, kind, *each) for each in looks]
+    looks = [statement for statement in statements if "due_ms" in statement[0] and statement[0].startswith("SELECT")]
+    plans = [plan_of(site, kind, *look) for look in looks]
     assert len(plans) == 1 + 5
     assert [plan for plan in plans if "ix_outbox_due" not in plan or "B-TREE" in plan] == []
 

@@ -1,4 +1,4 @@
-"""The outbox: what is in it with the action it is about, who sends it, how often, and what is left of it."""
+"""The outbox: entries are written with their action, sent by one worker, retried, and removed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbo
         two.close()
         sign_up(one, "salma")
         send(one)
-        assert len(mailbox.mails) == 3  # at once: the other one gave the lease back
+        assert len(mailbox.mails) == 3  # at once, because the other one released the lease
 
 
 def test_one_address_gets_few_mails_of_one_kind(site, mailbox):

@@ -1,4 +1,4 @@
-"""A server in processes of its own, and real mail servers: with TLS, with passwords, slow, and away."""
+"""A server in its own processes with real mail servers: with TLS, with passwords, slow, and down."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
-    """One for `localhost`, which no other machine trusts."""
+    """A certificate for `localhost` that other machines do not trust."""
     folder = tmp_path_factory.mktemp("tls")
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
     name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -91,7 +91,7 @@ def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_datab
 
 @pytest.fixture
 def slow():
-    """A mail server that keeps senders waiting until `go` is set."""
+    """A mail server that makes senders wait until `go` is set."""
     mailbox = Mailbox().start()
     mailbox.go = threading.Event()
     yield mailbox
@@ -100,7 +100,7 @@ def slow():
 
 
 def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_server, sqlite_database, slow):
-    by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would be wrong
+    by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would fail
     server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()
     ayesha, karim = Member(server, "ayesha"), Member(server, "karim")
     wait_until(lambda: slow.attempts, "a mail is on its way")
@@ -110,7 +110,7 @@ def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_s
     server.kill()
     slow.go.set()
     log, sqlite = server.log, server.database
-    with Site(sqlite.url) as site:  # a minute passes, and the lease of the killed worker ends
+    with Site(sqlite.url) as site:  # a minute passes, and the killed worker's lease expires
         site.rows("UPDATE outbox SET due_ms = 0 WHERE done_ms IS NULL")
         site.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'mail'")
     server.start()

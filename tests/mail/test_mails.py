@@ -1,4 +1,4 @@
-"""The mails: when each is sent, to whom, in which language, and what it says."""
+"""Mails: when each is sent, to whom, in which language, and with which content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def send(site: Site) -> None:
 
 
 def news(site: Site, mailbox) -> list[str]:
-    """The subjects of the mails since the last call."""
+    """Subjects of the mails since the last call."""
     send(site)
     subjects = mailbox.subjects()
     mailbox.mails.clear()
@@ -41,7 +41,7 @@ def news(site: Site, mailbox) -> list[str]:
 
 
 def reset_link(site: Site, mailbox) -> str:
-    """The path of the link in the mail that was asked for."""
+    """Path of the link in the requested mail."""
     assert site.client.post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
     send(site)
     return path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
@@ -98,7 +98,7 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
     reader.send(path, 404)  # it is for another email
     site.rows("UPDATE users SET email = 'ayesha@example.com', email_key = 'ayesha@example.com'")
-    for other in (Reader(site), Reader(site).sign_up("karim")):  # who uses the account has to be who reads the mail
+    for other in (Reader(site), Reader(site).sign_up("karim")):  # the account's user must be the reader of the mail
         other.get(path, 200 if other.csrf else 303)
         other.send(path, 404 if other.csrf else 303)
     assert "Not confirmed" in words(reader.get("/account"))
@@ -187,7 +187,7 @@ def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mail
     log_in(site)
     send(site)
     assert mailbox.subjects()[-1] == "New login to your account"
-    Reader(site).send("/language", language="bn")  # of no account
+    Reader(site).send("/language", language="bn")  # without an account
     assert site.rows("SELECT language FROM users") == [("en",)]
 
 
@@ -253,7 +253,7 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
 
 @pytest.mark.parametrize("role", ["is_admin", "is_viewer"])
 def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email(site, mailbox, app, role):
-    """Who mistypes a new email would give the role to a stranger."""
+    """With a mistyped new email, a stranger could take over the role."""
     site.rows(f"UPDATE users SET verified_ms = NULL, {role} = true")
     path = reset_link(site, mailbox)
     (mail,) = mailbox.mails
@@ -273,7 +273,7 @@ def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(
 
 
 def test_passkey_needs_a_confirmed_email(database, mailbox):
-    """It opens the account alone, also after the owner of the email has reset the password."""
+    """It logs in without a password, even after the owner of the email has reset the password."""
     with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
         reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
         person = log_in(site)
@@ -291,7 +291,7 @@ def test_passkey_needs_a_confirmed_email(database, mailbox):
 
 
 def test_other_new_password_ends_the_links_for_one(site, mailbox):
-    """Else who reads an old mail could replace it for half an hour."""
+    """Otherwise a reader of an old mail could replace the password for half an hour."""
     person = sign_up(site)
     path = reset_link(site, mailbox)
     new = {"current_password": PASSWORD, "new_password": NEW}

@@ -1,4 +1,4 @@
-"""The test email of the page Settings: by the way of all mails, with what the mail server has answered."""
+"""The test mail of the page Settings is sent like any other mail, and the page shows the mail server's response."""
 
 from __future__ import annotations
 

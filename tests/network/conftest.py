@@ -1,4 +1,4 @@
-"""Databases of places, made for a test."""
+"""Location databases made for a test."""
 
 from __future__ import annotations
 

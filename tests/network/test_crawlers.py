@@ -1,4 +1,4 @@
-"""Crawlers that say they are: flagged, and counted or not by BOT_POLICY; and no others are."""
+"""Crawlers that identify themselves are flagged, and counted or not by BOT_POLICY; no other visitors are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose address names a place: that of the visitor, as our outermost proxy saw it."""
+"""The address that determines a visitor's location: the one our outermost proxy saw."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 BANGLADESH_V6 = "2400:c600::1"
 PROXY = "10.0.0.2"
 EDGE = "10.0.0.1"
-"""The inner hops of ours, as they stand at the end of the header."""
+"""Our inner hops, at the end of the header."""
 
 
 @pytest.fixture
 def behind(sqlite_database):
-    """`behind(2)` is a site with two proxies of ours in front of it."""
+    """`behind(2)` is a site behind two of our proxies."""
     with ExitStack() as sites:
         yield lambda proxies: sites.enter_context(Site(sqlite_database.url, TRUSTED_PROXIES=proxies))
 
 
 def register(site: Site, peer: str, forwarded: str | None = None, **headers: str) -> dict:
-    """The places after a visit, which are those of the answer and of the next read."""
+    """Locations after a visit. Asserts that the response and the next read have the same."""
     headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
     answer = site.post(json={"visitorId": "ayesha"}, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
     assert answer.status_code == 200, answer.text
@@ -32,7 +32,7 @@ def register(site: Site, peer: str, forwarded: str | None = None, **headers: str
 
 
 def chain(proxies: int, *hops: str) -> str:
-    """The header as it arrives behind so many proxies of ours."""
+    """The header as it arrives behind this many of our proxies."""
     return ", ".join([*hops, *[EDGE] * (proxies - 1)])
 
 
@@ -50,7 +50,7 @@ def test_hop_that_our_outermost_proxy_saw_is_the_visitor_whatever_is_forged(behi
     site = behind(proxies)
     hops = [BANGLADESH, BANGLADESH_V6, f"{BANGLADESH}:5678", f"[{BANGLADESH_V6}]:443", f"[{BANGLADESH_V6}]"]
     forged = [(), (AMERICA,), (AMERICA, GERMANY), ("rubbish",), ("127.0.0.1", "")]
-    forged += [(each,) for each in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
+    forged += [(value,) for value in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
     for hop in hops:
         for before in forged:
             found = register(site, PROXY, chain(proxies, *before, hop))

@@ -1,4 +1,4 @@
-"""The name of a place for an address, with databases made here."""
+"""Location names of addresses, with databases made by the tests."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ GARBAGE = [
 
 
 def flat(city: str, country: str = "BD") -> dict[str, Any]:
-    """A record as ip-location-db writes it."""
+    """A record in the format of ip-location-db."""
     return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
 
 
 def nested(city: str | None, country: str = "BD", name: str = "Bangladesh") -> dict[str, Any]:
-    """A record as GeoIP2, GeoLite2 and DB-IP write it."""
+    """A record in the format of GeoIP2, GeoLite2 and DB-IP."""
     record: dict[str, Any] = {"country": {"iso_code": country, "names": {"en": name, "de": "Bangladesch"}}}
     return record | ({"city": {"geoname_id": 1185241, "names": {"en": city, "de": "Daka"}}} if city else {})
 
 
 @pytest.fixture
 def locate(place_database):
-    """`locate(address, record)` looks the address up where everything in Bangladesh has this record."""
+    """`locate(address, record)` looks up the address in a database where all of Bangladesh has this record."""
 
     def look_up(address: str, record: Any) -> str:
         return PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
@@ -62,7 +62,7 @@ def test_city_is_named_with_its_country(place_database):
 def test_country_alone_is_named_in_english(locate):
     for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
         assert locate(BANGLADESH, record) == "Bangladesh"
-    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # which only the file knows
+    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name
 
 
 def test_district_in_parentheses_is_cut(locate):
@@ -94,7 +94,7 @@ def test_record_that_says_no_place_falls_back_on_the_country(locate):
 def test_files_are_asked_in_their_order(place_database):
     first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
     second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
-    found = [PlaceFinder([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    found = [PlaceFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
     assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
@@ -122,12 +122,12 @@ def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
     places = PlaceFinder()
     assert {address: places.locate(address) for address in KNOWN} == KNOWN
     with_cities = PlaceFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
-    for each in (places, with_cities):
-        assert [address for address in NOWHERE if each.locate(address) != "Unknown"] == []
+    for finder in (places, with_cities):
+        assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
 
 
 def test_looking_up_opens_no_network_and_starts_nothing():
-    """Nor does it print or change the environment."""
+    """And prints nothing, and changes no environment variable."""
     watched = (
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
@@ -187,7 +187,7 @@ def test_every_country_of_the_file_has_a_name():
 
 @pytest.fixture
 def unusable(tmp_path):
-    """Paths that are no databases, by what is wrong with them."""
+    """Paths that are not databases, by what is wrong with them."""
     (tmp_path / "empty.mmdb").touch()
     (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
     return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
@@ -223,14 +223,14 @@ def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_p
 
 
 def test_file_in_use_may_be_replaced(place_database):
-    """As `make geoip` does: those who have the old one open go on reading it."""
+    """As `make geoip` does: processes that have the old file open keep reading it."""
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     gazetteer = PlaceFinder([path])
     place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
     assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
 
 
-# Which places are shown.
+# Which locations are shown.
 
 
 def test_the_twenty_largest_are_named_and_the_rest_is_other():
@@ -276,7 +276,7 @@ def test_countries_are_named_in_the_language():
 
 
 def test_script_knows_the_english_names_that_browsers_do_not():
-    """Chromium has the longer name of the Falkland Islands."""
+    """Chromium has a longer name for the Falkland Islands."""
     cldr = Locale.parse("en").territories
     listed = SCRIPT.read_text().partition("ENGLISH = {")[2].partition("};")[0]
     assert dict(re.findall(r'([A-Z]{2}): "([^"]*)"', listed)) == {

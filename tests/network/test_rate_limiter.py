@@ -1,4 +1,4 @@
-"""What rates count, and what that costs; how much each network of an IPv6 customer may use."""
+"""Rate limits: what they count, what that costs, and how much each network of an IPv6 customer may use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.network.rate_limiter import DailyRate, Rate, share
 
 @pytest.fixture
 def now(monkeypatch):
-    """A clock that tests set, s."""
+    """The clock in s, which tests set."""
     moment = [1000.0]
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(time=time.time, monotonic=lambda: moment[0]))
     return moment
@@ -26,9 +26,9 @@ def now(monkeypatch):
 def test_limit_holds_at_its_edge():
     rate = Rate(3)
     used = [rate.use("ayesha") for _ in range(5)]
-    assert [each.is_exceeded for each in used] == [False, False, False, True, True]
-    assert [each.left for each in used] == [2, 1, 0, 0, 0]
-    assert {each.limit for each in used} == {3}
+    assert [usage.is_exceeded for usage in used] == [False, False, False, True, True]
+    assert [usage.left for usage in used] == [2, 1, 0, 0, 0]
+    assert {usage.limit for usage in used} == {3}
     assert not rate.use("babul").is_exceeded
 
 
@@ -74,24 +74,24 @@ def test_of_many_at_once_as_many_get_through_as_may():
     rate = Rate(500)
     with ThreadPoolExecutor(8) as pool:
         used = list(pool.map(rate.use, repeat("ayesha", 2000)))
-    assert sum(not each.is_exceeded for each in used) == 500
+    assert sum(not usage.is_exceeded for usage in used) == 500
 
 
 def test_limit_is_shared_out():
-    assert [share(*each) for each in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]
+    assert [share(*limits) for limits in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]
 
 
 LIMIT = 3
 
 
 def of_prefix(subnet: int, home: int = 0) -> str:
-    """A /64 of the /48 `2001:db8:1::`: its last byte is `subnet`, and the one before names the /56."""
+    """A /64 of the /48 `2001:db8:1::`: its last byte is `subnet`, and the byte before names the /56."""
     return key(f"2001:db8:1:{home:02x}{subnet:02x}::1")
 
 
 @pytest.fixture(params=["rate", "counter"])
 def use(request):
-    """`use(address)`: whether one more use of it is within the limit, which is then counted."""
+    """`use(address)`: whether one more use is within the limit, which then counts."""
     rate, counter = Rate(LIMIT), AddressCounter()
 
     def count(address: str) -> bool:
@@ -156,5 +156,5 @@ def test_use_that_is_taken_back_may_be_used_again():
 def test_tightest_of_the_levels_is_reported():
     rate = Rate(LIMIT)
     uses = [rate.use_address(of_prefix(n)) for n in range(4 * LIMIT)]
-    assert [(each.limit, each.left) for each in uses[:2]] == [(LIMIT, LIMIT - 1)] * 2
-    assert [(each.limit, each.left) for each in uses[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]
+    assert [(use.limit, use.left) for use in uses[:2]] == [(LIMIT, LIMIT - 1)] * 2
+    assert [(use.limit, use.left) for use in uses[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]

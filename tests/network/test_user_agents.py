@@ -4,7 +4,7 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.network import user_agents
 
-user_agents.load()  # before the first example is timed
+user_agents.load()  # outside of the first timed example
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
 TABLET = f"Mozilla/5.0 (Linux; Android 14; SM-X700) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
@@ -45,8 +45,8 @@ def test_a_user_agent_names_browser_system_and_device_as_does_what_replaces_it()
     reduced = {user_agent: user_agents.reduced(user_agent) for user_agent in KNOWN}
     assert {user_agent: user_agents.parsed(user_agent) for user_agent in KNOWN} == KNOWN
     assert {user_agent: user_agents.parsed(reduced[user_agent]) for user_agent in KNOWN} == KNOWN
-    assert [user_agents.reduced(each) for each in reduced.values()] == [*reduced.values()]
-    assert not any(character.isdigit() for each in reduced.values() for character in each)
+    assert [user_agents.reduced(agent) for agent in reduced.values()] == [*reduced.values()]
+    assert not any(character.isdigit() for agent in reduced.values() for character in agent)
 
 
 @effort(100)

@@ -1,4 +1,4 @@
-"""Where the workers of one server add up what they count, and when there is no place for it."""
+"""Where the workers of one server add up metrics, and when there is no space for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for number in range(2 * MOST_KINDS):
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch):
-    """A server that ends leaves the variable as it is; other tests shall not find it."""
+    """Restore the variable afterwards, which a server leaves set."""
     monkeypatch.setenv(FOLDER, "/left/by/another")
 
 
@@ -48,7 +48,7 @@ def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
 
 
 def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
-    """So that prometheus-client never makes them larger: that room might not be there when it is written to."""
+    """So that prometheus-client never extends a file later, when there may be no space left."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
     monkeypatch.setenv(WORKER, "7")
     keep_if_there()

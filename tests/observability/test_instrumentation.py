@@ -1,4 +1,4 @@
-"""How late a worker is for what it does every second, and who is back within a minute of having lost their line."""
+"""How late a worker is for its work of every second, and who reconnected within a minute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.observability.socket_log import Reconnections
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
-    """The time that passes evenly, s; tests set it."""
+    """The monotonic clock in s, which tests set."""
     said = [100.0]
     monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: said[0]))
     return said
@@ -30,7 +30,7 @@ def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(now):
 
 @pytest.fixture(params=["alone", "folder lost", "two workers"])
 def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
-    """Where one leaves, and where they come back to."""
+    """The worker that visitors leave, and the one they return to."""
     if request.param == "two workers":
         return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
     only = Reconnections(None if request.param == "alone" else str(tmp_path / "nowhere"), "secret")

@@ -1,4 +1,4 @@
-"""What a server writes down: enough to follow a visit to its broadcast, and nothing personal."""
+"""Log lines: enough to trace a visit to its broadcast, and nothing personal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.servers.server import SERVING, START_S, Server
 
 KEY = re.compile(r"(\w+)=(\S+)")
 PERSONAL = "zephyrine"
-"""In every personal value."""
+"""Part of every personal value."""
 
 ADDRESS = "203.0.113.77"
 
 IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
-"""How each line begins; a traceback is further in."""
+"""The start of each line. Tracebacks are indented."""
 
 BROKEN_WORKER = """
 import sys
@@ -41,7 +41,7 @@ sys.exit(serve())
 
 
 def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
-    """Those of an event, by key."""
+    """Lines of an event, as dictionaries."""
     found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
     return [line for line in found if all(line.get(key) == str(value) for key, value in wanted.items())]
 
@@ -68,7 +68,7 @@ def test_a_visit_is_followed_to_its_broadcast(server):
         assert shown["totalVisits"] >= counts["visit"]["ordinal"]
         wait_for_line(server, "broadcast", room="stats", revision=shown["revision"], clients=1)
         broadcasts = [int(line["revision"]) for line in lines(server, "broadcast", room="stats")]
-    (first,) = [each for each in broadcasts if each >= int(visit["revision"])][:1]
+    (first,) = [broadcast for broadcast in broadcasts if broadcast >= int(visit["revision"])][:1]
     assert first == shown["revision"]
 
 
@@ -113,7 +113,7 @@ def test_sockets_of_one_address_do_not_fill_the_log(server):
         open_and_close(ADDRESS, (WebSocket, SocketIO)[number % 2])
     wait_until(lambda: sockets_in(server) == (opened + 20, opened + 20), "the metrics count all of them")
     lines_of_opened, lines_of_closed, personal = (now - then for now, then in zip(counts(), before, strict=True))
-    assert lines_of_opened in range(3, 7)  # three a minute, and a minute may end while they come
+    assert lines_of_opened in range(3, 7)  # three a minute, and a minute may end in between
     assert lines_of_closed in range(3, 7)
     assert personal == 0
     open_and_close("203.0.113.78", WebSocket)
@@ -121,7 +121,7 @@ def test_sockets_of_one_address_do_not_fill_the_log(server):
 
 
 def sockets_in(server: Server) -> tuple[float, float]:
-    """How many the metrics count as opened, and how many as ended."""
+    """Opened and ended sockets, according to the metrics."""
     metrics = server.metrics()
     opened = re.findall(r"^koyjabo_connections_opened_total\S* (\S+)", metrics, re.MULTILINE)
     ended = re.findall(r"^koyjabo_connection_duration_seconds_count (\S+)", metrics, re.MULTILINE)
@@ -134,7 +134,7 @@ def refused_in(server) -> float:
 
 
 def test_nothing_personal_is_written_down(new_server, sqlite_database):
-    """A server through everything that a person may do, and everything that may go wrong with it."""
+    """A server through everything that a person may do, and everything that may fail for them."""
     server = new_server(sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1).start()
     live(server)
     server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
@@ -163,7 +163,7 @@ def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_d
 
 
 def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database):
-    """Here of an ADMIN_EMAIL that is another user's by now."""
+    """Here about an ADMIN_EMAIL that now belongs to another user."""
     server = new_server(sqlite_database, LOG_FORMAT="json").start()
     email = Member(server).email
     server.stop()
@@ -182,10 +182,10 @@ def test_start_says_that_countries_are_missing_and_which_settings_are_removed(ne
 
 
 def in_json(server: Server) -> set[str]:
-    """The events of its log, of which each line is an object, but for the one that says where it serves."""
+    """The events of a JSON log. Every line is an object, except the one that announces the address."""
     said = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
-    assert all({"time", "level", "logger"} <= set(each) for each in said)
-    return {each["event"].partition(" ")[0] for each in said}
+    assert all({"time", "level", "logger"} <= set(line) for line in said)
+    return {line["event"].partition(" ")[0] for line in said}
 
 
 def in_text(server: Server) -> set[str]:

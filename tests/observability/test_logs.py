@@ -16,7 +16,7 @@ FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\
 
 @pytest.fixture
 def written(monkeypatch):
-    """`written("json")` makes the log of that style; what it has written is in the second of the pair."""
+    """`written("json")` creates a log in that style. The second value returns what was written."""
     package = logging.getLogger("koyjabo")
     before = package.handlers, package.propagate, package.level
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads, who may read it, and that the documentation says what each of it is."""
+"""Prometheus metrics: values, access, and their documentation."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
-    """By name and label."""
+    """Values by name and label."""
     samples = [sample for family in families for sample in family.samples]
-    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
+    return {(sample.name, ",".join(sample.labels.values())): sample.value for sample in samples}
 
 
 def scraped(site: Site) -> dict[tuple[str, str], float]:
@@ -53,7 +53,7 @@ def test_documentation_lists_every_metric_and_no_other():
 def test_scrape_has_every_metric(site):
     text = site.client.get("/metrics", headers=SCRAPER).text
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
-    absent = r"koyjabo_(redis_up|backup_\w+)"  # there is neither
+    absent = r"koyjabo_(redis_up|backup_\w+)"  # neither is in use
     here = {name.removesuffix("_total") for name, _, _ in all_names() if not re.fullmatch(absent, name)}
     assert {name.removesuffix("_total") for name in names} == here
 
@@ -71,11 +71,11 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
 
 
 def test_broadcast_that_tells_no_visit_has_no_commit(site):
-    """Visitors who are not active any more are noticed within a second, which is no latency of a commit."""
+    """Visitors are noticed as inactive within a second, which is not a commit's latency."""
     name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
 
     def broadcast(after: int) -> tuple[VisitorUpdate, float]:
-        """What the room would send, and how often a commit was measured."""
+        """The message that the room would send, and how many commits were measured."""
         (event,) = rooms.get(STATS_ROOM).source.events_after(after)
         site.services[ObservabilityServices].socket_log.sent(STATS_ROOM, event.type, 1, 1, event.revision, 0.0)
         return event, scraped(site)[name, ""]
@@ -108,7 +108,7 @@ def metrics():
 
 
 def test_kinds_of_errors_have_an_end(metrics):
-    """Libraries log what clients have said, and each kind takes room."""
+    """Libraries log what clients have sent, and each kind takes memory."""
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
@@ -219,7 +219,7 @@ def test_socketio_client_that_goes_before_it_is_let_in_has_not_ended(server):
     assert gone.message().startswith("40{")
     gone.reset()
     with SocketIO(server.port) as later:
-        assert later.is_answered()  # so that one has been forgotten as well
+        assert later.is_answered()  # so that an earlier one was forgotten as well
         assert server.held()["members"] == 1
     assert_opened_and_ended(server, 1)
 
@@ -229,7 +229,7 @@ class Tab(SocketIO):
 
 
 def assert_opened_and_ended(server, count: int) -> None:
-    """As many are opened as have ended, in the metrics and in the log."""
+    """Assert that opened and ended connections are equal, in metrics and log."""
 
     def counted(name: str) -> float:
         return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)

@@ -1,4 +1,4 @@
-"""What Prometheus reads of a server with several workers, and what is left when they come and go."""
+"""Metrics of a server with several workers, and what remains when workers come and go."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from koyjabo.server.process.metrics_folder import PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
-"""Files of two workers, plus two that they share. Each worker writes its last file a second or more after its start."""
+"""Files of two workers, plus two shared ones. Each worker writes its last file a second or more after its start."""
 
 
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory) -> Path:
-    """Where the server's folder is, and nothing else."""
+    """The parent of only the server's folder."""
     return tmp_path_factory.mktemp("temporary")
 
 
@@ -31,7 +31,7 @@ def workers(module_servers, module_sqlite_database, redis, temporary) -> Server:
 
 
 def scraped(server: Server) -> dict[str, float]:
-    """By name with labels, as they are written."""
+    """Values by name with labels, as written."""
     lines = [line for line in server.metrics().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
@@ -92,14 +92,14 @@ def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(worker
         wait_until(lambda: all_ready(workers, 2), "it is replaced", START_S)
     for number in range(20):
         workers.register(f"visitor-{number}")
-        workers._http.close()  # the next may come to the other one
+        workers._http.close()  # the next connection may reach the other worker
     now = wait_until(lambda: (now := scraped(workers))["koyjabo_workers"] == 2 and now, "both tell")
     assert now["koyjabo_commit_visits_sum"] == visits + 20
     assert files_in(folder) == FILES
 
 
 def files_in(folder: Path) -> list[str]:
-    """The files of the workers, without files that are just being written."""
+    """The workers' files, except those being written."""
     return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 
@@ -117,7 +117,7 @@ def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, s
 
 
 def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp_path):
-    """Programs that clean up look at the age of files, and not at whose they are."""
+    """Cleanup programs check the age of files, not their owner."""
     server = new_server(sqlite_database, TMPDIR=tmp_path).start()
     server.register("ayesha")
     (folder,) = tmp_path.glob(f"{PREFIX}*")
@@ -126,4 +126,4 @@ def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp
     killed = server.kill_worker()
     wait_until(lambda: all(worker.pid != killed for worker in server.workers()) and server.workers(), "another one")
     assert server.register("bilkis").ordinal == 2
-    assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it begins anew
+    assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it starts again at 0

@@ -1,5 +1,5 @@
-"""deploy/alerts.yaml and deploy/grafana.json ask for metrics that there are. The alerts fire when they should, and not
-before, as Prometheus itself judges.
+"""deploy/alerts.yaml and deploy/grafana.json use existing metrics. Alerts fire only when they should, as evaluated by
+Prometheus itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DASHBOARD = json.loads((DEPLOY / "grafana.json").read_text())
 OF_SERIES = r"_bucket|_sum|_count"
 GIVEN_BY_PROMETHEUS = {"job", "instance", "le"}
 NOT_EVERYWHERE = {"koyjabo_redis_up"}
-"""Metrics that a server without Redis has not."""
+"""Metrics that a server without Redis lacks."""
 
 ADD_BACKUP = """
 INSERT INTO backups (name, begun_by, worker, begun_ms, seen_ms, ended_ms, proven_ms, state, step, done, goal, bytes)
@@ -37,12 +37,12 @@ VALUES ('a', '', '', :now_ms, :now_ms, :now_ms, :now_ms, 'proven', 'restore', 1,
 
 TARGET = {"job": "koyjabo", "instance": "a:8000"}
 AT_MINUTES = (20, 60, 130)
-"""When rules are looked at that must be silent."""
+"""When to check rules that must not fire."""
 
 
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory) -> list[Any]:
-    """All samples of a real application that has registered visits and has made a backup."""
+    """All samples of a real application that has registered visits and made a backup."""
     folder = tmp_path_factory.mktemp("monitored")
     with Site(f"sqlite:///{folder}/site.db", BACKUP_DIR=str(folder)) as site:
         for visitor in ("ayesha", "babul"):
@@ -59,15 +59,15 @@ class Asked(NamedTuple):
 
 
 def asked(expression: str) -> list[Asked]:
-    """The metrics of an expression with the labels that it compares or groups by."""
-    grouped = {each for names in re.findall(r"\bby \(([^)]*)\)", expression) for each in re.findall(r"\w+", names)}
+    """Metrics in an expression, with the labels it compares or groups by."""
+    grouped = {label for names in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.findall(r"\w+", names)}
     found = re.findall(r"\b(koyjabo_\w+|up)\b(?:\{([^}]*)\})?", expression)
     return [Asked(name, frozenset(re.findall(r"(\w+)=", labels)) | grouped) for name, labels in found]
 
 
 def panels() -> dict[str, list[str]]:
-    """The expressions by title."""
-    return {panel["title"]: [each["expr"] for each in panel["targets"]] for panel in DASHBOARD["panels"]}
+    """Expressions by title."""
+    return {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
 
 
 def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
@@ -75,8 +75,10 @@ def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
     for sample in scraped:
         labels.setdefault(sample.name, set()).update(sample.labels)
     labels |= {name: {label} - {""} for name, label, _ in all_names() if name in NOT_EVERYWHERE} | {"up": set()}
-    labels["koyjabo_errors_total"] = {"kind"}  # there was none
-    expressions = [rule["expr"] for rule in RULES.values()] + [each for many in panels().values() for each in many]
+    labels["koyjabo_errors_total"] = {"kind"}  # no error has occurred
+    expressions = [rule["expr"] for rule in RULES.values()] + [
+        expression for many in panels().values() for expression in many
+    ]
     for expression in expressions:
         assert asked(expression), expression
         for metric, names in asked(expression):
@@ -84,13 +86,13 @@ def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
 
 
 def test_dashboard_shows_each_part_of_the_server_and_asks_the_data_source_of_its_reader():
-    shown = {each.metric for many in panels().values() for expression in many for each in asked(expression)}
-    shown = {re.sub(f"({OF_SERIES})$", "", each) for each in shown}
+    shown = {selector.metric for many in panels().values() for expression in many for selector in asked(expression)}
+    shown = {re.sub(f"({OF_SERIES})$", "", metric) for metric in shown}
     unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}
     unseen |= {"koyjabo_community_connections"}  # their labels are ids
     assert {name for name, _, _ in all_names()} - shown == unseen
     assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
-    assert [each["name"] for each in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]
+    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]
 
 
 def test_each_alert_has_a_severity_and_a_summary():
@@ -100,7 +102,7 @@ def test_each_alert_has_a_severity_and_a_summary():
 
 
 class Series(NamedTuple):
-    """One series as `promtool test rules` writes it, with a value for each minute."""
+    """A series in the format of `promtool test rules`, with a value for each minute."""
 
     name: str
     values: str
@@ -113,9 +115,9 @@ class Series(NamedTuple):
 
 UNSAVED = (("kind", "ledger_unavailable"),)
 LATE = (("0.5", "0x200"), ("1.0", "0+60x200"), ("+Inf", "0+60x200"))
-"""The buckets of a histogram in which everything takes from half a second to a second."""
+"""Buckets of a histogram where everything takes half a second to a second."""
 
-FIRING = {  # alert: (what is otherwise than on a healthy server; the first minute at which it fires)
+FIRING = {  # alert: (series that differ from a healthy server, the first minute when it fires)
     "KoyJaboDown": ([Series("up", "1x9 0x200")], 11),
     "KoyJaboVisitsUnsaved": ([Series("koyjabo_errors_total", "_x9 1x200", UNSAVED)], 10),
     "KoyJaboDatabaseDown": ([Series("koyjabo_database_up", "1x9 0x200")], 11),
@@ -147,8 +149,8 @@ def test_alerts_fire_when_they_should_and_are_silent_on_a_healthy_server(scraped
     healthy = [Series("up", "1x2400"), Series("koyjabo_redis_up", "1x2400"), *map(constant, scraped)]
     tests = [judged(healthy, [nothing_fires(minute) for minute in AT_MINUTES])]
     for alert, (otherwise, minute) in FIRING.items():
-        replaced = {(each.name, each.labels) for each in otherwise}
-        rest = [each for each in healthy if (each.name, each.labels) not in replaced]
+        replaced = {(sample.name, sample.labels) for sample in otherwise}
+        rest = [sample for sample in healthy if (sample.name, sample.labels) not in replaced]
         tests.append(judged([*rest, *otherwise], [fires(alert, minute, True), fires(alert, minute - 2, False)]))
     file = tmp_path / "alerts.test.yaml"
     file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": tests}))
@@ -162,7 +164,7 @@ def constant(sample: Any) -> Series:
 
 
 def judged(series: list[Series], checks: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"interval": "1m", "input_series": [each.as_object() for each in series], "promql_expr_test": checks}
+    return {"interval": "1m", "input_series": [sample.as_object() for sample in series], "promql_expr_test": checks}
 
 
 def nothing_fires(minute: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who goes leaves nothing that waits for the garbage collector, which looks at old things once in a long time."""
+"""Closed clients leave nothing for the garbage collector, which rarely looks at old objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOON_S = 0.8
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Whoever is to be pinged is held until then."""
+    """Objects that wait to be pinged are kept until then."""
     with changed_server(tmp_path_factory.mktemp("server"), pings(SOON_S, SOON_S / 2, SOON_S / 8)) as server:
         server.register("somebody")
         yield server
@@ -60,11 +60,11 @@ LAST = [
     head("GET", "/healthz", "Host: other"),
     head("POST", "/api/visitor/register", "Content-Length: 1000000"),
 ]
-"""Requests after which a connection goes on, or ends: it says so, it is old, refused, or too large."""
+"""Requests after which a connection stays open or is closed: by request, by age, refused, or too large."""
 
 
 def test_request_that_was_answered_is_gone(server):
-    """The last of its connection, too."""
+    """Including the last request of its connection."""
     for request in LAST:
         before = uncollected(server)
         for _ in range(TIMES):

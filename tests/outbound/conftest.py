@@ -22,5 +22,5 @@ def new_odd():
         return servers[-1]
 
     yield start
-    for each in servers:
-        each.stop()
+    for server in servers:
+        server.stop()

@@ -1,4 +1,4 @@
-"""What admins of the site do in the panel: each action leaves a line in the audit log, and its outcome is seen."""
+"""Actions of site admins in the panel: each writes an audit log entry and shows its result."""
 
 from __future__ import annotations
 

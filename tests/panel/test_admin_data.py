@@ -1,4 +1,4 @@
-"""The page Data: erasure, imports, backups, and jobs that are running."""
+"""The page Data: erasing, imports, backups, and running jobs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_page_says_what_tonight_folds(site, admin):
     assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
     site.time.pass_(days=-365)
     site.register("ayesha")
-    site.time.pass_(days=365, seconds=10)  # after which the preview is read again
+    site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
     site.register("babul")
     site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
     sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."

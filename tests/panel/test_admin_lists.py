@@ -1,4 +1,4 @@
-"""Lists of the panel: what is found, what is left out, and how one goes on."""
+"""The panel's lists: searching, hidden columns and paging."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRY = re.compile(r'<td class="head what">(.*?)<td class="time', re.DOTALL)
 
 @pytest.fixture(scope="module")
 def example(site):
-    """With more communities than fit on a page."""
+    """A site with more communities than fit on a page."""
     example = ExampleCommunity(site)
     site.time.pass_(seconds=1)
     for number in range(25):
@@ -39,7 +39,7 @@ def admin(site):
 
 @pytest.fixture(scope="module", autouse=True)
 def visits(site, example):
-    """Of two days, one in ten in the community, of 40 people."""
+    """Visits of 40 people on two days, one in ten in the community."""
     site.time.go_to("2025-12-16T12:00:00+06:00")
     for number in range(VISITS):
         if number == VISITS // 2:
@@ -50,7 +50,7 @@ def visits(site, example):
 
 @pytest.fixture
 def other(sqlite_database):
-    """A site of which a test may change the visits and the audit log."""
+    """A site whose visits and audit log a test may change."""
     with Site(sqlite_database.url) as site:
         site.time.go_to("2025-12-17T12:00:00+06:00")
         yield site
@@ -61,7 +61,7 @@ def ordinals(page):
 
 
 def pages(admin, path):
-    """That one and all older ones, one after the other."""
+    """This page and all older ones, in order."""
     found = [admin.get(path)]
     while OLDER.search(found[-1]):
         found.append(follow(admin, OLDER, found[-1]))
@@ -145,7 +145,7 @@ def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
 
 
 def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other):
-    """And a device may claim any number, of which nothing breaks."""
+    """A device may claim any time without harm."""
     site, admin, now_ms = other, panel(other), other.time.ms
     waited = site.register("tunnel", timestamp=now_ms - 3_120_000).ordinal
     at_once = site.register("road", timestamp=now_ms - 50_000).ordinal
@@ -208,7 +208,8 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, exa
     assert "chandana@example.com" in admin.get("/admin/users?query=চন্দ")
     assert "chandana@example.com" in admin.get("/admin/users?query=CHANDANA@")
     assert "Nothing found." in admin.get("/admin/users?query=%25")
-    assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")  # read for 200 characters
+    # read up to 200 characters
+    assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")
 
 
 def test_user_is_shown_with_what_they_belong_to(site, admin, example):
@@ -219,7 +220,7 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, example):
 
 
 def entries(page):
-    """What happened, with its details, and who did it."""
+    """What happened, with details, and who did it."""
     return [words(entry) for entry in ENTRY.findall(page)]
 
 
@@ -261,7 +262,7 @@ def test_audit_log_is_shown_by_kind(site, admin, example):
 def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
     theirs = entries(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Signed up Rani"
-    assert all(each.endswith(" Rani") for each in theirs)
+    assert all(person.endswith(" Rani") for person in theirs)
     assert "Nothing found." in admin.get(f"/admin/audit?actor={example.community}")
     page = admin.get("/admin/audit?action=member.invite")
     assert entries(page) == ["Person invited Community: Mirpur 10 Role: Member Ayesha"]

@@ -1,4 +1,6 @@
-"""The page Settings: the basics and all that differ from their default, with value and meaning, and no secret."""
+"""The page Settings: the basics and every setting that differs from its default, with value and meaning, and no
+secret.
+"""
 
 from __future__ import annotations
 

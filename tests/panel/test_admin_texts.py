@@ -1,4 +1,4 @@
-"""What others have written shows in the panel and on pages of communities as text, whatever it looks like."""
+"""Texts written by others appear as text in the panel and on community pages, whatever they look like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command menu finds, for admins and for viewers."""
+"""Results of the command menu, for admins and for viewers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def found(reader: Reader, query: str) -> list[tuple[str, str, str, str]]:
     answer = reader.client.get("/admin/search", query_string={"q": query}, headers=reader.headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
-    return [(each["kind"], each["label"], each["detail"], each["url"]) for each in answer.json["results"]]
+    return [(result["kind"], result["label"], result["detail"], result["url"]) for result in answer.json["results"]]
 
 
 def test_pages_and_their_parts_are_found_by_any_part_of_their_names(admin):
@@ -53,7 +53,7 @@ def test_visit_is_found_by_its_number_as_it_is_written_anywhere(admin, viewer):
     for query in ("22300", "22,300", "#22300", "No. 22,300", "২২,৩০০"):
         assert visit in found(admin, query), query
     assert visit in found(viewer, "22300")
-    assert [each for each in found(admin, "999999") if each[0] == "Visits"] == []
+    assert [result for result in found(admin, "999999") if result[0] == "Visits"] == []
 
 
 def test_communities_and_users_are_found_by_name(site, example, admin):
@@ -71,7 +71,7 @@ def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example,
     pages = [label for _, label, _, _ in found(viewer, "")]
     assert "Backups" in pages
     assert not {"Export", "Change the total", "New community", "Erase a visitor"} & set(pages)
-    assert [each for each in found(viewer, "visitor_1702757318000_a1b2c3d4e") if each[0] == "Visits"] == []
+    assert [result for result in found(viewer, "visitor_1702757318000_a1b2c3d4e") if result[0] == "Visits"] == []
 
 
 def test_results_of_each_kind_are_few(site, admin):

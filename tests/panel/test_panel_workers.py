@@ -1,5 +1,5 @@
-"""What the panel does over two workers, on real ones: archive a community, recount the ledger, know each other, and
-say on every page since when visits cannot be saved.
+"""The panel on two real workers: archiving a community, recounting the ledger, listing workers, and showing on every
+page since when visits cannot be saved.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def begun(server: Server) -> int:
 
 
 class Panel:
-    """The panel of an admin, on a connection that stays with one worker."""
+    """An admin's panel on a connection to one worker."""
 
     def __init__(self, server: Server, boss: Member) -> None:
         cookies = boss.http.cookies.get_dict()
@@ -77,7 +77,7 @@ class Panel:
 
 @contextmanager
 def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
-    """One on each worker."""
+    """A panel on each worker."""
     with ExitStack() as stack:
         found = []
         for worker in server.workers():
@@ -89,7 +89,7 @@ def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
 
 
 def test_recount_is_one_at_a_time_on_all_workers(server, boss, redis, monkeypatch):
-    """A third worker recounts, as Redis has it, and neither of the two begins another."""
+    """According to Redis a third worker is recounting, so neither of the two starts another recount."""
     client = connect(redis.url)
     third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client.ping, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))

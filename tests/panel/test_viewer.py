@@ -1,4 +1,4 @@
-"""A viewer of the site sees the panel, but nothing that is personal, and can do nothing there."""
+"""A viewer of the site sees the panel without personal data, and cannot change anything there."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from koyjabo.core.identity import OPERATOR
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
 EMAIL = re.compile(r"[\w.]+@[\w.]+")
 MEANINGS = re.compile(r'(?s)<dd class="quiet">.*?</dd>')
-"""Of settings: they have examples of emails."""
+"""Descriptions of settings, which contain example emails."""
 
 
 @pytest.fixture(scope="module")
 def example(site):
-    """With visits, an invitation, an email in the audit log's details, and a visitor whose id has only digits."""
+    """A site with visits, an invitation, an email in the audit log's details, and a visitor whose id has only
+    digits.
+    """
     example = ExampleCommunity(site)
     example.values["ordinal"] = str(site.register(VISITOR, communityId=example.community).ordinal)
     site.register("40004")
     path = f"/api/communities/{example.community}"
     example.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
     example.founder.patch(path, json={"description": "Write to babul@example.com, please"})
-    site.services[AccountServices].users.unlock(OPERATOR, example.member.id)  # of which the audit log says the email
+    site.services[AccountServices].users.unlock(OPERATOR, example.member.id)  # the audit log contains this email
     return example
 
 
@@ -56,24 +58,24 @@ def test_no_route_for_viewers_takes_a_form(site):
 
 
 def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, example, rules, admin, viewer):
-    """Neither a form, but those of every page, nor a link."""
+    """There are no links to it, and no forms except those on every page."""
     hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
     redirects = {"/admin/insights", "/admin/receipt", f"/admin/communities/{example.community}"}
     paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - redirects
     seen = "".join(admin.get(path) for path in (*paths, f"/communities/{example.community}/members"))
-    assert all(each in seen for each in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
+    assert all(text in seen for text in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
     allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
     for path in paths:
         page = viewer.get(path)
-        assert [each for each in hidden if each in page] == [], path
+        assert [text for text in hidden if text in page] == [], path
         assert EMAIL.findall(words(MEANINGS.sub("", page))) == [], path
         assert "/invitations/" not in page
         assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
-        assert page.count('method="post"') == 3  # that, the themes and the languages
+        assert page.count('method="post"') == 3  # this form, the themes and the languages
         links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
-        assert [each for each in links if not re.fullmatch(allowed, each)] == [], path
+        assert [link for link in links if not re.fullmatch(allowed, link)] == [], path
         assert "You are a viewer of this panel" in page
-        assert "koyjabo backup" not in page  # commands are for those who can type them
+        assert "koyjabo backup" not in page  # only operators can run commands
 
 
 def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(site, example, viewer):

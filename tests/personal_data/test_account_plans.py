@@ -27,7 +27,7 @@ FILL = {
         "SELECT 1, 'u' || n % 90, 'A', 'session.begin', 'user', 'u' || n % 90, 'a@example.com', '{}', ''"
     ),
 }
-TABLES = {each.partition(" ")[0] for each in FILL}
+TABLES = {statement.partition(" ")[0] for statement in FILL}
 
 
 def test_rows_of_an_account_are_found_by_indexes(database, kind):
@@ -42,7 +42,7 @@ def test_rows_of_an_account_are_found_by_indexes(database, kind):
             assert ayesha.get("/api/auth/me/export").json["account"]["id"] == ayesha.id
             exported = len(asked)
             assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
-        about = [each for each in asked if re.search(rf"\b({'|'.join(TABLES)})\b", each[0])]
+        about = [query for query in asked if re.search(rf"\b({'|'.join(TABLES)})\b", query[0])]
         assert exported > 20
         assert len(about) > 12
         for statement, parameters in about:

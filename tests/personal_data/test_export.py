@@ -47,7 +47,7 @@ def exported(history):
 
 def test_every_table_of_users_has_a_section():
     owner = DataSubject("", "", "", True, ("here",))
-    tables = {table.name for each in SECTIONS for table in find_tables(each.select(owner), check_columns=True)}
+    tables = {table.name for section in SECTIONS for table in find_tables(section.select(owner), check_columns=True)}
     assert tables_of_users() - tables == {
         "recovery_codes",  # their number stands before the sections
         "webhook_deliveries",  # of those, only what a receiver answered names the account
@@ -63,23 +63,25 @@ def test_rows_are_those_of_the_account(site, history, exported):
     expected |= {"id": history.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
     expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
     assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
-    roles = {each["name"]: each["role"] for each in exported["memberships"]}
+    roles = {membership["name"]: membership["role"] for membership in exported["memberships"]}
     assert roles == {"Banani": "moderator", "Mirpur 10": "admin"}
-    assert [each["name"] for each in exported["founded_communities"]] == ["Mirpur 10"]
-    assert [(each["community"], each["invited_by"]) for each in exported["invitations"]] == [("Banani", "Karim")]
-    assert [each["email"] for each in exported["sent_invitations"]] == ["rahim@example.com"]
-    assert [each["name"] for each in exported["passkeys"]] == ["My phone"]
-    assert [each["name"] for each in exported["keys"]] == ["Grafana"]
-    assert [each["description"] for each in exported["webhooks"]] == ["Our chat"]
-    visitors = [(each["community_id"], each["visitor_id"]) for each in exported["visitors"]]
+    assert [community["name"] for community in exported["founded_communities"]] == ["Mirpur 10"]
+    assert [(invitation["community"], invitation["invited_by"]) for invitation in exported["invitations"]] == [
+        ("Banani", "Karim")
+    ]
+    assert [invitation["email"] for invitation in exported["sent_invitations"]] == ["rahim@example.com"]
+    assert [key["name"] for key in exported["passkeys"]] == ["My phone"]
+    assert [key["name"] for key in exported["keys"]] == ["Grafana"]
+    assert [webhook["description"] for webhook in exported["webhooks"]] == ["Our chat"]
+    visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
     assert visitors == sorted([(history.theirs, "v1"), (history.hers, "v1")])
     # Not the visits from before the login, nor from after it: others who know the visitorId could ask for them.
-    assert [each["visit_id"][0] for each in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
-    assert {each["community_id"] for each in exported["presence"]} == {history.theirs, history.hers}
+    assert [visit["visit_id"][0] for visit in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
+    assert {stay["community_id"] for stay in exported["presence"]} == {history.theirs, history.hers}
     assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
-    assert {each["action"] for each in exported["audit_about_membership"]} == {"member.role"}
-    assert {each["action"] for each in exported["audit_about_me"]} == {"user.unlock"}
-    assert "user.sign_up" in {each["action"] for each in exported["audit_by_me"]}
+    assert {entry["action"] for entry in exported["audit_about_membership"]} == {"member.role"}
+    assert {entry["action"] for entry in exported["audit_about_me"]} == {"user.unlock"}
+    assert "user.sign_up" in {entry["action"] for entry in exported["audit_by_me"]}
     rows = site.rows("SELECT actor_id, action FROM audit_log ORDER BY id DESC LIMIT 1")
     assert rows == [(history.ayesha.id, "user.export")]
 
@@ -88,7 +90,7 @@ def test_no_secret_is_exported(site, history, exported):
     text = json.dumps(exported)
     stored = [site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
     named = ("url", "password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
-    assert [each for each in named if f'"{each}"' in text] == []
+    assert [column for column in named if f'"{column}"' in text] == []
     assert [value for rows in stored for (value,) in rows if str(value) in text] == []
     assert history.app.secret not in text
 

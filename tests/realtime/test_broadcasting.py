@@ -1,4 +1,4 @@
-"""`visitor_broadcaster`: from a process that has only REDIS_URL, and from one with the application in it."""
+"""`visitor_broadcaster` in a process with only REDIS_URL, and in one with the application."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
 
 @pytest.fixture
 def sockets(server, founder, community):
-    """One of each kind, on different workers, in both rooms."""
+    """A socket of each kind on different workers, in both rooms."""
     left, right = server.workers()
     with only(server, left):
         plain = [PlainMember(server.port, community, founder.token, path) for path in ("visitors", "visitor-dashboard")]
@@ -63,12 +63,12 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
-    """`program` makes each of CALLS; both sockets in the room of each receive it."""
-    before = {each: len(each.received) for listeners in sockets for each in listeners}
+    """Assert that for each of CALLS that `program` makes, both sockets in its room receive it."""
+    before = {listener: len(listener.received) for listeners in sockets for listener in listeners}
     done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr
     for call, event in CALLS.items():
-        is_dashboard = event["type"] == "dashboard_update"  # of which the server tells its own, too
+        is_dashboard = event["type"] == "dashboard_update"  # the server sends dashboard updates as well
         expected = {**event, **({"data": {**DATA, "community_id": community}} if is_dashboard else {})}
         for listener in sockets[0 if "count" in event else 1]:
             wait_until(partial(has_received, listener, before[listener], expected, community), call)
@@ -78,7 +78,7 @@ def has_received(listener: CommunityListener, after: int, expected: dict[str, An
     events = [
         received.event for received in listener.received[after:] if {**received.event, **expected} == received.event
     ]
-    return any(each["timestamp"].endswith("Z") and community in json.dumps(each) for each in events)
+    return any(event["timestamp"].endswith("Z") and community in json.dumps(event) for event in events)
 
 
 def test_broadcast_with_redis_url_alone_arrives_and_the_next_real_change_is_right(
@@ -101,7 +101,7 @@ def test_bad_arguments_are_refused_before_anything_else():
     for count in (None, -1, 1.5, "42", True):
         with pytest.raises(ValueError, match="count"):
             broadcast.broadcast_visitor_count(COMMUNITY, count=count, change=0)
-    for value in (Decimal(1), float("nan"), {1, 2}, "x" * 3000):  # no JSON, or too large
+    for value in (Decimal(1), float("nan"), {1, 2}, "x" * 3000):  # not JSON, or too large
         with pytest.raises(ValueError, match=r"JSON|bytes"):
             broadcast.broadcast_analytics_metric(COMMUNITY, "metric", value)
     with pytest.raises(ValueError, match="mapping"):

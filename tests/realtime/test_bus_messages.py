@@ -1,4 +1,6 @@
-"""What other processes publish on the channel: events reach every page unchanged, and rubbish is ignored."""
+"""Messages that other processes publish on the channel: events reach every page unchanged, and invalid ones are
+ignored.
+"""
 
 from __future__ import annotations
 
@@ -86,13 +88,13 @@ def server(module_servers, module_sqlite_database, redis):
 
 @pytest.fixture
 def outside(redis):
-    """Flask-SocketIO in a process that is no server, as in a cron job."""
+    """Flask-SocketIO in another process, such as a cron job."""
     return SocketIO(message_queue=redis.url)
 
 
 def publish(redis, message, channel):
     data = message if isinstance(message, bytes) else json.dumps(message)
-    with redis.client() as client:  # a worker that could not read the last message subscribes anew
+    with redis.client() as client:  # a worker that could not read the last message subscribes again
         wait_until(lambda: client.publish(channel, data) == 2, "both workers listen", SOON_S)
 
 
@@ -101,7 +103,7 @@ def value(state):
 
 
 def capture_state(server, redis):
-    """What a worker says to the others after a visit."""
+    """Capture the message that a worker publishes after a visit."""
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(STATS)
         total = server.register("ayesha").ordinal
@@ -115,7 +117,7 @@ def _state_with(total, message):
 
 
 def assert_works(server, redis, *messages, channels=CHANNELS):
-    """After `messages`, a visit to each worker is answered and pushed everywhere, and no page sees a number fall."""
+    """Assert that after `messages`, visits on each worker are answered and pushed to all pages, and no total falls."""
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").ordinal
         for channel in channels:
@@ -132,8 +134,8 @@ def test_emits_of_another_process_reach_both_kinds_on_both_workers_unchanged(ser
     shown = server.register("ayesha").stats.raw
     newer = shown | {"totalVisitors": 9000, "totalVisits": 9000, "revision": shown["revision"] + 60_000}
     with pages(server) as open_pages:
-        for each in notices:
-            outside.emit("notice", each, to="stats")
+        for notice in notices:
+            outside.emit("notice", notice, to="stats")
         outside.emit("visitor_update", {"type": "visitor_update", "stats": newer}, to="stats")
         for page in flat(open_pages):
             assert page.wait_for_total(9000).raw == newer
@@ -145,7 +147,7 @@ def test_rubbish_on_the_channel_is_ignored(server, redis):
 
 
 def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redis, outside):
-    """They share the queue of Socket.IO with this version during an upgrade."""
+    """During an upgrade they share the Socket.IO queue with this version."""
     told = {"type": "koyjabo:value", "figures": []}
     with pages(server) as open_pages:
         publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [told]}, QUEUE)
@@ -163,7 +165,7 @@ def test_nonsense_as_a_workers_state_is_ignored(server, redis):
 def test_state_of_a_clock_far_ahead_is_a_line_in_the_log_without_a_traceback(server, redis):
     good = capture_state(server, redis)
     before = len(server.log)
-    with pages(server):  # workers hear a room only while it has somebody in it
+    with pages(server):  # workers subscribe to a room only while it has members
         publish(redis, value(changed(revision=HUGE)(good)), STATS)
     wait_until(lambda: "an hour ahead" in server.log[before:], "the refusal is in the log", SOON_S)
     assert "Traceback" not in server.log[before:]

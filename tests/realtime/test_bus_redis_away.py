@@ -1,4 +1,4 @@
-"""Redis gone or frozen: visits go on as before, and soon after it is back all show the same."""
+"""Redis is down or frozen: visits continue, and soon after it returns all pages show the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def redis_answers(connection) -> bool:
 
 def assert_it_says_so(connection) -> None:
     wait_until(lambda: not redis_answers(connection), "it says that Redis is away", NOTICED_S)
-    for _ in range(LOOKS):  # over more than a second, in which the worker tries everything that it sends
+    for _ in range(LOOKS):  # for over a second, so that the worker tries everything that it sends
         assert not redis_answers(connection)
         time.sleep(LOOK_S)
     assert connection.status("/readyz") == 503
@@ -38,7 +38,7 @@ def assert_it_says_so(connection) -> None:
 
 @pytest.mark.parametrize("failure", ["freeze", pytest.param("kill", marks=pytest.mark.long)])
 def test_visits_are_answered_and_pushed_while_redis_is_away(new_server, sqlite_database, disposable_redis, failure):
-    """At the start of a server, and later; after each return all show the same."""
+    """At the start of a server, and later. After each return all pages show the same."""
     come_back = {"freeze": disposable_redis.thaw, "kill": disposable_redis.start}
     disposable_redis.kill()
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))

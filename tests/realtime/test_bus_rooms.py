@@ -1,4 +1,4 @@
-"""A worker hears the rooms in which it has somebody, and no others."""
+"""A worker subscribes only to rooms where it has members."""
 
 from __future__ import annotations
 

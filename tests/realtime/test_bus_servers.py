@@ -1,4 +1,4 @@
-"""Several servers on one database, with a Redis between them and without; and a total that is set by hand."""
+"""Several servers on one database, with and without a shared Redis, and a total that is set by hand."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 SOON_S = PATIENCE_S
-"""2 s are promised; more tell them from never where the machine has other things to do."""
+"""2 s are promised. The longer limit allows for a busy machine."""
 
 
 @contextmanager
 def open_at(servers):
-    """A connection for HTTP and a page of each kind at each server, which has one worker."""
+    """An HTTP connection and a page of each kind on each server, which has one worker."""
     with ExitStack() as stack:
         each = [stack.enter_context(WorkerConnection(server)) for server in servers]
         found = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
@@ -71,7 +71,7 @@ def test_pages_of_another_server_on_the_database_are_updated_by_its_pulse_withou
 
 
 def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, disposable_redis):
-    """Redis has databases, but its channels are the same in all of them."""
+    """Redis has databases, but they all share its channels."""
     sites = [
         new_server(
             SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
@@ -92,7 +92,7 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
 
 
 def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, disposable_redis):
-    """A lower one, of a new epoch."""
+    """A lower total with a new epoch."""
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url, STARTING_TOTAL=4000))
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").stats
@@ -108,7 +108,7 @@ def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sql
 
 @pytest.fixture(scope="module")
 def redis(module_database):
-    """One for each database: what shares a Redis is one site."""
+    """One Redis per database, because all servers on a Redis form one site."""
     server = Redis().start()
     yield server
     server.kill()
@@ -120,8 +120,8 @@ def server(module_servers, module_database, redis):
 
 
 def ten_visits_are_ten_events(each_worker, found):
-    """False if a worker has corrected meanwhile how many are active, which is an event, too: it counts a visitor twice
-    until Redis has said that the other worker knows them.
+    """Whether ten visits were ten events. False if a worker corrected its active visitors in between, which is an event
+    as well: it counts a visitor twice until Redis has reported that the other worker knows them.
     """
     received = [len(page.updates) for page in found]
     for number in range(10):
@@ -147,7 +147,7 @@ def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_jso
 
 
 def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(server):
-    """In the middle of a crowd, whichever worker takes the connection."""
+    """While many visits arrive, whichever worker takes the connection."""
     before, workers = server.stats().total, server.workers()
     answered = Counter()
     with worker_connections(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:
@@ -161,7 +161,7 @@ def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(ser
     assert len(answered) == 2, f"all came to one worker: {answered}"
 
 
-# Who is refused, who is replaced, and how all of them leave.
+# Refused and replaced connections, and how all of them end.
 
 
 def test_every_worker_refuses_polling_with_a_reason_and_serves_websockets(server):

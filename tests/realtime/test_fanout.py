@@ -1,4 +1,6 @@
-"""One way out to all connections in a room: encoded once, sent once, never older, nothing kept of closed ones."""
+"""Sending to all connections in a room: each event is encoded and sent once, in order, and closed connections leave
+nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def update(revision, **more):
 
 
 def payload(data):
-    """Of a frame as a server sends it."""
+    """The payload of a server's frame."""
     start = 2 if data[1] < 126 else 4
     return data[start:].decode()
 
@@ -42,21 +44,21 @@ class Plain:
     @property
     def received(self):
         """The events, as objects."""
-        return [json.loads(payload(each)) for each in self.frames]
+        return [json.loads(payload(frame)) for frame in self.frames]
 
 
 class Connected(Plain):
-    """A Socket.IO client with a connection of ours."""
+    """A Socket.IO client whose connection our server holds."""
 
     @property
     def received(self):
-        packets = [payload(each) for each in self.frames]
+        packets = [payload(frame) for frame in self.frames]
         assert all(packet.startswith("42[") for packet in packets)
         return [json.loads(packet[2:])[1] for packet in packets]
 
 
 class World:
-    """A fanout on python-socketio's server; what waits for those who poll is in `packets`."""
+    """A fanout on python-socketio's server. Messages for polling clients are in `packets`."""
 
     def __init__(self):
         self.fanout = MemoryFanout(lambda *sent: None, lambda event: None, lambda: "0")
@@ -67,7 +69,7 @@ class World:
         self.server.eio.send = lambda sid, data: self._send(sid, EnginePacket(MESSAGE, data))
 
     def _send(self, name, packet):
-        """As Engine.IO does: to the connection, or into the queue that is polled."""
+        """Send to the connection, or to the queue of a polling client, as Engine.IO does."""
         connection = self.server.eio.sockets[name].connection
         if connection is None:
             self.packets.append((name, packet))
@@ -76,7 +78,7 @@ class World:
             connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
 
     def join(self, name, connection=None, room=ROOM):
-        """A Socket.IO client enters a room; without a connection of ours it is polling."""
+        """Add a Socket.IO client to a room. Without a connection of our server, it polls."""
         self.server.eio.sockets[name] = SimpleNamespace(connection=connection)
         sid = self.fanout.connect(name, "/")
         if room:
@@ -111,7 +113,7 @@ def polled(world):
 def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_json(world, members):
     plain, connected = members
     world.fanout.emit(UPDATE, update(2, place="ঢাকা"), room=ROOM)
-    for revision in (2, 1):  # which was received, or is older
+    for revision in (2, 1):  # already received, or older
         world.fanout.emit(UPDATE, update(revision), room=ROOM)
     assert plain.received == connected.received == polled(world) == [update(1), update(2, place="ঢাকা")]
 
@@ -123,7 +125,7 @@ def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, 
     dumps, calls = world.server.packet_class.json.dumps, Counter()
 
     def counted(data, *more, **options):
-        if data != UPDATE:  # the event's name alone, to know how long it is
+        if data != UPDATE:  # only the event's name, to learn its length
             calls["encodings"] += 1
         return dumps(data, *more, **options)
 
@@ -133,7 +135,7 @@ def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, 
 
 
 def test_members_leave_nothing_behind(world, monkeypatch):
-    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room is a large one
+    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room counts as large
     before, rooms = world.kept(), (ROOM, "another room")
     plain = [Plain() for _ in range(5)]
     sids = [world.join(f"e{number}", Connected(), room=None) for number in range(6)]

@@ -1,4 +1,4 @@
-"""Each open page is sent a milestone once, with the push that first contains it, on every worker."""
+"""Each open page receives a milestone once, with the first push that contains it, on every worker."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def server(module_servers, module_sqlite_database, redis):
 
 
 def milestones_of(page) -> list[tuple[int, int]]:
-    """(milestone, total) of each event with one."""
+    """(milestone, total) of each event with a milestone."""
     events = [received.event for received in page.of_type("visitor_update")]
-    return [(each["milestone"], each["stats"]["totalVisits"]) for each in events if "milestone" in each]
+    return [(event["milestone"], event["stats"]["totalVisits"]) for event in events if "milestone" in event]
 
 
 def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
-    """Also where its push was never sent, because the worker was killed after its commit."""
+    """Even if its push was lost because the worker was killed after the commit."""
     total = server.stats().total + VISITS
     with ExitStack() as stack:
         pages = []
@@ -55,7 +55,7 @@ def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
             for page in cycle(page for page in pages if isinstance(page, PlainListener)):
                 if crowd.acknowledged == VISITS:
                     break
-                page.say({"type": "request_count"})  # an answer is a push, too
+                page.say({"type": "request_count"})  # a response is a push as well
                 time.sleep(0.002)
         late = stack.enter_context(PlainListener(server.port))
         for page in (*pages, late):
@@ -122,7 +122,7 @@ def test_a_client_that_is_answered_after_visits_came_during_the_read_is_not_ahea
     answer = room.first_event()
     (second,) = room.events_after(first.revision)
 
-    assert [(each.stats.total, each.milestone) for each in (first, answer, second)] == [
+    assert [(update.stats.total, update.milestone) for update in (first, answer, second)] == [
         (100, 100),
         (100, None),
         (157, 150),

@@ -1,4 +1,4 @@
-"""Push in one process: under any WSGI server, with the test client, and by the clock."""
+"""Push in one process: on any WSGI server, with the test client, and by the clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def site(sqlite_database):
 
 
 class Member:
-    """A plain WebSocket in the room, as far as the room can tell."""
+    """A plain WebSocket, reduced to what the room uses."""
 
     is_open, is_stream = True, False
 
@@ -68,7 +68,7 @@ def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing
 
 
 def test_no_visit_and_no_push_waits_for_a_redis_that_hangs(sqlite_database, disposable_redis, monkeypatch):
-    monkeypatch.setattr(redis_client, "PATIENCE_S", 3600)  # what waits for Redis waits until it thaws
+    monkeypatch.setattr(redis_client, "PATIENCE_S", 3600)  # messages for Redis wait until it thaws
     with Site(sqlite_database.url, REDIS_URL=disposable_redis.url) as site, ThreadPoolExecutor(1) as visitors:
         site.services.start()
         member = Member(site)

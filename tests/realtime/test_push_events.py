@@ -1,4 +1,4 @@
-"""What a connected page receives, and when: at once on connecting, at every change, never backwards."""
+"""What a connected page receives, and when: on connecting, at every change, never out of order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEC_KEYS = ["totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniq
 
 @contextmanager
 def pages(server, of_each=1):
-    """Open pages of both kinds that have received their first event, and nothing else."""
+    """Open pages of both kinds that have received only their first event."""
     with ExitStack() as stack:
         found = [stack.enter_context(kind(server.port)) for kind in BOTH_KINDS for _ in range(of_each)]
         for page in found:
@@ -42,14 +42,14 @@ def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sql
         with pages(sqlite_server) as others:  # opening a socket that changes nothing pushes nothing
             second = sqlite_server.register("karim")
             assert second.ordinal == second.stats.total == receipt.ordinal + 1
-            for each in (*others, page):
-                assert each.wait_for_total(second.ordinal).raw == second.stats.raw
-                assert len(each.updates) == 2
+            for client in (*others, page):
+                assert client.wait_for_total(second.ordinal).raw == second.stats.raw
+                assert len(client.updates) == 2
 
 
 def test_burst_is_few_events_of_which_the_last_is_exact(sqlite_server):
-    """Totals and revisions only grow, also on sockets that are opened meanwhile. `test_rooms.py` proves that the first
-    comes at once.
+    """Totals and revisions only grow, also on sockets opened during the burst. `test_rooms.py` proves that the first
+    event is immediate.
     """
     before = sqlite_server.stats().total
     with pages(sqlite_server) as open_pages, ExitStack() as late:
@@ -70,7 +70,7 @@ def test_burst_is_few_events_of_which_the_last_is_exact(sqlite_server):
 
 
 def test_nothing_is_announced_before_it_is_committed(sqlite_server):
-    """At the moment an event arrives, the ledger on disk already holds all that it counts."""
+    """When an event arrives, the ledger on disk already contains all that it counts."""
     announced_early = []
 
     class Auditor(PlainListener):
@@ -139,7 +139,7 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
 
 
 def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
-    """The last value arrives all the same."""
+    """The last value arrives nevertheless."""
     server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()
     with pages(server) as open_pages:
         began = time.monotonic()

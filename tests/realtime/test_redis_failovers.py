@@ -1,4 +1,4 @@
-"""Several Redis: what hangs or is lost delays no visit, and soon after another one serves all pages are right."""
+"""Failovers between several Redis: no visit is delayed, and all pages are right soon after another one takes over."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from support.programs.processes import wait_until
 from koyjabo.realtime import VisitorBroadcaster
 
 RIGHT_S = PATIENCE_S
-"""15 s are promised, from the moment when another server serves."""
+"""15 s are promised, starting when another server takes over. The longer limit allows for a busy machine."""
 
 DEMOTIONS = ("-replicaof", "-slaveof")
-"""Commands by which a Sentinel demotes a master that has come back, after about 10 s."""
+"""Commands that a Sentinel uses, after about 10 s, to demote a master that has returned."""
 
 BEFORE, MEANWHILE = 6, 6
 LONG = pytest.mark.long(
@@ -87,7 +87,7 @@ def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_da
             lost = group.master()
             lost.asks("ACL", "SETUSER", "default", *DEMOTIONS)
             lost.freeze()
-            replicas = [each for each in group.servers if each is not lost]
+            replicas = [server for server in group.servers if server is not lost]
             wait_until(lambda: any(map(is_master, replicas)), "one of the replicas is promoted", RIGHT_S, 0.02)
             lost.thaw()
             group.wait_for_another(lost)
@@ -104,10 +104,10 @@ def is_master(node: RedisNode) -> bool:
 
 
 def workers_at(node: RedisNode) -> list[dict[str, str]]:
-    """Sentinels name their connections, and replicas have a flag."""
+    """Connections of workers. Sentinels name theirs, and replicas have a flag."""
     with node.client() as client:
-        others = (each for each in client.client_list() if each["cmd"] != "client|list")
-        return [each for each in others if not each["name"] and "S" not in each["flags"]]
+        others = (connection for connection in client.client_list() if connection["cmd"] != "client|list")
+        return [other for other in others if not other["name"] and "S" not in other["flags"]]
 
 
 def assert_right(each_worker, open_pages, total: int) -> None:
@@ -120,7 +120,7 @@ def assert_right(each_worker, open_pages, total: int) -> None:
 
 @LONG
 def test_other_programs_reach_every_page(new_server, sqlite_database, monkeypatch):
-    """By python-socketio, and by our own broadcaster."""
+    """Both by python-socketio and by our broadcaster."""
     with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         monkeypatch.setenv("REDIS_URL", group.url)

@@ -1,4 +1,4 @@
-"""Pacing: the first change at once, then one event an interval, and the last value always."""
+"""Pacing: the first change is sent at once, then one event per interval, and the last value always."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Value:
 
 
 class Source:
-    """Of whole values."""
+    """A source of complete values."""
 
     interval_s, is_relative, caused_by_visits = SHORTEST_INTERVAL_S, False, False
 
@@ -44,14 +44,14 @@ class Source:
 
 
 class Clock:
-    """Time passes where a room sleeps; what was planned is done in its time."""
+    """A clock that advances while a room sleeps, and runs planned actions at their time."""
 
     def __init__(self):
         self.now_s = 0.0
         self.plans = []
 
     def at(self, *seconds, do):
-        self.plans = sorted([*self.plans, *((each, do) for each in seconds)], key=lambda plan: plan[0])
+        self.plans = sorted([*self.plans, *((second, do) for second in seconds)], key=lambda plan: plan[0])
 
     def monotonic(self):
         return self.now_s
@@ -69,16 +69,16 @@ class Clock:
 
 @dataclass
 class Fanout:
-    """Notes what is broadcast, and takes as long for it as `takes_s` says."""
+    """Records broadcasts. Each takes `takes_s`."""
 
     clock: Clock
     takes_s: float = 0.0
     stands_back: bool = False
-    """Others had their turn all the time."""
+    """Whether other tasks ran all the time."""
     members: int = 1
     fails: int = 0
     share_of_core: float = 1.0
-    """The worker's, while it broadcasts."""
+    """The worker's share of a core while it broadcasts."""
     paused: Effort = field(default_factory=lambda: Effort(0.0, 0.0))
     sent: list[tuple[float, int]] = field(default_factory=list)
     """(s, revision)"""
@@ -104,7 +104,7 @@ class Fanout:
 
 
 class AtOnce(ThreadRuntime):
-    """A task runs to its end before its starter goes on."""
+    """Runs a task to its end before its starter continues."""
 
     def start_task(self, main):
         main()
@@ -150,7 +150,7 @@ class World:
         self.rooms.changed(ROOM, lambda: {"at": self.revision})
 
     def change_at(self, *seconds):
-        """Returns what is sent, and when, until all is quiet again."""
+        """Change the value at these times. Returns (s, revision) of each event until nothing more is due."""
         self.clock.at(*seconds, do=self.change)
         self.clock.go_to(seconds[-1])
         return self.fanout.sent

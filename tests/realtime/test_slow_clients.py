@@ -1,5 +1,5 @@
-"""Clients that take all places for HTTP and say nothing, or a byte now and then: the others are served meanwhile, and
-nothing is left of them afterwards (RFC 9112, 9.5 and 9.8 leave a server free to end what is idle).
+"""Clients take all HTTP places and send nothing, or one byte at a time. Others are still served, and nothing is left
+behind (RFC 9112, 9.5 and 9.8 allow a server to close idle connections).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BEGINNINGS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """With few places for HTTP, and as many for WebSockets."""
+    """A server with few places for HTTP, and as many for WebSockets."""
     with changed_server(tmp_path_factory.mktemp("server"), CHANGES, MAX_CONNECTIONS=PLACES) as server:
         assert is_served(server)  # its database is open
         yield server
@@ -43,7 +43,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def slow(server):
-    """Clients that go on, a byte at each call."""
+    """Clients that send one more byte at each call."""
     made: list[socket.socket] = []
     sockets = open_sockets(server.worker)
 
@@ -65,12 +65,12 @@ def slow(server):
 
 def drip(clients: list[socket.socket]) -> None:
     for client in clients:
-        with suppress(OSError):  # it was ended
+        with suppress(OSError):  # already closed
             client.send(b"a")
 
 
 def is_served(server) -> bool:
-    """Whether a new visitor is answered, and counted."""
+    """Whether a new visitor is answered and counted."""
     before = total(server)
     with Connection(server.port) as connection:
         registered = connection.send_visit(f"visitor-{next(numbers)}").answer()
@@ -78,7 +78,7 @@ def is_served(server) -> bool:
 
 
 def total(server) -> int:
-    """On a connection of its own: one that was kept may have had to give way."""
+    """On a new connection, because a kept one may have been closed to make room."""
     with Connection(server.port) as connection:
         return connection.ask("GET", "/api/stats").json["totalVisitors"]
 
@@ -100,7 +100,7 @@ def test_clients_that_do_not_read_answers_keep_no_others_out(server, slow):
 
 
 def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
-    """The longest silent ones are."""
+    """The connections that were silent for longest are closed first."""
     with Connection(server.port) as connection:
         for _ in range(3):
             slow(BEGINNINGS["half a head"], PLACES // 4)

@@ -121,7 +121,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     site.set_total(5000)
     page = boss.get("/receipt")
     assert "no. 4,001–4,003 : no gap, no repeat Imported on 16 Dec 2025, 10:48 : 2 of them Audit log 3" in words(page)
-    links = [unescape(each) for each in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
+    links = [unescape(url) for url in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
     of_total, of_visits, of_import = links
     assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
     assert "New visits: 2" in words(boss.get(of_import))
@@ -169,7 +169,7 @@ def test_the_oldest_of_many_parts_are_combined_by_kind():
     assert len(parts) <= MOST_PARTS
     assert sum(part.amount for part in parts) == 1100
     assert [part.kind for part in parts if part.first is None] == ["adjustment", "visits"]
-    assert [each for each in parts if each.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
+    assert [part for part in parts if part.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
     assert sum(part.amount for part in parts if part.kind == VISITS) == 100
 
 

@@ -70,7 +70,7 @@ def pause(monkeypatch):
 
 
 def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch):
-    monkeypatch.setattr(recount_queries, "MOST_PROBLEMS", 1)
+    monkeypatch.setattr(recount_queries, "MOST_SHOWN", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
     found = recounted(site, admin)

@@ -74,7 +74,9 @@ def test_every_figure_of_a_derived_table_is_recounted_and_repaired(full):
     for table, figure in FIGURES:
         full.rows(f"UPDATE {table} SET {figure} = {figure} + 1")
     wrong = full.recount()
-    assert [each for each in FIGURES if not any(re.match(r"{}: .*: {} is".format(*each), said) for said in wrong)] == []
+    assert [
+        figure for figure in FIGURES if not any(re.match(r"{}: .*: {} is".format(*figure), said) for said in wrong)
+    ] == []
     assert repair(full).repaired == wrong
     assert numbers(full) == before
 

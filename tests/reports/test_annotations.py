@@ -1,4 +1,4 @@
-"""Annotations say what happened on the days of a chart: notes of admins, and what the audit log has of the figures."""
+"""Annotations of charts: admins' notes, and entries of the audit log about figures."""
 
 from __future__ import annotations
 
@@ -98,15 +98,15 @@ def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site)
             worker.record()
 
         with ThreadPoolExecutor(4) as workers:
-            for each in [workers.submit(start) for _ in range(4)]:
-                each.result()
+            for call in [workers.submit(start) for _ in range(4)]:
+                call.result()
     recorded = site.services[Audit].page(OPERATOR, action="server.version").lines
-    assert [each.details for each in reversed(recorded)] == [
+    assert [entry.details for entry in reversed(recorded)] == [
         {"version": "1.1.0", "before": ""},
         {"version": "1.2.0", "before": "1.1.0"},
     ]
     (found,) = site.services[ReportServices].annotations.between(SITE, TODAY, TODAY)
-    assert found.details["version"] == "1.2.0"  # the first has changed nothing
+    assert found.details["version"] == "1.2.0"  # the first one changed nothing
 
 
 def test_page_adds_and_removes_and_takes_a_removal_back(site, rani):

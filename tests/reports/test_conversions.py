@@ -1,4 +1,4 @@
-"""Conversions of a community are counted by the page that their visitors opened first there."""
+"""Conversions of a community are counted by the page that each visitor opened first there."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
 
 
 def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
-    return [tuple(each) for each in report(site, scope, first, last).pages]
+    return [tuple(page) for page in report(site, scope, first, last).pages]
 
 
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
-    """Opens the pages an hour after each other."""
+    """Open pages at intervals of an hour, and sign up."""
     for number, page in enumerate(opened):
         site.register(name, visitId=str(number), page=page, communityId=scope)
         site.time.pass_(hours=1)
@@ -57,7 +57,7 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     open_and_sign_up(site, metro, "rima", None)
     site.register("nobody", page="/fares", communityId=metro)
     found = report(site, metro, FIRST, FIRST)
-    assert [tuple(each) for each in found.pages] == [("/fares", 2), (None, 1)]
+    assert [tuple(page) for page in found.pages] == [("/fares", 2), (None, 1)]
     assert found.conversions == 3
     assert found.average_ms == 4 * HOUR_MS // 3
     site.services[Erasure].forget("karim")
@@ -76,7 +76,7 @@ def test_range_is_of_the_days_of_first_visits(site, metro):
 
 
 def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
-    """Neither visits of people who came before, nor people who opened the page later, nor filters change it."""
+    """Earlier visitors, people who open the page later, and filters do not change it."""
     site.register("old", page="/map", communityId=metro)
     site.time.go_to("2025-12-17T09:00:00+06:00")
     for name in ("nodi", "rupa", "old", "old"):

@@ -1,4 +1,4 @@
-"""Yesterday in one sentence: whatever was counted, each number in it is what counting visit by visit finds."""
+"""Yesterday in one sentence: each number equals a count visit by visit."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now
     found = differences.difference(insights, *asked, "en")
     assert (found.visits, found.before) == (len(now), len(before))
     for place, dimension in enumerate(("source", "page")):
-        answers = insights.read([BreakdownRequest(each, dimension, 1_000) for each in asked])
+        answers = insights.read([BreakdownRequest(question, dimension, 1_000) for question in asked])
         changes = list(differences.changes_by(dimension, *answers))
-        assert sum(each.more for each in changes) == len(now) - len(before)
-        for each in (*changes, *(each for each in found.changes if each.dimension == dimension)):
-            assert each.visits == sum(visit[place] == each.value for visit in now)
-            assert each.before == sum(visit[place] == each.value for visit in before)
-    assert all(abs(each.more) >= max(5, abs(found.more) / 10) for each in found.changes)
+        assert sum(change.more for change in changes) == len(now) - len(before)
+        for difference in (*changes, *(change for change in found.changes if change.dimension == dimension)):
+            assert difference.visits == sum(visit[place] == difference.value for visit in now)
+            assert difference.before == sum(visit[place] == difference.value for visit in before)
+    assert all(abs(change.more) >= max(5, abs(found.more) / 10) for change in found.changes)
 
 
 def overview(site, day: str):
-    """An admin who looks at Overview on a day."""
+    """Overview for an admin on a day."""
     site.time.go_to(f"{day}T08:00:00+06:00")
     return panel(site, f"rani{next(admins)}")
 
 
 def told(page: str) -> str:
-    return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # the marks are not in the links
+    return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # removes the spaces left by the links' marks
 
 
 def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):

@@ -1,4 +1,4 @@
-"""Insights in the panel without scripts: links and forms lead to every view, and each shows what was counted."""
+"""Insights in the panel without scripts: links and forms reach every view, and each shows the right numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ numbers = count()
 
 @pytest.fixture(scope="module")
 def admin(site):
-    """In front of a site with visits of three days."""
+    """The admin of a site with visits on three days."""
     for day, times in ((THURSDAY, 1), ("2025-12-10", 2), ("2025-12-16", 1)):
         site.time.go_to(f"{day}T09:30:00+06:00")
         for page, visits in PAGES.items():
@@ -68,7 +68,7 @@ def link(page, key):
 
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
-    site.services[ReportServices].reports.live.forget()  # what other tests have asked
+    site.services[ReportServices].reports.live.forget()  # cached by other tests
     monkeypatch.setattr(log, "MOST_UNREAD", 0)
     for path in ("/admin/", "/admin/"):
         assert "are being counted for reports" in words(admin.get(path))
@@ -95,7 +95,7 @@ def test_comparison_says_how_much_each_row_changed(admin):
 
 def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
     said = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
-    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(each)) for each in said] == [
+    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in said] == [
         "16 Dec 2025, compared with 15 Dec 2025, TIME: Visits 14"
     ]
     assert "insights-words" not in admin.get("/admin/?range=today&compare=previous&part=pages")
@@ -116,24 +116,24 @@ def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
 
 def test_every_link_of_a_view_leads_to_a_view(admin):
     page = admin.get("/admin/?compare=year&country=&metric=visitors&tabs=channel,bangladesh,system")
-    links = {unescape(each) for each in HREF.findall(page)}
+    links = {unescape(url) for url in HREF.findall(page)}
     assert len(links) > 60
-    kinds = {tuple(part.partition("=")[0] for part in each.partition("?")[2].split("&")): each for each in links}
-    for each in kinds.values():
-        admin.get(f"{each}{'&' if '?' in each else '?'}part=nothing")  # the address is valid
+    kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}
+    for kind in kinds.values():
+        admin.get(f"{kind}{'&' if '?' in kind else '?'}part=nothing")  # the address is valid
     for key in ("before", "figure page_views", "step 1", "tab places 3", "all sources", "clear"):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
 
 
 def test_csv_of_each_report_has_the_filters_of_the_view(site, admin):
     page = admin.get("/admin/?range=all&page=/fares&metric=visitors")
-    links = {unescape(each) for each in re.findall(r'href="(/api/reports/[^"]*)" download', page)}
-    assert {each.split("?")[0].rpartition("/")[2] for each in links} == {"summary", "timeline", "breakdown", "hours"}
-    for each in links:
-        answer = admin.client.get(each)
-        assert (answer.status_code, answer.mimetype) == (200, "text/csv"), each
-    assert all("limit=1000" in each for each in links if "/breakdown" in each)
-    summary = next(each for each in links if "/summary" in each)
+    links = {unescape(url) for url in re.findall(r'href="(/api/reports/[^"]*)" download', page)}
+    assert {link.split("?")[0].rpartition("/")[2] for link in links} == {"summary", "timeline", "breakdown", "hours"}
+    for url in links:
+        answer = admin.client.get(url)
+        assert (answer.status_code, answer.mimetype) == (200, "text/csv"), url
+    assert all("limit=1000" in link for link in links if "/breakdown" in link)
+    summary = next(link for link in links if "/summary" in link)
     assert ",16," in admin.client.get(summary).text
 
 

@@ -1,4 +1,4 @@
-"""All figures of a page are of one moment, while visits come, and its line says up to which of them."""
+"""All figures of a page come from one snapshot while visits arrive, and the page shows its last visit."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def numbers_of(page: str) -> dict[str, int]:
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:
     part = page[page.index(start) :]
-    return sum(int(each.replace(",", "")) for each in re.findall(pattern, part[: part.index(end)]))
+    return sum(int(number.replace(",", "")) for number in re.findall(pattern, part[: part.index(end)]))
 
 
 def check(page: str) -> int:
-    """Returns the newest number."""
+    """Assert that the figures agree. Returns the newest number."""
     numbers, lines = numbers_of(page), LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
@@ -66,10 +66,10 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
 
 
 class Gate:
-    """A read that waits to be let through."""
+    """A read that waits until it is released."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.error = error  # of reads that have something wrong
+        self.error = error  # raised by the read, if set
         self.reads: list[list[str]] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
         self.now = self.most = 0
@@ -83,11 +83,11 @@ class Gate:
         self.now -= 1
         if "wrong" in requests:
             raise self.error
-        return [f"{each} of {len(self.reads)}" for each in requests]
+        return [f"{request} of {len(self.reads)}" for request in requests]
 
 
 def test_pages_that_ask_meanwhile_share_the_next_snapshot():
-    """However many there are: one that is being read may lack a visit that they have heard of."""
+    """However many pages wait: a snapshot already being read may lack a visit that they were notified of."""
     gate = Gate()
     reads, answers = SharedReads(gate), []
     first = in_thread(lambda: answers.append(reads.answers(["a"])))
@@ -96,11 +96,11 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
     while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
         time.sleep(0.001)
     gate.open.release(2)
-    for each in (first, *others):
-        each.result()
+    for call in (first, *others):
+        call.result()
     assert answers[0] == ["a of 1"]
     assert sorted(answers[1:]) == [["a of 2", f"{name} of 2"] for name in "bcdefgh"]
-    assert [sorted(each) for each in gate.reads] == [["a"], [*"abcdefgh"]]
+    assert [sorted(read) for read in gate.reads] == [["a"], [*"abcdefgh"]]
 
 
 def test_report_that_fails_fails_no_other_of_its_snapshot():
@@ -117,7 +117,7 @@ def test_report_that_fails_fails_no_other_of_its_snapshot():
         gate.open.release()
     with pytest.raises(ValueError, match="its own fault"):
         others[1].result()
-    answers = [each.result()[0].partition(" of ")[0] for each in (first, others[0], others[2])]
+    answers = [call.result()[0].partition(" of ")[0] for call in (first, others[0], others[2])]
     assert answers == ["a", "b", "c"]
     assert gate.most == 1, "each again, one after another"
 

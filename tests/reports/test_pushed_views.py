@@ -1,4 +1,4 @@
-"""Views of reports that are pushed: what sockets are sent is what the pages and the API answer, at every worker."""
+"""Pushed views of reports: on every worker, sockets receive the same numbers as pages and API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def admin(server) -> Member:
 
 
 class Shown:
-    """What a page shows that keeps to what one socket was sent."""
+    """The state of a page that applies what one socket receives."""
 
     def __init__(self, socket: PlainMember) -> None:
         self.socket = socket
@@ -51,7 +51,7 @@ class Shown:
 
     @property
     def states(self) -> list[tuple[int, dict[str, Any], dict[str, str]]]:
-        """After each update: its moment, all cells, all versions."""
+        """After each update: its snapshot, all cells, all versions."""
         cells, versions, found = {}, {}, []
         for update in self.updates:
             if update.get("whole"):
@@ -89,11 +89,11 @@ def listed(cells: dict[str, Any], part: str) -> int:
 
 
 def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
-    """Visits of both workers are in the views of both. How soon, and at what cost: `make bench NAME=reports`."""
+    """Visits of both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
         for number in range(30):
-            newest = max(each.register(f"passenger-{number}").ordinal for each in both)
+            newest = max(server.register(f"passenger-{number}").ordinal for server in both)
         for view in views:
             cells, _ = view.wait_for(newest)
             summary = admin.call("GET", f"/api/reports/summary{VIEW}")
@@ -138,7 +138,7 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         cells, _ = view.wait_for(answer["stats"]["totalVisitors"])
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
-        assert {each["view"] for each in view.updates[before:]} == {first}
+        assert {update["view"] for update in view.updates[before:]} == {first}
         view.ask("?range=today&compare=none&page=/fares")  # as a page that has had no answer
         wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
         assert view.states[-1][1] == cells
@@ -167,13 +167,13 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
 
 
 def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
-    """The next update to others would fail if one that has left stayed a member."""
+    """The next update would fail if a closed one were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)
         wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")
         views[0].socket.close()
         both = stack.enter_context(worker_connections(server))
-        views[1].wait_for(max(each.register("nusrat").ordinal for each in both))
+        views[1].wait_for(max(server.register("nusrat").ordinal for server in both))
 
 
 class SharedSocket(PlainMember):
@@ -211,7 +211,7 @@ def test_share_link_with_a_password_has_no_socket_without_it(server, admin):
 
 
 def test_different_views_of_a_stranger_are_few(server, admin):
-    """Further pages are not pushed, and the panel is not affected."""
+    """Further pages receive no pushes, and the panel is unaffected."""
     link = admin.call("POST", "/api/shares", {"name": "Many"})
     with ExitStack() as stack:
         only_one = stack.enter_context(only(server, server.workers()[0]))  # noqa: F841

@@ -1,4 +1,4 @@
-"""Reports: ranges, weeks and hours as people know them, and answers that are kept no longer than they are true."""
+"""Reports use calendar ranges, weeks and hours, and are cached only as long as they are valid."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class World:
 
     def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
         found = self.reports.trend(HERE, granularity, start, end)
-        assert [each.period for each in found] == sorted({each.period for each in found}, key=datetime.fromisoformat)
-        return {each.period: tuple(each.people) for each in found}
+        assert [row.period for row in found] == sorted({row.period for row in found}, key=datetime.fromisoformat)
+        return {row.period: tuple(row.people) for row in found}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_today_week_and_month_end_today(dhaka):
 
 
 def test_growth_is_of_the_last_days_against_as_many_before(dhaka):
-    """Day after day two people come, two, none, and three."""
+    """Two people, two, none and three on successive days."""
     rates = []
     for day, people in ((0, 0), (1, 2), (2, 2), (3, 0), (4, 0), (5, 3), (6, 2)):
         for number in range(people):

@@ -1,4 +1,4 @@
-"""GET /api/communities/{id}/visitors…: what members see, and the reason for what is refused."""
+"""GET /api/communities/{id}/visitors…: what members get, and the reasons for refusals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def report(site, cast):
-    """What a member sees of a community where `babul` came on two days, and `ayesha` before and after signing up."""
+    """Reports for a member of a community where `babul` came on two days, and `ayesha` before and after signing up."""
     community = cast.community()
 
     def visit(visitor: str, token: str = "") -> None:
@@ -68,7 +68,7 @@ def report(site, cast):
     visit("ayesha")
     ayesha = sign_up(site, "ayesha", visitorId="ayesha")
     visit("her_other_browser", ayesha.access)
-    site.services[PeopleServices].reports.convert(ayesha.id, "ayesha")  # should signing up not have done it
+    site.services[PeopleServices].reports.convert(ayesha.id, "ayesha")  # in case signing up has not done it
 
     def tell(path: str):
         answer = cast["member"].get(f"{PATH}/{community}/visitors{path}")

@@ -53,9 +53,9 @@ def test_filters_of_the_link_and_of_the_request_hold_both(site, cast):
     two = share(boss(cast), filters={"page": ["/metro", "/fares"]})["token"]
     but_metro = share(boss(cast), filters={"page": ["!/metro"]})["token"]
     asked = ("", "page=/fares", "page=/metro&page=/fares", "page=!/metro", "page=")
-    assert [visits(site, metro, each) for each in asked] == [2, 0, 2, 0, 0]
-    assert [visits(site, two, each) for each in asked] == [3, 1, 3, 1, 0]
-    assert [visits(site, but_metro, each) for each in asked] == [2, 1, 1, 2, 0]
+    assert [visits(site, metro, query) for query in asked] == [2, 0, 2, 0, 0]
+    assert [visits(site, two, query) for query in asked] == [3, 1, 3, 1, 0]
+    assert [visits(site, but_metro, query) for query in asked] == [2, 1, 1, 2, 0]
     rows = shared(site, metro, "breakdown", "by=page").json["rows"]
     assert [(row["value"], row["visits"]) for row in rows] == [("/metro", 2)]
     viewed = share(boss(cast), filters={"viewed_page": ["/metro"]})["token"]
@@ -67,7 +67,7 @@ def test_filters_of_the_link_and_of_the_request_hold_both(site, cast):
 
 
 def test_links_name_no_communities(site, cast, community):
-    """An unlisted one is known to its members alone."""
+    """Only members know an unlisted community."""
     site.register("v1", communityId=community)
     token = share(boss(cast))["token"]
     assert_error(shared(site, token, "breakdown", "by=community"), 400, "invalid_input", "by")

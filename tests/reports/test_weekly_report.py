@@ -1,4 +1,4 @@
-"""The weekly report: to whom, when, what is in it, and that it is sent once, by whichever worker."""
+"""The weekly report: recipients, time and content. It is sent once, by any worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def at(moment: str) -> Time:
 
 
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
-    """A user who has confirmed the email and ordered the report."""
+    """A user who has confirmed the email and subscribed to the report."""
     reader = Reader(site, language).sign_up(name)
     site.services[MailOutbox].send_all()
     reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
@@ -48,7 +48,7 @@ def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Read
 
 
 def tick(site: Site) -> None:
-    """Do what is due, and send it."""
+    """Write what is due, and send it."""
     write(site)
     site.services[MailOutbox].send_all()
 
@@ -120,7 +120,7 @@ def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):
         site.time.go_to(moment)
         tick(site)
         seen.append(len(reports(mailbox)))
-    assert seen == [1, 1, 2, 2, 2, 3]  # the first is that of the Sunday before
+    assert seen == [1, 1, 2, 2, 2, 3]  # the first one is about the week before
 
 
 def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbox):
@@ -145,7 +145,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
             wants(one, mailbox, name)
         for site in (one, two):
             write(site)
-        assert written(one) == 2  # of the Sunday before
+        assert written(one) == 2  # about the week before
         time.go_to(MORNING)
         outbox, letters = one.services[ReportServices].weekly_report._outbox, []
         letter = outbox.letter
@@ -167,7 +167,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
 
 
 def write(site: Site) -> None:
-    """Do what is due, and wait for it, but send nothing."""
+    """Write what is due, and wait for that, but send nothing."""
     weekly = site.services[ReportServices].weekly_report
     weekly.tick()
     wait_until(lambda: not weekly._work._is_busy, "the work is done")

@@ -1,4 +1,4 @@
-"""Visitors who are forgotten: over HTTP, at the command line, in pieces, and wherever they are known."""
+"""Erasing visitors: over HTTP, on the command line, in pieces, and in all places."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_no_table_names_them(sqlite_database):
             "VALUES (:visitor_id, :event_id, :scope, :at_ms, :day, :hour_s, 'search')",
             **event,
         )
-        site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived, or deleted
+        site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived or deleted
         assert "ayesha" in contents(site)
         assert forget(site, "ayesha").status_code == 204
         assert "ayesha" not in contents(site)
@@ -141,7 +141,7 @@ def test_any_page_may_ask_some_times_and_what_names_no_visitor_is_refused(site):
 
 
 def old_names(site: Site) -> list[tuple[int, str]]:
-    """Id and scope of the visits whose visitor has a name that it can have."""
+    """Id and scope of visits whose visitor still has a real id."""
     return site.rows("SELECT id, scope FROM visits WHERE visitor_id NOT LIKE '~%' ORDER BY id")
 
 
@@ -205,7 +205,7 @@ def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_vis
 
 @pytest.mark.both_kinds
 def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
-    """Each of a community in which they had never been."""
+    """Each in a community where the visitor is new."""
     many_visits(site, 8)
     coming = count(1)
 
@@ -216,9 +216,9 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
         site.services[CountingServices].visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
 
     site.services[Erasure].forget("program", register)
-    ((last, scope),) = old_names(site)  # it came when all others were forgotten
+    ((last, scope),) = old_names(site)  # it arrived after all others were erased
     known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors WHERE visitor_id NOT LIKE '~%'"))
-    assert known == {(each, "program", last) for each in (SITE, scope)}
+    assert known == {(name, "program", last) for name in (SITE, scope)}
     assert site.recount() == []
 
 
@@ -228,13 +228,13 @@ def server(module_servers, module_sqlite_database, redis):
 
 
 def is_in_redis(redis, visitor: str) -> bool:
-    """Whether any key or value of who is active has this name."""
+    """Whether a key or value about active visitors contains this visitor."""
     with redis.client() as client:
         return any(visitor in str(client.dump(key)) for key in client.scan_iter("koyjabo:active:*"))
 
 
 def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
-    """Though pages of theirs stay open on both, and each worker renews the leases of those whose page is open."""
+    """Though the visitor's pages stay open on both workers, and each renews the leases of open pages."""
     before = server.stats().unique
     server.register("ayesha")
     server.register("karim")

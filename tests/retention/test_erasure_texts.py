@@ -1,4 +1,4 @@
-"""The home page, the panel and the documentation list what erasing removes and keeps as `models.ledger` does."""
+"""The home page, the panel and the documents list what erasing removes and keeps, as declared in `models.ledger`."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "language": (NOT_SAID, ("language", "ভাষা")),
     "is_bot": (NOT_SAID, ("kind of browser", "ব্রাউজারের ধরন")),
 }
-"""Names of the columns of a visit in the texts, in English and Bangla."""
+"""Names of a visit's columns in the texts, in English and Bangla."""
 
 
 REMOVED, KEPT = 0, 1
 RENAMED = dict.fromkeys(("visitor_id", "visit_id", "user_id"), "reduced")
-"""Columns with another, meaningless value afterwards."""
+"""Columns that have another, meaningless value afterwards."""
 
 
 def test_pages_say_of_each_column_whether_erasing_removes_it(site):

@@ -1,4 +1,4 @@
-"""Old visits are folded while a real server runs."""
+"""Old visits are rolled up while a real server runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VISITS = 300
 
 @pytest.fixture
 def server(database, new_server):
-    """A server with visits of 400 to 370 days ago. The work of this night is done."""
+    """A server with visits 400 to 370 days old. Tonight's work is done."""
     with Site(database.url) as site:
         site.add_community(HERE)
     clock = Clock(ZoneInfo("Asia/Dhaka"))

@@ -1,4 +1,4 @@
-"""For any order of folding days and forgetting visitors: every number is what it would be without."""
+"""For any order of rolling up days and erasing visitors, every number is the same as without."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class FoldingMachine(RuleBasedStateMachine):
     def prune(self, days: int) -> None:
         before, retention = self.numbers(), self.site.services[Retention]
         past = retention.past(days)
-        # Where the clock was put right, some lie outside of it: they wait for a later night.
+        # If the clock was corrected, some lie outside of it, and wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
         old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
         by_day = self.site.rows("SELECT count(*) FROM visits WHERE day < :day GROUP BY day", day=past.first_kept)
@@ -101,21 +101,23 @@ class FoldingMachine(RuleBasedStateMachine):
         assert self.insights() == figures
 
     def insights(self) -> list[Any]:
-        """What reports say of all days, but for rows by `referrer`."""
+        """Reports of all days, except rows by `referrer`."""
         insights, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
-        everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
+        everything = [Question(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
         figures: list[Any] = [insights.summary(question) for question in everything]
-        return figures + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
+        return figures + [
+            insights.breakdown(question, dimension, 100) for question in everything for dimension in DIMENSIONS
+        ]
 
     def traces(self, visitor: str) -> list[tuple]:
-        """Every row in which the visitor is named."""
+        """Every row that contains the visitor's id."""
         columns = (("visits", "visitor_id"), ("visitors", "visitor_id"), ("conversions", "visitor_id"))
         named = [f"SELECT '{table}' FROM {table} WHERE {column} = :name" for table, column in columns]
         named.append("SELECT 'people' FROM people WHERE person LIKE '%' || :name || '%'")
         return self.site.rows(" UNION ALL ".join(named), name=visitor)
 
     def numbers(self) -> dict[str, Any]:
-        """All figures that are shown, and the tables that they come from; and the ledger agrees."""
+        """All figures that are shown, and the tables they come from. Asserts that the ledger agrees."""
         assert self.site.recount() == []
         reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))

@@ -1,4 +1,4 @@
-"""The work of the night: once a day, by one worker of all, even if workers die and the clock is set."""
+"""Nightly work runs once a day on one worker, even if workers die and the clock is set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DONE = "nightly_work_done"
 
 
 class InPlace(ThreadRuntime):
-    """Tasks are done before their caller goes on."""
+    """Runs tasks before their caller continues."""
 
     def start_task(self, main: Callable[[], None]) -> None:
         main()
@@ -35,7 +35,7 @@ def site(database):
 
 @pytest.fixture
 def nights(caplog):
-    """The days for which the work was done, in that order."""
+    """Days whose work was done, in that order."""
     caplog.set_level(logging.INFO, "koyjabo.retention.retention")
 
     def days() -> list[str]:
@@ -52,12 +52,12 @@ def worker(site: Site) -> Nightly:
 def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
     first, second = worker(site), worker(site)
     site.time.go_to("2025-12-16T03:29:59.999+06:00")
-    for each in (first, second, first):
-        each.tick()
-    assert nights() == ["2025-12-15"]  # this server was not there in time
+    for nightly in (first, second, first):
+        nightly.tick()
+    assert nights() == ["2025-12-15"]  # the server was not running at that time
     site.time.go_to("2025-12-16T03:30:00+06:00")
-    for each in (second, first, second):
-        each.tick()
+    for nightly in (second, first, second):
+        nightly.tick()
     assert nights() == ["2025-12-15", "2025-12-16"]
     site.restart()
     worker(site).tick()
@@ -84,7 +84,7 @@ def test_preview_is_what_the_next_run_folds(site, caplog):
 
 @pytest.mark.both_kinds
 def test_one_of_many_at_once_does_it(site, nights):
-    """Servers of their own, with connections of their own."""
+    """Each server has its own connections."""
     with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
         with ThreadPoolExecutor(3) as threads:
             list(threads.map(Nightly.tick, map(worker, (site, second, third))))
@@ -97,7 +97,7 @@ def ended(site: Site) -> bool:
 
 def claimed_by_one_who_died(site: Site) -> None:
     def die(*_) -> None:
-        raise SystemExit  # it logs, ends and takes back nothing
+        raise SystemExit  # it logs, exits, and releases nothing
 
     with pytest.MonkeyPatch.context() as dying:
         dying.setattr(site.services[Retention], "prune", die)
@@ -116,13 +116,13 @@ def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, night
     assert nights() == ["2025-12-16"]
     site.time.put_right(days=400)
     claimed_by_one_who_died(site)
-    site.time.put_right(days=-400)  # which does not hide a dead worker
+    site.time.put_right(days=-400)  # this does not hide a dead worker
     worker(site).tick()
     assert nights() == ["2025-12-16"] * 2
 
 
 def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
-    """And one that was frozen, and has lost it, does not go on."""
+    """A worker that was frozen and lost its claim does not continue."""
     first, second = worker(site), worker(site)
     retention = site.services[Retention]
     sweep = retention.sweep
@@ -156,7 +156,7 @@ def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
             site.time.pass_(seconds=30)
     assert (nights(), site.rows(visits)) == ([], [(1,)])
     assert [record.msg.startswith("nightly_work_put_off") for record in caplog.records].count(True) == 1
-    worker(site).tick()  # at the next look, and by any worker
+    worker(site).tick()  # at the next poll, by any worker
     assert (nights(), site.rows(visits)) == (["2026-01-16"], [(0,)])
 
 

@@ -1,4 +1,4 @@
-"""Visits of long ago are folded into sums: which ones, and what is asked of the ledger afterwards."""
+"""Old visits are rolled up into sums: which ones, and the ledger's answers afterwards."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def visit_on(site: Site, *moments: str, visitor: str = "ayesha", scope: str = SI
 
 
 def test_today_and_the_days_of_retention_before_it_are_kept_and_so_are_their_retries(site):
-    """Local days, to the millisecond: in Dhaka midnight is at 18:00 UTC."""
+    """Local days, to the millisecond: midnight in Dhaka is at 18:00 UTC."""
     visit_on(site, "2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00")
     assert prune(site).visits == 1
     assert days_kept(site) == ["2025-11-16", "2025-12-16"]
@@ -91,7 +91,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
     def breaking(*arguments, **named):
         times.append(1)
         if len(times) == 3:
-            real(*arguments, **named)  # and then the database goes away before the commit
+            real(*arguments, **named)  # then the database fails before the commit
             raise OperationalError("", {}, Exception("gone"))
         return real(*arguments, **named)
 
@@ -113,7 +113,7 @@ def test_log_is_looked_through_where_ids_are_missing(site):
     for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):
         site.rows(f"DELETE FROM visits WHERE visitor_id = 'v{day}'")
     site.time.go_to("2025-12-11T12:00:00+06:00")
-    prune(site)  # and the first day is gone, too
+    prune(site)  # the first day is gone as well
     kept = [11, 18, 19, 22, 23, 24, 25, 26, 27]
     for first in range(9, 30):
         for last in range(first, 31, 3):
@@ -123,7 +123,7 @@ def test_log_is_looked_through_where_ids_are_missing(site):
             expected = [f"v{day}" for day in reversed(kept) if first <= day <= last for _ in range(2)]
             assert [visit.visitor_id for visit in found.visits] == expected, days
     assert [visit.ordinal for visit in log.page(admin, VisitFilter(text="4004")).visits] == [4004]
-    assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was folded
+    assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was rolled up
 
 
 def test_what_has_run_out_is_swept(site):
@@ -147,13 +147,13 @@ def test_what_has_run_out_is_swept(site):
 PHONE = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 SHORT = "Chrome on Android (phone)"
 DAYS = ("2025-11-01", "2025-11-02", "2025-12-20", "2025-11-03", "2025-12-21")
-"""An import has put an older day behind a newer one."""
+"""An import has added an older day after a newer one."""
 
 
 def summaries(site: Site) -> list:
     insights = site.services[ReportServices].reports
     question = Question(DAYS[0], "2025-12-31")
-    return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
+    return [insights.breakdown(question, dimension).rows for dimension in ("browser", "system", "device")]
 
 
 def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):

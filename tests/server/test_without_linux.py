@@ -1,4 +1,4 @@
-"""The server without epoll and other calls of Linux, as on macOS."""
+"""The server without epoll and other Linux calls, as on macOS."""
 
 from __future__ import annotations
 

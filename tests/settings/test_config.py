@@ -295,7 +295,7 @@ def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tm
         assert password not in str(refused.value)
         assert config.load({"ENVIRONMENT": "development", **admin}, instance=tmp_path).admin_password == password
     taken = ["the first of them", "rickshaw at dawn", "7Gk!pQ2w", "ঢাকা থেকে চট্টগ্রাম"]
-    assert [each for each in taken if operator_secrets.is_obvious(each, "boss@example.com")] == []
+    assert [secret for secret in taken if operator_secrets.is_obvious(secret, "boss@example.com")] == []
 
 
 TELLING = ("SECRET", "PASSWORD", "TOKEN", "_URL")

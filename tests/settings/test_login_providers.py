@@ -43,7 +43,7 @@ def load(tmp_path, monkeypatch):
 
 def test_providers_are_read_in_their_order(load):
     settings = load({**GOOGLE, **WORK, "OIDC_PROVIDERS": " work, google", "OIDC_WORK_NAME": " Example Ltd "})
-    assert [each.name for each in settings.oidc_providers] == ["work", "google"]
+    assert [provider.name for provider in settings.oidc_providers] == ["work", "google"]
     work, google = settings.oidc_providers
     assert (work.issuer, work.label) == (WORK["OIDC_WORK_ISSUER"], "Example Ltd")
     assert (work.client_id, work.client_secret) == ("x", "y")

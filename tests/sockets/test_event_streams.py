@@ -1,4 +1,4 @@
-"""Streams of Server-Sent Events: what a plain socket receives, as an answer of HTTP that does not end."""
+"""Server-Sent Events: the events of a plain socket in an endless HTTP response."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ def test_member_is_online_while_their_stream_is_open(server):
             third.wait_for_count(3)
         stream.wait_for_count(2)
         founder.visit("ayesha", community)
-        for each in (stream, plain):
-            assert each.next_of_type("visitor_update")["community_id"] == community
+        for client in (stream, plain):
+            assert client.next_of_type("visitor_update")["community_id"] == community
         stream.assert_adds_up()
         with_it = [received.event for received in plain.received if received.event not in (plain.received[0].event,)]
         assert [received.event for received in stream.received[1:]] == with_it[-len(stream.received) + 1 :]
@@ -168,7 +168,7 @@ def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
 
 
 def test_every_event_is_as_it_is_described(server):
-    """Of both streams, whatever they send: the last one loses its right."""
+    """Every event of both streams. The last client loses its permission."""
     described = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     founder, member = Member(server), Member(server)
     community = founder.found()
@@ -179,7 +179,7 @@ def test_every_event_is_as_it_is_described(server):
         first.next_of_type("visitor_joined")
         second.close()
         first.next_of_type("visitor_left")
-        for number in range(100):  # a milestone
+        for number in range(100):  # reaches a milestone
             founder.visit(f"v{number}", community)
         first.next_of_type("visitor_update")
         with StreamListener(server.port, path, member.token) as last:
@@ -190,9 +190,9 @@ def test_every_event_is_as_it_is_described(server):
             last.next_of_type("error")
         for name, streams in (("/api/stream", [site]), ("/api/communities/{community_id}/stream", [first, last])):
             answer = described["paths"][name]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
-            received = [each.event for stream in streams for each in stream.received]
-            assert {each["type"] for each in received} == set(answer["discriminator"]["mapping"])
-            assert any("milestone" in each for each in received)
+            received = [event.event for stream in streams for event in stream.received]
+            assert {event["type"] for event in received} == set(answer["discriminator"]["mapping"])
+            assert any("milestone" in event for event in received)
             for event in received:
                 model = answer["discriminator"]["mapping"][event["type"]].rpartition("/")[2]
                 assert set(event) <= set(described["components"]["schemas"][model]["properties"])
@@ -218,7 +218,7 @@ def test_limits_are_those_of_sockets(tmp_path):
 
 
 def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
-    """At once when over 64 KB wait for it. One that acknowledges nothing is on a machine that is gone."""
+    """At once when over 64 KB wait for it. A client that acknowledges nothing is on a machine that is gone."""
     changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()
@@ -246,7 +246,7 @@ def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
 
 
 def test_server_that_leaves_ends_the_body(tmp_path):
-    """As soon as all have read it: it would wait for them, and they could take, an hour."""
+    """The server would wait an hour for the clients, and they for it."""
     changes = {f"{LOOP}.CLOSE_TIMEOUT_S": 3600, "koyjabo.server.websockets.websockets.GOODBYE_S": 3600}
     with changed_server(tmp_path, changes) as server:
         sources = [EventSource(server.port) for _ in range(20)]

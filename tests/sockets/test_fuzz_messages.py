@@ -1,4 +1,4 @@
-"""Any message of a connected client is answered or refused with a reason, and disturbs no other."""
+"""Any message of a connected client is answered or refused with a reason, and disturbs no other client."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from support.runs.fuzz_effort import effort
 NORMAL, ABUSE = 1000, 1008
 MOST_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
-"""With what `request_count` is answered at a path."""
+"""Responses to `request_count` by path."""
 
 
 NO_ENGINEIO = frame("9")
-"""It ends a connection of Socket.IO, when all that came before it has been looked at."""
+"""Ends a Socket.IO connection after everything before it was handled."""
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +57,25 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
     def talk(said: list[str | bytes]) -> None:
         with WebSocket(others.server.port, f"Authorization: Bearer {moderator.token}", path=where) as client:
             assert client.event()["type"] == PRESENT[path]
-            client.send(*(_as_frame(each) for each in said))
-            expected = [_answer_to(each, PRESENT[path]) for each in said]
+            client.send(*(_as_frame(packet) for packet in said))
+            expected = [_answer_to(packet, PRESENT[path]) for packet in said]
             _assert_received(client, expected, PRESENT[path])
 
     talk()
 
 
 def _assert_received(client: WebSocket, expected: list[str], present: str) -> None:
-    """Answers to `request_count` wait for their turn; all else is answered at once, in the order of what was said."""
+    """Responses to `request_count` are queued. Everything else is answered at once, in order."""
     is_abuse = expected.count("error") >= MOST_ERRORS
     if is_abuse:
-        last = [number for number, each in enumerate(expected) if each == "error"][MOST_ERRORS - 1]
+        last = [number for number, answer in enumerate(expected) if answer == "error"][MOST_ERRORS - 1]
         expected = expected[: last + 1]
     received: list[str] = []
-    while len([each for each in received if each != present]) < len([each for each in expected if each != present]):
+    while len([answer for answer in received if answer != present]) < len(
+        [answer for answer in expected if answer != present]
+    ):
         received.append(client.event()["type"])
-    assert [each for each in received if each != present] == [each for each in expected if each != present]
+    assert [answer for answer in received if answer != present] == [answer for answer in expected if answer != present]
     if is_abuse:
         assert client.close_frame().code == ABUSE
     else:
@@ -87,7 +89,7 @@ def _as_frame(said: str | bytes) -> bytes:
 
 
 def _answer_to(said: str | bytes, present: str) -> str:
-    """`visitor` is not among what `texts` make: with a valid id it has no answer."""
+    """The expected response. `texts` never generates `visitor`, because a valid id gets no response."""
     with suppress(ValueError, RecursionError, KeyError, TypeError):
         kind = json.loads(said)["type"] if isinstance(said, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")
@@ -99,7 +101,7 @@ def test_socketio_takes_packets_or_closes(others, moderator, community):
     @given(said=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(said: list[list[str | bytes]]) -> None:
         with SocketIO(others.server.port) as client:
-            client.send(*(_as_frame(each) for packet in said for each in packet))
+            client.send(*(_as_frame(part) for packet in said for part in packet))
             frames = _until_the_end(client)
         assert frames[-1].opcode == CLOSE
         assert int.from_bytes(frames[-1].payload[:2], "big") in {NORMAL, ABUSE}
@@ -108,7 +110,7 @@ def test_socketio_takes_packets_or_closes(others, moderator, community):
 
 
 def _until_the_end(client: WebSocket) -> list[Frame]:
-    """What it receives until the server closes it."""
+    """Everything received until the server closes."""
     frames: list[Frame] = []
     with suppress(ConnectionError):
         client.send(NO_ENGINEIO)

@@ -1,4 +1,4 @@
-"""The JavaScript client of Socket.IO, as a page would load it, under Node."""
+"""Socket.IO's JavaScript client under Node, loaded as a page would load it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Page(NodePage):
 
     @property
     def updates(self):
-        return [Stats.of(each["event"]["stats"]) for each in self.said("received", name="visitor_update")]
+        return [Stats.of(message["event"]["stats"]) for message in self.said("received", name="visitor_update")]
 
     def wait_for_total(self, total):
         self.wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}")
@@ -37,7 +37,7 @@ class Page(NodePage):
 
 @pytest.fixture
 def server(sqlite_database, new_server):
-    """On a port that it keeps when it is started again."""
+    """A server that keeps its port across restarts."""
     return new_server(sqlite_database, PORT=free_port(), STARTING_TOTAL=4000).start()
 
 

@@ -1,6 +1,6 @@
-"""Engine.IO 4 and Socket.IO 5 as their specifications say, packet by packet; the application has handlers of its own.
+"""Engine.IO 4 and Socket.IO 5 packet by packet, as specified, with an application's handlers.
 
-Packets that are no Socket.IO: server/websockets/test_connections_abuse.py. Pings: test_connections_half_open.py there.
+See server/websockets/test_connections_abuse.py for invalid packets, and test_connections_half_open.py there for pings.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def port(tmp_path_factory, module_sqlite_database) -> Iterator[int]:
 
 @pytest.fixture
 def session(port) -> Polling:
-    """By polling, in the main namespace."""
+    """A polling session in the main namespace."""
     session = Polling(port)
     session.post("40")
     assert next_packets(session, 2)[1] == '42["auth",{}]'
@@ -46,7 +46,7 @@ def session(port) -> Polling:
 
 @pytest.fixture
 def socket(port) -> Iterator[Socket]:
-    """By WebSocket, in the main namespace."""
+    """A WebSocket in the main namespace."""
     with Socket(port) as socket:
         assert socket.send("40").receive().startswith("40{")
         assert socket.receive() == '42["auth",{}]'
@@ -55,12 +55,12 @@ def socket(port) -> Iterator[Socket]:
 
 @pytest.fixture
 def while_it_polls(session) -> Callable[[Callable[[], object]], tuple[int, str]]:
-    """What a poll is answered that waits while something else is done."""
+    """The response to a poll that waits while something else is done."""
 
     def polled(act: Callable[[], object]) -> tuple[int, str]:
         with ThreadPoolExecutor(1) as pool:
             poll = pool.submit(session.get)
-            time.sleep(0.05)  # one that is later is answered the same
+            time.sleep(0.05)  # a later poll gets the same response
             act()
             return poll.result().status_code, poll.result().text
 
@@ -91,14 +91,14 @@ def test_handshake_says_what_the_client_needs(port):
 
 
 def test_wrong_request_is_refused_with_400(port):
-    """JSONP too: a script of another site could read it."""
+    """JSONP as well: a script of another site could read it."""
     wrong = [{"EIO": None}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": None}, {"transport": "abc"}]
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
     asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
-    answers = {each: requests.request(*each, data="d=40", timeout=PATIENCE_S) for each in asked}
-    assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 400)
-    assert not [each for each, answer in answers.items() if "___eio" in answer.text]
+    answers = {request: requests.request(*request, data="d=40", timeout=PATIENCE_S) for request in asked}
+    assert {query: answer.status_code for query, answer in answers.items()} == dict.fromkeys(asked, 400)
+    assert not [query for query, answer in answers.items() if "___eio" in answer.text]
     for query in wrong:
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             websocket.create_connection(url(port, None, "ws", **query), timeout=PATIENCE_S)
@@ -119,7 +119,7 @@ def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
 
 
 def test_messages_come_back_in_order_by_websocket(socket):
-    """One of them as large as the public suite has it."""
+    """One message is as large as in the public test suite."""
     for said in [*map(str, range(200)), json.dumps("a" * 100_000)]:
         assert socket.send(f'42["message",{said}]').receive() == f'42["message-back",{said}]'
 
@@ -134,7 +134,7 @@ def test_what_is_no_packet_closes_the_session_by_polling(session, posted):
 
 def test_second_poll_at_the_same_time_closes_the_session(session):
     with ThreadPoolExecutor(2) as pool:
-        answers = [each.result() for each in [pool.submit(session.get) for _ in range(2)]]
+        answers = [future.result() for future in [pool.submit(session.get) for _ in range(2)]]
     first, second = sorted(answers, key=lambda answer: answer.status_code)  # whichever came first
     assert (first.status_code, first.text, second.status_code) == (200, CLOSE, 400)
     assert_ended(session)
@@ -166,7 +166,7 @@ def test_upgrade_ends_the_poll_that_waits_with_noop_and_then_all_goes_by_websock
 
 
 def test_what_was_sent_before_the_upgrade_is_not_lost(port, session):
-    """A poll in the middle of it ends at once."""
+    """A waiting poll ends at once during the upgrade."""
     session.post('42["message","before"]')
     with Socket(port, session.sid) as socket:
         probe(socket)
@@ -248,7 +248,7 @@ POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
 
 @pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
 def test_updates_and_acknowledgements_come_by_every_transport(sqlite_server, transports):
-    """To a client that comes again, too."""
+    """Even after a reconnect."""
     for _ in range(2):
         with SocketioListener(sqlite_server.port, transports=transports) as page:
             before = page.first()

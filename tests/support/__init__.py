@@ -1,1 +1,1 @@
-"""What the tests run the product with: real servers, real databases, and many clients at once."""
+"""Helpers for the tests: real servers, real databases, and many simultaneous clients."""

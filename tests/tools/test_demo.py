@@ -64,7 +64,7 @@ class Guide:
         self._headers = {"Authorization": f"Bearer {self.token}"}
 
     def communities(self) -> dict[str, dict]:
-        return {each["name"]: each for each in self.get("")}
+        return {community["name"]: community for community in self.get("")}
 
     def get(self, path: str):
         answer = self._server.get(f"/api/communities{path}", headers=self._headers)
@@ -100,7 +100,7 @@ def test_communities_have_members_moderators_and_conversions(server):
     found = guide.communities()
     assert sorted(found) == sorted(plan.name for plan in COMMUNITIES)
     here = found[guide.member.community]
-    roles = [each["role"] for each in guide.get(f"/{here['id']}/members?per_page=100")]
+    roles = [member["role"] for member in guide.get(f"/{here['id']}/members?per_page=100")]
     assert (roles.count("admin"), roles.count("moderator"), len(roles)) == (1, 2, len(COMMUNITIES[0].names))
     growth = guide.get(f"/{here['id']}/visitors/growth")
     assert min(growth["current_period_visitors"], growth["previous_period_visitors"]) > 50
@@ -124,7 +124,7 @@ def test_visitors_come_and_all_of_them_leave(server):
     before = server.stats()
 
     def online() -> int:
-        return sum(each["online"] for each in guide.communities().values())
+        return sum(community["online"] for community in guide.communities().values())
 
     url, env = f"http://localhost:{server.port}", environment(**server.settings, **TOOLS)
     command = [sys.executable, "-m", "demo", "--url", url, "--people", "40"]

@@ -14,7 +14,7 @@ ENOUGH = 40
 
 def test_every_mutation_breaks_a_place_that_is_there_once():
     assert len(mutations()) >= ENOUGH
-    assert [name for name, times in Counter(each.name for each in mutations()).items() if times > 1] == []
+    assert [name for name, times in Counter(mutation.name for mutation in mutations()).items() if times > 1] == []
     for mutation in mutations():
         assert mutation.before != mutation.after, mutation.name
         assert (ROOT / mutation.file).read_text().count(mutation.before) == 1, mutation.name

@@ -19,7 +19,7 @@ from release.versions import NPM, agreed_version, changes_without_release, versi
 
 NEXT = "9.8.7"
 FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "docs/CHANGELOG.md")
-DUTIES = "### What operators have to do"
+NOTES = "### Upgrade notes"
 whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
 
 
@@ -30,9 +30,9 @@ def test_all_packages_have_the_version_of_the_newest_release():
 
 @pytest.mark.parametrize("name", FILES)
 def test_file_with_another_version_is_named(tmp_path, name):
-    for each in FILES:
-        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / each, tmp_path / each)
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
     raise_version(tmp_path, name)
     with pytest.raises(Refusal, match=rf"{re.escape(NEXT)}  {re.escape(name)}"):
         agreed_version(tmp_path)
@@ -47,9 +47,9 @@ def test_changes_that_no_version_has_are_found(tmp_path):
     assert changes_without_release(tmp_path) == ""
 
 
-def test_every_entry_of_the_changelog_says_what_operators_have_to_do():
+def test_every_entry_of_the_changelog_has_upgrade_notes():
     _, *entries = re.split(r"^(?=## \[)", (ROOT / "docs" / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
-    assert [entry.splitlines()[0] for entry in entries if DUTIES not in entry and len(entry.splitlines()) > 2] == []
+    assert [entry.splitlines()[0] for entry in entries if NOTES not in entry and len(entry.splitlines()) > 2] == []
 
 
 def raise_version(root: Path, *files: str) -> None:

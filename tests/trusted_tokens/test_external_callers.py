@@ -67,7 +67,7 @@ def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site
     assert get(site, f"{PATH}/mirpur/visitors/online", token("m1")).status_code == 200
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1", communities={})), 404, "unknown_community")
     assert roles_listed(site, token("m1")) == [(community, "moderator")]
-    assert [each for each in get(site, PATH, token("m1", communities={})).json if each["id"] == community] == []
+    assert [listed for listed in get(site, PATH, token("m1", communities={})).json if listed["id"] == community] == []
     cast["site_admin"].delete(f"{PATH}/mirpur/members/by-ref/m1")
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
 

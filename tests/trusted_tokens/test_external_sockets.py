@@ -54,7 +54,7 @@ def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
         assert other.next_of_type("visitor_count")["count"] == 2
         assert online(admin) == 2
         people = admin.call("GET", f"/api/communities/{REF}/visitors/online")
-        assert {each["name"]: each["tabs"] for each in people} == {"u1": 4, "u2": 1}
+        assert {person["name"]: person["tabs"] for person in people} == {"u1": 4, "u2": 1}
     wait_until(lambda: online(admin) == 0, "both have left")
 
 

@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_refused(by_secret):
     right = {"alg": "HS256"}
     assert is_accepted(by_secret, by_hand(right, claims(), SECRET.encode()))
     bodies = [b"", b"[]", b"null", b"{", b"\xff", b'{"exp": NaN}', b"[" * 2000, b'{"exp": Infinity, "user_id": "u1"}']
-    bodies += [json.dumps(claims(exp=each)).encode() for each in (float("inf"), float("nan"), 10**400)]
+    bodies += [json.dumps(claims(exp=time)).encode() for time in (float("inf"), float("nan"), 10**400)]
     for body in bodies:
         assert not is_accepted(by_secret, by_hand(right, body, SECRET.encode())), body
     for header in ({"crit": ["exp"]}, {"crit": ["b64"], "b64": False}, {"kid": 1}, {"kid": ["rsa"]}):

@@ -1,4 +1,4 @@
-"""Downloads: all that a filter finds, as files that other programs read."""
+"""Downloads: all that a filter matches, as files for other programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def admin(site, example):
 
 
 def download(admin, **fields):
-    """The file, and what was said of it."""
+    """The file and its headers."""
     said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
     answer = admin.client.post("/admin/data/export", data=said, headers=admin.headers)
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""What is declared of the columns of a visit, once, and used wherever visits are written or read."""
+"""The columns of a visit are declared once, and used wherever visits are written or read."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ def test_every_column_that_is_sent_is_imported():
 
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():
     unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
-    assert unbounded - {"place"} == set(visit_texts.TEXTS)  # the server's own word
+    assert unbounded - {"place"} == set(visit_texts.TEXTS)  # the server itself sets this value

@@ -1,4 +1,4 @@
-"""Exports in files: gone on with where they were cut off, and the same as if they never had been."""
+"""Export files: an interrupted export is resumed, and the result is the same as without interruption."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file,
 
 @each_kind
 def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
-    """At every byte: also within a character, a quotation, a line break of what a visitor said."""
+    """At every byte, even within a character, a quotation or a line break in a visitor's text."""
     whole = export(site, file, kind)
     end = whole.index(b"\n", len(whole) // 8)
     for cut in [*range(0, end, STEP), len(whole) - 1, len(whole)]:
@@ -73,10 +73,10 @@ def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
 
 @each_kind
 def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_database):
-    """Also after one whose name looks like a formula."""
+    """Even after a visit whose visitor looks like a formula."""
     with Site(sqlite_database.url) as new:
         new.register("first", visitId="1")
-        for visitor, visit in (("ayesha", "2"), *(("-ayesha", each) for each in ("+1", "=1", "-1")), ("last", "3")):
+        for visitor, visit in (("ayesha", "2"), *(("-ayesha", text) for text in ("+1", "=1", "-1")), ("last", "3")):
             before = export(new, file, kind, resume=file.exists())
             new.register(visitor, visitId=visit)
             after = export(new, file, kind, resume=True)

@@ -1,4 +1,4 @@
-"""Exports of visits: all that the filter lets through, in pieces, with nothing in them that a spreadsheet would run."""
+"""Exports of visits: all that the filter matches, in pieces, without content that a spreadsheet would execute."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
 
 
 def test_export_goes_by_the_filter_and_leaves_a_line(log):
-    """The line is there before the first piece."""
+    """The log entry is written before the first piece."""
     log.site.rows("DELETE FROM audit_log")
     log.log.export(log.admin, VisitFilter(), "jsonl")
     assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
@@ -54,7 +54,7 @@ def test_export_goes_by_the_filter_and_leaves_a_line(log):
 
 
 def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_something(log):
-    """It is a whole visitorId, mostly, and would still be there when that visitor was forgotten."""
+    """The search is usually a complete visitorId, which would remain in the log after that visitor was erased."""
     log.site.rows("DELETE FROM audit_log")
     assert log.export("csv", text="v3").count("v3") == 3
     log.log.extract(VisitFilter(text="v3"), "csv")
@@ -66,7 +66,7 @@ def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_somet
 def test_export_says_when_a_visit_was_opened_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, -61_000: "2025-12-16T04:49:39.412Z", 2**62: None}
-    late = [visit._replace(client_ms=SPEC_MOMENT - each) for each in waited]
+    late = [visit._replace(client_ms=SPEC_MOMENT - wait_ms) for wait_ms in waited]
     rows = [json.loads(line) for line in file_format.text("jsonl", late, PARSER).splitlines()]
     assert [row["opened"] for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
@@ -89,11 +89,13 @@ def exported(said: str) -> str:
 
 
 PARSER = TraitParser()
-exported("Mozilla/5.0")  # its data is read before the first example is timed
+exported("Mozilla/5.0")  # loads its data outside of the first timed example
 
 
 def cells(text: str, separator: str) -> Iterator[str]:
-    """As programs split it that honour quotation marks at the beginning of a cell, and as those that do not."""
+    """Split into cells, both as programs that honour quotation marks at the start of a cell and as those that do
+    not.
+    """
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
         yield from row
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Imports beside other work: one at a time, and nothing is folded until they end or their lease does."""
+"""Imports and other work: one import runs at a time, and days are not rolled up until it ends or its lease expires."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def site(database):
 
 @pytest.fixture
 def imported(site, monkeypatch) -> str:
-    """A file of visits of long ago that has been imported, and is now imported and folded some lines at a time."""
+    """An imported file of old visits. From now on, a few lines are imported or rolled up at a time."""
     monkeypatch.setattr(importing, "BATCH", 2)
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
-    site.services[ReportServices].storing.catch_up()  # only visits that reports have read are folded
+    site.services[ReportServices].storing.catch_up()  # only visits that reports have read are rolled up
     return said
 
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
-    """Does it at the call of this number."""
+    """A function that runs `do` at its call with this number."""
     calls = iter(range(1, 1000))
 
     def advance(done: int) -> None:
@@ -69,7 +69,7 @@ def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Prun
     return retention.prune(retention.past(), advance)
 
 
-@only_postgres  # SQLite is not even begun with
+@only_postgres  # SQLite does not even start
 def test_database_that_locks_an_import_out_is_unavailable(site, database):
     with database.locked(), pytest.raises(LedgerUnavailable):
         bring(site, rows("a,1,1714585000000"))
@@ -82,7 +82,7 @@ def check_nothing_counted_twice(site: Site) -> None:
 
 
 def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
-    """Do it once, after the first visits are folded."""
+    """Run it once, after the first visits are rolled up."""
     done: list[bool] = []
 
     def advance(_: int) -> None:
@@ -117,11 +117,11 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
     with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
         bring(site, imported)
     check_nothing_counted_twice(site)
-    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was
+    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # the day had no rows
 
 
 def test_import_waits_for_what_is_being_folded(site, imported, database):
-    """And learns neither that another import is going on, nor what was there before."""
+    """It reports neither another import nor earlier visits."""
     retention = site.services[Retention]
     sums = retention._reports.reports.day_sums(site.rows("SELECT min(day) FROM visits")[0][0])
     retention._database.write(retention_queries.begin_folding, sums)
@@ -147,7 +147,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
 
 
 def is_asked_for(database) -> bool:
-    """An import is running, or waits to."""
+    """Whether an import is running or waiting."""
     if database.kind == "postgres":
         others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         return bool(database.rows(f"{others} AND query LIKE '%INTO nightly_work%' AND wait_event_type = 'Lock'"))
@@ -157,8 +157,8 @@ def is_asked_for(database) -> bool:
 
 @only_postgres
 def test_import_that_has_lost_its_lease_ends(site, imported, database, monkeypatch):
-    """And leaves it to the next import to say what times are among its visits."""
-    monkeypatch.setattr(lease, "RENEW_S", 60)  # it renews none, as if it were frozen
+    """The next import must record the times of its visits."""
+    monkeypatch.setattr(lease, "RENEW_S", 60)  # it renews no lease, as if frozen
 
     def lose_it() -> None:
         database.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'")

@@ -1,4 +1,4 @@
-"""The search of visits finds what people type: in any case and script of digits, by what the list shows."""
+"""The search of visits finds what people type, in any case and script of digits, as the list shows it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ CHOSEN = [
     ({"browser": "windows", "text": "fares"}, [22302]),
     ({"community_id": "{hikers}"}, [OF_COMMUNITY]),
     ({"community_id": "3f2b8c1e-0000-4000-8000-000000000000"}, []),
-    ({"text": "visitor_\0\0", "place": "\0"}, [22301]),  # which no database takes
+    ({"text": "visitor_\0\0", "place": "\0"}, [22301]),  # databases do not accept it
 ]
 
 
@@ -130,7 +130,7 @@ def test_viewer_searches_by_anything_but_ids_and_emails(world):
     for text in ("Visitor_A1", "visitor_a", "nusrat@example.com", log.visits_of(admin, 22301)[0].visit_id):
         assert log.page(viewer, VisitFilter(text=text)).visits == ()
         assert log.page(admin, VisitFilter(text=text)).visits != ()
-    assert [each.visitor_id for each in log.visits_of(viewer, 22301)] == [MASKED]
+    assert [visit.visitor_id for visit in log.visits_of(viewer, 22301)] == [MASKED]
 
 
 def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
@@ -158,7 +158,7 @@ def test_newer_pages_are_the_older_ones_backwards(world, count):
     at = pages[-1]
     for expected in reversed(pages[:-1]):
         at = log.page(admin, VisitFilter(), count=count, after=at.after)
-        assert [each.ordinal for each in at.visits[-1:]] == [each.ordinal for each in expected.visits[-1:]]
+        assert [visit.ordinal for visit in at.visits[-1:]] == [visit.ordinal for visit in expected.visits[-1:]]
     assert at.visits == pages[0].visits
     assert log.page(admin, VisitFilter(), count=count, after=10**15).visits == pages[0].visits
 

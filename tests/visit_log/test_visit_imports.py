@@ -1,4 +1,4 @@
-"""Visits brought from elsewhere: each counted once, at its time, whatever happens in between."""
+"""Imported visits: each counts once, at its time, despite interruptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
-"""Ordinals are given anew; names are those of here."""
+"""Ordinals are assigned again, and names are from this site."""
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ BAD_JSON = {
 
 
 def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site):
-    bad = [(*each, "csv") for each in BAD.values()] + [(*each, "jsonl") for each in BAD_JSON.values()]
+    bad = [(*example, "csv") for example in BAD.values()] + [(*example, "jsonl") for example in BAD_JSON.values()]
     for said, sentence, kind_of_file in bad:
         before = site.stats()["totalVisits"]
         with pytest.raises(BadLine, match=sentence):
@@ -147,7 +147,7 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
 
 
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
-    """It is unknown whether it was there. A day of which a row is left is not folded."""
+    """It is unknown whether it was there. A day with a remaining row is not rolled up."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, said)
@@ -161,7 +161,7 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     assert bring(site, said, even_folded=True) == Imported(2, 1)
 
 
-# The log of visits finds days by halving, which takes ids for being in the order of time.
+# The visit log finds days by binary search, which requires ids in order of time.
 
 
 def day_of(log: VisitLog, day: str) -> list[str]:
@@ -179,7 +179,8 @@ def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
     bring(site, rows(*old))
     for number, site.time.ms in enumerate(live[10:], 10):
         site.register("live", visitId=f"live-{number}")
-    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]  # after that, all goes by time
+    # from here on, the search uses times
+    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]
     log = site.services[VisitLogServices].log
     assert day_of(log, "2024-05-03") == ["2"]
     assert day_of(log, "2024-05-10") == ["9"]
@@ -231,7 +232,7 @@ def test_parsed_columns_are_taken_where_the_visit_itself_lacks_them(site):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
-    """Also that a campaign was the channel, of which only the term was sent and is forgotten."""
+    """Even that a campaign was the channel, when only its term was sent and then erased."""
     site.register(
         "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
     )

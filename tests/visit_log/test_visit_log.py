@@ -1,4 +1,4 @@
-"""The log of visits: what is looked for is found, all of it, in pages that fit together."""
+"""The visit log: filters find all matching visits, in pages without gaps or repeats."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
     page = log.log.page(log.admin, VisitFilter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
     assert page.reached_ms == log.everything[3].at_ms
-    assert log.pages(text="1-15") == [each for each in log.everything if each.visit_id == "1-15"]
+    assert log.pages(text="1-15") == [visit for visit in log.everything if visit.visit_id == "1-15"]
     for newest_first in (True, False):
         assert log.pages(3, newest_first) == log.everything[:: 1 if newest_first else -1]
 
@@ -91,10 +91,10 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
 def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
     monkeypatch.setattr(condition_queries, "MANY", 2)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
-    assert log.pages(1, text="v3") == [each for each in log.everything if each.visitor_id == "v3"]
+    assert log.pages(1, text="v3") == [visit for visit in log.everything if visit.visitor_id == "v3"]
 
 
-# A site of their own: these change it.
+# These tests change their own site.
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_folded_visits_are_counted_in_no_log(own):
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     site, _ = own
-    midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # of Dhaka
+    midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
         site.services[CountingServices].visits.register(visit)

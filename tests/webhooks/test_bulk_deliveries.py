@@ -1,4 +1,4 @@
-"""Changes of very many deliveries and events: in small transactions, and whole in the end."""
+"""Changes to very many deliveries and events use small transactions, and complete in the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATES = "SELECT state, count(*) FROM webhook_deliveries GROUP BY state"
 
 @pytest.fixture
 def sqlite_steps(hooked):
-    """Runs an operation of the executor. Returns how many instructions SQLite ran for it."""
+    """Run an operation of the executor. Returns how many instructions SQLite executed."""
 
     def run(operation) -> int:
         steps = 0
@@ -55,8 +55,8 @@ def two_at_a_time(monkeypatch):
 
 def deliver_seven(hooked):
     webhook = hooked.add()
-    for each in range(7):
-        hooked.happen(str(each))
+    for number in range(7):
+        hooked.happen(str(number))
     hooked.deliver(7)
     return webhook
 
@@ -97,8 +97,15 @@ def test_deliveries_of_a_deleted_webhook_are_removed(hooked):
 def test_deleted_community_takes_all_its_events(hooked):
     founder = sign_up(hooked.site)
     community = found(founder)["id"]
-    for each in range(7):
-        row = {"id": str(each), "key": str(each), "type": "member.left", "scope": community, "at_ms": 1, "data": "{}"}
+    for number in range(7):
+        row = {
+            "id": str(number),
+            "key": str(number),
+            "type": "member.left",
+            "scope": community,
+            "at_ms": 1,
+            "data": "{}",
+        }
         hooked.site.rows(ADD, **row)
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert hooked.site.rows("SELECT id FROM webhook_events") == []

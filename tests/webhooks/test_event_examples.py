@@ -1,4 +1,4 @@
-"""The table of events in docs/webhooks.md: every type, with the fields that its events really have."""
+"""The table of events in docs/webhooks.md has every type, with the fields of its events."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ def examples() -> dict[str, Any]:
 
 
 def assert_as_documented(type: str, data: dict[str, Any]) -> None:
-    """An event has the fields of its example, also those in lists; a person may have a ref in place of an id."""
+    """Assert that an event has the fields of its example, including nested ones. A person may have an external id
+    instead of an id.
+    """
     assert shape(data) == shape(examples()[type])
 
 
 def shape(value: Any) -> Any:
     if isinstance(value, list):
-        return [shape(each) for each in value[:1]]
+        return [shape(item) for item in value[:1]]
     if isinstance(value, dict):
-        return {"id" if name == "ref" else name: name == "levels" or shape(each) for name, each in value.items()}
+        return {"id" if name == "ref" else name: name == "levels" or shape(item) for name, item in value.items()}
     return None
 
 

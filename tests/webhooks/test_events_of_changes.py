@@ -1,4 +1,4 @@
-"""Events that are written in the transaction which makes them true: once, and with nothing about a visitor."""
+"""Events are written in the transaction of their change, once, without data about visitors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_vi
     for visit, community in enumerate(communities):
         site.register("visitor_2", visitId=str(visit), communityId=community)
     sign_up(site, "karim", visitorId="visitor_2")
-    events = [each for each in written(site) if each[0] == "conversion.made"]
+    events = [event for event in written(site) if event[0] == "conversion.made"]
     assert sorted(scope for _, scope, _ in events) == sorted(communities)
     for _, scope, data in events:
         assert sorted(data) == ["at", "community", "id", "rate"]

@@ -1,4 +1,4 @@
-"""Events about who is online in communities: one for each change, and none that nobody wants."""
+"""Events about online members of communities: one for each change, and none without a subscriber."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def services(site: Site) -> tuple[WebhookEvents, MemberEvents, PresenceServices]
 
 
 def settle(*sites: Site) -> None:
-    """What every worker does each second, and what follows from it."""
+    """Run what every worker does each second, and its consequences."""
     for site in sites:
         events, changes, presence = services(site)
         events.refresh()

@@ -1,4 +1,4 @@
-"""Who is online in communities, told by two workers of which one is killed: each change is one event."""
+"""Online members of communities on two workers, one of which is killed: each change is one event."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
     community = Member(server).found()
     left, right = server.workers()
     crowd = members(server, community, 4)
-    everybody = [each.id for each in crowd]
+    everybody = [member.id for member in crowd]
     with ExitStack() as stack:
         for worker in (left, right):
             stack.enter_context(open_on(worker, crowd[0], community, PlainMember))
         victims = [open_on(right, one, community, KINDS[n % 2]) for n, one in enumerate(crowd[1:])]
-        expected = Counter({("community.occupied", ""): 1} | {("member.joined", each): 1 for each in everybody})
+        expected = Counter({("community.occupied", ""): 1} | {("member.joined", user): 1 for user in everybody})
         wait_until(lambda: written(database) == expected, "all have come")
         right.kill()
         again = stack.enter_context(PlainMember(server.port, community, crowd[1].token))
         assert again.next_of_type("visitor_count")["count"] == 4
-        expected += Counter(("member.left", each) for each in everybody[2:])
+        expected += Counter(("member.left", user) for user in everybody[2:])
         wait_until(lambda: written(database) >= expected, "the others have left")
         assert written(database) == expected
         assert len(victims) == 3
-    expected += Counter([*(("member.left", each) for each in everybody[:2]), ("community.vacated", "")])
+    expected += Counter([*(("member.left", user) for user in everybody[:2]), ("community.vacated", "")])
     wait_until(lambda: written(database) >= expected, "nobody is there")
     assert written(database) == expected
 
@@ -69,7 +69,7 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
     proved_by="webhooks/test_member_events.py::test_end_of_a_worker_lets_others_look_where_somebody_was_online"
 )
 def test_people_of_a_worker_that_was_alone_with_them_have_left(database, new_server, disposable_redis):
-    """No other worker has a reason of its own to ask for that community."""
+    """No other worker has a reason to read that community."""
     server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, LEAVE_GRACE_SECONDS=1))
     community = Member(server).found()
     _, right = server.workers()

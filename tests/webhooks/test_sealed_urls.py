@@ -1,4 +1,4 @@
-"""The URL of a webhook is a credential: sealed in the database, in backups and exports, and shown shortened."""
+"""The URL of a webhook is a credential: encrypted in the database, in backups and exports, and shown shortened."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def found_in(text: str) -> list[str]:
 
 
 def store_in_clear(hooked, sealed: str = "sealed_url") -> None:
-    """Store a URL as the previous version does. It leaves `sealed` in the column that it does not know."""
+    """Store a URL as the previous version does, which does not know the column `sealed_url`."""
     url = hooked.receiver.url + PART
     hooked.site.rows(f"UPDATE webhooks SET url = :url, sealed_url = {sealed}", url=url)
 
@@ -60,7 +60,7 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
     assert sent.headers[":path"] == f"/hook/other{PART}"
     backup = gzip.decompress(back_up(hooked.site, tmp_path / "koyjabo.backup").read_bytes()).decode()
     reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
-    pages = [reader.get(each) for each in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
+    pages = [reader.get(url) for url in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
     assert shown in pages[1]
     assert "Cannot POST /hook/other/…/T00/B00/…?token=…" in pages[1]
     assert found_in(str(everything(hooked.site)) + backup + "".join(pages) + caplog.text) == []
@@ -80,7 +80,7 @@ def test_url_stays_where_a_change_has_none_or_the_one_that_is_shown(hooked, rece
 
 @pytest.mark.parametrize("sealed", ["NULL", pytest.param("sealed_url", marks=pytest.mark.long)])
 def test_url_in_clear_is_sealed_at_a_start_and_by_a_running_server(hooked, receiver, webhook, sealed):
-    """The previous version stores URLs in clear, and may replace a sealed one."""
+    """The previous version stores plain URLs, and may replace an encrypted one."""
     store_in_clear(hooked, sealed)
     hooked.site.restart()
     assert found_in(str(everything(hooked.site))) == []

@@ -1,4 +1,4 @@
-"""What waits for one endpoint is limited, and Health says when the oldest were dropped."""
+"""Waiting deliveries per endpoint are limited, and Health reports when the oldest were dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def health(hooked) -> tuple[str, str, object]:
 
 
 def waiting(hooked, webhook) -> list[str]:
-    """The keys of the events that wait, the oldest first."""
+    """Keys of the waiting events, oldest first."""
     return [
         row[0]
         for row in hooked.site.rows(
@@ -80,7 +80,7 @@ def test_deliveries_that_are_sent_again_count_as_well(hooked, monkeypatch):
     for delivery in hooked.deliveries(webhook):
         assert hooked.post(webhook, f"deliveries/{delivery['n']}/resend").status_code == 202
     assert len(waiting(hooked, webhook)) == 5
-    hooked.site.rows("UPDATE webhook_deliveries SET bytes = NULL")  # as the version before
+    hooked.site.rows("UPDATE webhook_deliveries SET bytes = NULL")  # as the previous version does
     before = dropped(hooked)
     hooked.tick()
     assert dropped(hooked) - before == 2

@@ -1,4 +1,4 @@
-"""What is sent, when it is tried again, and when no more."""
+"""Deliveries: what is sent, when it is retried, and when not."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_attempts_come_with_growing_pauses_under_one_id_until_the_delivery_is_de
     pauses = [after - before for before, after in pairwise(tried)]
     wanted = [5 / 60, 5, 30, 120, 300, 600]
     assert len(pauses) == len(wanted)
-    assert all(0.8 * each <= pause <= 1.2 * each for pause, each in zip(pauses, wanted, strict=True)), pauses
+    assert all(0.8 * pause_s <= pause <= 1.2 * pause_s for pause, pause_s in zip(pauses, wanted, strict=True)), pauses
     assert len(set(receiver.ids)) == 1
-    assert len({each.headers["webhook-timestamp"] for each in receiver.received}) == 7
+    assert len({delivery.headers["webhook-timestamp"] for delivery in receiver.received}) == 7
     assert hooked.deliveries(webhook, "dead")[0]["last_status"] == "500"
     hooked.pass_pauses()
     hooked.deliver(7)
@@ -63,7 +63,7 @@ def test_only_2xx_is_success_and_no_redirect_is_followed(hooked, receiver):
         receiver.refuse(status, Location=receiver.url)
         hooked.happen(str(status))
         hooked.tick()
-    states = {each["last_status"]: each["state"] for each in hooked.deliveries(webhook)}
+    states = {delivery["last_status"]: delivery["state"] for delivery in hooked.deliveries(webhook)}
     assert states == {"200": "delivered", "299": "delivered", "302": "pending", "400": "pending"}
     assert len(receiver.received) == 4
 
@@ -90,7 +90,7 @@ def test_410_disables_and_patch_opens_and_nothing_is_kept_meanwhile(hooked, rece
     hooked.happen("2")
     hooked.pass_pauses()
     hooked.deliver(1)
-    assert [each["state"] for each in hooked.deliveries(webhook)] == ["dead"]
+    assert [delivery["state"] for delivery in hooked.deliveries(webhook)] == ["dead"]
     assert hooked.post(webhook, "test").json["code"] == "webhook_disabled"
     assert hooked.call("PATCH", webhook, enabled=True).json["disabled_reason"] is None
     hooked.deliver(1)
@@ -144,9 +144,9 @@ def test_delivery_is_sent_again_under_the_same_id(hooked, receiver):
     webhook = hooked.add("total.set", "recount.failed")
     hooked.happen("1")
     hooked.happen("2")
-    hooked.happen("3", "health.changed")  # is not wanted, and so not stored
-    first, second = [each.id for each in hooked.deliver(2)]
-    n = {each["id"]: each["n"] for each in hooked.deliveries(webhook)}
+    hooked.happen("3", "health.changed")  # not subscribed, and so not stored
+    first, second = [delivery.id for delivery in hooked.deliver(2)]
+    n = {delivery["id"]: delivery["n"] for delivery in hooked.deliveries(webhook)}
     assert hooked.post(webhook, f"deliveries/{n[first]}/resend").status_code == 202
     hooked.deliver(3)
     assert receiver.ids == [first, second, first]
@@ -168,7 +168,7 @@ def test_event_of_a_community_goes_to_its_webhooks_and_to_those_of_the_site(hook
         hooked.add("member.joined", community=community, description="")
     hooked.happen("joined", "member.joined", here, id="7", count=1)
     got = hooked.deliver(2)
-    assert {each.json["data"]["community"] for each in got} == {here}
+    assert {delivery.json["data"]["community"] for delivery in got} == {here}
     assert got[0].id == got[1].id
 
 
@@ -179,7 +179,7 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
     hooked.deliver(1)
     assert hooked.post(webhook, "test").status_code == 202
     other.tick()
-    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease meanwhile
+    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease
     assert not other._tasks.busy
     assert len(receiver.received) == 1
     services.sender.close()
@@ -207,7 +207,7 @@ def test_attempt_that_ends_after_its_worker_has_left_keeps_no_other_from_sending
 
 
 def second_sender(sender: Sender) -> Sender:
-    """That of another worker."""
+    """Another worker's sender."""
     other = Sender.__new__(Sender)
     tasks = copy.copy(sender._tasks)
     tasks.__dict__.update(worker="other", busy=set(), _is_used=False)
@@ -216,7 +216,7 @@ def second_sender(sender: Sender) -> Sender:
 
 
 def test_attempt_whose_mark_is_lost_is_made_again_under_the_same_id(hooked, receiver, monkeypatch):
-    """As after kill -9 between the attempt and the mark."""
+    """As after kill -9 between the attempt and its record."""
     webhook = hooked.add()
     hooked.happen()
     monkeypatch.setattr(hooked.services.sender, "_mark", lambda *_: delivery_queries.Marked(None, 0, None))
@@ -240,8 +240,8 @@ def test_batch_ends_when_its_webhook_is_changed(hooked, receiver, monkeypatch, c
 
     monkeypatch.setattr(hooked.services.sender._urls, "post", posted)
     monkeypatch.setattr("koyjabo.webhooks.sender.UNMARKED", 1)
-    for each in ("1", "2", "3"):
-        hooked.happen(each)
+    for key in ("1", "2", "3"):
+        hooked.happen(key)
     hooked.tick()
     assert urls == [old, *([f"{old}new"] * 2 if "url" in change else [])]
 
@@ -252,13 +252,13 @@ def test_event_that_cannot_be_told_stops_none_after_it(hooked, receiver):
     hooked.site.rows("UPDATE webhook_events SET data = '{'")
     hooked.happen("2")
     hooked.deliver(1)
-    assert {each["last_status"] for each in hooked.deliveries(webhook)} == {"error", "204"}
+    assert {delivery["last_status"] for delivery in hooked.deliveries(webhook)} == {"error", "204"}
 
 
 def test_few_attempts_are_unmarked_at_a_time(hooked, receiver, monkeypatch):
     hooked.add()
-    for each in range(35):
-        hooked.happen(str(each))
+    for number in range(35):
+        hooked.happen(str(number))
     sizes, mark = [], hooked.services.sender._mark
 
     def watched(webhook_id, made):
@@ -275,8 +275,8 @@ def test_slow_endpoint_keeps_no_other_waiting(hooked, receiver):
     slow.go = threading.Event()
     tried = hooked.add()
     hooked.add(url=slow.url)
-    for each in ("1", "2", "3"):
-        hooked.happen(each)
+    for key in ("1", "2", "3"):
+        hooked.happen(key)
     hooked.services.sender.tick()
     receiver.wait_for(3)
     slow.wait_for(1)

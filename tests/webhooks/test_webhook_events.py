@@ -1,4 +1,4 @@
-"""Events of webhooks: which are wanted, and that each is stored once."""
+"""Webhook events: which have subscribers, and that each is stored once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def events(site: Site) -> WebhookEvents:
 
 
 def subscribe(site: Site, *types: str, community_id: str | None = None) -> None:
-    """As a webhook that is enabled."""
+    """Subscribe, as an enabled webhook does."""
     site.rows(
         "INSERT INTO webhooks (id, url, events, community_id, format, description, secret, enabled, created_ms) "
         "VALUES (:id, 'https://example.com', :events, :community_id, 'json', '', '', true, 0)",

@@ -1,4 +1,4 @@
-"""What each service is sent, for every type of event."""
+"""The format for each service, with every type of event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running server that sends webhooks: what a crash repeats, and whom a slow endpoint delays."""
+"""A running server that sends webhooks: repeats after a crash, and delays by a slow endpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def server(new_server, sqlite_database) -> Server:
 
 @pytest.fixture
 def slow() -> Iterator[WebhookReceiver]:
-    """Answers once `go` is set, or after a minute."""
+    """A receiver that responds once `go` is set, or after a minute."""
     receiver = WebhookReceiver()
     receiver.go = threading.Event()
     yield receiver
@@ -42,12 +42,12 @@ def slow() -> Iterator[WebhookReceiver]:
 def add(server: Server, *receivers: WebhookReceiver) -> None:
     admin = Member(server, "boss")
     server.database.rows("UPDATE users SET is_admin = true")
-    for each in receivers:
-        admin.call("POST", "/api/webhooks", {"url": each.url, "events": ["total.set"]}, status=201)
+    for receiver in receivers:
+        admin.call("POST", "/api/webhooks", {"url": receiver.url, "events": ["total.set"]}, status=201)
 
 
 def record(server: Server, count: int) -> set[str]:
-    """Events, as other transactions write them. Returns their ids."""
+    """Record events, as other transactions do. Returns their ids."""
     ids = [str(uuid.uuid4()) for _ in range(count)]
     for first in range(0, count, AT_ONCE):
         rows = (f"('{id}', 'total.set', '{id}', 'site', {first}, '{{}}')" for id in ids[first : first + AT_ONCE])

@@ -1,4 +1,4 @@
-"""/api/webhooks: whose they are, what they take, and what is left behind."""
+"""/api/webhooks: permissions, input, and what remains after deletion."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def cast(site) -> Cast:
 
 
 def ids(answer) -> list[str]:
-    return [each["id"] for each in answer.json["webhooks"]]
+    return [webhook["id"] for webhook in answer.json["webhooks"]]
 
 
 def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
-    """Other users therefore cannot store any rows of webhooks."""
+    """So other users cannot store rows of webhooks."""
     here, boss, admin = cast.community(), cast["site_admin"], cast["admin"]
     own = {**NEW, "events": ["member.joined"], "community": here}
     admin_calls = [admin.post(PATH, json=own), admin.post(PATH, json={}), admin.get(f"{PATH}?community={here}")]
@@ -58,7 +58,7 @@ def test_webhook_names_its_maker(site, cast):
     boss = cast["site_admin"]
     by_person = boss.post(PATH, json=NEW).json
     by_key = call(site, key(boss, "webhooks:manage"), PATH, "POST", json=NEW).json
-    assert [each["created_by"] for each in (by_person, by_key)] == [{"id": boss.id, "name": "Site_admin"}, None]
+    assert [webhook["created_by"] for webhook in (by_person, by_key)] == [{"id": boss.id, "name": "Site_admin"}, None]
     assert boss.get(f"{PATH}/{by_person['id']}").json["created_by"] == by_person["created_by"]
 
 
@@ -67,7 +67,7 @@ INSIDE = (
     *("https://[::ffff:10.0.0.1]/", "https://0x7f.1/", "https://user:x@93.184.215.14/", "ftp://93.184.215.14/"),
     "https://",
 )
-"""What is refused in production."""
+"""Refused in production."""
 
 
 def test_address_inside_is_refused_with_the_reason(cast):
@@ -129,7 +129,7 @@ def test_disabled_webhook_is_told_to_the_admins_by_mail_without_its_url(sqlite_d
         text = mail.get_body(("plain",)).get_content()
         assert "127.0.0.1" in text
         assert "abc" not in str(mailbox.mails)
-        assert all("webhook" not in each["Subject"] for each in mailbox.to("ayesha@example.com"))
+        assert all("webhook" not in mail["Subject"] for mail in mailbox.to("ayesha@example.com"))
     mailbox.stop()
 
 
@@ -171,7 +171,7 @@ def test_database_that_is_away_delays_and_loses_nothing(hooked, receiver, monkey
 
 
 def test_addresses_are_checked_again_at_each_attempt(hooked, receiver):
-    """As for a name that leads elsewhere by then (`outbound` tests which address is dialled)."""
+    """The name may resolve to another address by then (`outbound` tests which address is dialled)."""
     webhook = hooked.add()
     hooked.site.rows("UPDATE webhooks SET url = 'http://10.1.2.3/'")
     hooked.happen()

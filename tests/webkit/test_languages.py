@@ -1,4 +1,4 @@
-"""Pages in the language and theme of the visitor: words, digits, and how numbers and times are written."""
+"""Pages in the visitor's language and theme: words, digits, and the format of numbers and times."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_numbers_and_percentages_are_grouped_from_1000_on(site):
     assert {number: written(site, languages.count, number) for number in NUMBERS} == NUMBERS
     for share, texts in SHARES.items():
         assert written(site, languages.percent, share) == [f"{text}%" for text in texts]
-    assert [written(site, languages.share, each) for each in (8, 33.84)] == [["8.0%", "৮.০%"], ["33.8%", "৩৩.৮%"]]
+    assert [written(site, languages.share, share) for share in (8, 33.84)] == [["8.0%", "৮.০%"], ["33.8%", "৩৩.৮%"]]
 
 
 def test_places_are_named_in_the_language(site):
@@ -61,7 +61,7 @@ def test_times_are_local_and_written_as_people_write_them(site):
 
 
 def written(site, write, value):
-    """In English and in Bangla."""
+    """The value in English and in Bangla."""
     made = []
     for headers in ({}, BANGLA):
         with site.app.test_request_context(headers=headers):

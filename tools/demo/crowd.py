@@ -44,7 +44,7 @@ class Crowd:
         began = reported_at = time.monotonic()
         while (elapsed_s := time.monotonic() - began) < duration_s:
             time.sleep(ARRIVAL_S)
-            self._people = {each for each in self._people if each.is_alive()}
+            self._people = {person for person in self._people if person.is_alive()}
             if len(self._people) < self._most * rhythm.crowd(elapsed_s):
                 self._begin(self._next())
             if time.monotonic() - reported_at >= REPORT_S:

@@ -42,7 +42,7 @@ def write(backdated: Backdated, founding: Founding, now: datetime, days: int) ->
     for hour in _hours(now, days):
         founding.advance(ms(hour))
         drawn = map(population.visit, _times(hour, now, dice))
-        visits = [each for each in drawn if each is not None]
+        visits = [visit for visit in drawn if visit is not None]
         if not backdated.register(visits, after=written):
             break
         backdated.record([event for visit in visits for event in population.events(visit) if event.at_ms <= ms(now)])

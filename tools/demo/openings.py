@@ -111,9 +111,9 @@ class Opening(NamedTuple):
 
 
 def opening(local: datetime, age_days: int, dice: Random) -> Opening:
-    for each in CAMPAIGNS:
-        if each.runs(local, age_days) and dice.random() < each.share:
-            return Opening(one_of(each.pages, dice)[0], each.query, each.referrer)
+    for campaign in CAMPAIGNS:
+        if campaign.runs(local, age_days) and dice.random() < campaign.share:
+            return Opening(one_of(campaign.pages, dice)[0], campaign.query, campaign.referrer)
     referrer, pages, _ = one_of(SOURCES, dice)
     if _is_going_home(local) and dice.random() < GOING_HOME:
         pages = LONG_DISTANCE

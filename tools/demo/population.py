@@ -53,11 +53,11 @@ class Population:
     def events(self, visit: NewVisit) -> Iterator[NewEvent]:
         """What the visitor does on the pages; nothing for a crawler."""
         at_ms = visit.at_ms
-        for each in [] if visit.is_bot else actions(visit.page or "/", self._dice):
+        for action in [] if visit.is_bot else actions(visit.page or "/", self._dice):
             self._happened += 1
             at_ms += self._dice.randrange(SHORTEST_MS, LONGEST_MS)
             event_id = f"demo_{self._happened:06d}"
-            yield NewEvent(visit.visitor_id, event_id, each.name, at_ms, each.page, each.props, client_ms=at_ms)
+            yield NewEvent(visit.visitor_id, event_id, action.name, at_ms, action.page, action.props, client_ms=at_ms)
 
     def _of_somebody(self, at_ms: int, opening: Opening) -> NewVisit:
         if self._dice.random() >= TO_COMMUNITIES:

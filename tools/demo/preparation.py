@@ -39,7 +39,7 @@ def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[s
             _write(backdated, settings, password, days if is_new else 0, report)
     with logged_in(site, cast.GUIDE, password) as guide:
         found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
-    return {each["name"]: each["id"] for each in found}
+    return {community["name"]: community["id"] for community in found}
 
 
 def _has_members(site: Site, password: str) -> bool:

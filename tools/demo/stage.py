@@ -51,8 +51,8 @@ class Stage:
         }
         self.site.call("POST", "/api/visitor/register", body, visitor)
         done = [
-            {"id": uuid4().hex, "name": each.name, "page": each.page, "props": each.props}
-            for each in actions(opening.page, self.dice)
+            {"id": uuid4().hex, "name": action.name, "page": action.page, "props": action.props}
+            for action in actions(opening.page, self.dice)
         ]
         if done:
             self.site.call("POST", "/api/events", {"visitorId": visitor.id, "events": done}, visitor)

@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--name", default="", help="part of the name of those to try")
     parser.add_argument("--copies", type=int, default=2, help="how many are tried at a time")
     chosen = parser.parse_args()
-    wanted = [each for each in mutations(chosen.area) if chosen.name in each.name]
+    wanted = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
     if not wanted:  # pytest without names would run all tests
         parser.error("there is no mutation of this area and name")
     with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:

@@ -53,8 +53,8 @@ def release(folder: Path) -> None:
     commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:
         built, of_sdist, trial = (Path(scratch) / name for name in ("built", "of-sdist", "trial"))
-        for each in (built, of_sdist, trial):
-            each.mkdir()
+        for directory in (built, of_sdist, trial):
+            directory.mkdir()
         _say(f"Building {version}")
         build_all(ROOT, built, epoch_s)
         _say("Checking what was built")

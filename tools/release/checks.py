@@ -83,7 +83,7 @@ def contents(package: Path) -> dict[str, bytes]:
         with ZipFile(package) as packed:
             return {name: packed.read(name) for name in packed.namelist()}
     with tarfile.open(package) as packed:
-        files = {each.name.partition("/")[2]: packed.extractfile(each) for each in packed if each.isfile()}
+        files = {member.name.partition("/")[2]: packed.extractfile(member) for member in packed if member.isfile()}
         return {name: file.read() for name, file in files.items() if file}
 
 

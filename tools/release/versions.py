@@ -22,7 +22,7 @@ def versions(root: Path) -> dict[str, str]:
     found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
     found[python] = tomllib.loads((root / python).read_text())["project"]["version"]
-    found["docs/CHANGELOG.md"] = next((each for each, _ in _entries(root) if each != "Unreleased"), "")
+    found["docs/CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
     return found
 
 

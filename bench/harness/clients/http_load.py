@@ -31,13 +31,13 @@ def get(port: int, path: str, connections: int, seconds: int, core: int, etag: s
     return _load(port, connections, seconds, core, "get", path, *([etag] if etag else []))
 
 
-def row(name: str, each: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:
+def row(name: str, figures: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:
     """The line of a table with HEAD: medians of the rounds, and the ratio to a constant answer of Flask."""
-    at = {name: median(figures[name] for figures in each) for name in each[0]}
+    at = {name: median(figures[name] for figures in figures) for name in figures[0]}
     database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
     times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]
-    errors = sum(figures["errors"] for figures in each)
-    return [name, *times, f"{errors:.0f}", f"{ratio(each, flask, itemgetter('rate')):.2f} ×" if flask else "-"]
+    errors = sum(figures["errors"] for figures in figures)
+    return [name, *times, f"{errors:.0f}", f"{ratio(figures, flask, itemgetter('rate')):.2f} ×" if flask else "-"]
 
 
 def _load(port: int, connections: int, seconds: int, core: int, *words: str) -> Figures:

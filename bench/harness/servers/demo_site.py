@@ -94,10 +94,10 @@ def _fill(server: Server, env: dict[str, str]) -> None:
 def _log_in(server: Server, email: str, password: str) -> Reader:
     status, answer, headers = server.post("/api/auth/login", {"email": email, "password": password})
     assert status == 200, answer
-    cookies = dict(each.partition(";")[0].split("=", 1) for each in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
+    cookies = dict(cookie.partition(";")[0].split("=", 1) for cookie in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
     found = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
-    (community,) = (each["id"] for each in found if each["name"] == GUIDE.community)
+    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 

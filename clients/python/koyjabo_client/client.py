@@ -19,15 +19,15 @@ from koyjabo_client.errors import BROKEN, NO_JSON, ApiError
 from koyjabo_client.records import Event, Receipt, Stats, VisitResult
 
 AGAIN = frozenset({429, 502, 503, 504})
-"""Statuses that pass: too many requests, a database that is away, a server that is being replaced."""
+"""Temporary statuses: too many requests, a database that is down, a server that is being replaced."""
 
 MOST_VISITS = 500
-"""In one request."""
+"""Visits in one request."""
 
 PAUSES_S = (0.5, 1, 2, 5)
 STREAM_PAUSES_S = (5, 10, 20, 30)
 QUIET_S = 60
-"""A stream in which nothing came for so long is broken: the server writes at least every 20 s."""
+"""A stream without data for so many seconds is broken. The server writes at least every 20 s."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -38,10 +38,11 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class Client:
-    """`token` is an API key or an access token, for what needs one. `timeout` (s) is that of one try.
+    """A client of one server. `token` is an API key or an access token.
 
-    Calls are repeated for up to `patience` s while the server cannot be reached, or answers with a status of AGAIN.
-    Then they raise what the last try raised: ApiError, or OSError without an answer. Other errors are raised at once.
+    An attempt takes at most `timeout` s. A call is repeated for up to `patience` s while the server cannot be reached
+    or responds with a status in AGAIN. Then it raises the error of the last attempt: ApiError, or OSError without a
+    response. Other errors are raised at once.
     """
 
     def __init__(self, base_url: str, token: str | None = None, *, timeout: float = 10, patience: float = 30) -> None:
@@ -67,8 +68,8 @@ class Client:
     def register(self, visitor_id: str, visit_id: str | None = None, **fields: Any) -> Receipt:
         """Count a visit of a visitor, once: repeats have the same `visit_id`, which is generated if it is None.
 
-        `fields` are those of POST /api/visitor/register, also in Python's way: `page`, `referrer`, `user_agent`,
-        `timestamp`, `community_id`, `anonymous`.
+        `fields` belong to POST /api/visitor/register: `page`, `referrer`, `user_agent`, `timestamp`, `community_id`,
+        `anonymous`.
         """
         body = {_camel_case(name): value for name, value in fields.items() if value is not None}
         body.update(visitorId=visitor_id, visitId=visit_id or uuid.uuid4().hex)
@@ -78,11 +79,11 @@ class Client:
         """Count visits that your server has seen, each once. Needs an API key with `visits:write`.
 
         Each has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `page`, `referrer`,
-        `user_agent`, `language`, `address`, `community_id`. Returns a result for each, in their order: `ordinal` and
-        `duplicate`, or `error` and `code` for a visit that cannot be used. They are sent in lists of 500; if one of
-        these raises, those before it are counted, and repeating all of them with the same `visit_id` counts none twice.
+        `user_agent`, `language`, `address`, `community_id`. Returns a result for each, in order: `ordinal` and
+        `duplicate`, or `error` and `code` for an invalid visit. A request has at most 500 visits. If one raises, the
+        earlier ones are counted. Repeating all visits with the same `visit_id` counts none twice.
         """
-        bodies = [{_camel_case(name): value for name, value in each.items() if value is not None} for each in visits]
+        bodies = [{_camel_case(name): value for name, value in visit.items() if value is not None} for visit in visits]
         for body in bodies:
             body.setdefault("visitId", uuid.uuid4().hex)
         results: list[VisitResult] = []
@@ -98,16 +99,16 @@ class Client:
         """A report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the token
         of an admin or a viewer.
 
-        `parameters` are those of GET /api/reports/{name}; a list repeats one: `range="7d", country=["BD", "IN"]`.
+        `parameters` belong to GET /api/reports/{name}; a list repeats one: `range="7d", country=["BD", "IN"]`.
         """
         pairs = [(key, value) for key, given in parameters.items() for value in _listed(given)]
         return self._call(f"/api/reports/{quote(name, safe='')}?{urlencode(pairs)}")
 
     def stream(self, community_id: str | None = None) -> Iterator[Event]:
-        """The events of the site, or of a community. The first one has the present numbers, each the whole ones.
+        """Yield the events of the site or of a community. Each has all numbers; the first has the current ones.
 
-        Comes back by itself, after 5, 10, 20 and then every 30 s, until the client is closed. Raises ApiError for an
-        answer that a repetition does not change, such as 401 and 403.
+        Reconnects after 5, 10, 20 and then every 30 s, until the client is closed. Raises ApiError for a permanent
+        error, such as 401 or 403.
         """
         path = f"/api/communities/{quote(community_id, safe='')}/stream" if community_id else "/api/stream"
         pauses = _pauses(STREAM_PAUSES_S)
@@ -166,7 +167,7 @@ class Client:
                 raise errors.of(answer) from None
 
     def _is_over(self, until: float, pause: float) -> bool:
-        """Wait before the next try, unless there is none."""
+        """Wait before the next attempt, and return whether there is none."""
         return time.monotonic() + pause > until or self._closed.wait(pause)
 
 

@@ -1,4 +1,4 @@
-"""The error of the server's answers."""
+"""The error that calls raise."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from urllib.error import HTTPError
 
 NO_JSON = "not_json"
-"""The code of an answer that is not the server's, such as one of a proxy."""
+"""The code for a response that is not JSON, such as an error page of a proxy."""
 
 
 class ApiError(Exception):
-    """An answer other than success: its HTTP status, and the server's code, such as `unknown_community`.
+    """An error response: its HTTP status and the server's code, such as `unknown_community`.
 
-    `details` has reasons by field. `retry_after` is the number of seconds after which the server asks to try again.
+    `details` has reasons by field. `retry_after` is the server's `Retry-After` in seconds.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ApiError(Exception):
 
 
 def of(answer: HTTPError) -> ApiError:
-    """Raises OSError or HTTPException if the line breaks meanwhile."""
+    """Read the error in a response. Raises OSError or HTTPException if the connection breaks."""
     waits = answer.headers.get("Retry-After") or ""
     retry_after = float(waits) if waits.isdigit() else None
     try:
@@ -48,4 +48,4 @@ def of(answer: HTTPError) -> ApiError:
 
 
 BROKEN = (OSError, HTTPException)
-"""What a request raises when the line breaks, or the server is away."""
+"""Errors of a request when the connection breaks or the server is down."""

@@ -1,4 +1,4 @@
-"""What the server answers, as dictionaries of JSON (the server describes all of them in its /openapi.json)."""
+"""Types of the server's JSON responses, as /openapi.json describes them."""
 
 from __future__ import annotations
 

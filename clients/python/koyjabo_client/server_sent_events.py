@@ -9,7 +9,7 @@ from koyjabo_client.records import Event
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Event]:
-    """The events in the lines of a stream. An event without its blank line is not one yet."""
+    """Yield the events in the lines of a stream. An event ends with a blank line."""
     data: list[str] = []
     for line in lines:
         text = line.decode().rstrip("\r\n")

@@ -1,10 +1,10 @@
 /** The server, and the credentials of the user. */
 export interface VisitorSocketOptions {
-  /** Origin of the server, as `https://live.example.com`. Without it, that of the page. */
+  /** Origin of the server, as `https://live.example.com`. Default: the origin of the page. */
   baseUrl?: string | undefined;
   /**
-   * The access token. Without it, what `localStorage` has under `jwt_token` when a connection is made; `null` for none:
-   * then the browser's session at the server decides, by its cookie.
+   * The access token. Default: `jwt_token` in `localStorage`, read at each connection. `null`: no token; the session
+   * cookie of the browser decides.
    */
   token?: string | null | undefined;
   /** Gets a new access token after the server has refused an expired one (4004). */

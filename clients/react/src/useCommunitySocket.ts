@@ -12,8 +12,8 @@ interface Line {
 /**
  * Keep a socket of a community open while the component is mounted.
  *
- * Events are not compared with those of an earlier socket: the first event is the current state, and the events of one
- * socket are in order. So numbers are right even after an older backup was restored.
+ * Events are not compared with events of an earlier socket. The first event is the current state, and the events of one
+ * socket are in order, so numbers are right even after a backup was restored.
  *
  * @param room "visitors" or "visitor-dashboard"
  * @param onEvent called with the event and its community

@@ -6,7 +6,7 @@ export interface SiteNumbers {
   line: LineState;
   /** The visitor's own number, once the visit is registered. */
   visit: Receipt | null;
-  /** The newest visit of anybody. */
+  /** The newest visit by any visitor. */
   last: Last | null;
 }
 

@@ -13,23 +13,23 @@ export interface DashboardData {
   };
 }
 
-interface Told {
+interface Received {
   communityId: string;
   data: DashboardData;
 }
 
 /** The dashboard of a community, for moderators, live; null before the first event. */
 export function useVisitorDashboard(communityId: string, options: VisitorSocketOptions): DashboardData | null {
-  const [told, setTold] = useState<Told | null>(null);
+  const [received, setReceived] = useState<Received | null>(null);
   useCommunitySocket(communityId, "visitor-dashboard", options, (event, of) => {
-    if (event.type === "dashboard_update") setTold((before) => ({ communityId: of, data: merged(before, of, event) }));
+    if (event.type === "dashboard_update") setReceived((before) => ({ communityId: of, data: merged(before, of, event) }));
     else if (event.type === "analytics_update") console.log(`${event["metric"]}: ${written(event["value"])}`);
   });
-  return told?.communityId === communityId ? told.data : null;
+  return received?.communityId === communityId ? received.data : null;
 }
 
 /** Programs may broadcast some of the numbers; the first event of a socket has all. */
-function merged(before: Told | null, communityId: string, event: CommunityEvent): DashboardData {
+function merged(before: Received | null, communityId: string, event: CommunityEvent): DashboardData {
   const known = before?.communityId === communityId ? before.data : null;
   return { ...known, ...(event["data"] as DashboardData) };
 }

@@ -8,22 +8,22 @@ export interface VisitorWebSocket {
   /** The number of people online; 0 before the first event. Without a connection, the last known number. */
   visitorCount: number;
   isConnected: boolean;
-  /** Request the count from the server; the answer is an event like any other. Does nothing without a connection. */
+  /** Request the count from the server; the response is an event like any other. Does nothing without a connection. */
   requestCount: () => void;
 }
 
 const COUNTS = new Set(["visitor_count", "visitor_joined", "visitor_left"]);
-const NOBODY = { communityId: "", count: 0 };
+const NO_COUNT = { communityId: "", count: 0 };
 
 /** The number of people online in a community, live. For members. */
 export function useVisitorWebSocket(communityId: string, options: VisitorSocketOptions = {}): VisitorWebSocket {
-  const [told, setTold] = useState(NOBODY);
+  const [received, setReceived] = useState(NO_COUNT);
   const listen = (event: CommunityEvent, of: string) => {
     if (event.type === "message") options.onMessage?.(event["data"]);
-    if (COUNTS.has(event.type)) setTold({ communityId: of, count: Number(event["count"]) });
+    if (COUNTS.has(event.type)) setReceived({ communityId: of, count: Number(event["count"]) });
   };
   const { isConnected, say } = useCommunitySocket(communityId, "visitors", options, listen);
   const requestCount = useCallback(() => say("request_count"), [say]);
-  const visitorCount = told.communityId === communityId ? told.count : 0;
+  const visitorCount = received.communityId === communityId ? received.count : 0;
   return { visitorCount, isConnected, requestCount };
 }

@@ -21,12 +21,12 @@ export function useFakeBrowser(): void {
   });
 }
 
-/** Let `ms` pass, with everything that is done meanwhile. */
+/** Let `ms` pass, and run everything that is due. */
 export function pass(ms: number): Promise<void> {
   return act(() => vi.advanceTimersByTimeAsync(ms).then(() => {}));
 }
 
-/** What the server does, and everything that follows from it. */
+/** Let the server act, and run everything that follows. */
 export function server(does: (socket: FakeWebSocket) => void): Promise<void> {
   return act(async () => {
     does(FakeWebSocket.last);

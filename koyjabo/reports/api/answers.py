@@ -1,4 +1,4 @@
-"""The bodies of answers of reports, as models that describe them, and as JSON and rows of CSV."""
+"""The response bodies of reports: as models that describe them, as JSON, and as rows of CSV."""
 
 from __future__ import annotations
 

@@ -82,14 +82,14 @@ class TrendAnswer(BaseModel):
 
 
 def _trend(trend: Trend) -> dict[str, Any]:
-    """A TrendAnswer, built without pydantic because a report can have a thousand of them."""
+    """Return a TrendAnswer, built without pydantic because a report can have a thousand of them."""
     authenticated, anonymous = trend.people
     counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
     return {"period": trend.period, **counts, "total_count": authenticated + anonymous}
 
 
 def _community(community_id: str) -> str:
-    """The stored id of a community of which the user is a member. Counts a report."""
+    """Return the id of a community that the user is a member of. Counts a report."""
     account = tokens.require().account
     limits.count_report(account.id)
     return current()[CommunityServices].directory.get(account, community_id).community.id

@@ -76,7 +76,7 @@ def _name(value: Any) -> str:
 
 
 def _props(value: Any) -> dict[str, str]:
-    """Values as the texts by which reports name them. An empty text is none."""
+    """Return the values as the texts that reports use. An empty text counts as no value."""
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > MOST_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
@@ -194,7 +194,7 @@ def record_events(context: RequestContext) -> PlainResponse:
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:
-    """Count the events of a request, for its visitor and its address: for both, or for none. Raises TooManyRequests."""
+    """Count the events of a request for both its visitor and its address, or for neither. Raises TooManyRequests."""
     context.count_stored(size.most_bytes)
     try:
         context.count_visitor("events", visitor_id, size.uses)

@@ -1,5 +1,5 @@
-"""The routes of reports: of the site, for its admins and viewers; of a community, for its moderators; and by share
-links, whose filters are added to the filters of the request.
+"""The routes of reports: of the site (admins and viewers), of a community (moderators), and by share link. A share
+link's filters are added to the filters of the request.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NO_FILTERS: Filters = {}
 
 
 class Report(NamedTuple):
-    """`others` are its parameters besides range and filters; `columns` are the columns of CSV."""
+    """A kind of report. `others` are its parameters besides range and filters; `columns` are the columns of CSV."""
 
     others: tuple[str, ...]
     find: Callable[[Insights, Parameters], Any]
@@ -104,8 +104,8 @@ def respond(
     default: str = DEFAULT,
     insights: Insights | None = None,
 ) -> Response:
-    """The answer to the current request, for one of REPORTS. `filters` are added to the filters of the request;
-    `default` is the range of a request without one.
+    """Respond to the current request with one of REPORTS. `filters` are added to its filters; `default` is its default
+    range.
 
     Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy for `insights` of share links.
     """
@@ -191,7 +191,7 @@ IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier answer"}
 
 
 class Described(NamedTuple):
-    """What the API's description says of one of REPORTS, wherever it is asked for."""
+    """The API description of one of REPORTS, the same wherever the report is available."""
 
     summary: str
     answer: Answer
@@ -215,7 +215,7 @@ KINDS = {
 
 
 class ReportPlace(NamedTuple):
-    """Where reports are asked for: `path` and `endpoint` with the name of the report at the end of each."""
+    """Where reports are available. The name of the report is appended to `path` and `endpoint`."""
 
     path: str
     endpoint: str
@@ -223,7 +223,7 @@ class ReportPlace(NamedTuple):
     whom: str
     refused: dict[int, Answer]
     filters: dict[str, str]
-    ask: Callable[..., Response]  # is given the name of the report, and the arguments of the path
+    ask: Callable[..., Response]  # called with the name of the report and the arguments of the path
     secured: bool = True
 
 

@@ -1,1 +1,3 @@
-"""Answers reports: one snapshot of the database, sources of one shape, and each kind of answer once on top of them."""
+"""Computes reports: one snapshot of the database, sources with the same shape, and each kind of report built on them
+once.
+"""

@@ -1,4 +1,4 @@
-"""The answers of reports. None in a number: it cannot be known exactly; the answer then has the reason."""
+"""The results of reports. A number is None if it cannot be known exactly; the result then has the reason."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ FOLDED_EVENTS = N_(
     "Some page views and events of these days belong to earlier visits that are already rolled up. "
     "They cannot be filtered."
 )
-"""Reasons why an answer is not exact."""
+"""Reasons why a result is not exact."""
 
 
 def reason_of_folded(question: Question, knows_visits: bool) -> str:
-    """Why not everything is known of folded days."""
+    """Return why not everything is known about rolled-up days."""
     return FOLDED if knows_visits or not one_value(question) else FOLDED_VALUE
 
 
 MOST_ROWS = 1_000
-"""Rows of a breakdown that one answer can have (specification: Questions)."""
+"""Maximum number of rows of a breakdown in one result (specification: Questions)."""
 
 
 class Figures(NamedTuple):
-    """The six figures of a range."""
+    """The figures of a range."""
 
     start: str  # the first day
-    end: str  # the last day, included
+    end: str  # the last day, inclusive
     visits: int | None
     visitors: int | None
     new_visitors: int | None
@@ -48,8 +48,8 @@ class Figures(NamedTuple):
 class Summary(NamedTuple):
     figures: Figures
     compared: Figures | None
-    until: str | None  # local time in ISO 8601 at which the compared range was cut; None if it was not
-    reason: str | None  # why the answer is not exact; None if it is
+    until: str | None  # local time in ISO 8601 when the compared range was cut; None if it was not
+    reason: str | None  # why the result is not exact; None if it is
 
     @property
     def exact(self) -> bool:
@@ -57,7 +57,9 @@ class Summary(NamedTuple):
 
 
 class Period(NamedTuple):
-    """`period`: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first day of a month."""
+    """`period` is an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first day of a
+    month.
+    """
 
     period: str
     visits: int | None
@@ -68,17 +70,17 @@ class Period(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One value of a dimension. `label` is for people, in the language asked for."""
+    """One value of a dimension. `label` is for people, in the requested language."""
 
     value: Value
     label: str
     sums: Sums
     share: float  # of all visits, 0 to 1
-    at_least: bool = False  # some days have only their largest values, which may lack this one
+    at_least: bool = False  # True if this value may be missing from some days, which only keep their largest values
 
 
 class Breakdown(NamedTuple):
-    """`total` is the summary, `other` all that is not in `rows`, `values` how many values there are in all."""
+    """`total` is the summary, `other` everything that is not in `rows`, and `values` the number of values in all."""
 
     rows: list[Row]
     other: Sums
@@ -88,9 +90,9 @@ class Breakdown(NamedTuple):
 
 
 class MomentTotals(NamedTuple):
-    """The figures of a scope at the moment of a snapshot, which has every visit until then."""
+    """The figures of a scope in a snapshot, which has every visit until then."""
 
-    total: int  # the newest visit's number
+    total: int  # the newest visit number
     today: int
     unique_visitors: int
     at_ms: int

@@ -1,4 +1,4 @@
-"""The values of a dimension: those of visits, and those of events."""
+"""Breakdowns by the values of a dimension of visits or of events."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 UNKNOWN = (None, None, None)
 
 Ranks = dict[Any, tuple[int, int]]
-"""By value the visits and the count, by which rows are ordered, the largest first."""
+"""Visits and count by value. Rows are sorted by them, largest first."""
 
 
 def breakdown(
     snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int, is_public: bool = False
 ) -> Breakdown:
-    """In public, communities that are not listed have no rows; their visits are among the others."""
+    """Return the breakdown. In public, unlisted communities have no rows; their visits are part of `other`."""
     values: VisitValues | EventValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
@@ -46,14 +46,14 @@ def breakdown(
 
 
 def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> frozenset[Value]:
-    """The values that name a community which is not listed, or is no longer there."""
+    """Return the values that name an unlisted or deleted community."""
     keys = {value: key for value in values if value and (key := community_of(dimension, value))}
     listed = community_names(snapshot.session, set(keys.values()), is_public=True)
     return frozenset(value for value, key in keys.items() if key not in listed)
 
 
 class VisitValues:
-    """Visits have one value each, so that what is left of all belongs to the rest."""
+    """Values of visits. A visit has exactly one value, so the remainder belongs to the other values."""
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
         self._question, self._dimension = question, dimension
@@ -67,7 +67,7 @@ class VisitValues:
         return self._groups[value].sums
 
     def rest(self, shown: Collection[Value]) -> Sums:
-        """The sums of all other values."""
+        """Return the sums of all other values."""
         if not self._groups:
             return self.total
         own = [self._groups[value] for value in shown]
@@ -79,11 +79,11 @@ class VisitValues:
         return Sums(visits, None if people is None else len(people), new)
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
-        """The values whose sums are complete."""
+        """Return the values whose sums are complete."""
         return self._folded.complete(self._dimension, shown) if self._folded else set(shown)
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
-        """Why these figures are not exact; None if they are."""
+        """Return why these figures are not exact, or None if they are."""
         is_known = all(figure.visitors is not None for figure in figures)
         if not self._folded or (is_known and is_complete):
             return None
@@ -91,8 +91,9 @@ class VisitValues:
 
 
 class EventValues:
-    """Visits may have several values, or none; these belong to no row. Of days whose visits are folded, only how many
-    events there were is known.
+    """Values of events. A visit may have several values or none; a visit without values belongs to no row.
+
+    On rolled-up days, only the number of events is known.
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:

@@ -1,5 +1,5 @@
-"""Counts page views and events, the second measure of a question. An event counts on the day it happened, if its visit
-passes the filters.
+"""Counts page views and events, the second measure of a question. An event counts on the day it happened, if its
+visit passes the filters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 
 class EventCounts:
-    """The counts for one question, from stored rows and from the sums of folded days."""
+    """The counts for one question, from stored rows and from the sums of rolled-up days."""
 
     def __init__(self, session: Reading, clock: Clock, live: Live, question: Question) -> None:
         self._session, self._clock, self._live, self._question = session, clock, live, question
@@ -27,14 +27,15 @@ class EventCounts:
         self._folded = FoldedEvents(session, clock, question, before) if question.first < before else None
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count the events of a dimension by DAY, by the start of the hour in s (only page views), or by VALUE. Counts
-        by VALUE leave out `other`.
+        """Count the events of a dimension by DAY, by the start of the hour in s (only page views), or by VALUE,
+        without `other`.
         """
-        counts = Counter(self._live.events_by(self._session, self._question, dimension, key))  # the live ones are kept
+        # A copy, because the live counts are kept.
+        counts = Counter(self._live.events_by(self._session, self._question, dimension, key))
         return counts + self._sums.by(dimension, key) if self._sums else counts
 
     def other(self, dimension: str) -> int:
-        """How many have a value that is not known any more."""
+        """Return the number of events whose value is no longer known."""
         return self._sums.other(dimension) if self._sums else 0
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
@@ -43,21 +44,21 @@ class EventCounts:
 
     @cached_property
     def unknown_hours(self) -> set[int]:
-        """The starts of hours, s, with an unknown number of events: their visits have no rows, so it is unknown whether
-        they pass the filters.
+        """Starts of hours (s) with an unknown number of events: their visits have no rows, so the filters cannot be
+        evaluated.
         """
         hours = self._live.unknown_hours(self._session, self._question)
         return hours | self._folded.hours() if self._folded and not self._sums else hours
 
     def totals(self) -> tuple[int | None, int | None]:
-        """Page views that are events, and other events; None if they are not known."""
+        """Return the page views that are events, and the other events, or None for each if they are not known."""
         if self.unknown_hours:
             return None, None
         views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
         return views, events
 
     def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
-        """Page views that are events, by the name of the period, and the periods with an unknown number."""
+        """Return the page views that are events by name of the period, and the periods with an unknown number."""
         local, unknown = self._clock.local, self.unknown_hours
         if granularity == HOUR:
             by_hour = self.by(VIEWED_PAGE, HOUR).items()

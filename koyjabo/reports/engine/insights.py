@@ -1,4 +1,4 @@
-"""Answers questions about visits, exactly: each figure adds up to the ledger and has the visit of a second ago."""
+"""Answers questions about visits exactly: figures add up to the ledger and include the visit of a second ago."""
 
 from __future__ import annotations
 
@@ -42,14 +42,16 @@ UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 DAY_S = 86_400
 
 PATIENCE_S = 10.0
-"""How long a reader of a share link waits for its turn."""
+"""How long a reader of a share link waits for other readers, in seconds."""
 
 MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
 
 
 class Insights:
-    """All methods wait, and raise LedgerUnavailable. Answers raise StillCounting until most visits have a block, and
-    TooBusy for readers of share links. `unwritten_peaks`: those of this worker that are not in the database, by day.
+    """The reports. All methods wait, and raise LedgerUnavailable.
+
+    Reports raise StillCounting until most visits have a block, and TooBusy for readers of share links.
+    `unwritten_peaks` returns the peaks of this worker that are not in the database yet, by day.
     """
 
     def __init__(
@@ -60,24 +62,27 @@ class Insights:
         self._unwritten_peaks = unwritten_peaks
         self.live = Live(parser, clock)
         """Only the thread for scans may use it."""
-        self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
         self._is_public = False
 
-    def in_turns(self) -> Insights:
-        """The same, with what it keeps, for readers of share links: without communities that are not listed, and one
-        page or call at a time, so that a published link delays the panel by one of these at most. It also raises
-        TooBusy, after PATIENCE_S.
+    def for_share_links(self) -> Insights:
+        """Return a variant for readers of share links, which shares this object's data.
+
+        It hides unlisted communities, and computes one page or call at a time, so that a published link delays the
+        panel by one report at most. It also raises TooBusy, after PATIENCE_S.
         """
         insights, lock = copy(self), threading.Lock()
         insights._is_public = True
-        insights._turn = lambda: _held(lock)
+        insights._slot = lambda: _held(lock)
         insights._answered = insights._answers
         return insights
 
     def for_open_pages(self) -> Insights:
-        """The same for pages that ask again whenever a visit has come: those that wait share one snapshot, and there is
-        a rest between two. Answers have every visit that was acknowledged before the call.
+        """Return a variant for open pages, which reload their reports at every visit.
+
+        Waiting pages share one snapshot, and there is a pause between two. Reports have every visit that was
+        acknowledged before the call.
         """
         insights = copy(self)
         insights._answered = SharedReads(self._answers).answers
@@ -86,21 +91,22 @@ class Insights:
     def asked(
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
     ) -> Parameters:
-        """What parameters ask (`Parameters.of`). Raises InvalidInput."""
+        """Parse the parameters of a report (`Parameters.of`). Raises InvalidInput."""
         return Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
 
     def compared(self, question: Question, compare: str) -> Question:
-        """The question about the range that `compare`, one of COMPARISONS, names."""
+        """Return the question about the range that `compare`, one of COMPARISONS, names."""
         return compared(question, compare, self._clock)
 
     def days(self, question: Question) -> float:
-        """How many days there are in a range, with the part of one that is cut."""
+        """Return the number of days in a range, including the fraction of a cut day."""
         until_s = (question.until_ms or 0) / 1000
         return whole_days(question) + max(0.0, until_s - self._clock.began_s(question.last)) / DAY_S
 
     def read(self, requests: Sequence[ReportRequest], language: str | None = "en") -> list[Any]:
-        """The answers to all requests, of one moment: a page asks at once for whatever it shows. Labels are in the
-        language, or missing without one. Raises InvalidInput.
+        """Return the reports for all requests from one snapshot, so that the parts of a page agree.
+
+        Labels are in `language`, or missing without one. Raises InvalidInput.
         """
         for request in requests:
             self._check(request)
@@ -108,32 +114,32 @@ class Insights:
         return [self._finished(*pair, language) for pair in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
-        """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""
+        """Return the figures of a range, and of the range that `compare` (one of COMPARISONS) names."""
         other = self.compared(question, compare) if compare else None
         answer: Summary = self.read([SummaryRequest(question, other)])[0]
         return answer
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
-        """Every period of the range; raises InvalidInput for more than MOST_PERIODS."""
+        """Return every period of the range. Raises InvalidInput for more than MOST_PERIODS."""
         answer: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
         return answer
 
     def breakdown(
         self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
     ) -> Breakdown:
-        """The values of a dimension, those with the most visits first, with labels in a language. Raises InvalidInput
-        for another dimension.
+        """Return the values of a dimension, with the most visits first and labels in `language`. Raises InvalidInput
+        for an unknown dimension.
         """
         answer: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
         return answer
 
     def hours(self, question: Question) -> Hours:
-        """Visits by weekday and hour of TIMEZONE."""
+        """Return visits by weekday and hour of TIMEZONE."""
         answer: Hours = self.read([HoursRequest(question)])[0]
         return answer
 
     def label(self, dimension: str, value: Value, language: str) -> str:
-        """One value of a dimension as people read it."""
+        """Return the label of a value of a dimension."""
         names = self._names(dimension, [value] if value else [])
         key = labels.community_of(dimension, value) if value and self._is_public else None
         return (
@@ -141,22 +147,24 @@ class Insights:
         )
 
     def version(self, question: Question, is_compared: bool = False) -> str:
-        """Differs whenever an answer may differ: for ETags. A comparison with a running day moves with the clock."""
+        """Return a text that changes whenever a report may change, for ETags. A comparison with a running day
+        changes with the clock.
+        """
         known, now_ms = self._database.read(ledger_queries.version, question), self._clock.now_ms()
         known = f"{known}.{self._peak(question, None)}"
         moves = is_compared and question.last == self._clock.today()
         return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
     def day_sums(self, day: str) -> SumsOfDay:
-        """What is left of a day when it is folded. Raises StillCounting."""
+        """Return the sums that remain of a day when it is rolled up. Raises StillCounting."""
         return self._database.scan(day_sums.of_day, self.live, day)
 
     def first_day(self, scope: Scope = SITE) -> str | None:
-        """The first day with visits; None without any."""
+        """Return the first day with visits, or None without any."""
         return self._database.read(ledger_queries.first_day, scope)
 
     def _peak(self, question: Question, stored: int | None) -> int | None:
-        """The stored peak, or a greater one of the last minute."""
+        """Return the stored peak, or a higher one of the last minute."""
         unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
         known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
         if stored is not None:
@@ -164,18 +172,18 @@ class Insights:
         return max(known, default=None)
 
     def _answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        with self._turn():
+        with self._slot():
             return self._database.scan(answer_all, self._clock, self.live, requests)
 
     def _check(self, request: ReportRequest) -> None:
-        """Raises InvalidInput."""
+        """Validate a request. Raises InvalidInput."""
         if isinstance(request, TimelineRequest):
             check(request.question, request.granularity)
         elif isinstance(request, BreakdownRequest) and not is_dimension(request.dimension):
             raise InvalidInput(details={"by": NOT_A_DIMENSION})
 
     def _finished(self, request: ReportRequest, answer: Any, language: str | None) -> Any:
-        """With what does not come from the snapshot: labels, and the peak of the last minute."""
+        """Add what does not come from the snapshot: labels, and the peak of the last minute."""
         if isinstance(request, SummaryRequest):
             peak = self._peak(request.question, answer.figures.peak_active)
             return answer._replace(figures=answer.figures._replace(peak_active=peak))
@@ -191,14 +199,14 @@ class Insights:
         )
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
-        """Names of the communities among the values, by the keys that `labels.community_of` finds."""
+        """Return the names of the communities among the values, by the keys that `labels.community_of` returns."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(ledger_queries.community_names, keys, self._is_public) if keys else {}
 
 
 @contextmanager
 def _held(lock: threading.Lock) -> Iterator[None]:
-    """Raises TooBusy."""
+    """Hold the lock. Raises TooBusy."""
     with out_of_turn():
         if not lock.acquire(timeout=PATIENCE_S):
             raise TooBusy(MANY_READERS)

@@ -13,9 +13,9 @@ from koyjabo.reports.log import state_queries
 from koyjabo.reports.query.report_query import Question
 
 AT_ONCE = 500
-"""Keys of one statement."""
+"""Maximum number of keys in one statement."""
 
-# Each live answer reads both. As text they take a fifth of the time that built statements take.
+# Each live update reads both. As text they take a fifth of the time of built statements.
 PEAKS = text("""
 SELECT max(people), max(CASE WHEN at_ms < coalesce(CAST(:until_ms AS BIGINT), at_ms + 1) THEN people END) FROM peaks
 WHERE scope = :scope AND day BETWEEN :first AND :last
@@ -33,13 +33,14 @@ def batched(keys: Collection[str], most: int) -> Iterator[list[str]]:
 
 
 def first_day(session: Session, scope: Scope) -> str | None:
-    """The first day with visits."""
+    """Return the first day with visits."""
     return session.scalar(select(func.min(DailyVisits.day)).where(DailyVisits.scope == scope))
 
 
 def peak(session: Session, question: Question) -> int | None:
-    """The most that were measured at once in the range; None under a filter, without a measurement, or if the greatest
-    was later on the last day.
+    """Return the highest number of active visitors in the range.
+
+    None under a filter, without a measurement, or if the maximum was reached later on the last day than `until_ms`.
     """
     if question.filters:
         return None
@@ -49,32 +50,32 @@ def peak(session: Session, question: Question) -> int | None:
 
 
 def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """The newest number, the visits of the day, and the unique visitors of a scope."""
+    """Return the newest visit number, the day's visits, and the unique visitors of a scope."""
     row = session.execute(TOTALS, {"scope": scope, "today": today}).first()
     return tuple(row) if row else (0, 0, 0)
 
 
 def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:
-    """By id or ref. Deleted communities have none, and in public those that are not listed."""
+    """Return names by id or ref. Deleted communities have none, nor do unlisted ones in public."""
     names: dict[str, str] = {}
     for some in batched(keys, AT_ONCE):
-        wanted = select(Community.id, Community.ref, Community.name).where(
+        query = select(Community.id, Community.ref, Community.name).where(
             or_(Community.id.in_(some), Community.ref.in_(some))
         )
         if is_public:
-            wanted = wanted.where(Community.is_listed, Community.archived_ms.is_(None))
-        for row in session.execute(wanted):
+            query = query.where(Community.is_listed, Community.archived_ms.is_(None))
+        for row in session.execute(query):
             names.update({key: row.name for key in (row.id, row.ref) if key})
     return names
 
 
 def listed(session: Session) -> frozenset[str]:
-    """The ids of all communities that everybody may see."""
+    """Return the ids of all communities that everyone may see."""
     return frozenset(session.scalars(select(Community.id).where(Community.is_listed, Community.archived_ms.is_(None))))
 
 
 def version(session: Session, question: Question) -> str:
-    """Changes with every visit and event, with the peak, and when closed days change."""
+    """Return a text that changes with every visit and event, with the peak, and when closed days change."""
     counter = session.execute(select(Counter.epoch, Counter.revision).where(Counter.scope == question.scope)).first()
     event, most = session.scalar(select(func.max(Event.id))), peak(session, question)
     return ".".join(map(str, (*(counter or ()), event, most, state_queries.read(session).changes)))

@@ -1,4 +1,4 @@
-"""What can be asked: each request answers itself from a snapshot, and says beforehand which groups it will read."""
+"""Requests for reports. Each computes its report from a snapshot, and declares beforehand which groups it will read."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """Is answered by a Summary."""
+    """The result is a Summary."""
 
     question: Question
     compared: Question | None = None
 
-    def wanted(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[Question, str]]:
         yield self.question, EVERYTHING
         if self.compared:
             yield self.compared, EVERYTHING
@@ -50,12 +50,12 @@ class SummaryRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRequest:
-    """Is answered by a list of Period. `granularity`: one of GRANULARITIES."""
+    """The result is a list of Period. `granularity` is one of GRANULARITIES."""
 
     question: Question
     granularity: str
 
-    def wanted(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[Question, str]]:
         yield self.question, self.granularity
 
     def answer(self, snapshot: Snapshot) -> list[Period]:
@@ -76,7 +76,7 @@ class TimelineRequest:
 
 @dataclass(frozen=True, slots=True)
 class BreakdownRequest:
-    """Is answered by a Breakdown. Values are labels still."""
+    """The result is a Breakdown. Its labels are the values."""
 
     question: Question
     dimension: str
@@ -84,7 +84,7 @@ class BreakdownRequest:
     offset: int = 0
     is_public: bool = False  # for readers of share links
 
-    def wanted(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[Question, str]]:
         if not has_many(self.dimension):
             yield self.question, self.dimension
             return
@@ -98,11 +98,11 @@ class BreakdownRequest:
 
 @dataclass(frozen=True, slots=True)
 class HoursRequest:
-    """Is answered by Hours."""
+    """The result is an Hours."""
 
     question: Question
 
-    def wanted(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[Question, str]]:
         yield self.question, WEEKDAY
 
     def answer(self, snapshot: Snapshot) -> Hours:
@@ -117,12 +117,12 @@ class HoursRequest:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRequest:
-    """Is answered by what `read`, a function of a module, finds in the ledger at the moment of the snapshot."""
+    """The result is what `read`, a module's function, reads from the ledger in the snapshot."""
 
     question: Question
     read: Callable[[Snapshot, Question], Any]
 
-    def wanted(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[Question, str]]:
         yield from ()
 
     def answer(self, snapshot: Snapshot) -> Any:
@@ -130,12 +130,11 @@ class LedgerRequest:
 
 
 ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
-"""Hashable. `wanted` are the groups that it reads, questions and keys; `answer` raises LedgerUnavailable.
-"""
+"""Hashable. `groups` are the (question, key) pairs that it reads. `answer` raises LedgerUnavailable."""
 
 
 def dimensions(request: ReportRequest) -> set[str]:
-    """Those by which visits are filtered or broken down."""
+    """Return the dimensions that visits are filtered or broken down by."""
     return {*request.question.filters, *([request.dimension] if isinstance(request, BreakdownRequest) else [])}
 
 

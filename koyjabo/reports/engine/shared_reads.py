@@ -1,4 +1,4 @@
-"""Reads for open pages, which all ask again when a visit has come: few snapshots, however many pages are open."""
+"""Shares snapshots among open pages, which all reload at a visit, so that few are read however many pages are open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from koyjabo.core.runtime import out_of_turn
 from koyjabo.reports.engine.requests import ReportRequest
 
 LEAST_REST_S, RESTS, MOST_REST_S = 0.1, 3, 10.0
-"""After a snapshot the next one begins 0.1 s later, or three times as long as it took: open pages read at most ten
-times a second, and a quarter of the time. No rest is longer than 10 s.
+"""Pause after a snapshot: 0.1 s, or three times its duration, but at most 10 s. So open pages read at most ten times
+a second, and a quarter of the time.
 """
 
 
@@ -28,21 +28,22 @@ class _Batch:
 
 
 class SharedReads:
-    """`read` answers a list of requests from one snapshot, and raises what reports raise.
+    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises what reports
+    raise.
 
-    If a snapshot fails that several calls share, each call reads its own requests again: one failing report must not
-    fail the others.
+    If a shared snapshot fails, each call reads its own requests again, so that one failing report does not fail the
+    others.
     """
 
     def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
         self._read = read
         self._next: _Batch | None = None
-        self._guard = threading.Lock()  # of `_next`; code that holds it must not wait
-        self._turn = threading.Lock()  # of the call that reads
+        self._guard = threading.Lock()  # guards `_next`; code that holds it must not wait
+        self._turn = threading.Lock()  # held by the call that reads
         self._rested_at = 0.0  # monotonic s
 
     def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        """Waits for a snapshot that begins after this call, with all that wait for it."""
+        """Wait for a snapshot that begins after this call, and share it with all calls that wait for it."""
         with self._guard:
             is_first = self._next is None
             batch = self._next = self._next or _Batch()
@@ -70,12 +71,12 @@ class SharedReads:
             batch.error = error
         finally:
             with self._guard:
-                if self._next is batch:  # its task was ended while it rested
+                if self._next is batch:  # its task was ended during the pause
                     self._next = None
             batch.done.set()
 
     def _read_rested(self, requests: Callable[[], Sequence[ReportRequest]]) -> list[Any]:
-        """One call at a time, after a rest."""
+        """Read, one call at a time, after the pause."""
         with self._turn:
             time.sleep(max(0.0, self._rested_at - time.monotonic()))
             asked = requests()

@@ -1,1 +1,1 @@
-"""Page views and events: recorded once each, on disk before the request is answered."""
+"""Page views and events: each is recorded once, and on disk before the response."""

@@ -1,4 +1,4 @@
-"""Plans the rows that a batch of events adds. Pure: both databases look up rows, plan, then write the plan."""
+"""Plans the rows that a batch of events adds. Does no I/O: both databases look up rows, plan, then write the plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.reports.events import records
 from koyjabo.reports.events.records import EventKey, NewEvent, NewEvents, Recorded
 
 Found = tuple[int, bool]
-"""(id, was recorded before)"""
+"""The id, and whether the event was recorded before."""
 
 Row = tuple[Any, ...]
 
@@ -30,7 +30,7 @@ class AssignedToEvent(NamedTuple):
 
 SENT = stored_fields(Event, NewEvent._fields, AssignedToEvent._fields)
 EVENT_COLUMNS = (*AssignedToEvent._fields, *SENT)
-"""Of the rows in `EventPlan.rows`."""
+"""The columns of `EventPlan.rows`."""
 
 _sent = reader(NewEvent._fields, SENT)
 
@@ -39,8 +39,8 @@ _sent = reader(NewEvent._fields, SENT)
 class KnownEvents:
     """The rows that the database already has for a batch, read under the lock of the writers of events."""
 
-    newest: int  # the greatest id that an event ever had
-    ids: dict[EventKey, int]  # of events that are retries
+    newest: int  # the highest id that an event ever had
+    ids: dict[EventKey, int]  # ids of events that are retries
     visits: dict[str, tuple[int, str]]  # id and scope of the newest visit, by visitor_id
 
 
@@ -48,18 +48,18 @@ class KnownEvents:
 class EventPlan:
     """Rows to write, and the result for each event of each request."""
 
-    rows: list[Row] = field(default_factory=list)  # of EVENT_COLUMNS
-    found: list[list[Found]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)  # with EVENT_COLUMNS
+    results: list[list[Found]] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)  # bytes stored by each request
 
     def recorded(self) -> list[Recorded]:
-        duplicates = [sum(is_known for _, is_known in names) for names in self.found]
-        sizes = zip(self.found, duplicates, self.grown, strict=True)
+        duplicates = [sum(is_known for _, is_known in names) for names in self.results]
+        sizes = zip(self.results, duplicates, self.grown, strict=True)
         return [Recorded(len(names) - known, known, grown) for names, known, grown in sizes]
 
 
 def keys(batch: list[NewEvents]) -> list[EventKey]:
-    """The keys under which the events may have been recorded before."""
+    """Return the keys that the events may have been recorded under before."""
     events = [event for request in batch for event in request]
     own = {(event.visitor_id, event.event_id) for event in events}
     return list(own | {event.other_key for event in events if event.other_key})
@@ -70,11 +70,11 @@ def visitors(batch: list[NewEvents]) -> list[str]:
 
 
 def plan(batch: list[NewEvents], known: KnownEvents, clock: Clock) -> EventPlan:
-    """Assign an id to each new event. Changes `known`: a key that occurs twice is a retry the second time."""
+    """Assign an id to each new event. Changes `known`, so that a second event with the same key is a retry."""
     made = EventPlan()
     for request in batch:
         made.grown.append(0)
-        made.found.append([_find(made, event, known, clock) for event in request])
+        made.results.append([_find(made, event, known, clock) for event in request])
     return made
 
 

@@ -12,7 +12,9 @@ from koyjabo.reports.log.row_queries import EVENTS
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
 MOST_READ, NEWEST_READ = 1_000, 5_000
-"""The visits of one visitor that are read to find the newest, and beyond these the newest visits of all."""
+"""Limits of the search for a visitor's newest visit: MOST_READ visits of the visitor, then the NEWEST_READ newest
+visits of all.
+"""
 
 NEWEST_VISIT = """
 (SELECT {greatest}(
@@ -33,23 +35,23 @@ UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, pr
 
 
 def newest_visit(visitor: str, greatest: str) -> str:
-    """SQL for the id of the newest visit of a visitor, an expression. `greatest` is the name of a function.
+    """Return SQL for the id of a visitor's newest visit, an expression. `greatest` is the name of an SQL function.
 
-    Reads a bounded number of rows: no index has the visits of a visitor in their order. So of a visitor with more than
-    MOST_READ visits, and none among the newest NEWEST_READ of all, it is one of the stored visits.
+    No index sorts a visitor's visits, so it reads a bounded number of rows. For a visitor with more than MOST_READ
+    visits and none among the newest NEWEST_READ, the result is one of the visitor's stored visits.
     """
     return NEWEST_VISIT.format(visitor=visitor, greatest=greatest, most=MOST_READ, newest=NEWEST_READ)
 
 
 def lock(session: Session) -> None:
-    """Let no events be recorded until the transaction ends. SQLite has one writer anyway."""
+    """Prevent events from being recorded until the transaction ends. Not needed on SQLite, which has one writer."""
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK)
 
 
 def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
-    """Put a name in place of a visitor, in up to `size` events, which lose their properties. Returns how many these
-    were. The caller has the lock of folds.
+    """Replace a visitor by a random name in up to `size` events, and remove their properties. Returns how many it
+    renamed. The caller has the lock for rolling up.
     """
     lock(session)
     columns = (Event.id, Event.props)

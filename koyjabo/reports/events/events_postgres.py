@@ -1,7 +1,7 @@
 """The transactions of events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
 
-An advisory lock orders the writers, so that ids become visible in their order. The tables are locked before it, so that
-a restore, which replaces all rows, comes before or after.
+An advisory lock orders the writers, so that ids become visible in order. The tables are locked first, so that a
+restore, which replaces all rows, runs entirely before or after.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PlannedEvents(NamedTuple):
 
     transaction: int  # its number on `server`
     server: ServerTimeline | None
-    found: list[list[Found]]
+    results: list[list[Found]]
 
 
 class PostgresEventStore:
@@ -58,14 +58,14 @@ class PostgresEventStore:
         self._planned: PlannedEvents | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Holds nothing: servers queue at the advisory lock."""
+        """Hold nothing, because servers queue at the advisory lock."""
         return nullcontext()
 
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
         """Write `batch` in one transaction.
 
-        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        events are no retries.
+        If the connection breaks, try once more on a new one. If the first attempt was committed after all, its events
+        do not count as retries.
         """
         fresh, self._planned = not self._link.is_open, None
         try:
@@ -76,15 +76,15 @@ class PostgresEventStore:
         return self._attempt(batch, self._planned).recorded()
 
     def _attempt(self, batch: list[NewEvents], first: PlannedEvents | None = None) -> EventPlan:
-        """`first` is what an attempt has planned of which it is not known whether it was committed."""
+        """Write the batch once. `first` is the plan of an earlier attempt whose outcome is not known."""
         connection = self._link.connection()
         try:
             with connection.cursor() as cursor:
                 transaction, known = _look_up(cursor, batch)
                 made = plan(batch, known, self._clock)
                 if first and was_committed(cursor, first.transaction, first.server):
-                    made.found = first.found
-                self._planned = PlannedEvents(transaction, connection.server, made.found)
+                    made.results = first.results
+                self._planned = PlannedEvents(transaction, connection.server, made.results)
                 cursor.execute(*_message(made))
         except BaseException:
             self._link.close()
@@ -99,14 +99,14 @@ class PostgresEventStore:
 
 
 def _message(made: EventPlan) -> tuple[str, list[str]]:
-    """The writes of a plan and the commit, with their parameters."""
+    """Return the writes of a plan and the commit, with their parameters."""
     if not made.rows:
         return COMMIT, []
     return ADD + COMMIT, [json.dumps(made.rows)]
 
 
 def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:
-    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
+    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number and the rows."""
     events, people = keys(batch), visitors(batch)
     cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
     transaction, newest, ids, visits = cursor.fetchone()

@@ -42,7 +42,7 @@ class SqliteEventStore:
         return self._lock.held()
 
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
-        """Write `batch` in one transaction. After an error, nothing of it is written."""
+        """Write `batch` in one transaction. After an error, none of it is written."""
         if self._connection is None or self._connection.is_replaced:
             self._connection = connect(self._path, instead_of=self._connection)
         execute = self._connection.execute
@@ -60,8 +60,8 @@ class SqliteEventStore:
 
     def _known(self, batch: list[NewEvents]) -> KnownEvents:
         assert self._connection is not None
-        wanted = (json.dumps(keys(batch)), json.dumps(visitors(batch)))
-        newest, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
+        arguments = (json.dumps(keys(batch)), json.dumps(visitors(batch)))
+        newest, stored, visits = self._connection.execute(LOOK_UP, arguments).fetchone()
         return KnownEvents(
             newest=newest,
             ids={(visitor, event): number for visitor, event, number in json.loads(stored)},
@@ -69,7 +69,7 @@ class SqliteEventStore:
         )
 
     def interrupt(self) -> None:
-        """Does nothing: SQLite limits its waits itself."""
+        """Do nothing, because SQLite limits its waits itself."""
 
     def close(self) -> None:
         if self._connection is not None:

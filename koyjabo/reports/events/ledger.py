@@ -1,4 +1,4 @@
-"""The ledger of page views and events: an event counts when `record` returns, for then it is on disk, once.
+"""The ledger of page views and events. When `record` returns, the event is on disk, and counts exactly once.
 
 One real thread commits events that arrive together in one transaction (see `database.batch_worker`). The statements are
 in the sibling modules `events_sqlite` and `events_postgres`.
@@ -25,7 +25,7 @@ COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 
 MOST_REQUESTS = 10
-"""Requests in one transaction, of up to 50 events each: visits wait for it."""
+"""Maximum number of requests, of up to 50 events each, in one transaction. Visits wait for it."""
 
 
 class EventStore(BatchStore[NewEvents, Recorded], Protocol):
@@ -33,7 +33,7 @@ class EventStore(BatchStore[NewEvents, Recorded], Protocol):
 
 
 def open_store(database: URL, clock: Clock) -> EventStore:
-    """The store for a database URL as `settings` normalises it. Opens no connection yet."""
+    """Return the store for a database URL as `settings` normalises it. Opens no connection yet."""
     if database.get_backend_name() == "sqlite":
         from koyjabo.reports.events.events_sqlite import SqliteEventStore
 
@@ -44,7 +44,9 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 
 class Events:
-    """With `ignores_bots`, events of declared crawlers are not recorded (BOT_POLICY). `space` is the database's."""
+    """Records events. With `ignores_bots`, it skips events of declared crawlers (BOT_POLICY). `space` is the
+    database's free space.
+    """
 
     def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: bool, space: FreeSpace) -> None:
         self._store = store
@@ -56,9 +58,9 @@ class Events:
         self._writer.interrupt_after(STUCK_S, store.interrupt)
 
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:
-        """Record the events of one request, durably, all or none (specification: Page views and events).
+        """Record the events of one request durably, all or none (specification: Page views and events).
 
-        Raises LedgerUnavailable when they could not be committed, and DiskAlmostFull; then none was recorded.
+        Raises LedgerUnavailable if they could not be committed, and DiskAlmostFull. None was recorded then.
         """
         if is_bot and self._ignores_bots:
             return Recorded(0, 0)

@@ -1,4 +1,4 @@
-"""A sent event, its outcome, and the bytes that it stores: plain values that are passed between threads."""
+"""Plain values that are passed between threads: a sent event, its outcome, and the bytes that it stores."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 MOST_EVENTS = 50
 MOST_PROPERTIES = 10
 LONGEST_PROPERTY = 120
-"""(specification: Page views and events)"""
+"""In characters (specification: Page views and events)."""
 
 PAGEVIEW = "pageview"
 
 EventKey = tuple[str, str]
-"""(visitor_id, event_id): what makes a retry the same event."""
+"""(visitor_id, event_id), which identifies a retry as the same event."""
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -31,14 +31,14 @@ class NewEvent(NamedTuple):
     visitor_id: str
     event_id: str
     name: str
-    at_ms: int  # server clock: the client's is not trusted to assign days
+    at_ms: int  # server clock, because the client's clock must not assign days
     page: str | None = None
     props: Mapping[str, str] = NONE
     client_ms: int | None = None
-    other_key: EventKey | None = None  # the key of an anonymous event under the secret of the day beside its own
+    other_key: EventKey | None = None  # the second key of an anonymous event, with the secret of the other day
 
     def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> NewEvent:
-        """The event to record instead, without the client's clock, by which a browser could be recognised."""
+        """Return the event to record instead, without the client's clock, which could identify a browser."""
         return self._replace(visitor_id=key[0], event_id=key[1], client_ms=None, other_key=other_key)
 
 
@@ -51,45 +51,45 @@ class Recorded(NamedTuple):
 
     accepted: int
     duplicates: int
-    stored_bytes: int = 0  # that the database grew by, about
+    stored_bytes: int = 0  # approximate growth of the database
 
 
 ROW_BYTES = 200
-"""Of a row without the texts that clients choose."""
+"""Size of a row without the texts that clients choose."""
 
 OF_TEXTS, OF_IDS = 1.5, 3
-"""How many bytes each byte takes, where pages of the database are not full: of the page and the properties; and of ids,
-which are in the row and in its index.
+"""Bytes per byte of text, because database pages are not full. OF_TEXTS applies to the page and the properties;
+OF_IDS to ids, which are also in an index.
 """
 
-ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each event
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would create one for each event
 JSON_BYTES = 6
-"""Of a property, around its name and value."""
+"""Extra bytes of a property, around its name and value."""
 
 USE_BYTES = 300
 
 
 class Size(NamedTuple):
-    """Of the events of a request."""
+    """The size of a request's events."""
 
-    uses: int  # of the limits a minute: one for each event, or for USE_BYTES of its texts if these are more
-    most_bytes: int  # that are stored if each event is new
+    uses: int  # uses of the limits per minute: one for each event, or for USE_BYTES of its texts if that is more
+    most_bytes: int  # stored bytes if every event is new
 
 
 def size_of(events: NewEvents) -> Size:
-    """The events as they are stored, anonymous ones under their hashes."""
+    """Return the size of events as they are stored: anonymous ones under their hashes."""
     texts = ids = 0
     for _, event_id, name, _, page, props, *_ in events:
         ids += len(event_id)
         texts += len(name) + (_bytes(page) if page else 0)
-        for name, value in props.items():
-            texts += len(name) + _bytes(value) + JSON_BYTES
+        for key, value in props.items():
+            texts += len(key) + _bytes(value) + JSON_BYTES
     of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
     return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows)
 
 
 def props_text(event: NewEvent) -> str | None:
-    """The properties as they are stored."""
+    """Return the properties as they are stored."""
     return ENCODER.encode(dict(event.props)) if event.props else None
 
 

@@ -1,1 +1,1 @@
-"""Writes the sums of a day when it is folded, and answers questions about folded days."""
+"""Writes the sums of a day when it is rolled up, and answers questions about rolled-up days."""

@@ -1,4 +1,4 @@
-"""Computes the sums of a day before it is folded, from the figures that reports show while its rows exist."""
+"""Computes the sums of a day before it is rolled up, from the figures that reports show while its rows exist."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS)
 
 
 class DaySum(NamedTuple):
-    """A row of `insight_sums` without its scope. `visitors` are the different ones."""
+    """A row of `insight_sums` without its scope. `visitors` counts different visitors."""
 
     dimension: str
     period: str
@@ -63,7 +63,7 @@ class SumsOfDay(NamedTuple):
 
 
 def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
-    """Raises StillCounting. The session reads a snapshot."""
+    """Compute the sums of a day. The session reads a snapshot. Raises StillCounting."""
     seen = live.refresh(session)
     scopes = live.scopes(session, day)
     visits = {scope: list(_visits(session, live, Question(day, day, scope))) for scope in scopes}

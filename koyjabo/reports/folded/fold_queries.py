@@ -23,7 +23,7 @@ from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
 
-# Before the first row is removed, since the process may be killed.
+# Written before the first row is removed, because the process may be killed.
 MARK = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folding', :day, '', :upto)
 ON CONFLICT (name) DO UPDATE SET day = excluded.day, seen_ms = excluded.seen_ms
@@ -85,26 +85,29 @@ UPDATE watermarks SET upto = (SELECT max(upto) FROM watermarks WHERE name IN ('v
 
 
 def lock(session: Session) -> None:
-    """Let one transaction fold at a time, so that it removes the rows it has counted. SQLite has one writer anyway."""
+    """Let one transaction roll up at a time, so that it removes the rows it has counted. Not needed on SQLite, which
+    has one writer.
+    """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK)
 
 
 def days(session: Session, first_kept: str) -> list[str]:
-    """The days before `first_kept` that have rows, in order. A day whose fold was interrupted comes first."""
+    """Return the days before `first_kept` that have rows, in order. A day whose roll-up was interrupted comes first."""
     folding = state_queries.read(session).folding
-    found = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
-    found = {day for day in found if day < first_kept or day == folding}
+    days_ = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
+    days_ = {day for day in days_ if day < first_kept or day == folding}
     day = session.scalar(OLDEST_EVENT)
     while day is not None and day < first_kept:
-        found.add(day)
+        days_.add(day)
         day = shifted(day, 1)
-    return sorted(found, key=lambda day: (day != folding, day))
+    return sorted(days_, key=lambda day: (day != folding, day))
 
 
 def store(session: Session, sums: SumsOfDay) -> bool:
-    """Store the sums of a day. Reports then ignore the rows in these sums. Returns False, and writes nothing, if rows
-    have changed since the sums were computed. The caller holds `lock`.
+    """Store the sums of a day. From then on, reports ignore the rows in these sums. The caller holds `lock`.
+
+    Returns False and writes nothing if rows have changed since the sums were computed.
     """
     state = state_queries.lock(session)
     if state.version != sums.seen.version:
@@ -125,7 +128,9 @@ def store(session: Session, sums: SumsOfDay) -> bool:
 def _new_sums(
     session: Session, day: str, scope: Scope, rows: Sequence[DaySum], counted: dict[Scope, int]
 ) -> Iterator[Sequence[Any]]:
-    """The rows to add. None if the sums contain all visits of the day: an earlier version wrote them first."""
+    """Yield the rows to add. None if the stored sums already contain all visits of the day, because an earlier
+    version wrote them.
+    """
     before = session.scalar(IN_SUMS, {"scope": scope, "day": day}) or 0
     visits = next((row.visits for row in rows if row.dimension == TOTAL), 0)
     whole = counted.get(scope, 0)
@@ -144,7 +149,9 @@ def _new_sums(
 
 
 def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum]) -> dict[str, set[str]]:
-    """The values of the day by dimension. A dimension without OTHER has an empty set, because it keeps all values."""
+    """Return the values of the day by dimension. A dimension without OTHER has an empty set, because it keeps all
+    values.
+    """
     these = {"scope": scope, "day": day, "other": OTHER}
     return {
         dimension: set(session.scalars(WITH_OTHER, {**these, "dimension": dimension}))
@@ -155,7 +162,7 @@ def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum
 def _insert(
     session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
 ) -> None:
-    """`columns` are the columns after the scope."""
+    """Insert rows of `scope` and `columns`."""
     values = json.dumps(list(rows))
     connection = session.connection()
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
@@ -163,7 +170,7 @@ def _insert(
 
 
 def has_old(session: Session, clock: Clock) -> bool:
-    """Whether `clear_old` has rows to remove. Reads all sums."""
+    """Return whether `clear_old` has rows to remove. Reads all sums."""
     these = _not_folded(session, clock)
     return any(session.execute(text(statement), these).first() for statement in HAS_OLD)
 
@@ -176,25 +183,27 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
     removed = sum(changed_rows(session, text(statement), these) for statement in REMOVE_OLD)
     for statement in READ_AGAIN if removed else ():
         session.execute(statement)
-    if removed:  # it may have removed rows without counting a change
+    if removed:  # the earlier version may have removed rows without counting a change
         block_queries.remove_all(session)
     return removed
 
 
 def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
-    """The first day and hour after the folded days, as parameters of statements."""
+    """Return the first day and hour after the rolled-up days, as parameters of statements."""
     day = state_queries.read(session).folded_before
     return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 
 def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
-    """The ids of the visits of a day: over the first, up to the second. Reads ids over `after`, up to `upto`."""
+    """Return the range of ids of a day's visits: greater than the first, up to the second. Reads ids after `after`,
+    up to `upto`.
+    """
     first, last = session.execute(IDS, {"day": day, "after": after, "upto": upto}).one()
     return (upto, upto) if first is None else (first - 1, last)
 
 
 def remove_events(session: Session, day: str, upto: int, size: int) -> int:
-    """Remove events of a day, and of days before it, among the `size` oldest events up to an id. Returns how many."""
+    """Remove events of a day and earlier days, among the `size` oldest events up to an id. Returns how many."""
     lock(session)
     newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
     if newest is None:

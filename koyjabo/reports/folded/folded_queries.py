@@ -1,7 +1,7 @@
-"""Reads folded days: from their sums, and from the daily and hourly totals of the ledger.
+"""Reads rolled-up days, from their sums and from the daily and hourly totals of the ledger.
 
-Distinct visitors are unknown for several folded days. With one value as a filter, only visits are known; with other
-filters, and for a day that `until_ms` cuts, nothing is known.
+Distinct visitors are unknown for several rolled-up days together. With one value as a filter, only visits are known.
+With other filters, and for a day that `until_ms` cuts, nothing is known.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ Ask = Callable[[Question, str], Groups]
 
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
-    """All days with folded visits or with sums."""
+    """Return all days with rolled-up visits or with sums."""
     removed = select(FoldedVisits.day).where(FoldedVisits.scope == scope)
     summed = select(InsightSum.period).where(
         InsightSum.scope == scope,
         InsightSum.dimension == TOTAL,
         InsightSum.period < folded_before,
-        InsightSum.people.is_(None),  # of the version before, days that are not folded have sums, too
+        InsightSum.people.is_(None),  # an earlier version also wrote sums of days that are not rolled up
     )
     return {*session.scalars(removed.distinct()), *session.scalars(summed)}
 
 
 class FoldedDays:
-    """Answers a question about a range with folded days. `ask` answers for stored rows."""
+    """Answers a question about a range with rolled-up days. `ask` answers it for stored rows."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:
         self._session, self._clock, self._question, self._days, self._ask = session, clock, question, days, ask
@@ -65,7 +65,7 @@ class FoldedDays:
         self._cut = cut
 
     def by(self, key: str) -> Groups:
-        """By the name of a period, a value or REST, (weekday, hour), or None for everything."""
+        """Return groups by the name of a period, a value or REST, (weekday, hour), or None for everything."""
         if key in (HOUR, WEEKDAY):
             return self._by_hour(key)
         if key == EVERYTHING or key in GRANULARITIES:
@@ -74,11 +74,11 @@ class FoldedDays:
 
     @property
     def knows_hours(self) -> bool:
-        """Whether hours of the folded days are known. A change of TIMEZONE makes them unknown."""
+        """Whether hours of the rolled-up days are known. A change of TIMEZONE makes them unknown."""
         return self.knows_sums and self._hours is not None
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Return the values that have a row on each day that has merged values."""
+        """Return the values that have a row on every day with merged values."""
         if not self.knows_sums:
             return set(values)
         if self._incomplete:
@@ -89,8 +89,8 @@ class FoldedDays:
             return set(values)
         texts = {encoded(value): value for value in values}
         own = (InsightSum.period.in_(lossy), InsightSum.value.in_(texts))
-        wanted = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
-        return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
+        query = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
+        return {texts[text] for text in self._session.scalars(query.having(func.count() == len(lossy)))}
 
     @cached_property
     def _by_day(self) -> Groups:
@@ -116,7 +116,7 @@ class FoldedDays:
 
     @staticmethod
     def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
-        """The group of one day or hour. `visits` and `new` are the totals of the ledger."""
+        """Return the group of one day or hour. `visits` and `new` are the totals of the ledger."""
         there = rows or NO_VISITS
         if (stored.visits if stored else 0) + (there.visits or 0) != visits:
             return Group(visits, new, None, None)
@@ -126,10 +126,10 @@ class FoldedDays:
     def _by_value(self, dimension: str) -> Groups:
         columns: Any = (InsightSum.visits, InsightSum.new_visitors)
         sums = (*map(func.sum, columns), func.count(), func.max(InsightSum.visitors))
-        wanted: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
+        query: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
         groups = [*self._ask(self._question, dimension).items()]
         is_one_day = self._question.first == self._question.last
-        for value, visits, new, rows, visitors in self._session.execute(wanted):
+        for value, visits, new, rows, visitors in self._session.execute(query):
             number = visitors if is_one_day and rows == 1 and not self._incomplete else None
             name = REST if value == OTHER else decoded(value)
             groups.append((name, Group(int(visits), int(new), 0, None, number)))
@@ -138,12 +138,14 @@ class FoldedDays:
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
-        """The value of the filter has all visits of its dimension."""
+        """Return the groups under a filter of one value. That value has all visits of its dimension."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
         return {asked[1]: Group(visits, None, None, None)} if visits and asked and asked[0] == dimension else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
-        """Visits by folded day. None if `until_ms` cuts the day, or if the value may be among its merged values."""
+        """Return visits by rolled-up day. None if `until_ms` cuts the day, or if the value may be among its merged
+        values.
+        """
         asked = one_value(self._question)
         if self._question.filters and not asked:
             return dict.fromkeys(self._days)
@@ -165,7 +167,7 @@ class FoldedDays:
 
     @cached_property
     def _hours(self) -> Mapping[int, tuple[int, int]] | None:
-        """Totals by hour of the folded days. None if they were counted in another TIMEZONE."""
+        """Totals by hour of the rolled-up days. None if they were counted in another TIMEZONE."""
         clock, hours = self._clock, dict[int, tuple[int, int]]()
         for day in self._days:
             last_s = clock.began_s(shifted(day, 1)) - 1
@@ -175,17 +177,17 @@ class FoldedDays:
 
     @cached_property
     def _rows(self) -> Groups:
-        """Visits of folded days that still have rows, such as imported visits."""
+        """Visits of rolled-up days that still have rows, such as imported visits."""
         groups = self._ask(replace(self._question, filters={}), DAY)
         return {day: group for day, group in groups.items() if day in self._days}
 
     @cached_property
     def _incomplete(self) -> set[str]:
-        """The days whose sums lack visits: they were folded before there were sums."""
+        """Days whose sums lack visits, because they were rolled up before there were sums."""
         return {day for day in self._days if self._by_day[day].pages is None}
 
     def _stored(self, dimension: str, value: str = ALL) -> Mapping[str, Any]:
-        """The sums of one value by period."""
+        """Return the sums of one value by period."""
         columns = (InsightSum.period, InsightSum.visits, InsightSum.count, InsightSum.visitors)
         these = (*self._sums(dimension), InsightSum.value == value)
         return {row.period: row for row in self._session.execute(select(*columns).where(*these))}
@@ -207,7 +209,7 @@ class FoldedEvents:
         self._last = min(question.last, shifted(folded_before, -1))
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """Count events as `Live.events_by` does, without `other`."""
+        """Count events like `Live.events_by`, without `other`."""
         if key == HOUR:
             first_s, end_s = (self._clock.began_s(day) for day in (self._question.first, shifted(self._last, 1)))
             by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
@@ -220,7 +222,7 @@ class FoldedEvents:
         return +values
 
     def other(self, dimension: str) -> int:
-        """The number of events with an unknown value."""
+        """Return the number of events with an unknown value."""
         merged_ = self._days(dimension, EventSum.period, ~IS_KEPT).total()
         if lost := self._lost(dimension):
             merged_ += self._of_event(dimension, EventSum.period.in_(lost))
@@ -231,25 +233,25 @@ class FoldedEvents:
         lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
         texts = {encoded(value): value for value in values}
         these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
-        found: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
         for day in lossy:
-            found.update(self._read(dimension, EventSum.value, day, day, *these).keys())
-        return {value for text, value in texts.items() if found[text] == len(lossy)}
+            kept.update(self._read(dimension, EventSum.value, day, day, *these).keys())
+        return {value for text, value in texts.items() if kept[text] == len(lossy)}
 
     def hours(self) -> set[int]:
-        """The starts of all hours of days with events, s."""
+        """Return the starts of all hours of days with events, in seconds."""
         days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
         return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
 
     def _lost(self, dimension: str) -> set[str]:
-        """The days that lost a property, because the property or its event was not among the largest."""
+        """Return the days that lost a property, because the property or its event was not among the largest."""
         if not dimension.startswith(PROPERTIES):
             return set()
         lossy = self._days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._days(PROPERTY_REST, EventSum.period).keys()
         return lossy - self._days(dimension, EventSum.period).keys() if lossy else set()
 
     def _of_event(self, dimension: str, *which: Any) -> int:
-        """The number of events with the name in a property."""
+        """Return the number of events with the event name of a property."""
         name = property_of(dimension)[0]
         if name == PAGEVIEW:
             return self._days(VIEWED_PAGE, EventSum.period, *which).total()
@@ -260,5 +262,5 @@ class FoldedEvents:
 
     def _read(self, dimension: str, key: Any, first: str, last: str, *which: Any) -> Counter[Any]:
         these = (EventSum.scope == self._question.scope, EventSum.dimension == dimension)
-        wanted = select(key, func.sum(EventSum.count)).where(*these, EventSum.period.between(first, last), *which)
-        return Counter({name: int(count) for name, count in self._session.execute(wanted.group_by(key))})
+        query = select(key, func.sum(EventSum.count)).where(*these, EventSum.period.between(first, last), *which)
+        return Counter({name: int(count) for name, count in self._session.execute(query.group_by(key))})

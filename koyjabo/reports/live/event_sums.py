@@ -1,5 +1,5 @@
 """Page views and events of a question, and their visits. An event counts on the day it happened, if its visit passes
-the filters. The visit may be of any day.
+the filters. The visit may be from any day.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Texts = frozenset[str] | None
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
-    """Return the events of a dimension, including events without a value; the column of the values; and the value of
-    each number in this column.
+    """Return the events of a dimension (including events without a value), the column of the values, and the value
+    of each number in this column.
     """
     events, values = rows.copy(), rows.block.values
     if dimension == EVENT:
@@ -63,34 +63,34 @@ class VisitsWithEvents:
         self._known: dict[tuple[str, Texts], tuple[BitMap, Position]] = {}
 
     def ids(self, session: Reading, events: Log, dimension: str, texts: Texts) -> BitMap:
-        found, upto = self._known.pop((dimension, texts), (BitMap(), BEGINNING))
+        ids, upto = self._known.pop((dimension, texts), (BitMap(), BEGINNING))
         for rows in events.rows(session, upto, events.end, "", "~"):
-            if dimension == EVENT and texts is not None:  # also by the name of page views
+            if dimension == EVENT and texts is not None:  # includes the name of page views
                 theirs, column = rows, "name"
                 values: Sequence[Value] = rows.block.values["name"]
             else:
                 theirs, column, values = counted(rows, dimension)
             theirs.check(column, [value is not None if texts is None else value in texts for value in values])
-            found.update(theirs.column("visit_id"))
-        self._known[dimension, texts] = found, events.end
+            ids.update(theirs.column("visit_id"))
+        self._known[dimension, texts] = ids, events.end
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
-        return found
+        return ids
 
-    def check(self, session: Reading, events: Log, dimension: str, wanted: Filter) -> Callable[[Rows], None]:
+    def check(self, session: Reading, events: Log, dimension: str, filter_: Filter) -> Callable[[Rows], None]:
         """Return a check that keeps the visits that pass a filter by events."""
         some, all_, no = (
             self._ids_and_pages(session, events, dimension, _texts(values))
-            for values in (wanted.any_of, None, wanted.none_of)
+            for values in (filter_.any_of, None, filter_.none_of)
         )
 
         def leave(visits: Rows) -> None:
             has_any, has_value, has_none = (having(visits) for having in (some, all_, no))
-            if wanted.any_of:
-                may_lack = None in wanted.any_of
+            if filter_.any_of:
+                may_lack = None in filter_.any_of
                 visits.keep(one or (may_lack and not value) for one, value in zip(has_any, has_value, strict=True))
-            if wanted.none_of:
-                must_have = None in wanted.none_of
+            if filter_.none_of:
+                must_have = None in filter_.none_of
                 visits.keep(
                     not other if value else not must_have for other, value in zip(has_none, has_value, strict=True)
                 )
@@ -100,16 +100,18 @@ class VisitsWithEvents:
     def _ids_and_pages(
         self, session: Reading, events: Log, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
-        """Return a function: which visits have one of the values. The first page of a visit counts for VIEWED_PAGE."""
+        """Return a function that says which visits have one of the values. For VIEWED_PAGE, the first page of a
+        visit counts.
+        """
         ids = self.ids(session, events, dimension, texts)
 
         def having(visits: Rows) -> Sequence[bool]:
-            found = list(map(ids.__contains__, visits.all("id")))
+            having_value = list(map(ids.__contains__, visits.all("id")))
             if dimension != VIEWED_PAGE:
-                return found
+                return having_value
             pages = visits.block.values["page"]
             first = [page is not None if texts is None else page in texts for page in pages]
-            return [one or first[page] for one, page in zip(found, visits.all("page"), strict=True)]
+            return [one or first[page] for one, page in zip(having_value, visits.all("page"), strict=True)]
 
         return having
 
@@ -149,7 +151,7 @@ class EventSums(Followed[Counter[Any]]):
         super().__init__(question, clock)
         self._passing = passing
         self.unknown_hours: set[int] = set()
-        """The hours with events whose visits have no rows: it is unknown whether these pass the filters."""
+        """Hours with events whose visits have no rows, so that the filters cannot be evaluated."""
 
     def size_of(self, sums: Counter[Any]) -> int:
         return 200 * len(sums)
@@ -180,8 +182,8 @@ class EventSums(Followed[Counter[Any]]):
 
 
 def passes_without_visit(question: Question) -> bool:
-    """Whether an event of a visitor without a visit passes: all dimensions of visits are None for it."""
+    """Return whether an event of a visitor without a visit passes. All dimensions of visits are None for it."""
     return not any(
-        dimension == VISITOR_KIND or has_many(dimension) or not wanted.passes((), is_none=True)
-        for dimension, wanted in question.filters.items()
+        dimension == VISITOR_KIND or has_many(dimension) or not filter_.passes((), is_none=True)
+        for dimension, filter_ in question.filters.items()
     )

@@ -1,6 +1,6 @@
-"""Sums of a question that follow a log: each answer adds only the rows after the position of the last answer.
+"""Sums of a question that follow a log: each call adds only the rows after the position of the last one.
 
-The end of a compared day moves with the clock. The rows between the two moments are then added.
+The end of a compared day moves with the clock. The rows between the old and the new end are then added.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.report_query import Question
 
 MARGIN_DAYS = 2
-"""Maximum number of days between the beginning of a day in two time zones."""
+"""Maximum number of days between the starts of a day in two time zones."""
 
 Kept = TypeVar("Kept")
 
@@ -48,7 +48,7 @@ class Followed(Generic[Kept]):
         raise NotImplementedError
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        """Keep only the rows that belong to the question. Their days and moments have been checked."""
+        """Keep only the rows that belong to the question. Their days and times have been checked."""
         raise NotImplementedError
 
     def size_of(self, sums: Kept) -> int:
@@ -56,13 +56,13 @@ class Followed(Generic[Kept]):
 
     @property
     def size(self) -> int:
-        """Bytes in memory, roughly."""
+        """Approximate bytes in memory."""
         return sum(self.size_of(place.sums) for place in self._by_key.values())
 
     def followed(
         self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()
     ) -> Kept:
-        """The sums of a key, up to the end of the log. Those of `others` follow in the same pass."""
+        """Return the sums of a key, up to the end of the log. The same pass updates the sums of `others`."""
         keys = {key, *others}
         for name in keys:
             known = self._by_key.get(name)
@@ -76,7 +76,7 @@ class Followed(Generic[Kept]):
     def rows(
         self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
     ) -> Iterator[Rows]:
-        """The rows of the question from one position to another: those before `until_ms`, and from `since_ms` on."""
+        """Yield the rows of the question between two positions, from `since_ms` on and before `until_ms`."""
         first = max(self.question.first, self.near(since_ms))
         for rows in log.rows(session, start, end, first, self.question.last):
             if until_ms is not None:
@@ -86,11 +86,13 @@ class Followed(Generic[Kept]):
                 yield rows
 
     def near(self, moment_ms: int | None) -> str:
-        """A row of an earlier day was before this moment, in whatever zone its day was counted."""
+        """Return a day such that rows of earlier days are before this time, whatever time zone their day was counted
+        in.
+        """
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 
     def _follow(self, session: Reading, log: Log, keys: Sequence[Any], until_ms: int | None) -> None:
-        places = [self._by_key.pop(key) for key in keys]  # if reading fails, none stays that has half of the rows
+        places = [self._by_key.pop(key) for key in keys]  # if reading fails, no sums with only part of the rows remain
         upto, before_ms = places[0].at
         spans: list[tuple[Position, Position, int | None]] = [(upto, log.end, None)]
         if before_ms != until_ms and upto != BEGINNING:

@@ -1,4 +1,4 @@
-"""The memory of a thread that answers questions about stored rows: both logs, and the sums of recent questions."""
+"""What a thread remembers to answer questions about stored rows: both logs, and the sums of recent questions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Asked:
 
 
 class Live:
-    """For one thread; `refresh` begins each snapshot."""
+    """The rows and sums of one thread. `refresh` begins each snapshot."""
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
         self._clock, self.rules = clock, parser.rules
@@ -69,14 +69,14 @@ class Live:
     def forget(self) -> None:
         self._version: Any = None
         properties_of.cache_clear()
-        self._asked: dict[Any, _Asked] = {}  # the most recently used one is last
+        self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
         """Other results that stay valid until rows change."""
 
     @property
     def folded_before(self) -> str:
-        """The first day after the folded days. Sums contain all earlier events, and earlier visits without a row."""
+        """The first day after the rolled-up days. Sums contain all earlier events, and earlier visits without a row."""
         return self.events.first_day
 
     def refresh(self, session: Reading) -> LogState:
@@ -84,7 +84,8 @@ class Live:
         state = self.at(session)
         self.visits.refresh(session, state.visits)
         self.events.refresh(session, state.events)
-        # A later event changes whether an earlier visit passes filters by events: such sums last for one snapshot.
+        # A later event can change whether an earlier visit passes filters by events, so these sums last for one
+        # snapshot.
         for key in [key for key in self._asked if any(map(has_many, key[0].filters))]:
             del self._asked[key]
         size = sum(asked.size for asked in self._asked.values())
@@ -93,14 +94,14 @@ class Live:
         return state
 
     def read_some(self, session: Reading) -> Read:
-        """Read some of these rows."""
+        """Read some of the new rows."""
         state = self.at(session)
         has_more = self.visits.read_some(session, state.visits) or self.events.read_some(session, state.events)
         return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
 
     def by(self, session: Reading, question: Question, key: str, others: Collection[str] = ()) -> Groups:
-        """Group the visits of a question by the name of a period, a value, (weekday, hour), or None for everything. The
-        same pass also reads the keys in `others`.
+        """Group the visits of a question by the name of a period, a value, (weekday, hour), or None for everything.
+        The same pass also reads the keys in `others`.
         """
         return self._of(session, question).visits.by(session, self.visits, key, question.until_ms, others)
 
@@ -111,16 +112,16 @@ class Live:
         return sums.followed(session, self.events, (dimension, key), question.until_ms, both)
 
     def unknown_hours(self, session: Reading, question: Question) -> set[int]:
-        """The starts of hours, s, with events whose visits have no rows, so that filters cannot be applied."""
+        """Return the starts of hours (s) with events whose visits have no rows, so that filters cannot be evaluated."""
         self.events_by(session, question, VIEWED_PAGE, DAY)
         return self._of(session, question).events.unknown_hours
 
     def visits_by_value(self, session: Reading, question: Question, dimension: str) -> dict[Value, VisitSet]:
-        """Group the visits of a question by the values of their events. For VIEWED_PAGE, the first page of a visit also
-        counts.
+        """Group the visits of a question by the values of their events. For VIEWED_PAGE, the first page of a visit
+        also counts.
         """
         asked = self._of(session, question)
-        if question.until_ms is not None:  # visits come in time whose events have been read
+        if question.until_ms is not None:  # visits enter the range whose events were already read
             asked.values = VisitsOfValues(asked.visits, self.visits, question.until_ms)
         by_value = asked.values.followed(session, self.events, dimension, None)
         if dimension != VIEWED_PAGE:
@@ -131,27 +132,27 @@ class Live:
         return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
     def scopes(self, session: Reading, day: str) -> set[Scope]:
-        """The site, and all communities with a visit or event on a day."""
-        found = {SITE}
+        """Return the site, and all communities with a visit or event on a day."""
+        scopes = {SITE}
         for log in (self.visits, self.events):
             for rows in log.rows(session, BEGINNING, log.end, day, day):
-                found |= {Scope(rows.block.values["scope"][number]) for number in set(rows.column("scope"))}
-        return found
+                scopes |= {Scope(rows.block.values["scope"][number]) for number in set(rows.column("scope"))}
+        return scopes
 
     def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
         """Count the events of a question by property, `{name}:{property}`, and by its value."""
-        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        by_property: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for rows in self.events.rows(session, BEGINNING, self.events.end, question.first, question.last):
             values = rows.block.values
             rows.check("scope", [question.scope in (SITE, scope) for scope in values["scope"]])
             pairs = Counter(zip(rows.column("name"), rows.column("props"), strict=True))
             for (name, props), count in pairs.items():
                 for key, value in properties_of(values["props"][props]).items():
-                    found[f"{values['name'][name]}:{key}"][value] += count
-        return found
+                    by_property[f"{values['name'][name]}:{key}"][value] += count
+        return by_property
 
     def at(self, session: Reading) -> LogState:
-        """Read the state of the snapshot. Forget all rows if some have changed since, as after an erasure."""
+        """Read the state of the snapshot. Forget all rows if some have changed since, for example by an erasure."""
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         if is_back or state.version != self._version:
@@ -172,8 +173,8 @@ class Live:
 
     def _new(self, session: Reading, question: Question) -> _Asked:
         by_events = [
-            self._with_events.check(session, self.events, dimension, wanted)
-            for dimension, wanted in question.filters.items()
+            self._with_events.check(session, self.events, dimension, filter_)
+            for dimension, filter_ in question.filters.items()
             if has_many(dimension)
         ]
 

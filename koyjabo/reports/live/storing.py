@@ -20,31 +20,32 @@ from koyjabo.reports.log import block_queries
 log = logging.getLogger(__name__)
 
 LEASE = "insights"
-LOOK_S = 5.0
+POLL_S = 5.0
 """Seconds between two calls of `tick`."""
 
 RENEW_MS = 20_000
-"""The interval of renewals of the lease: a third of its length."""
+"""Interval between renewals of the lease: a third of its length."""
 
 
 class LeaseLost(Exception):
-    """This worker did not renew its lease for so long that another one has taken it."""
+    """This worker did not renew its lease in time, and another one has taken it."""
 
 
 class Storing:
-    """All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
+    """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
         self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
         self._worker = secrets.token_hex(16)
-        self._has_begun = False  # blocks of other rules are replaced once: two servers may differ for long
+        # Blocks made by other rules are replaced once, because two servers may have different rules for long.
+        self._has_begun = False
         self._busy = False
         self._renewed_ms = 0
         self.last_behind = 0
         """The number of visits without a block at the last `tick`."""
 
     def tick(self) -> None:
-        """Start a task that stores blocks, if some are due and no other worker does it. Raises no error."""
+        """Start a task that stores blocks, if some are due and no other worker stores them. Raises no error."""
         if self._busy:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
@@ -55,15 +56,16 @@ class Storing:
                 self._runtime.start_task(self._work)
 
     def behind(self) -> int:
-        """The number of visits without a block."""
+        """Return the number of visits without a block."""
         return self._database.read(block_queries.backlog).visits
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
-        """Store all blocks there are now. Calls `advance` with the number of visits since the last call; what it raises
-        ends the work. Two workers may do this at the same time.
+        """Store all blocks that are due now. Two workers may do this at the same time.
+
+        Calls `advance` with the number of visits since the last call. An exception from it ends the work.
         """
         if self._has_other_rules():
-            self._database.write(block_queries.begin_anew, self._live.rules)
+            self._database.write(block_queries.replace_rules, self._live.rules)
             self._has_begun = True
         has_more, upto = True, 0
         while has_more:
@@ -74,8 +76,8 @@ class Storing:
             has_more, upto = read.has_more, self._live.visits.upto
 
     def _has_other_rules(self) -> bool:
-        """Whether to make the stored blocks again, because they were made by other rules. Also lets this worker forget
-        rows that have changed, within LOOK_S.
+        """Return whether the stored blocks must be rebuilt, because they were made by other rules. Also makes this
+        worker notice changed rows within POLL_S.
         """
         rules = self._database.scan(self._live.at).rules
         return not self._has_begun and rules not in (None, self._live.rules)

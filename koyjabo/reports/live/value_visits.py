@@ -26,18 +26,18 @@ SET_SIZE = 1_000
 
 
 def union_of(sets: Iterable[VisitSet]) -> VisitSet:
-    found = VisitSet.none()
+    union = VisitSet.none()
     for visits in sets:
-        found.take(visits)
-    return found
+        union.take(visits)
+    return union
 
 
 def add(sets: ValueVisits, values: Sequence[Value], visits: Sequence[tuple[int, int, bool]]) -> None:
     """Add visits to the sets of their values. A visit is (id, visitor, is new)."""
-    found: defaultdict[Value, list[tuple[int, int, bool]]] = defaultdict(list)
+    by_value: defaultdict[Value, list[tuple[int, int, bool]]] = defaultdict(list)
     for value, visit in zip(values, visits, strict=True):
-        found[value].append(visit)
-    for value, these in found.items():
+        by_value[value].append(visit)
+    for value, these in by_value.items():
         known = sets.setdefault(value, VisitSet.none())
         known.all.update(id for id, _, _ in these)
         known.new.update(id for id, _, is_new in these if is_new)
@@ -59,7 +59,7 @@ class _SumsByValue(Followed[ValueVisits]):
 
 
 class Landings(_SumsByValue):
-    """The visits of a question by the page that was opened first. `passes` as in `VisitSums`."""
+    """The visits of a question by their first page. `passes` has the same meaning as in `VisitSums`."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
         super().__init__(question, clock)
@@ -79,7 +79,7 @@ class VisitsOfValues(_SumsByValue):
     """The visits of a question by dimension and value of their events, whenever these events happened."""
 
     def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
-        """`until_ms`: the end of the visits."""
+        """`until_ms` is the end of the visits."""
         self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
         super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
         self._log = log

@@ -1,4 +1,4 @@
-"""The visits of a question by a key. Each answer adds only the visits since the last answer."""
+"""The visits of a question by a key. Each call adds only the visits since the last one."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Seq
 
 
 NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
-"""Bytes of a name; and the maximum bytes of a bitmap for each CONTAINER numbers."""
+"""Bytes of a name, and the maximum bytes of a bitmap per CONTAINER numbers."""
 
 
 class VisitCounts:
-    """Visits, first visits, visits that name a page, and visitors, by name."""
+    """Visits, first visits, visits with a page, and visitors, by name."""
 
     def __init__(self, has_pages: bool) -> None:
         self._has_pages = has_pages
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
         self.groups: dict[Any, Group] = {}
-        """After each visit a few names have other numbers. Only their groups are made again."""
+        """A visit changes the numbers of only a few names, so only their groups are rebuilt."""
         self.size = 0
         """An upper estimate of bytes in memory."""
 
@@ -101,7 +101,7 @@ class VisitSums(Followed[VisitCounts]):
         return self.followed(session, log, key, until_ms, others).groups
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
-        """Keep only the visits of the question; `rows` may be of any day."""
+        """Keep only the visits of the question. `rows` may be from any day."""
         first, last = self.question.first, self.question.last
         rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
         if until_ms is not None:
@@ -130,7 +130,7 @@ def check(rows: Rows, question: Question, clock: Clock) -> None:
     block, is_site = rows.block, question.scope == SITE
     if not is_site:
         rows.check("scope", [scope == question.scope for scope in block.values["scope"]])
-    for key, wanted in question.filters.items():
+    for key, filter_ in question.filters.items():
         if not has_many(key):
             column, named = names(block, key, clock, is_site)
-            rows.check(column, [wanted.passes(() if name is None else (name,), name is None) for name in named])
+            rows.check(column, [filter_.passes(() if name is None else (name,), name is None) for name in named])

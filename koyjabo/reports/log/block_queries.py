@@ -47,12 +47,12 @@ class BlockHead(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    visits: int  # without a block, at most MOST_COUNTED
-    is_due: bool  # whether a block can be made of visits or events without one
+    visits: int  # visits without a block, at most MOST_COUNTED
+    is_due: bool  # whether visits or events without a block can fill one
 
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
-    """The heads of the stored blocks that begin after this id."""
+    """Return the heads of the stored blocks that begin after this id."""
     return [BlockHead._make(row) for row in session.execute(_statement(HEADS, kind), {"after": after})]
 
 
@@ -62,9 +62,9 @@ def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
 
 
 def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int) -> bool:
-    """Whether there are more than `most` rows with ids over `after`, up to `upto`."""
-    found = session.execute(_statement(MORE, kind), {"after": after, "upto": upto, "most": most + 1})
-    return bool(found.scalar_one() > most)
+    """Return whether there are more than `most` rows with ids after `after`, up to `upto`."""
+    row = session.execute(_statement(MORE, kind), {"after": after, "upto": upto, "most": most + 1})
+    return bool(row.scalar_one() > most)
 
 
 def backlog(session: Session) -> Backlog:
@@ -76,7 +76,7 @@ def backlog(session: Session) -> Backlog:
 
 
 def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: int) -> tuple[int, bool]:
-    """The number of rows without a block, at most `most`, and whether some of them may be a whole block."""
+    """Return the number of rows without a block, at most `most`, and whether some of them may fill a block."""
     after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
     these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
     rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
@@ -84,8 +84,8 @@ def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: in
     return rows, rows >= SIZE or (day is not None and day != newest_day)
 
 
-def begin_anew(session: Session, rules: int) -> None:
-    """Remove all blocks that were made by other rules, so that they are made again by these."""
+def replace_rules(session: Session, rules: int) -> None:
+    """Remove all blocks that were made by other rules, so that they are rebuilt with these."""
     if state_queries.lock(session).rules != rules:
         remove_all(session)
         state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
@@ -106,14 +106,15 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
 
 
 def remove_all(session: Session) -> None:
-    """Remove all blocks, so that they are made again."""
+    """Remove all blocks, so that they are rebuilt."""
     _delete(session)
     state_queries.changed(session)
 
 
 def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
-    """Remove the blocks that may contain rows of these days with ids over `after`, up to `upto`, and count the change:
-    the transaction removes some of these rows.
+    """Remove the blocks that may contain rows of these days with ids after `after`, up to `upto`, and count the change.
+
+    The transaction removes some of these rows.
     """
     state_queries.lock(session)
     these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
@@ -122,13 +123,13 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: 
 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
-    """Correct the blocks that contain these rows, which have changed, and count the change."""
-    wanted = sorted(ids)
-    if wanted:
+    """Correct the blocks that contain these changed rows, and count the change."""
+    sorted_ids = sorted(ids)
+    if sorted_ids:
         state_queries.lock(session)
         state_queries.changed(session)
-    for head in heads(session, kind) if wanted else ():
-        theirs = wanted[bisect_left(wanted, head.first) : bisect_right(wanted, head.last)]
+    for head in heads(session, kind) if sorted_ids else ():
+        theirs = sorted_ids[bisect_left(sorted_ids, head.first) : bisect_right(sorted_ids, head.last)]
         if theirs:
             changed = block(session, kind, head)
             changed.replace({id: coded for id in theirs for _, coded in read(session, id - 1, id, 1)})
@@ -136,8 +137,9 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
-    """Make each block again, compare it byte by byte, and return a sentence for each difference. Blocks of other rules
-    are not checked, because they will be replaced.
+    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference.
+
+    Blocks of other rules are not checked, because they will be replaced.
     """
     state, edge = state_queries.read(session), 0
     if not state.has_blocks or state.rules != parser.rules:

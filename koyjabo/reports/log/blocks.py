@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 from pyroaring import BitMap
 
 SIZE, LEAST = 8_192, 256
-"""The most rows of a block, and the fewest after which one ends with its day."""
+"""Maximum number of rows in a block, and the minimum to end it at the end of a day."""
 
 LEVEL = 6
 """The level of zlib. A higher level takes three times as long and saves 2 %."""
@@ -29,11 +29,11 @@ DAY = "day"
 
 
 class BlockKind(NamedTuple):
-    """The columns of a block. All kinds have `id` and `at_ms`, and among `coded` DAY."""
+    """The columns of a block. All kinds have `id` and `at_ms`, and DAY among the `coded` columns."""
 
     source: str  # the table of its rows
     table: str
-    plain: Mapping[str, str]  # codes of `array` by name
+    plain: Mapping[str, str]  # name → type code of `array`
     coded: tuple[str, ...]
 
     @property
@@ -46,8 +46,8 @@ STEPS = ("id", "at_ms")
 
 
 class Block:
-    """`columns` have one number per row. `values` lists the distinct values of each coded column by number, in the
-    order of their first row.
+    """A block. `columns` have one number per row. `values` lists the distinct values of each coded column by number,
+    in the order of their first row.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Block:
 
     @classmethod
     def after(cls, kind: BlockKind, id: int) -> Self:
-        """An empty block for ids over this id."""
+        """Return an empty block for ids after this id."""
         columns = {name: array(code) for name, code in kind.columns.items()}
         return cls(kind, id + 1, id, columns, {name: [] for name in kind.coded})
 
@@ -66,19 +66,19 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes in memory, roughly."""
+        """Approximate bytes in memory."""
         values = sum(map(len, self.values.values()))
         size: int = sum(len(column) * column.itemsize for column in self.columns.values())
         return size + 100 * values
 
     @property
     def days(self) -> tuple[str, str]:
-        """The first and the last; ("", "") of an empty block."""
+        """The first and the last day; ("", "") of an empty block."""
         days = self.values[DAY]
         return min(days, default=""), max(days, default="")
 
     def by_time(self) -> array[int]:
-        """The positions of the rows, the earliest first. The open block grows, so its rows are sorted again."""
+        """Return the positions of the rows, earliest first. The open block grows, so its rows are sorted again."""
         if len(self._by_time) != len(self):
             self._by_time = array("H", sorted(range(len(self)), key=self.columns["at_ms"].__getitem__))
         return self._by_time
@@ -86,7 +86,7 @@ class Block:
     _by_time = array("H")
 
     def ends_before(self, day: str) -> bool:
-        """Whether a row of this day would begin the next block."""
+        """Return whether a row of this day would begin the next block."""
         return len(self) >= SIZE or (len(self) >= LEAST and day not in self._numbers[DAY])
 
     def append(self, plain: Iterable[int], coded: Iterable[Any]) -> None:
@@ -168,7 +168,7 @@ class Rows:
         return 1 in self._passes
 
     def copy(self) -> Rows:
-        """A copy, for further checks."""
+        """Return a copy, for further checks."""
         return copy(self)
 
     def keep(self, passes: Iterable[Any]) -> None:
@@ -182,7 +182,7 @@ class Rows:
             self.keep(map(passing.__getitem__, self.all(name)))
 
     def keep_moments(self, first_day: str, since_ms: int, until_ms: int) -> None:
-        """Keep earlier days; of this day and later days, keep the rows from `since_ms` to before `until_ms`."""
+        """Keep all earlier days. From `first_day` on, keep only rows from `since_ms` on and before `until_ms`."""
         is_early = [day < first_day for day in self.block.values[DAY]]
         if all(is_early):
             return
@@ -199,7 +199,7 @@ class Rows:
             self._passes = bytes(len(self._passes))
 
     def all(self, name: str) -> Any:
-        """The column, including rows that failed a check."""
+        """Return the column, including rows that failed a check."""
         return self.block.columns[name][self._span]
 
     def column(self, name: str) -> Sequence[int]:
@@ -207,7 +207,7 @@ class Rows:
         return list(compress(numbers, self._passes)) if 0 in self._passes else numbers
 
     def named(self, name: str, names: Sequence[Any]) -> list[Any]:
-        """The names of the numbers in a column."""
+        """Return the names of the numbers in a column."""
         return list(map(names.__getitem__, self.column(name)))
 
     def within(self, ids: BitMap, name: str = "id") -> None:

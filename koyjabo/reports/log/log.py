@@ -1,5 +1,5 @@
-"""All rows of a table as columns: closed blocks, which the database mostly keeps packed, and the open block of the
-newest rows. A worker that answers reports reads only new rows.
+"""All rows of a table as columns: closed blocks, mostly compressed in the database, and the open block of the newest
+rows. To answer reports, a worker reads only new rows.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MOST_UNREAD = 100_000
 """Maximum number of rows without a block that a report reads, in about 1 s."""
 
 AT_ONCE = 20_000
-"""Rows of one statement."""
+"""Maximum number of rows per statement."""
 
 MOST_KEPT = 12 * 1024 * 1024
-"""Maximum bytes of unpacked blocks in memory."""
+"""Maximum bytes of uncompressed blocks in memory."""
 
 Position = tuple[int, int]
 """A number of blocks, and a number of rows of the next block."""
@@ -32,23 +32,23 @@ BEGINNING: Position = (0, 0)
 
 
 class Log:
-    """For one thread. All methods are given a session that reads a snapshot."""
+    """The rows of one table, for one thread. All methods take a session that reads a snapshot."""
 
     def __init__(self, kind: BlockKind, read: ReadRows) -> None:
         self._kind, self._read_rows = kind, read
-        self.has_blocks = False  # whether those that are stored are right
-        self.deadline_s = math.inf  # of the answer, monotonic s: then `rows` raises LedgerUnavailable
-        self.first_day = ""  # `rows` leaves out earlier days,
-        self.summed = ("", 0)  # and rows of this day up to this id: sums contain them
+        self.has_blocks = False  # whether the stored blocks are valid
+        self.deadline_s = math.inf  # deadline of the report, monotonic s; after it `rows` raises LedgerUnavailable
+        self.first_day = ""  # `rows` skips earlier days
+        self.summed = ("", 0)  # and rows of this day up to this id, because sums contain them
         self.forget()
 
     def forget(self) -> None:
-        """Read everything again."""
+        """Forget everything, so that it is read again."""
         self.upto = 0  # rows up to this id have been read
         self._heads: list[BlockHead] = []  # of closed blocks
         self._open = Block.after(self._kind, 0)
-        self.unsaved: dict[int, Block] = {}  # closed here, and not known to be stored, by first id
-        self._kept: dict[int, Block] = {}  # by first id; the most recently used one is last
+        self.unsaved: dict[int, Block] = {}  # blocks closed here that may not be stored yet, by first id
+        self._kept: dict[int, Block] = {}  # by first id; the most recently used is last
         self._size = 0  # bytes of these
 
     def refresh(self, session: Reading, newest: int) -> None:
@@ -69,7 +69,7 @@ class Log:
         return len(self._heads), len(self._open)
 
     def rows(self, session: Reading, start: Position, end: Position, first: str, last: str) -> Iterator[Rows]:
-        """The rows between two positions, of the days from `first` to `last`, except rows that sums contain."""
+        """Yield the rows between two positions, of the days `first` to `last`, except rows that sums contain."""
         first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
         for place in range(start[0], min(end[0], len(self._heads)) + 1):
             if time.monotonic() > self.deadline_s:
@@ -88,7 +88,7 @@ class Log:
                 yield rows
 
     def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
-        """Rows with these sorted ids, and other rows between them. Leaves out rows that were removed."""
+        """Yield rows with these sorted ids, and other rows between them. Skips rows that were removed."""
         firsts = [head.first for head in self._heads] + [self._open.first]
         at = bisect_left(ids, firsts[0])
         while at < len(ids):
@@ -123,8 +123,9 @@ class Log:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
     def _adopt(self, session: Reading, newest: int, most: float) -> bool:
-        """Take over stored blocks, and read about `most` rows between two blocks. Returns whether all were read. Raises
-        StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
+        """Take over stored blocks, and read about `most` rows between two blocks. Returns whether all were read.
+
+        Raises StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
         is_due = not self._heads or newest - self.upto > SIZE or self.unsaved
@@ -133,7 +134,7 @@ class Log:
             if self._heads and head.first <= self._heads[-1].last:
                 self._saved(head.first)
                 continue
-            if self._open.first < head.first:  # a block is gone
+            if self._open.first < head.first:  # a block is missing
                 if most == math.inf:
                     self._require_few(session, head.first - 1)
                 most -= self._read_gap(session, head.first - 1, most)
@@ -153,7 +154,7 @@ class Log:
             raise StillCounting
 
     def _read_gap(self, session: Reading, upto: int, most: float) -> int:
-        """Read rows up to this id, about `most` of them. Returns how many."""
+        """Read about `most` rows up to this id. Returns how many."""
         count = 0
         while self.upto < upto and count < most:
             count += self._read(session, upto)
@@ -165,7 +166,7 @@ class Log:
             self._keep(block)
 
     def _read(self, session: Reading, newest: int) -> int:
-        """Read the next AT_ONCE rows. Returns how many these were."""
+        """Read the next AT_ONCE rows. Returns how many were read."""
         count = 0
         for plain, coded in self._read_rows(session, self.upto, newest, AT_ONCE):
             if self._open.ends_before(coded[0]):

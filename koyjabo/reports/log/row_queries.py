@@ -1,4 +1,4 @@
-"""Reads rows of the two logs in the shape of blocks."""
+"""Reads rows of the two logs in the form of blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVENTS = BlockKind("events", "event_blocks", {"visit_id": "I"}, ("day", "hour_s"
 NO_VISIT = 0
 
 ON_SITE, IN_COMMUNITY = 1, 2
-"""Bits of `new_in`: the visit is the first of its visitor on the site, or in its community."""
+"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
 
 OF_VISITS = text("""
 SELECT v.id, v.at_ms, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page, v.referrer,
@@ -46,13 +46,13 @@ Row = tuple[tuple[int, ...], tuple[Any, ...]]
 """The plain and the coded columns of a row."""
 
 ReadRows = Callable[[Session, int, int, int], Iterator[Row]]
-"""Reads the next `most` rows with ids over `after`, up to `upto`."""
+"""Reads the next `most` rows with ids after `after`, up to `upto`."""
 
 
 def visits(parser: TraitParser) -> ReadRows:
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
-        found = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
-        for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *sent in found:
+        rows = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
+        for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *sent in rows:
             traits = parser.parse(VisitRow(agent, referrer, page, *sent))
             new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
             yield (id, at_ms, first or id, new_in), (day, hour_s, scope, page, referrer, traits)
@@ -61,6 +61,6 @@ def visits(parser: TraitParser) -> ReadRows:
 
 
 def events(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
-    found = session.execute(OF_EVENTS, {"after": after, "upto": upto, "most": most}).all()
-    for id, at_ms, visit_id, *coded in found:
+    rows = session.execute(OF_EVENTS, {"after": after, "upto": upto, "most": most}).all()
+    for id, at_ms, visit_id, *coded in rows:
         yield (id, at_ms, visit_id or NO_VISIT), tuple(coded)

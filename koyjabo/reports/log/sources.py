@@ -1,7 +1,8 @@
-"""Names the source of a visit: the site, search engine, social network, AI assistant or app that its referrer is of.
+"""Names the source of a visit: the site, search engine, social network, AI assistant or app that its referrer belongs
+to.
 
-The lists are `data/sources.json`, made of that of Ghost (`tools/assets/sources.mjs`), and `data/more_sources.json` with
-our additions, which have precedence: hosts by channel and by the source that they are of.
+The lists are `data/sources.json`, made from Ghost's list (`tools/assets/sources.mjs`), and `data/more_sources.json`
+with our additions, which take precedence. They contain hosts by channel and source.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
 
 LONGEST_LABELS = 20
-"""Labels of a host above which it is not looked up."""
+"""Hosts with more labels than this are cut to their last ones."""
 
 CACHE_SIZE = 4096
 
@@ -41,14 +42,14 @@ NOWHERE = Source(None, DIRECT)
 
 
 class Sources:
-    """`own_hosts` are those of this site, whose pages are no source. All data is read at the first lookup."""
+    """Finds sources. Pages of `own_hosts` (this site) are no source. All data is read at the first lookup."""
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
         self._own_hosts = frozenset(host.lower().removeprefix("www.") for host in own_hosts)
         self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
 
     def of(self, referrer: str | None) -> Source:
-        """The source of a referrer: a URL, or a host with or without a path."""
+        """Return the source of a referrer: a URL, or a host with or without a path."""
         return self._of_host(*_scheme_and_host(referrer)) if referrer else NOWHERE
 
     def _find(self, scheme: str, host: str) -> Source:
@@ -61,7 +62,7 @@ class Sources:
         return Source(self._suffixes.privatesuffix(host) or host if is_domain else host, REFERRAL)
 
     def _listed(self, host: str) -> Source | None:
-        """The entry of the host, or of the nearest domain above it."""
+        """Return the entry of the host, or of the nearest domain above it."""
         labels = host.split(".")[-LONGEST_LABELS:]
         names = (".".join(labels[at:]) for at in range(len(labels)))
         return next((self._known[name] for name in names if name in self._known), None)
@@ -84,7 +85,7 @@ def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _scheme_and_host(address: str) -> tuple[str, str]:
-    """In lower case, the host without `www.` and its port; ("", "") for an invalid address."""
+    """Return both in lower case, the host without `www.` and port; ("", "") for an invalid address."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
         host = (parts.hostname or "").rstrip(".")

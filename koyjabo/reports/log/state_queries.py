@@ -1,7 +1,7 @@
 """The state of the logs, which shows whether rows in memory and stored blocks are still valid, and its lock.
 
 A transaction that changes or removes rows counts a change under this lock, and also corrects the blocks. Earlier
-versions of this program count changes without correcting blocks. All blocks are then made again.
+versions of this program count changes without correcting blocks. All blocks are then rebuilt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 Reading = Session
-"""A session that reads a snapshot of one moment."""
+"""A session that reads a snapshot."""
 
 CHANGES = "changes"
 """A row of `watermarks`."""
@@ -69,7 +69,7 @@ def read(session: Session) -> LogState:
 
 
 def lock(session: Session) -> LogState:
-    """Lock the state until the transaction ends: no other transaction can count a change. Returns the state."""
+    """Lock the state until the transaction ends, so that no other transaction can count a change. Returns the state."""
     session.execute(MAKE_ROW)
     session.execute(text(LOCK if session.get_bind().dialect.name == "sqlite" else f"{LOCK} FOR UPDATE"))
     return read(session)

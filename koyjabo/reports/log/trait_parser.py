@@ -1,6 +1,6 @@
-"""Reads the values of a visit that reports break down by, from what its row has (specification: Reports).
+"""Reads the values of a visit that reports break down by, from its row (specification: Reports).
 
-Pure: the same row has the same values, whenever and wherever it is read.
+Does no I/O: the same row always has the same values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class VisitRow(NamedTuple):
 
 
 class ParsedTraits(NamedTuple):
-    """The fields are those of `dimensions.TRAITS`, in that order. None: not recorded."""
+    """The fields are `dimensions.TRAITS`, in that order. None: not recorded."""
 
     browser: str | None
     system: str | None
@@ -53,7 +53,7 @@ class ParsedTraits(NamedTuple):
 
 
 class TraitParser:
-    """`own_hosts` are those of this site (PUBLIC_URL, ALLOWED_ORIGINS), whose pages are no source.
+    """Parses rows. Pages of `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are no source.
 
     The first call loads the rules of user agents (`network.user_agents`).
     """
@@ -86,6 +86,6 @@ def _campaign(text: str | None) -> Campaign:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _place(place: str) -> tuple[str | None, str | None]:
-    """The code of the country, and the city."""
+    """Return the country code and the city."""
     code = place_names.country_of(place)
     return code, place if code and place not in place_names.CODES else None

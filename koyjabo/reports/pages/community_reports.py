@@ -47,13 +47,13 @@ def _desk(community_id: str) -> ShareDesk:
 
 @bp.get("/communities/<community_id>/reports")
 def community_reports(community_id: str) -> Response:
-    """The reports of the range that the address names."""
+    """Show the reports of the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
-    if view.wanted:
+    if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
-    scope, found = at.scope, view.beside
+    scope, moment = at.scope, view.beside
     return member_forms.page(
         "reports/community_reports",
         at,
@@ -61,14 +61,14 @@ def community_reports(community_id: str) -> Response:
         view=view,
         problems=problems,
         yesterday=yesterday(scope, request.path),
-        conversions=community.conversions(found.conversions, found.pages),
+        conversions=community.conversions(moment.conversions, moment.pages),
         now_ms=current().clock.now_ms(),
-        weekly=found.weekly,
-        monthly=found.monthly,
-        growth=found.growth,
-        conversion_rate=found.conversion_rate,
-        by_hour=found.by_hour,
-        by_day=found.by_day,
+        weekly=moment.weekly,
+        monthly=moment.monthly,
+        growth=moment.growth,
+        conversion_rate=moment.conversion_rate,
+        by_hour=moment.by_hour,
+        by_day=moment.by_day,
     )
 
 

@@ -61,7 +61,7 @@ def _show(link: OpenLink, token: str) -> Response:
     base = of_link(link, shares.scope_of(link), current()[ReportServices].shares.filters(link))
     base = base._replace(path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports")
     view, problems = view_of(base, request.args.items(multi=True))
-    template = "reports/parts.html" if view.wanted else "reports/share.html"
+    template = "reports/parts.html" if view.parts else "reports/share.html"
     filters = share_forms.shown(link)
     page = render_template(template, link=link, token=token, filters=filters, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))

@@ -1,4 +1,4 @@
-"""The WebSocket of pages of share links: the numbers of their view."""
+"""The WebSocket of share link pages, which receive the numbers of their view."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARES = "shares"
 
 
 class ShareStream(Stream):
-    """The sockets of a link that has ended are closed within 10 s, and so is the socket of a reader whose pass has
+    """The sockets of share links. They are closed within 10 s after the link is revoked, or a reader's pass has
     expired.
     """
 
@@ -41,7 +41,7 @@ class ShareStream(Stream):
         self._links[connection] = token, link, share_password.require(link)
 
     def send_present(self, connection: Connection) -> None:
-        """Does nothing: the view has all events."""
+        """Do nothing, because the view has all events."""
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._links.pop(connection, None)
@@ -59,8 +59,10 @@ class ShareStream(Stream):
             rooms.leave_view(connection)
 
     def _check(self, token: str, link: OpenLink) -> None:
-        """Closes the sockets of readers whose pass has expired. When the link is over, closes all of its sockets and
-        raises UnknownShare. Raises LedgerUnavailable.
+        """Close the sockets of readers whose pass has expired. If the link no longer works, close all its sockets and
+        raise UnknownShare.
+
+        Raises LedgerUnavailable.
         """
         links = self._services[ReportServices].shares
         readers = [(socket, proof) for socket, (_, known, proof) in list(self._links.items()) if known.id == link.id]

@@ -1,1 +1,1 @@
-"""What is asked of reports: parameters, ranges, dimensions."""
+"""The questions that reports answer: parameters, ranges, dimensions."""

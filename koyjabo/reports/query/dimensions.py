@@ -1,4 +1,4 @@
-"""The dimensions by which visits are broken down and filtered (specification: Reports)."""
+"""The dimensions that visits are broken down and filtered by (specification: Reports)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
 """A dimension, and its values."""
 
 DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, "event")
-"""Beside these, `event:{name}:{property}`."""
+"""All dimensions, except `event:{name}:{property}`."""
 
 COUNTED = ("viewed_page", "event")
-"""Rows by these dimensions, and by `event:…`, carry a `count`."""
+"""Rows by these dimensions, and by `event:…`, have a `count`."""
 
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""
 
 BOT = "bot"
-"""The `device` of declared crawlers; `network.user_agents` has the others."""
+"""The `device` of declared crawlers. `network.user_agents` has the others."""
 
 
 def has_many(dimension: str) -> bool:
-    """Whether a visit can have several values of a dimension."""
+    """Return whether a visit can have several values of a dimension."""
     return dimension in COUNTED or dimension.startswith("event:")

@@ -1,6 +1,6 @@
-"""Visits that have a key in common, and the keys by which reports group them.
+"""Groups of visits with a common key, and the keys that reports group by.
 
-Every source has them in the same shape, by key, so that an answer does not depend on where its figures come from.
+All sources return them in the same form, so that a report does not depend on where its figures come from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from koyjabo.reports.query.periods import GRANULARITIES
 
 EVERYTHING, WEEKDAY = "everything", "weekday"
-"""Keys beside GRANULARITIES and the dimensions of visits: all visits together, and (weekday from 0, hour)."""
+"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, and (weekday from 0, hour)."""
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
 """The keys whose groups have `pages`."""
@@ -23,10 +23,10 @@ VALUE = "value"
 """A key of events, like DAY and HOUR."""
 
 REST = ("rest",)
-"""In place of a value: visits of folded days whose values were merged."""
+"""Replaces a value: visits of rolled-up days whose values were merged."""
 
 People = BitMap | None
-"""Numbers of visitors; None if they cannot be told apart."""
+"""Numbers of visitors, or None if they cannot be distinguished."""
 
 
 class Sums(NamedTuple):
@@ -37,13 +37,13 @@ class Sums(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What is None is not known. `number` is that of the different visitors of one folded day, whose `people` are not
-    known any more.
+    """The figures of a group; None means unknown. `number` counts the different visitors of one rolled-up day, whose
+    `people` are no longer known.
     """
 
     visits: int | None = 0
     new: int | None = 0
-    pages: int | None = 0  # visits that name a page, by the keys PERIODS
+    pages: int | None = 0  # visits with a page, for the keys in PERIODS
     people: People = BitMap()
     number: int | None = None
 
@@ -85,7 +85,7 @@ class VisitSet(NamedTuple):
 
 
 def merged(groups: Collection[Group]) -> Group:
-    """The sum of all groups. A figure that one group lacks is None."""
+    """Return the sum of all groups. A figure that one group lacks is None."""
     if len(groups) <= 1:
         return next(iter(groups), NO_VISITS)
     visits, new, pages = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))
@@ -93,15 +93,15 @@ def merged(groups: Collection[Group]) -> Group:
 
 
 def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashable] = lambda key: key) -> Groups:
-    """Those that have the same name together."""
+    """Merge the groups that have the same name."""
     by_name: defaultdict[Any, list[Group]] = defaultdict(list)
     for key, group in groups:
         by_name[name(key)].append(group)
-    return {name: merged(parts) for name, parts in by_name.items()}
+    return {label: merged(parts) for label, parts in by_name.items()}
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
-    """The sum; None if one is not known."""
+    """Return the sum, or None if a number is unknown."""
     result = 0
     for number in numbers:
         if number is None:

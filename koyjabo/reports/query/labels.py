@@ -31,17 +31,17 @@ FROM = {"source", "referrer"}
 """Dimensions that a direct visit does not have (glossary)."""
 
 PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
-"""Dimensions that every visit has; only their values may be unknown."""
+"""Dimensions that every visit has. Only their values may be unknown."""
 
 ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
 IN_ADDRESS = re.compile(f"{PATH}([^/?#]+)")
 UNLISTED = N_("A community that is not listed")
-"""For readers of share links: the name and the id of one that is not listed are not public."""
+"""For readers of share links, because the name and the id of an unlisted community are not public."""
 
 
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
-    """`names` are those of communities, by the keys that `community_of` finds."""
+    """Return the label. `names` are the names of communities, by the keys that `community_of` returns."""
     if value is None:
         word = DIRECT if dimension in FROM else UNKNOWN if dimension in PROPERTIES else NONE
         return catalogue(language).gettext(word)
@@ -60,25 +60,25 @@ def unlisted(language: str) -> str:
 
 
 def has_addresses(dimension: str) -> bool:
-    """Whether a value may be the page of a community."""
+    """Return whether a value may be the page of a community."""
     return dimension in ADDRESSES or dimension.startswith("event:")
 
 
 def names_communities(dimension: str) -> bool:
-    """Whether labels may have names of communities, which change without a visit."""
+    """Return whether labels may contain names of communities, which change without a visit."""
     return dimension == COMMUNITY or has_addresses(dimension)
 
 
 def community_of(dimension: str, value: str) -> str | None:
-    """The id or ref of the community that a value names: as itself, or as the page at which a visit was."""
+    """Return the id or ref of the community in a value, which is an id, a ref or a community's page."""
     if dimension == COMMUNITY:
         return value
-    found = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None
-    return found[1] if found and found[1] != "new" else None
+    match = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None
+    return match[1] if match and match[1] != "new" else None
 
 
 def _named(value: str, key: str, name: str) -> str:
-    """A page as the name of its community, and what follows in its path; another text with the name in it."""
+    """Replace the key by the name: the page of a community becomes its name, followed by the rest of the path."""
     page = PATH + key
     return name + value.removeprefix(page) if value.startswith(page) else value.replace(key, name, 1)
 

@@ -1,4 +1,4 @@
-"""The one grammar of questions: of the API, the panel's address bar, share links and saved views.
+"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views.
 
 A question is a list of (name, value) pairs, as in a query string (specification: Reports).
 """
@@ -32,7 +32,7 @@ Pairs = Iterable[tuple[str, str]]
 
 COMMUNITY = "community"
 MOST_VALUES = 200
-"""Values of all filters together."""
+"""Maximum number of values in all filters together."""
 
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -49,7 +49,7 @@ UNKNOWN = N_("is not a parameter of this report")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A question as it was asked. `others` are parameters of the caller, such as `granularity`."""
+    """The parameters of a question. `others` are parameters of the caller, such as `granularity`."""
 
     question: Question
     range: str | None = None  # one of RANGES, or `default`; None for two days
@@ -67,13 +67,15 @@ class Parameters:
         others: Iterable[str] = (),
         default: str = DEFAULT,
     ) -> Parameters:
-        """Raises InvalidInput, with the reason by parameter. `first_day` is called for the range `all`: the first day
-        with visits. `others` are the names of further parameters that are allowed, each once.
+        """Parse parameters. Raises InvalidInput, with the reason by parameter.
+
+        `first_day` returns the first day with visits, for the range `all`. `others` names additional parameters that
+        may each be given once.
         """
         return _Reader(pairs, scope, frozenset(others), default).read(today, first_day)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The parameters that ask this question again, in a fixed order."""
+        """Return the parameters of this question, in a fixed order."""
         question, pairs = self.question, []
         if self.range is None:
             pairs = [("start", question.first), ("end", question.last)]
@@ -85,12 +87,12 @@ class Parameters:
         return [*pairs, *filters, *sorted(self.others.items())]
 
     def asking(self, question: Question) -> Parameters:
-        """The same parameters with other filters, for links."""
+        """Return the same parameters with other filters, for links."""
         return replace(self, question=question)
 
 
 def read_day(text: str) -> date | None:
-    """A day as YYYY-MM-DD, in the years 1970 to 2999; None for another text."""
+    """Parse a day (YYYY-MM-DD, years 1970 to 2999). None for any other text."""
     try:
         day = date.fromisoformat(text) if DAY.fullmatch(text) else None
     except ValueError:
@@ -103,7 +105,7 @@ def is_dimension(name: str) -> bool:
 
 
 def is_interval(text: str) -> bool:
-    """Whether a text is two days as ISO 8601 writes them: `2026-11-01/2026-11-15`."""
+    """Return whether a text is two days as in ISO 8601: `2026-11-01/2026-11-15`."""
     first, _, last = text.partition("/")
     try:
         Parameters.of([("start", first), ("end", last)], LAST_DAY, lambda: None)
@@ -120,12 +122,12 @@ def _written(filter_: Filter) -> list[str]:
 
 
 def escaped(value: Value) -> str:
-    """A value as a positive filter has it; behind a `!` it is a negative one."""
+    """Return a value in the form of a positive filter. Prefixed with `!`, it is a negative filter."""
     return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
 
 
 def _value(text: str) -> Value:
-    """ "" is None; `\\!x` is `!x`."""
+    r"""Parse a value. "" is None; `\!x` is `!x`."""
     text = whole(text[1:] if ESCAPED.match(text) else text)
     return text or None
 
@@ -178,7 +180,7 @@ class _Reader:
             self._problems[name] = N_("must not be longer than 512 characters")
 
     def _range(self) -> str | None:
-        """None if days are given."""
+        """Return the range, or None if days are given."""
         given = self._single.get("range")
         if {"start", "end"} & self._single.keys():
             if given is not None:
@@ -195,7 +197,7 @@ class _Reader:
         return None if given == NO_COMPARISON else given
 
     def _days(self, today: str) -> tuple[str, str]:
-        """`start` and `end`, not later than today."""
+        """Return `start` and `end`, not later than today."""
         end = min(self._day("end") or today, today)
         start = self._day("start")
         if start is None:

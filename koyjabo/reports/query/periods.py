@@ -1,4 +1,4 @@
-"""The periods of a timeline: hours, days, weeks and months of TIMEZONE."""
+"""The periods of a timeline: hours, days, weeks and months in TIMEZONE."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
 MOST_PERIODS = 2_400
 NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
 DAYS_OF = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
-"""The most days that one period has."""
+"""The maximum number of days in one period."""
 
 
 def check(question: Question, granularity: str) -> None:
-    """Raises InvalidInput for another granularity, or for more than MOST_PERIODS."""
+    """Validate a granularity. Raises InvalidInput for an unknown one, or for more than MOST_PERIODS."""
     if granularity not in GRANULARITIES:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
     least = possible(question, granularity)
@@ -30,38 +30,38 @@ def check(question: Question, granularity: str) -> None:
 
 
 def possible(question: Question, granularity: str) -> str:
-    """The granularity, or the next longer one of which the range has no more than MOST_PERIODS."""
+    """Return the granularity, or the next longer one that divides the range into at most MOST_PERIODS."""
     longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
     return next(step for step in longer if length(question) / DAYS_OF[step] <= MOST_PERIODS or step == MONTH)
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
-    """The names of all periods of a range, up to the running one."""
+    """Return the names of all periods of a range, up to the running one."""
     if granularity == HOUR:
         return [clock.local(hour_s) for hour_s in hours(question, clock)]
     return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
 
 
 def hours(question: Question, clock: Clock) -> list[int]:
-    """The starts of the hours of a range, s since 1970 UTC, up to the running one."""
+    """Return the starts of the hours of a range, in seconds since 1970 UTC, up to the running one."""
     upto_s = (question.until_ms or clock.now_ms()) / 1000
     return [hour_s for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
 
 
 def period_of(day: str, granularity: str) -> str:
-    """The day, the Monday or the first day of the month by which the period of a day is named."""
+    """Return the name of the period of a day: the day itself, its Monday, or the first day of its month."""
     if granularity == WEEK:
         return shifted(day, -date.fromisoformat(day).weekday())
     return f"{day[:8]}01" if granularity == MONTH else day
 
 
 def weekday_of(local: str) -> tuple[int, int]:
-    """The weekday, from 0, and the hour of a local time."""
+    """Return the weekday (from 0) and the hour of a local time."""
     return date.fromisoformat(local[:10]).weekday(), int(local[11:13])
 
 
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
-    """The first and the last day of each period by its name, from `first` to `last`; not of hours."""
+    """Return the first and last day of each period by its name, from `first` to `last`. Not for hours."""
     by_name: dict[str, tuple[str, str]] = {}
     for day in days(first, last):
         name = period_of(day, granularity)
@@ -70,14 +70,14 @@ def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]
 
 
 def running(granularity: str, clock: Clock) -> str:
-    """The name of the period that has not ended yet."""
+    """Return the name of the period that has not ended yet."""
     if granularity == HOUR:
         return clock.local(clock.bucket(clock.now_ms()).hour_s)
     return period_of(clock.today(), granularity)
 
 
 def days(first: str, last: str) -> Iterator[str]:
-    """All of them, both included."""
+    """Yield all days, inclusive."""
     day = date.fromisoformat(first)
     while day.isoformat() <= last:
         yield day.isoformat()

@@ -1,4 +1,4 @@
-"""Ranges of days by name, the periods within a range, and the range that it is compared with."""
+"""Ranges of days by name, the periods within a range, and the range to compare with."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 
 EPOCH = date(1970, 1, 1)
 MARGIN = timedelta(2)
-"""Days in another TIMEZONE begin and end at most this much earlier or later."""
+"""The maximum difference between the start of a day in TIMEZONE and in another time zone."""
 
 
 def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:
-    """The first and the last day of one of RANGES, or of two days (`2026-11-01/2026-11-15`), not after today."""
+    """Return the first and last day of one of RANGES, or of two days (`2026-11-01/2026-11-15`), not after today."""
     if "/" in name:
         first, _, last = name.partition("/")
         return min(first, today), min(last, today)
@@ -42,17 +42,17 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
 
 
 def compared(question: Question, how: str, clock: Clock) -> Question:
-    """The same question about as many days before: the same weekdays (WEEKDAY), those that end when the range begins
-    (PREVIOUS), or those a year earlier (YEAR).
+    """Return the same question about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
+    (PREVIOUS), or a year earlier (YEAR).
 
-    If its range ends today, the other one ends at the same time of day.
+    If the range ends today, the other one ends at the same time of day.
     """
     first, last = question.first, question.last
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
         ago = length(question)
-        if how == WEEKDAY:  # the fewest days of whole weeks that are as many; of a year 52 weeks
+        if how == WEEKDAY:  # the smallest number of whole weeks that covers the range; 52 weeks for a year
             ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK) * WEEK
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
@@ -60,7 +60,9 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
 
 
 def since(began: str | None, other: Question) -> Question | None:
-    """The question about the days from `began` on; None if of several days only a part of the last one is left."""
+    """Return the question about the days from `began` on, or None if nothing but part of the last day is left of
+    several days.
+    """
     first = max(other.first, began or "9999")
     if first > other.last or (other.first < first == other.last and other.until_ms is not None):
         return None
@@ -68,17 +70,17 @@ def since(began: str | None, other: Question) -> Question | None:
 
 
 def whole_days(question: Question) -> int:
-    """The number of days without one that is cut."""
+    """Return the number of days, without a cut one."""
     return length(question) - (question.until_ms is not None)
 
 
 def length(question: Question) -> int:
-    """The number of days."""
+    """Return the number of days."""
     return day_number(question.last) - day_number(question.first) + 1
 
 
 def day_number(day: str) -> int:
-    """Days since 1970-01-01."""
+    """Return the days since 1970-01-01."""
     return (date.fromisoformat(day) - EPOCH).days
 
 

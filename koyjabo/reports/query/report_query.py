@@ -1,4 +1,4 @@
-"""The question of a report: a scope, a range of days, filters, and the question to compare it with."""
+"""The question of a report: a scope, a range of days, filters, and the end of a compared day."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from koyjabo.reports.query.dimensions import has_many
 CONFLICT = N_("This is filtered already, by other values")
 
 Value = str | None
-"""A value of a dimension; None: not recorded."""
+"""A value of a dimension. None: not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Values of one dimension: any of `any_of` if there are some, and none of `none_of`."""
+    """Values of one dimension: one of `any_of` unless it is empty, and none of `none_of`."""
 
     any_of: frozenset[Value] = frozenset()
     none_of: frozenset[Value] = frozenset()
 
     def both(self, other: Filter) -> Filter:
-        """What both filters let through."""
+        """Return the filter that passes what both filters pass."""
         if not self.any_of or not other.any_of:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
         return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
 
     def passes(self, values: Collection[Value], is_none: bool) -> bool:
-        """Whether a visit with these values passes. `is_none`: whether no value was recorded."""
+        """Return whether a visit with these values passes. `is_none`: whether no value was recorded."""
         if self.any_of and self.any_of.isdisjoint(values) and not (is_none and None in self.any_of):
             return False
         return None not in self.none_of if is_none else self.none_of.isdisjoint(values)
@@ -45,9 +45,9 @@ Filters = Mapping[str, Filter]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The days `first` to `last`, YYYY-MM-DD in TIMEZONE, both included; `last` is not later than today.
+    """A question about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
 
-    `until_ms`: only visits counted before this moment, for a comparison with a day that is still running.
+    With `until_ms`, only visits counted before this time, for a comparison with a day that has not ended.
     """
 
     first: str
@@ -60,8 +60,10 @@ class Question:
         return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
     def within(self, filters: Filters) -> Question:
-        """The same question of what these filters let through, too. Raises InvalidInput if a visit may have values of
-        both filters by one dimension: no filter says that.
+        """Return the same question about the visits that also pass these filters.
+
+        Raises InvalidInput if a visit may have values of both filters by one dimension, because no filter can express
+        that.
         """
         if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
             raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
@@ -74,7 +76,7 @@ class Question:
 
 
 def one_value(question: Question) -> tuple[str, Value] | None:
-    """The dimension and value of the only filter, if it has one value and days have sums of the dimension."""
+    """Return the dimension and value of the only filter, if it has one value and days have sums of the dimension."""
     if len(question.filters) != 1:
         return None
     ((dimension, filter_),) = question.filters.items()

@@ -6,26 +6,26 @@ from koyjabo.reports.query.report_query import Value
 
 TOTAL, HOUR = "total", "hour"
 """Dimensions with the single value ALL: visits by day and by hour, and page views by hour. `count` is the number of
-visits that name a page.
+visits with a page.
 """
 
 EVENT, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page. Properties have the dimensions `event:{name}:{property}`."""
 
 PROPERTIES = f"{EVENT}:"
-"""How the dimensions of properties begin."""
+"""Prefix of the dimensions of properties."""
 
 ALL = ""
 MARK = "~"
 NONE = MARK
 OTHER = "~other"
-"""The values of a folded day that are not among its largest."""
+"""The values of a rolled-up day that are not among its largest."""
 
 REST = f"{PROPERTIES}{OTHER}"
 """A dimension with one value, OTHER: the properties that a day has lost."""
 
 MOST_VALUES = 1_000
-"""Values of a dimension that a folded day keeps, and properties (specification: Reports)."""
+"""Maximum number of values of a dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""
 
 
 def encoded(value: Value) -> str:
@@ -35,18 +35,18 @@ def encoded(value: Value) -> str:
 
 
 def decoded(text: str) -> Value:
-    """The opposite of `encoded`; OTHER is none of its results."""
+    """Reverse `encoded`. OTHER is not one of its results."""
     if text == NONE:
         return None
     return text.removeprefix(MARK)
 
 
 def hour(hour_s: int) -> str:
-    """The period of an hour of visits: texts compare as their numbers."""
+    """Return the period of an hour of visits, as a text that sorts like the number."""
     return f"{hour_s:010}"
 
 
 def property_of(dimension: str) -> tuple[str, str]:
-    """The names in `event:{name}:{property}`."""
+    """Return the names in `event:{name}:{property}`."""
     _, name, property_ = dimension.split(":", 2)
     return name, property_

@@ -1,4 +1,4 @@
-"""Insights as pages show it: ranges, figures, charts and lists, each with an address.
+"""Insights on pages: ranges, figures, charts and lists, each with its own URL.
 
-The panel, dashboards and share links make a `View` of their scope; templates draw it (templates/reports/macros.html).
+The panel, dashboards and share links create a `View` of their scope. Templates draw it (templates/reports/macros.html).
 """

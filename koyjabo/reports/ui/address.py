@@ -1,4 +1,4 @@
-"""The address of a view: its parameters, and the addresses of views that differ from it."""
+"""The URL of a view: its parameters, and the URLs of views that differ from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """Templates write it as text."""
+    """A URL with parameters. Templates write it as text."""
 
     path: str
     pairs: Pairs
@@ -20,14 +20,16 @@ class PageAddress:
         return self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
 
     def first(self, name: str) -> str:
-        """The first value of a parameter; "" without one."""
+        """Return the first value of a parameter, or "" without one."""
         return next((value for key, value in self.pairs if key == name), "")
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.pairs if key == name]
 
     def having(self, changes: Mapping[str, str | None]) -> PageAddress:
-        """With other values of single parameters; None removes them. Lists begin with their first page again."""
+        """Return the URL with other values of single parameters; None removes them. Lists restart at their first
+        page.
+        """
         added = [(name, value) for name, value in changes.items() if value is not None]
         return replace(self, pairs=(*self._but({"offset", *changes}), *added))
 

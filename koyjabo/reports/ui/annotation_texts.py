@@ -1,4 +1,4 @@
-"""Annotations of charts in words."""
+"""Annotations of charts as texts."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def init_app(app: Flask) -> None:
 
 
 def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
-    """The annotations of the days `first` to `last`, both included: the day and the text of each."""
+    """Return the annotations of the days `first` to `last` (inclusive): day and text."""
     entries = current()[ReportServices].annotations.between(scope, first, last)
     return [(entry.day, text(entry)) for entry in entries]
 
 
 def text(annotation: AnnotationEntry) -> str:
-    """In the language of the current request; the text of an admin as it is."""
+    """Return the text in the language of the current request. An admin's text stays as it is."""
     if not annotation.action:
         return annotation.text
     values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}

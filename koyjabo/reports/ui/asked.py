@@ -1,4 +1,4 @@
-"""What the address of a view asks of reports, and the requests that answer its parts."""
+"""Reads from the URL of a view what it shows, and which requests answer its parts."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from koyjabo.reports.ui.cards import Card
 Answers = Mapping[ReportRequest, Any]
 
 SENT = ("part", "whole", comparisons.KEEP)
-"""Parameters that say how a page is sent: only these parts, or all parts however long they take, and with a cookie."""
+"""Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
 ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
-"""What a map shows: a dimension, and of how many values."""
+"""What a map shows: a dimension, and how many values."""
 
 
 def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
@@ -45,7 +45,7 @@ def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
 
 
 class AskedView:
-    """`today` is a day. Raises InvalidInput for an address that is not valid, and LedgerUnavailable."""
+    """What a view shows. `today` is a day. Raises InvalidInput for an invalid URL, and LedgerUnavailable."""
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
         self.base, self.insights, self.today = base, insights, today
@@ -55,8 +55,8 @@ class AskedView:
 
     @property
     def pairs(self) -> Pairs:
-        """The parameters in a fixed order. A page of the panel has its comparison always, because another reader has
-        chosen another one.
+        """The parameters in a fixed order. A page of the panel always includes its comparison, because the default
+        differs between readers.
         """
         pairs = tuple(self.parameters.pairs())
         is_said = self.parameters.compare or self.base.is_shared
@@ -64,7 +64,7 @@ class AskedView:
 
     @cached_property
     def key(self) -> str:
-        """Tells the views of one page from each other."""
+        """Distinguishes the views of one page."""
         return f"{crc32(repr(self.view).encode()):x}"
 
     @property
@@ -74,7 +74,7 @@ class AskedView:
 
     @cached_property
     def before(self) -> Question | None:
-        """The days compared with, also the ones before the first visit; None if nothing is compared."""
+        """The days compared with, including days before the first visit; None without a comparison."""
         compare = self.parameters.compare
         return self.insights.compared(self.question, compare) if compare else None
 
@@ -85,29 +85,29 @@ class AskedView:
 
     @property
     def began(self) -> str:
-        """The first of these days that has data; "" if all have."""
+        """The first of these days with data; "" if all have data."""
         return self.compared.first if self.compared and self.compared != self.before else ""
 
     @cached_property
     def per_day(self) -> float:
-        """What the numbers of the compared days are multiplied by: 1.0 if all days have data."""
+        """Factor for the numbers of the compared days: 1.0 if all days have data."""
         days = self.insights.days
         return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
-    def upto(self, found: MomentTotals) -> int | None:
-        """The number of the newest visit in the scope; None for readers of a share link with filters."""
-        return None if self.base.is_shared and self.base.filters else found.total
+    def upto(self, known: MomentTotals) -> int | None:
+        """Return the newest visit number in the scope, or None for readers of a share link with filters."""
+        return None if self.base.is_shared and self.base.filters else known.total
 
-    def moment(self, found: MomentTotals) -> int:
-        """Orders answers of one view by their moments."""
-        upto = self.upto(found)
-        return found.at_ms if upto is None else upto
+    def moment(self, known: MomentTotals) -> int:
+        """Return a number that orders reports of one view by time."""
+        upto = self.upto(known)
+        return known.at_ms if upto is None else upto
 
-    # What is chosen
+    # Choices
 
     @property
-    def wanted(self) -> frozenset[str]:
-        """The names of the parts that are asked for; empty: all."""
+    def parts(self) -> frozenset[str]:
+        """Names of the requested parts; empty for all."""
         return frozenset(filter(None, self.other("part").split(",")))
 
     @property
@@ -122,7 +122,7 @@ class AskedView:
 
     @property
     def granularity(self) -> str:
-        """The requested one; for very many days the next longer one."""
+        """The requested granularity, or the next longer one for very many days."""
         return possible(self.question, self.other("granularity") or timelines.granularity(self.question))
 
     @property
@@ -138,16 +138,16 @@ class AskedView:
         return self.other("tabs").split(",")
 
     def tab(self, card: Card) -> str:
-        """The open one."""
+        """Return the open tab."""
         return next((tab for tab in self.tabs if tab in card.tabs), card.tabs[0])
 
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
-    # The requests of its parts
+    # Requests for its parts
 
     def requests(self, draws: Callable[[str], bool]) -> Iterator[ReportRequest]:
-        """The requests of the parts that `draws` takes by their names."""
+        """Yield the requests for the parts whose names `draws` accepts."""
         yield self.totals_request
         if draws("figures"):
             yield self.summary_request
@@ -172,7 +172,7 @@ class AskedView:
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
-        """The periods of the question and of the days it is compared with."""
+        """Requests for the periods of the question and of the days it is compared with."""
         before = self.before if self.compared else None
         return [TimelineRequest(question, self.granularity) for question in (self.question, before) if question]
 
@@ -183,13 +183,13 @@ class AskedView:
     def breakdown_requests(
         self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0
     ) -> list[BreakdownRequest]:
-        """For a breakdown of the question, and for all values of the compared days."""
+        """Return requests for a breakdown of the question, and for all values of the compared days."""
         requests = [BreakdownRequest(self.question, dimension, limit, offset)]
         return [*requests, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else requests
 
     @property
     def whole_list(self) -> tuple[str, int, int]:
-        """Dimension, limit and offset of the whole list. A search reads as many values as one answer can have."""
+        """Dimension, limit and offset of the whole list. A search reads as many values as one report can have."""
         return (self.by, MOST_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
 
     def _check(self) -> None:

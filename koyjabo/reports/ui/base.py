@@ -1,4 +1,4 @@
-"""Where reports are shown, which of their parts, and the addresses that a view leads to."""
+"""Where reports are shown, which of their parts, and the URLs that a view links to."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
-"""Parameters of the shown parts of a view, beside those of the question."""
+"""Parameters of the shown parts of a view, in addition to the question's parameters."""
 
 
 class Placement(NamedTuple):
-    """Pages set `path`, `annotate`, `share`, `notes` and `beside`; they change no answer."""
+    """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `beside`, which do not
+    affect reports.
+    """
 
-    name: str  # of the kind of page; of a share link its own
+    name: str  # of the kind of page; unique for a share link
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
     cards: tuple[Card, ...] = cards.ALL
-    filters: Filters = {}  # they hold beside those of the address
-    notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()  # of the days from first to last
-    annotate: str = ""  # the path of the page on which notes are added
-    range: str = DEFAULT  # of an address without one
-    share: str = ""  # the path of the page that makes a share link of a view
+    filters: Filters = {}  # apply in addition to the URL's filters
+    # Returns the notes of the days from first to last.
+    notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()
+    annotate: str = ""  # the path of the page where notes are added
+    range: str = DEFAULT  # of a URL without one
+    share: str = ""  # the path of the page that creates a share link of a view
     is_shared: bool = False  # for readers of a share link
-    beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
-    compare: str = NO_COMPARISON  # of an address without one
+    # What else the page shows from the same snapshot, without filters.
+    beside: Callable[[Snapshot, Question], Any] | None = None
+    compare: str = NO_COMPARISON  # of a URL without one
 
 
 OVERVIEW = Placement("overview", "", "/api/reports")
@@ -59,7 +63,7 @@ class Links:
 
     @property
     def back(self) -> str:
-        """From a whole list to the cards."""
+        """From a whole list back to the cards."""
         return str(self.address.having({"by": None, "find": None}))
 
     @property
@@ -71,11 +75,11 @@ class Links:
         return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
 
     def csv_of_values(self, dimension: str) -> str:
-        """With all values that one answer can have."""
+        """Return the URL of a CSV file with all values that one report can have."""
         return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
 
     def csv(self, call: str, **values: str) -> str:
-        """The address of a report as a file."""
+        """Return the URL of a report as a file."""
         return self.report(call, **values, format="csv")
 
     def report(self, call: str, **values: str) -> str:

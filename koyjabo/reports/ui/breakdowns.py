@@ -1,4 +1,4 @@
-"""The list of a dimension: its values with their numbers, each a link that adds it to the filters."""
+"""The list of a dimension: its values with their numbers. Each is a link that adds the value to the filters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GONE, NOTHING = 5, Sums(0, 0, 0, 0)
 class Line(NamedTuple):
     value: Value
     label: str
-    url: str  # of the view with this value alone, or without that filter if it is in force
+    url: str  # of the view with only this value, or without that filter if it is active
     is_chosen: bool
     number: int | None  # visits, or the unit of the dimension
     sums: Sums
@@ -42,7 +42,7 @@ class Values(NamedTuple):
     offset: int
     reason: str | None
     is_counted: bool  # it counts page views or events
-    searched: int | None = None  # values searched for these lines; None: they are not the result of a search
+    searched: int | None = None  # number of values searched for these lines; None if they are not search results
 
     @property
     def label(self) -> str:
@@ -50,8 +50,8 @@ class Values(NamedTuple):
 
     @property
     def has_others(self) -> bool:
-        """Whether there are visits beside those of the lines, or may be. Their values may not be shown (specification:
-        Share links).
+        """Whether there are, or may be, visits of other values. Those values may not be shown (specification: Share
+        links).
         """
         number = self.other.count if self.is_counted else self.other.visits
         return self.searched is None and (self.other_values > 0 or bool(number))
@@ -61,8 +61,8 @@ class Values(NamedTuple):
         """The largest number of a line, at least 1."""
         return max((line.number or 0 for line in self.lines), default=0) or 1
 
-    def found(self, text: str) -> Values:
-        """The lines with a text in their label."""
+    def matching(self, text: str) -> Values:
+        """Return the lines whose label contains a text."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
         return self._replace(lines=lines, values=len(lines), searched=self.values - self.other_values)
 
@@ -71,14 +71,14 @@ class Values(NamedTuple):
 
 
 class Pages(NamedTuple):
-    """The whole list of a dimension, and the pages beside this one."""
+    """The whole list of a dimension, with links to the previous and the next page."""
 
     values: Values
     text: str  # the searched text
     before: str
     after: str
     words: str  # which lines these are
-    kept: Pairs  # fields that the search sends as well
+    kept: Pairs  # other fields that the search form sends
 
 
 def values(
@@ -90,7 +90,9 @@ def values(
     offset: int,
     per_day: float = 1.0,
 ) -> Values:
-    """`before` has as many values as one answer can have, of the days compared with; `per_day`: `AskedView.per_day`."""
+    """Return the lines. `before` has as many values of the compared days as one report can have. For `per_day` see
+    `AskedView`.
+    """
     past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and _is_whole(before) else None
     gone = _gone(now, before.rows) if before and _is_whole(now) else []
@@ -102,7 +104,7 @@ def values(
 
 
 def pages(listed: Values, text: str, address: PageAddress) -> Pages:
-    """`listed` begins at its offset."""
+    """Return a page of the list. `listed` begins at its offset."""
     kept = address.without({"find", "offset"})
     at = address.having({"find": text or None})
     before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
@@ -124,12 +126,12 @@ def _shown(listed: Values, end: int) -> str:
 
 
 def _is_whole(breakdown: Breakdown) -> bool:
-    """Whether a value that is not in it has no visits."""
+    """Return whether a value that is missing from the breakdown has no visits."""
     return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 
 def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
-    """The largest values that only the other days have."""
+    """Return the largest values that only the other days have."""
     present = {row.value for row in breakdown.rows}
     gone = [row for row in before if row.value not in present]
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]

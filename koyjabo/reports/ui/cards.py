@@ -1,4 +1,4 @@
-"""The cards of reports and their tabs, each of which is a dimension or a map."""
+"""The cards of reports and their tabs. A tab is a dimension or a map."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ ALL = (
 
 
 def of_a_community() -> tuple[Card, ...]:
-    """All visits of a community are of one community."""
+    """Return the cards without the community, because all visits of a community have the same one."""
     return tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
 
 
 def label(dimension: str) -> str:
-    """The name of a dimension. `event:search:route` is the property `route` of the event `search`."""
+    """Return the name of a dimension. `event:search:route` is the property `route` of the event `search`."""
     if dimension in LABELS:
         return str(LABELS[dimension])
     return " · ".join(dimension.removeprefix("event:").split(":"))

@@ -1,4 +1,4 @@
-"""Parts of a community's dashboard besides those of Insights: its people and conversions by page."""
+"""Parts of a community's dashboard in addition to Insights: its people, and conversions by page."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SECOND_MS = 1_000
 MOST_PAGES = 10
 
 LEAST = 6
-"""The least number of bars of a chart, because fewer would be too wide to compare."""
+"""Minimum number of bars of a chart, because fewer would be too wide to compare."""
 
 Row = tuple[Any, ...]
-"""Of a chart (templates/webkit/charts.html): a label, then the values of the series."""
+"""A row of a chart (templates/webkit/charts.html): a label, then the values of the series."""
 
 
 def from_first(rows: list[Row]) -> list[Row]:
-    """The rows from the first on that has a value other than 0, or the last LEAST if these are more."""
+    """Return the rows from the first one with a value other than 0, but at least the last LEAST."""
     first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
     return rows[max(min(first, len(rows) - LEAST), 0) :]
 
@@ -39,7 +39,7 @@ def from_first(rows: list[Row]) -> list[Row]:
 class PageLine(NamedTuple):
     page: str  # as its readers know it
     conversions: int
-    people: int | None  # whose first visit opened the page, including converted ones
+    people: int | None  # people whose first visit opened the page, including converted ones
     percent: float | None  # of these people
 
 
@@ -47,14 +47,14 @@ class ConversionLines(NamedTuple):
     """`conversions` is a lower bound if there is a `reason`."""
 
     conversions: int
-    average: str  # from the first visit to the conversion, in words; "" if not known
+    average: str  # time from the first visit to the conversion, in words; "" if not known
     pages: list[PageLine]
-    others: int  # conversions by other pages
+    others: int  # conversions of other pages
     reason: str  # why not all conversions are known; "" if they are
 
 
 class CommunityMoment(NamedTuple):
-    """What a dashboard shows of the moment of its reports."""
+    """What a dashboard shows from the snapshot of its reports."""
 
     weekly: People
     monthly: People
@@ -63,11 +63,11 @@ class CommunityMoment(NamedTuple):
     by_hour: list[Row]  # yesterday, and today up to the current hour
     by_day: list[Row]
     conversions: ConversionReport
-    pages: Breakdown | None  # landing pages, of the days of the question; None while reports cannot be answered
+    pages: Breakdown | None  # landing pages in the days of the question; None while reports cannot be computed
 
 
 def of_moment(snapshot: Snapshot, question: Question) -> CommunityMoment:
-    """Raises NeedsScan and LedgerUnavailable."""
+    """Read it from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = question.scope, snapshot.clock, snapshot.session
     reports, today = MomentReports(session, clock), clock.today()
     return CommunityMoment(
@@ -101,7 +101,7 @@ def _rows(trend: list[Trend]) -> list[Row]:
 
 
 def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:
-    """Of the people whose first visit was on the days of the report (specification: Conversions)."""
+    """Return the conversions of people whose first visit was on the days of the report (specification: Conversions)."""
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
     is_whole = pages is not None and pages.reason is None
     label = current()[ReportServices].reports.label

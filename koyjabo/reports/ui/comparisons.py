@@ -13,7 +13,7 @@ from koyjabo.webkit.http import cookies
 
 COOKIE, COOKIE_S = "comparison", 365 * 86400
 KEEP = "keep"
-"""A parameter of the links of the menu. Other links have a comparison, too, which is not to be remembered."""
+"""A parameter of the links in the menu. Comparisons in other links are not remembered."""
 
 LABELS: dict[str, LazyString] = {
     WEEKDAY: _("Same weekdays before"),
@@ -25,7 +25,7 @@ LABELS: dict[str, LazyString] = {
 
 
 def remembered() -> str:
-    """The comparison of an address without one, on a page of the panel. A choice from the menu is remembered."""
+    """Return the comparison of a URL without one, on a page of the panel. Remembers a choice from the menu."""
     chosen = request.args.get("compare", "")
     if KEEP in request.args and chosen in LABELS:
         after_this_request(_remember)

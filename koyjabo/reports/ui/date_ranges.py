@@ -30,14 +30,14 @@ GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
 
 
 class Range(NamedTuple):
-    """From the day `start` to the day `end`, both included."""
+    """The days `start` to `end`, inclusive."""
 
     start: str
     end: str
 
     @classmethod
     def of(cls, request: Request, today: str, by_hour: bool = False) -> Range:
-        """Raises InvalidInput, with the reason by field."""
+        """Parse the range. Raises InvalidInput, with the reason by field."""
         end = _day(request, "end") or date.fromisoformat(today)
         start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
         if start > end:
@@ -50,7 +50,7 @@ class Range(NamedTuple):
 
 
 def trend_of(request: Request, today: str) -> tuple[str, Range]:
-    """The granularity, and the range it allows."""
+    """Return the granularity, and the range that it allows."""
     granularity = request.args.get("granularity", DAILY)
     if granularity not in GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")

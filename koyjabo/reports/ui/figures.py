@@ -1,4 +1,4 @@
-"""The six figures of a range, each with its change; the chosen one is drawn as the chart."""
+"""The figures of a range, each with its change. The chosen one is drawn as the chart."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ NOT_A_SUM = "peak_active"
 """Does not grow with the number of days."""
 
 DISTINCT = ("visitors", "returning_visitors")
-"""Grow with the days, but not in proportion: numbers of unlike numbers of days cannot be compared."""
+"""Grow with the days, but not in proportion, so ranges of different lengths cannot be compared."""
 
 NEW = "new"
 
 PRECISE = 10
-"""Percents below have one decimal."""
+"""Percentages below this have one decimal."""
 
 
 class Figure(NamedTuple):
     name: str
     label: str
-    short: str  # "" where the label is short enough
+    short: str  # "" if the label is short enough
     value: int | None
     before: int | None
     change: float | str | None
     url: str  # of the view with its chart; "" if there is none
     is_chosen: bool
     reason: str  # why there is no value
-    is_per_day: bool  # the change compares days, because some of those compared with have no data
+    is_per_day: bool  # the change is per day, because some of the compared days have no data
 
 
 def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool, per_day: float) -> list[Figure]:
-    """`per_day`: see `AskedView.per_day`."""
+    """Return the figures. For `per_day` see `AskedView`."""
     unmeasured = _("Not measured with filters") if is_filtered else _("Not measured in these days")
     reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
     return [_figure(name, summary, address, chosen, per_day)._replace(reason=str(reasons[name])) for name in LABELS]
 
 
 def value(period: Period, name: str) -> int | None:
-    """A figure of one period of a timeline."""
+    """Return a figure of one period of a timeline."""
     if name != "returning_visitors":
         figure: int | None = getattr(period, name)
         return figure
@@ -80,14 +80,16 @@ def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_
 
 
 def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
-    """`change` of a figure; `per_day`: see `AskedView.per_day`."""
+    """Return the `change` of a figure. For `per_day` see `AskedView`."""
     if per_day != 1 and name in DISTINCT:
         return None
     return change(now, before, 1.0 if name == NOT_A_SUM else per_day)
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:
-    """In percent, or NEW where there was nothing, for the macro `ui.change`. None: one of them is not known."""
+    """Return the change in percent for the macro `ui.change`, NEW if it was 0 before, or None if one number is not
+    known.
+    """
     if now is None or before is None:
         return None
     if before == 0:

@@ -1,4 +1,4 @@
-"""The filters in force as chips: each can be turned round, and taken away."""
+"""The active filters as chips, each with links to invert and to remove it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Label = Callable[[str, Value, str], str]
 class Chip(NamedTuple):
     words: str  # "Page is /fares"
     opposite: str  # "Page is not /fares"
-    turned: str  # the address of the view with the opposite
+    turned: str  # the URL of the view with the opposite
     without: str
 
 
 def words(filters: Filters, label: Label) -> list[str]:
-    """Without addresses, for a list of views."""
+    """Return the filters as texts, for a list of views."""
     parts = []
     for dimension, filter_ in filters.items():
         parts += [_words(dimension, value, label)[0] for value in _sorted(filter_.any_of)]
@@ -48,16 +48,16 @@ def _sorted(values: frozenset[Value]) -> list[Value]:
     return sorted(values, key=lambda value: value or "")
 
 
-def _chip(dimension: str, value: Value, is_wanted: bool, address: PageAddress, label: Label) -> Chip:
-    signs = ("", "!") if is_wanted else ("!", "")
+def _chip(dimension: str, value: Value, is_included: bool, address: PageAddress, label: Label) -> Chip:
+    signs = ("", "!") if is_included else ("!", "")
     own, other = (sign + escaped(value) for sign in signs)
     pair = _words(dimension, value, label)
-    said, opposite = pair if is_wanted else pair[::-1]
+    said, opposite = pair if is_included else pair[::-1]
     without = address.removing(dimension, own)
     return Chip(said, opposite, str(without.adding(dimension, other)), str(without))
 
 
 def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
-    """Of the filter that wants a value, and of the filter that excludes it."""
+    """Return the texts of the filter that includes a value, and of the one that excludes it."""
     named = {"dimension": cards.label(dimension), "value": label(dimension, value, language())}
     return str(_("%(dimension)s is %(value)s", **named)), str(_("%(dimension)s is not %(value)s", **named))

@@ -1,5 +1,5 @@
-"""Pushes the numbers of the views that are open on this worker (decision 102). Each different view is answered once for
-all its pages, at most ten times a second.
+"""Pushes the numbers of the views that are open on this worker. A view is computed once for all its pages, at most
+ten times a second.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from koyjabo.reports.ui.base import OVERVIEW, Placement, of_community
 from koyjabo.reports.ui.numbers import Numbers
 
 STILL_MS = 10_000
-"""Without a visit a view is answered again after this time, because some numbers move with the clock. So is a view of
-days that are over, which does not follow visits.
+"""Interval of updates without a visit, because some numbers change with the clock. Also the interval of views of
+past days, which do not follow visits.
 """
 
 MOST, MOST_OF_ONE = 10, 5
-"""How many different views a worker pushes of share links, and as many of communities; and how many of one link or one
-community. A view whose last page has left counts until its answer has been read. A further page asks for its HTML. The
-limit is there because all views are read together, and anybody can found a community.
+"""Maximum number of different views that a worker pushes for share links, and for communities, and the maximum for one
+link or community.
+
+A view counts until its last report was read, even if its last page is gone. Further pages poll their HTML. The limit is
+needed because all views are read together, and anyone can create a community.
 """
 
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
-"""The room of a view, and what opens it, which raises TooBusy."""
+"""The room of a view, and the function that opens it, which raises TooBusy."""
 
 
 class LiveView:
@@ -62,17 +64,17 @@ class LiveView:
         self._insights: Insights = reports.open_shares if base.is_shared else reports.open_pages
         self._site, self._clock = services[CountingServices].visits.site, services.clock
         self._key, self.base, self._pairs, self._check = key, base, pairs, check
-        self._reading = reading  # the views of this worker that are being answered
+        self._reading = reading  # the views of this worker that are being computed
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
-        self._is_over = False  # the days of the view
+        self._is_over = False  # the days of the view are in the past
         self._revision = self._clock.now_ms()
 
     def first_event(self) -> RoomEvent:
         return self._event(self._sent, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Nothing while reports cannot be answered: the page shows the time of its figures."""
+        """Return no event while reports cannot be computed. The page shows the time of its figures."""
         snapshot, now_ms = self._site.snapshot, self._clock.now_ms()
         at = snapshot.epoch, snapshot.visits, now_ms
         epoch, visits, read_ms = self._read_at or (None, 0, 0)
@@ -88,21 +90,21 @@ class LiveView:
             return []
         finally:
             self._reading.discard(self)
-        self._read_at, found = at, self._sent
-        changed = Numbers(changes(before.cells, found.cells), changes(before.versions, found.versions))
+        self._read_at, current = at, self._sent
+        changed = Numbers(changes(before.cells, current.cells), changes(before.versions, current.versions))
         self._revision = max(self._revision + 1, after + 1, now_ms)
         return [self._event(changed)] if any(changed) or self._upto != upto else []
 
     def merge(self, state: Any) -> None:
-        """Does nothing: workers publish no state of this room."""
+        """Do nothing, because workers do not publish the state of this room."""
 
     def _read(self) -> None:
         asked = AskedView(self.base, self._pairs, self._insights, self._clock.today())
         requests = list(dict.fromkeys(asked.requests(lambda part: True)))
         answers = dict(zip(requests, self._insights.read(requests, None), strict=True))
         totals = answers[asked.totals_request]
-        found = numbers.numbers(asked, answers, lambda part: True)
-        self._sent, self._moment, self._upto = found, asked.moment(totals), asked.upto(totals) or 0
+        current = numbers.numbers(asked, answers, lambda part: True)
+        self._sent, self._moment, self._upto = current, asked.moment(totals), asked.upto(totals) or 0
         self._at = self._clock.local(totals.at_ms // 1000)[11:19]
         self._is_over = asked.question.last < asked.today
 
@@ -111,19 +113,21 @@ class LiveView:
 
 
 class LiveViews:
-    """Opens views for sockets. Callers check the right."""
+    """Opens views for sockets. Callers check permissions."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reading: set[LiveView] = set()
 
     def view(self, scope: Scope, message: Message) -> Opening:
-        """A view of the panel, or of the reports of a community. Raises InvalidInput, LedgerUnavailable."""
+        """Open a view of the panel, or of the reports of a community. Raises InvalidInput, LedgerUnavailable."""
         base = OVERVIEW if scope == SITE else of_community(scope)
         return self._opening(base, message, lambda: None)
 
     def of_link(self, base: Placement, message: Message, check: Callable[[], object]) -> Opening:
-        """`check` is called before each answer, and raises a KoyJaboError when the link has ended."""
+        """Open a view of a share link. `check` is called before each report, and raises a KoyJaboError once the link
+        is revoked.
+        """
         shares.check(_pairs(message))
         return self._opening(base, message, check)
 
@@ -136,7 +140,7 @@ class LiveViews:
         return view_room(asked.view, base.is_shared), partial(self._open, base, view)
 
     def _open(self, base: Placement, make: Callable[[], LiveView]) -> LiveView:
-        """Raises TooBusy."""
+        """Open a view. Raises TooBusy."""
         if base.name != OVERVIEW.name:
             opened = {view for _, view in self._services[RealtimeServices].rooms.with_source(LiveView)}
             others = [view.base for view in opened | self._reading if view.base.name != OVERVIEW.name]
@@ -148,14 +152,14 @@ class LiveViews:
 
 
 def build(base: Base) -> LiveViews:
-    """Lets the sockets of the panel and of dashboards follow views."""
+    """Let the sockets of the panel and of dashboards follow views."""
     views = LiveViews(base.services)
     base.services[CommunityServices].rooms.view = views.view
     return views
 
 
 def _pairs(message: Message) -> list[tuple[str, str]]:
-    """Raises InvalidInput."""
+    """Parse the parameters. Raises InvalidInput."""
     query = message.get("query")
     if not isinstance(query, str):
         raise InvalidInput

@@ -1,6 +1,6 @@
-"""The map of Bangladesh, with a dot for each city.
+"""The map of Bangladesh, with a dot per city.
 
-Its shape and positions are made by tools/assets/maps.mjs; without them there is only the list.
+tools/assets/maps.mjs generates its shape and positions. Without them there is only the list.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from koyjabo.reports.ui.breakdowns import Line, Values
 from koyjabo.webkit.assets.static_files import FOLDER
 
 LARGEST, SMALLEST = 28, 4
-"""The radius of dots, of 500 for the whole map; the area is that of the number."""
+"""Radius of dots, relative to a map of size 500. The area is proportional to the number."""
 
 
 class Dot(NamedTuple):
@@ -26,7 +26,7 @@ class Dot(NamedTuple):
 
 
 def dots(values: Values) -> list[Dot]:
-    """The largest first, so that smaller ones lie on them."""
+    """Return the dots, largest first, so that smaller ones are drawn on top."""
     cities = ((line, place_names.city_of_bangladesh(line.value or "")) for line in values.lines)
     most, placed = _most(values), ((line, _positions().get(city or "")) for line, city in cities)
     return [

@@ -1,5 +1,5 @@
-"""The numbers of a view, by the cells that show them. A page writes the pushed numbers into its cells, and asks for the
-HTML of a part only when something else of the part has changed.
+"""The numbers of a view, by the cells that show them. A page writes pushed numbers into its cells, and reloads the
+HTML of a part only if something else in it has changed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from koyjabo.reports.ui.breakdowns import Values
 from koyjabo.reports.ui.cards import Card
 
 Cell = Sequence[int | float | str | None]
-"""What the elements of a cell show, in their order."""
+"""The contents of a cell's elements, in order."""
 
 MOST_CELLS = 800
-"""A longer chart has no cells: its first event would fill what a socket may hold back."""
+"""A longer chart has no cells, because its first event would exceed the buffer of a socket."""
 
 NOWHERE = PageAddress("", ())
 
@@ -39,13 +39,13 @@ def values(
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
-    """The lines of a dimension. They lead to `address`."""
+    """Return the lines of a dimension, with links based on `address`."""
     now, *before = (answers[request] for request in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
 
 def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) -> Numbers:
-    """The numbers of the parts whose names `draws` takes."""
+    """Return the numbers of the parts whose names `draws` accepts."""
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
@@ -92,27 +92,27 @@ def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]
 
 def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]) -> Any:
     tab = asked.tab(card)
-    found = values(asked, answers, NOWHERE, cards.MAPS.get(tab, tab))
-    for at, line in enumerate(found.lines):
+    shown = values(asked, answers, NOWHERE, cards.MAPS.get(tab, tab))
+    for at, line in enumerate(shown.lines):
         compared = [line.change] if asked.compared else []
-        bar = round(100 * (line.number or 0) / found.largest, 1)
+        bar = round(100 * (line.number or 0) / shown.largest, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
-    others = [found.other_values] if found.other_values > 0 else []
-    cells[f"{card.name}.other"] = [*others, found.other.count if found.is_counted else found.other.visits]
-    cells[f"{card.name}.all"] = [found.values]
+    others = [shown.other_values] if shown.other_values > 0 else []
+    cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
+    cells[f"{card.name}.all"] = [shown.values]
     mapped = _whole(asked, answers, ON_MAPS[tab]) if tab in ON_MAPS else []
-    cells[f"{card.name}.rows"] = [line.value or "" for line in found.lines]
-    least = sorted(line.value or "" for line in found.lines if line.at_least)
-    return bool(found.lines), least, bool(others), found.has_others, found.reason, mapped
+    cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
+    least = sorted(line.value or "" for line in shown.lines if line.at_least)
+    return bool(shown.lines), least, bool(others), shown.has_others, shown.reason, mapped
 
 
 def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
-    """A list without cells, and without the labels, which have a language."""
-    found: list[Breakdown] = [answers[request] for request in asked.breakdown_requests(*listed)]
-    return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in found]
+    """Return a list without cells, and without labels, which depend on the language."""
+    shown: list[Breakdown] = [answers[request] for request in asked.breakdown_requests(*listed)]
+    return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]
 
 
-def _hours(found: Hours, cells: dict[str, Cell]) -> Any:
-    for day, row in enumerate(found.rows):
+def _hours(shown: Hours, cells: dict[str, Cell]) -> Any:
+    for day, row in enumerate(shown.rows):
         cells[f"hours.{day}"] = row
-    return timelines.busiest(found.rows), found.reason
+    return timelines.busiest(shown.rows), shown.reason

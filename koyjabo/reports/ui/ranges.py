@@ -1,4 +1,4 @@
-"""The ranges that a view offers: presets with their keys, the days before and after, two days of one's own."""
+"""The ranges that a view offers: presets with their keys, the days before and after, and two days to choose freely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
     "month": (_("This month"), "T"),
     "all": (_("All days"), "A"),
 }
-"""By the values of the parameter `range`: names, and the keys that choose them."""
+"""Names by value of the parameter `range`, and the keys that choose them."""
 
 
 class Choice(NamedTuple):
@@ -43,11 +43,11 @@ class Picker(NamedTuple):
     presets: list[Choice]
     before: Choice
     after: Choice | None  # None for a range that ends today
-    kept: Pairs  # fields that a form with two other days sends as well
+    kept: Pairs  # other fields that the form with two days sends
 
 
 def picker(address: PageAddress, question: Question, today: str, default: str) -> Picker:
-    """`default`: the range of an address without one, which may be two days."""
+    """Return the choice. `default` is the range of a URL without one, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
         next((preset.label for preset in presets if preset.is_chosen), words(question.first, question.last)),
@@ -65,7 +65,7 @@ def _presets(address: PageAddress, question: Question, today: str, default: str)
         Choice(_ranged(address, name, default), str(label), name == chosen, key, _about(name, today))
         for name, (label, key) in PRESETS.items()
     ]
-    choices.insert(-1, _last_month(address, question, today))  # before all days
+    choices.insert(-1, _last_month(address, question, today))  # before "all days"
     if default not in PRESETS:
         days_of_default = words(*default.split("/"))
         choices.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
@@ -80,12 +80,12 @@ def _last_month(address: PageAddress, question: Question, today: str) -> Choice:
 
 
 def _about(name: str, today: str) -> str:
-    """Nothing about all days: the first is not known here."""
+    """Return the days of a preset, or "" for "all", because the first day is not known here."""
     return "" if name == "all" else words(*preset(name, today, lambda: None), has_weekdays=True)
 
 
 def words(first: str, last: str, *, has_weekdays: bool = False) -> str:
-    """`21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`"""
+    """Return `21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`."""
     return " – ".join(day(name, has_weekdays) for name in dict.fromkeys((first, last)))
 
 
@@ -94,7 +94,7 @@ def of_days(address: PageAddress, first: str, last: str) -> str:
 
 
 def month_of(first: str) -> str:
-    """The last day of the month that begins with a day."""
+    """Return the last day of the month that begins with a day."""
     return ((date.fromisoformat(first) + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
 
 
@@ -104,7 +104,7 @@ def _ranged(address: PageAddress, name: str, default: str) -> str:
 
 
 def _beside(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
-    """As many days before or after; a month beside a month."""
+    """Return the same number of days before or after; for a month, the adjacent month."""
     first, last = question.first, question.last
     if first.endswith("-01") and last == month_of(first):
         middle = date.fromisoformat(first) + timedelta(days=15 + 31 * steps)

@@ -38,7 +38,7 @@ TEMPLATE = "reports/shares"
 
 
 class ShareFormBody(Body):
-    """`until` is the last day on which the link is good. Fields that are left empty are None."""
+    """The form of a share link. `until` is its last valid day. Empty fields are None."""
 
     name: Name
     range: Annotated[Range, EMPTY] = None
@@ -57,8 +57,8 @@ class ListedShare(NamedTuple):
 
 
 class ShareDesk(NamedTuple):
-    """The pages of share links, in the panel or of a community. `show` is its function for pages. `args` are the
-    arguments of all their addresses.
+    """The pages of share links, in the panel or in a community. `show` is its page function. `args` are the
+    arguments of all its URLs.
     """
 
     account: Account
@@ -86,7 +86,7 @@ class ShareDesk(NamedTuple):
         return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))
 
     def create(self) -> Response:
-        """Shows the link, which is not stored."""
+        """Create a link and show it once, because its token is not stored."""
         own = {} if self.community_id is None else {COMMUNITY: [self.community_id]}
 
         def make(body: ShareFormBody) -> str:
@@ -99,7 +99,7 @@ class ShareDesk(NamedTuple):
         return self._form(form) if url is None else self.show(TEMPLATE, url=url, back=self._path())
 
     def end(self, share_id: str) -> Response:
-        """Raises Unconfirmed, UnknownShare, Forbidden."""
+        """Revoke a link. Raises Unconfirmed, UnknownShare, Forbidden."""
         shares = current()[ReportServices].shares
         link = shares.find(self.account, share_id)
         effect = _("The link stops working at once, for everyone. This cannot be undone.")
@@ -116,25 +116,25 @@ class ShareDesk(NamedTuple):
 
 
 def _ranges() -> list[tuple[str, str]]:
-    """The choices of the form: two days of the address, and the presets."""
+    """Return the choices of the form: two days in the URL, and the presets."""
     own = _own_days()
     others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT]
     return [*([(own, days(*own.split("/")))] if own else []), ("", str(PRESETS[DEFAULT][0])), *others]
 
 
 def _own_days() -> str:
-    """Two days that the address names; "" if it names none."""
+    """Return the two days in the URL, or "" without any."""
     own_days = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
     return own_days if is_interval(own_days) else ""
 
 
 def _filters() -> dict[str, list[str]]:
-    """Those of the address, in the grammar of reports: a view of Insights leads here with its own."""
+    """Return the filters in the URL, in the grammar of reports, because a view of Insights links here with its own."""
     return {name: values for name, values in request.args.lists() if is_dimension(name)}
 
 
 def _chips(filters: dict[str, list[str]]) -> list[str]:
-    """In words; nothing for filters that cannot be: the form says so when it is sent."""
+    """Return the filters as texts. Empty for invalid filters, which the form reports when it is sent."""
     pairs = [(name, value) for name, values in filters.items() for value in values]
     insights = current()[ReportServices].reports
     try:
@@ -144,6 +144,8 @@ def _chips(filters: dict[str, list[str]]) -> list[str]:
 
 
 def shown(link: OpenLink) -> list[str]:
-    """The filters of a link in words, for its visitors: without communities, whose names it does not show."""
+    """Return the filters of a link as texts for its visitors. Communities are left out, because their names are
+    hidden.
+    """
     filters = {name: kept for name, kept in current()[ReportServices].shares.filters(link).items() if name != COMMUNITY}
     return words(filters, current()[ReportServices].shared_reports.label)

@@ -1,4 +1,4 @@
-"""The password of a share link: its form, its limits, and the cookie of the browsers that know it."""
+"""The password of a share link: its form, its limits, and the cookie of browsers that entered it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from koyjabo.webkit.http import cookies
 
 
 def require(link: OpenLink) -> str:
-    """The pass of this browser. Raises ShareLocked unless it may see the content of the link."""
+    """Return the pass of this browser. Raises ShareLocked unless it may see the content of the link."""
     proof = cookies.get(_cookie(link))
     current()[ReportServices].shares.require_pass(link, proof)
     return proof
 
 
 def unlock(link: OpenLink, password: str) -> str:
-    """The pass for `remember`. Guesses are limited like those at the password of an account, whatever their addresses.
+    """Return the pass for `remember`. Guesses are limited like guesses of an account's password, from all addresses
+    together.
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """

@@ -24,7 +24,7 @@ NOT_FILTERS = N_("must be lists of values by dimension")
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
-    """A value may be null: not recorded, which a query string writes as ""."""
+    """Parse filters. A value may be null (not recorded), which a query string writes as ""."""
     if not isinstance(value, dict) or not all(isinstance(texts, list) for texts in value.values()):
         raise refuse(NOT_FILTERS)
     if not all(text is None or isinstance(text, str) for values in value.values() for text in values):

@@ -1,4 +1,4 @@
-"""The chart of a figure: its periods, those it is compared with, and their notes; and the table of hours."""
+"""The chart of a figure (its periods, the compared ones, and their notes), and the table of hours."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from koyjabo.webkit.i18n import digits, language
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
-"""The granularity of ranges of at most this number of days."""
+"""The default granularity of ranges of at most this many days."""
 
 OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
-"""The lengths of ranges, in days, for which a granularity makes a legible chart."""
+"""The lengths of ranges, in days, that a granularity draws a legible chart for."""
 
 Note = tuple[str, str]
-"""A day, and its note."""
+"""A day and its note."""
 
 
 class TimelineRow(NamedTuple):
     period: str
     value: int | None
     so_far: bool
-    is_partial: bool  # the range has some of its days alone
+    is_partial: bool  # the range includes only some of its days
     compared: str  # the compared period; "" if there is none
     before: int | None
     change: float | str | None
-    url: str  # of the view of its days alone; "" of an hour
+    url: str  # of the view of only its days; "" for an hour
     notes: list[str]
 
 
@@ -48,10 +48,10 @@ class Chart(NamedTuple):
     caption: str
     step: str  # one of GRANULARITIES
     first: str  # the name of its periods
-    rows: list[TimelineRow]  # the oldest first
+    rows: list[TimelineRow]  # oldest first
     compared: str  # the days compared with; "" without them
     metric: str = ""
-    lines: str = ""  # the address of the timeline of which rows of lists have a line each; "" if they have none
+    lines: str = ""  # the URL of the timeline that draws a line per row of a list; "" if there is none
 
     @property
     def is_running(self) -> bool:
@@ -82,8 +82,8 @@ def rows(
     address: PageAddress,
     notes: Iterable[Note],
 ) -> list[TimelineRow]:
-    """The periods of the question, oldest first, each with the one of `before` at the same place: their dates differ.
-    `began`: `AskedView.began`.
+    """Return the periods of the question, oldest first, each with the period of `before` at the same position. For
+    `began` see `AskedView`.
     """
     return [
         TimelineRow(
@@ -103,13 +103,13 @@ def rows(
 
 
 def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
-    """Each period with the one it is compared with; None if that one begins before the data."""
+    """Pair each period with the compared one, or None if that begins before the data."""
     known = (period if period.period >= began else None for period in before)
     return list(zip_longest(periods, known))[: len(periods)]
 
 
 def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
-    """The notes of each period; those of a day are at its first hour."""
+    """Return the notes of each period. The notes of a day are at its first hour."""
     days = [period.period[:10] for period in periods]
     starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
     ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
@@ -117,7 +117,7 @@ def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
 
 
 def _days(period: str, step: str) -> tuple[str, str]:
-    """The first and the last day of a period."""
+    """Return the first and last day of a period."""
     first = period[:10]
     return first, {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
 
@@ -130,7 +130,7 @@ def _within_range(period: str, step: str, question: Question) -> tuple[str, str]
 class HourTable(NamedTuple):
     days: list[str]
     hours: list[str]
-    rows: list[list[int]]  # none if they are not known
+    rows: list[list[int]]  # empty if they are not known
     busiest: str  # in words; "" without visits
     reason: str | None
 
@@ -146,15 +146,17 @@ def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
 
 
 def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
-    """The weekday, from 0, and the hour with the most visits, the first of several; None without visits."""
+    """Return the weekday (from 0) and hour with the most visits, the first if several are equal; None without
+    visits.
+    """
     cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
     most, day, hour = max(cells, default=(0, 0, 0))
     return (-day, -hour) if most else None
 
 
 def _busiest(rows: list[list[int]]) -> str:
-    found = busiest(rows)
-    if found is None:
+    cell = busiest(rows)
+    if cell is None:
         return ""
-    day, hour = found
+    day, hour = cell
     return str(gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00")))

@@ -1,4 +1,4 @@
-"""One view of Insights: what its address asks, and its parts, each read when a template draws it."""
+"""One view of Insights: what its URL shows, and its parts. A part is read when a template draws it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, language, time_of_day
 
 MANY = 200_000
-"""Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
+"""Filtered reports of more visits take a second or more each, so their parts are sent separately from the page."""
 
 FEW = 100_000
-"""The line of a row is offered for at most this number of visits: it is asked for whenever the pointer rests there."""
+"""Lines of rows are offered for at most this number of visits, because the browser requests one whenever the pointer
+rests on a row.
+"""
 
 
 class View(Links):
-    """Raises InvalidInput for an address that is not valid, and LedgerUnavailable when a part is read."""
+    """A view. Raises InvalidInput for an invalid URL, and LedgerUnavailable when a part is read."""
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
@@ -46,14 +48,14 @@ class View(Links):
         self._insights = services.shared_reports if base.is_shared else services.reports
         self.today = current().clock.today()
         self.asked = AskedView(base, pairs, self._insights, self.today)
-        self.question, self.by, self.wanted = self.asked.question, self.asked.by, self.asked.wanted
+        self.question, self.by, self.parts = self.asked.question, self.asked.by, self.asked.parts
         self.address = PageAddress(base.path, self.asked.pairs).without(SENT)
-        if self.wanted:
+        if self.parts:
             self._insights = services.open_shares if base.is_shared else services.open_pages
 
     @cached_property
     def is_counting(self) -> bool:
-        """Whether reports cannot be answered yet."""
+        """Whether reports cannot be computed yet."""
         try:
             return self._answers is None
         except StillCounting:
@@ -78,16 +80,16 @@ class View(Links):
     def without_filters(self) -> str:
         return filters.without_filters(self.asked.parameters.question, self.address)
 
-    # The moment of which all parts are
+    # The snapshot of all parts
 
     @cached_property
     def totals(self) -> MomentTotals:
-        found: MomentTotals = self._known[self.asked.totals_request]
-        return found
+        totals: MomentTotals = self._known[self.asked.totals_request]
+        return totals
 
     @cached_property
     def beside(self) -> Any:
-        """What the page shows of the same moment beside its parts; None in an answer with parts alone."""
+        """What else the page shows from the same snapshot; None if only parts are requested."""
         return self._known[self._beside] if self._beside else None
 
     @property
@@ -100,10 +102,10 @@ class View(Links):
 
     @property
     def reason(self) -> str | None:
-        """Why the figures are not exact; None if they are, or are sent apart."""
+        """Why the figures are not exact; None if they are, or are sent separately."""
         return self.summary.reason if self._draws("figures") else None
 
-    # Its parts
+    # The parts
 
     @cached_property
     def summary(self) -> Summary:
@@ -121,7 +123,7 @@ class View(Links):
 
     @property
     def words(self) -> str | Markup:
-        """The days, and those compared with."""
+        """The days, and the days compared with."""
         days, compared = self.days, self.summary.compared if self._draws("figures") else None
         if compared is None:
             return days
@@ -133,7 +135,7 @@ class View(Links):
 
     @property
     def data_begins(self) -> str:
-        """Which of the compared days have data; "" if all have."""
+        """The compared days that have data, as a text; "" if all have."""
         asked = self.asked
         if not (asked.began and asked.compared and asked.before and self._draws("figures")):
             return ""
@@ -158,14 +160,14 @@ class View(Links):
 
     @property
     def _lines_of_rows(self) -> str:
-        """Each of them is a filtered report, so there are none where that takes long."""
+        """The URL for the lines of rows. Each line is a filtered report, so there are none if that takes long."""
         visits = self.summary.figures.visits if self._draws("figures") else None
         is_quick = visits is not None and visits <= FEW
         return self.report("timeline", granularity=self.asked.granularity) if is_quick else ""
 
     @property
     def annotate(self) -> str:
-        """The address of the page on which notes are added, and which leads back; "" if there is none."""
+        """The URL of the page where notes are added, with a link back; "" if there is none."""
         if not self.base.annotate:
             return ""
         back = str(self.address)
@@ -188,7 +190,7 @@ class View(Links):
         return numbers.values(self.asked, self._answers, self.address, dimension, limit, offset)
 
     def values_of(self, tab: str) -> Values:
-        """The list of a card; below a map that of its places."""
+        """Return the list of a card. For a map, it is the list of its places."""
         return self.values(cards.MAPS.get(tab, tab))
 
     @property
@@ -199,7 +201,7 @@ class View(Links):
     def pages(self) -> Pages:
         values = self.values(*self.asked.whole_list)
         if self.asked.find:
-            values = values.found(self.asked.find).page(self.asked.offset)
+            values = values.matching(self.asked.find).page(self.asked.offset)
         return breakdowns.pages(values, self.asked.find, self.address)
 
     @cached_property
@@ -207,14 +209,14 @@ class View(Links):
         return hour_table(self._answers[self.asked.hours_request])
 
     def version(self, part: str) -> str:
-        """A checksum of a drawn part without the numbers of its cells."""
+        """Return a checksum of a drawn part without the numbers of its cells."""
         return self._numbers.versions[part]
 
     @cached_property
     def _numbers(self) -> Numbers:
         return numbers.numbers(self.asked, self._answers, self._draws)
 
-    # What is read for them, at once
+    # What is read for the parts, at once
 
     @cached_property
     def _answers(self) -> dict[ReportRequest, Any]:
@@ -231,32 +233,32 @@ class View(Links):
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
 
     def _requests(self) -> Iterator[ReportRequest]:
-        """What the parts need that templates draw, and what else the page shows."""
+        """Yield the requests for the parts that templates draw, and for what else the page shows."""
         yield from self.asked.requests(self._draws)
         if self._beside is not None:
             yield self._beside
 
     def _draws(self, part: str) -> bool:
-        return part in self.wanted if self.wanted else not self.is_apart
+        return part in self.parts if self.parts else not self.is_apart
 
     @cached_property
     def _beside(self) -> LedgerRequest | None:
-        read = None if self.wanted else self.base.beside
+        read = None if self.parts else self.base.beside
         return LedgerRequest(replace(self.question, filters={}), read) if read else None
 
-    # How it is sent
+    # How the page is sent
 
     @cached_property
     def is_apart(self) -> bool:
-        """Whether the parts are sent apart from the page, because they take long."""
-        if self.wanted or self.asked.other("whole") or not self.question.filters:
+        """Whether the parts are sent separately from the page, because they take long."""
+        if self.parts or self.asked.other("whole") or not self.question.filters:
             return False
         visits = self._insights.summary(replace(self.question, filters={})).figures.visits
         return visits is None or visits > MANY
 
 
 def view_of(base: Placement, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
-    """The view, and the errors of the parameters by name; after errors it is the view without parameters."""
+    """Return the view, and the errors of the parameters by name. After errors it is the view without parameters."""
     try:
         return View(base, pairs), {}
     except InvalidInput as error:

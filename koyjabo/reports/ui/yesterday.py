@@ -26,7 +26,7 @@ THE_WEEKDAY_BEFORE = N_("the %(weekday)s before")
 
 class Clause(NamedTuple):
     text: str
-    url: str  # of the view of yesterday that has only these visits
+    url: str  # of the view of yesterday with only these visits
 
 
 class Yesterday(NamedTuple):
@@ -36,7 +36,7 @@ class Yesterday(NamedTuple):
 
 
 class PageVoice:
-    """Speaks the language of the current request."""
+    """Translates into the language of the current request."""
 
     def say(self, sentence: str, **values: str) -> str:
         return str(_(sentence, **values))
@@ -46,8 +46,9 @@ class PageVoice:
 
 
 def yesterday(scope: Scope, path: str) -> Yesterday | None:
-    """None before the second day of a site, and while its visits are being counted for reports. `path`: of the page
-    that shows Insights of the scope. Waits, and raises LedgerUnavailable.
+    """Return the sentence, or None on a site's first day and while visits are being counted for reports.
+
+    `path` is the page with the Insights of the scope. Waits, and raises LedgerUnavailable.
     """
     services, voice = current(), PageVoice()
     insights, day = services[ReportServices].reports, shifted(services.clock.today(), -1)

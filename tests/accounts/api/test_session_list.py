@@ -1,5 +1,5 @@
-"""Sessions: what the list says, what ends one, what stays of it in the audit log, and which cookies open the pages: an
-access token, or one that has expired next to the refresh token of a session that lives.
+"""Sessions: the list, what ends one, its trace in the audit log, and which cookies open pages: an access token, or an
+expired one together with the refresh token of a live session.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PHONE = (
     "Chrome/130.0.0.0 Mobile Safari/537.36"
 )
 ACTION = re.compile(r'action="/account/sessions/([^/"]+)/end"')
-ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
+ADDRESS = "103.48.16.1"  # an address in Bangladesh
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def test_renewing_is_seen_and_puts_it_first(site):
 def test_list_has_only_what_is_ones_own_and_lives(site):
     here, gone, stranger = sign_up(site), log_in(site), sign_up(site, "karim")
     gone.post("/api/auth/logout")
-    assert [each["current"] for each in listed(here)] == [True]
+    assert [session["current"] for session in listed(here)] == [True]
     site.time.pass_(days=29)
     there = log_in(site)
     site.time.pass_(days=2)
-    assert [each["current"] for each in listed(there)] == [True]
+    assert [session["current"] for session in listed(there)] == [True]
     assert stranger.get(SESSIONS).status_code == 401
 
 
@@ -109,8 +109,8 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
 def test_sessions_of_others_cannot_be_ended(site):
     here, stranger = sign_up(site), sign_up(site, "karim")
     theirs = site.services[Tokens].read(stranger.access).session_id
-    for each in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):
-        assert_error(here.delete(f"{SESSIONS}/{each}"), 404, "unknown_session")
+    for session_id in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):
+        assert_error(here.delete(f"{SESSIONS}/{session_id}"), 404, "unknown_session")
     assert stranger.get("/api/auth/me").status_code == 200
     assert "session.revoke" not in actions(site)
 
@@ -120,7 +120,7 @@ def test_all_others_are_ended_at_once(site):
     stranger = sign_up(site, "karim")
     assert here.delete(SESSIONS).status_code == 204
     assert [person.get("/api/auth/me").status_code for person in (here, there, third, stranger)] == [200, 401, 401, 200]
-    assert here.delete(SESSIONS).status_code == 204  # of none
+    assert here.delete(SESSIONS).status_code == 204  # there was none
     assert actions(site).count("session.revoke") == 1
     details = site.rows("SELECT details, actor, target FROM audit_log WHERE action = 'session.revoke'")
     assert details == [('{"sessions": 2}', "Ayesha", "ayesha@example.com")]
@@ -134,7 +134,7 @@ def test_page_shows_them_and_ends_them(site):
     assert "Where you are logged in" in words(page)
     assert "Chrome on Android" in words(page)
     ids = ACTION.findall(page)
-    assert len(ids) == 2  # not the present one
+    assert len(ids) == 2  # without the present one
     ((agent,),) = site.rows("SELECT user_agent FROM sessions WHERE id = :id", id=ids[0])
     reader.confirm(f"/account/sessions/{ids[0]}/end")
     name = "curl" if agent.startswith("curl") else "Chrome on Android"
@@ -192,12 +192,12 @@ def cookie(reader: Reader, name: str) -> str:
 
 
 def changed(token: str, **claims: Any) -> str:
-    """The same token with other claims, signed by the site itself."""
+    """The same token with other claims, with a valid signature."""
     return jwt.encode({**jwt.decode(token, options={"verify_signature": False}), **claims}, SECRET)
 
 
 def showing(site: Site, access: str, refresh: str | None = None) -> Reader:
-    """A browser with these cookies and no others."""
+    """A browser with only these cookies."""
     reader = Reader(site)
     for name, value in ((ACCESS, access), (REFRESH, refresh)):
         if value is not None:
@@ -206,7 +206,7 @@ def showing(site: Site, access: str, refresh: str | None = None) -> Reader:
 
 
 def opens(reader: Reader) -> bool:
-    """Whether the page of one's account is shown, and the front page knows who looks."""
+    """Whether the account page opens, and the front page knows the user."""
     account = reader.client.get("/account", headers=reader.headers).status_code == 200
     assert ('<span class="who">Ayesha</span>' in reader.get("/")) == account
     return account
@@ -242,13 +242,13 @@ def test_expired_access_token_is_nothing_without_the_refresh_token_of_its_sessio
 
 
 def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(site, ayesha):
-    """Of two tabs one may renew what the other has just sent."""
+    """Of two tabs, one may renew the token while the other sends the old one."""
     first, expired = cookie(ayesha, REFRESH), changed(cookie(ayesha, ACCESS), exp=1)
     renew(ayesha)
     second = cookie(ayesha, REFRESH)
-    assert [opens(showing(site, expired, each)) for each in (first, second)] == [True, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second)] == [True, True]
     renew(ayesha)
     third = cookie(ayesha, REFRESH)
-    assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, True, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second, third)] == [False, True, True]
     site.time.pass_(seconds=TOGETHER_MS / 1000)
-    assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, False, True]
+    assert [opens(showing(site, expired, token)) for token in (first, second, third)] == [False, False, True]

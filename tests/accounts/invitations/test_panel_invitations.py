@@ -1,4 +1,6 @@
-"""Invitations to the panel: a role on the site for the first account that accepts, while its inviter has it to give."""
+"""Invitations to the panel: the first account that accepts gets the role, if the inviter still has the right to give
+it.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def invite(by: Person, email: str = "karim@example.com", role: str = "viewer") -
 
 
 def role_of(person: Person) -> tuple[bool, bool]:
-    """Admin, viewer."""
+    """(is admin, is viewer)"""
     ((is_admin, is_viewer),) = person.site.rows("SELECT is_admin, is_viewer FROM users WHERE id = :id", id=person.id)
     return bool(is_admin), bool(is_viewer)
 
@@ -86,14 +88,14 @@ def test_list_has_it_first_for_the_owner_of_the_email(site, boss, karim):
     page = Reader(site).log_in("karim").get("/account")
     assert "The panel of this site Viewer Invited by Boss" in words(page)
     assert karim.post(f"{PATH}/{token}/decline").status_code == 204
-    assert [each["role"] for each in karim.get(LIST).json] == ["member"]
+    assert [account["role"] for account in karim.get(LIST).json] == ["member"]
 
 
 @pytest.mark.parametrize(
     "end", ["demoted", *(pytest.param(end, marks=pytest.mark.long) for end in ("disabled", "deleted"))]
 )
 def test_invitation_ends_with_the_rights_of_who_made_it(site, boss, karim, end):
-    """A right that comes back brings no invitation back."""
+    """Regaining the right does not restore the invitation."""
     salma = site_admin(site, "salma")
     token = invite(salma, role="admin")
     if end == "demoted":
@@ -109,7 +111,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, boss, karim, end):
 
 
 def test_invitation_of_a_former_admin_is_not_valid_even_if_it_was_stored_after_the_demotion(site, boss, karim):
-    """Their request may have begun before."""
+    """The request may have started before the demotion."""
     token = invite(site_admin(site, "salma"), role="admin")
     site.rows("UPDATE users SET is_admin = false WHERE email = 'salma@example.com'")
     assert_error(accept(karim, token), 404, "unknown_invitation")
@@ -138,7 +140,7 @@ def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database
         karim.site = salma.site = site
         page = words(Reader(site).log_in("karim").get(f"/invitations/{tokens[0]}"))
         assert "This site requires two-step login." in page
-        assert [accept(*each).status_code for each in zip((karim, salma), tokens, strict=True)] == [200, 200]
+        assert [accept(*pair).status_code for pair in zip((karim, salma), tokens, strict=True)] == [200, 200]
         assert karim.get(ME).status_code == 401, "logged out"
         open_ones = "SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_ms IS NULL"
         assert site.rows(open_ones, id=karim.id) == [(0,)], "not only refused while the setting is so"
@@ -176,7 +178,7 @@ def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
 
 
 def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, karim):
-    """A session that was stolen makes no admin that stays."""
+    """A stolen session cannot make a permanent admin."""
     reader, body = Reader(site).log_in("boss"), {"email": "salma@example.com", "role": "viewer"}
     former = sign_up(site, "former")
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE id = :id", id=former.id)

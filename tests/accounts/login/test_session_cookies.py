@@ -1,4 +1,4 @@
-"""The session as a browser has it: cookies, the header that proves that a page could read one, and other origins."""
+"""The session in a browser: cookies, the header that proves that a page could read one, and other origins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def browser(site):
-    """A browser in which a user has signed up, with its cookies."""
+    """A browser where a user has signed up, with its cookies."""
     answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
     assert answer.status_code == 201
     return site.client
@@ -36,7 +36,7 @@ def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
 
 
 def cookies_of(answer) -> dict[str, dict[str, str]]:
-    """Attributes by name of cookie, in small letters."""
+    """Attributes by cookie name, in lower case."""
     found = {}
     for line in answer.headers.getlist("Set-Cookie"):
         first, *rest = line.split("; ")
@@ -68,7 +68,7 @@ def proxied(sqlite_database):
 
 @pytest.fixture
 def ayesha(proxied):
-    """A browser that has signed up by HTTPS, as the proxy says."""
+    """A browser that has signed up by HTTPS, as reported by the proxy."""
     client = proxied.app.test_client()
     client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
     client.signed_up = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
@@ -77,7 +77,7 @@ def ayesha(proxied):
 
 
 def test_cookies_over_https_are_of_this_host_alone(ayesha):
-    """What a browser asks of a name with this prefix (RFC 6265bis, 4.1.3.2)."""
+    """Requirements of browsers for names with this prefix (RFC 6265bis, 4.1.3.2)."""
     cookies = cookies_of(ayesha.signed_up)
     assert set(cookies) == {f"__Host-{name}" for name in NAMES}
     for attributes in cookies.values():
@@ -102,7 +102,7 @@ def test_browser_stays_logged_in_over_https(ayesha):
 
 
 def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
-    """Without the prefix, a browser takes cookies for this host from its neighbours."""
+    """Without the prefix, a browser accepts cookies for this host from its neighbours."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
     for name in SESSION:
@@ -112,7 +112,7 @@ def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxi
 
 
 def test_login_over_https_takes_the_cookies_of_older_versions_away(proxied, ayesha):
-    """Otherwise scripts would read a CSRF token that is out of date."""
+    """Otherwise scripts would read an outdated CSRF token."""
     body = {"email": "ayesha@example.com", "password": PASSWORD}
     for name in NAMES:
         ayesha.set_cookie(name, "old")
@@ -161,7 +161,7 @@ def test_token_comes_before_the_cookie(site, browser):
     assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
     token = browser.get_cookie("access_token_cookie").value
     answer = browser.post("/api/auth/password", headers=bearer(token), json={})
-    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # and needs no proof: no browser adds it by itself
+    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # needs no proof, because no browser adds it by itself
 
 
 def test_cookie_from_a_page_elsewhere_is_none(browser):

@@ -1,4 +1,4 @@
-"""A provider, and a site on which people may sign up with it."""
+"""A provider, and a site where people may sign up with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def running() -> Iterator[OpenidProvider]:
 
 @pytest.fixture
 def work(running) -> Iterator[OpenidProvider]:
-    """As it should be, before each test."""
+    """The provider, without faults at the start of each test."""
     yield running
     running.be_right()
 

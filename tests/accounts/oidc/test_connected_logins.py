@@ -1,4 +1,4 @@
-"""Accounts that are connected with an OpenID provider: connect, disconnect, and the first password."""
+"""Accounts connected with an OpenID provider: connect, disconnect, and set the first password."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HERE_IN_TESTS = "accounts/oidc/test_connected_logins.py"
 
 
 def link(page: str) -> str:
-    """Where the page sends the user."""
+    """The address in the page's link."""
     return unescape(re.search(r'class="button primary"[^>]*href="([^"]+)"', page)[1])
 
 
@@ -68,7 +68,7 @@ def test_code_is_asked_for_as_well(site, work):
 
 
 def test_connection_is_bound_to_the_session_that_began_it(site, work):
-    """Another person's browser must not be made to connect their account with the attacker's identity."""
+    """An attacker must not be able to connect another person's account with the attacker's identity."""
     attacker, victim = Reader(site).sign_up("chitra"), Reader(site).sign_up("dola")
     url = link(attacker.send(CONNECT, 200, password=PASSWORD))
     back = work.approve(url, "c2")
@@ -89,7 +89,7 @@ def test_connection_is_bound_to_the_session_that_began_it(site, work):
 
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_connection_is_bound_to_the_session_that_began_it")
 def test_login_does_not_connect_who_is_logged_in(site, work):
-    """A login that was begun before, or by another site, ends as a login: the account stays as it is."""
+    """A login started earlier, or by another site, ends as a login and does not change the account."""
     work.know("c3", email="elora@work.example")
     reader = Reader(site)
     back = work.approve(begin(reader), "c3")

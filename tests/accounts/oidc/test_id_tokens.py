@@ -1,4 +1,4 @@
-"""ID tokens: only one of the right key, algorithm, client, issuer, time and login is taken."""
+"""ID tokens are only accepted with the right key, algorithm, client, issuer, time and nonce."""
 
 from __future__ import annotations
 

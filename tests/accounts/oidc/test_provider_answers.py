@@ -1,4 +1,4 @@
-"""Answers of an OpenID provider, or of somebody who claims to be one: which are refused (RFC 9700)."""
+"""Responses of an OpenID provider, real or forged, that must be refused (RFC 9700)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
     mine = Reader(site)
     back = work.approve(begin(mine), "ayesha")
     stranger, thief = Reader(site), Reader(site)
-    begin(thief)  # a login of their own does not fit the answer to another one
+    begin(thief)  # the thief's own login does not match another login's response
     for other in (stranger, thief):
         assert OVER in words(end(other, back, 422))
         assert other.csrf == ""
@@ -129,7 +129,7 @@ def test_new_key_is_read_and_asked_for_seldom(site, work):
 
 @pytest.fixture(scope="module")
 def two(site) -> Iterator[tuple[Site, OpenidProvider]]:
-    """A site that knows another provider, too, which is hostile."""
+    """A site with a second, hostile provider."""
     with OpenidProvider() as evil:
         settings = {"OIDC_PROVIDERS": "work,evil", **evil.settings("evil")}
         with Site(site.database_url, **{**site.settings, **settings}) as both:
@@ -137,12 +137,12 @@ def two(site) -> Iterator[tuple[Site, OpenidProvider]]:
 
 
 def test_provider_cannot_mix_itself_up_with_another(two, work):
-    """The browser begins with one and is brought to the answer of the other (RFC 9700, 4.4)."""
+    """The browser starts with one provider and is sent the response of the other (RFC 9700, 4.4)."""
     site, evil = two
     for name, asked, other in (("evil", evil, work), ("work", work, evil)):
         reader = Reader(site)
         back = other.approve(begin(reader, name).replace(asked.issuer, other.issuer), "ayesha")
-        end(reader, back, 422)  # the code of the other one, at the callback of the first
+        end(reader, back, 422)  # the other provider's code, at the first one's callback
         assert reader.csrf == ""
         reader = Reader(site)
         swapped = "work" if name == "evil" else "evil"
@@ -191,7 +191,9 @@ MORE_DESCRIPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("metadata", [*DESCRIPTIONS, *(pytest.param(each, marks=LONG) for each in MORE_DESCRIPTIONS)])
+@pytest.mark.parametrize(
+    "metadata", [*DESCRIPTIONS, *(pytest.param(description, marks=LONG) for description in MORE_DESCRIPTIONS)]
+)
 def test_description_of_another_issuer_or_without_https_is_refused(site, work, metadata):
     work.metadata = metadata
     with Site(site.database_url, **site.settings) as fresh:
@@ -212,7 +214,7 @@ def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
 
 
 def gets_no_answer(site: Site, provider: OddServer) -> None:
-    """The login says so, on a site whose provider is this one."""
+    """Assert that a login fails with an error on a site that uses this provider."""
     settings = {**site.settings, "OIDC_WORK_ISSUER": provider.url.removesuffix("/")}
     try:
         with Site(site.database_url, **settings) as fresh:
@@ -249,11 +251,11 @@ def test_others_are_served_while_a_provider_hangs(sqlite_database, new_server, w
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_S) as client,
     ):
         waiting = [threads.submit(client.get, "/auth/oidc/odd") for _ in range(5)]
-        wait_until(lambda: odd.requests or any(each.done() for each in waiting), "the provider is asked")
+        wait_until(lambda: odd.requests or any(login.done() for login in waiting), "the provider is asked")
         others = 0
-        while not any(each.done() for each in waiting):
+        while not any(login.done() for login in waiting):
             assert client.get("/api/stats").status_code == 200
             others += 1
         odd.stop()
-        assert [each.result().status_code for each in waiting] == [503] * 5
+        assert [login.result().status_code for login in waiting] == [503] * 5
     assert others > len(waiting), "others are served only when a login has waited"

@@ -1,4 +1,4 @@
-"""Login with an OpenID provider: who is let in, and as whom."""
+"""Login with an OpenID provider: who may log in, and to which account."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_first_login_makes_an_account_and_the_next_is_the_same(site, work):
     end(ayesha, work.approve(begin(ayesha, next='/account?of="ঢ;,'), "w1"))
     assert ayesha.location == "/account?of=%22%E0%A6%A2;,"
     shown = ("Ayesha Rahman", "ayesha@work.example Confirmed", "The Office Connected", "Set a password")
-    assert [each for each in shown if each not in who(ayesha)] == []
+    assert [user for user in shown if user not in who(ayesha)] == []
     assert log_of(site, 2) == [("user.sign_up", "Ayesha Rahman", "work"), ("session.begin", "Ayesha Rahman", "work")]
 
     work.know("w1", email="another@work.example")

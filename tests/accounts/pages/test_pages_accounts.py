@@ -1,5 +1,5 @@
-"""Pages of accounts, without scripts: logging in and out, signing up, one's communities, and how one's account is
-changed, exported and deleted.
+"""Account pages without scripts: logging in and out, signing up, the user's communities, and changing, exporting and
+deleting the account.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
 
 @pytest.mark.parametrize("right", ["is_viewer", pytest.param("is_admin", marks=pytest.mark.long)])
 def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
-    """And so it counts no visit."""
+    """The panel counts no visit."""
     site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
     reader = Reader(site).log_in("ayesha")
     assert reader.location == "/admin/"
@@ -60,7 +60,7 @@ def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
 
 
 def test_login_leads_to_ones_only_community(site, ayesha):
-    """The one that is moderated before those that are not; nothing is chosen among several."""
+    """Only one moderated community also decides. Among several, none is chosen."""
     boss, person = sign_up(site, "boss"), log_in(site, "ayesha")
 
     def lands(**fields: str) -> str:
@@ -149,7 +149,7 @@ def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
 
 
 def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
-    """Whoever uses the browser next goes back to none of them."""
+    """The next user of the browser cannot go back to any of them."""
     for path in ("/", "/account", "/communities"):
         ayesha.get(path)
         assert ayesha.headers_of_answer["Cache-Control"] == "private, no-store"

@@ -1,4 +1,4 @@
-"""Pages of second factors, without scripts: turning on, the second step of a login, recovery codes, turning off."""
+"""Pages of two-step login without scripts: turning on, the second step, recovery codes, turning off."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def token_in(page: str) -> str:
 
 
 def login(reader: Reader, **fields: Any) -> str:
-    """The page of the second step. No cookie is set before it is made."""
+    """Log in by password. Returns the page of the second step, which sets no cookie."""
     page = reader.send("/login", 200, **{**LOGIN, **fields})
     assert reader.headers_of_answer.getlist("Set-Cookie") == []
     assert reader.headers_of_answer["Cache-Control"] == "no-store"
@@ -75,7 +75,7 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
 
 
 def test_secret_is_shown_to_the_session_alone_that_has_given_the_password(site, ayesha):
-    """Another session of hers is stolen, and the thief knows no password."""
+    """Another session of hers was stolen by a thief who does not know the password."""
     stolen = Reader(site).log_in("ayesha")
     secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
     stolen.send(f"{TOTP}/confirm", 303, code="000000")
@@ -141,7 +141,7 @@ def test_login_that_has_to_enrol_does_it_on_the_way(sqlite_database):
 
 
 def test_passkey_is_made_and_removed_by_forms(site, ayesha):
-    """The script only asks the browser: what it sends are fields of these forms."""
+    """A script only calls the browser, and then sends these forms."""
     key = Authenticator()
     assert "Log in with a passkey" in words(Reader(site).get("/login"))
     options = embedded(ayesha.send(f"{ACCOUNT}/passkeys", 200, password=PASSWORD))

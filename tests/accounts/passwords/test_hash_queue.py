@@ -1,4 +1,4 @@
-"""Passwords: how they are hashed, who waits for that, and in what order they have their turns."""
+"""Password hashing: how, for whom, and in which order the queue is served."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from koyjabo.network.client_address import neighbourhood
 
 
 class Jobs:
-    """Jobs that wait for their turns, one after the other, and the order in which they had them."""
+    """Jobs in the queue, and the order they were done in."""
 
     def __init__(self) -> None:
         self.queue = HashQueue(ThreadRuntime())
@@ -57,7 +57,7 @@ class Jobs:
 
 @pytest.fixture
 def jobs(monkeypatch) -> Iterator[Jobs]:
-    """One turn at a time, so that their order is that of the queue."""
+    """One job at a time, so that they run in the order of the queue."""
     monkeypatch.setattr(hash_queue, "SLOTS", 1)
     jobs = Jobs()
     yield jobs

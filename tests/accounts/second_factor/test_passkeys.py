@@ -1,4 +1,6 @@
-"""Passkeys as a second factor and alone: made, used, counted and removed. The browser's part: tests/browser."""
+"""Passkeys as the second step or for the whole login: made, used, counted and removed. tests/browser has the browser's
+part.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def test_first_passkey_brings_recovery_codes_and_ends_other_sessions(site, ayesh
     site.time.pass_(seconds=1)
     second = add(ayesha, Authenticator(), name="Key")
     assert "recovery_codes" not in second.json
-    names = [(each["name"], each["used_at"]) for each in ayesha.get(PASSKEYS).json]
+    names = [(passkey["name"], passkey["used_at"]) for passkey in ayesha.get(PASSKEYS).json]
     assert names == [("Phone", None), ("Key", None)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'second_factor.add' ORDER BY id LIMIT 1")
     assert details == [('{"method": "passkey", "name": "Phone"}',)]
@@ -51,7 +53,7 @@ def test_passkey_is_a_second_step(database):
         key = Authenticator(verifies=False)
         add(sign_up(site), key)
         token, options = ask(site, first_step(site).token)
-        assert [each["id"] for each in options["allowCredentials"]] == [key.get(options)["id"]]
+        assert [option["id"] for option in options["allowCredentials"]] == [key.get(options)["id"]]
         answer = prove(site, token, key.get(options))
         assert (answer.status_code, list(answer.json)) == (200, ["access_token", "refresh_token", "user"])
         assert site.rows("SELECT sign_count, used_ms FROM passkeys") == [(key.counter, site.time.ms)]
@@ -75,18 +77,20 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     token, options = ask(site, first_step(site).token)
     proof = key.get(options)
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda each: prove(each, token, proof).status_code, [site, other, site, other]))
+        found = list(threads.map(lambda server: prove(server, token, proof).status_code, [site, other, site, other]))
     assert sorted(found) == [200, 401, 401, 401]
 
 
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
-    """Two clicks: the later step takes the place of the other one."""
+    """As after a double click: the later request replaces the earlier one."""
     with Site(database.url) as site, Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
         here = sign_up(site)
         there = Person(other, here.id, here.email, here.access, here.refresh)
         for _ in range(5):
             site.rows("DELETE FROM pending_steps")
-            begun = threads.map(lambda each: each.post(OPTIONS, json={"password": PASSWORD}).status_code, (here, there))
+            begun = threads.map(
+                lambda person: person.post(OPTIONS, json={"password": PASSWORD}).status_code, (here, there)
+            )
             assert list(begun) == [200, 200]
             assert site.rows("SELECT count(*) FROM pending_steps") == [(1,)]
 
@@ -104,7 +108,7 @@ def test_proof_for_another_challenge_origin_host_or_person_is_refused_and_counte
         key.get({**options, "rpId": "evil.example"}),
         karims.get(options),
     ]
-    assert [prove(site, token, each).json["code"] for each in bad] == ["wrong_passkey"] * 4
+    assert [prove(site, token, proof).json["code"] for proof in bad] == ["wrong_passkey"] * 4
     assert prove(site, token, key.get(options)).status_code == 200
     token, options = ask(site, first_step(site).token)
     tries = [prove(site, token, {"id": "x"}).json["code"] for _ in range(5)]
@@ -118,7 +122,7 @@ def test_proof_for_another_challenge_origin_host_or_person_is_refused_and_counte
 
 
 def test_removed_passkey_forgets_browsers(site, ayesha):
-    """One of them may be on the device that was lost."""
+    """One of them may be on the lost device."""
     app = turn_on(ayesha)
     add(ayesha, Authenticator(), app.next_code())
     browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}
@@ -131,7 +135,7 @@ def test_removed_passkey_forgets_browsers(site, ayesha):
 
 
 def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
-    """And alone it has to say whose it is (WebAuthn, 7.2)."""
+    """Without a password, the passkey must name its user (WebAuthn, 7.2)."""
     key = Authenticator()
     add(ayesha, key)
     own, karims = key.owner, encode(sign_up(site, "karim").id.encode())

@@ -1,4 +1,4 @@
-"""The second step of a login: what a code is good for, how often, how long, and what there is before it."""
+"""The second step of a login: what codes are valid for, how often, how long, and what comes before."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(ayesha):
 
 
 def wrong(app) -> str:
-    """A code that is not right, whatever the secret."""
+    """A wrong code for any secret."""
     near = {app.code(steps) for steps in (-1, 0, 1)}
     return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
 
@@ -65,7 +65,7 @@ def test_code_is_good_once_for_two_servers_at_once(database, kind):
         site.time.pass_(minutes=5)
         code = app.code() if kind == "totp" else app.recovery_codes[0]
         with Site(database.url, site.time) as other, ThreadPoolExecutor(4) as threads:
-            tries = [(each, first_step(each).token) for each in (site, other, site, other)]
+            tries = [(server, first_step(server).token) for server in (site, other, site, other)]
             found = threads.map(lambda where: second_step(*where, code).status_code, tries)
         assert sorted(found) == [200, 401, 401, 401]
 

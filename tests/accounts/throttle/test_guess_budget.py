@@ -1,4 +1,6 @@
-"""Strangers who guess at one account, in any way, do not keep its owner out, and have under 1,500 guesses a day."""
+"""Strangers who guess an account's password in any way never lock its owner out, and get fewer than 1,500 guesses a
+day.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ MIDNIGHT_MS = 20_000 * DAY_MS
 
 
 class Account:
-    """One account, with a clock of its own; now and then its state is stored and loaded, which takes most of the time.
-    Beside it the model: the moments of all guesses.
+    """One account with its own clock. Its state is stored and loaded only sometimes, because that takes most of the
+    time. The model keeps the times of all guesses.
     """
 
     def __init__(self, purpose: str = LOGIN) -> None:
@@ -42,7 +44,7 @@ class Account:
         self.state = guess_budget.load(self.state.failures, self.state.dump(), self.plan, self.now_ms)
 
     def guess(self, networks: Networks) -> int:
-        """Returns 0, or how long the client is asked to wait, ms, in whole seconds."""
+        """Returns 0, or the ms that the client must wait, rounded to whole seconds."""
         networks = self.keys(networks)
         self.attempts += 1
         if self.attempts % STORED_EVERY == 0:
@@ -54,19 +56,19 @@ class Account:
         return -(-wait_ms // 1000) * 1000
 
     def decide(self, networks: Networks) -> int:
-        """Refusals that need no note are only read."""
+        """Decide about a guess. Refusals that need no record only read."""
         still_ms = guess_budget.still_waits_ms(self.state, self.plan, networks, self.now_ms)
         return still_ms or guess_budget.admit(self.state, self.plan, networks, self.now_ms).wait_ms
 
     def keys(self, networks: Networks) -> Networks:
-        """Other ones each day."""
+        """Keys of the networks, which change every day."""
         return tuple(Level(f"{self.now_ms // DAY_MS} {network}", times) for network, times in networks)
 
     def of_last_day(self) -> int:
         return len(self.guesses) - bisect_left(self.guesses, self.now_ms - DAY_MS + 1)
 
     def log_in(self, networks: Networks) -> int:
-        """With the right password, on a browser that is not familiar. Returns as `guess` does."""
+        """Log in with the right password on an unfamiliar browser. Returns the same as `guess`."""
         networks = self.keys(networks)
         self.reload()
         wait_ms = self.decide(networks)
@@ -79,7 +81,7 @@ class Account:
         guess_budget.forgive(self.state)
 
     def wait_of_owner(self, others: Callable[[], object]) -> int:
-        """How long an owner takes who tries every 5 s, ms, while others do what they do before each try."""
+        """How long (ms) an owner needs who tries every 5 s, while others act before each attempt."""
         began_ms = self.now_ms
         others()
         while self.log_in(OWNER):
@@ -90,7 +92,7 @@ class Account:
 
 
 def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """All come, and come back at the moment that the answer named."""
+    """All networks try, and again at the time in the refusal."""
     due = dict.fromkeys(range(len(networks)), account.now_ms)
     while True:
         for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
@@ -99,7 +101,7 @@ def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
 
 
 def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """Few use up the budget, and the others come when their keys change: just before, and just after."""
+    """Few use up the budget; the others come just before and just after their keys change."""
     few, midnight_ms = exact(account, networks[:6]), account.now_ms + DAY_MS
     while True:
         next(few)
@@ -110,7 +112,7 @@ def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
 
 
 def test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day():
-    """Over 30 hours, in each of which the owner logs in on a new browser and on a familiar one."""
+    """For 30 hours. Each hour the owner logs in on a new browser and on a familiar one."""
     account = Account()
     strangers = at_midnight(account, STRANGERS)
     for _ in range(30):
@@ -157,7 +159,7 @@ def test_budget_is_50_an_hour_and_then_one_a_minute_for_networks_that_have_faile
 
 
 def test_guess_a_minute_is_shared_out_fairly():
-    """Though one of them comes every second, and the others when their answers say."""
+    """One network tries every second, the others when they may."""
     account, counts, due = Account(), dict.fromkeys(range(6), 0), dict.fromkeys(range(1, 6), 0)
     for number in range(50):
         account.guess(STRANGERS[number % 5])
@@ -203,7 +205,7 @@ def test_clock_that_is_put_back_locks_no_account_for_long():
 
 
 class Strangers(RuleBasedStateMachine):
-    """60 networks, and an owner on a network of their own, who never mistypes."""
+    """60 networks, and an owner on another network who never mistypes."""
 
     @initialize()
     def begin(self) -> None:
@@ -248,5 +250,5 @@ class Strangers(RuleBasedStateMachine):
 
 
 def test_whatever_strangers_do_both_promises_hold():
-    """The sum of the guesses is asserted at each of them."""
+    """The rules assert the number of guesses after each one."""
     run_state_machine_as_test(Strangers, settings=settings(effort(16), stateful_step_count=30))

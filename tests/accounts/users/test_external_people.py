@@ -1,4 +1,4 @@
-"""People of other systems are members, and have no account: no login, no mail, no place in lists of accounts."""
+"""People of other systems are members without an account: no login, no mail, no entry in lists of accounts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def boss(site) -> Person:
 
 
 def put(by: Person, community: str = "dhaka") -> str:
-    """The person becomes an admin."""
+    """Make the person an admin."""
     answer = by.put(f"{PATH}/{community}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
     assert answer.status_code < 300, answer.text
     return answer.json["user_id"]
@@ -56,7 +56,7 @@ def test_site_without_accounts_has_none_by_them(sqlite_database):
 
 def test_people_without_account_are_in_no_list_of_accounts(site, people, community, boss):
     user_id, users = put(boss), people.users
-    assert "Zarina" not in [each.name for each in users.page(OPERATOR).items]
+    assert "Zarina" not in [item.name for item in users.page(OPERATOR).items]
     for query in ("Zarina", user_id, "~"):
         assert users.page(OPERATOR, query).total == 0, query
     for refused in (users.get, users.disable, users.log_out, users.unlock, lambda *who: users.set_role(*who, "admin")):
@@ -88,7 +88,7 @@ def test_nobody_logs_in_as_them(site, people, community, password):
 
 
 def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, boss):
-    """Another admin with an account has to stay, for only they can log in."""
+    """An admin with an account must remain, because only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]
     put(boss, own)

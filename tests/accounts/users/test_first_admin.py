@@ -1,4 +1,4 @@
-"""The first admin of a site: made once, by whichever process comes first, and left alone afterwards."""
+"""The first admin of a site is made once, by the process that comes first, and never changed by the others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(dat
 
 
 def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
-    """Two servers start at once: each sees that there is no account."""
+    """Two servers start at once, and both find no account."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
         credentials = site.services[AccountServices].credentials

@@ -1,4 +1,4 @@
-"""What admins of the site see of users, and do about them."""
+"""What site admins see of users, and what they can do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ayesha(site, admin) -> Person:
 
 def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
     page = site.services[AccountServices].users.page(admin, query, **stretch)
-    return [each.name for each in page.items], page.total
+    return [item.name for item in page.items], page.total
 
 
 def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
@@ -62,7 +62,7 @@ def test_role_on_the_site_is_one_of_three_and_the_loss_of_a_right_is_announced(s
         losses.append(losses_of(site) - began)
     assert (losses, set(revoked)) == ([0, 0, 1, 2, 2], {ayesha.id})
     actions = [(line.action, line.details) for line in site.services[Audit].page(admin, actor=admin.id).lines]
-    assert actions[:-1] == [  # the last is the signup
+    assert actions[:-1] == [  # the last one is the signup
         ("user.role", {"role": "member", "before": "viewer"}),
         ("user.demote", {"role": "viewer", "before": "admin"}),
         ("user.promote", {"role": "admin", "before": "viewer"}),
@@ -103,7 +103,7 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
 
 
 def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
-    """On two servers; on one, changes are made one after the other anyway."""
+    """On two servers. On one, changes are serialised anyway."""
     both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)
 
     def demote(where: Site, by: Account, whom: str) -> type | None:

@@ -1,4 +1,4 @@
-"""Whose visits a community counts, and whose they are said to be."""
+"""Which visits a community counts, and which person they belong to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
 
 
 def test_one_batch_may_have_visits_of_both(site, cast):
-    """The retry of a visit is the same visit, with any login."""
+    """A retry is the same visit, with any login."""
     community = cast.community(open=False)
     first = visit(site, community, f"both-{community}", visitId="1")["visit"]
     again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]
@@ -122,7 +122,7 @@ def test_archived_and_unknown_communities_stay_unknown(site, cast):
 
 
 def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):
-    """As pages accept it: the session is alive."""
+    """As on pages: the session is alive."""
     reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
     community = found(admin, open=False)["id"]
     assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300

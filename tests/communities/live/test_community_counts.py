@@ -1,4 +1,4 @@
-"""How many are online in a community: one person is one, and all are sent exactly what changed (promise 4)."""
+"""The online count of a community: a person counts once, and all clients receive every change (promise 4)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.servers.changed_server import changed_server
 from support.servers.server import Server
 
 GRACE_S = 300
-"""Longer than tests wait, so that it ends only when one lets time pass."""
+"""Longer than tests wait. It ends only when a test moves the clock."""
 
 
 @pytest.fixture(scope="module")
 def elapsed(tmp_path_factory) -> SharedNumber:
-    """How far the clock of the server is ahead, ms."""
+    """How far the server's clock is ahead, ms."""
     assert GRACE_S > PATIENCE_S
     return SharedNumber(tmp_path_factory.mktemp("clock") / "elapsed")
 
@@ -35,7 +35,7 @@ def server(request, elapsed, tmp_path_factory) -> Iterator[Server]:
 
 
 def counts_of(listener: CommunityListener) -> list[int]:
-    return [each["count"] for each in listener.counts]
+    return [count["count"] for count in listener.counts]
 
 
 def half_a_grace_passes(elapsed: SharedNumber) -> None:
@@ -57,8 +57,8 @@ def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_joi
                     joiner.wait_for_count(3)
                     watcher.wait_for_count(3)
             assert (counts_of(joiner)[:2], counts_of(elsewhere)) == ([2, 3], [1])
-    assert [each["type"] for each in joiner.counts[:2]] == ["visitor_count", "visitor_joined"]
-    assert [each["type"] for each in watcher.counts[:3]] == ["visitor_count", "visitor_joined", "visitor_joined"]
+    assert [count["type"] for count in joiner.counts[:2]] == ["visitor_count", "visitor_joined"]
+    assert [count["type"] for count in watcher.counts[:3]] == ["visitor_count", "visitor_joined", "visitor_joined"]
     assert counts_of(watcher)[:3] == [1, 2, 3]
 
 
@@ -90,21 +90,21 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
     everyone = first, *others = members(server, community, 5)
 
     def tabs_of(people: list[Member]) -> list[int | None]:
-        """None of those who are not online."""
+        """The number of tabs of each person; None if they are not online."""
         online = founder.call("GET", f"/api/communities/{community}/visitors/online")
         tabs = {member["user_id"]: member["tabs"] for member in online}
-        return [tabs.get(each.id) for each in people]
+        return [tabs.get(person.id) for person in people]
 
     with PlainMember(server.port, community, first.token) as watcher, ExitStack() as stack:
         plain, socketio, lost, unloaded = (
-            kind(server.port, community, each.token)
-            for kind, each in zip((*KINDS, *KINDS[:1] * 2), others, strict=True)
+            kind(server.port, community, member.token)
+            for kind, member in zip((*KINDS, *KINDS[:1] * 2), others, strict=True)
         )
         watcher.wait_for_count(5)
         for one in (plain, socketio, lost):
             one.break_off()
-        for kind, each in zip(KINDS, others, strict=False):
-            again = stack.enter_context(kind(server.port, community, each.token))
+        for kind, other in zip(KINDS, others, strict=False):
+            again = stack.enter_context(kind(server.port, community, other.token))
             assert again.next_of_type("visitor_count")["count"] == 5
         wait_until(lambda: tabs_of(everyone) == [1, 1, 1, 0, 1], "the server knows who is lost")
         half_a_grace_passes(elapsed)
@@ -115,7 +115,7 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
             watcher.wait_for_count(count)
             assert tabs_of(everyone) == tabs
         watcher.assert_adds_up()
-        assert sum(each["type"] == "visitor_joined" for each in watcher.counts) <= 4, "no one came twice"
+        assert sum(count["type"] == "visitor_joined" for count in watcher.counts) <= 4, "no one came twice"
 
 
 def test_crowd_that_comes_and_goes_at_random_adds_up_at_every_socket(server, community):

@@ -1,4 +1,4 @@
-"""Communities in one process: on real threads, under any WSGI server, at moments that sockets hit by chance only."""
+"""Communities in one process, on real threads and any WSGI server, with timing that sockets hit only by chance."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
 
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
-    """A Socket.IO client that is not connected any more."""
+    """A Socket.IO client that has already disconnected."""
     assert site.services[CommunityServices].rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
     assert online(site, community) == 0
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
@@ -68,7 +68,7 @@ def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, comm
 
 
 class Client:
-    """A Socket.IO client of the tests' own process."""
+    """A Socket.IO client in the tests' process."""
 
     def __init__(self, site: Site, token: str) -> None:
         self.received: list[dict] = []
@@ -78,8 +78,8 @@ class Client:
         return self._client.emit(event, said, callback=True)
 
     def events(self, kind: str) -> list[dict]:
-        self.received += [each["args"][0] for each in self._client.get_received()]
-        return [each for each in self.received if each["type"] == kind]
+        self.received += [packet["args"][0] for packet in self._client.get_received()]
+        return [event for event in self.received if event["type"] == kind]
 
     def leave(self) -> None:
         self._client.disconnect()

@@ -1,6 +1,6 @@
-"""How one says who one is to a community's socket, what is taken away while it is open, and what may be said.
+"""A community's sockets: credentials, permissions revoked while a socket is open, and allowed messages.
 
-Who is let in, by role: test_socket_permissions.
+test_socket_permissions tests the roles.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from support.servers.server import Server
 
 INVALID, FORBIDDEN, EXPIRED = 4002, 4003, 4004
 SOON_S = PATIENCE_S
-"""For a machine that is busy; the specification promises a second (Credentials)."""
+"""Limit on a busy machine. The specification promises a second (Credentials)."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def cookies_of(member: Member) -> str:
 
 
 def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
-    """With which code it is closed; None if it is let in."""
+    """The close code, or None if the client is let in."""
     with PlainMember(port, community, token, **options) as socket:
         wait_until(lambda: socket.received or socket.code, "it is let in or not")
         return socket.code
@@ -54,7 +54,7 @@ def refused_with(port: int, community: str, token: str | None) -> set[int | None
         return {code_for(port, community, token), client.joined.get("code")}
 
 
-# All ways to say who one is.
+# All kinds of credentials.
 
 
 def test_token_may_come_in_several_places(server, community, member):
@@ -119,18 +119,18 @@ def test_what_is_no_community_is_4003(server):
         assert refused_with(server.port, asked, stranger.token) == {FORBIDDEN}
 
 
-# What is taken away while one is connected.
+# Permissions revoked while connected.
 
 
 def disable(founder: Member, member: Member, community: str) -> None:
-    """By the operator, in another process."""
+    """Disable the user, as the operator does in another process."""
     founder.server.koyjabo("user", "disable", member.email).check_returncode()
 
 
 def end_elsewhere(founder: Member, member: Member, community: str) -> None:
-    """In another browser of its owner."""
+    """End the session in another browser of its owner."""
     member.log_in()
-    (session,) = [each["id"] for each in member.call("GET", "/api/auth/sessions") if not each["current"]]
+    (session,) = [session["id"] for session in member.call("GET", "/api/auth/sessions") if not session["current"]]
     member.call("DELETE", f"/api/auth/sessions/{session}")
 
 
@@ -185,16 +185,17 @@ def test_dashboard_closes_for_one_who_is_no_moderator_any_more(server, founder, 
 
 
 def test_expiry_of_the_token_closes_nothing(server, community, member):
-    soon = signed(member, exp=int(time.time()) - 1)  # within the leeway for clocks, and some seconds later out of it
+    # within the tolerance for clocks, and some seconds later outside of it
+    soon = signed(member, exp=int(time.time()) - 1)
     with PlainMember(server.port, community, soon) as socket:
         socket.next_of_type("visitor_count")
         port = server.port
         wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.3)
-        Member(server).call("POST", "/api/auth/logout")  # all are checked again
+        Member(server).call("POST", "/api/auth/logout")  # this checks all again
         assert socket.ask("ping", "pong")
 
 
-# What may be said.
+# Messages.
 
 
 def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but_rubbish(server, community, member):
@@ -211,7 +212,7 @@ def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but
 
 
 def test_dashboard_answers_request_update_and_other_sockets_do_not(server, community, founder):
-    """As the clients of Citinfos ask, who read the `message` of an error."""
+    """Clients of Citinfos do this, and read the error's `message`."""
     with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
         first = dashboard.next_of_type("dashboard_update")
         assert dashboard.ask("request_update", "dashboard_update")["data"].keys() == first["data"].keys()

@@ -1,4 +1,4 @@
-"""Communities over two workers: one person is one, wherever their sockets are, and whatever dies."""
+"""Communities over two workers: a person counts once, wherever their sockets are, and whichever worker dies."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from koyjabo.presence.members.redis_script import LEASE_S
 
 MESSAGES_EACH = 25
 GONE_S = 15
-"""(specification: promise 5)"""
+"""Specification: promise 5."""
 
 FORBIDDEN = 4003
 SOON_S = PATIENCE_S
-"""For a machine that is busy; the specification promises a second (Credentials)."""
+"""Limit on a busy machine. The specification promises a second (Credentials)."""
 
 
 def on_two_workers(new_server, folder, redis) -> Server:
@@ -44,7 +44,7 @@ def mortal(new_server, tmp_path, disposable_redis) -> Server:
 def open_on(
     worker: psutil.Process, member: Member, community: str, kind: type = PlainMember, **options
 ) -> CommunityListener:
-    """A socket on a worker of one's choice; it has been let in."""
+    """A socket on a chosen worker, after it was let in."""
     with only(member.server, worker):
         socket = kind(member.server.port, community, member.token, **options)
     wait_until(lambda: socket.received, "it is let in")
@@ -66,19 +66,21 @@ def test_tabs_on_two_workers_are_one_person(server, founder, community):
         for tab in tabs[:3]:
             tab.close()
         online = f"/api/communities/{community}/visitors/online"
-        wait_until(lambda: {each["tabs"] for each in founder.call("GET", online)} == {1, 2}, "three tabs are closed")
+        wait_until(
+            lambda: {member["tabs"] for member in founder.call("GET", online)} == {1, 2}, "three tabs are closed"
+        )
         stack.enter_context(open_on(left, third, community))
         for watcher in watchers:
             watcher.wait_for_count(3)
         tabs[3].close()
         for watcher in watchers:
             watcher.wait_for_count(2)
-            assert [each["count"] for each in watcher.counts if each["change"]] == [2, 3, 2]
+            assert [count["count"] for count in watcher.counts if count["change"]] == [2, 3, 2]
             watcher.assert_adds_up()
 
 
 def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_never_left(mortal):
-    """Their leases end after 10 s, which every worker sees at its next look, a second later."""
+    """Their leases end after 10 s. Every worker notices when it refreshes, within a second."""
     assert LEASE_S + 2 < GONE_S
     server, community = mortal, Member(mortal).found()
     left, right = server.workers()
@@ -91,7 +93,8 @@ def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_
         with PlainMember(server.port, community, crowd[1].token) as again:
             assert again.next_of_type("visitor_count")["count"] == 4
             watcher.wait_for_count(2, SOON_S)
-            gone = [-each["change"] for each in watcher.counts[before:]]  # leases that began apart may run out apart
+            # leases that started at different times may end at different times
+            gone = [-count["change"] for count in watcher.counts[before:]]
             assert (sum(gone), min(gone) > 0) == (2, True), "each of them once"
             assert again.ask("request_count", "visitor_count")["count"] == 2
         watcher.wait_for_count(1)
@@ -101,7 +104,7 @@ def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_
 
 
 def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(server, founder, community):
-    """Two senders, whose calls come to the workers in turn, as behind a proxy."""
+    """Two senders, whose calls alternate between the workers, as behind a proxy."""
     workers, readers = server.workers(), members(server, community, 2)
 
     def say(sender: str, calls: list[WorkerConnection]) -> None:
@@ -121,7 +124,9 @@ def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(ser
         for socket in sockets:
             socket.next_of_type("message", 2 * MESSAGES_EACH - 1)
             said = [received.event["data"] for received in socket.of_type("message")]
-            assert sorted(said, key=lambda each: each[0]) == [[each, n] for each in "ab" for n in range(MESSAGES_EACH)]
+            assert sorted(said, key=lambda message: message[0]) == [
+                [name, n] for name in "ab" for n in range(MESSAGES_EACH)
+            ]
 
 
 def test_ref_leads_to_its_present_community_on_the_other_worker_within_a_second(server, founder):
@@ -177,7 +182,7 @@ def test_frozen_database_removes_no_member_and_delays_no_departure(new_server, d
     founder = Member(server)
     communities = [founder.found() for _ in range(12)]
     with ExitStack() as stack:
-        for community in communities[1:]:  # each is one more to look up every second
+        for community in communities[1:]:  # each adds a query every second
             for worker in (left, right):
                 stack.enter_context(open_on(worker, founder, community))
         first, second = members(server, communities[0], 2)

@@ -1,4 +1,4 @@
-"""The moderators' dashboard: at once, when something changes, and every 10 s; made by one worker."""
+"""The moderators' dashboard is sent on opening, on changes, and every 10 s. One worker computes it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def updates(listener) -> list[dict]:
 
 
 def wait_for(listener, **data) -> dict:
-    """The first update that shows this."""
+    """The first update with these values."""
 
     def shown() -> list[dict]:
-        return [each for each in updates(listener) if flat(each).items() >= data.items()]
+        return [update for update in updates(listener) if flat(update).items() >= data.items()]
 
     return wait_until(shown, f"the dashboard shows {data}", every_s=0.005)[0]
 
@@ -72,7 +72,7 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, c
     member = Member(server, "nusrat").join(community)
 
     def seen(data: dict) -> tuple[list, int, int]:
-        people = [(each["name"], each["tabs"]) for each in data["people"]]
+        people = [(person["name"], person["tabs"]) for person in data["people"]]
         return people, data["arrivals"]["came"], data["arrivals"]["left"]
 
     def wait_until_shown(*wanted) -> dict:
@@ -111,19 +111,19 @@ def test_there_is_at_most_one_update_a_second(server, founder, community):
             server.register(f"visitor-{visits}", communityId=community)
             time.sleep(0.05)
         wait_for(dashboard, anonymous_visitors=visits)
-        later = len(updates(dashboard)) - 2  # without the greeting, and one that was on its way when this began
+        later = len(updates(dashboard)) - 2  # without the greeting, and one that was already under way
         assert later <= time.monotonic() - began + 1
 
 
 class AtOnce(ThreadRuntime):
-    """A task runs to its end before its starter goes on."""
+    """Runs a task to its end before its starter continues."""
 
     def start_task(self, main) -> None:
         main()
 
 
 def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(redis, monkeypatch):
-    """It ends when the test removes the lease of the one that was elected."""
+    """Ends when the test removes the lease of the elected worker."""
     for name in ("BEAT_S", "KEEP_S"):
         monkeypatch.setattr(dashboard_leader_redis, name, HOUR_S)
     refreshed, runtime = [], ThreadRuntime()
@@ -131,8 +131,8 @@ def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(red
         outbox = RedisOutbox(runtime, theirs.ping, lambda: None)
         workers = [RedisLeader(theirs, outbox, AtOnce(), clock_of(Time())) for _ in range(2)]
         for _ in range(2):
-            for each, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
-                each.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
+            for worker, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
+                worker.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
                 flush(outbox)
             assert (HOUR_S - 600) * 1000 < client.pttl(KEYS[1]) <= HOUR_S * 1000
             client.delete(KEYS[1])
@@ -150,7 +150,7 @@ def test_only_worker_refreshes_its_dashboards_once_in_10_s():
 
 
 def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then_by_another(tmp_path, redis_server):
-    """Here every 2 s."""
+    """Every 2 s here."""
     modules = (dashboard_room.__name__, dashboard_leader_redis.__name__)
     beats = {f"{module}.BEAT_S": BEAT_S for module in modules}
     with changed_server(tmp_path, beats, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url) as server:
@@ -164,18 +164,18 @@ def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then
         with only(server, right):
             client = SocketioMember(server.port, community, founder.token, room="visitor_dashboard")
         client.next_of_type("dashboard_update")
-        since = updates(client)[0]["revision"]  # one may be said between the two
+        since = updates(client)[0]["revision"]  # one may come between the two
 
         def made_for_both() -> list[dict]:
-            """One that comes late may be replaced by the next on one of the pages."""
-            return [each for each in updates(plain) if each["revision"] > since and each in updates(client)]
+            """Updates that reached both pages. A late one may be replaced by the next on one of them."""
+            return [update for update in updates(plain) if update["revision"] > since and update in updates(client)]
 
         wait_until(lambda: len(made_for_both()) >= 2, "two more", PATIENCE_S)
         right.kill()
         before = len(updates(plain))
         wait_until(lambda: len(updates(plain)) > before, "the other worker goes on", PATIENCE_S)
-        for each in (plain, client):
-            each.close()
+        for socket in (plain, client):
+            socket.close()
 
 
 def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(server, founder, community):
@@ -186,11 +186,11 @@ def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(server, founde
         rahim = Member(server, visitorId="rahim-1")
         events = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
         wait_for(dashboard, authenticated_visitors=1, anonymous_visitors=1, total_unique_visitors=2)
-        assert [each["metric"] for each in events] == ["conversion", "conversion_rate"]
+        assert [event["metric"] for event in events] == ["conversion", "conversion_rate"]
         assert set(events[0]["value"]) == {"session_id", "converted_at"}
         assert "rahim" not in str(events)
         assert events[1]["value"] == 50.0
-        assert {each["community_id"] for each in events} == {community}
+        assert {event["community_id"] for event in events} == {community}
         rahim.log_in(visitorId="rahim-1")
         rahim.join(community, visitorId="rahim-1")
         Member(server).join(community, visitorId="karim-1")

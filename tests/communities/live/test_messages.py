@@ -1,5 +1,5 @@
-"""What a program says to the people online in a community, and whom it sends away. On two workers:
-test_community_workers.
+"""Messages that a program sends to people online in a community, and people it disconnects. test_community_workers
+tests this on two workers.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def boss(sqlite_server: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def community(boss: Member) -> str:
-    """The id of a community that is called REF as well."""
+    """The id of a community with the external id REF."""
     return boss.call("PUT", f"/api/communities/by-ref/{REF}", {"name": "Mirpur 10", "public_count": True})["id"]
 
 
 @pytest.fixture(scope="module")
 def ayesha(sqlite_server: Server, community: str) -> Member:
-    """A member of another system: with a session, as tests open it."""
+    """A member of another system, with a session."""
     person = Member(sqlite_server, "ayesha").join(community)
     sqlite_server.database.rows(f"UPDATE users SET external_ref = 'u1', external_issuer = '' WHERE id = '{person.id}'")
     return person
@@ -60,8 +60,8 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
             opened.enter_context(PlainMember(port, REF)),
             opened.enter_context(PlainMember(port, REF, boss.token, "visitor-dashboard/")),
         ]
-        for each in (*members, *others):
-            wait_until(lambda each=each: each.received, "it is let in")
+        for listener in (*members, *others):
+            wait_until(lambda listener=listener: listener.received, "it is let in")
         for data in said:
             send(boss, data)
         for member in members:
@@ -70,7 +70,7 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
             assert [event["data"] for event in events] == said
             assert {event["community_id"] for event in events} == {community}
             assert list(events[0]) == ["type", "community_id", "data", "timestamp"]
-        assert [each.of_type("message") for each in others] == [[], []], "watchers and dashboards are told nothing"
+        assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards are told nothing"
 
 
 def test_data_are_json_of_4096_bytes(boss, community):

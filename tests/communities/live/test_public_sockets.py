@@ -1,4 +1,4 @@
-"""A community whose numbers are public: its calls and its sockets. Its watchers are not online."""
+"""A community with public numbers: calls and sockets. Watchers do not count as online."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ LOG_IN, FORBIDDEN = 4001, 4003
 
 def open_all(server, stack: ExitStack, community: str, token: str | None):
     stream = StreamListener(server.port, of_community(community), token)
-    return [stack.enter_context(each) for each in (*(kind(server.port, community, token) for kind in KINDS), stream)]
+    return [
+        stack.enter_context(client) for client in (*(kind(server.port, community, token) for kind in KINDS), stream)
+    ]
 
 
 def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, founder):
@@ -36,7 +38,7 @@ def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, fou
             for watcher in watchers:
                 assert watcher.wait_for_count(1)["type"] == "visitor_joined"
             people = founder.call("GET", f"{PATH}/{community}/visitors/online")
-            assert [(each["user_id"], each["tabs"]) for each in people] == [(member.id, 1)]
+            assert [(person["user_id"], person["tabs"]) for person in people] == [(member.id, 1)]
         for watcher in watchers:
             watcher.wait_for_count(0)
             watcher.assert_adds_up()
@@ -54,8 +56,8 @@ def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founde
         inside = stack.enter_context(PlainMember(server.port, community, member.token))
         inside.wait_for_count(1)
         watchers = open_all(server, stack, community, None), open_all(server, stack, community, stranger.token)
-        for each in (*watchers[0], *watchers[1]):
-            each.wait_for_count(1)
+        for watcher in (*watchers[0], *watchers[1]):
+            watcher.wait_for_count(1)
         lost = "forbidden"
         if how == "turned off":
             founder.call("PATCH", f"{PATH}/{community}", {"public_count": False})
@@ -80,7 +82,7 @@ def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founde
 
 
 def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
-    """On Socket.IO, after a login on the same page; a second join has the same answer."""
+    """On Socket.IO, after a login on the same page. Joining again gets the same response."""
     community = founder.found(public_count=True)
     with SocketioMember(server.port, community) as client:
         assert (client.joined["ok"], client.joined["count"]) == (True, 0)
@@ -90,7 +92,7 @@ def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
 
 
 def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
-    """So that a member whose token has expired is not taken for a stranger."""
+    """So that a member with an expired token is not treated as a stranger."""
     community = founder.found(public_count=True)
     with PlainMember(server.port, community, "x.y.z") as socket:
         assert socket.wait_for_code() == 4002
@@ -98,7 +100,7 @@ def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
         assert client.joined["code"] == 4002
 
 
-# The badge and the frame show the same, and nothing where the community does not.
+# Badges and frames show the same, or nothing if the numbers are not public.
 
 
 def ask(server, path: str, community: str, **more: str) -> requests.Response:

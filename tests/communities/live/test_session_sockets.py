@@ -1,5 +1,5 @@
-"""A session that its owner ends elsewhere: its sockets are closed, on every worker, of both kinds. And its refresh
-tokens: only the newest opens any.
+"""When a session is ended elsewhere, its sockets of both kinds are closed on every worker. Only the newest refresh
+token opens one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ INVALID, EXPIRED = 4002, 4004
 
 
 class Browser:
-    """Cookies of a user, which are renewed without closing what was opened with them. `refresh` are their refresh
-    tokens, the newest last; the access token in the cookie expired long ago.
+    """A user's cookies, which can be renewed without closing sockets. `refresh` lists the refresh tokens, newest last.
+    The access token in the cookie expired long ago.
     """
 
     def __init__(self, server: Server) -> None:
@@ -32,7 +32,7 @@ class Browser:
         self.refresh.append(self.owner.call("POST", "/api/auth/refresh")["refresh_token"])
 
     def code(self, refresh: str, token: str | None = None) -> int | None:
-        """With which code a plain socket that shows this cookie, and maybe a token, is closed; None if it is not."""
+        """The close code of a plain socket with this cookie and, optionally, a token; None if it stays open."""
         cookie = f"refresh_token_cookie={refresh}"
         with PlainMember(self.owner.server.port, self.community, token, cookie=cookie) as socket:
             wait_until(lambda: socket.received or socket.code, "it is let in or closed")
@@ -53,7 +53,7 @@ def join(client: socketio.Client, community: str) -> int | None:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """A server on which a refresh token that was renewed has been renewed for longer than is tolerated."""
+    """A server where a renewed refresh token is no longer tolerated."""
     changes = {"koyjabo.accounts.queries.TOGETHER_MS": 0}
     with changed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
@@ -74,7 +74,7 @@ def test_refresh_token_that_was_renewed_opens_no_socket(strict):
 
 
 def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
-    """A page that opens its socket while another tab of the browser renews its tokens."""
+    """A page opens its socket while another tab renews the tokens."""
     browser = Browser(sqlite_server)
     for _ in range(2):
         browser.renew()
@@ -82,7 +82,7 @@ def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
 
 
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
-    """Also when the members who are there are checked again."""
+    """Even when the online members are checked again."""
     browser = Browser(strict)
     owner, community, access = browser.owner, browser.community, browser.owner.token
     cookie = f"refresh_token_cookie={browser.refresh[0]}"
@@ -100,12 +100,12 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
 
 
 def test_client_that_was_let_in_joins_other_rooms_when_its_tokens_were_renewed(strict):
-    """It has only the cookie of its handshake to show."""
+    """It can only show the cookie of its handshake."""
     browser = Browser(strict)
     other = browser.owner.found("Mirpur 11")
     client, late = browser.connect(browser.refresh[0]), browser.connect(browser.refresh[0])
     assert join(client, browser.community) is None
     browser.renew()
     assert (join(client, other), join(late, other)) == (None, INVALID)
-    for each in (client, late):
-        leave(each)
+    for socket in (client, late):
+        leave(socket)

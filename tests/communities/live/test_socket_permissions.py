@@ -1,5 +1,5 @@
-"""The sockets of a community and of the panel: the same table as of all routes, for each role, by both kinds
-of client; and cookies from a page elsewhere.
+"""Permissions of a community's sockets and of the panel's, from the same table as all routes, for each role and kind of
+client. Also cookies from another site's page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IN_SQL = {"disabled": "disabled_ms = 1", "site_admin": "is_admin = true", "viewe
 
 @pytest.fixture(scope="module")
 def people(sqlite_server: Server) -> dict[str, Member]:
-    """One in each role; `admin` is admin of the community."""
+    """One person per role. `admin` is admin of the community."""
     made = {role: Member(sqlite_server, f"socket-{role.replace('_', '-')}") for role in ROLES if role != "nobody"}
     community = made["admin"].found()
     for role in ("member", "moderator"):
@@ -43,7 +43,7 @@ def people(sqlite_server: Server) -> dict[str, Member]:
 
 
 def begin_login(member: Member) -> None:
-    """Their token is that of the second step, which is not made."""
+    """Start a login, and keep the token of its second step."""
     secret = member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
     member.call("POST", "/api/auth/totp/confirm", {"code": pyotp.TOTP(secret).now()})
     credentials = {"email": member.email, "password": PASSWORD}
@@ -82,14 +82,14 @@ def test_who_is_let_in_to_the_panel(sqlite_server, people):
         with PanelSocket(sqlite_server.port, getattr(people.get(role), "token", None)) as socket:
             wait_until(lambda socket=socket: socket.received or socket.code, "it is let in or closed")
             expected = None if may(role, PANEL) else REFUSED[role]
-            assert (role, socket.code, [each["whole"] for each in socket.events]) == (
+            assert (role, socket.code, [event["whole"] for event in socket.events]) == (
                 *(role, expected),
                 [True] * (expected is None),
             )
 
 
 def test_community_of_the_name_of_the_site_does_not_exist(sqlite_server, people):
-    """`site` is the scope of the panel: no member of anything gets in by that name."""
+    """`site` is the scope of the panel: no member of a community gets in by that name."""
     for role in ("member", "viewer", "site_admin"):
         with PlainMember(sqlite_server.port, "site", people[role].token) as plain:
             assert plain.wait_for_code() == 4003

@@ -1,4 +1,4 @@
-"""How many came and left, derived from counts as they change, by this worker or another."""
+"""Arrivals and departures, derived from counts that this worker or another one changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_arrivals_and_departures_add_up_by_scope(log):
     log.record(UTTARA, Online(1, 1))
     assert log.today(MIRPUR) == Arrivals(came=5, left=1)
     assert log.last_hour(20) == {UTTARA: Traffic(1, 1, 0), MIRPUR: Traffic(4, 5, 1)}
-    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # the newest change first
+    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # newest change first
     assert list(log.last_hour(1)) == [UTTARA]
 
 
@@ -49,7 +49,7 @@ def test_those_who_were_there_before_the_worker_have_not_arrived(log):
     log.record(MIRPUR, Online(1, 5))
     assert (log.today(MIRPUR), log.last_hour(20)) == (Arrivals(), {})
     log.record(MIRPUR, Online(2, 4))
-    log.record(MIRPUR, Online(7, 6))  # those between were lost
+    log.record(MIRPUR, Online(7, 6))  # updates in between were lost
     assert log.today(MIRPUR) == Arrivals(came=2, left=1)
 
 

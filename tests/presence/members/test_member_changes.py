@@ -1,4 +1,4 @@
-"""Changes of who is online, for those who want to be told: each once, whichever worker saw it."""
+"""Changes of online members for subscribers: each is delivered once, whichever worker saw it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.presence.members import memory_store
 from koyjabo.presence.members.online_members import VACANT_MS, ChangeListener
 
 LEFT_S = 2.1
-"""After this time, those who left because their worker died are told."""
+"""After this time, members who left because their worker died are reported."""
 
 
 @pytest.fixture(params=["memory", "redis_server"])
@@ -38,7 +38,7 @@ def want(listener: ChangeListener) -> None:
 
 
 def new(world):
-    """Another worker that wants to be told."""
+    """Another worker with a subscriber."""
     worker = world.new_worker()
     want(worker.listener)
     worker.members.online(HIKERS)
@@ -47,17 +47,17 @@ def new(world):
 
 
 def told(world) -> list[tuple[str, str, int]]:
-    """The changes that wait, which then are told."""
+    """Deliver the waiting changes, and return them."""
     world.settle()
     changes = world.members.changes(HIKERS, 100)
-    assert [each.version for each in changes] == sorted(each.version for each in changes)
+    assert [change.version for change in changes] == sorted(change.version for change in changes)
     if changes:
         world.members.acknowledge(HIKERS, changes)
-    return [(str(each.kind), each.person, each.count) for each in changes]
+    return [(str(change.kind), change.person, change.count) for change in changes]
 
 
 def vacate(world, milliseconds: int) -> None:
-    """Let a scope be empty for so long; Redis goes by its own clock."""
+    """Let a scope be empty for so long. Redis uses its own clock."""
     if isinstance(world, MemoryWorld):
         return world.pass_(milliseconds=milliseconds)
     world.settle()
@@ -164,7 +164,7 @@ def test_worker_that_lives_though_its_leases_expired_is_no_change(shared):
     frozen.look()
     due(shared, LEFT_S)
     assert told(shared) == []
-    shared.let_leases_end(2 * LEASE_S * 1000)  # and now it sleeps for longer
+    shared.let_leases_end(2 * LEASE_S * 1000)  # now it sleeps for longer
     shared.workers.remove(frozen)
     other.look()
     due(shared, LEFT_S)
@@ -182,13 +182,13 @@ def test_nobody_comes_again_after_redis_lost_its_data(shared):
     with shared.redis.client() as client:
         client.flushall()
     here.members.connect(HIKERS, "chandra", "1")
-    assert [each[:2] for each in told(shared)] == [("joined", "chandra")]
+    assert [change[:2] for change in told(shared)] == [("joined", "chandra")]
     there.members.disconnect(HIKERS, "babul", "1")
     assert told(shared) == [("left", "babul", 2)]
 
 
 def due(world, seconds: float) -> None:
-    """Let those who left by expiry be told that much earlier."""
+    """Bring the reports of expired members forward."""
     with world.redis.client() as client:
         for person in client.zrange("koyjabo:online:{hikers}:departing", 0, -1):
             client.zincrby("koyjabo:online:{hikers}:departing", -1000 * seconds, person)
@@ -197,7 +197,7 @@ def due(world, seconds: float) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
-    """Whatever they do, on two workers where there are two."""
+    """For random actions, on two workers if there are two."""
     chance, here = random.Random(seed), Counter()
     workers = [world.workers[0], world.workers[0] if isinstance(world, MemoryWorld) else new(world)]
     for _ in range(40):
@@ -208,5 +208,7 @@ def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
             world.pass_(seconds=GRACE_S)
         for kind, person, _ in told(world):
             here[person] += {"joined": 1, "left": -1}.get(kind, 0)
-        assert {person for person, times in here.items() if times} == {each.person for each in members.people(HIKERS)}
+        assert {person for person, times in here.items() if times} == {
+            person.person for person in members.people(HIKERS)
+        }
         assert {*here.values()} <= {0, 1}

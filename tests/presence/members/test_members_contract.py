@@ -1,4 +1,4 @@
-"""What every way of holding a place promises, in memory as in Redis (koyjabo.presence.members.online_members)."""
+"""The contract of online members, in memory and in Redis (koyjabo.presence.members.online_members)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def world(request):
 
 
 def count(world, scope=HIKERS) -> int:
-    """What is counted when all is settled, which is also what was published last."""
+    """The settled count, which must equal the last published one."""
     world.members.online(scope)
     world.settle()
     online = world.members.online(scope)
@@ -139,12 +139,12 @@ def test_newest_are_listed_first_as_many_as_are_asked_for(world):
 
 
 def test_workers_agree_after_a_storm(world):
-    """Eight threads open and close lines of the same people on three workers, and look in between."""
+    """Eight threads open and close connections of the same people on three workers, and read in between."""
     workers = [world.new_worker() for _ in range(3)]
     assert counts(*workers) == [0, 0, 0]
 
     def storm(thread: int) -> list[str]:
-        """The people who have lines left, once for each of them."""
+        """Open and close connections at random. Returns the person of each one left open."""
         choose, mine = random.Random(thread), {}
         for number in range(100):
             hold = HIKERS, f"person{choose.randrange(20)}", f"{thread}-{number % 10}"

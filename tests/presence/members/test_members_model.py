@@ -1,4 +1,4 @@
-"""People come and go in any way and order: who is here and a plain set agree, on every worker."""
+"""Random arrivals and departures: every worker agrees with a plain set."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ lines = st.tuples(people, tabs)
 pick = st.integers(0, MOST_WORKERS - 1)
 
 LATEST_S = 10
-"""A killed worker's people are gone after that; before, they may be counted or not."""
+"""People of a killed worker are gone after this time. Until then they may be counted."""
 
 Line = tuple[str, str]
-"""A person and the id of their hold."""
+"""A person and the id of their connection."""
 
 
 class Model:
-    """Who is here, as a plain set. Times are ms of a clock that is never set. Workers are named by numbers."""
+    """The people online, as a plain set. Times are ms on a clock that is never set. Workers are numbered."""
 
     def __init__(self) -> None:
-        self.lines: dict[int, dict[Line, float | None]] = {}  # by worker; until when a lost one lasts
-        self.dying: list[tuple[float, set[str]]] = []  # people of killed workers, and when they are gone for sure
+        self.lines: dict[int, dict[Line, float | None]] = {}  # by worker, with the time when a lost one ends
+        self.dying: list[tuple[float, set[str]]] = []  # people of killed workers, and the latest time when they end
 
     def connection_lost(self, worker: int, line: Line, now_ms: float) -> None:
         if line in self.lines[worker] and self.lines[worker][line] is None:
@@ -59,11 +59,11 @@ class Model:
         self.dying = [(gone_ms, people) for gone_ms, people in self.dying if gone_ms > now_ms]
 
     def here(self) -> set[str]:
-        """Those who must be counted."""
+        """People who must be counted."""
         return {person for lines in self.lines.values() for person, _ in lines}
 
     def perhaps(self) -> set[str]:
-        """Those who may be, and those who must."""
+        """People who may be counted, including those who must."""
         return self.here().union(*(people for _, people in self.dying))
 
     def tabs(self) -> Counter[str]:
@@ -81,7 +81,7 @@ class HoldsMachine(RuleBasedStateMachine):
         self.world = self.new_world()
         self.model = Model()
         self.numbers = count()
-        self.names: dict[int, int] = {}  # of workers, by their identity
+        self.names: dict[int, int] = {}  # worker numbers by identity
         self.last_counts: dict[int, tuple[int, int]] = {}  # by worker
         for _ in range(workers if self.is_shared else 1):
             self.welcome(self.world.new_worker())
@@ -131,7 +131,7 @@ class HoldsMachine(RuleBasedStateMachine):
 
     @rule(number=pick, line=lines)
     def settled(self, number: int, line: Line) -> None:
-        """A caller that waits for it finds a count that is possible."""
+        """Assert that a caller who waits for this connection gets a possible count."""
         worker, _ = self.chosen(number)
         assert worker.members.wait_until_counted(HIKERS, line[0], PATIENCE_S)
         self.counts_are_possible()
@@ -169,7 +169,7 @@ class HoldsMachine(RuleBasedStateMachine):
         (online,) = {worker.members.online(HIKERS) for worker in self.world.workers}
         assert len(here) <= online.count <= len(perhaps)
         assert all(worker.news[-1][1] == online.count for worker in self.world.workers if worker.news)
-        shown = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
+        shown = {person.person: person.connections for person in self.world.workers[0].members.people(HIKERS)}
         assert here <= set(shown) <= perhaps
         tabs = self.model.tabs()
         assert self.model.dying or shown == {person: tabs[person] for person in here}
@@ -181,7 +181,7 @@ class HoldsMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_possible(self) -> None:
-        """No one is counted twice, or removed and added again, not even for a moment."""
+        """People are never counted twice, nor removed and added again, even briefly."""
         self.model.time_is(self.now_ms)
         for worker in self.world.workers:
             version, counted, is_guess = worker.members.online(HIKERS)

@@ -1,4 +1,4 @@
-"""Who is here while Redis is gone or frozen, and when it comes back (specification: Failures)."""
+"""Online members while Redis is down or frozen, and after it returns (specification: Failures)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 
 LONG_S = PATIENCE_S
-"""Callers who are answered at once wait much less."""
+"""Callers who need not wait take much less."""
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def world(disposable_redis):
 
 @pytest.fixture
 def two(world):
-    """Ayesha is here, Babul there, and Chandra on both."""
+    """Two workers: Ayesha is on the first, Babul on the second, and Chandra on both."""
     here, there = world.new_worker(), world.new_worker()
     here.members.connect(HIKERS, "ayesha", "1")
     there.members.connect(HIKERS, "babul", "1")
     for worker in (here, there):
         worker.members.connect(HIKERS, "chandra", "1")
     world.settle()
-    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so learned who is elsewhere
+    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so knows the other's members
     assert counts(here, there) == [3, 3]
     here.news.clear(), there.news.clear()
     return here, there
@@ -65,7 +65,7 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent_and_people_are_our_own(wo
     here, _ = two
     begin_ms = world.time.ms - LEASE_S * 1000
     world.redis.freeze()
-    assert here.members.people(HIKERS) == [OnlineMember(each, begin_ms, 1) for each in ("ayesha", "chandra")]
+    assert here.members.people(HIKERS) == [OnlineMember(user, begin_ms, 1) for user in ("ayesha", "chandra")]
     here.members.connect(HIKERS, "deepa", "1")
     for milliseconds, count in ((0, 3), (redis_store.SILENCE_MS - 1, 3), (1, 4)):
         world.time.pass_(milliseconds=milliseconds)
@@ -92,7 +92,7 @@ def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(world, two, monkey
     assert counts(here) == [4]
     began = time.monotonic()
     assert not here.members.wait_until_counted(HIKERS, "deepa", 2 * LONG_S)
-    assert here.members.wait_until_counted(HIKERS, "ayesha", 2 * LONG_S)  # of her all was said before
+    assert here.members.wait_until_counted(HIKERS, "ayesha", 2 * LONG_S)  # everything about her was sent before
     assert [here.person for here in here.members.people(HIKERS)] == ["ayesha", "chandra", "deepa"]
     assert time.monotonic() - began < LONG_S
 
@@ -103,7 +103,7 @@ def test_own_people_come_and_go_while_redis_is_away_and_those_on_other_workers_s
     for _ in range(10):
         world.time.pass_(seconds=LEASE_S)
         here.members.refresh()
-    here.members.disconnect(HIKERS, "chandra", "1")  # who is on both
+    here.members.disconnect(HIKERS, "chandra", "1")  # she is on both
     here.members.refresh()
     assert (counts(here), here.news) == ([3], [])
     changes = [("connect", "deepa", 4), ("connect", "ela", 5), ("disconnect", "ayesha", 4), ("connect", "ayesha", 5)]
@@ -141,7 +141,7 @@ def test_workers_agree_when_redis_is_back(world, two):
 
 @pytest.mark.parametrize("failure", ["kill", "unnoticed"])
 def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
-    """The worker that comes back first has no people of its own, the next finds only its own in Redis."""
+    """The worker that reconnects first has no members, and the next finds only its own in Redis."""
     here, there = two
     onlooker = world.new_worker()
     assert onlooker.members.wait_until_counted(HIKERS, "nobody", PATIENCE_S)
@@ -166,7 +166,7 @@ def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, tw
 
 
 def test_worker_that_knows_nothing_of_before_makes_no_member_leave(world, two):
-    """One that was started while Redis was away looks before others have said again whom they hold."""
+    """A worker that started during the outage reads before the others have sent their members again."""
     here, there = two
     world.fail(here, there)
     world.time.pass_(seconds=LEASE_S)
@@ -186,7 +186,7 @@ def test_worker_that_knows_nothing_of_before_makes_no_member_leave(world, two):
 
 
 def test_those_of_a_worker_that_died_meanwhile_are_gone_once_others_were_waited_for(world, two):
-    """Arrivals and departures are counted in the meantime."""
+    """Arrivals and departures are counted during the outage."""
     here, there = two
     world.fail(here)
     world.kill(there)

@@ -1,6 +1,6 @@
-"""Online members of several workers: all workers come to the same count, which Redis decides.
+"""Online members of several workers: all reach the same count, which Redis decides.
 
-That they do so whatever happens is shown by test_members_model; these are moments that chance does not hit.
+test_members_model tests random sequences. These tests produce rare timing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import FORGET_MS
 
 MANY = 2 * BATCH + 1
-"""More than one call of Redis tells."""
+"""More than one call to Redis can contain."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def world(redis_server):
 
 @pytest.fixture
 def two(world):
-    """Two workers who have asked who is here."""
+    """Two workers that have read the members."""
     workers = world.new_worker(), world.new_worker()
     assert counts(*workers) == [0, 0]
     return workers
@@ -44,7 +44,7 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
     world.settle()
     assert here.members.people(HIKERS) == there.members.people(HIKERS) == [OnlineMember("ayesha", begin_ms, 3)]
     here.members.connection_lost(HIKERS, "ayesha", "1")
-    world.pass_(seconds=2 * LEASE_S)  # the grace ends, the leases of the others do not
+    world.pass_(seconds=2 * LEASE_S)  # the grace period ends, but not the others' leases
     assert [worker.members.online(HIKERS) for worker in two] == [before, before]
     assert (here.news, there.news) == ([(HIKERS, 1)], [(HIKERS, 1)])
     for tab in "23":
@@ -55,7 +55,7 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
 
 
 def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
-    """All at once, and once for each of the others."""
+    """All at once, and once for each of the other workers."""
     killed = world.new_worker()
     two[0].members.connect(HIKERS, "ayesha", "1")
     world.settle()
@@ -68,7 +68,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     world.kill(killed)
     world.pass_(seconds=LEASE_S - 4)  # in Redis, real time passes as well
     assert counts(*two) == [MANY + 1, MANY + 1]
-    world.let_leases_end(4000)  # and no worker has looked since
+    world.let_leases_end(4000)  # no worker has read since
     assert two[0].members.online_in("person1", [HIKERS]) == set()
     world.settle()
     assert [worker.news for worker in two] == [[(HIKERS, 1), (HIKERS, MANY + 1), (HIKERS, 1)]] * 2
@@ -77,7 +77,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
 
 
 def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
-    """Redis's clock was put forward, or the machine slept: no member was away or had to renew anything."""
+    """Redis's clock was moved forward, or the machine slept. The members were not away, and need not renew anything."""
     here, there = two
     for worker in two:
         worker.members.connect(HIKERS, "ayesha", "1")
@@ -142,7 +142,7 @@ def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
     worker = world.new_worker()
     worker.members.connect(HIKERS, "ayesha", "1")
     worker.look()
-    far = worker.members.online(HIKERS).version + 10**9  # some Redis before, whose clock was fast
+    far = worker.members.online(HIKERS).version + 10**9  # from an earlier Redis with a fast clock
     worker.members.apply_remote(HIKERS, Online(far, 5))
     worker.look()
     assert worker.members.online(HIKERS).version > far
@@ -166,15 +166,15 @@ def test_empty_scope_leaves_nothing_behind(world, two):
     assert here.members._mirrors == {}
 
 
-# How often Redis is asked, and for how many at once.
+# How often workers call Redis, and for how many people at once.
 
 
 def note_calls(worker) -> list[list[int]]:
-    """How many people each request of each call tells of, from now on."""
+    """Record how many people each request of each call contains, from now on."""
     calls, ask = [], worker.members._script.ask
 
     def noted(requests):
-        calls.append([len(each.reports) for each in requests])
+        calls.append([len(request.reports) for request in requests])
         return ask(requests)
 
     worker.members._script.ask = noted

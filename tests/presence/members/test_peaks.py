@@ -1,4 +1,4 @@
-"""The most people who were online at once (koyjabo.presence.members.peaks)."""
+"""The most people online at once (koyjabo.presence.members.peaks)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def time() -> Time:
 
 @pytest.fixture
 def new_peaks(database, time):
-    """Make one for each server."""
+    """A function that makes one for each server."""
     runtime, databases = ThreadRuntime(), []
 
     def new() -> Peaks:
@@ -38,8 +38,8 @@ def new_peaks(database, time):
         return Peaks(databases[-1], clock, runtime, lambda scope: NOW_ONLINE[scope])
 
     yield new
-    for each in databases:
-        each.close()
+    for opened in databases:
+        opened.close()
 
 
 def of(peaks: Peaks, scope: Scope = HIKERS) -> tuple[int, int, int]:
@@ -66,7 +66,7 @@ def test_greatest_of_the_day_counts_and_outlives_the_server(new_peaks, database,
     first.write()
     reached_ms = time.ms
     time.pass_(seconds=1)
-    record(second, 4, 7)  # the moment of the peak is that of the first time
+    record(second, 4, 7)  # the peak keeps its first time
     second.write()
     assert (of(second), of(second, RIDERS)) == ((7, 7, 7), (2, 2, 2))
     assert stored(database, "scope, day, people, at_ms") == [
@@ -87,10 +87,10 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
     assert of(peaks) == (0, 20, 30)
 
 
-@pytest.mark.parametrize("looks", [lambda each: each.refresh(), lambda each: of(each)])
+@pytest.mark.parametrize("looks", [lambda member_store: member_store.refresh(), lambda member_store: of(member_store)])
 def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
     peaks = new_peaks()
-    record(peaks, 9, 5)  # and another worker said 4 since then
+    record(peaks, 9, 5)  # another worker has counted 4 since
     record(peaks, 3, 0, scope=RIDERS)
     time.go_to("2025-12-16T23:59:59.999+06:00")
     looks(peaks)

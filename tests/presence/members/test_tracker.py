@@ -1,4 +1,6 @@
-"""The tracker that others import: `koyjabo.presence.visitor_tracker` (specification: Presence from a program)."""
+"""The tracker that other programs import: `koyjabo.presence.visitor_tracker` (specification: Presence from a
+program).
+"""
 
 from __future__ import annotations
 
@@ -187,7 +189,7 @@ for line in sys.stdin:
 
 @contextmanager
 def beside(server: Server) -> Iterator[Callable[..., Any]]:
-    """A process that has made the application and serves no requests. Yields how its tracker is called."""
+    """Start a process that makes the application but serves no requests. Yields a function that calls its tracker."""
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(**server.settings), stdin=pipe, stdout=pipe, text=True
@@ -217,7 +219,7 @@ def test_application_in_another_process_tells_who_it_adds_and_removes(server, fo
         assert ask("add_visitor", other.id, community) == 2
         assert watcher.wait_for_count(2)["type"] == "visitor_joined"
         assert ask("get_visitor_count", community) == 2
-        assert {each["user_id"] for each in ask("get_visitor_list", community)} == {founder.id, other.id}
+        assert {member["user_id"] for member in ask("get_visitor_list", community)} == {founder.id, other.id}
         peaks = {"day": 2, "week": 2, "month": 2}
         wait_until(lambda: ask("get_peak_counts", community) == peaks, "the server has counted the peak")
         assert ask("remove_visitor", other.id, community) == 1

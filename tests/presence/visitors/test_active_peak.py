@@ -1,4 +1,4 @@
-"""The most active visitors of a day are measured, and stored once a minute."""
+"""The day's highest number of active visitors is measured, and stored once a minute."""
 
 from __future__ import annotations
 

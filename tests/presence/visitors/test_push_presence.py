@@ -1,6 +1,6 @@
-"""Presence by open sockets of a server: a visitor is active for as long as their page is open, and a window longer.
+"""Presence by open sockets: visitors are active while a page is open, and for a window afterwards.
 
-Which socket is whose is decided by test_visitor_sockets, with a clock that tests set.
+test_visitor_sockets matches sockets and visitors, with a clock that tests set.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def register(server, visitor, agent="the tests, who have no page", **headers):
 
 
 def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
-    """They say who they are by a query, by `auth`, by a message, or not at all; before the visit, or after it."""
+    """The socket identifies the visitor by a query, by `auth`, by a message, or not at all, before or after the
+    visit.
+    """
     port = server.port
     with ExitStack() as pages:
 
@@ -70,7 +72,7 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
             register(server, f"socket_first_{kind.kind}", f"{kind.kind} again")
         opened(PlainListener(port, visitor="never_registered")).first()
         opened(PlainListener(port, agent=SILENT)).first()
-        register(server, "without_a_page")  # last, so that all others would have to go first
+        register(server, "without_a_page")  # last, so that it outlives all others
         wait_until(lambda: active(server) == 12, "all of them are active")
         wait_until(lambda: active(server) == 11, "the one without a page has gone")
         closing_at = time.monotonic()
@@ -79,7 +81,7 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
 
 
 def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(server):
-    for none in ("a b", "a" * 129, "কমলা"):  # in a URL, these are like none
+    for none in ("a b", "a" * 129, "কমলা"):  # invalid ids in a URL are ignored
         with PlainListener(server.port, visitor=none) as page:
             page.first()
             page.say({"type": "visitor", "visitorId": "ayesha"})

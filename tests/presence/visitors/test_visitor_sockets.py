@@ -1,4 +1,4 @@
-"""Which open socket is whose, with a clock that tests set; and what open sockets cost."""
+"""Matching open sockets to visitors, with a clock that tests set, and the cost of open sockets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OTHER_ADDRESS = {**BROWSER, "REMOTE_ADDR": "203.0.113.8"}
 
 
 class World:
-    """VisitorSockets with its dependencies; the ledger is a set of visitors who have registered."""
+    """VisitorSockets with its dependencies. The ledger is a set of visitors who have registered."""
 
     def __init__(self) -> None:
         self.time = Time()
@@ -61,7 +61,7 @@ class World:
             self.sockets.closed(socket)
 
     def pass_(self, seconds, every=WINDOW_S // 10):
-        """Time passes, and the pulse beats."""
+        """Let time pass, and run the pulse."""
         for _ in range(0, seconds, every):
             self.time.pass_(seconds=every)
             self.sockets.renew()
@@ -74,7 +74,7 @@ class World:
 
     @property
     def remembered(self):
-        """How much is kept, in each of the places where something is."""
+        """The number of entries in each collection that has any."""
         return {
             name: len(value)
             for name, value in vars(self.sockets).items()
@@ -175,7 +175,7 @@ def test_name_replaces_a_guess_and_gives_the_guessed_visit_to_the_next_socket(wo
     assert world.sockets.visitor_of("his") == "karim"
 
 
-# What open sockets cost: how many there may be, how often they are renewed, and what they leave behind.
+# The cost of open sockets: their maximum number, how often they are renewed, and what they leave behind.
 
 
 def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
@@ -195,7 +195,7 @@ def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch
     for number in range(400):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100
-    world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # of v399, the newest
+    world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # version 399, the newest
     world.pass_(2 * WINDOW_S)
     assert world.active == {"v399"}
 
@@ -223,7 +223,7 @@ STEPS = st.one_of(
 @effort(200)
 @given(st.lists(STEPS, max_size=40))
 def test_who_is_named_is_active_while_a_socket_is_open_and_in_the_end_nothing_is_left(steps):
-    """Only those who have registered, by the URL or by a message."""
+    """Only visitors who have registered, identified by the URL or by a message."""
     world, opened = World(), {}
     empty = world.remembered
     for number, (step, what, how) in enumerate(steps):
@@ -266,7 +266,7 @@ def active(site: Site) -> int:
     [
         lambda site: site.heartbeat(),
         lambda site: site.register(),
-        lambda site: site.register(visitId="first"),  # a retry: not counted, but alive
+        lambda site: site.register(visitId="first"),  # a retry does not count, but shows activity
     ],
     ids=["heartbeat", "visit", "retry"],
 )

@@ -1,4 +1,4 @@
-"""A visit and a socket that came to different workers find each other."""
+"""A visit and a socket on different workers are matched."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MatchingWorker(RedisLink):
         self.flush()
 
     def ask(self, caller: bytes, times: int = 1) -> list[str]:
-        """What is found, of this and of all earlier questions."""
+        """Answers to this question and to all earlier ones."""
         for _ in range(times):
             self.exchange.ask(caller, self.found.append)
         self.flush()
@@ -53,7 +53,7 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
     assert there.ask(CAMPUS) == []
     for visitor in ("ayesha", "babul", "ayesha"):
         here.offer(CAMPUS, visitor)
-        time.sleep(0.002)  # Redis tells offers apart by the millisecond
+        time.sleep(0.002)  # Redis orders offers by the millisecond
     assert there.ask(HOME) == []
     assert there.ask(CAMPUS) == ["ayesha"]
     assert there.ask(CAMPUS, times=2) == ["ayesha", "babul"]
@@ -63,7 +63,7 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
 def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
     here, there = new_worker(), new_worker()
     for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{each}" for each in range(MOST_OFFERED)))
+        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MOST_OFFERED)))
     with redis_server.client() as client:
         assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MOST_OFFERED
         assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000

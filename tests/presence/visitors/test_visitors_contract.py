@@ -1,4 +1,4 @@
-"""What every presence promises, in memory as in Redis (koyjabo.presence.visitors.active_visitors)."""
+"""The contract of presence, in memory and in Redis (koyjabo.presence.visitors.active_visitors)."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ WINDOW = [SEEN, ("pass", 270), SEEN, ("pass", 270), ("keep_alive", SITE, "a"), (
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
 def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(kind, request):
-    """On up to three workers, of which any may be the first to know."""
+    """On up to three workers, and any of them may see a visitor first."""
 
     @effort(400 if kind == "memory" else 32)
     @given(st.lists(st.tuples(st.integers(0, 2), STEPS), max_size=30))
-    @example([(0, each) for each in WINDOW])
+    @example([(0, second) for second in WINDOW])
     def live_through(steps):
         if kind == "memory":
             return happen([MemoryWorld()] * 3, steps)
@@ -69,7 +69,7 @@ def happen(workers, steps, world=None) -> None:
         if what == "pass":
             world.pass_(seconds=said[0])
         elif what == "resend":
-            getattr(visitors, "resend", lambda: None)()  # what a worker has seen before is no new sign of life
+            getattr(visitors, "resend", lambda: None)()  # resending does not show new activity
         elif what == "forget":
             seen.pop(tuple(said), None)
             for worker in workers:
@@ -84,7 +84,7 @@ def happen(workers, steps, world=None) -> None:
                 seen[scope, visitor] = (world.time.ms if answer else known[0]), known[1]
             assert what == "touch" or answer == bool(known) or (known and len(set(workers)) > 1)
         for worker in workers:
-            worker.visitors.count(HIKERS)  # a community is looked up while there are readers
+            worker.visitors.count(HIKERS)  # a community is read only while it has readers
         world.settle()
         seen = {who: last for who, last in seen.items() if last[0] > world.time.ms - WINDOW_S * 1000}
         for scope in (SITE, HIKERS):
@@ -114,7 +114,7 @@ def test_version_grows_with_each_change_and_with_nothing_else(world):
 
 
 def test_twenty_largest_places_then_other_and_unknown(world):
-    """Of places of one size, the first by name."""
+    """Locations with equal counts are ordered by name."""
     numbers = count(1)
     sizes = {f"Place {number:02}": max(2, number // 3) for number in range(10, 32)} | {UNKNOWN: 20}
     for place in random.sample(list(sizes), len(sizes)):

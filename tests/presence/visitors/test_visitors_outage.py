@@ -1,4 +1,4 @@
-"""Presence while Redis is gone or frozen, and when it comes back (specification: Failures)."""
+"""Presence while Redis is down or frozen, and after it returns (specification: Failures)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def is_shown(*workers, **places: int) -> bool:
 
 
 def wait_for(workers, **places: int) -> None:
-    """Until all have adopted the same count, as each pulse brings it. One may show the same places by its own count."""
+    """Wait until all workers have adopted the same count, as each pulse brings it. A worker's own count may show the
+    same locations.
+    """
 
     def look() -> bool:
         for worker in workers:
@@ -76,7 +78,7 @@ def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
 
 @pytest.mark.parametrize("is_noticed", [True, False])
 def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_noticed):
-    """Noticed or not: a restart between two calls looks like a connection that has to be made again."""
+    """Even unnoticed: a restart between two calls looks like an ordinary reconnect."""
     here, _ = two
     newest = here.visitors.count(SITE).version
     if is_noticed:
@@ -126,7 +128,7 @@ def test_after_a_window_without_redis_each_counts_its_own(world, two):
     assert is_shown(here, dhaka=1)
     assert is_shown(there)
     assert here.visitors.count(SITE) is here.visitors.count(SITE)
-    assert here.visitors.count(SITE).version < 0  # no other worker shall adopt it
+    assert here.visitors.count(SITE).version < 0  # other workers must not adopt it
     world.redis.start()
     wait_for(two, dhaka=1)
     assert here.visitors.count(SITE) == there.visitors.count(SITE)

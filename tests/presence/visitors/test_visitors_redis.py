@@ -1,4 +1,4 @@
-"""Presence that workers share: they come to show the same, and it costs little."""
+"""Presence that workers share: they show the same, at low cost."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_news_comes_when_others_change_something_and_when_a_lease_ends(world, tw
         here.visitors.touch(SITE, visitor, DHAKA)
         assert active(here.visitors) == number
         here.look()
-    assert len(here.news) < 3  # shown at once, unless Redis answered before the look
-    assert there.news == []  # no look yet
+    assert len(here.news) < 3  # shown at once, unless Redis responded before the refresh
+    assert there.news == []  # not refreshed yet
     for _ in range(2):
         there.look()
         assert [(scope, count.places) for scope, count in there.news] == [(SITE, {DHAKA: 3})]
@@ -58,7 +58,7 @@ def test_wrong_guess_is_put_right_and_not_taken_for_the_truth_by_others(world, t
         guess = shown(there)[0]
         assert (guess.version < 0, guess.places) == (True, {DHAKA: 2})
         here.visitors.apply_remote(SITE, guess)
-        here.flush()  # it was a reason to look
+        here.flush()  # this causes a refresh
         assert shown(here)[0].places == {DHAKA: 1}
     there.look()
     assert shown(there) == shown(here)
@@ -102,11 +102,11 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
             assert shown(worker)[0].places == {SYLHET: 1}
 
 
-# What it costs Redis: in time, in memory, and after all are gone.
+# Cost for Redis: time, memory, and leftovers.
 
 
 def test_expired_visitors_are_swept_once(world):
-    """More than one call sweeps, by three workers at the same time."""
+    """More visitors than one call can sweep, with three workers at the same time."""
     workers = [world.new_worker() for _ in range(3)]
     for number in range(BATCH + 500):
         workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
@@ -145,7 +145,7 @@ def test_what_is_kept_goes_by_itself(redis_server):
 
 
 def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
-    """A replica that took over: its data set is the one that the workers know, as it was before."""
+    """A replica took over. It is the data set that the workers know, in an earlier state."""
     for worker in two:
         worker.client.origin = lambda: "the master"
     two[0].visitors.touch(SITE, "ayesha", DHAKA)

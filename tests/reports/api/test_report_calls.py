@@ -1,4 +1,4 @@
-"""GET /api/reports/… and /api/communities/{id}/reports/…: who may ask, what is answered, and what is refused."""
+"""GET /api/reports/… and /api/communities/{id}/reports/…: permissions, responses and refusals."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def community(site, cast):
 
 @pytest.fixture
 def ask(site, cast, community):
-    """The answer to an admin of the site, which is as described."""
+    """Call as an admin of the site. Asserts that the response is as documented."""
 
     def ask(path: str, who: str = "site_admin", **request):
         answer = cast[who].get(path.replace("{id}", community), **request)
@@ -98,7 +98,7 @@ def test_a_timeline_has_every_period(ask):
     ]
     hours = ask("/api/reports/timeline?range=today&granularity=hour").json
     assert (len(hours), hours[-1]["period"], hours[-1]["visits"]) == (11, "2025-10-10T10:00:00+06:00", 2)
-    assert [each["period"] for each in ask("/api/reports/timeline?granularity=month").json] == [
+    assert [period["period"] for period in ask("/api/reports/timeline?granularity=month").json] == [
         *["2025-09-01", "2025-10-01"]
     ]
 
@@ -164,7 +164,7 @@ def test_an_answer_is_sent_once_until_something_changes(ask):
 
 @pytest.fixture
 def own(sqlite_database):
-    """A site with one visit, to which more come, and its admin."""
+    """A site with one visit, to which tests add more, and its admin."""
     time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")
@@ -180,14 +180,14 @@ def tags(boss: Person, prefix: str) -> set[str]:
 def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(own):
     site, boss = own
     of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
-    first, again = ([tags(boss, each) for each in of] for _ in range(2))
+    first, again = ([tags(boss, path) for path in of] for _ in range(2))
     assert again == first
     site.register("babul", page="/fares")
     site.time.pass_(minutes=29)
-    second = [tags(boss, each) for each in of]
+    second = [tags(boss, path) for path in of]
     assert (second[0] & first[0], second[1]) == (set(), first[1])
     site.time.pass_(minutes=1)
-    third = [tags(boss, each) for each in of]
+    third = [tags(boss, path) for path in of]
     assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
 
 
@@ -210,7 +210,7 @@ def test_an_answer_with_names_changes_with_them(site, cast, community, ask):
 
 def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
     queries = ("range=today&compare=previous", "range=yesterday&compare=previous", "range=today")
-    tags = {f"/api/reports/summary?{each}": "" for each in queries}
+    tags = {f"/api/reports/summary?{query}": "" for query in queries}
     for path in tags:
         tags[path] = ask(path).headers["ETag"]
     site.time.pass_(minutes=1)

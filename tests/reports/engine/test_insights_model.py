@@ -1,4 +1,4 @@
-"""Whatever was counted, and whatever is asked: reports say what counting visit by visit finds, and add up."""
+"""Random visits and questions: reports agree with a model that counts visit by visit, and add up."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VALUES: dict[str, list[str | None]] = {
     "community": [None, HERE],
     "visitor_kind": ["new", "returning"],
 }
-"""Values that occur, by dimension."""
+"""Sample values by dimension."""
 
 DAY_MS = 86_400_000
 VISITORS = ("ayesha", "babul", "chandni", "dipu")
@@ -72,7 +72,7 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
 
 
 def imported_visit(choose: Random, at_ms: int, number: int) -> NewVisit:
-    """As a file of five columns has it."""
+    """A visit as a file of five columns has it."""
     page, referrer = (choose.choice(VALUES[name]) for name in ("page", "referrer"))
     return NewVisit(choose.choice(VISITORS), f"i{number}", SITE, at_ms=at_ms, page=page, referrer=referrer)
 
@@ -84,7 +84,7 @@ def written(rows: Iterable[Sequence[str | None]]) -> str:
 
 
 def new_question(choose: Random, today: str, times_ms: list[int]) -> Question:
-    """`times_ms` are those of visits."""
+    """A random question. `times_ms` are the times of visits."""
     last = shifted(today, -choose.choice([0, 0, 0, 1, 3]))
     first = shifted(last, -choose.randint(0, 6))
     names = choose.sample(sorted(VALUES), choose.choice([0, 0, 1, 1, 2]))
@@ -101,12 +101,12 @@ def new_filter(choose: Random, dimension: str) -> Filter:
 
 
 class History:
-    """What happens to a site, chosen at random; the same happens to the model."""
+    """Random changes to a site, applied to the model as well."""
 
     def __init__(self, url: str, choose: Random) -> None:
         self.choose = choose
         self.time = Time()
-        self.time.go_to("2025-11-28T21:30:00+06:00")  # a Friday, and near the end of a month
+        self.time.go_to("2025-11-28T21:30:00+06:00")  # a Friday, near the end of a month
         self.site = Site(url, self.time)
         self.site.add_community(HERE)
         self.model = InsightsModel(self.site.services.clock)
@@ -128,7 +128,7 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))
 
     def fold(self) -> None:
-        """All that is to be folded, or until it is interrupted."""
+        """Roll up everything due, or until interrupted."""
         retention = self.site.services[Retention]
         left = iter(range(self.choose.choice([0, 3, 10, 20, 1000, 1000])))
 
@@ -142,7 +142,7 @@ class History:
         self.leave_out()
 
     def leave_out(self) -> None:
-        """People of the days that may be folded are not known."""
+        """Remove the people of days that may be rolled up."""
         (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
         self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
 
@@ -150,15 +150,15 @@ class History:
         rebuild(self.site)
 
     def bring(self) -> None:
-        """Visits of days before the first, some of which may be folded since, or of days that are not."""
+        """Import visits of days before the first, some possibly rolled up since, or of days that are not rolled up."""
         folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
         times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
         kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
         imported = [imported_visit(self.choose, at_ms, next(self.numbers)) for at_ms in kept]
-        rows = [(each.visitor_id, each.visit_id, iso(each.at_ms), each.page, each.referrer) for each in imported]
+        rows = [(visit.visitor_id, visit.visit_id, iso(visit.at_ms), visit.page, visit.referrer) for visit in imported]
         assert bring(self.site, written(rows)).new == len(rows)
-        for each in imported:
-            self.model.count(each)
+        for new_visit in imported:
+            self.model.count(new_visit)
 
     def recount(self) -> None:
         assert self.site.recount() == []
@@ -167,7 +167,7 @@ class History:
         visitor = self.choose.choice(VISITORS)
         if self.model.forget(visitor):
             self.site.services[Erasure].forget(visitor)
-            self.project()  # makes the sums by referrer again
+            self.project()  # recreates the sums by referrer
 
     def ask(self) -> None:
         times_ms = [visit.new.at_ms for visit in self.model.visits]
@@ -180,9 +180,9 @@ class History:
             assert found.rows == (self.model.hours(question) if found.reason is None else [])
 
     def agree(self, question: Question, found: Sequence[int | None], expected: Sequence[int]) -> None:
-        """Equal; or not known, where days are folded."""
+        """Assert equal numbers, or unknown ones where days are rolled up."""
         if self.is_folded(question):
-            expected = [None if each is None else number for each, number in zip(found, expected, strict=True)]
+            expected = [None if row is None else number for row, number in zip(found, expected, strict=True)]
         assert list(found) == list(expected)
 
     def is_folded(self, question: Question) -> bool:
@@ -214,7 +214,7 @@ class History:
             assert [row.value for row in found.rows] == shown
             for row in found.rows:
                 self.agree(question, row.sums[:3], expected[row.value][:3])
-            assert [row.share for row in found.rows] == [expected[each][0] / total[0] for each in shown]
+            assert [row.share for row in found.rows] == [expected[label][0] / total[0] for label in shown]
             rest = question.within({dimension: Filter(none_of=frozenset(shown))})
             self.agree(question, found.other[:3], self.model.figures(rest)[:3])
             self.agree(question, found.total[:3], total[:3])
@@ -223,13 +223,13 @@ class History:
     def compare_timeline(self, question: Question, granularity: str) -> None:
         found = self.insights.timeline(question, granularity)
         expected = self.model.timeline(question, granularity)
-        for each in found:
-            self.agree(question, each[1:5], expected.pop(each.period, (0, 0, 0, 0)))
+        for period in found:
+            self.agree(question, period[1:5], expected.pop(period.period, (0, 0, 0, 0)))
         assert expected == {}
-        assert [each.period for each in found] == sorted({each.period for each in found})
+        assert [row.period for row in found] == sorted({row.period for row in found})
         is_running = question.last == self.site.services.clock.today()
         if granularity != HOUR:
-            assert [each.so_far for each in found] == [False] * (len(found) - 1) + [is_running]
+            assert [row.so_far for row in found] == [False] * (len(found) - 1) + [is_running]
 
 
 def live_through(url: str, seed: int) -> None:

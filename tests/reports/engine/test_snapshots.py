@@ -1,4 +1,4 @@
-"""A page of reports is answered from one moment of the database, and reads its visits once."""
+"""A page of reports uses one snapshot of the database, and reads its visits once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGES = ("/", "/", "/fares", None)
 
 @pytest.fixture
 def site(database):
-    """Visits of today."""
+    """A site with visits of today."""
     with Site(database.url) as site:
         for number, page in enumerate(PAGES):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")
@@ -42,8 +42,8 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     summary, hours, week, *breakdowns = site.services[ReportServices].reports.read(requests)
     assert (len(snapshots), len(scans)) == (1, 1)
     assert summary.figures[2:8] == (4, 4, 4, 0, 3, 0)
-    assert sum(each.visits for each in hours) == sum(map(sum, week.rows)) == 4
-    assert all(each.total.visits == 4 for each in breakdowns)
+    assert sum(hour.visits for hour in hours) == sum(map(sum, week.rows)) == 4
+    assert all(breakdown.total.visits == 4 for breakdown in breakdowns)
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
     asked_alone = [site.services[ReportServices].reports.read([request])[0] for request in requests]
     assert asked_alone == [summary, hours, week, *breakdowns]

@@ -1,4 +1,4 @@
-"""POST /api/events, field by field: what is refused, and what is kept of what is not."""
+"""POST /api/events, field by field: what is refused, and what is stored of accepted values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows(site: Site) -> list[tuple]:
 
 
 def kept(site: Site, column: str, **fields: object) -> object:
-    """What is stored in `column` of an event with these fields."""
+    """The value stored in `column` for an event with these fields."""
     site.rows("DELETE FROM events")
     answer = send(site, event(**fields))
     assert (answer.status_code, answer.json) == (200, {"accepted": 1, "duplicates": 0}), answer.text

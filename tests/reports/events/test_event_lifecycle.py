@@ -1,4 +1,4 @@
-"""Events are kept as long as visits, forgotten with their visitor, exported with an account, and restored."""
+"""Events are kept as long as visits, erased with their visitor, exported with an account, and restored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def site(database):
 
 
 def send(site: Site, visitor: str, *ids: str, **fields: object) -> None:
-    events = [{"id": each, "name": "search", "props": {"to": "Mirpur"}, **fields} for each in ids]
+    events = [{"id": event, "name": "search", "props": {"to": "Mirpur"}, **fields} for event in ids]
     assert site.post("/api/events", json={"visitorId": visitor, "events": events}).status_code == 200
 
 

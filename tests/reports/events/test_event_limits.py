@@ -1,4 +1,4 @@
-"""How much events may store: limits of bytes by address, and of a disk that is almost full."""
+"""Limits on what events may store: bytes per address, and a disk that is almost full."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ numbers = count()
 
 
 def send(site: Site, name: str, *props: dict[str, Any], visitor: str = "ayesha", **fields: Any):
-    events = [{"id": str(next(numbers)), "name": name, "props": each, **fields} for each in props]
+    events = [{"id": str(next(numbers)), "name": name, "props": prop, **fields} for prop in props]
     return site.post("/api/events", json={"visitorId": visitor, "events": events})
 
 
@@ -28,12 +28,12 @@ PHONE = {"REMOTE_ADDR": "203.0.113.7"}
 MINUTE_S, DAY_S = 60, 86_400
 BANGLA = {"to": "\u0995" * 120}
 LETTERS = [chr(0x0985 + number) for number in range(50)]
-"""Letters of 3 bytes. Random texts of them cannot be compressed to a small part."""
+"""Letters of 3 bytes. Random texts of them do not compress well."""
 
 
 @pytest.fixture
 def now(monkeypatch):
-    """A clock of limits that tests set, s. Its day has begun."""
+    """The clock of limits in s, which tests set. It starts inside a day."""
     moment = [float(20_000 * DAY_S)]
     clock = SimpleNamespace(time=lambda: moment[0], monotonic=lambda: moment[0])
     monkeypatch.setattr(rate_limiter, "time", clock)
@@ -41,7 +41,7 @@ def now(monkeypatch):
 
 
 def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
-    """60 uses: of a visitor who sends 360 bytes an event, 49 are accepted."""
+    """60 uses a minute: at 360 bytes an event, a visitor may send 49."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=6) as site:
         answers = [send(site, "search", *[BANGLA] * 7).status_code for _ in range(7)]
         assert answers == [200] * 6 + [429]
@@ -52,7 +52,7 @@ def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
 
 
 def size(site: Site, kind: str) -> int:
-    """Bytes."""
+    """The size in bytes."""
     if kind == "sqlite":
         return site.rows("PRAGMA page_count")[0][0] * site.rows("PRAGMA page_size")[0][0]
     return site.rows("SELECT pg_total_relation_size('events')")[0][0]
@@ -60,7 +60,7 @@ def size(site: Site, kind: str) -> int:
 
 @pytest.mark.both_kinds
 def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind, now):
-    """1 MB here, with its indexes; retries are not charged, and the next day is another one."""
+    """1 MB here, with indexes. Retries are free, and the next day starts again."""
     with Site(database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         before, chosen = size(site, database_kind), Random(1)
@@ -83,7 +83,7 @@ def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind
 
 
 def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sqlite_database, now):
-    """Texts that are known take nothing more."""
+    """Known texts take no more space."""
     with Site(sqlite_database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
         known = {"page": "/known", "referrer": "https://a.example/", "userAgent": "A"}

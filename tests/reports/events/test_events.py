@@ -23,7 +23,7 @@ def site(database):
 
 
 def send(site: Site, *ids: str, visitor: str = "ayesha", headers: dict | None = None, **fields: object):
-    events = [{"name": "search", **fields, "id": each} for each in ids]
+    events = [{"name": "search", **fields, "id": event} for event in ids]
     return site.post("/api/events", json={"visitorId": visitor, "events": events}, headers=headers)
 
 
@@ -38,7 +38,7 @@ def stored(site: Site, columns: str = "visitor_id, event_id") -> list[tuple]:
 
 @pytest.mark.both_kinds
 def test_a_retry_counts_once(site):
-    """Also within a request. No total of visits changes."""
+    """Includes a retry within one request. No total of visits changes."""
     site.register()
     with nothing_counted(site):
         assert result_of(send(site, "1", "1", "2", "1")) == (2, 2)
@@ -84,7 +84,7 @@ def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
 
 
 def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
-    """Events that the first attempt has stored are no retries."""
+    """Events stored by the first attempt are not retries."""
     with Site(postgres.new_database().url) as site:
         send(site, "warm-up")
         attempt = PostgresEventStore._attempt
@@ -94,7 +94,7 @@ def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
 
 
 def breaking_once(attempt):
-    """Commit, and break the connection before the answer arrives."""
+    """Commit, and break the connection before the response arrives."""
     broken = []
 
     def wrapped(store, batch, first=None):
@@ -122,7 +122,7 @@ def many(site: Site, mark: str, events: int = 50, visitor: str = "ayesha"):
 
 
 def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
-    """All of a request, or none; retries are not counted."""
+    """A request is accepted or refused as a whole. Retries are free."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=12) as site:
         assert [result_of(many(site, mark)) for mark in "aaab"] == [(50, 0), (0, 50), (0, 50), (50, 0)]
         assert_error(many(site, "c"), 429, "rate_limited")

@@ -1,4 +1,4 @@
-"""Whatever is sent, repeated, forgotten and folded: sums of events are those of a naive recount."""
+"""Random events, retries, erasures and roll-ups: sums of events equal a naive recount."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ seeds = st.integers(0, 2**32)
 
 
 class Model:
-    """Events as dictionaries, and the visits to which they may belong."""
+    """Events as dictionaries, and the visits they may belong to."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -51,9 +51,9 @@ class Model:
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
     def forget(self, who: str) -> None:
-        for each in [*self.events, *self.visits]:
-            if each["who"] == who and each.get("has_row", True):
-                each.update(who="~", props={})
+        for entry in [*self.events, *self.visits]:
+            if entry["who"] == who and entry.get("has_row", True):
+                entry.update(who="~", props={})
 
     def prune(self, first_kept: str) -> None:
         self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
@@ -124,13 +124,13 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """Compare reports of events on a day with all its rows."""
+        """Compare reports of events on a day that has all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
             here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
             props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
-            values = Counter(each if each is None else str(each) for each in props)
+            values = Counter(prop if prop is None else str(prop) for prop in props)
             if name is None:
                 values = Counter(event["name"] for event in here if event["name"] != "pageview")
             question = Question(self.day, self.day, scope=scope)
@@ -149,7 +149,7 @@ class History:
         reports, question = self.site.services[ReportServices].reports, Question("2025-12-01", self.day)
         views = sum(event["name"] == "pageview" for event in self.model.events)
         assert reports.summary(question).figures[6:8] == (views, len(self.model.events) - views)
-        assert sum(each.page_views for each in reports.timeline(question, HOUR)) == views
+        assert sum(period.page_views for period in reports.timeline(question, HOUR)) == views
 
 
 def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = History.compare_sums) -> None:

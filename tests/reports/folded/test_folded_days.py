@@ -1,4 +1,4 @@
-"""A folded day keeps how many visitors it had and the largest values of each dimension, and no visitor."""
+"""A rolled up day keeps its number of visitors and the largest values of each dimension, but no visitor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 
 @pytest.fixture
 def unfolded(database, monkeypatch):
-    """Two days of visits; a folded day keeps two values, and each transaction folds two rows."""
+    """Two days of visits. A rolled up day keeps two values, and each transaction rolls up two rows."""
     monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
@@ -44,14 +44,14 @@ def unfolded(database, monkeypatch):
 
 @pytest.fixture
 def site(unfolded):
-    """The first day is folded."""
+    """A site whose first day is rolled up."""
     assert prune(unfolded) == len(PAGES)
     assert unfolded.recount() == []
     return unfolded
 
 
 def prune(site: Site, transactions: int = 1000) -> int:
-    """Fold what is to be folded, or be interrupted after so many transactions."""
+    """Roll up everything due, or stop after this many transactions."""
     left = iter(range(transactions))
 
     def advance(ids: int) -> None:
@@ -76,7 +76,7 @@ def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
 
 
 def check_first_day(site: Site) -> int:
-    """Returns how many values of the day there are still."""
+    """Check the first day. Returns how many values it still has."""
     summary, pages = ask(site, "2025-10-08", "2025-10-08")
     assert summary.figures[2:7] == (7, 3, 3, 0, 7)
     assert [(row.value, row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows[:2]] == [
@@ -89,7 +89,7 @@ def check_first_day(site: Site) -> int:
 
 
 def check_second_day(site: Site) -> None:
-    """It has all its rows."""
+    """Check that the second day has all its rows."""
     summary, pages = ask(site, "2025-10-09", "2025-10-10")
     assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
 
@@ -105,7 +105,7 @@ def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
 
 @pytest.mark.both_kinds
 def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
-    """The first day is folded; the last visit came to it after its sums had been read."""
+    """The first day is rolled up. Its last visit arrived after its sums had been read."""
     site.time.put_right(days=-2)
     site.register("late", page="/")
     site.time.pass_(days=2)
@@ -118,10 +118,10 @@ def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
         assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
         other = reports.breakdown(asked, "device")
         assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
-        days, weeks, hours = (reports.timeline(asked, each) for each in ("day", "week", "hour"))
-        assert [each[1:5] for each in days] == [(4, None, None, None), (3, 3, 1, 3)]
-        assert [each[1:3] for each in weeks] == [(7, None)]
-        assert {each.visits for each in hours} == {None, 0, 3}
+        days, weeks, hours = (reports.timeline(asked, unit) for unit in ("day", "week", "hour"))
+        assert [day[1:5] for day in days] == [(4, None, None, None), (3, 3, 1, 3)]
+        assert [week[1:3] for week in weeks] == [(7, None)]
+        assert {hour.visits for hour in hours} == {None, 0, 3}
         site.services[ReportServices].storing.catch_up()
 
 
@@ -139,13 +139,15 @@ def test_page_and_share_links_have_the_visits_of_one_value(site):
 
 
 def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
-    """Also one that never was: nothing tells it from those. Two values, or two filters, are unknown as well."""
+    """A value that never occurred is unknown as well, because it cannot be distinguished from merged ones. So are two
+    values or filters.
+    """
     reports = site.services[ReportServices].reports
     for asked in (of_page("/b"), of_page("/never")):
         assert reports.summary(asked).figures.visits is None
         assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
         assert reports.breakdown(asked, "page").total.visits is None
-    assert [each.visits for each in reports.timeline(of_page("/b"), "day")] == [None, 1]
+    assert [period.visits for period in reports.timeline(of_page("/b"), "day")] == [None, 1]
     nowhere = {"country": Filter(frozenset(["ZZ"]))}
     assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
     for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
@@ -183,7 +185,7 @@ def test_files_mark_what_they_may_lack(site):
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("transactions", [1, 2, 3])
 def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
-    """Its sums are there before the first row is gone."""
+    """The sums are stored before the first row is removed."""
     with pytest.raises(InterruptedError):
         prune(unfolded, transactions)
     folded = unfolded.rows("SELECT coalesce(sum(visits), 0) FROM folded_visits WHERE scope = 'site'")[0][0]
@@ -198,7 +200,7 @@ def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
 
 
 def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
-    """Also if visits of a day before it are imported, and its visits are to be kept longer."""
+    """Even if visits of an earlier day are imported, or visits must be kept longer from now on."""
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
     bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
@@ -210,7 +212,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
 
 
 def test_rows_that_change_before_the_sums_of_their_day_are_stored_are_summed_up_again(unfolded, monkeypatch):
-    """A visit is imported, and another one changed, after the sums were read."""
+    """After the sums were read, a visit is imported and another one changes."""
     reports, calls = unfolded.services[ReportServices].reports, []
     read = reports.day_sums
 
@@ -254,7 +256,9 @@ OLD = (
 
 @pytest.mark.both_kinds
 def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, database_kind):
-    """It makes all of this again if it runs once more: its number of the newest visit is gone, too."""
+    """If the earlier version runs again, it recreates all of this: its number of the newest visit is removed as
+    well.
+    """
     unfolded.rows("INSERT INTO watermarks VALUES ('visits', 14, 1), ('reread', 0, 0)")
     people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
     for statement in OLD:
@@ -274,7 +278,7 @@ def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, d
 
 
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
-    """It counts a change, and knows no blocks."""
+    """It counts a change, but does not know blocks."""
     monkeypatch.setattr(blocks, "SIZE", 2)
     unfolded.services[ReportServices].storing.catch_up()
     unfolded.rows("UPDATE visits SET page = '/other' WHERE page = '/b'")
@@ -292,7 +296,7 @@ def check_first_day_of_rows(site: Site) -> None:
 
 @pytest.mark.both_kinds
 def test_values_that_a_folded_day_has_lost_stay_lost(site):
-    """What is imported to a folded day has its values until it is folded, and then adds to the others."""
+    """Visits imported to a rolled up day keep their values until it is rolled up again; then they count as other."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
     largest = [("/", 4, None, False), ("/a", 2, 2, False)]

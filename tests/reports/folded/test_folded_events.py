@@ -1,4 +1,6 @@
-"""Counts of events stay when their rows go: a folded day keeps the largest values, and all that is in none is other."""
+"""Counts of events remain when their rows are removed: a rolled up day keeps the largest values, and the rest counts as
+other.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ FROM = {"from": "home"}
 
 @pytest.fixture
 def site(database, monkeypatch):
-    """Two values are kept."""
+    """A site where two values are kept."""
     monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
     with Site(database.url, RETENTION_DAYS=1) as site:
         yield site
@@ -40,11 +42,11 @@ def send(site: Site, *events: dict, visitor: str = "ayesha") -> None:
 
 
 def send_all(site: Site) -> None:
-    """8 events, of which the 4 searches have 3 values of `to` and one has none, and 4 page views."""
+    """Send 8 events: 4 searches with 3 values of `to` and one without, and 4 page views."""
     searches = [{"to": "Mirpur", **FROM}, {"to": "Mirpur"}, {"to": "Uttara", **FROM}, {}]
     props = [*searches, {"plan": "~other"}, {"plan": "other"}, FROM, FROM]
     views = [{"name": "pageview", "page": page} for page in ("/", "/", "/a", "/b")]
-    send(site, *({"name": name, "props": each} for name, each in zip(NAMES, props, strict=True)), *views)
+    send(site, *({"name": name, "props": values} for name, values in zip(NAMES, props, strict=True)), *views)
 
 
 def fold(site: Site) -> None:
@@ -143,8 +145,8 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     assert summary.figures[2:8] == (1, 1, 1, 0, None, None)
     assert summary.reason == FOLDED_EVENTS
     assert insights.breakdown(asked, "event").reason == FOLDED_EVENTS
-    assert [each.page_views for each in insights.timeline(asked, DAY)] == [None]
-    hours = [each.page_views for each in insights.timeline(asked, HOUR) if each.page_views != 0]
+    assert [period.page_views for period in insights.timeline(asked, DAY)] == [None]
+    hours = [period.page_views for period in insights.timeline(asked, HOUR) if period.page_views != 0]
     assert hours == [None, 1]
     assert insights.summary(Question(SECOND, SECOND)).figures[2:8] == (1, 1, 1, 0, 3, 2)
     assert insights.summary(Question(FIRST, SECOND, filters=asked.filters)).reason == FOLDED
@@ -152,7 +154,7 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
 
 @pytest.mark.parametrize("is_followed", [True, False])
 def test_events_find_their_visit_among_imported_ones(site, is_followed):
-    """And notice that it is folded: ids of imported visits are not in the order of time."""
+    """And recognise that it is rolled up: ids of imported visits are not in the order of time."""
     site.time.pass_(days=6)
     for name in ("a", "b", "c"):
         site.register(name)

@@ -1,4 +1,4 @@
-"""Sums of a question follow the log: what was read once is not read again, and nothing is missed."""
+"""Cached sums of a question follow the log: nothing is read twice or missed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_answer_reads_what_is_new(site, monkeypatch):
 
 
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
-    """Its visits count up to the time of day that it is now."""
+    """Its visits count up to the present time of day."""
     asked = site.services[ReportServices].reports
 
     def compared() -> int | None:
@@ -76,7 +76,7 @@ def test_what_is_kept_is_bounded(site, monkeypatch):
     monkeypatch.setattr(live_module, "MOST_KEPT", 4_000)
     for page in range(20):
         visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(each.size for each in live._asked.values()) <= 4_000 + 2_000
+        assert sum(entry.size for entry in live._asked.values()) <= 4_000 + 2_000
     assert 0 < len(live._asked) < 20
 
 

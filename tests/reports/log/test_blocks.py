@@ -1,6 +1,4 @@
-"""Blocks of visits and events: all workers store the same, nothing twice and nothing lost, and a recount finds what is
-wrong.
-"""
+"""Blocks of visits and events: all workers store the same, without duplicates or losses, and a recount finds errors."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ INSERT INTO watermarks VALUES ('changes', 1, 0) ON CONFLICT (name) DO UPDATE SET
 
 @pytest.fixture
 def site(database, monkeypatch):
-    """Blocks end after eight rows, and with their day after four."""
+    """A site whose blocks end after eight rows, or after four at the end of a day."""
     monkeypatch.setattr(blocks, "SIZE", 8)
     monkeypatch.setattr(blocks, "LEAST", 4)
     monkeypatch.setattr(log, "SIZE", 8)
@@ -75,7 +73,7 @@ def test_what_is_stored_in_pieces_or_by_another_worker_is_as_at_once(site):
     visit(site, 10)
     pieces = stored(site)
     assert [row[1] - row[0] + 1 for row in rows_of(site, "visit_blocks")] == [5, *[8] * 4]
-    site.rows(CHANGES)  # a program that knows no blocks has changed rows
+    site.rows(CHANGES)  # a program that does not know blocks has changed rows
     with Site(site.database_url, site.time) as other:
         assert counted(other) == counted(site) == (40, 5, 5, 0, 40, 40)
         assert stored(other) == pieces
@@ -86,9 +84,9 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
         begin = threading.Barrier(2)
 
-        def store(each: Site) -> None:
+        def store(server: Site) -> None:
             begin.wait()
-            each.services[ReportServices].storing.catch_up()
+            server.services[ReportServices].storing.catch_up()
 
         list(threads.map(store, (site, other)))
         firsts = [(row[0], row[1]) for row in rows_of(site, "visit_blocks")]
@@ -122,12 +120,12 @@ def test_blocks_of_other_rules_are_made_again(site):
         sources = other.services[ReportServices].reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
         assert [row.value for row in sources.rows] == [None]
         assert stored(site) == right
-        assert stored(other) == right  # each makes them again once, and not in turns for ever
+        assert stored(other) == right  # each recreates them once, instead of forever in turn
 
 
 @pytest.mark.both_kinds
 def test_blocks_do_not_overlap_after_the_first_ones_are_gone(site):
-    """A worker that has read nothing yet begins where the stored blocks begin, however few rows there are."""
+    """A worker that has read nothing yet starts where the stored blocks start, however few rows there are."""
     stored_ids(site)
     for table in ("visit", "event"):
         site.rows(f"DELETE FROM {table}_blocks WHERE first < 6")

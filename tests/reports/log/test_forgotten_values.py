@@ -1,4 +1,4 @@
-"""What a visitor has left in tables of reports goes with the visitor, whenever it is asked for, and every sum stays."""
+"""Erasing a visitor removes their values from the tables of reports at any time, and keeps every sum."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def values(site: Site, dimension: str) -> dict:
 
 @pytest.mark.both_kinds
 def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
-    """From blocks, too, which are then as if these had never been."""
+    """Blocks are recreated as if these values had never existed."""
     monkeypatch.setattr(blocks, "SIZE", 2)
     site.services[ReportServices].storing.catch_up()
     assert len(site.rows("SELECT first FROM visit_blocks")) == 1

@@ -9,7 +9,7 @@ from koyjabo.reports.query.dimensions import TRAITS
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
-user_agents.load()  # before the first example is timed
+user_agents.load()  # outside of the first timed example
 EMPTY = VisitRow(None, None, None, "Unknown", None, None, False)
 
 
@@ -50,7 +50,7 @@ def test_a_place_is_a_country_and_perhaps_a_city():
 
 
 def test_other_traits_are_another_version_of_the_rules():
-    """Else visits that were read before lack the new one. Who adds a trait changes both."""
+    """Otherwise visits that were read earlier lack the new trait. A change of traits must change both."""
     utm = "utm_source utm_medium utm_campaign utm_term utm_content"
     traits_of = {1: f"browser system device language source channel {utm} country city"}
     assert traits_of[RULES].split() == [*TRAITS]
@@ -67,7 +67,7 @@ def test_the_language_is_the_first_of_the_header():
         None: None,
         "english": None,
     }
-    assert {each: languages.first_of(each) for each in expected} == expected
+    assert {text: languages.first_of(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():
@@ -80,7 +80,7 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
         "/?utm_source=%20": None,
         f"/?utm_term={'x' * 300}": f"utm_term={'x' * 120}",
     }
-    assert {each: campaigns.of_page(each) for each in expected} == expected
+    assert {text: campaigns.of_page(text) for text in expected} == expected
 
 
 @effort(100)

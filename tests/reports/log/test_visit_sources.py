@@ -26,7 +26,7 @@ def test_a_known_site_is_one_source_under_all_its_names():
         "https://www.perplexity.ai/search": ("perplexity.ai", "ai"),
         "https://gemini.google.com/app": ("gemini.google.com", "ai"),
     }
-    assert {each: OWN.of(each) for each in expected} == expected
+    assert {referrer: OWN.of(referrer) for referrer in expected} == expected
 
 
 def test_another_referrer_is_named_by_its_registrable_domain():
@@ -41,12 +41,14 @@ def test_another_referrer_is_named_by_its_registrable_domain():
         "http://[::1]:3000/": "::1",
         "https://example.com./": "example.com",
     }
-    assert {each: OWN.of(each) for each in expected} == {each: (name, "referral") for each, name in expected.items()}
+    assert {referrer: OWN.of(referrer) for referrer in expected} == {
+        referrer: (name, "referral") for referrer, name in expected.items()
+    }
 
 
 def test_own_pages_and_invalid_addresses_are_no_source():
     own = ["https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com"]
-    assert {OWN.of(each) for each in (None, "", *own, "//", "http://[/")} == {(None, "direct")}
+    assert {OWN.of(referrer) for referrer in (None, "", *own, "//", "http://[/")} == {(None, "direct")}
 
 
 @effort(100)

@@ -1,4 +1,4 @@
-"""For the pages of a community: its founder, in front of them on 15 December, before anyone came."""
+"""Fixtures for a community's pages: its founder views them on 15 December, before any visit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reader(new_site, community) -> Reader:
 
 @pytest.fixture
 def two_days(new_site, time, community) -> None:
-    """Two visitors of yesterday, and three of today, of whom one came on both days and one has signed up."""
+    """Two visitors yesterday and three today: one came on both days, and one has signed up."""
     for visitor in ("a", "b"):
         new_site.register(visitor, communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")

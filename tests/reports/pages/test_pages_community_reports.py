@@ -1,4 +1,4 @@
-"""The reports of a community as they are sent: who was here, by hour and day, and their growth."""
+"""Reports of a community: who was there by hour and day, and growth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.people.page_readers import words
 
 
 def rows(page: str, chart: str) -> list[list[str]]:
-    """Of the table of a chart."""
+    """The table of a chart."""
     figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
     return [
         [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
@@ -34,8 +34,8 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, 
     page = reader.get(f"/communities/{community}/reports")
     head, *by_hour = rows(page, "by-hour")
     assert head == ["Hour", "With an account", "Without an account", "Together"]
-    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and none of the hours to come
-    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and none of those before anyone came
+    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and no future hours
+    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and no hours before the first visit
     assert len(by_hour) == 15 + 11
     _, *by_day = rows(page, "by-day")
     assert [row[0] for row in by_day] == ["16 Dec so far", *(f"{day} Dec" for day in range(15, 10, -1))]
@@ -43,7 +43,7 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, 
 
 
 def test_growth_is_a_percentage_only_of_what_was_counted_in_full(new_site, time, reader, community):
-    """The community is of 15 December: the seven days before the 22nd are the first that were counted in full."""
+    """The community was founded on 15 December, so the seven days before the 22nd are the first full week."""
     path = f"/communities/{community}/reports"
     for visitor in ("a", "b"):
         new_site.register(visitor, communityId=community)

@@ -1,4 +1,4 @@
-"""Share links on pages: admins make and end them in the panel, moderators on the pages of their community."""
+"""Share links on pages: admins create and revoke them in the panel, moderators on their community's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room of a community, for moderators: who is online, in which order, how many on a page, and the day's numbers."""
+"""A community's room for moderators: who is online, in which order, paging, and the day's numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.presence.services import PresenceServices
 
 @pytest.fixture
 def come(new_site, community, time):
-    """Let people come online, one each second; they are members of the community."""
+    """Bring members online, one each second."""
 
     def come(*names: str) -> list[str]:
         people = [sign_up(new_site, f"person{number}") for number in range(len(names))]
@@ -107,7 +107,7 @@ def test_programs_ask_in_the_same_orders(reader, community, come):
     api = f"/api/communities/{community}/visitors/online"
 
     def names(query: str) -> list[str]:
-        return [each["name"] for each in reader.client.get(f"{api}{query}").json]
+        return [member["name"] for member in reader.client.get(f"{api}{query}").json]
 
     assert names("") == ["Karim", "Salma", "Karima"]
     assert names("?order=newest&per_page=2") == ["Karima", "Salma"]

@@ -1,4 +1,4 @@
-"""The page of a share link: its headers, and its password."""
+"""The page of a share link: headers and password."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
 
 def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others(site, boss):
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
-    pages = [f"/communities/{each['id']}{end}" for each in (listed, unlisted) for end in ("", "/members")]
+    pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):
         site.register(f"member{number}", visitId="1", page=page, referrer=f"https://example.com{page}")
     made, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
@@ -98,13 +98,13 @@ def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others
 
 
 def test_files_of_the_page_can_be_had(site, boss):
-    """Those of a comparison, too, which the summary alone has."""
+    """Includes files of a comparison, which only the summary has."""
     reader = Reader(site)
     page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
-    files = [unescape(each) for each in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
+    files = [unescape(url) for url in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
     assert len(files) > 5
-    answers = {each: reader.client.get(each) for each in files}
-    assert {each: answer.mimetype for each, answer in answers.items()} == dict.fromkeys(files, "text/csv")
+    answers = {file: reader.client.get(file) for file in files}
+    assert {url: answer.mimetype for url, answer in answers.items()} == dict.fromkeys(files, "text/csv")
 
 
 def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
@@ -163,11 +163,11 @@ def test_one_address_has_ten_guesses_a_minute(site, boss):
 
 
 def test_guesses_from_many_addresses_have_one_budget(site, boss):
-    """Kept in the database, as for accounts: other workers and restarts change nothing."""
+    """The budget is stored in the database, as for accounts: other workers and restarts do not reset it."""
     token = share(boss, password=PASSWORD)["token"]
     most = PLANS[LOGIN].most
     addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
-    found = [guess(site, token, WRONG, each) for each in addresses]
+    found = [guess(site, token, WRONG, address) for address in addresses]
     assert found.count(422) <= most + len(set(addresses))
     assert guess(site, token, WRONG, addresses[-1]) == 429
     with Site(site.database_url, site.time, RATE_LIMIT_LOGINS=1000) as restarted:

@@ -1,4 +1,4 @@
-"""The grammar of questions: what is asked can be asked again, and whatever is typed is answered or refused."""
+"""The query grammar: questions round-trip through URLs, and any input is answered or refused."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
 
 
 def test_refusals_name_all_that_is_possible():
-    """In full sentences, which are translated."""
+    """In full, translated sentences."""
     compared = *COMPARISONS, NO_COMPARISON
     for sentence, names in ((NOT_A_RANGE, RANGES), (NOT_A_COMPARISON, compared), (NOT_A_GRANULARITY, GRANULARITIES)):
         assert sentence == f"must be one of {', '.join(names)}"
@@ -104,11 +104,11 @@ def test_filters_are_values_and_exceptions():
 
 
 def test_both_filters_hold():
-    few = [frozenset(each) for each in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
+    few = [frozenset(values) for values in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
     kinds = [Filter(any_of, none_of) for any_of in few for none_of in few]
 
-    def passes(each: Filter, value: str | None) -> bool:
-        return (not each.any_of or value in each.any_of) and value not in each.none_of
+    def passes(filter_: Filter, value: str | None) -> bool:
+        return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of
 
     for one, other, value in product(kinds, kinds, (None, "a", "b")):
         assert passes(one.both(other), value) == (passes(one, value) and passes(other, value)), (one, other, value)

@@ -1,4 +1,4 @@
-"""What the parts of Insights are made of: ranges beside each other, periods with their notes, changes, maps."""
+"""Parts of Insights: compared ranges, periods with their notes, changes, maps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
     assert (first.value, first.compared, first.before, first.notes) == (2, "2024-12-09", 0, ["Fares changed", "Strike"])
     assert (second.so_far, second.compared, second.before, second.notes) == (True, "", None, ["Deployed"])
     assert first.url.endswith("start=2025-12-08&end=2025-12-14")
-    assert [each.value for each in timelines.rows(days, weeks, [], "", "page_views", "week", HERE, [])] == [None, None]
+    assert [row.value for row in timelines.rows(days, weeks, [], "", "page_views", "week", HERE, [])] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
     ],
 )
 def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
-    """The running one is marked as such. Each leads to those of its days that are counted."""
+    """The current period is marked as current. Each links to those of its days that count."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1]) for start in starts]
     found = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
-    assert [each.is_partial for each in found] == expected
+    assert [period.is_partial for period in found] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in found[0].url
     assert step == "hour" or found[-1].url.endswith(f"&end={days[1]}")
 
 
 def test_changes_are_in_percent_new_or_not_known():
-    assert [change(*each) for each in ((3, 2), (2, 3), (1001, 1000), (0, 0), (3, 3))] == [50, -33, 0.1, 0, 0]
+    assert [change(*pair) for pair in ((3, 2), (2, 3), (1001, 1000), (0, 0), (3, 3))] == [50, -33, 0.1, 0, 0]
     assert (change(3, 0), change(None, 2), change(2, None)) == ("new", None, None)
 
 

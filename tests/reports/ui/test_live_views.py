@@ -1,4 +1,4 @@
-"""What a worker sends to the pages of a view: when, and how many views it answers."""
+"""When a worker sends to the pages of a view, and how many views it serves."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_number_of_the_newest_visit_moves_on_where_filters_leave_it_out(site):
 
 
 def test_view_that_was_left_counts_until_its_answer_is_read(site):
-    """Or else a page that goes from view to view would leave any number of reads behind."""
+    """Otherwise a page that moves from view to view could leave any number of reads running."""
     views, cast = site.services[LiveViews], Cast(site)
     mirpur, uttara = (of_community(Scope(cast.community())) for _ in range(2))
     begun, gate = threading.Semaphore(0), threading.Event()
@@ -95,7 +95,7 @@ def test_view_that_was_left_counts_until_its_answer_is_read(site):
 
 
 class Reader:
-    """A socket, as the server has it."""
+    """A socket as the server sees it."""
 
     is_stream = False
     code: int | None = None

@@ -1,4 +1,4 @@
-"""Workers share one listening socket, and one that is short of places lets the others accept first."""
+"""Workers share one listening socket. A worker with few free places lets the others accept first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARE = 4
 
 
 class Timers:
-    """The runtime of a worker whose time passes when the test says so."""
+    """A runtime whose time passes only when the test moves it."""
 
     def __init__(self, runtime: EventletRuntime) -> None:
         self._runtime = runtime
@@ -44,7 +44,7 @@ class Timers:
 
 @pytest.fixture
 def workers() -> Iterator[SimpleNamespace]:
-    """Two on one socket, of which the first is short of places."""
+    """Two workers on one socket. The first is short of places."""
     with loop_on() as runtime, socket.create_server(("127.0.0.1", 0)) as listener:
 
         def app(environ, start_response) -> list[bytes]:
@@ -61,7 +61,7 @@ def workers() -> Iterator[SimpleNamespace]:
         connections: list[green.socket] = []
 
         def ask(times: int) -> None:
-            """Send requests at once, before a worker runs."""
+            """Send requests before any worker runs."""
             for _ in range(times):
                 sock = socket.create_connection(listener.getsockname())
                 sock.sendall(CLOSE)
@@ -69,15 +69,15 @@ def workers() -> Iterator[SimpleNamespace]:
                 connections[-1].settimeout(PATIENCE_S)
 
         def answered() -> list[bytes]:
-            """Who has answered the requests."""
+            """Which workers answered the requests."""
             answers = [all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections]
             connections.clear()
             return answers
 
         yield SimpleNamespace(short=short, other=other, timers=timers, ask=ask, answered=answered)
         timers.start()
-        for each in (*connections, short, other):
-            (each.leave if isinstance(each, HttpServer) else each.close)()
+        for opened in (*connections, short, other):
+            (opened.leave if isinstance(opened, HttpServer) else opened.close)()
 
 
 def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):

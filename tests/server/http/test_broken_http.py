@@ -1,4 +1,4 @@
-"""What is no HTTP, or could be read in two ways: refused as every request is refused, and nothing read after it."""
+"""Invalid or ambiguous HTTP gets the usual error, and nothing after it is read."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_broken_chunks_are_refused_and_the_connection_closed(sqlite_server):
 
 
 def form_head(*headers: str) -> bytes:
-    """Of a form that is sent in parts."""
+    """The head of a form sent in chunks."""
     return head("POST", "/login", *headers).replace(b"application/json", b"multipart/form-data; boundary=part")
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_read_after_a_request_whose_end_is_ambiguous(sqlite_server):
     for what, request in AMBIGUOUS.items():
         with Connection(sqlite_server.port) as connection:
             connection.send(request + SMUGGLED).answer()
-            connection.is_closed()  # or answers what was smuggled in
+            connection.is_closed()  # or answers the smuggled request
         assert sqlite_server.stats().total == before, what
 
 

@@ -1,4 +1,4 @@
-"""A server behind a real Caddy with the configuration that is delivered (deploy/Caddyfile)."""
+"""A server behind a real Caddy with the delivered configuration (deploy/Caddyfile)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ insurance = pytest.mark.long(
 
 
 class Front(Caller):
-    """What people reach."""
+    """The public address."""
 
     def __init__(self, caddy: Caddy, server: Server) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def test_while_the_server_is_away_errors_have_the_form_of_its_own(tmp_path):
 
 
 def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
-    """Those of docs/install.md, in place of the last one."""
+    """The blocks from docs/install.md, in place of the last one."""
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
@@ -79,7 +79,7 @@ def front(tmp_path_factory, server) -> Iterator[Front]:
 
 @insurance
 def test_pages_of_every_kind_receive_every_visit_at_once(front):
-    """Caddy keeps nothing of a stream back."""
+    """Caddy must not buffer streams."""
     with ExitStack() as stack:
         pages = [stack.enter_context(page(front.port)) for page in PAGES]
         for page in pages:
@@ -92,7 +92,7 @@ def test_pages_of_every_kind_receive_every_visit_at_once(front):
 
 @insurance
 def test_client_cannot_choose_its_address_scheme_or_request_id(front):
-    """Its own address is that of this machine, which has no place."""
+    """The client's real address is this machine's, which has no location."""
     said = {"X-Forwarded-For": "8.8.8.8", "X-Forwarded-Proto": "https", "X-Request-Id": "made-up"}
     before = front.stats().locations
     answer = front.post("/api/visitor/register", json={"visitorId": "liar"}, headers=said)
@@ -107,7 +107,7 @@ def test_client_cannot_choose_its_address_scheme_or_request_id(front):
 
 @insurance
 def test_bodies_have_the_limits_of_the_server(front):
-    """A list of 1 MB passes up to the login that it lacks."""
+    """1 MB passes for the route of lists, which then asks for a login."""
     for path, kb, status in (("/api/visits", 1024, 401), ("/api/visitor/register", 16, 400)):
         for size, expected in ((kb * 1024, status), (kb * 1024 + 1, status if status == 401 else 413)):
             answer = front.post(path, data=b"x" * size, headers={"Content-Type": "application/json"})
@@ -124,7 +124,7 @@ def test_scripts_and_styles_are_compressed(front):
 
 
 def is_reached(browser: requests.Session, caddy: TlsCaddy) -> bool:
-    with suppress(OSError):  # no file, or no certificate yet
+    with suppress(OSError):  # the file or the certificate does not exist yet
         return browser.get(f"{caddy.url}/healthz").ok
     return False
 

@@ -1,4 +1,4 @@
-"""Requests and handshakes of which some bytes are missing, too many or other ones: answered as HTTP, or not at all."""
+"""Requests and handshakes with bytes missing, added or changed get an HTTP response or a close."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REQUESTS = {
     "a handshake of Socket.IO": upgrade(SOCKETIO),
     "a poll": head("GET", "/socket.io/?EIO=4&transport=polling&sid=x", "Origin: http://localhost"),
 }
-"""As they should be."""
+"""Valid requests."""
 
 PARTS = [b"\r\n", b"\n", b"\r\n\r\n", b" ", b":", b",", b";", b"\0", b"\xff", b"%", b"%00", b"/", b"?", b"=", b'"',
          b"\t", b"9" * 20, b"-1", b"0x10", b"x" * 9000, b"Connection: close\r\n", b"Content-Length: 3\r\n",
@@ -46,17 +46,17 @@ PARTS = [b"\r\n", b"\n", b"\r\n\r\n", b" ", b":", b",", b";", b"\0", b"\xff", b"
          b"HTTP/1.0", b"HTTP/2.0", b"OPTIONS", "ঢাকা".encode()]  # fmt: skip
 
 SOON_FORGOTTEN = {"socketio.ping_interval": 4, "socketio.ping_timeout": 3}
-"""Those who poll once and never again; bystanders have time to answer, on a busy machine."""
+"""Forget clients quickly that poll only once. Other clients still have time to respond on a busy machine."""
 
 
 FAILURES = range(500, 600)
 NOT_SERVED = {501, 505}
-"""What is no failure: an answer that this is not spoken here."""
+"""Not failures: the server does not support these versions and methods."""
 
 
 @st.composite
 def mangled(draw: st.DrawFn) -> bytes:
-    """A request or two, of which a few pieces are replaced."""
+    """One or two requests with a few pieces replaced."""
     data = bytearray(b"".join(draw(st.lists(st.sampled_from(list(REQUESTS.values())), min_size=1, max_size=2))))
     for _ in range(draw(st.integers(0, 3))):
         at, size = draw(st.integers(0, len(data))), draw(st.sampled_from([0, 0, 1, 1, 2, 8, 40]))
@@ -88,13 +88,13 @@ def test_mangled_requests_are_answered_as_http_or_not_at_all_and_counted_when_th
 
     ask()
     for request in REQUESTS.values():
-        for cut in {*range(0, len(request), 8), len(request)}:  # which break off anywhere
+        for cut in {*range(0, len(request), 8), len(request)}:  # cut at many places
             counted += _assert_http(_exchange(others.server.port, request[:cut]))
     assert others.server.stats().total == before + counted
 
 
 def _exchange(port: int, sent: bytes) -> bytes:
-    """All that is answered to a client that sends nothing more."""
+    """Everything the server sends to a client that has finished sending."""
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
         try:
@@ -103,12 +103,12 @@ def _exchange(port: int, sent: bytes) -> bytes:
             while data := line.recv(65536):
                 received += data
         except OSError:
-            pass  # it was closed with something unread
+            pass  # closed with unread data
     return bytes(received)
 
 
 def _assert_http(received: bytes) -> int:
-    """How many new visits the answers speak of."""
+    """Assert that all of it is HTTP. Returns the number of new visits."""
     counted = 0
     while received:
         if received.startswith(b"HTTP/1.1 101 "):
@@ -121,7 +121,7 @@ def _assert_http(received: bytes) -> int:
 
 
 def _answer(received: bytes) -> tuple[int, bytes, bytes]:
-    """Status and body of the first answer, and what comes after it."""
+    """Status and body of the first response, and the bytes after it."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=[("Host", "localhost")]))
     client.send(h11.EndOfMessage())

@@ -1,4 +1,6 @@
-"""Idle connections cost next to nothing, may all send at once, and end after a while, as do late requests."""
+"""Idle connections cost next to nothing, may all send at once, and are closed after a while. Late requests are closed
+too.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AT_ONCE = 500
-"""Connections that are opened before the next are: fewer than wait for `accept`."""
+"""Connections opened at a time: fewer than the backlog of `accept`."""
 
 MOST_BYTES = 2_000
-"""That the worker has allocated for each idle connection."""
+"""Memory that the worker may allocate for each idle connection."""
 
 ANSWER_S = 60
 
@@ -41,7 +43,7 @@ def many_files() -> Iterator[None]:
 def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_files, tmp_path):
     count = 3 * AT_ONCE
     with changed_server(tmp_path, MAX_CONNECTIONS=count + 1) as server:
-        server.resident()  # nothing is loaded any more
+        server.resident()  # wait until everything is loaded
         server.allocated()
         with ExitStack() as opened:
             connections: list[socket.socket] = []
@@ -50,16 +52,16 @@ def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_f
                 new = [opened.enter_context(socket.create_connection(address)) for _ in range(AT_ONCE)]
                 assert answers(new) == AT_ONCE
                 connections += new
-                if len(connections) == AT_ONCE:  # the first ones fill what is kept for all
+                if len(connections) == AT_ONCE:  # the first ones fill shared caches
                     before = server.allocated()
             assert (server.allocated() - before) / (count - AT_ONCE) < MOST_BYTES
             assert answers(connections) == count
-            assert answers(connections) == count  # and stay open
+            assert answers(connections) == count  # and they stay open
         wait_until(lambda: open_sockets(server.worker) < count // 10, "the server has closed them, too")
 
 
 def answers(connections: list[socket.socket]) -> int:
-    """How many of them are answered 200 after all have sent a request."""
+    """Send a request on all connections. Returns how many get 200."""
     found = 0
     with select.epoll() as poller:
         by_number = {connection.fileno(): connection for connection in connections}
@@ -124,7 +126,9 @@ def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
 
 
 def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
-    """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
+    """Pages are sent in several pieces. With Nagle's algorithm and delayed acknowledgements (RFC 896, RFC 1122), all
+    but the first would wait 40 ms.
+    """
     with listen("127.0.0.1", 0).socket as listener, socket.create_connection(listener.getsockname()) as _:
         connection, _ = listener.accept()
         with connection:

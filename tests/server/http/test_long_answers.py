@@ -1,5 +1,5 @@
-"""Answers that are sent as they are made, an export above all: they may take as long as they like, and a client that
-stops reading one keeps its place no longer than in the middle of any other request.
+"""Responses that are sent while they are generated, above all exports. They may take any time. A client that stops
+reading is closed after the time that any other request has.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
 
 REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 1800.0
-"""So long that nothing is late unless a test lets time pass. In SLOW_S, a steady reader takes 10 steps, 5 MB: more than
-a system sends from its buffer before it asks the server for more.
+"""Long enough that nothing is late unless a test moves the clock. In SLOW_S, a steady reader takes 10 steps, 5 MB: more
+than the system buffers before it asks the server for more.
 """
 
 PLACES = 16
@@ -34,10 +34,10 @@ CHANGES = {
     "koyjabo.visit_log.visit_log.PIECE": 17,
 }
 VISITS = 3_000
-"""So much more than systems keep for one who reads slowly that they ask for more all the time: 13 MB."""
+"""13 MB, so much more than the system's buffers that a slow reader keeps the server sending."""
 RECEIVE_BUFFER = 32 * 1024
 STEPS = 25
-"""They take much longer together than a request may."""
+"""Together they take much longer than a request may."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse
 
 @pytest.fixture(scope="module")
 def whole(admin: Member) -> bytes:
-    """The file, as a client gets it that reads as fast as it comes."""
+    """The file, read at full speed."""
     connection, answer = begin_export(admin)
     with closing(connection):
         file = answer.read()
@@ -88,12 +88,14 @@ def whole(admin: Member) -> bytes:
 
 
 def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
-    """Whether the server has its end of this connection open."""
-    return any(each.raddr == connection.getsockname() for each in worker.net_connections("tcp"))
+    """Whether the server still has its end of this connection open."""
+    return any(other.raddr == connection.getsockname() for other in worker.net_connections("tcp"))
 
 
 def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin, whole):
-    """While others take all places and say nothing. It arrives whole, though it takes longer than a request may."""
+    """Other clients take all places and send nothing. The export arrives whole, though it takes longer than a request
+    may.
+    """
     connection, answer = begin_export(admin)
     read = bytearray()
     with closing(connection):
@@ -149,13 +151,13 @@ def test_server_that_leaves_ends_a_connection_without_a_request():
         connection = ask(GET)
         received = connection.recv(10)
         connection.sendall(b"\r\n")
-        eventlet.sleep(0.02)  # it may be read before or after
+        eventlet.sleep(0.02)  # read before the server leaves, or after
         server.leave()
         assert (received + all_of(connection)).endswith(b"abc")
 
 
 def test_server_that_leaves_answers_a_request_that_is_on_its_way():
-    """Of a connection that it has just accepted. One that stays silent does not keep it."""
+    """The request of a connection that was just accepted. A silent connection does not delay the exit."""
     with serving(answering(b"abc", length=3)) as (server, ask):
         connection, silent = ask(b""), ask(b"")
         until(lambda: len(list(server.connections)) == 2)
@@ -194,6 +196,6 @@ def test_connection_that_has_ended_cannot_be_taken_over():
         gate.wait_for_request()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
         connection.close()
-        eventlet.sleep(0.02)  # it is read
+        eventlet.sleep(0.02)  # wait until it is read
         gate.open()
         until(lambda: errors)

@@ -1,4 +1,4 @@
-"""Two workers behind a real nginx with the configuration that is delivered (deploy/nginx.conf)."""
+"""Two workers behind a real nginx with the delivered configuration (deploy/nginx.conf)."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ PRIVATE = "private-query-of-ayesha"
 
 
 class Front(Caller):
-    """What people reach: nginx, as the inner one of two proxies; the tests play the outer one."""
+    """The public address: nginx as the inner of two proxies. The tests play the outer one."""
 
     def __init__(self, nginx: Nginx, server: Server) -> None:
         super().__init__()
         self.nginx, self.server, self.port = nginx, server, nginx.port
 
     def place_of(self, visitor: str, forwarded: str) -> str:
-        """Where the server thinks that a visitor is who comes with this header."""
+        """Where the server locates a visitor with this X-Forwarded-For header."""
         before = self.stats().locations
         body = {"visitorId": visitor}
         answer = self.post("/api/visitor/register", json=body, headers={"X-Forwarded-For": forwarded})
         found = answer.json()["stats"]["locations"]
-        (place,) = (each for each in found if found[each] != before.get(each))
+        (place,) = (key for key in found if found[key] != before.get(key))
         return place
 
 
@@ -59,7 +59,7 @@ def founder(front: Front) -> Member:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
-    """Another one, with a certificate, in front of the same server."""
+    """Another nginx before the same server, with a certificate."""
     with TlsNginx(tmp_path_factory.mktemp("tls"), front.server.port) as nginx:
         yield nginx
 
@@ -71,7 +71,7 @@ insurance = pytest.mark.long(
 
 
 def test_pages_of_every_kind_receive_every_visit_at_once(front):
-    """nginx keeps nothing of a stream back."""
+    """nginx must not buffer streams."""
     with ExitStack() as stack:
         pages = [stack.enter_context(page(front.port)) for page in PAGES]
         for page in pages:
@@ -88,7 +88,7 @@ def test_visitor_is_where_the_outer_proxy_saw_them_whatever_they_make_up(front):
 
 
 class Browser(Caller):
-    """A client of nginx itself, by TLS where a certificate is to be found right."""
+    """A browser that connects to nginx directly, by TLS if it is given the certificate."""
 
     def __init__(self, port: int, certificate: Path | None = None) -> None:
         super().__init__()
@@ -101,14 +101,14 @@ class Browser(Caller):
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def log_in(self, member: Member) -> int:
-        """By the form. The status of a page afterwards that is only for people with an account."""
+        """Log in with the form. Returns the status of a page that requires a login."""
         form, headers = {"email": member.email, "password": PASSWORD}, {"Origin": self.url}
         assert self.post("/login", data=form, headers=headers, allow_redirects=False).status_code == 303
         return self.get("/account", allow_redirects=False).status_code
 
 
 def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
-    """Else a form of an https: page would be taken for one of another site. Without a certificate no login is kept."""
+    """Otherwise forms of an https: page would count as cross-site. Without a certificate, no login is kept."""
     for said, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
         answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
         assert ("Strict-Transport-Security" in answer.headers) == is_secure, said
@@ -117,7 +117,7 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
 
 @insurance
 def test_with_a_certificate_people_log_in_and_sockets_are_open(tls, founder):
-    """Without one no login works: cookies of sessions are for https: alone. What has TLS is not sent in a circle."""
+    """Session cookies are only for https:, so logins need a certificate. Requests over TLS are not redirected again."""
     assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
     url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
     with closing(websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)) as page:
@@ -135,7 +135,7 @@ def test_metrics_are_not_for_those_who_come_through_it(front):
 
 
 def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
-    """Up to the login that it lacks."""
+    """1 MB passes for the route of lists, which then asks for a login."""
     sizes = {"/api/visits": 1024, "/api/communities/dhaka/members": 1024, "/api/visitor/register": 16}
     for path, kb in sizes.items():
         for size, statuses in ((kb * 1024, {400, 401}), (kb * 1024 + 1, {413})):
@@ -182,7 +182,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
 
 @insurance
 def test_nothing_of_a_query_is_in_any_log(front, founder):
-    """Nor while the server is away, when nginx would write the whole request into its log of errors."""
+    """Not even while the server is down, when nginx would write the whole request into its error log."""
     paths = (
         f"/?visitorId={PRIVATE}",
         f"/ws/communities/{founder.found()}/visitors/?token={PRIVATE}",

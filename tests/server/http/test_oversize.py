@@ -1,4 +1,4 @@
-"""Whatever is too big, too deep, too many, or packed: refused in little time and memory, and the next one is served."""
+"""Requests that are too big, too deep, too many or compressed are refused quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
 MOST_GROWTH = 1_000_000
-"""Bytes that a worker may still hold after all requests of a test."""
+"""Memory that a worker may still hold after all requests of a test."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with changed_server(tmp_path_factory.mktemp("server")) as server:
-        server.resident()  # what is loaded later is loaded now
+        server.resident()  # load now what would be loaded later
         server.get("/")
         yield server
 
@@ -34,7 +34,7 @@ def connection(server):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(server):
-    """Nothing is counted, and neither memory nor sockets are gone."""
+    """Assert after each test that nothing was counted and no memory or sockets were leaked."""
     before, sockets, memory = server.stats().total, open_sockets(server.worker), server.allocated()
     yield
     assert server.stats().total == before
@@ -142,7 +142,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("path", ["/nowhere", REGISTER])
 def test_chunked_body_without_end_is_not_read_for_ever(server, path):
-    """Where the server only reads on, no other client has a turn meanwhile."""
+    """While the server only reads, other clients must still be served."""
     with Connection(server.port) as other:
         for piece in ENDLESS.values():
             with Connection(server.port) as connection:

@@ -1,4 +1,4 @@
-"""Requests are read the same however the network cuts them, and end where they say."""
+"""Requests are parsed the same however the network splits them, and end where their length says."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_request_may_be_cut_anywhere():
     for what, request in REQUESTS.items():
         whole = read_all([request])
         assert len(whole) == 1, what
-        assert read_all([bytes([each]) for each in request]) == whole, what
+        assert read_all([bytes([byte]) for byte in request]) == whole, what
         for cut in range(1, len(request)):
             assert read_all([request[:cut], request[cut:] + NEXT]) == [*whole, *read_all([NEXT])], (what, cut)
 
@@ -67,7 +67,7 @@ def test_requests_in_a_row_are_read_one_by_one(names, data):
     sent = b"".join(REQUESTS[name] for name in names)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
-    assert read_all(pieces) == [each for name in names for each in read_all([REQUESTS[name]])]
+    assert read_all(pieces) == [event for name in names for event in read_all([REQUESTS[name]])]
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():
@@ -120,8 +120,8 @@ def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_mac
 
 
 def work(request: bytes) -> int:
-    """How many functions are called to read it, in the pieces in which a socket gives it, as far as it is read."""
-    read_all([CHUNKS + chunked(b"a")])  # the first one also fills caches
+    """The number of function calls for parsing it, in the pieces of a socket, up to where it is refused."""
+    read_all([CHUNKS + chunked(b"a")])  # fill caches
     called = count()
     parser = RequestParser(BodyLimits(LARGEST_BODY))
     gc.disable()  # Hypothesis is called at each collection, which would count
@@ -151,11 +151,11 @@ def test_body_may_have_1000_chunks():
 
 
 def test_cookies_in_several_headers_are_one_list():
-    """Servers behind proxies that speak HTTP/2 to browsers get them so (RFC 9113, 8.2.3)."""
+    """Proxies that use HTTP/2 with browsers forward them this way (RFC 9113, 8.2.3)."""
     ((_, _, headers, _),) = read_all([head("GET", "/", "Cookie: a=b", "Accept: x", "Cookie: c=d; e=f", "Accept: y")])
     assert (headers["HTTP_COOKIE"], headers["HTTP_ACCEPT"]) == ("a=b; c=d; e=f", "x,y")
 
 
 def test_name_with_an_underscore_is_left_out():
-    """Else it would pass for `X-Forwarded-For`, which only a proxy may say."""
+    """Otherwise it would pass for `X-Forwarded-For`, which only proxies may set."""
     assert [wsgi_name(b"X-Forwarded-For"), wsgi_name(b"X_Forwarded-For")] == ["HTTP_X_FORWARDED_FOR", ""]

@@ -1,4 +1,4 @@
-"""Answers of any WSGI application are sent as HTTP says, and never faster than the client reads (PEP 3333)."""
+"""Responses of any WSGI application are sent as HTTP requires, and never faster than the client reads (PEP 3333)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PIECES = 200
 
 
 def test_answer_of_known_length_is_sent_as_it_is():
-    """One that is short gets its length."""
+    """A short response gets its length."""
     for length in (3, None):
         with served(answering(b"ab", b"", b"c", length=length)) as ask:
             head, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
@@ -36,7 +36,7 @@ def test_answer_without_a_body_has_none():
 
 
 def test_next_request_waits_for_an_application_that_goes_on_after_its_last_piece():
-    """The answer is long, so that it is sent while the application goes on."""
+    """A long response, so that it is sent while the application goes on."""
     order = []
 
     def app(environ, start):
@@ -58,7 +58,7 @@ def test_answer_that_is_shorter_than_it_says_ends_the_connection():
 
 @pytest.mark.parametrize("wait_s", [None, 0.01], ids=["at once", "after it has waited"])
 def test_application_that_fails_is_answered_for(wait_s):
-    """As is one whose header cannot be encoded."""
+    """Includes an application whose header cannot be encoded."""
     for error in (ZeroDivisionError(), eventlet.Timeout(), None):
 
         def app(environ, start, error=error):
@@ -104,6 +104,6 @@ def test_no_more_is_made_than_the_client_reads():
             eventlet.sleep(0.1)
         assert so_far < PIECES
         line.close()
-        until(lambda: is_closed)  # a client that is gone is not waited for
+        until(lambda: is_closed)  # the server does not wait for a closed client
         assert len(made) < PIECES
         assert len(all_of(ask(CLOSE))) > PIECES * len(PIECE)

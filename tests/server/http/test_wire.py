@@ -1,4 +1,4 @@
-"""HTTP as it is on the wire: methods, paths, headers, and connections that are kept."""
+"""HTTP on the wire: methods, paths, headers and kept connections."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server
         for _ in range(3):
             with Connection(sqlite_server.port) as connection:
                 connection.send_visit("hasty", "1")
-            assert sqlite_server.get("/healthz").ok  # it came later, so that one has been read
+            assert sqlite_server.get("/healthz").ok  # sent later, so the other request was read by then
     assert sqlite_server.register("hasty", visit="1").ordinal == before + 1
     assert "Traceback" not in sqlite_server.log
 
@@ -58,7 +58,7 @@ def test_requests_leave_no_line_in_the_log(sqlite_server):
     for _ in range(3):
         sqlite_server.register("karim", referrer="https://example.org/?token=secret")
         sqlite_server.get("/api/stats?token=secret")
-    said = sqlite_server.log[before:]  # it may tell of its own work
+    said = sqlite_server.log[before:]  # background work may log a line
     assert [word for word in ("secret", "karim", "/api/", "request") if word in said] == []
 
 
@@ -83,17 +83,17 @@ def visit(body: bytes) -> bytes:
 
 
 def all_answers(connection: Connection, requests: bytes) -> list[bytes]:
-    """To requests that are sent at once; one more, that ends the connection, is sent after them."""
+    """Responses to pipelined requests. A last request ends the connection."""
     connection.send(requests + head("GET", "/nowhere", "Connection: close"))
     received = bytearray()
     while data := connection._socket.recv(65536):
         received += data
     nothing, *answers, _ = received.split(b"HTTP/1.1 ")
     assert nothing == b""
-    return [bytes(each) for each in answers]
+    return [bytes(answer) for answer in answers]
 
 
-# Bodies: in chunks, in crumbs, and too large.
+# Bodies: in chunks, in small pieces, and too large.
 
 LARGEST = 16 * 1024
 
@@ -113,7 +113,7 @@ def test_chunked_body_is_read_whole(connection, sqlite_server):
     body = chunked(b'{"visitor', b'Id": "kar', b'im"}')
     answer = connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
     assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
-    closing = body[:-2] + b"Connection: close\r\n\r\n"  # in a trailer
+    closing = body[:-2] + b"Connection: close\r\n\r\n"  # as a trailer
     answer = connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), closing).answer()
     assert (answer.status, answer.headers["Connection"]) == (200, "close")
     with Connection(sqlite_server.port) as other:
@@ -121,7 +121,7 @@ def test_chunked_body_is_read_whole(connection, sqlite_server):
 
 
 def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
-    """However its excess looks: cut off, the one in chunks would still be valid. Chunks are measured together."""
+    """However it exceeds the limit: cut off at the limit, the chunked one would still be valid. Chunks are added up."""
     assert connection.send(visit(body_of(LARGEST))).answer().status == 200
     before = sqlite_server.stats().total
     padded = b'{"visitorId": "karim"}' + b" " * LARGEST
@@ -129,7 +129,7 @@ def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
     for sent in (visit(body_of(LARGEST + 1)), head("POST", REGISTER, "Transfer-Encoding: chunked") + pieces):
         with Connection(sqlite_server.port) as other:
             assert_too_large(other.send(sent).answer())
-            try:  # what was not read of it must not be taken for a request
+            try:  # unread parts must not be taken for a request
                 assert other.ask("GET", "/healthz").json == {"status": "alive"}
             except (ConnectionError, OSError):
                 assert other.is_closed()
@@ -137,7 +137,7 @@ def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
 
 
 def test_announced_size_over_16_kb_is_refused_before_it_is_sent(sqlite_server):
-    """A client that asks first (Expect: 100-continue) need not send what will be refused."""
+    """A client that sends Expect: 100-continue need not send a body that will be refused."""
     for asks in ((), ("Expect: 100-continue",)):
         with Connection(sqlite_server.port) as connection:
             assert_too_large(connection.send(head("POST", REGISTER, f"Content-Length: {10**15}", *asks)).answer())
@@ -153,7 +153,7 @@ def test_client_that_asks_first_is_answered_with_100_continue(connection):
 
 
 def test_body_of_a_request_that_asks_for_an_upgrade_is_read(connection, sqlite_server):
-    """As `curl --http2` sends it. Otherwise the body could be read as a request."""
+    """`curl --http2` sends it this way. Otherwise the body could be read as a request."""
     body = b'{"visitorId": "karim"}'
     for framing, sent in (("Content-Length: 22", body), ("Transfer-Encoding: chunked", chunked(body))):
         before = sqlite_server.stats().total

@@ -1,5 +1,5 @@
-"""What `EventLoop` promises beyond `Runtime`, on eventlet's loop with each of its hubs, and what keeps the promises:
-greenlets are used again, and a stray switch harms none of them.
+"""The contract of `EventLoop` beyond `Runtime`, on eventlet's loop with each of its hubs. Greenlets are reused, and a
+stray switch harms none of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from koyjabo.server.loop.eventlet_loop import GreenWaiter
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    warnings.simplefilter("ignore")  # eventlet warns about itself
     import eventlet
 
 variable: ContextVar[int] = ContextVar("variable")
@@ -77,7 +77,7 @@ def test_call_from_a_thread_runs_on_the_loop_and_wakes_it(loop):
         time.sleep(0.05)
         loop.from_thread(wake)
 
-    loop.later(SOON_S, give_up)  # only this would wake a loop that the call does not wake
+    loop.later(SOON_S, give_up)  # wakes the loop if the call does not
     loop.start_thread(call_in_a_moment)
     waiter.wait()
     assert ran_in == [get_ident()]
@@ -160,7 +160,7 @@ def test_readable_file_is_called_until_it_is_read(loop):
 @pytest.mark.parametrize("hub", ["epolls", "asyncio", "poll"])
 def test_events_of_watched_files_are_reported_until_they_are_unregistered(hub):
     with loop_on(hub) as loop, ExitStack() as sockets:
-        ours, theirs, other, gone = (sockets.enter_context(each) for pair in (0, 1) for each in socket.socketpair())
+        ours, theirs, other, gone = (sockets.enter_context(end) for pair in (0, 1) for end in socket.socketpair())
         seen: list[tuple[int, int]] = []
         files = loop.watch_files(lambda: seen.extend(files.poll(0, 16)))
         files.register(ours.fileno(), READABLE)
@@ -218,7 +218,7 @@ def run_in_turn(loop, *calls) -> None:
 
 
 def switch_later(loop, call, *arguments) -> None:
-    """Do what a timer of eventlet does: it switches to the greenlet that has set it."""
+    """Switch to the greenlet that set it, as eventlet's timers do."""
     loop.soon(lambda: call(*arguments))
 
 

@@ -1,4 +1,4 @@
-"""Requests take turns by network, so that a client with many of them waits for itself (decision 80)."""
+"""Requests are queued fairly by network, so that a client with many requests delays only itself (decision 80)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def loop():
 
 
 def run(loop, *requests, until) -> None:
-    """All arrive at once. Return when `until` holds."""
+    """Let all requests arrive at once. Return when `until` holds."""
     for request in requests:
         loop.soon(partial(loop.run_request, request))
     pause_until(loop, until)
@@ -44,13 +44,13 @@ def run(loop, *requests, until) -> None:
 
 @pytest.fixture
 def is_long(monkeypatch):
-    """As if each turn took longer than several may take together."""
+    """Make each slot count as long."""
     monkeypatch.setattr(fair_queue, "SHARE_S", 0)
 
 
 @pytest.fixture
 def done(loop):
-    """What requests and the reader of a pipe have done."""
+    """The order of requests and of a pipe's reader."""
     done = Done()
     reader, done.writer = os.pipe()
     loop.call_when_readable(reader, lambda: done.append(os.read(reader, 1)))
@@ -61,7 +61,7 @@ class Done(list):
     writer: int
 
     def add(self, name: str) -> None:
-        """Write a byte, too: the pipe is ready, as the sockets of others are meanwhile."""
+        """Record a request, and write to the pipe, which stands for other clients' sockets."""
         self.append(name)
         os.write(self.writer, b".")
 
@@ -74,13 +74,13 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
         order.begin(network)
         done.add(network)
 
-    run(loop, *[partial(request, each) for each in "aaaabb"], until=lambda: len(done) == 12)
+    run(loop, *[partial(request, name) for name in "aaaabb"], until=lambda: len(done) == 12)
     assert done[::2] == ["a", "a", "b", "a", "b", "a"]
     assert done[1::2] == [b"."] * 6
 
 
 def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
-    """A long turn ends the series. Only long turns move the clock."""
+    """A long slot ends the series. Only long ones move the clock."""
     order, now = FairQueue(loop, Poller(loop)), [0.0]
     monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
@@ -91,7 +91,7 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
         done.add(name)
 
     names = ("1", "2", "long", "3", "long", "4")
-    run(loop, *[partial(request, each) for each in names], until=lambda: len(done) == 12)
+    run(loop, *[partial(request, name) for name in names], until=lambda: len(done) == 12)
     assert done == ["1", "2", "long", b".", "3", "long", b".", "4", *[b"."] * 4]
 
 
@@ -106,8 +106,8 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
             waiters[-1].wait()
         done.add(name)
 
-    run(loop, *[partial(request, each) for each in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
-    loop.soon(lambda: [each.wake() for each in waiters])
+    run(loop, *[partial(request, name) for name in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
+    loop.soon(lambda: [waiter.wake() for waiter in waiters])
     run(loop, partial(request, "a3", waits=False), until=lambda: len(done) == 8)
     assert done[::2] == ["a1", "b1", "a2", "a3"]
     assert done[1::2] == [b"."] * 4
@@ -123,7 +123,7 @@ def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
 
 @pytest.fixture
 def busy(loop, is_long):
-    """A worker with 8 places, the turns of which take long."""
+    """A worker with 8 places and long slots."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
         asked, has_turn = [], []
 
@@ -145,11 +145,11 @@ def busy(loop, is_long):
 
 
 def test_client_that_has_left_takes_no_turn(busy):
-    """Else a client that asks and leaves, again and again, fills the memory with requests."""
+    """Otherwise a client could fill the memory by repeatedly sending a request and leaving."""
     clients = [busy.ask("/") for _ in range(2)]
     busy.wait(lambda: len(busy.asked) == 2)
     assert busy.has_turn == [True]
-    clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # a reset
+    clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # close with RST
     clients[1].close()
     busy.wait(lambda: busy.has_turn == [True, False])
 
@@ -209,8 +209,8 @@ CROWD = 50
 
 
 def answered_before(server, path: str) -> int:
-    """How many requests of one address for a page are answered before a request of a stranger for `path`, which came
-    last. All have arrived before the worker looks.
+    """How many of one address's requests are answered before a stranger's request for `path`, which arrived last. All
+    arrive before the worker reads any.
     """
     with ExitStack() as stack:
         before = open_sockets(server.worker)
@@ -225,7 +225,7 @@ def answered_before(server, path: str) -> int:
 
 
 def test_address_with_many_connections_delays_no_other_address(tmp_path):
-    """A crowd of one address delays no stranger, on the fast path or for a page. The server numbers its answers."""
+    """On the fast path and for a page. The server numbers its responses."""
     with changed_server(tmp_path, TRUSTED_PROXIES=1, NUMBERED=1) as server:
         for path in ("/api/stats", "/signup"):
             assert server.get(path).ok, "what is loaded late"

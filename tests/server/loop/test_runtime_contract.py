@@ -1,4 +1,4 @@
-"""What `Runtime` promises, on real threads and on eventlet's loop with each of its hubs."""
+"""The contract of `Runtime`, on real threads and on eventlet's loop with each of its hubs."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_thread_is_one_of_the_system_and_stops_no_one_else(runtime):
 
 @pytest.mark.parametrize("name", ["ThreadRuntime", "EventletRuntime"])
 def test_thread_does_not_keep_the_process_alive(name):
-    """The thread would go on for an hour."""
+    """The thread would run for an hour."""
     assert run("-c", LEAVE.format(name)).returncode == 0
 
 

@@ -11,7 +11,7 @@ from support.servers.server import Server
 
 
 def announced(server: Server) -> int:
-    """The port, once it is there."""
+    """The port, once the server has logged it."""
     found = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
     return int(found[1])
 

@@ -1,4 +1,4 @@
-"""Several workers are forked from one process that has loaded the application, and share nothing but its memory."""
+"""Workers are forked from one process that has loaded the application, and share only its memory."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ONE_FOR_ALL = ("0", "1", "2")
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database, redis):
     server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
-    wait_until(lambda: [listens(each.pid) for each in server.workers()] == [True] * PLACES, "all serve")
+    wait_until(lambda: [listens(worker.pid) for worker in server.workers()] == [True] * PLACES, "all serve")
     return server
 
 
 def serving(server) -> set[int]:
     """The pids of the workers that accept connections."""
-    return {each.pid for each in server.workers() if listens(each.pid)}
+    return {worker.pid for worker in server.workers() if listens(worker.pid)}
 
 
 def descriptors(process: psutil.Process) -> dict[str, str]:
-    """What the kernel's open files are, by where they are open; those of the standard streams left out."""
+    """The kernel's open files by descriptor, without the standard streams."""
     found = {}
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):
@@ -41,16 +41,17 @@ def descriptors(process: psutil.Process) -> dict[str, str]:
 
 
 def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
-    """Sockets, pipes and the like. Each has a number of its own; a file may be opened several times."""
+    """Sockets, pipes and the like, which have unique numbers. A file may be opened several times."""
     return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
 
 
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """With the parent each has a pipe as well, which is the parent's and its own alone."""
+    """Each worker also has a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (
-        private(each, of_tests) - {"anon_inode:[eventpoll]"} for each in (psutil.Process(server.pid), *server.workers())
+        private(process, of_tests) - {"anon_inode:[eventpoll]"}
+        for process in (psutil.Process(server.pid), *server.workers())
     )
     (listener,) = set.intersection(*workers)
     for first, other in combinations(workers, 2):
@@ -62,12 +63,12 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
 
 
 def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
-    """Without loading anything again. kill -9 of the loader takes no worker down."""
+    """Nothing is loaded again. kill -9 of the loader ends no worker."""
     for kills_loader in (False, True):
         (loader,), before = server.loaders(), server.worker_pids()
         if kills_loader:
             loader.kill()
-            new = wait_until(lambda old=loader: [each for each in server.loaders() if each != old], "another one")
+            new = wait_until(lambda old=loader: [loader for loader in server.loaders() if loader != old], "another one")
             assert f"loader_died pid={loader.pid} status=-9" in server.log
             assert server.worker_pids() == before
             (loader,) = new
@@ -81,12 +82,12 @@ def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
 
 
 def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
-    """Until the new loader has its name, it is taken for a worker."""
+    """Until the new loader has set its name, it counts as a worker."""
     (loader,), killed = server.loaders(), server.workers()[0]
     with suspended([psutil.Process(server.pid)]):
         loader.kill()
         killed.kill()
-    wait_until(lambda: {each.pid for each in server.loaders()} - {loader.pid}, "there is another loader", START_S)
+    wait_until(lambda: {loader.pid for loader in server.loaders()} - {loader.pid}, "there is another loader", START_S)
     wait_until(lambda: len(serving(server) - {killed.pid}) == PLACES, "there is another worker", START_S)
     assert len(server.workers()) == PLACES
 

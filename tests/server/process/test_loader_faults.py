@@ -1,4 +1,4 @@
-"""Whatever happens to the loader and to what it forks: no place of a worker is lost, and every worker is known."""
+"""Faults of the loader and of what it forks: every worker is replaced, and none is lost track of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ parent.LOADING_S = 20
 {SERVE}
 """
 PATIENT = IMPATIENT.replace("= 20", "= 3600")
-"""It gives nothing up, so that one that does not notice an end is seen."""
+"""Never gives up, so that tests notice when an end is missed."""
 
 NO_ADOPTION = f"""
 from koyjabo.server.process import parent
@@ -45,7 +45,7 @@ parent.adopt_orphans = lambda: False
 
 @pytest.fixture
 def new_loading(sqlite_database, tmp_path, redis) -> Iterator[Callable[..., LoadingServer]]:
-    """A complete server of two workers by a script."""
+    """Start a script with two workers, and wait until it is complete."""
     made: list[LoadingServer] = []
 
     def start(script: str, **settings: object) -> LoadingServer:
@@ -71,12 +71,12 @@ def server(module_sqlite_database, tmp_path_factory, redis) -> Iterator[LoadingS
 
 
 def assert_mended(server: LoadingServer) -> None:
-    """All places are taken, each by a worker that is replaced when it dies."""
+    """Assert that all workers are there, and that each is replaced when it dies."""
     server.wait_until_complete()
     died = server.log.count("worker_died")
 
     def have_died() -> bool:
-        """Kills again what is there: the first time it may have been one that came too late, and has no place."""
+        """Kill repeatedly: the first victim may be a worker that came too late and has no place."""
         if server.log.count("worker_died") >= died + PLACES:
             return True
         for worker in server.workers():
@@ -90,7 +90,7 @@ def assert_mended(server: LoadingServer) -> None:
 
 
 def test_place_survives_kill_9_of_the_process_that_forks_its_worker(server):
-    """Before and after it has forked it."""
+    """Killed before and after it has forked the worker."""
     failed = server.log.count("fork_failed")
     with server.held(WORKER_FORKED):
         with server.held(MIDDLE_BORN):
@@ -127,7 +127,7 @@ def test_loader_that_hangs_is_replaced(new_loading):
 
 @insurance
 def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading, tmp_path):
-    """When it goes on after all, the place is taken, and its worker ends."""
+    """If it resumes later, its place is taken, and its worker ends."""
     server = new_loading(held_forks(tmp_path, IMPATIENT))
     middle = server.frozen_middle()
     wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)
@@ -161,7 +161,7 @@ def test_loader_that_fails_is_reported_in_a_line_of_the_log(new_loading, tmp_pat
     flag.unlink()
     lines = [json.loads(line) for line in server.log.splitlines() if "is serving on" not in line]
     assert any(line["event"] == "loader_failed" and "RuntimeError: no" in line["exception"] for line in lines)
-    wait_until(lambda: [each for each in server.loaders() if each.is_running()], "there is another one", START_S)
+    wait_until(lambda: [loader for loader in server.loaders() if loader.is_running()], "there is another one", START_S)
 
 
 @insurance

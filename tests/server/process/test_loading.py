@@ -1,4 +1,4 @@
-"""Each process loads what it needs, and no more: of backends and drivers those that the settings name."""
+"""Each process imports only what it needs: of backends and drivers, only what the settings name."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ print(*sorted(name for name in set(sys.modules) - before if name.startswith("koy
 ALONE = """
 import os
 from eventlet import hubs
-files = map(str, (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")))
-shared = [each for each in files if "event" in each or "socket" in each]
+files = map(str, (os.path.realpath(f"/proc/self/fd/{item}") for item in os.listdir("/proc/self/fd")))
+shared = [item for item in files if "event" in item or "socket" in item]
 print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
 """
 RANDOM = """
 import gc, os, random, uuid
-states = [each for each in gc.get_objects() if isinstance(each, random.Random)]
-print(all(each is random._inst or isinstance(each, random.SystemRandom) for each in states), len(states) > 1)
+states = [item for item in gc.get_objects() if isinstance(item, random.Random)]
+print(all(item is random._inst or isinstance(item, random.SystemRandom) for item in states), len(states) > 1)
 
 def drawn():
     return repr([random.random(), random.SystemRandom().random(), uuid.uuid4()])
@@ -71,14 +71,14 @@ print(preparation.prepare(settings), "alembic" in sys.modules)
 
 @pytest.fixture(scope="module")
 def said(module_sqlite_database):
-    """What a process that has loaded says; a start takes longer than all that is asked then."""
+    """Output of a process that has loaded. Starting it takes longer than all checks, so they share it."""
 
     def by(*scripts: str, **settings: object) -> list[str]:
         done = run("-c", LOAD + END.join(scripts), **{"DATABASE_URL": module_sqlite_database.url, **settings})
-        # The application of LATE may live long enough to find out that ANY_REDIS does not run.
+        # The application of LATE may live long enough to notice that ANY_REDIS is down.
         errors = [line for line in done.stderr.splitlines() if not line.startswith("redis_unreachable ")]
         assert (done.returncode, errors) == (0, [])
-        return [each.strip() for each in done.stdout.split(ENDED)]
+        return [part.strip() for part in done.stdout.split(ENDED)]
 
     return by
 
@@ -90,7 +90,6 @@ def with_redis(said) -> list[str]:
 
 
 def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(said, with_redis):
-    """For each worker."""
     _, with_sqlite, late, verifies, _ = with_redis
     assert (with_sqlite, late, verifies) == ("redis sqlite3", "", "True")
     assert said(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
@@ -106,7 +105,7 @@ def test_driver_of_postgres_is_loaded_where_it_is_used(said):
 
 
 def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
-    """Python seeds its own random state anew in each fork; all others draw from the system."""
+    """Python seeds its random state again in each fork. All others draw from the system."""
     alone, *drawn = with_redis[0].splitlines()
     assert alone == "eventlet.hubs.selects 1 []"
     assert drawn == ["True True", "3"]

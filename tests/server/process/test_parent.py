@@ -1,4 +1,4 @@
-"""The parent process: started by a shell with children of its own, signalled at any moment, left without a log."""
+"""The parent process: started by a shell with child processes, signalled at any moment, left without a log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.honest_start
 ANY_REDIS = "redis://127.0.0.1:1/0"
 FILES = 90
 UNREAD_LOG = 'exec "$0" wsgi.py > >(sed -u "/is serving/q") 2>&1'
-"""The reader of the log goes away with the line that says where it serves."""
+"""The log's reader closes after the line that announces the address."""
 
 SLOW_BIRTH = f"""
 import os, time
@@ -36,7 +36,7 @@ os.register_at_fork(after_in_child=lambda: time.sleep(0.3), after_in_parent=lamb
 
 
 class ShellServer(Server):
-    """Started by `script` in a shell, where "$0" is Python."""
+    """A server that `script` starts in a shell. "$0" is Python."""
 
     def launch_by(self, script: str) -> Server:
         self._script = script
@@ -55,7 +55,7 @@ def shell_server(sqlite_database, tmp_path):
 
 @pytest.fixture(scope="module")
 def narrow_server(module_sqlite_database, tmp_path_factory):
-    """With few files, and a child that it has not made."""
+    """A server with few descriptors and a child that it did not start."""
     server = ShellServer(module_sqlite_database, tmp_path_factory.mktemp("server"))
     server.launch_by(f'ulimit -n {FILES}; sleep 0.5 & exec "$0" wsgi.py').wait_until_serving()
     wait_until(lambda: len(server.workers()) == 1, "only the worker is left")
@@ -74,7 +74,7 @@ def test_more_connections_than_files_wait_and_disturb_no_others(narrow_server):
     with ExitStack() as stack:
         for _ in range(FILES + 30):
             stack.enter_context(Connection(narrow_server.port))
-        assert narrow_server.get("/healthz").ok  # it came after them
+        assert narrow_server.get("/healthz").ok  # arrived after them
     narrow_server.register("ayesha")
     assert narrow_server.worker_pids() == workers
     assert narrow_server.log.count("max_connections") == 1
@@ -102,11 +102,11 @@ BY_INTERRUPT = [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
 
 @pytest.mark.parametrize("signals", [BY_TERM, pytest.param(BY_INTERRUPT, marks=pytest.mark.long)])
 def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server, signals):
-    """SIGTERM and Ctrl+C end a server from the moment it can handle them. It has an hour to leave."""
+    """SIGTERM and Ctrl+C end a server as soon as it can handle them. It could take an hour to drain."""
     cases = list(zip(MOMENTS, signals, strict=True))
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
-    program = written(tmp_path, PATIENT)  # once: a server would read a file that is being written
+    program = written(tmp_path, PATIENT)  # written once, because a server would read a half-written file
 
     def leave_at(server: Server, moment: str, how: signal.Signals) -> None:
         server.program = program

@@ -1,4 +1,4 @@
-"""A listening socket that the service manager passes on: a restart refuses no connection."""
+"""With a listening socket from the service manager, a restart refuses no connection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 class Newcomers:
-    """Clients that register visits without pause, each visit on a connection of its own, and are never refused."""
+    """Clients that register visits without pause, each visit on a new connection. None is ever refused."""
 
     def __init__(self, port: int) -> None:
         self.answers: list[Answer] = []
@@ -84,7 +84,7 @@ def assert_restarts_are_not_noticed(server: Server, times: int = 1) -> None:
 
 
 def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path, listener):
-    """It serves where the socket is, whatever PORT says, and those who come meanwhile wait for the next server."""
+    """The server uses the passed socket whatever PORT is. New connections wait for the next server."""
     port = listener.getsockname()[1]
     server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
     try:
@@ -111,7 +111,7 @@ def test_restart_of_several_workers_is_not_noticed_either(database, tmp_path, li
 
 
 class SystemdServer(Server):
-    """Started by systemd's own tool, at the first connection."""
+    """A server that systemd's tool starts at the first connection."""
 
     def __init__(self, database: Database, folder: Any, **settings: Any) -> None:
         super().__init__(database, folder, **settings)
@@ -130,7 +130,7 @@ def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
     server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
     try:
         wait_until(lambda: "Listening on" in server.log, "systemd listens")
-        with Connection(server.port, START_S) as first:  # which starts it
+        with Connection(server.port, START_S) as first:  # starts the server
             assert first.send_visit("ayesha").answer().json["visit"]["ordinal"] == 1
         assert f"http://localhost:{server.port} " in server.log
         assert server.stop(signal.SIGTERM).status == 0
@@ -147,7 +147,7 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_pat
         socket.socket(socket.AF_UNIX) as local,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
     ):
-        local.bind("")  # a name that the kernel makes up
+        local.bind("")  # a name that the kernel chooses
         local.listen()
         for given, count_, said in (
             (two, "2", "LISTEN_FDS is '2'"),

@@ -1,4 +1,4 @@
-"""A setting that cannot be used stops the server at once, with one sentence that names it."""
+"""An unusable setting stops the server at once with one sentence that names it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ BAD = [
     ("BACKUP_DIR", {"BACKUP_DIR": "/proc/backups"}),
     ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true", "DATABASE_URL": "sqlite:////a-folder-that-is-no-mount/koyjabo.db"}),
 ]
-"""What is said, and of which settings; tests/settings has all that are wrong."""
+"""Messages and the settings that cause them. tests/settings has all invalid values."""
 
 
 @pytest.fixture
 def refused(sqlite_database):
-    """Start the server with settings that it is to refuse; what it said."""
+    """Start the server with invalid settings, and return its output."""
 
     def start(**settings: object) -> str:
         ended = run("wsgi.py", timeout_s=60, **{"DATABASE_URL": sqlite_database.url, **settings})
@@ -82,7 +82,7 @@ def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(ne
 
 @pytest.fixture
 def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
-    """A server, and the process that migrates its database, frozen while it does that."""
+    """A server whose migration process is frozen."""
     server = new_server(sqlite_database).launch()
     (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
     (child,) = wait_until(loader.children, "there is a process that migrates", START_S, every_s=0.002)

@@ -33,7 +33,7 @@ VISITS = 1200
 
 
 class Page:
-    """An open page, which connects again when its server leaves."""
+    """An open page that reconnects when its server leaves."""
 
     def __init__(self, connect: Callable[[], PlainListener | SocketioListener]) -> None:
         self._connect = connect
@@ -56,13 +56,13 @@ class Page:
 
     @property
     def shown(self) -> list[Stats]:
-        """On all its connections, in order."""
+        """Stats from all its connections, in order."""
         return [stats for page in self._pages for stats in page.updates]
 
     def assert_shown(self, total: int) -> None:
-        """The last total is this one, and none was below the one before."""
+        """Assert that the last total is `total`, and that none fell."""
         self._pages[-1].wait_for_total(total)
-        fallen = [each for each in pairwise(stats.total for stats in self.shown) if each[0] > each[1]]
+        fallen = [totals for totals in pairwise(stats.total for stats in self.shown) if totals[0] > totals[1]]
         assert fallen == []
 
     def _keep_connected(self) -> None:
@@ -80,7 +80,7 @@ def pages_of(port: int) -> list[Page]:
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, with_redis: bool) -> dict[str, Any]:
-    """Of both servers."""
+    """The settings of both servers."""
     return {"REDIS_URL": request.getfixturevalue("disposable_redis").url, "WEB_CONCURRENCY": 2} if with_redis else {}
 
 
@@ -94,7 +94,7 @@ def released(database: Database, settings: dict[str, Any], tmp_path: Path) -> It
 
 @SETUPS
 def test_last_release_and_this_version_count_at_once(released, database, settings, new_server):
-    """Retries are recognised by both, and pages of both see every visit."""
+    """Both recognise retries, and pages of both show every visit."""
     begun = released.register("ayesha", "first")
     with ExitStack() as stack:
         pages = [stack.enter_context(page) for page in pages_of(released.port)]
@@ -102,11 +102,11 @@ def test_last_release_and_this_version_count_at_once(released, database, setting
         pages += [stack.enter_context(page) for page in pages_of(server.port)]
         with Crowd([released, server], visits=VISITS) as crowd:
             pass
-        again = [each.register("ayesha", "first") for each in (server, released)]
+        again = [version.register("ayesha", "first") for version in (server, released)]
         for page in pages:
             page.assert_shown(VISITS + 1)
-    assert [(each.ordinal, each.duplicate) for each in again] == [(1, True)] * 2
-    assert {each.stats.epoch for each in again} == {begun.stats.epoch}, "it was taken for a rollback"
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(1, True)] * 2
+    assert {receipt.stats.epoch for receipt in again} == {begun.stats.epoch}, "it was taken for a rollback"
     assert_exact(crowd, server, VISITS, before=1)
 
 
@@ -130,7 +130,7 @@ def test_upgrade_under_load_loses_nothing_and_no_page_sees_a_total_fall(released
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgres"], indirect=True)
 @pytest.mark.parametrize("with_redis", [False])
 def test_last_release_counts_on_until_it_ends_and_does_not_start_again(released, database, new_server):
-    """It refuses a newer schema, as earlier releases do (decision 99). This version goes on with what it counted."""
+    """It refuses a newer schema, as earlier releases do (decision 99). This version continues its count."""
     server = new_server(database).start()
     assert released.register("ayesha").ordinal == 1
     released.stop()

@@ -1,4 +1,4 @@
-"""Workers die and are replaced; several of them share one port and one ledger."""
+"""Workers die and are replaced. Several share one port and one ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.servers.changed_server import changed_server
 
 VISITS, LIMIT = 300, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"
-"""Nothing listens there: two workers serve and count without Redis."""
+"""Nothing listens there: two workers count without Redis."""
 
 
 def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
@@ -50,7 +50,7 @@ def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
 
 
 def test_no_worker_shows_less_than_another_acknowledged(two_workers):
-    """A new connection each time, so that any worker may take it."""
+    """Each request uses a new connection, so that any worker may answer."""
 
     before = two_workers.stats().total
 
@@ -84,13 +84,13 @@ def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
 
 VISITORS, ROUND = 50, 1500
 MOST_GROWTH_BYTES = 512
-"""For each visit: less than a visit that is kept takes. Caches are full after the warm-up."""
+"""Limit for each visit: less than storing one takes. Caches are full after the warm-up."""
 
 
 def test_worker_keeps_nothing_of_a_visit(tmp_path):
-    """By what Python has allocated: the machine's other programs do not change it."""
+    """Measured by Python's allocations, which other programs do not affect."""
     with changed_server(tmp_path) as server, Connection(server.port) as connection:
-        server.resident()  # nothing is loaded any more
+        server.resident()  # wait until everything is loaded
         server.allocated()
         register(connection, range(600))
         before = server.allocated()
@@ -106,7 +106,7 @@ def register(connection: Connection, numbers: range) -> None:
 @pytest.mark.honest_start
 @pytest.mark.long(proved_by="server/process/test_workers.py::test_worker_keeps_nothing_of_a_visit")
 def test_worker_does_not_grow_with_the_visits_it_serves(tmp_path):
-    """Nor does what SQLite and other libraries allocate. What is allocated once is in one round, a leak in each."""
+    """Includes allocations of SQLite and other libraries. A one-time allocation shows in one round, a leak in each."""
     with changed_server(tmp_path) as server:
         resident = []
         for seed in range(4):

@@ -1,4 +1,4 @@
-"""One server of a module, which tells what it holds, and clients of each kind."""
+"""A server per module that reports what it holds, and clients of each kind."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from support.servers.changed_server import ChangedServer, changed_server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All tests of `server` on both ways to watch sockets, where everything is tested."""
+    """Run all tests of `server` with both ways of watching sockets, when everything is tested."""
     if EVERYTHING and "hub" in metafunc.fixturenames:
         metafunc.parametrize("hub", ["epolls", "poll"], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
 def hub(request) -> str:
-    """The hub of eventlet; "poll" is for systems without epoll."""
+    """eventlet's hub. "poll" is for systems without epoll."""
     return getattr(request, "param", "epolls")
 
 

@@ -1,4 +1,4 @@
-"""Clients that send nonsense, or too much, get an error, are then closed with 1008, and disturb no others."""
+"""Clients that send nonsense or too much get an error, are then closed with 1008, and disturb no others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NONSENSE = {
 
 
 def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
-    """A binary frame, too."""
+    """Includes a binary frame."""
     for what, nonsense in NONSENSE.items():
         with WebSocket(server.port) as client:
             client.event()
@@ -89,7 +89,7 @@ HARMLESS = {
 
 
 def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
-    """The protocol's own test suite expects the close; a traceback for each packet would fill a disk."""
+    """The protocol's own test suite expects the close. A traceback for each packet would fill a disk."""
     said, codes = len(server.log), {}
     for what, nonsense in NO_PACKETS.items():
         with SocketIO(server.port) as client:
@@ -117,7 +117,7 @@ QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request
 
 @pytest.mark.parametrize("asks", [False, True], ids=["tiny pings", "questions"])
 def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, asks):
-    """A ping is answered by the loop, a question in a task."""
+    """The loop answers pings, and a task answers questions."""
     sent = QUESTIONS[kind] if asks else frame("", PING)
     with kind(server.port) as client, WebSocket(server.port) as plain, SocketIO(server.port) as other:
         thread = threading.Thread(target=send_until_closed, args=(client, sent))
@@ -127,7 +127,7 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
             assert other.is_answered()
             assert server.get("/api/stats").ok
         assert client.close_frame().code == ABUSE
-        with suppress(ConnectionError):  # it was answered too late, on a busy machine
+        with suppress(ConnectionError):  # answered too late, on a busy machine
             client.send(close(ABUSE))
         thread.join()
     server.wait_until_held(sockets=0)

@@ -1,4 +1,4 @@
-"""What a client sends, frame by frame (RFC 6455, 5 and 7): understood however it is cut, or closed."""
+"""A client's frames (RFC 6455, 5 and 7) are understood however they are split, or the connection is closed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
 
 @pytest.fixture
 def client(kind, server):
-    """One of each kind, after its first event."""
+    """A client of each kind, after its first event."""
     with kind(server.port) as client:
         client.event()
         yield client
@@ -44,11 +44,11 @@ def is_pong(client: WebSocket) -> bool:
     return client.event()["type"] == "pong"
 
 
-# However it is cut.
+# Valid input, split in any way.
 
 
 def test_message_in_fragments_is_one_message(client):
-    """Some of which may be empty."""
+    """Some fragments are empty."""
     asked = ASKED[type(client)]
     for size in (1, 4, 15):
         assert is_pong(client.send(*fragments(asked, size))), size
@@ -70,19 +70,19 @@ def test_pings_in_between_fragments_are_answered_at_once_with_their_payload(clie
 def test_message_that_arrives_byte_by_byte_is_one_message(client):
     everything = b"".join(fragments(ASKED[type(client)], 6)) + frame("slow", PING)
     client.send(*(everything[at : at + 1] for at in range(len(everything))))
-    said = [client.frame(), client.frame()]  # an event of Socket.IO has its turn after what was there before
+    said = [client.frame(), client.frame()]  # the Socket.IO event may come after an earlier frame
     assert Frame(PONG, b"slow") in said
-    assert any(b"timestamp" in each.payload for each in said)
+    assert any(b"timestamp" in frame.payload for frame in said)
 
 
 def test_messages_of_the_largest_size_are_read(client):
-    """A pong that was not asked for is ignored."""
+    """An unrequested pong is ignored."""
     largest = ASKED[type(client)].ljust(LARGEST)
     client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 100))
     assert all(is_pong(client) for _ in range(6))
 
 
-# What is wrong.
+# Invalid input.
 
 WRONG = {
     "not masked": (PROTOCOL_ERROR, frame("hello", masked=False)),
@@ -157,7 +157,7 @@ def test_close_is_answered_with_its_code_and_what_comes_after_it_is_not(server, 
 
 
 def test_close_that_may_not_be_sent_is_an_error(server, kind):
-    """With a code that is none or for others, with half a code, with a reason that is no text or too long."""
+    """With a reserved or undefined code, half a code, or a reason that is too long or not text."""
     for sent, code in WRONG_CLOSES.items():
         with kind(server.port) as client:
             client.event()

@@ -1,4 +1,4 @@
-"""Clients that have gone without a word, of every kind. Time passes as tests say; test_silence.py has the times."""
+"""Clients of every kind that vanish without a close. The tests move the clock; test_silence.py has the limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.servers.changed_server import ChangedServer, pings, timed_server
 
 ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, UPGRADE_S = 7200.0, 3600.0, 1800.0
-"""So long that nothing is late unless a test lets time pass."""
+"""Long enough that nothing is late unless a test moves the clock."""
 
 CHANGES = {**pings(INTERVAL_S, TIMEOUT_S), "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": UPGRADE_S}
 
@@ -27,7 +27,7 @@ def wait_until_nothing_is_left(server: ChangedServer) -> None:
 
 
 def opened(server: ChangedServer) -> Polling:
-    """A Socket.IO client that polls, and has received its first event."""
+    """A polling Socket.IO client that has received its first event."""
     session = Polling(server.port)
     assert session.post("40").ok
     while not any("visitor_update" in packet for packet in session.next_packets()):
@@ -64,21 +64,21 @@ def test_polling_client_that_answers_no_ping_or_does_not_come_back_is_dropped(se
 
 def test_clients_that_answer_pings_stay(server):
     polling, sockets = opened(server), [kind(server.port) for kind in KINDS.values()]
-    for each in sockets:
-        each.event()
+    for socket in sockets:
+        socket.event()
     for _ in range(2):
         server.pass_(INTERVAL_S - TIMEOUT_S)
         server.pass_(TIMEOUT_S)
-        for each in sockets:
-            assert answer(each, each.frame())
-            assert each.is_answered(), "the server has read the answer before more time passes"
+        for client in sockets:
+            assert answer(client, client.frame())
+            assert client.is_answered(), "the server has read the answer before more time passes"
         assert polling.poll() == [PING]
         assert polling.post(PONG).ok
     assert server.held()["members"] == 3
     polling.post(CLOSE)
     polling.get()
-    for each in sockets:
-        each.end()
+    for client in sockets:
+        client.end()
     wait_until_nothing_is_left(server)
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM with open pages: each is closed with 1001 and the process ends; those that do not answer delay nothing."""
+"""SIGTERM closes each open page with 1001 and ends the process. Clients that do not respond delay nothing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
 
 @pytest.fixture
 def server(tmp_path):
-    """It waits an hour for clients that do not answer."""
+    """A server that would wait an hour for clients that do not respond."""
     with changed_server(tmp_path, {GOODBYE_S: 3600}) as server:
         yield server
 
 
 @pytest.fixture
 def impatient(tmp_path):
-    """It waits for them as long as usual, and would close their connections in an hour."""
+    """A server that waits the usual time when it leaves, though it closes unresponsive connections only after an
+    hour.
+    """
     with changed_server(tmp_path, {CLOSE_TIMEOUT_S: 3600}) as server:
         yield server
 
@@ -55,12 +57,12 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
 
 
 def test_clients_that_do_not_answer_delay_no_shutdown(impatient):
-    """Clients that read nothing do not delay it either, although data waits for them. Requests have an hour."""
+    """Clients that do not read what is sent to them do not delay it either. Requests have an hour."""
     server = impatient
     deaf = [kind(server.port) for kind in list(KINDS.values()) * 5]
     stuck = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
     for client in [*deaf, *stuck]:
-        client.event()  # from now on, it is in the room
+        client.event()  # afterwards it is in the room
     server.emit(5, size=9_000)
     for client in deaf:
         for _ in range(5):
@@ -81,5 +83,5 @@ def test_crowd_receives_what_was_on_its_way_and_a_close_and_the_server_is_gone(s
         crowd.are_over()
         left = server.wait()
         assert left.status == 0
-        assert all(each.revisions[-20:] == sent for each in crowd.all)
-        assert {each.code for each in crowd.all} == {GOING_AWAY}
+        assert all(listener.revisions[-20:] == sent for listener in crowd.all)
+        assert {listener.code for listener in crowd.all} == {GOING_AWAY}

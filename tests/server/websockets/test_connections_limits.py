@@ -1,4 +1,4 @@
-"""WebSockets are opened as RFC 6455 says (4.2), and one too many is closed with 1013, which a browser can see."""
+"""WebSockets open as RFC 6455 (4.2) requires. One beyond a limit is closed with 1013, which browsers can see."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Limited:
         return self.clients[-1]
 
     def fill(self, *addresses: str) -> list[WebSocket]:
-        """As many as are allowed, of both kinds."""
+        """Connect as many as are allowed, of both kinds."""
         clients = [self.connect(*addresses, kind=list(KINDS.values())[number % 2]) for number in range(MOST)]
         assert all(client.is_answered() for client in clients)
         return clients
@@ -72,20 +72,20 @@ def of_a_module(request, tmp_path_factory):
 def limited(of_a_module):
     limited = Limited(of_a_module)
     yield limited
-    for each in limited.clients:
-        each.end()
+    for client in limited.clients:
+        client.end()
     wait_until(lambda: not any(of_a_module.held().values()), "they are gone")
 
 
 def limit(name: str) -> pytest.MarkDecorator:
-    """The server of a test, which those of the same limit share."""
+    """Choose the server of a test. Tests with the same limit share it."""
     return pytest.mark.parametrize("of_a_module", [name], indirect=True)
 
 
 @limit("of_an_address")
 @PATHS
 def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
-    """It receives nothing but the close."""
+    """It receives only the close."""
     limited.fill(ADDRESS)
     refused = limited.connect(ADDRESS, path=path)
     assert refused.close_frame() == SORRY
@@ -122,7 +122,7 @@ def test_network_of_one_ipv6_customer_is_one_address(limited):
 
 @limit("of_an_address")
 def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
-    """It may be a proxy that does not say for whom it forwards."""
+    """It may be a proxy that does not forward client addresses."""
     for _ in range(10 * MOST):
         assert limited.connect().is_answered()
     assert limited.connect().close_frame() == SORRY
@@ -132,7 +132,7 @@ def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
 @limit("of_a_network")
 @pytest.mark.parametrize("address", ["203.0.113.{}", pytest.param("2001:db8:77:{}00::1", marks=pytest.mark.long)])
 def test_network_may_have_a_quarter_of_all_places(limited, address):
-    """A stranger still gets one, of any kind. This machine may be a proxy, and is no network."""
+    """A stranger still gets a place, of any kind. This machine may be a proxy, and is not limited as a network."""
     for number in range(MOST):
         assert limited.connect(address.format(number), kind=list(KINDS.values())[number % 2]).is_answered()
     late = address.format(99)
@@ -166,7 +166,7 @@ def page_of(visitor: str, kind: type[WebSocket] = WebSocket) -> dict:
 
 @limit("of_an_address")
 def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited):
-    """As our proxy names it, and not the proxy itself."""
+    """The network that our proxy reports, not the proxy itself."""
     announced = ("Content-Length: 100000", "Expect: 100-continue")
     with ExitStack() as stack:
 
@@ -232,7 +232,7 @@ def test_polling_client_is_counted_whatever_it_would_upgrade_to(limited):
 @limit("of_handshakes")
 @pytest.mark.parametrize(("path", "address"), [("/", ADDRESS), (SOCKETIO, ANOTHER)])
 def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
-    """Though none of those before is open any more."""
+    """Even if none of the earlier ones is still open."""
     for client in limited.fill(address):
         client.end()
     limited.server.wait_until_held(sockets=0)
@@ -249,7 +249,7 @@ def connection(server):
 
 
 def test_bad_handshake_is_refused_with_an_error_and_the_connection_stays_usable(connection):
-    """A wrong version is answered with the right one."""
+    """A wrong version gets the supported one in response."""
     answer = connection.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
     assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
     assert answer.json["code"] == "upgrade_required"

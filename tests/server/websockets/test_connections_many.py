@@ -1,4 +1,4 @@
-"""Crowds that come at once, and clients that go without a close: the others receive everything, and nothing is left."""
+"""Many clients connect at once, or vanish without a close. The others receive everything, and nothing is leaked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ EVENTS = 100
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
-    """In mid-frame, in mid-handshake, with events unread: those that are left receive every event."""
+    """Resets in the middle of a frame or a handshake, or with unread events. The remaining clients receive every
+    event.
+    """
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)
@@ -29,7 +31,7 @@ def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
             crowd.wait_for_revision(sent[-1])
         stop.set()
         goners.join()
-        assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)
+        assert all(listener.revisions[-EVENTS:] == sent for listener in crowd.all)
         server.wait_until_held(sockets=100)
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
@@ -38,7 +40,7 @@ def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
 
 
 def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None:
-    """Clients that break off at every point there is, until it is enough."""
+    """Connect clients that break off at random points, until stopped."""
     ping = say(type="ping")
     gone = 0
     while not stop.is_set() or gone < RESETS:
@@ -52,7 +54,7 @@ def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None
 
 
 class HalfOpened(WebSocket):
-    """Only a connection, whose handshake is never finished."""
+    """A connection that never finishes its handshake."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 15)

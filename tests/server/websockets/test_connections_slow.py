@@ -1,4 +1,4 @@
-"""Clients that read slowly, or nothing: they cost a bounded amount, slow no others, and are dropped."""
+"""Clients that read slowly or never cost a bounded amount, slow no others, and are dropped."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from support.servers.changed_server import changed_server, pings, timed_server
 
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048
-"""Bytes of a buffer; the kernel doubles it, and has a least one of its own."""
+"""Bytes of a socket buffer. The kernel doubles it, and has a minimum."""
 
 EVENTS, AT_ONCE = 2_000, 100
 READERS, STUCK = 20, 20
 MOST_GROWTH_BYTES = 3_000_000
-"""64 KB for each that is stuck, and as much again."""
+"""64 KB for each stuck client, and as much again."""
 
 STALLED_S, DAY_S = 3600.0, 24 * 3600.0
 BIG, PIECES = 30_000, 40
@@ -28,7 +28,7 @@ def test_clients_that_never_read_are_dropped_and_the_others_receive_everything(t
     """They do not read their first event either."""
     with changed_server(tmp_path) as server, Listeners(server.port, READERS) as readers, ExitStack() as stuck:
         readers.wait_for_first()
-        server.resident()  # nothing is loaded any more
+        server.resident()  # wait until everything is loaded
         for kind in list(KINDS.values()) * (STUCK // 2):
             stuck.enter_context(kind(server.port, receive_buffer=TINY))
         server.wait_until_held(READERS + STUCK)
@@ -59,14 +59,14 @@ def test_client_that_reads_nothing_while_something_waits_is_dropped(timed):
         wait_until(lambda: timed.held()["stalled"] == 1, "something waits for it")
         timed.pass_(STALLED_S / 2)
         assert timed.held()["stalled"] == 1
-        for _ in range(5):  # the system may take some more of what waits, after it was first noticed
+        for _ in range(5):  # the system may take some more data after the first notice
             timed.pass_(2 * STALLED_S)
         assert timed.held()["connections"] == 0
     wait_until(lambda: not any(timed.held().values()), "nothing is left of it")
 
 
 def test_client_that_reads_a_little_now_and_then_is_not_dropped(timed):
-    """For longer than one that reads nothing would be left."""
+    """It stays longer than a client that reads nothing."""
     with WebSocket(timed.port, receive_buffer=TINY) as client:
         client.event()
         (revision,) = timed.emit(1, size=BIG)
@@ -83,7 +83,7 @@ def test_client_that_reads_a_little_now_and_then_is_not_dropped(timed):
 
 
 def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind):
-    """Events, pongs and answers of differing sizes at once, read in small pieces."""
+    """Events, pongs and responses of different sizes, read in small pieces."""
     chance = random.Random(3)
     sizes = [chance.choice((10, 100, 126, 1_000, 5_000, 20_000)) for _ in range(60)]
     with (
@@ -111,7 +111,7 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
 
 
 def read_slowly(client: WebSocket, chance: random.Random):
-    """The next frame, in pieces smaller than it was sent in."""
+    """The next frame, in pieces smaller than the server sent."""
     while (found := take_frame(client._received)) is None:
         data = client._socket.recv(chance.randrange(1, 3000))
         assert data, "closed"

@@ -1,4 +1,4 @@
-"""Bytes that claim to be frames, right, wrong, cut anywhere: read as the RFC says, and no other client is disturbed."""
+"""Random frames, valid or not, split anywhere, are read as the RFC requires, and disturb no other client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NORMAL, ABUSE = 1000, 1008
 
 
 class Said(NamedTuple):
-    """What was answered."""
+    """The server's responses."""
 
     pongs: list[bytes]
     messages: list[Any]
@@ -39,7 +39,7 @@ def test_frames_are_read_as_the_rfc_says_however_they_are_cut(data, cuts):
 
 
 def _read(pieces: list[bytes]) -> Said:
-    """By readers as a connection has them: one for as long as something is on its way."""
+    """Read them with the readers of a connection: one while something is incomplete."""
     received: list[Any] = []
     reader, code = FrameReader(LARGEST), None
     for piece in pieces:
@@ -50,12 +50,12 @@ def _read(pieces: list[bytes]) -> Said:
             code = int(error.code)
             break
         reader = FrameReader(LARGEST) if reader.idle else reader
-    for number, each in enumerate(received):
-        if isinstance(each, CloseFrame):
-            received, code = received[:number], None if each.code == 1005 else each.code
+    for number, part in enumerate(received):
+        if isinstance(part, CloseFrame):
+            received, code = received[:number], None if part.code == 1005 else part.code
             break
-    messages = [each for each in received if isinstance(each, str | bytes)]
-    return Said([each.payload for each in received if isinstance(each, PingFrame)], messages, code)
+    messages = [event for event in received if isinstance(event, str | bytes)]
+    return Said([event.payload for event in received if isinstance(event, PingFrame)], messages, code)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def unharmed(others: UnaffectedClients) -> Iterator[None]:
 
 
 def test_server_answers_frames_as_the_rfc_says(others):
-    """On Socket.IO it may end earlier, with a goodbye of its own."""
+    """On Socket.IO the connection may end earlier, with Socket.IO's own goodbye."""
 
     @effort(150)
     @given(data=streams(), cuts=cuts, early=st.integers(0, 20))
@@ -79,7 +79,7 @@ def test_server_answers_frames_as_the_rfc_says(others):
         plain = WebSocket(others.server.port, early=data[:early])
         said, model = _answers(plain, pieces(data[early:], cuts)), expected(data, LARGEST)
         pongs, answers = model.pongs, len(model.messages)
-        if said.was_reset:  # which takes with it what has not been read
+        if said.was_reset:  # the reset discards unread data
             pongs, answers = pongs[: len(said.pongs)], min(answers, len(said.messages))
         assert (said.pongs, len(said.messages)) == (pongs, answers)
         assert said.was_reset or said.code in model.codes
@@ -91,7 +91,7 @@ def test_server_answers_frames_as_the_rfc_says(others):
 
 
 def _answers(client: WebSocket, sent: list[bytes]) -> Said:
-    """To all that was sent, after which the client has nothing to say any more; without the numbers of the site."""
+    """All responses to these frames, without the site's changing numbers. The client sends nothing afterwards."""
     found: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
     with client:
         with suppress(OSError):
@@ -105,6 +105,6 @@ def _answers(client: WebSocket, sent: list[bytes]) -> Said:
             assert client.rest() == b"", "something was said after the close"
         except Lost as lost:
             was_reset = bool(lost.args)
-    messages = [each for each in found[TEXT] if b"visitor_update" not in each]
+    messages = [message for message in found[TEXT] if b"visitor_update" not in message]
     code = int.from_bytes(found[CLOSE][0][:2]) if found[CLOSE] else 0
     return Said(found[PONG], messages, code or None, was_reset)

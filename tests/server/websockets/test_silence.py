@@ -1,4 +1,4 @@
-"""What happens to WebSockets and streams as time passes, by the clock of the loop: pings, comments, the last day."""
+"""WebSockets and streams as time passes on the loop's clock: pings, comments, the last day."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def nothing(*_: object) -> None: ...
 
 
 POLLER = SimpleNamespace(add=nothing, change=nothing, remove=nothing)
-"""Has not looked at any file yet."""
+"""A poller that never watches a file."""
 
 OWNER = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=nothing)
-"""Of connections that answer pings."""
+"""The owner of connections that respond to pings."""
 
 
 class World:
-    """A loop whose clock stands still unless a test moves it, and the two ends of a connection to it."""
+    """A loop whose clock the test moves, and both ends of a connection to it."""
 
     def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
         self.now, self.ours, self.theirs = 1000.0, ours, theirs
@@ -52,7 +52,7 @@ class World:
         return stream
 
     def received(self) -> bytes | None:
-        """What has come meanwhile; None for nothing, empty for the end."""
+        """New data; None for nothing, empty for the end."""
         try:
             return self.theirs.recv(10_000)
         except BlockingIOError:
@@ -81,7 +81,7 @@ def world(monkeypatch) -> Iterator[World]:
 
 
 def test_stream_without_events_is_commented_within_20_s(world):
-    """Not much sooner. A client that does not acknowledge it is gone, and found within 45 s."""
+    """Not much sooner. A client that does not acknowledge it is dropped within 45 s."""
     stream = world.stream()
     assert world.received() == b"retry: 5000\n\n"
     for _ in range(2):
@@ -95,7 +95,7 @@ def test_stream_without_events_is_commented_within_20_s(world):
 
 
 def test_stream_ends_after_a_day(world):
-    """One stream of 256 lives the whole day, the others end a little sooner."""
+    """One of 256 streams lasts the whole day; the others end a little sooner."""
     world.stream().chance = 0
     assert world.received()
     world.now += 24 * HOUR_S + 1
@@ -123,7 +123,7 @@ def test_client_whose_answer_waits_to_be_read_stays(world, said):
 
 
 def test_client_may_send_as_much_again_after_each_ping(world):
-    """What is a flood in one interval is not one in a day."""
+    """The limit per interval must not add up over a day."""
     connection = world.connect()
     for _ in range(3):
         connection.take(frame("", PONG) * MOST_FRAMES)
@@ -134,7 +134,7 @@ def test_client_may_send_as_much_again_after_each_ping(world):
 
 
 def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
-    """One at a time, as they arrive from an idle page, they are not parsed."""
+    """Single ones from an idle page are not parsed."""
     connection = world.connect()
     for _ in range(MOST_FRAMES):
         connection.take(frame("", PONG))
@@ -144,7 +144,7 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
 
 
 def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
-    """Also if one of them fails. Any task may wait meanwhile, and the others go on."""
+    """Even if one of them fails. A task may wait; the others go on."""
     tasks, told = [], []
 
     def ended(connection, code):
@@ -187,7 +187,7 @@ def test_socket_is_closed_after_a_day_with_a_code_to_come_back(world):
 
 
 def test_sockets_that_came_together_need_not_come_back_together(world):
-    """As they come after a deploy: they go within the last two hours of a day."""
+    """They all connected after a deploy. They end spread over the last two hours of a day."""
     crowd = [SimpleNamespace(born=0.0, chance=chance) for chance in range(256)]
     old = []
     for hours in (21.9, 23, 24.1):

@@ -1,1 +1,1 @@
-"""The application in this process: sites, the workers of one, and what is shared to open them quickly."""
+"""The application in this process: sites, their workers, and what tests share to open them quickly."""

@@ -1,7 +1,8 @@
-"""The applications of sites: their routes, which take half the time of opening one, are made once for equal settings.
+"""A pool of Flask applications. Making the routes takes half the time of opening a site, so sites with equal settings
+share them.
 
-A site gives its application back at its end. The next one with the same settings gets it as `make_routes` left it, and
-opens its own services in it.
+A site returns its application when it closes. The next site with the same settings restores it to the state after
+`make_routes` and opens its own services in it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from koyjabo.webkit.limits import limits
 
 
 class KeptApp:
-    """An application, and what `make_routes` left in it."""
+    """An application, with a copy of its state after `make_routes`."""
 
     def __init__(self, settings: Settings, more: Mapping[str, Any]) -> None:
         self.app = make_routes(settings, more)
@@ -30,18 +31,18 @@ class KeptApp:
         self._routes = routes_of(self.app.url_map)
 
     def renew(self, more: Mapping[str, Any]) -> None:
-        """Undo what was done to it since."""
+        """Restore the state after `make_routes`."""
         for name in vars(self.app).keys() - self._state.keys():
             delattr(self.app, name)
         for name in self._state:
             self._put(name)
         put_routes(self.app.url_map, self._routes)
-        limits.init_app(self.app, self.settings)  # they count from 0 again
+        limits.init_app(self.app, self.settings)  # resets the counters
         self._put("after_request_funcs")
         self.app.config["DATABASE_URL"] = more["DATABASE_URL"]
 
     def _put(self, name: str) -> None:
-        """Dictionaries stay the same objects: templates keep that of the configuration."""
+        """Fill the old dictionaries instead of replacing them: templates hold a reference to the configuration's."""
         value = copied(self._state[name])
         if isinstance(value, dict):
             there = getattr(self.app, name)
@@ -55,7 +56,7 @@ _kept: defaultdict[str, list[KeptApp]] = defaultdict(list)
 
 
 def take(settings: Mapping[str, Any]) -> KeptApp:
-    """One without services that no other site has now. Raises config.SettingsError."""
+    """An application without services, from the pool or new. Raises config.SettingsError."""
     chosen = config.load(settings)
     kept = _kept[key_of(chosen)]
     if not kept:
@@ -70,16 +71,16 @@ def give_back(kept: KeptApp) -> None:
 
 
 def key_of(settings: Settings) -> str:
-    """All settings but the database."""
+    """All settings except the database."""
     return repr(settings.model_dump(exclude={"database_url"}))
 
 
 def copied(value: Any) -> Any:
-    """Lists, sets and dictionaries are copied, also inside of others."""
+    """A copy, including nested lists, sets and dictionaries."""
     if type(value) in (list, set):
         return type(value)(map(copied, value))
     if isinstance(value, dict):
-        found = copy(value)  # some add what is missing
+        found = copy(value)  # keeps subclasses, such as defaultdict
         found.update({key: copied(inner) for key, inner in value.items()})
         return found
     return value

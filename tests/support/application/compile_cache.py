@@ -1,4 +1,6 @@
-"""What the applications that tests make in one process compile once: it takes most of the time to make one."""
+"""Caches for what Flask, SQLAlchemy and werkzeug compile when an application is made. Compiling takes most of that
+time.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ def compile_once() -> None:
 
 
 def keep_statements() -> None:
-    """Compile each SQL statement once a kind of database, not once a database: a third of what opening one takes.
+    """Compile each SQL statement once per kind of database, not once per database. This saves a third of opening one.
 
-    For the tests' own process alone: in a server, connections that real threads use would share a lock.
+    Only for the tests' process: in a server, real threads would share a lock.
     """
     kept: LRUCache[Any, Any] = LRUCache(MOST_STATEMENTS)
     Engine._compiled_cache = property(lambda _: kept, lambda *_: None)  # type: ignore[assignment]
@@ -37,7 +39,7 @@ def keep_statements() -> None:
 
 
 def _keep_routes() -> None:
-    """What builds the URLs of a route is a function of its text; werkzeug gives it the route with each call."""
+    """Reuse URL builders by the text of the route. werkzeug passes the route to them with each call."""
     compile_builder = Rule._compile_builder
     kept: dict[object, Callable[..., Any]] = {}
 
@@ -51,14 +53,14 @@ def _keep_routes() -> None:
 
 
 class KeptMatches:
-    """Those of the expression by which werkzeug takes routes apart: a third of what making an application takes."""
+    """Caches the matches of werkzeug's route expression. This saves a third of making an application."""
 
     def __init__(self, pattern: Pattern[str]) -> None:
         self.match = cache(pattern.match)
 
 
 class KeptTemplates(BytecodeCache):
-    """In memory."""
+    """Keeps compiled templates in memory."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType | None] = {}

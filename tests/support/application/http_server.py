@@ -1,4 +1,4 @@
-"""The product's HTTP server with any WSGI application, in this process."""
+"""The product's HTTP server in this process, with any WSGI application."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.clients.connection import head
 from support.programs.patience import PATIENCE_S
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    warnings.simplefilter("ignore")  # eventlet warns about itself
     import eventlet
     from eventlet.green import socket as green
 
@@ -28,14 +28,14 @@ LARGEST_BODY = 100
 
 @contextmanager
 def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
-    """A function that sends requests on a new connection, and returns it."""
+    """Run a server. Yields a function that sends a request on a new connection and returns the connection."""
     with serving(app) as (_, ask):
         yield ask
 
 
 @contextmanager
 def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green.socket]]]:
-    """The server, and such a function."""
+    """Run a server. Yields it and the function of `served`."""
     with loop_on() as runtime:
         listener = socket.create_server(("127.0.0.1", 0))
         server = HttpServer(
@@ -67,14 +67,14 @@ def all_of(connection: green.socket) -> bytes:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Let the server run until it is true."""
+    """Run the server until `condition` is true."""
     with eventlet.Timeout(PATIENCE_S):
         while not condition():
             eventlet.sleep(0.005)
 
 
 class Gate:
-    """An application that answers `abc` when it is opened."""
+    """An application that responds with `abc` once it is opened."""
 
     def __init__(self) -> None:
         self.has_begun, self._opened = False, eventlet.event.Event()
@@ -93,7 +93,7 @@ class Gate:
 
 
 def answering(*pieces: bytes, length: int | None = None, status: str = "200 OK") -> Callable:
-    """An application that makes its answer piece by piece."""
+    """An application that sends its response piece by piece."""
 
     def app(environ, start):
         start(status, [] if length is None else [("Content-Length", str(length))])

@@ -1,6 +1,6 @@
-"""Workers that share who is online in communities, or one that has it for itself (see `visitor_workers`).
+"""Workers that share online members in Redis, or one worker that keeps them in memory (see `visitor_workers`).
 
-Time passes in steps, and after each of them every worker that lives is looked after, as its pulse would do.
+Time passes in steps. After each step, every live worker refreshes, as its pulse would.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 
 
 class MemoryWorld:
-    """One server, which is alone."""
+    """A single server, with members in memory."""
 
     def __init__(self) -> None:
         self.time = Time()
@@ -51,7 +51,7 @@ class MemoryWorld:
         self.look()
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing to close; RedisWorld has connections."""
 
 
 class Worker(RedisLink):
@@ -66,7 +66,7 @@ class Worker(RedisLink):
         self.news.append((scope, self.members.online(scope).count))
 
     def look(self) -> None:
-        """What the pulse does every second, and Redis's answer to it."""
+        """Refresh, as the pulse does every second, and apply Redis's reply."""
         self.members.refresh()
         self.flush()
 
@@ -95,7 +95,7 @@ class RedisWorld(visitor_worlds.RedisWorld):
         return self.workers[-1]
 
     def kill(self, worker: Worker) -> None:
-        """It says no more."""
+        """Stop a worker without a goodbye."""
         self.workers.remove(worker)
         self.dead.append(worker)
 
@@ -117,7 +117,7 @@ class RedisWorld(visitor_worlds.RedisWorld):
             self.settle()
 
     def fail(self, *workers: Worker, failure: str = "kill") -> None:
-        """Let Redis fail, and these workers notice."""
+        """Make Redis unreachable for these workers, and wait until they notice."""
         getattr(self.redis, failure)()
         for worker in workers:
             worker.members.refresh()

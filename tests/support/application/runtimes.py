@@ -1,4 +1,4 @@
-"""The runtimes of the product in this process: real threads, and eventlet's loop on each of its hubs."""
+"""The product's runtimes in this process: real threads, and eventlet's loop on each of its hubs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    warnings.simplefilter("ignore")  # eventlet warns about itself
     from eventlet import hubs
 
     from koyjabo.server.loop.eventlet_loop import EventletRuntime
@@ -21,11 +21,11 @@ from koyjabo.core.runtime import Runtime
 from support.programs.patience import PATIENCE_S
 
 HUBS = ("epolls", "asyncio", pytest.param("poll", marks=pytest.mark.long))
-"""The last one is the hub where there is no epoll."""
+"""`poll` is used where there is no epoll."""
 
 
 class Panic(BaseException):
-    """As a library in Rust raises it."""
+    """Raised by libraries written in Rust."""
 
 
 ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()], ids=["error", "panic"])
@@ -33,7 +33,7 @@ ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()]
 
 @contextmanager
 def loop_on(hub: str = os.environ.get("EVENTLET_HUB", "epolls")) -> Iterator[EventletRuntime]:
-    """A loop of this thread on the hub of that name, which is that of servers if none is given."""
+    """Run an eventlet loop on this thread. The default hub is the servers'."""
     with other_hubs_hidden():
         hubs.use_hub(hub)
         runtime = EventletRuntime()
@@ -47,7 +47,7 @@ def loop_on(hub: str = os.environ.get("EVENTLET_HUB", "epolls")) -> Iterator[Eve
 
 @contextmanager
 def other_hubs_hidden() -> Iterator[None]:
-    """asyncio runs one loop in a thread, and tests before may have left one that waits."""
+    """Hide other loops from asyncio, which runs one per thread; an earlier test may have left one."""
     known, running = getattr(hubs._threadlocal, "hub", None), asyncio._get_running_loop()
     asyncio._set_running_loop(None)
     try:
@@ -60,14 +60,14 @@ def other_hubs_hidden() -> Iterator[None]:
 
 
 def pause(runtime: Runtime, seconds: float = 0.02) -> None:
-    """Let others run meanwhile."""
+    """Let other tasks run for `seconds`."""
     waiter = runtime.waiter()
     runtime.later(seconds, waiter.wake)
     waiter.wait()
 
 
 def pause_until(runtime: Runtime, condition: Callable[[], object]) -> None:
-    """Let others run until it is true. A busy machine may take a while."""
+    """Let other tasks run until `condition` is true, which can take long on a busy machine."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"not within {PATIENCE_S} s"

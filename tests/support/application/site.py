@@ -1,4 +1,4 @@
-"""The application in this process, on a database of its own and with a clock that tests set.
+"""The application in this process, with its own database and a clock that tests set.
 
 Everything else is real: routing, ledger, threads, and both databases.
 """
@@ -33,21 +33,21 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-"""Headers of a handshake, as RFC 6455 has them."""
+"""Headers of the handshake in RFC 6455."""
 
 SETTINGS = {
-    "ENVIRONMENT": "production",  # where `.env` is not read
+    "ENVIRONMENT": "production",  # does not read `.env`
     "SECRET_KEY": SECRET,
     "ALLOW_EPHEMERAL_STORAGE": "1",
     "TIMEZONE": "Asia/Dhaka",
     "METRICS_TOKEN": METRICS_TOKEN,
     **NO_LIMITS,
 }
-"""Of a site whose test chooses none."""
+"""Settings of a site whose test chooses none."""
 
 
 class Time:
-    """What the clock says: ms since 1970 UTC. It stands still until a test moves it."""
+    """The clock of a site, in ms since 1970 UTC. It moves only when a test moves it."""
 
     def __init__(self, now_ms: int = SPEC_MOMENT) -> None:
         self.ms = now_ms
@@ -70,7 +70,7 @@ class Time:
         self.ms += timedelta(**how_long) // timedelta(milliseconds=1)
 
     def put_right(self, **by: float) -> None:
-        """The clock on the wall is changed, and no time passes."""
+        """Change the wall clock without letting time pass."""
         self.pass_(**by)
         self._put_right_by_ms += timedelta(**by) // timedelta(milliseconds=1)
 
@@ -140,11 +140,11 @@ class Site:
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def contents(self) -> dict[str, list[tuple]]:
-        """Every row of every table, so that two moments can be compared."""
+        """Every row of every table, to compare two states."""
         return {table: sorted(self.rows(f"SELECT * FROM {table}"), key=str) for table in TABLES}
 
     def add_community(self, community: str) -> None:
-        """Let a scope exist, as founding a community does."""
+        """Create a community's scope, as founding the community does."""
         self.rows(
             "INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision) "
             "SELECT :scope, epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site'",
@@ -152,7 +152,7 @@ class Site:
         )
 
     def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
-        """As the operator does."""
+        """Set the total, as the operator does."""
         return self.services[TotalAdjuster].set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     def recount(self) -> list[str]:
@@ -161,14 +161,14 @@ class Site:
 
 @contextmanager
 def nothing_counted(site: Site) -> Iterator[None]:
-    """What happens inside changes no number and no row."""
+    """Assert that the block changes no number and no row."""
     before = (site.stats(), site.contents())
     yield
     assert (site.stats(), site.contents()) == before
 
 
 def assert_error(answer: Any, status: int, code: str, *fields: str) -> None:
-    """An error as every one looks, with `details` for exactly these fields."""
+    """Assert the common error format, with `details` for exactly these fields."""
     assert (answer.status_code, answer.content_type) == (status, "application/json"), answer.text
     assert list(answer.json) == ["error", "code", "details"]
     assert answer.json["code"] == code

@@ -1,4 +1,4 @@
-"""Statements of the database, as they are executed, and how it would execute them."""
+"""Records SQL statements as they are executed, and shows their query plans."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.application.site import Site
 
 @contextmanager
 def recorded() -> Iterator[list[tuple[str, Any]]]:
-    """What goes through SQLAlchemy, with its values."""
+    """Record the statements that SQLAlchemy executes, with their parameters."""
     asked: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

@@ -1,6 +1,6 @@
-"""Workers that share presence in Redis, or one that has it for itself, and a clock that tests set.
+"""Workers that share active visitors in Redis, or one worker that keeps them in memory, with a clock that tests set.
 
-Redis goes by its own clock, so there time passes by letting every lease end that much earlier.
+Redis uses its own clock, so these classes let time pass by shortening every lease.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
 
 ROUNDS = 100
-"""All of them usually take 20 ms together. If each waited a second for Redis, they would outlast the general limit."""
+"""All rounds together usually take 20 ms. If each waited a second for Redis, they would exceed PATIENCE_S."""
 
 
 def clock_of(time: Time) -> Clock:
@@ -39,18 +39,18 @@ def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = 
 
 
 def flush(outbox: RedisOutbox) -> None:
-    """Return when all that was put into it before has been sent."""
+    """Return when everything queued so far has been sent."""
     sent = threading.Event()
 
     def sends() -> bool:
         outbox.send_in_order(sent.set)
-        return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
+        return sent.wait(0.5)  # ordered messages are dropped while Redis is away
 
     wait_until(sends, "the outbox is empty")
 
 
 def assert_none_waits(outbox: RedisOutbox, one_round: Callable[[], object]) -> None:
-    """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
+    """Assert that calls do not wait while Redis is away, before the outbox notices it and afterwards."""
     for is_noticed in (False, True):
         if is_noticed:
             wait_until(lambda: not outbox.reachable, "the outbox gives up")
@@ -61,7 +61,7 @@ def assert_none_waits(outbox: RedisOutbox, one_round: Callable[[], object]) -> N
 
 
 class RedisLink:
-    """What one worker has of Redis: a client, an outbox, and a list for its news."""
+    """One worker's connection to Redis: a client, an outbox, and a list of received changes."""
 
     def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
         self.client = connect(url)
@@ -73,7 +73,7 @@ class RedisLink:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """Nothing is sent that has a newer value meanwhile: the test decides when there is a next time."""
+        """Hold back `send_newest`, so that the test decides when the worker sends next."""
         self.outbox.send_newest = lambda key, send: None  # type: ignore[method-assign]
         yield
         del self.outbox.send_newest
@@ -90,7 +90,7 @@ class Worker(RedisLink):
         self.news.append((scope, self.visitors.count(scope)))
 
     def look(self) -> None:
-        """Look up what Redis says, now."""
+        """Read the current state from Redis."""
         self.visitors.refresh()
         self.flush()
 
@@ -104,7 +104,7 @@ class MemoryWorld:
         self.time.pass_(**how_long)
 
     def settle(self) -> None:
-        """There are no other workers."""
+        """Nothing to wait for; RedisWorld has other workers."""
 
 
 class RedisWorld:
@@ -130,7 +130,7 @@ class RedisWorld:
         return self.workers[-1]
 
     def settle(self) -> None:
-        """Every worker has sent Redis what it knows, and then reads what is there."""
+        """Wait until every worker has sent its state to Redis, then let each read what is there."""
         for _ in range(2):
             for worker in self.workers:
                 worker.look()

@@ -1,1 +1,1 @@
-"""What must hold of ledgers, responses and pages in any test."""
+"""Assertions about ledgers, responses and pages, for all tests."""

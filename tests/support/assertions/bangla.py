@@ -1,4 +1,4 @@
-"""What a page in Bangla says that is not Bangla: English words, and digits of another script."""
+"""Finds text on a Bangla page that is not Bangla: English words, and digits of another script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-label", "label", "aria-valuetext"}
-"""Attributes that people or their screen readers read."""
+"""Attributes that people read or screen readers speak."""
 DESCRIPTIONS = {"description", "og:title", "og:description", "og:site_name"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "wbr", "col", "source", "area", "base", "embed", "track"}
 UNREAD = {"script", "style", "code", "kbd", "samp"}
@@ -15,7 +15,7 @@ UNREAD = {"script", "style", "code", "kbd", "samp"}
 BENGALI = re.compile(r"[\u0980-\u09ff]")
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
 IDENTIFIER = re.compile(r"\S*[@/]\S*|\b\w+_\w+\b|\b[\w-]+(?:\.[\w-]+)*\.[A-Za-z]\w+\b|\b\w+(?:\.\w+){2,}\b")
-"""Emails, addresses, paths, names of settings, visitorIds, hosts, versions: they are the same in every language."""
+"""Emails, addresses, paths, names of settings, visitorIds, hosts, versions. They are the same in every language."""
 BROWSERS = ("Edge", "Opera", "Samsung Internet", "UC Browser", "Facebook", "Firefox", "Chrome", "Safari", "curl")
 SYSTEMS = ("Android", "iOS", "Windows", "ChromeOS", "macOS", "Linux", "Ubuntu")
 PRODUCTS = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in (*BROWSERS, *SYSTEMS, "Redis")))
@@ -23,12 +23,12 @@ UNGROUPED = re.compile(r"(?<![০-৯])(?!০)(?!(?:১৯|২০)[০-৯]{2}(?
 
 
 class Reader(HTMLParser):
-    """Collects the texts of a page, but for what is marked as English or as not to be translated."""
+    """Collects the text of a page, except what is marked as English or as untranslatable."""
 
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
-        self._open: list[tuple[str, bool]] = []  # elements, each with whether its texts are read
+        self._open: list[tuple[str, bool]] = []  # open elements, and whether their text is collected
         self._is_data = False
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -57,7 +57,7 @@ class Reader(HTMLParser):
 
 
 def foreign(page: str) -> list[str]:
-    """The texts of a page that have English words alone, digits that are not Bengali, or numbers without groups."""
+    """Texts of the page with English words, with digits that are not Bengali, or with numbers without grouping."""
     reader = Reader()
     reader.feed(page)
     return sorted({text for text in reader.texts if _is_foreign(PRODUCTS.sub(" ", IDENTIFIER.sub(" ", text)))})
@@ -70,5 +70,5 @@ def _is_foreign(text: str) -> bool:
 
 def _strings(value: object) -> list[str]:
     if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each)]
+        return [text for item in value.values() for text in _strings(item)]
     return [value] if isinstance(value, str) else []

@@ -1,4 +1,4 @@
-"""What must hold of a ledger after anything at all has happened to it."""
+"""Assertions about a ledger, valid whatever happened to the server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from support.servers.server import Server
 
 
 def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> None:
-    """`visits` were counted once each, without a gap after `before`; retries had the same answer."""
+    """Assert that `visits` were counted once each, without a gap after `before`, and that retries got the first
+    receipt.
+    """
     assert crowd.surprises == []
     assert crowd.first_ordinals == list(range(before + 1, before + visits + 1))
     assert_retries_have_the_same_answer(crowd)
@@ -17,13 +19,13 @@ def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> 
 
 def assert_retries_have_the_same_answer(crowd: Crowd) -> None:
     for visit, receipts in crowd.receipts.items():
-        assert {each.ordinal for each in receipts} == {receipts[0].ordinal}, (visit, receipts)
+        assert {receipt.ordinal for receipt in receipts} == {receipts[0].ordinal}, (visit, receipts)
         first, *later = receipts
         assert first.by_retry or not first.duplicate, (visit, "called a retry the first time it was sent", receipts)
-        assert all(each.duplicate for each in later), (visit, "counted again", receipts)
+        assert all(receipt.duplicate for receipt in later), (visit, "counted again", receipts)
 
 
 def assert_verified(server: Server) -> None:
-    """`koyjabo verify` finds that ledger, counters and rollups agree."""
+    """Assert that `koyjabo verify` succeeds: ledger, counters and sums agree."""
     verified = server.koyjabo("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr

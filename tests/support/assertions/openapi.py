@@ -1,4 +1,4 @@
-"""Whether an answer is what `/openapi.json` says of its path, method and status."""
+"""Compares a response with what `/openapi.json` declares for its path, method and status."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A real browser, the pages of the product in it, and those of sites that embed its client."""
+"""A real browser, the product's pages in it, and pages of sites that embed the client."""

@@ -1,4 +1,4 @@
-"""A real browser: Chromium from the system, without a window, driven by Playwright."""
+"""A real browser: the system's Chromium, headless, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MISSING = "there is no Chromium on this machine: `make tools` brings it"
 
 OPTIONS = [
-    # Only the servers of the tests are looked up, and nothing is reported.
+    # Resolve only the names of the tests' servers, and report nothing.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,14 +27,14 @@ OPTIONS = [
     "--no-first-run",
     "--no-pings",
     "--disable-gpu",
-    # The pages of a device share a process, which is begun once, not for each page and again for what it navigates to.
+    # The pages of a device share one process, which survives navigation.
     "--renderer-process-limit=1",
     "--disable-site-isolation-trials",
 ]
 
 
 def chromium() -> str:
-    """Where it is. Without one the test is skipped."""
+    """The path of Chromium. Skips the test if it is not installed."""
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
@@ -43,7 +43,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """One for all tests of a process; each has contexts of its own in it."""
+    """The browser of all tests in a process. Each test has its own contexts."""
     from playwright.sync_api import sync_playwright  # slow to import
 
     path = chromium()

@@ -1,4 +1,4 @@
-"""The pages of other sites, on which counting/koyjabo.js runs, and a server for them that tests play."""
+"""Other sites' pages that run counting/koyjabo.js, and a fake server for them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async ([url, options]) => {
 
 
 def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
-    """Stats as no server has said them."""
+    """Stats that no real server has sent."""
     numbers = {"totalVisitors": total, "totalVisits": total, "todayVisits": 1, "activeUsers": 1, "uniqueVisitors": 1}
     return {**numbers, "locations": {}, "revision": revision, "epoch": epoch}
 
 
 class FakeServer:
-    """The sockets of a page, answered by the test instead of a server, which cannot be made to say such things."""
+    """Replaces the server of a page's sockets, so that a test can push stats that a real server never would."""
 
     def __init__(self, page: Page) -> None:
         self.opened: list[WebSocketRoute] = []
@@ -47,13 +47,13 @@ class FakeServer:
         self.opened.append(socket)
         socket.on_message(lambda text: self.said.append(json.loads(text)))
 
-    def push(self, beside: dict[str, Any] | None = None, **stats: Any) -> None:
-        """`beside` the stats are other fields of the event."""
-        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": stats_of(**stats), **(beside or {})}))
+    def push(self, more_fields: dict[str, Any] | None = None, **stats: Any) -> None:
+        """Push `stats`, with `more_fields` of the event."""
+        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": stats_of(**stats), **(more_fields or {})}))
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site, with nothing on its pages. `?policy=` is the Content-Security-Policy of one."""
+    """Another site with empty pages. `?policy=` sets the Content-Security-Policy of a page."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -72,7 +72,7 @@ def begin(tab: Page, site: Server, **options: Any) -> None:
 
 
 def begin_on(fake_server: FakeServer, tab: Page, site: Server) -> None:
-    """Begin, and return when it has opened its socket."""
+    """Start the client, and return when it has opened its socket."""
     begin(tab, site)
     wait_for(tab, lambda: fake_server.opened, "it opens a socket")
 

@@ -1,4 +1,4 @@
-"""Pages in a real browser: a device, what it complained of, and what holds of every page."""
+"""Pages in a real browser: devices, what their consoles reported, and checks for every page."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, StorageState
 
 EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
-"""Of the admin of a site."""
+"""The admin of a site."""
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
 SHOWN = {"reduced_motion": "reduce", "service_workers": "block"}
-"""Unless a test asks for more: what moves is drawn again 60 times a second, and tests see every request of a page."""
+"""Default options of a context. Animations would redraw 60 times a second, and a service worker would hide requests
+from tests.
+"""
 
 MOVES = {"reduced_motion": "no-preference"}
 PATIENCE_MS = 28_000
-"""Less than 30 s, because then a page asks by itself, which would hide that it received nothing."""
+"""Less than 30 s. After that a page polls, which would hide that it received no push."""
 
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -48,7 +50,7 @@ async () => {
 
 
 def expect(what: Any) -> Any:
-    """Playwright's. It is slow to import, and most runs of tests want none."""
+    """Playwright's `expect`, imported late: it is slow to import, and most runs do not need it."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE_MS)
@@ -56,12 +58,12 @@ def expect(what: Any) -> Any:
 
 
 class Device:
-    """A device of one person: its tabs share what they store with each other alone."""
+    """One person's device. Its tabs share their storage, and no other device does."""
 
     def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
-        self.console: list[str] = []  # what its pages have printed
-        self.violations: list[str] = []  # of their Content-Security-Policy
-        self.exceptions: list[str] = []  # that no script has caught
+        self.console: list[str] = []  # messages on the consoles of its pages
+        self.violations: list[str] = []  # of the Content-Security-Policy
+        self.exceptions: list[str] = []  # not caught by any script
         options = {**SHOWN, **options}
         self.context = browser.new_context(base_url=base_url, **options)
         self.context.set_default_timeout(PATIENCE_MS)
@@ -78,9 +80,9 @@ class Device:
 
     @contextmanager
     def tab(self) -> Iterator[Page]:
-        """An empty tab, for one of several tests that share the device."""
+        """An empty tab, for tests that share the device."""
         if not self.context.pages:
-            self.context.new_page()  # stays, and so does the process that it shares with the tabs of tests
+            self.context.new_page()  # stays open to keep the process that later tabs reuse
         page = self.context.new_page()
         yield page
         page.close()
@@ -91,7 +93,7 @@ class Device:
         self.check()
 
     def check(self) -> None:
-        """Its pages did nothing that is forbidden them, and broke nowhere."""
+        """Assert that no page violated its policy or threw an exception."""
         violations, exceptions = list(self.violations), list(self.exceptions)
         self.violations.clear()
         self.exceptions.clear()
@@ -100,19 +102,21 @@ class Device:
 
 
 def visit(page: Page, path: str = "/", status: int = 200) -> None:
-    """Go to a page of the site, and return when its scripts have begun."""
+    """Go to a page of the site, and return when its scripts have started."""
     answer = page.goto(path)
     assert answer is not None
     assert answer.status == status, f"{path} was answered with {answer.status}"
 
 
 def stat(page: Page, name: str) -> Locator:
-    """Where a page shows one of the numbers, as they are called on the wire."""
+    """The element that shows a number of the stats, by its JSON key."""
     return page.locator(f'[data-stat="{name}"]')
 
 
 def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
-    """Until `condition` holds. Pages are listened to meanwhile, as they are not while a test sleeps."""
+    """Wait until `condition` holds. The page's events are handled in the meantime; a sleeping test would not handle
+    them.
+    """
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while not condition():
         assert time.monotonic() < deadline, f"not within {PATIENCE_MS / 1000:.0f} s: {what}"
@@ -121,7 +125,7 @@ def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
 
 @contextmanager
 def away(site: Server) -> Iterator[None]:
-    """The server is stopped while it is held."""
+    """Stop the server inside the block, and start it afterwards."""
     site.stop()
     try:
         yield
@@ -130,25 +134,25 @@ def away(site: Server) -> Iterator[None]:
 
 
 def freeze(page: Page) -> None:
-    """From now on the time of a page whose clock was installed passes by `run_for` alone."""
+    """Stop the clock of a page that has an installed clock. Afterwards only `run_for` moves it."""
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
 
 
 def sent_by(page: Page, path: str) -> list[Any]:
-    """Filled with the bodies of the requests that it sends to addresses with `path` in them; None without one."""
+    """A list that fills with the bodies of the page's requests to addresses that contain `path`; None for no body."""
     found: list[Any] = []
     page.on("request", lambda request: path in request.url and found.append(request.post_data_json))
     return found
 
 
 def over(page: Page) -> int:
-    """How far something hangs over the edge, px."""
+    """How far content overflows the page's edge, in px."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
 def check_accessible(page: Page) -> None:
-    """In light and dark, wide and narrow: axe-core finds nothing serious, and nothing hangs over the edge."""
-    page.evaluate(AXE.read_text())  # not as a script of the page, which its policy would forbid
+    """Assert that axe-core finds nothing serious and nothing overflows, in light and dark, wide and narrow."""
+    page.evaluate(AXE.read_text())  # a script tag would violate the page's policy
     for scheme, width in LOOKS:
         look = f"{scheme}, {width} px"
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -159,13 +163,13 @@ def check_accessible(page: Page) -> None:
 
 
 def open_as(device: Device, member: Member, path: str) -> Page:
-    """A page on a device on which `member` is logged in."""
+    """Open a page on a device where `member` is logged in."""
     log_in(device, member)
     return device.open(path)
 
 
 def kept_login(browser: Browser, port: int, email: str, password: str) -> StorageState:
-    """What a browser keeps in which this user has logged in."""
+    """The stored state of a browser where this user has logged in."""
     context = browser.new_context(base_url=f"{SITE}:{port}")
     answer = context.request.post("/api/auth/login", data={"email": email, "password": password})
     assert answer.ok, answer.text()
@@ -175,15 +179,15 @@ def kept_login(browser: Browser, port: int, email: str, password: str) -> Storag
 
 
 def visit_as(page: Page, member: Member, path: str) -> Page:
-    """The same in a tab."""
+    """Open a page in this tab, logged in as `member`."""
     log_in(page, member)
     visit(page, path)
     return page
 
 
 def log_in(where: Device | Page, member: Member) -> None:
-    """On a device, with the session they have."""
-    cookies = [{"name": each.name, "value": each.value, "url": SITE} for each in member.http.cookies]
+    """Log a device in, with the member's existing session."""
+    cookies = [{"name": cookie.name, "value": cookie.value, "url": SITE} for cookie in member.http.cookies]
     where.context.add_cookies(cookies)
 
 
@@ -193,7 +197,7 @@ def live(page: Page) -> Page:
 
 
 def open_live(page: Page, path: str) -> Page:
-    """Go to a page of the panel, and return when its socket is open. Its line also says how many visits come."""
+    """Open a page of the panel, and return when its socket is open."""
     visit(page, path)
     expect(page.locator("[data-line]")).to_contain_text("Live")
     return page

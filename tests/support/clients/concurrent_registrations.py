@@ -1,4 +1,4 @@
-"""Many clients that register visits at once, over connections they keep, and note the answers."""
+"""Many clients that register visits at once over kept connections, and record the responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST_TIMEOUT_S = PATIENCE_S / 2
 
 
 class Client:
-    """One browser, cheap enough to have many of. It asks one server after the other."""
+    """A cheap simulated browser. It calls one server after the other."""
 
     def __init__(self, servers: Sequence[Server], first: int) -> None:
         self.seen_total = 0
@@ -33,7 +33,7 @@ class Client:
         self._connections: dict[int, http.client.HTTPConnection] = {}  # by port
 
     def register(self, visitor: str, visit: str) -> tuple[int, str | None, dict[str, Any]] | None:
-        """Status, Retry-After and body of the answer; None when there was none."""
+        """Status, Retry-After and body of the response, or None without a response."""
         self._turn += 1
         port = self._servers[self._turn % len(self._servers)].port
         connection = self._connections.get(port) or self._connect(port)
@@ -61,14 +61,14 @@ class Receipt:
     ordinal: int
     duplicate: bool
     total: int
-    by_retry: bool  # the visit had been acknowledged, or its fate was unknown, before this was asked
+    by_retry: bool  # the visit was acknowledged before, or its outcome unknown
 
 
 class Crowd:
-    """Clients that each register their share of `visits`, and register a part of them again.
+    """Clients that each register their share of `visits`, and retry some of them.
 
-    A client goes round all `servers`. When it is not answered, or asked to come back later, it tries the next one until
-    it succeeds, as a good client does. Used as a context manager, it ends when all visits are acknowledged.
+    A client rotates through `servers`. When it gets no response or a Retry-After, it tries the next server until it
+    succeeds. As a context manager, it exits when all visits are acknowledged.
     """
 
     def __init__(
@@ -81,13 +81,14 @@ class Crowd:
         seed: int = 1,
         pause_s: float = 0,
     ) -> None:
-        self.receipts: dict[Visit, list[Receipt]] = defaultdict(list)  # by the order of answers; one client a visit
-        self.lost = 0  # requests that were never answered
-        self.refusals: list[tuple[str | None, str]] = []  # of each 503: its Retry-After and its code
+        # in order of the responses; each visit has one client
+        self.receipts: dict[Visit, list[Receipt]] = defaultdict(list)
+        self.lost = 0  # requests without a response
+        self.refusals: list[tuple[str | None, str]] = []  # Retry-After and code of each 503
         self.surprises: list[str] = []  # what must never happen
         self._servers = servers
         self._retries = retries
-        self._pause_s = pause_s  # of each client, after each visit
+        self._pause_s = pause_s  # after each visit of a client
         self._stopping = threading.Event()
         shares: list[list[Visit]] = [[] for _ in range(clients)]
         for number in range(visits):
@@ -114,13 +115,13 @@ class Crowd:
         return len(self.receipts)
 
     def wait_for(self, acknowledged: int) -> None:
-        """Return as soon as this many visits are acknowledged, with the clients still busy."""
+        """Return as soon as this many visits are acknowledged, while the clients keep working."""
         wait_until(lambda: self.acknowledged >= acknowledged or self.surprises, f"{acknowledged} visits", every_s=0.001)
         assert self.surprises == []
 
     @property
     def first_ordinals(self) -> list[int]:
-        """The ordinal of every acknowledged visit, as first answered; sorted."""
+        """The ordinal in each visit's first receipt, sorted."""
         return sorted(receipts[0].ordinal for receipts in self.receipts.values())
 
     def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
@@ -131,7 +132,7 @@ class Crowd:
                 if chance.random() < self._retries:
                     self._register(client, visits[chance.randrange(number + 1)])
                 self._stopping.wait(self._pause_s)
-        except Exception as error:  # a thread's traceback is not seen
+        except Exception as error:  # the traceback of a thread is not shown
             self.surprises.append(f"{type(error).__name__}: {error}")
         finally:
             client.close()

@@ -1,4 +1,4 @@
-"""One connection to a server, byte by byte: for what HTTP clients hide or would never send."""
+"""A connection to a server, byte by byte: for what HTTP clients hide or would never send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Connection:
 
     def __init__(self, port: int, patience_s: float = SILENT_PATIENCE_S) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), patience_s)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
 
     def __enter__(self) -> Connection:
         return self
@@ -53,14 +53,14 @@ class Connection:
         return Answer(answer.status, answer.headers, answer.read())
 
     def line(self) -> bytes:
-        """The first line of what the server sends next; the rest of that is discarded."""
+        """The first line of what the server sends next. The rest is discarded."""
         return self._socket.recv(65536).partition(b"\r\n")[0]
 
     def ask(self, method: str, path: str, *headers: str) -> Answer:
         return self.send(head(method, path, *headers)).answer(method)
 
     def is_closed(self) -> bool:
-        """Whether the server has closed it; waits for that, or for unrequested bytes."""
+        """Whether the server has closed the connection. Waits for the end, or for unrequested bytes."""
         try:
             return self._socket.recv(1) == b""
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""Clients that register the next visit as soon as they are answered, on connections they keep: one thread for all."""
+"""Clients on kept connections that register visits back to back, all in one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.clients.connection import head
 
 
 class RegistrationLoad:
-    """They ask while `ask_for` runs. One whose connection the server has closed asks no more."""
+    """Sends requests while `run_for` runs. A client whose connection was closed stops."""
 
     def __init__(self, port: int, clients: int) -> None:
         self._run = secrets.token_hex(4)
@@ -36,11 +36,11 @@ class RegistrationLoad:
 
     @property
     def open(self) -> int:
-        """How many are still connected."""
+        """The number of connections still open."""
         return len(self._connections())
 
     def run_for(self, seconds: float) -> float:
-        """Answers a second, until then or until none is connected any more. Each has to be a 200."""
+        """Responses per second. Ends early if all connections are closed. Every response must be a 200."""
         answered, began = 0, time.monotonic()
         while (took_s := time.monotonic() - began) < seconds and self._selector.get_map():
             for key, _ in self._selector.select(0.02):

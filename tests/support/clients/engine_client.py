@@ -1,4 +1,4 @@
-"""An Engine.IO client packet by packet, on either transport: for what client libraries hide or would never send."""
+"""An Engine.IO client, packet by packet, on either transport: for what client libraries hide or would never send."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def url(port: int, sid: str | None = None, scheme: str = "http", **query: str | 
 
 
 class Polling:
-    """A session by HTTP long-polling, opened when it is made."""
+    """An HTTP long-polling session. The constructor opens it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -52,7 +52,7 @@ class Polling:
         return answer.text.split(SEPARATOR)
 
     def next_packets(self) -> list[str]:
-        """Poll, answering pings, until packets come that are none."""
+        """Poll and answer pings until other packets arrive."""
         until = time.monotonic() + SILENT_PATIENCE_S
         while time.monotonic() < until:
             packets = self.poll()
@@ -64,12 +64,12 @@ class Polling:
 
     @property
     def is_known(self) -> bool:
-        """Whether the server still knows the session. It may be asked only where a poll ends soon."""
+        """Whether the server still knows the session. Use it only where a poll ends soon."""
         return self.get().status_code == 200
 
 
 class Socket:
-    """A WebSocket to Engine.IO; with `sid`, one that is to take over from polling."""
+    """A WebSocket to Engine.IO. With `sid`, it upgrades that polling session."""
 
     def __init__(self, port: int, sid: str | None = None, **query: str | None) -> None:
         self.socket = websocket.create_connection(url(port, sid, "ws", **query), timeout=SILENT_PATIENCE_S)
@@ -92,7 +92,7 @@ class Socket:
         return self
 
     def receive(self, pings: bool = False) -> Any:
-        """The next packet; pings are answered, unless they are asked for."""
+        """The next packet. Pings are answered and skipped unless `pings` is set."""
         while True:
             packet = self.socket.recv()
             assert packet != "", "the server closed the connection"
@@ -101,7 +101,7 @@ class Socket:
             self.socket.send(PONG)
 
     def until_closed(self) -> list[Any]:
-        """What still comes, pings not answered, until the server closes."""
+        """Remaining packets until the server closes, without answering pings."""
         packets: list[Any] = []
         with suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
             while (packet := self.socket.recv()) != "":

@@ -1,4 +1,4 @@
-"""Clients of streams: one that reads when it is asked to, and one that notes all events."""
+"""Clients of event streams: one reads on demand, the other records all events in a thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def of_community(community: str) -> str:
 
 
 class Block(NamedTuple):
-    """What stands between two empty lines: fields by name; a comment has the name ""."""
+    """A block between two empty lines: fields by name. A comment has the name ""."""
 
     fields: dict[str, str]
 
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
 
 class EventSource:
-    """One stream. It never comes back by itself."""
+    """One stream. It never reconnects."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class EventSource:
 
     @property
     def error(self) -> tuple[int, str]:
-        """Status and code of a refusal."""
+        """Status and error code of a refusal."""
         return self.status, json.loads(self.answer.read())["code"]
 
     def block(self) -> Block | None:
-        """The next one; None at the end."""
+        """The next block, or None at the end."""
         fields: dict[str, str] = {}
         while line := self.answer.readline().decode():
             if line == "\n":
@@ -91,7 +91,7 @@ class EventSource:
         return found.event
 
     def rest(self) -> list[dict[str, Any]]:
-        """The events until the end."""
+        """The remaining events."""
         found = []
         while (block := self.event_block()) is not None:
             found.append(block.event)

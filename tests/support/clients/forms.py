@@ -1,4 +1,4 @@
-"""Forms on pages, as a browser would send them: the question before damage, and a form that was refused."""
+"""Fills in forms as a browser would: the confirmation before a dangerous action, and a refused form."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ CONFIRMED, TYPED = "confirmed", "typed"
 class FormOnPage(NamedTuple):
     action: str
     fields: dict[str, str]
-    labels: dict[str, str]  # what is said beside a field, by its name
-    kinds: dict[str, str]  # the types of inputs
+    labels: dict[str, str]  # labels by field name
+    kinds: dict[str, str]  # types of inputs
 
     @property
     def unmasked(self) -> dict[str, str]:
-        """The fields, with the token that is under the mask of this page."""
+        """The fields, with the unmasked CSRF token."""
         return {**self.fields, "csrf_token": unmask(self.fields["csrf_token"]).decode()}
 
 
 class _Parser(HTMLParser):
-    """The forms of the part `main`. Its fields have their names as ids."""
+    """Parses the forms inside `main`. The ids of fields equal their names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,8 +67,8 @@ def form_on(page: str) -> FormOnPage:
 
 
 def answer(page: str) -> FormOnPage:
-    """The form of a question, filled in by a person who confirms it: what is to be typed stands after a colon, and the
-    password is the one of all people here.
+    """The confirmation form of a page, filled in: the text to type follows a colon, and all people here have the same
+    password.
     """
     form = form_on(page)
     assert CONFIRMED in form.fields, page

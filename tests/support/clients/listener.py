@@ -1,4 +1,4 @@
-"""Clients of both kinds that listen, and note when they received what."""
+"""Clients of both kinds of socket that record when they received each event."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 
 class _Connection(engineio.Client):
     def _trigger_event(self, event: str, *said: Any, **options: Any) -> Any:
-        """Not in a thread for each message, as the library does it: of two threads the second may be first."""
+        """Handle events on this thread. The library starts a thread for each, which can swap two events."""
         return super()._trigger_event(event, *said, **{**options, "run_async": False})
 
 
 class Client(socketio.Client):
-    """It gets events in the order in which they arrive."""
+    """A Socket.IO client that keeps the order of events."""
 
     def _engineio_client_class(self) -> type[engineio.Client]:
         return _Connection
@@ -39,7 +39,7 @@ class Client(socketio.Client):
 @dataclass(frozen=True)
 class ReceivedEvent:
     at: float
-    """Monotonic s."""
+    """monotonic clock, in s"""
     event: dict[str, Any]
 
     @property
@@ -48,7 +48,7 @@ class ReceivedEvent:
 
 
 class Listener:
-    """One open page. Connects when it is made; used as a context manager, it leaves in the end."""
+    """One open page. The constructor connects; the context manager disconnects."""
 
     def __init__(self) -> None:
         self.received: list[ReceivedEvent] = []
@@ -69,21 +69,21 @@ class Listener:
 
     @property
     def updates(self) -> list[Stats]:
-        """What it was shown, in order."""
+        """The stats it received, in order."""
         return [received.stats for received in self.of_type("visitor_update")]
 
     def next_of_type(self, kind: str, after: int = 0) -> dict[str, Any]:
-        """The first event of a kind after `after` others of it."""
+        """The first event of type `kind` after `after` earlier ones."""
         wait_until(lambda: len(self.of_type(kind)) > after, f"{kind} number {after + 1}", PATIENCE_S, 0.002)
         return self.of_type(kind)[after].event
 
     def first(self) -> Stats:
-        """What it was shown on connecting."""
+        """The first stats after connecting."""
         return Stats.of(self.next_of_type("visitor_update")["stats"])
 
     def wait_for(self, shows: Callable[[Stats], object], what: str, timeout_s: float = PATIENCE_S) -> Stats:
-        """The first stats it was shown for which `shows` holds."""
-        found = wait_until(lambda: [each for each in self.updates if shows(each)], what, timeout_s, 0.002)
+        """The first stats received where `shows` is true."""
+        found = wait_until(lambda: [update for update in self.updates if shows(update)], what, timeout_s, 0.002)
         return found[0]
 
     def wait_for_total(self, total: int) -> Stats:
@@ -91,7 +91,7 @@ class Listener:
 
 
 class PlainSocket(Listener):
-    """A plain WebSocket; `code` and `reason` are those with which the server has closed it."""
+    """A plain WebSocket. `code` and `reason` are from the server's close frame."""
 
     kind = "plain"
 
@@ -129,7 +129,7 @@ class PlainSocket(Listener):
 
 
 class PlainListener(PlainSocket):
-    """At `/`. Without `visitor`, it is the original client, which does not say who it is."""
+    """The socket at `/`. Without `visitor` it is the original client, which does not identify itself."""
 
     def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER) -> None:
         query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
@@ -165,7 +165,7 @@ class SocketioSocket(Listener):
 
 
 class SocketioListener(SocketioSocket):
-    """`transports` are those it may use, both if nothing is said."""
+    """`transports` lists the allowed ones; both by default."""
 
     def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER, **options: Any) -> None:
         query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
@@ -177,7 +177,7 @@ class SocketioListener(SocketioSocket):
 
 
 def leave(client: socketio.Client) -> None:
-    """Disconnect; a polling one may not send its goodbye, and would wait here until the next ping."""
+    """Disconnect. A polling client may fail to say goodbye, and would wait until the next ping."""
     leaving = threading.Thread(target=client.disconnect, daemon=True)
     leaving.start()
     leaving.join(1)

@@ -1,4 +1,4 @@
-"""People with accounts on a running server, and their sockets in communities."""
+"""Users with accounts on a running server, and their sockets in communities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ numbers = count(1)
 
 
 class Member:
-    """A user who has signed up. `call` sends their access token; cookies are kept and not sent by it."""
+    """A signed-up user. `call` authenticates with the access token; cookies are stored but not sent."""
 
     def __init__(self, server: Server, name: str = "", **fields: Any) -> None:
         self.server = server
@@ -33,7 +33,7 @@ class Member:
         self._welcome(self.http.post(self._url("/api/auth/login"), json=body, timeout=PATIENCE_S))
 
     def call(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
-        """JSON of the answer, or None; its status is 2xx unless said otherwise."""
+        """The JSON of the response, or None. Asserts `status`, or any 2xx by default."""
         answer = requests.request(
             method, self._url(path), json=body, headers=self.bearer, timeout=PATIENCE_S, proxies={}
         )
@@ -41,7 +41,7 @@ class Member:
         return answer.json() if answer.content else None
 
     def call_as_admin(self, method: str, path: str, body: Any) -> Any:
-        """A call as an admin of the site. The user is one only until it returns."""
+        """Make a call as an admin of the site. The user is an admin only during the call."""
         role = f"UPDATE users SET is_admin = {{}} WHERE id = '{self.id}'"
         self.server.database.rows(role.format("true"))
         try:
@@ -50,13 +50,13 @@ class Member:
             self.server.database.rows(role.format("false"))
 
     def found(self, name: str = "Mirpur 10", **fields: Any) -> str:
-        """The id of a new community."""
+        """Found a community and return its id."""
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
 
     def give(self, community: str, to: Member, role: str = "member") -> None:
-        """A member gets the role, another user accepts an invitation."""
+        """Give `to` a role: change it for a member, or invite and accept for another user."""
         path = f"/api/communities/{community}/members"
-        if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
+        if to.id in {member["user_id"] for member in self.call("GET", f"{path}?per_page=100")}:
             self.call("PUT", f"{path}/{to.id}", {"role": role})
             return
         link = self.call("POST", path, {"email": to.email, "role": role})["link"]
@@ -71,8 +71,8 @@ class Member:
         return self.call("POST", "/api/visitor/register", body)
 
     def send_form(self, path: str) -> None:
-        """Of the admin panel, as a browser does. A question is confirmed."""
-        cookies = self.http.cookies.get_dict()  # they are for HTTPS alone, so that they are not sent by themselves
+        """Send a form of the admin panel as a browser does, and confirm if asked."""
+        cookies = self.http.cookies.get_dict()  # they are HTTPS only, so the client would not send them
         done = self._post_form(path, {"csrf_token": cookies["csrf_access_token"]})
         if done.status_code == 200:
             done = self._post_form(path, answer(done.text).fields)
@@ -103,7 +103,7 @@ class Member:
 
 
 def members(server: Server, community: str, count: int) -> list[Member]:
-    """People who have joined a community."""
+    """Users who have joined a community."""
     return [Member(server).join(community) for _ in range(count)]
 
 
@@ -114,11 +114,11 @@ def promote(server: Server, member: Member) -> None:
 
 
 class CommunityListener(Listener):
-    """A socket in a room of a community, of either kind."""
+    """A socket in a community's room, of either kind."""
 
     @property
     def counts(self) -> list[dict[str, Any]]:
-        """All events about how many are online."""
+        """All events with the online count."""
         kinds = ("visitor_count", "visitor_joined", "visitor_left")
         return [received.event for received in list(self.received) if received.event["type"] in kinds]
 
@@ -127,12 +127,12 @@ class CommunityListener(Listener):
         return self.counts[-1]["count"]
 
     def wait_for_count(self, count: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The event with which it learned that."""
+        """The first event with this count."""
         wait_until(lambda: self.counts and self.count == count, f"{count} are online", timeout_s, 0.002)
         return self.counts[-1]
 
     def assert_adds_up(self) -> None:
-        """Who adds what changes is as right as who takes the count, and revisions only grow."""
+        """Assert that adding up changes gives the announced count, and that revisions only grow."""
         shown, before = self.counts[0]["count"], 0
         for event in self.counts:
             shown += event["change"]
@@ -143,12 +143,12 @@ class CommunityListener(Listener):
             assert event["type"] == kinds.get(event["change"], "visitor_count"), self.counts
 
     def break_off(self) -> None:
-        """Go as a lost line does: without a goodbye."""
+        """Disconnect without a goodbye, as a broken line does."""
         raise NotImplementedError
 
 
 class PlainMember(PlainSocket, CommunityListener):
-    """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's."""
+    """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's socket."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class PlainMember(PlainSocket, CommunityListener):
     ) -> None:
         header = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("header", {})}
         url = f"ws://127.0.0.1:{port}{self._path(community, path)}{query}"
-        super().__init__(url, redirect_limit=0, header=header, **options)  # browsers follow no redirects either
+        super().__init__(url, redirect_limit=0, header=header, **options)  # browsers do not follow redirects either
 
     def _path(self, community: str, path: str) -> str:
         return f"/ws/communities/{community}/{path}"
@@ -172,7 +172,7 @@ class PlainMember(PlainSocket, CommunityListener):
         return self.next_of_type(answer, before)
 
     def wait_for_code(self, timeout_s: float = PATIENCE_S) -> int:
-        """With which code the server has closed it."""
+        """The close code of the server."""
         wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
         assert self.code is not None
         return self.code
@@ -197,7 +197,7 @@ class PanelSocket(PlainMember):
 
 
 class SocketioMember(SocketioSocket, CommunityListener):
-    """It has joined `room`; `joined` is the acknowledgement."""
+    """Joins `room`; `joined` is the acknowledgement."""
 
     def __init__(
         self,

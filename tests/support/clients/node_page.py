@@ -1,4 +1,4 @@
-"""Pages under Node, each in a process of its own: they take commands and say what happens, a line of JSON each."""
+"""Pages under Node, one process each. They take commands and report events as lines of JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 
 class NodePage:
-    """`script` gets the URL of the server, the folder that has its packages, and `arguments`."""
+    """Runs `script` with the server's URL, the folder of its packages, and `arguments`."""
 
     def __init__(self, script: Path, port: int, packages: Path, *arguments: str) -> None:
         command = ["node", str(script), f"http://127.0.0.1:{port}", str(packages), *arguments]
@@ -26,15 +26,17 @@ class NodePage:
         self._reader.start()
 
     def said(self, what: str, **fields: Any) -> list[dict[str, Any]]:
-        """Everything of one kind, so far."""
-        return [each for each in list(self._said) if each["what"] == what and fields.items() <= each.items()]
+        """All events of one kind so far."""
+        return [
+            message for message in list(self._said) if message["what"] == what and fields.items() <= message.items()
+        ]
 
     def wait_for(self, what: str, **fields: Any) -> dict[str, Any]:
-        """The newest of that kind, as soon as there is one."""
+        """The newest event of a kind, as soon as there is one."""
         return self.wait_until(lambda: self.said(what, **fields), f"{what} {fields}")[-1]
 
     def wait_for_number(self, count: int, what: str) -> dict[str, Any]:
-        """The one of that kind with that number, from 1."""
+        """The `count`th event of a kind, counted from 1."""
         return self.wait_until(lambda: self.said(what)[count - 1 :], f"{what}, number {count}")[0]
 
     def wait_until(self, condition: Callable[[], Found], what: str) -> Found:

@@ -1,4 +1,4 @@
-"""Clients that must not be affected by what another client sends to the same worker."""
+"""Checks that other clients of a worker are unaffected by what one client sends."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
 A_FEW = 2
-"""Connections on which we ask it, of which one may not have ended yet."""
+"""Connections for asking the server, because an earlier one may not have ended yet."""
 
 
 class UnaffectedClients:
-    """A server, and an open page of each kind on it."""
+    """A server with an open page of each kind."""
 
     def __init__(self, server: ChangedServer, stack: ExitStack) -> None:
         self.server = server
@@ -32,7 +32,9 @@ class UnaffectedClients:
         self._sockets = open_sockets(self._worker)
 
     def assert_unharmed(self) -> None:
-        """The same worker tells both of a change, keeps nothing of those who have gone, and has logged no failure."""
+        """Assert that the worker still sends changes to both pages, keeps nothing of closed clients, and logged no
+        failure.
+        """
         assert self.server.worker == self._worker
         (revision,) = self.server.emit()
         for page in self._pages:

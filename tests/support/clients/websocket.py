@@ -1,4 +1,4 @@
-"""A WebSocket client byte by byte: for what libraries hide or would never send (RFC 6455)."""
+"""A WebSocket client, byte by byte: for what libraries hide or would never send (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINAL, MASKED = 0x80, 0x80
 MASK = b"\x5a\xa5\x0f\xf0"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""What RFC 6455 (1.3) says the answer to that key is."""
+"""The expected response to that key (RFC 6455, 1.3)."""
 
 PLAIN = "/"
 SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
@@ -34,11 +34,11 @@ class CloseFrame(NamedTuple):
 
 
 class Lost(Exception):
-    """The server has closed the connection, and not by a close frame; by a reset, if there are words."""
+    """The server closed the connection without a close frame. A message means it was reset."""
 
 
 def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
-    """The request of a handshake. `Sec_WebSocket_Key=None` leaves a header out, `…="x"` changes it."""
+    """The request of a handshake. `Sec_WebSocket_Key=None` omits a header, `…="x"` changes it."""
     headers: dict[str, str | None] = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -52,7 +52,7 @@ def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
 def frame(
     payload: bytes | str, opcode: int = TEXT, final: bool = True, masked: bool = True, reserved: int = 0
 ) -> bytes:
-    """One frame, right or wrong."""
+    """One frame, valid or not."""
     data = payload.encode() if isinstance(payload, str) else payload
     first = (FINAL if final else 0) | reserved << 4 | opcode
     header = announce(first, len(data), masked)
@@ -74,17 +74,17 @@ def mask(data: bytes) -> bytes:
 
 
 def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
-    """A close frame; without a code it has no payload."""
+    """A close frame. Without a code it has no payload."""
     return frame(b"" if code is None else pack("!H", code) + reason, CLOSE)
 
 
 def say(**message: Any) -> bytes:
-    """A message of a plain WebSocket."""
+    """A message for a plain WebSocket."""
     return frame(json.dumps(message))
 
 
 def take_handshake(received: bytearray) -> str | None:
-    """The server's answer, once it is whole, out of what has been received."""
+    """Remove the server's complete handshake from `received`, or return None."""
     end = received.find(b"\r\n\r\n") + 4
     if end < 4:
         return None
@@ -95,7 +95,7 @@ def take_handshake(received: bytearray) -> str | None:
 
 
 def take_frame(received: bytearray) -> Frame | None:
-    """The next frame, once it is whole, out of what has been received; a server's are not masked and not in parts."""
+    """Remove the next complete frame from `received`, or return None. Server frames are unmasked and unfragmented."""
     if len(received) < 2:
         return None
     first, length, start = received[0], received[1], 2
@@ -112,7 +112,7 @@ def take_frame(received: bytearray) -> Frame | None:
 
 
 class WebSocket:
-    """A plain WebSocket. It answers nothing by itself."""
+    """A plain WebSocket. It responds only when asked to."""
 
     path = PLAIN
     ping_event = say(type="ping")
@@ -125,7 +125,7 @@ class WebSocket:
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.connect(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
         self._received = bytearray()
         self.send(upgrade(path or self.path, *headers) + early)
         while (answer := take_handshake(self._received)) is None:
@@ -140,7 +140,7 @@ class WebSocket:
         self.end()
 
     def begin(self) -> None:
-        """What this kind of client does first."""
+        """Send what this kind of client sends first."""
 
     def send(self, *pieces: bytes) -> Self:
         for piece in pieces:
@@ -148,7 +148,7 @@ class WebSocket:
         return self
 
     def frame(self) -> Frame:
-        """The next frame. Raises Lost when there is none any more."""
+        """The next frame. Raises Lost if there is none."""
         while (found := take_frame(self._received)) is None:
             self._receive()
         return found
@@ -159,7 +159,7 @@ class WebSocket:
         return payload.decode()
 
     def event(self) -> dict[str, Any]:
-        """The next one. Pings before it are answered: on a busy machine, a test may last longer than their interval."""
+        """The next event. Answers pings before it: on a busy machine, a test may last longer than their interval."""
         while answer(self, said := self.frame()):
             pass
         assert said.opcode == TEXT, said
@@ -169,14 +169,14 @@ class WebSocket:
         return json.loads(message)
 
     def is_answered(self) -> bool:
-        """Whether the server answers our ping, after whatever else it had to say."""
+        """Whether the server responds to our ping. Skips frames before the pong."""
         self.send(self.ping_event)
         while self.event()["type"] != "pong":
             pass
         return True
 
     def close_frame(self) -> CloseFrame:
-        """How the server ends it, after whatever else it had to say."""
+        """The server's close frame. Skips frames before it."""
         deadline = time.monotonic() + SILENT_PATIENCE_S
         while (said := self.frame()).opcode != CLOSE:
             assert time.monotonic() < deadline, "it is not closed"
@@ -193,7 +193,7 @@ class WebSocket:
         return bytes(self._received)
 
     def is_lost(self) -> bool:
-        """Whether the server closes the connection with nothing but pings before; waits for that."""
+        """Whether the server closes the connection after nothing but pings. Waits for the end."""
         deadline = time.monotonic() + SILENT_PATIENCE_S
         try:
             while self.frame().opcode == PING:
@@ -203,16 +203,16 @@ class WebSocket:
         return False
 
     def send_no_more(self) -> None:
-        """Say that nothing will come any more; what the server says is still read."""
+        """Close our sending side, and keep reading."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """End it as a machine does that was switched off and on: no goodbye, RST."""
+        """Close with a RST, as a machine does that lost power."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
         self._socket.close()
 
     def end(self) -> None:
-        """End it without a goodbye."""
+        """Close without a goodbye."""
         self._socket.close()
 
     def _receive(self) -> None:
@@ -226,7 +226,7 @@ class WebSocket:
 
 
 class SocketIO(WebSocket):
-    """A Socket.IO client that has never polled. It answers nothing by itself."""
+    """A Socket.IO client that never polls. It responds only when asked to."""
 
     path = SOCKETIO
     ping_event = frame('42["ping"]')
@@ -246,7 +246,7 @@ KINDS = {"plain": WebSocket, "Socket.IO": SocketIO}
 
 
 def answer(client: WebSocket, said: Frame) -> bool:
-    """Whether it was a ping of either protocol, which is answered."""
+    """Answer a ping of either protocol. Returns False for any other frame."""
     if said.opcode == PING:
         client.send(frame(said.payload, PONG))
     elif said.payload == b"2":

@@ -1,4 +1,4 @@
-"""Many WebSockets in one process, read by one epoll: they note what they receive."""
+"""Many WebSockets in one process, read by one epoll. They record what they receive."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
 MOST_SILENT = 200
-"""Of those who have connected and not yet said what they want: they give way when others want to come in."""
+"""Limit of connections that have not sent their handshake: the server drops silent ones when others arrive."""
 
 
 class Listener:
-    """One of them. It answers the server's pings and its close."""
+    """One WebSocket. It answers pings and close frames."""
 
     def __init__(self, port: int, kind: str, *headers: str) -> None:
         self.revisions: list[int] = []
         self.code: int | None = None
-        """Of the server's close frame."""
+        """Code of the server's close frame."""
         self.over = False
         self.socket = socket.socket()
         self.socket.setblocking(False)
@@ -36,7 +36,7 @@ class Listener:
         self._accepted = False
 
     def on_ready(self) -> None:
-        """It is connected, or there is something to read."""
+        """Handle a new connection or readable data."""
         if self._request:
             self.socket.send(self._request)
             self._request = b""
@@ -76,7 +76,7 @@ class Listener:
 
 
 class Listeners:
-    """They listen while `run` waits for something, and at no other time."""
+    """The WebSockets of a pool. They read only while `run` or `run_for` waits."""
 
     def __init__(self, port: int, count: int, *headers: str) -> None:
         _allow_files()
@@ -95,8 +95,8 @@ class Listeners:
 
     def __exit__(self, *_: object) -> None:
         self._epoll.close()
-        for each in self.all:
-            each.socket.close()
+        for listener in self.all:
+            listener.socket.close()
 
     def _connect(self, listener: Listener) -> None:
         fd = listener.socket.fileno()
@@ -112,47 +112,47 @@ class Listeners:
             self._turn()
 
     def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = PATIENCE_S) -> Self:
-        """Listen until it is true of each of them; fails, saying how many it was not true of, after `timeout_s`."""
+        """Read until `until` is true for every listener. Fails after `timeout_s`, with the number still waiting."""
         deadline = time.monotonic() + timeout_s
-        waiting = {each for each in self.all if not until(each)}
+        waiting = {listener for listener in self.all if not until(listener)}
         while waiting:
             assert time.monotonic() < deadline, f"{len(waiting)} of {len(self.all)} not within {timeout_s} s: {what}"
-            for each in self._turn():
-                if until(each):
-                    waiting.discard(each)
+            for ready in self._turn():
+                if until(ready):
+                    waiting.discard(ready)
                 else:
-                    assert not each.over, f"one was closed ({each.code}) before: {what}"
+                    assert not ready.over, f"one was closed ({ready.code}) before: {what}"
         return self
 
     def run_for(self, seconds: float) -> Self:
-        """Listen for so long."""
+        """Read for this long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._turn()
         return self
 
     def _turn(self) -> list[Listener]:
-        """Serve those for whom there is something; which they were."""
+        """Handle the ready connections, and return them."""
         served = []
         for fd, _ in self._epoll.poll(0.1, 512):
-            each = self._by_file[fd]
-            each.on_ready()
+            ready = self._by_file[fd]
+            ready.on_ready()
             if fd in self._unsent:
                 self._unsent.discard(fd)
                 self._epoll.modify(fd, select.EPOLLIN)
-            if each.over:
+            if ready.over:
                 self._epoll.unregister(fd)
-            served.append(each)
+            served.append(ready)
         return served
 
     def wait_for_first(self) -> Self:
-        return self.run(lambda each: each.revisions, "its first event")
+        return self.run(lambda one: one.revisions, "its first event")
 
     def wait_for_revision(self, revision: int) -> Self:
-        return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
+        return self.run(lambda one: one.revisions and one.revisions[-1] >= revision, f"revision {revision}")
 
     def are_over(self) -> Self:
-        return self.run(lambda each: each.over, "its end")
+        return self.run(lambda one: one.over, "its end")
 
 
 def _allow_files() -> None:

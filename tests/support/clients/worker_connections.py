@@ -1,4 +1,4 @@
-"""Connections to a worker of one's choice: HTTP that is kept, and open pages of both kinds."""
+"""Connections to a chosen worker: kept HTTP connections, and open pages of both kinds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEBSOCKET = ["websocket"]
 
 
 def two_workers(server: Server) -> Server:
-    """Start it, and return when both serve."""
+    """Start the server, and return when both workers serve."""
     server.settings |= {"WEB_CONCURRENCY": 2}
     server.start()
     wait_until(lambda: all_ready(server, 2), "two workers serve", START_S)
@@ -30,7 +30,7 @@ def two_workers(server: Server) -> Server:
 
 
 def all_ready(server: Server, count: int) -> bool:
-    """Whether `count` workers answer."""
+    """Whether `count` workers respond."""
     workers = server.workers()
     if len(workers) != count:
         return False
@@ -45,7 +45,7 @@ def all_ready(server: Server, count: int) -> bool:
 
 @contextmanager
 def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
-    """While it is held, every new connection comes to this worker: the others are frozen. Be quick."""
+    """Freeze the other workers, so that each new connection inside the block goes to `chosen`. Keep the block short."""
     others = [worker for worker in server.workers() if worker.pid != chosen.pid]
     try:
         wait_until(lambda: _freeze(server, others), "none of the frozen holds the database")
@@ -56,7 +56,7 @@ def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
 
 
 def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
-    """False where the chosen worker would wait for one of them; then they go on."""
+    """Freeze these workers. Returns False, with all of them resumed, if the chosen one would wait for one of them."""
     for worker in workers:
         worker.suspend()
     for worker in workers:
@@ -69,7 +69,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
 
 
 class WorkerConnection:
-    """One HTTP connection, to the worker that accepts it; it is never opened again."""
+    """An HTTP connection to the worker that accepts it. It never reconnects."""
 
     def __init__(self, server: Server, timeout_s: float = PATIENCE_S) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)
@@ -83,7 +83,7 @@ class WorkerConnection:
         self._connection.close()
 
     def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
-        """Status and JSON of the answer; None for an empty one."""
+        """Status and JSON of the response; None for an empty body."""
         body = None if said is None else json.dumps(said)
         login = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
@@ -111,9 +111,9 @@ class WorkerConnection:
 
 
 def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
-    """The pid of the worker that has the other end of a connection from `address`. Takes some milliseconds."""
+    """The pid of the worker that holds the other end of a connection from `address`. Takes some milliseconds."""
     for worker in workers:
-        if any(each.raddr == address for each in worker.net_connections("tcp")):
+        if any(connection.raddr == address for connection in worker.net_connections("tcp")):
             return worker.pid
     raise AssertionError(f"no worker has {address}")
 
@@ -133,7 +133,7 @@ def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
 
 @contextmanager
 def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
-    """Open pages of both kinds on each worker, ordered as `server.workers()`; each has received its first event."""
+    """Open pages of both kinds on each worker, ordered as `server.workers()`. Each has received its first event."""
     with ExitStack() as stack:
         yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
 
@@ -167,7 +167,7 @@ def assert_adds_up(shown: Stats) -> None:
 
 
 def assert_received(worker_connections: list[WorkerConnection], found: list[Page], visits: int = 10) -> None:
-    """Visits to each in turn reach every page."""
+    """Send visits to each worker in turn, and wait until every page shows each."""
     for number in range(visits):
         receipt = worker_connections[number % len(worker_connections)].register("ayesha")
         for page in found:
@@ -184,11 +184,11 @@ def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
 def wait_until_same(
     found: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
 ) -> None:
-    """Until all pages and all workers show the same numbers, of which `said` holds."""
+    """Wait until all pages and workers show the same numbers, and `said` is true for them."""
 
     def same() -> bool:
         everywhere = [page.updates[-1] for page in found] + [connection.stats() for connection in worker_connections]
-        return all(map(said, everywhere)) and all(numbers(each) == numbers(everywhere[0]) for each in everywhere)
+        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 
@@ -196,9 +196,7 @@ def wait_until_same(
 def visit_each_in_turn(
     each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
 ) -> int:
-    """Every visit is answered and pushed to pages of its worker, and those of the other get the last. Returns the
-    total.
-    """
+    """Register visits on each worker in turn. Its pages see each visit, other pages the last. Returns the total."""
     for number in range(visits):
         which = number % 2
         receipt = each_worker[which].register(f"{name}-{number}")

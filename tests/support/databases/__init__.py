@@ -1,1 +1,1 @@
-"""Databases and the servers that they run on: SQLite, PostgreSQL, PgBouncer and Redis."""
+"""Databases and their servers: SQLite, PostgreSQL, PgBouncer and Redis."""

@@ -1,4 +1,4 @@
-"""Real databases for the tests: SQLite files, and databases on a real PostgreSQL that pip brought."""
+"""Real databases for the tests: SQLite files, and databases on a PostgreSQL that pip installed."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, r
 VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
 REST = """INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms)
 VALUES ('retention', '{day}', '', {now}, {now}) ON CONFLICT DO NOTHING"""
-"""The work of the night is done, as on most days on which a server starts. On a new one it goes over every table."""
+"""Marks tonight's retention as done, as on most days a server starts. Otherwise each start would read every table."""
 
 QUIET = timezone(timedelta(hours=6) - timedelta(hours=3, minutes=30))
-"""Its days begin when the quiet hour of Dhaka comes."""
+"""A time zone whose days begin in Dhaka's quiet hour."""
 
 NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
 OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
-"""What makes PostgreSQL safe, and what looks after databases that are there for longer than those of tests."""
+"""Settings that tests turn off: durability, and maintenance for databases that live longer."""
 
 
 class Database(Protocol):
-    """A database of the tests' own, seen from outside the product."""
+    """A test's own database, seen from outside the product."""
 
     kind: str
     url: str
@@ -52,25 +52,25 @@ class Database(Protocol):
         """Run one statement, commit it, and return its rows if it has any."""
 
     def locked(self) -> Any:
-        """While it is held, no visit can be registered."""
+        """Lock the database, so that no visit can be registered inside the block."""
 
     def is_free(self) -> bool:
-        """Whether a registration now would not have to wait."""
+        """Whether a registration would not have to wait now."""
 
     def copy(self) -> Database:
-        """Another database with the same content. This one may not be in use."""
+        """Another database with the same content. This one must not be in use."""
 
     def remember(self) -> Database:
-        """A copy of what it has now, to which it can `go_back`; also while it is in use."""
+        """A copy for `go_back`. The database may be in use."""
 
     def remove(self) -> None:
-        """It is not used any more."""
+        """Delete the database."""
 
     def go_back(self, remembered: Database) -> None:
-        """Have what it had then, also while it is in use: as a standby that was behind when it was promoted."""
+        """Return to an earlier copy, even while in use, as a promoted standby that had fallen behind."""
 
     def begin(self) -> None:
-        """Let one that has tables and no row count from 0, beginning now, unless that was done before."""
+        """Start counting at 0 now, if the database has tables but no row."""
 
 
 class SqliteDatabase:
@@ -83,7 +83,7 @@ class SqliteDatabase:
 
     @classmethod
     def migrated(cls, path: Path) -> SqliteDatabase:
-        """A new one that has its tables already."""
+        """A new database with all tables."""
         shutil.copy(_migrated_file(), path)
         database = cls(path)
         database._is_new = True
@@ -94,7 +94,7 @@ class SqliteDatabase:
             self._is_new = False
             Path(f"{self.path}.lock").touch(
                 mode=0o600
-            )  # a start without it runs the migrations in a process of its own
+            )  # without tables, a start runs the migrations in its own process
             for statement in _first_rows():
                 self.rows(statement)
 
@@ -110,7 +110,7 @@ class SqliteDatabase:
             connection.rollback()
 
     def is_free(self) -> bool:
-        with open(f"{self.path}.lock", "a") as file:  # writers queue for it
+        with open(f"{self.path}.lock", "a") as file:  # the lock file that writers queue for
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -120,15 +120,15 @@ class SqliteDatabase:
     def copy(self) -> SqliteDatabase:
         copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)  # a copy of the file may lack what is in its write-ahead log
+            source.backup(target)  # copying the file could miss what is in the write-ahead log
         return SqliteDatabase(copy)
 
     def remember(self) -> SqliteDatabase:
         return self.copy()
 
     def put_in_place(self, path: Path) -> None:
-        """Become the file that servers have open, and wait until they have opened this one. Another program that opens
-        it before would apply the log of the other one.
+        """Replace the file that servers have open, and wait until they have opened this one. Another program that opens
+        it earlier would apply the old file's log.
         """
         log = Path(f"{path}-wal")
         before = log.stat().st_ino
@@ -171,12 +171,12 @@ class PostgresDatabase:
     def begin(self) -> None:
         if self._is_new:
             self._is_new = False
-            with suppress(psycopg2.OperationalError):  # the server may be away
+            with suppress(psycopg2.OperationalError):  # the server may be down
                 for statement in _first_rows():
                     self.rows(statement)
 
     def move_to(self, server: PostgresDatabases) -> None:
-        """It is looked at there from now on."""
+        """Use the database of this name on another server from now on."""
         self.url, self._server = server.url_of(self.name), server
 
     def copy(self) -> PostgresDatabase:
@@ -201,7 +201,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Without any connection to it."""
+        """Keep all connections out."""
         allow = f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS"
         cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{self.name}'"
         self._server.execute(f"{allow} false", cut)
@@ -223,7 +223,7 @@ class PostgresDatabase:
             connection.rollback()
 
     def cut_connections(self) -> None:
-        """Those of the product to this database."""
+        """Close the product's connections to this database."""
         self.rows(CUT)
 
     def is_free(self) -> bool:
@@ -241,7 +241,9 @@ def _first_rows() -> list[str]:
 
 @contextmanager
 def made_once(path: Path) -> Iterator[bool]:
-    """Whether another process of the run has made what is at `path`. While it is held, none makes it."""
+    """Whether another process of the run has already made `path`. A lock keeps others from making it inside the
+    block.
+    """
     done = path.with_name(f"{path.name}.made")
     with path.with_name(f"{path.name}.making").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -250,8 +252,8 @@ def made_once(path: Path) -> Iterator[bool]:
 
 
 def migrate(database: Database) -> None:
-    """Give it its tables and no row: the first to open it says when it began, and with which total."""
-    from koyjabo import create_app  # late: servers' own programs come without
+    """Create the tables, without rows. The first server to open the database stores the start and its total."""
+    from koyjabo import create_app  # late, because servers' programs do not need it
 
     settings = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
     app = create_app({**settings, "DATABASE_URL": database.url})
@@ -271,7 +273,8 @@ class PostgresDatabases:
         if like == MIGRATED and not self._has_template:
             self.make_template()
         name = (
-            f"koyjabo_{os.getpid()}_{uuid.uuid4().hex[:12]}"  # also beside those of a server that this one is a copy of
+            # unique, even among the databases of a server that this one was copied from
+            f"koyjabo_{os.getpid()}_{uuid.uuid4().hex[:12]}"
         )
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
@@ -285,7 +288,7 @@ class PostgresDatabases:
         self._has_template = True
 
     def execute(self, *statements: str) -> None:
-        """As its administrator, each in no transaction."""
+        """Run statements as the administrator, outside of transactions."""
         with closing(psycopg2.connect(self.url_of("postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -294,7 +297,7 @@ class PostgresDatabases:
 
     @property
     def address(self) -> str:
-        """For libpq."""
+        """The address for libpq."""
         return f"host={self.folder}"
 
     def url_of(self, name: str) -> str:
@@ -302,14 +305,14 @@ class PostgresDatabases:
 
 
 class PostgresServer(PostgresDatabases):
-    """A PostgreSQL of a test's own, with its data in `folder`."""
+    """A PostgreSQL of one test, with its data in `folder`."""
 
     @property
     def pid(self) -> int:
         return int((self.folder / "postmaster.pid").read_text().split()[0])
 
     def processes(self) -> list[psutil.Process]:
-        """The postmaster first, then those that serve a connection."""
+        """The postmaster, followed by the processes that serve connections."""
         postmaster = psutil.Process(self.pid)
         return [postmaster, *postmaster.children()]
 
@@ -321,26 +324,26 @@ class PostgresServer(PostgresDatabases):
             return False
 
     def frozen(self) -> AbstractContextManager[None]:
-        """While it is held, connections stay open, the kernel takes new ones, and none is answered."""
+        """Freeze the server: the kernel still accepts connections, but none gets a reply."""
         return suspended(self.processes())
 
 
 class Postgres(PostgresServer):
-    """One in a new folder: it can be killed and started again."""
+    """A PostgreSQL in a new folder that can be killed and started again."""
 
     def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
-        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
+        # Not in pytest's folders: only their owner may enter them, and PostgreSQL refuses to run as root.
         self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")), options)
         super().__init__(self._server.pgdata, self._server.get_uri(NAME))
 
     def kill(self) -> None:
-        """kill -9: no checkpoint, no goodbye to any client."""
+        """kill -9: no checkpoint, no goodbye to clients."""
         kill_all(self.processes())
         for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have collected
             (self.folder / lock).unlink(missing_ok=True)
 
     def start(self) -> None:
-        """Start again after `kill`, which recovers what was committed."""
+        """Start after `kill`. PostgreSQL recovers what was committed."""
         self._server.ensure_postgres_running()
 
     def close(self) -> None:
@@ -348,15 +351,15 @@ class Postgres(PostgresServer):
 
 
 def shared_postgres() -> PostgresDatabases:
-    """The PostgreSQL of all processes of a run, which ends with it. It loses what it has if it is killed."""
+    """The PostgreSQL that all processes of a run share. It ends with the run, and loses its data if killed."""
     folder = Path(tempfile.gettempdir()) / "postgres"
     found = folder.with_suffix(".uri")
     with made_once(found) as is_made:
         if not is_made:
-            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed to begin it
+            shutil.rmtree(folder, ignore_errors=True)  # left by a process that failed to start it
             folder.mkdir()
             server = Postgres(folder)
-            atexit.unregister(server._server._cleanup)  # whichever process began it, the run ends it
+            atexit.unregister(server._server._cleanup)  # the run stops it, not the process that started it
             server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in OFF), "SELECT pg_reload_conf()")
             server.make_template()
             found.write_text(server.url_of(NAME))

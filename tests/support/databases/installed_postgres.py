@@ -13,30 +13,30 @@ from types import ModuleType
 from typing import Any
 
 MEMORY = ("-c", "dynamic_shared_memory_type=mmap")
-"""Shared memory is files in its folder, which go with it, also if it is killed."""
+"""Keeps shared memory in the server's folder, so that it is removed even after a kill."""
 
 PATIENCE_S = 120
-"""For a start on a busy machine; usually it takes 0.2 s."""
+"""Limit for a start on a busy machine. Usually it takes 0.2 s."""
 
 
 def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
-    """A server on `folder`, which is deleted when it is closed. `options` are those of initdb."""
+    """Start a server on `folder`. Closing it deletes the folder. `options` are for initdb."""
     package = pgserver()
     module = package.postgres_server
     Commands.of_initdb = options
     with open(module.__file__) as installed:
-        fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
+        fcntl.flock(installed, fcntl.LOCK_EX)  # as root, pgserver first creates a user if there is none
         if package.__name__ == "pgserver":
             return module.get_server(folder, cleanup_mode="delete")
         return module.get_server(folder, cleanup_mode="delete", postgres_version=VERSION)
 
 
 VERSION = 16
-"""The version of PostgreSQL: pgserver has no other."""
+"""pgserver has no other version of PostgreSQL."""
 
 
 class Commands:
-    """What the packages run, with more patience and with options of initdb: they would wait for a start for 10 s."""
+    """Replaces how the packages run programs: with a longer timeout than their 10 s, and with options for initdb."""
 
     of_initdb: tuple[str, ...] = ()
 
@@ -62,9 +62,9 @@ class Commands:
 
 @cache
 def pgserver() -> ModuleType:
-    """Slow to import, and only some tests use it."""
+    """Import pgserver late: it is slow, and only some tests need it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a folder that containers have not
+        warnings.simplefilter("ignore")  # about a folder that containers lack
         if sys.version_info < (3, 13):
             import pgserver
 
@@ -77,7 +77,7 @@ def pgserver() -> ModuleType:
 
 
 def program(name: str) -> Path:
-    """The path of one of its programs."""
+    """The path of a PostgreSQL program."""
     package: Any = pgserver()
     if sys.version_info < (3, 13):
         return package._commands.POSTGRES_BIN_PATH / name
@@ -85,7 +85,7 @@ def program(name: str) -> Path:
 
 
 def run(name: str, folder: Path, *arguments: str, user: str | None) -> None:
-    """One of its programs on the database in `folder`, as that user."""
-    # Not into pipes: a server that `pg_ctl` starts keeps them open.
+    """Run a PostgreSQL program on the database in `folder`, as `user`."""
+    # Write to files, not pipes: a server that `pg_ctl` starts would keep pipes open.
     command = [program(name), "-D", folder, *arguments]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/")

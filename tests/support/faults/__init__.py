@@ -1,1 +1,1 @@
-"""What goes wrong on purpose: clocks, disks, processes that fail, and unexpected input."""
+"""Faults: shifted clocks, slow disks, failing processes, and unexpected input."""

@@ -1,4 +1,4 @@
-"""Servers of which the loader, or what it forks, fails in a way that a test chooses."""
+"""Servers whose loader, or a process it forks, fails in a chosen way."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ assert loader_process.DRAIN_S < parent.KILL_AFTER_S < 10
 loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
 {SERVE}
 """
-"""It has an hour to leave, so that a server that waits for the end of its time is noticed."""
+"""A program with an hour to drain, so that tests notice when a server waits for the limit."""
 
 MIDDLE_BORN, WORKER_FORKED, WORKER_BORN = "child 2", "parent 2", "child 3"
-"""Moments after a fork in which a test holds a process: of the one between loader and worker, or of the worker."""
+"""Moments after a fork where a test can hold a process: the intermediate process between loader and worker, or the
+worker.
+"""
 
 
 def held_forks(folder: Path, serve: str = SERVE) -> str:
-    """A program of which each process waits after a fork while a file in `folder` has the name of that moment."""
+    """A program whose processes wait after a fork while `folder` contains a file named after that moment."""
     return f"""
 import os
 from time import sleep  # as it is before the standard library is patched
@@ -73,14 +75,14 @@ patched.{name} = fail_while_wanted
 
 
 def written(folder: Path, script: str) -> tuple[str, ...]:
-    """The script as a program of a server, which is forked like the product's own."""
+    """The arguments that run the script as a server. It is forked as the product is."""
     program = folder / "loading_server.py"
     program.write_text(script)
     return (str(program),)
 
 
 class LoadingServer(Server):
-    """A server with several workers, started by `script`."""
+    """A server with several workers, started from `script`."""
 
     def __init__(self, database: Database, folder: Path, script: str, places: int, **settings: object) -> None:
         super().__init__(database, folder, WEB_CONCURRENCY=places, **settings)
@@ -89,24 +91,26 @@ class LoadingServer(Server):
         self.has_loader = True
 
     def loader(self) -> psutil.Process:
-        """As soon as there is one."""
+        """The loader process, as soon as it exists."""
         return wait_until(self.loaders, "there is a loader", START_S)[0]
 
     def is_complete(self) -> bool:
-        """Whether all workers serve, and there is nothing else but a loader, where there is one."""
+        """Whether all workers serve, with no other process except a loader."""
         has_loader = len(self.loaders()) == self.has_loader
         return len(self.workers()) == self.places and has_loader and self.count_listening() == self.places
 
     def count_listening(self) -> int:
-        """How many workers serve. A loader is taken for a worker until it has its name, but never listens."""
-        return sum(listens(each.pid) for each in self.workers())
+        """The number of workers that listen. A loader counts as a worker until it has set its name, but never
+        listens.
+        """
+        return sum(listens(worker.pid) for worker in self.workers())
 
     def wait_until_complete(self) -> None:
         wait_until(self.is_complete, "all workers serve", START_S)
 
     @contextmanager
     def held(self, *moments: str) -> Iterator[None]:
-        """Processes wait at these moments. The program has to be of `held_forks`."""
+        """Hold processes at these moments. The program must come from `held_forks`."""
         files = [self._folder / moment for moment in moments]
         for file in files:
             file.touch()
@@ -117,18 +121,18 @@ class LoadingServer(Server):
                 file.unlink()
 
     def middle(self, has_forked: bool = False) -> psutil.Process:
-        """The process between loader and worker, which a test holds, as soon as there is one that has forked."""
+        """A held intermediate process between loader and worker, as soon as one has forked."""
 
         def found() -> list[psutil.Process]:
             with suppress(psutil.Error):
                 born = [child for loader in self.loaders() for child in children(loader.pid) if not is_gone(child)]
-                return [each for each in born if children(each.pid) or not has_forked]
+                return [process for process in born if children(process.pid) or not has_forked]
             return []
 
         return wait_until(found, "the loader forks", START_S)[0]
 
     def frozen_middle(self) -> psutil.Process:
-        """`middle` of a worker that is killed, suspended."""
+        """The suspended intermediate process of a worker that was killed."""
         with self.held(MIDDLE_BORN):
             self.kill_worker()
             middle = self.middle()
@@ -137,9 +141,11 @@ class LoadingServer(Server):
         return middle
 
     def seconds_without_loader(self) -> float:
-        """Kills the loader."""
+        """Kill the loader, and measure how long it takes until there is a new one."""
         began = time.monotonic()
         killed = self.loader()
         killed.kill()
-        wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
+        wait_until(
+            lambda: [loader for loader in self.loaders() if loader.pid != killed.pid], "there is another one", START_S
+        )
         return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Strategies for what a client may say, mostly messages, and some that look like one."""
+"""Hypothesis strategies for client messages, valid and nearly valid."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ texts = (
 
 
 def rooms(community: str, token: str) -> st.SearchStrategy[Any]:
-    """What may stand beside `join`, `leave` and `request_count`."""
+    """Arguments of `join`, `leave` and `request_count`."""
     return st.fixed_dictionaries(
         {
             "room": st.sampled_from(["visitors", "visitors", "visitor_dashboard"]) | values,
@@ -41,7 +41,7 @@ def rooms(community: str, token: str) -> st.SearchStrategy[Any]:
 
 
 def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.SearchStrategy[list[Any]]:
-    """Name and arguments of an event of Socket.IO."""
+    """Name and arguments of a Socket.IO event."""
     names = st.sampled_from([*NAMES, *sorted(RESERVED)]) | st.text(max_size=10)
     names = names if reserved else names.filter(lambda name: name not in RESERVED)
     return st.builds(lambda name, said: [name, *said], names, st.lists(arguments, max_size=2))
@@ -49,7 +49,7 @@ def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.Sear
 
 @st.composite
 def packets(draw: st.DrawFn, arguments: st.SearchStrategy[Any]) -> list[str | bytes]:
-    """A packet of Socket.IO and its attachments, by the letter, or with a mistake in one place."""
+    """A Socket.IO packet and its attachments, valid or with one mistake."""
     kind = draw(st.sampled_from("222225503614") | st.sampled_from("0123456789"))
     attachments = draw(st.lists(st.binary(max_size=10), max_size=2)) if kind in "56" else []
     announced = draw(st.sampled_from([len(attachments)] * 3 + [0, 1, 11, 10**12]))

@@ -1,4 +1,4 @@
-"""Unexpected values of fields, arguments and paths, by what is odd about them."""
+"""Unexpected values of fields, arguments and paths, by what is wrong with them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ GOOD: dict[str, Any] = {
     "scopes": ["reports:read"],
     "visits": [],
 }
-"""Fields that a body may need, beside the one that is odd."""
+"""Other fields that a body needs."""
 
 GOOD_OF = {
     "NewWebhookBody": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "WebhookChangesBody": {"events": ["total.set"]},
     "PanelInvitationBody": {"role": "viewer"},
 }
-"""Where another body has the same field for something else."""
+"""Paths whose bodies use a field of the same name for something else."""
 
 TEXTS = {
     "nothing": "",

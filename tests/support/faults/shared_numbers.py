@@ -1,4 +1,4 @@
-"""Numbers that running programs look at: how far their clock is off, how slow their disk is."""
+"""Numbers that running programs read: the offset of their clock, the delay of their disk."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from struct import calcsize, pack, unpack
 
 HELD = -1
-"""A sync begins only when it no longer takes so long."""
+"""Value that blocks a sync until the number changes."""
 
 FORMAT = "=q"
 SIZE = calcsize(FORMAT)
 
 
 class SharedNumber:
-    """Eight bytes in a file, which programs map into their memory. They read 0 at first."""
+    """Eight bytes in a file that programs map into memory. The initial value is 0."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.write_bytes(bytes(SIZE))
-        path.chmod(0o644)  # PostgreSQL is another user
+        path.chmod(0o644)  # PostgreSQL runs as another user
 
     def set(self, value: int) -> None:
         with self.path.open("r+b", buffering=0) as file:
@@ -31,8 +31,8 @@ class SharedNumber:
 
 
 def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
-    """How much longer each sync takes, µs, and the environment of programs that shall feel it, for it names a library
-    that is loaded before theirs; None and nothing where there is no C compiler.
+    """A number for the extra µs that each sync takes, and the environment of the affected programs, which preloads a
+    library. Returns None and no variables without a C compiler.
     """
     compiler = shutil.which("cc")
     if compiler is None:

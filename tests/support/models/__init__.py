@@ -1,1 +1,1 @@
-"""What the product is compared with: the specification in a few dictionaries, and state machines that run both."""
+"""Models to compare the product with: the specification in a few dictionaries, and state machines that run both."""

@@ -1,5 +1,5 @@
-"""What a server answers to bytes that claim to be frames: a second reading of the same rules (RFC 6455, 5 to 8); and
-strategies for what a client sends frame by frame, mostly as it should, and cut anywhere.
+"""An independent implementation of RFC 6455 (5 to 8), which predicts a server's replies to arbitrary bytes, and
+strategies that generate frames, mostly valid ones, cut anywhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from support.clients.websocket import BINARY, CLOSE, FINAL, MASK, MASKED, MORE, 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 OPCODES = (MORE, TEXT, BINARY, CLOSE, PING, PONG)
 LENGTHS = {126: 2, 127: 8}
-"""Bytes in which a length stands that does not fit beside the mask bit."""
+"""Values of the 7-bit length that announce a longer length field, with its bytes."""
 
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 
@@ -26,7 +26,7 @@ class Expected:
     pongs: list[bytes] = field(default_factory=list)
     messages: list[str | bytes] = field(default_factory=list)
     codes: set[int | None] = field(default_factory=lambda: {None})
-    """With which it may be closed when these bytes have come; None for not at all, or for a close without one."""
+    """Close codes allowed after these bytes. None means still open, or closed without a code."""
 
 
 class Header(NamedTuple):
@@ -38,7 +38,7 @@ class Header(NamedTuple):
 
 
 def expected(data: bytes, limit: int) -> Expected:
-    """`limit` is the largest message in bytes."""
+    """The server's expected replies. `limit` is the largest message in bytes."""
     found = Expected()
     message: bytes | None = None
     is_text = False
@@ -72,7 +72,7 @@ def expected(data: bytes, limit: int) -> Expected:
 
 
 def _header(data: bytes) -> Header:
-    """Of a frame that may not be there to its end: what is missing reads as if it were right."""
+    """Parse the header of a frame that may be incomplete. Missing bytes count as valid."""
     first, second = data[0], data[1] if len(data) > 1 else MASKED
     opcode, length, start = first & 0x0F, second & 0x7F, 2
     right = opcode in OPCODES and not first & 0x70 and second & MASKED
@@ -117,7 +117,7 @@ def _is_utf8(data: bytes, is_all: bool) -> bool:
 
 LARGEST = 4096
 WIDTHS = {0: 125, 2: 0xFFFF, 8: 2**64 - 1}
-"""The largest length by the bytes that it takes beside the mask bit."""
+"""The largest length by the size of the extra length field, in bytes."""
 
 texts = st.sampled_from(['{"type": "ping"}', "ঢাকা 🛺", "", "hello", "[" * 200]).map(str.encode)
 edges = st.sampled_from([125, 126, LARGEST - 1, LARGEST, LARGEST + 1]).map(lambda size: b"x" * size)
@@ -131,14 +131,14 @@ cuts = st.lists(st.floats(0, 1), max_size=4)
 
 
 def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
-    """The same bytes; where they are cut is said in parts of the whole."""
+    """The bytes in pieces. A cut is a fraction of the whole length."""
     at = sorted({0, len(data), *(int(cut * len(data)) for cut in cuts)})
     return [data[start:end] for start, end in pairwise(at)]
 
 
 @st.composite
 def messages(draw: st.DrawFn) -> list[bytes]:
-    """One, in fragments, with control frames in between."""
+    """The frames of one message: fragments with control frames in between."""
     parts = pieces(draw(payloads), draw(cuts)) or [b""]
     opcode, found = draw(st.sampled_from([TEXT, TEXT, BINARY])), []
     for number, part in enumerate(parts, 1):
@@ -149,7 +149,7 @@ def messages(draw: st.DrawFn) -> list[bytes]:
 
 @st.composite
 def odd_frames(draw: st.DrawFn) -> bytes:
-    """With any bit in any place, a length that is not so or not written as it has to be, or no mask."""
+    """A frame with random header bits, a wrong or non-minimal length, or no mask."""
     payload = draw(payloads | endings)
     length = draw(st.just(len(payload)) | st.just(len(payload)) | st.integers(0, 200) | st.integers(0, 2**64 - 1))
     width = draw(st.sampled_from([width for width, most in WIDTHS.items() if length <= most]))
@@ -159,13 +159,13 @@ def odd_frames(draw: st.DrawFn) -> bytes:
     return header + (MASK + mask(payload) if bit else payload)
 
 
-talks = st.lists(messages() | controls.map(lambda each: [each]), min_size=1, max_size=5)
+talks = st.lists(messages() | controls.map(lambda frame_bytes: [frame_bytes]), min_size=1, max_size=5)
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    """Frames as they should be, but for one that is odd or missing, some bytes that are other ones, or the end."""
-    talk = [each for part in draw(talks) for each in part]
+    """Valid frames, or frames with one that is odd or missing, some changed bytes, or a cut end."""
+    talk = [piece for part in draw(talks) for piece in part]
     fault = draw(st.sampled_from(["none", "closed", "an odd frame", "a lost frame", "other bytes", "cut off"]))
     at = draw(st.integers(0, len(talk)))
     if fault in ("closed", "an odd frame"):

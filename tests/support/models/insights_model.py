@@ -1,4 +1,4 @@
-"""Reports as the specification has them, from a list of visits: what the real ones are compared with."""
+"""Computes reports from a list of visits as the specification defines them, to compare with the real ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
 Figures = tuple[int, int, int, int]
-"""(visits, visitors, new visitors, visits that name a page)"""
+"""(visits, visitors, new visitors, page views)"""
 
 
 @dataclass
 class Visit:
-    """A visit that was counted, with the scopes in which it was its visitor's first."""
+    """A counted visit, with the scopes where it was its visitor's first."""
 
     new: NewVisit
     person: str
@@ -44,7 +44,7 @@ class InsightsModel:
     known: set[tuple[str, str]] = field(default_factory=set)  # (scope, person)
 
     def count(self, visit: NewVisit) -> None:
-        """A visit that is no retry."""
+        """Count a visit that is not a retry."""
         scopes = {SITE, visit.scope}
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
@@ -55,9 +55,9 @@ class InsightsModel:
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
 
     def forget(self, visitor_id: str) -> bool:
-        """Give a visitor a name of no one. False if the visitor is not known."""
+        """Give a visitor a random name. Returns False if the visitor is unknown."""
         is_known = (SITE, visitor_id) in self.known
-        self.known = {each for each in self.known if each[1] != visitor_id}
+        self.known = {pair for pair in self.known if pair[1] != visitor_id}
         for visit in self.visits:
             if visit.person == visitor_id:
                 visit.person = f"~{len(self.visits)} {visitor_id}"
@@ -86,7 +86,7 @@ class InsightsModel:
         groups: defaultdict[Any, list[Visit]] = defaultdict(list)
         for visit in self.asked(question):
             groups[key(visit)].append(visit)
-        return {each: figures(visits, question.scope) for each, visits in groups.items()}
+        return {group: figures(visits, question.scope) for group, visits in groups.items()}
 
     def _period(self, visit: Visit, granularity: str) -> str:
         day = date.fromisoformat(visit.day)
@@ -102,7 +102,7 @@ class InsightsModel:
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
             and all(
-                _passes(visit.value(dimension, question.scope), each) for dimension, each in question.filters.items()
+                _passes(visit.value(dimension, question.scope), name) for dimension, name in question.filters.items()
             )
         )
 

@@ -1,4 +1,4 @@
-"""The counter as the specification has it, in a few dictionaries: what the real one is compared with."""
+"""The counter as the specification defines it, in a few dictionaries, to compare with the real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.application.site import Time
 
 SITE = "site"
 AFTER_MS, BEFORE_MS = 3_600_000, 60_000
-"""How long after and before its day an anonymous visitor has the name of that day."""
+"""An anonymous visitor keeps the name of a day from BEFORE_MS before it to AFTER_MS after it."""
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:
@@ -31,7 +31,7 @@ class Model:
     window_ms: int
     total: int
     communities: set[str]
-    ordinals: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # and the number in the day
+    ordinals: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (ordinal, number in the day)
     days: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)  # by scope
     visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
@@ -50,15 +50,17 @@ class Model:
         self.visits.append((visitor, time.ms))
         day = local_day(time.ms, self.zone)
         self.days[day] += 1
-        for each in {SITE, scope}:
-            self.rows[each] += 1
-            self.visitors.setdefault(each, set()).add(visitor)
+        for name in {SITE, scope}:
+            self.rows[name] += 1
+            self.visitors.setdefault(name, set()).add(visitor)
         if visit:
             self.ordinals[visitor, visit] = self.total, self.days[day]
         return self.total, self.days[day], False
 
     def names(self, visitor: str, time: Time) -> list[str]:
-        """Of an anonymous visitor: that of today, and of the day beside it."""
+        """Possible names of an anonymous visitor: of today, and of the adjacent day shortly before or after
+        midnight.
+        """
         days = [local_day(time.ms + ms, self.zone) for ms in (0, -AFTER_MS, BEFORE_MS)]
         return [f"{visitor} on {day}" for day in dict.fromkeys(days)]
 
@@ -88,7 +90,7 @@ class Model:
         return allowed
 
     def restart(self, time: Time) -> None:
-        """Only visits are remembered: those of the last window, back to the first that is older."""
+        """Keep the visits of the last window, back to the first older one. A server remembers only these."""
         self.seen.clear()
         recent = takewhile(lambda visit: visit[1] > time.ms - self.window_ms, reversed(self.visits))
         for visitor, at_ms in sorted(recent, key=lambda visit: visit[1]):

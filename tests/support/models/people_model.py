@@ -1,5 +1,5 @@
-"""A site with two communities, and who was in which of them when, in a few dictionaries: what people and reports are
-compared with.
+"""A site with two communities, and who was in each of them when, in a few dictionaries, to compare with people and
+reports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from koyjabo.reports.services import PeopleServices
 from support.application.site import Site, Time
 
 Moment = tuple[str, int]
-"""(local day, beginning of the local hour)"""
+"""(local day, start of the local hour)"""
 
 
 def moment(at_ms: int, zone: ZoneInfo) -> Moment:
@@ -32,7 +32,7 @@ def moment(at_ms: int, zone: ZoneInfo) -> Moment:
 
 @dataclass
 class PeopleModel:
-    """One event after the other, and every question answered from the events."""
+    """Records events, and computes every result from them."""
 
     zone: ZoneInfo
     visits: list[tuple[str, str, str | None, Moment]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class PeopleModel:
         self.attended.append((scope, user, moment(at_ms, self.zone)))
 
     def convert(self, user: str, visitor: str) -> set[str]:
-        """The communities in which that was news."""
+        """Assign an anonymous visitor's visits to a user. Returns the communities where they were unassigned."""
         scopes = {
             scope
             for scope, who, said, _ in self.visits
@@ -102,9 +102,9 @@ AYESHA, KARIM, NILA = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in 
 STARTS = {
     "Asia/Dhaka": "2025-12-16T21:00:00+06:00",
     "Asia/Kathmandu": "2025-12-31T22:50:00+05:45",
-    "Europe/Berlin": "2026-03-28T20:30:00+01:00",  # 23 hours tomorrow,
-    "America/Havana": "2026-10-31T20:30:00-04:00",  # 25, with midnight twice,
-    "Australia/Lord_Howe": "2026-04-04T21:15:00+11:00",  # and 24 and a half
+    "Europe/Berlin": "2026-03-28T20:30:00+01:00",  # the next day has 23 hours
+    "America/Havana": "2026-10-31T20:30:00-04:00",  # 25 hours, and midnight twice
+    "Australia/Lord_Howe": "2026-04-04T21:15:00+11:00",  # 24.5 hours
 }
 HOUR_MS = 3_600_000
 
@@ -130,7 +130,7 @@ class World:
         self.site.close()
 
     def commit(self, *visits: tuple[str, str, str | None], at_ms: tuple[int, ...] = ()) -> None:
-        """(scope, visitor, user) of each, together."""
+        """Register these visits together: (scope, visitor, user) each."""
         batch = []
         for number, (scope, visitor, user) in enumerate(visits):
             moment = at_ms[number] if at_ms else self.time.ms
@@ -151,9 +151,11 @@ class World:
         self.conversions.clear()
         self.reports.convert(user, visitor)
         expected = self.model.convert(user, visitor)
-        conversions = {each.scope: each for each in self.conversions}
+        conversions = {conversion.scope: conversion for conversion in self.conversions}
         assert set(conversions) == expected
-        assert {scope: each.rate for scope, each in conversions.items()} == {s: self.model.rate(s) for s in expected}
+        assert {scope: conversion.rate for scope, conversion in conversions.items()} == {
+            s: self.model.rate(s) for s in expected
+        }
 
     def check(self) -> None:
         assert self.site.recount() == []

@@ -1,4 +1,4 @@
-"""State machines of Hypothesis, each run on a database of its own."""
+"""Runs Hypothesis state machines, each on its own database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NewUrl = Callable[[], str]
 
 
 def new_urls(kind: str, folder: Path, postgres: Callable[[], Postgres]) -> NewUrl:
-    """Each call makes a database, and returns its URL."""
+    """A function that makes a database on each call, and returns its URL."""
     if kind == "postgres":
         return lambda: postgres().new_database().url
     files = count()
@@ -24,8 +24,8 @@ def new_urls(kind: str, folder: Path, postgres: Callable[[], Postgres]) -> NewUr
 
 
 def play(machine: Callable[[], RuleBasedStateMachine], times: int, steps: int) -> None:
-    """The same steps each time, unless FUZZ asks for others. What fails is shown as it was: each attempt to shorten it
-    would take as long as the whole test.
+    """Run a state machine with fixed examples, unless FUZZ sets others. Failing examples are not shortened: each
+    attempt would take as long as the whole test.
     """
     steps = steps if TIMES else 2 * steps // 3
     chosen = settings(effort(times), stateful_step_count=steps, phases=[Phase.generate])

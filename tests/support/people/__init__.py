@@ -1,1 +1,1 @@
-"""People with accounts in every role, in front of an application in this process, and what each may do."""
+"""People with accounts in every role, using an application in this process, and their permissions."""

@@ -1,4 +1,4 @@
-"""People with accounts, as tests see them: `sign_up(site, "ayesha")` and what they do then."""
+"""People with accounts: `sign_up(site, "ayesha")` returns one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.clients.forms import PASSWORD
 
 @dataclass
 class Person:
-    """A user who is logged in, and calls with their token as bearer; nothing is kept in cookies."""
+    """A logged-in user who authenticates with a bearer token and keeps no cookies."""
 
     site: Site
     id: str
@@ -42,7 +42,7 @@ class Person:
         return self.call("DELETE", path, **request)
 
     def renew(self):
-        """Use the refresh token; afterwards, what it was good for."""
+        """Use the refresh token, and store the new pair of tokens."""
         answer = self.post("/api/auth/refresh", token=self.refresh)
         if answer.status_code == 200:
             self.access, self.refresh = answer.json["access_token"], answer.json["refresh_token"]
@@ -50,18 +50,18 @@ class Person:
 
 
 def disable(site: Site, email: str, disabled: bool = True) -> None:
-    """As the operator does."""
+    """Disable the user, as the operator does."""
     users = site.services[AccountServices].users
     users.disable(OPERATOR, users.get_by_email(OPERATOR, email).id, disabled)
 
 
 def confirm(site: Site, name: str) -> None:
-    """As if they had used the link that was mailed to them."""
+    """Confirm the email address, as the mailed link does."""
     site.rows("UPDATE users SET verified_ms = 1 WHERE email = :email", email=f"{name}@example.com")
 
 
 def promote(site: Site, email: str, is_admin: bool = True) -> None:
-    """As the operator does."""
+    """Make the user an admin, as the operator does."""
     users = site.services[AccountServices].users
     users.set_role(OPERATOR, users.get_by_email(OPERATOR, email).id, SITE_ADMIN if is_admin else SITE_MEMBER)
 
@@ -76,13 +76,13 @@ def bare(site: Site):
 
 
 def sign_up(site: Site, name: str = "ayesha", **fields: Any) -> Person:
-    """`name@example.com`, unless `fields` say otherwise."""
+    """Sign up as `name@example.com`. `fields` override the form."""
     body = {"email": f"{name}@example.com", "password": PASSWORD, "name": name.capitalize(), **fields}
     return _person(site, bare(site).post("/api/auth/signup", json=body), 201)
 
 
 def log_in(site: Site, name: str = "ayesha", **fields: Any) -> Person:
-    """The same for a user who has signed up."""
+    """Log in as a user who has signed up with `sign_up`."""
     return _person(site, try_login(site, name, **fields), 200)
 
 
@@ -92,7 +92,7 @@ def try_login(site: Site, name: str = "ayesha", environ: dict[str, str] | None =
 
 
 def send(client: Any, path: str, body: dict[str, Any], **request: Any):
-    """As JSON in ASCII, for half characters travel in no other way."""
+    """Send JSON in ASCII. Lone surrogates cannot be sent in another encoding."""
     return client.post(path, data=json.dumps(body), content_type="application/json", **request)
 
 

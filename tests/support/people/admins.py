@@ -1,4 +1,4 @@
-"""The panel, as tests see it: `panel(site)` is an admin of the site in front of it."""
+"""The admin panel: `panel(site)` is a client logged in as an admin."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def id_of(site: Site, name: str) -> str:
 
 
 def routes(site: Site, method: str) -> list[Rule]:
-    """Every address of the panel that takes this method."""
+    """Every route of the panel that accepts this method."""
     rules = site.app.url_map.iter_rules()
     return [rule for rule in rules if rule.endpoint.startswith("admin.") and method in (rule.methods or ())]
 
 
 def address(site: Site, rule: Rule, **values: str) -> str:
-    """Of a rule, with values for what it takes."""
+    """The URL of a route, with values for its parameters."""
     with site.app.test_request_context():
         return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
 
 
 class ExampleCommunity:
-    """A community, its founder and a member, for those who act on them."""
+    """A community with its founder and a member, for admin actions."""
 
     def __init__(self, site: Site, founder: str = "ayesha", member: str = "babul", **fields: Any) -> None:
         self.founder: Person = sign_up(site, founder)
@@ -48,5 +48,5 @@ class ExampleCommunity:
 
 
 def last_line(site: Site) -> tuple:
-    """Who did what to what, as the newest line of the audit log has it."""
+    """The newest line of the audit log."""
     return site.rows("SELECT actor, action, target FROM audit_log ORDER BY id DESC LIMIT 1")[0]

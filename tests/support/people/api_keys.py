@@ -1,4 +1,4 @@
-"""API keys, as tests see them: `key(boss, "reports:read")` is the text of a new one."""
+"""API keys: `key(boss, "reports:read")` is the text of a new one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def boss(site: Site) -> Person:
 
 
 def make(person: Person, *scopes: str, **fields: Any) -> dict[str, Any]:
-    """The answer to a call that makes a key."""
+    """Create a key, and return the response."""
     answer = person.post(PATH, json={"name": "Grafana", "scopes": list(scopes), **fields})
     assert answer.status_code == 201, answer.text
     return answer.json

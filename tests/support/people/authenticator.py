@@ -1,4 +1,4 @@
-"""A security key in software (WebAuthn, ES256): it makes passkeys and proves that it has them."""
+"""A security key in software (WebAuthn, ES256). It makes passkeys and proves that it has them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ def decode(text: str) -> bytes:
 
 
 class Authenticator:
-    """`verifies`: it asks for a PIN or a finger. `counter` grows with each use, as in keys that cannot be copied.
-    `owner` is the user for whom its passkey was made, which it says with each use; keys without a memory do not.
+    """A security key.
+
+    `verifies`: it asks for a PIN or a fingerprint. `counter` grows with each use, as in keys that cannot be copied.
+    `owner` is the user of its passkey. It sends this id with each use; keys without storage do not.
     """
 
     def __init__(self, verifies: bool = True, id_bytes: int = 32) -> None:
@@ -37,7 +39,7 @@ class Authenticator:
         self.counter = 1
 
     def create(self, options: dict[str, Any], origin: str = ORIGIN) -> dict[str, Any]:
-        """The credential, as a browser's `toJSON()`."""
+        """Make a passkey. Returns the credential, as a browser's `toJSON()`."""
         self.owner = options["user"]["id"]
         numbers = self._key.public_key().public_numbers()
         key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}

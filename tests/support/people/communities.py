@@ -1,4 +1,4 @@
-"""People in every role, and communities that they are in."""
+"""People in every role, and their communities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STORED = ("communities", "memberships", "access_version", "counters", "invitatio
 
 
 class Cast:
-    """One person for each part: the roles, a site admin who belongs to nothing, an outsider, and two to be acted on."""
+    """One person per role, a site admin without memberships, an outsider, and two people for others to act on."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -27,7 +27,7 @@ class Cast:
         return self.people[part]
 
     def community(self, **fields: Any) -> str:
-        """The id of a new community, with each user in the role of their part; `other` is a moderator."""
+        """A new community where each person has their role, and `other` is a moderator. Returns its id."""
         community = found(self["admin"], **fields)["id"]
         for part, role in (("member", "member"), ("moderator", "moderator"), ("other", "moderator")):
             answer = give(self["site_admin"], community, self[part], role)
@@ -35,14 +35,14 @@ class Cast:
         return community
 
     def kept_community(self, **fields: Any) -> str:
-        """The same, for those who change nothing: they share it."""
+        """A community of the same people, shared by tests that change nothing."""
         key = str(fields)
         if key not in self._kept:
             self._kept[key] = self.community(**fields)
         return self._kept[key]
 
     def call(self, who: str, method: str, path: str, body: Any = None) -> Any:
-        """`who` is a part, or "nobody", who is not logged in."""
+        """Call as `who`: a member of the cast, or "nobody", who is not logged in."""
         caller = self.people.get(who) or bare(self.site)
         return getattr(caller, method.lower())(path, **({} if body is None else {"json": body}))
 
@@ -54,7 +54,7 @@ def found(person: Person, **fields: Any) -> dict[str, Any]:
 
 
 def give(by: Person, community: str, to: Person, role: str) -> Any:
-    """A role: a member gets it, another user accepts an invitation."""
+    """Give `to` a role: change it for a member, or invite and accept for another user."""
     answer = by.put(f"{PATH}/{community}/members/{to.id}", json={"role": role})
     return accept(to, invite(by, community, to.email, role)) if answer.status_code == 404 else answer
 
@@ -76,20 +76,20 @@ def account_of(person: Person) -> Account:
 
 
 def site_admin(site: Site, name: str = "boss") -> Account:
-    """A new user, who is an admin of the site."""
+    """A new user, promoted to admin of the site."""
     person = sign_up(site, name)
     site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
     return Account(person.id, person.email, name.capitalize(), True)
 
 
 def roles_in(site: Site, community: str) -> dict[str, str]:
-    """Role by the id of the user, as stored."""
+    """Roles by user id, as stored."""
     rows = site.rows("SELECT user_id, role FROM memberships WHERE community_id = :id", id=community)
     return {user: role for user, role in rows}  # noqa: C416
 
 
 def stored(site: Site) -> dict[str, list[tuple]]:
-    """All that a call about communities could change."""
+    """All rows that a call about communities could change."""
     return {table: sorted(site.rows(f"SELECT * FROM {table}"), key=str) for table in STORED}
 
 

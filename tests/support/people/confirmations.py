@@ -1,4 +1,4 @@
-"""Forms that ask before they do damage, each about other people: `Cases(site).make("admin.promote")`."""
+"""Forms that ask for confirmation, each about different people: `Cases(site).make("admin.promote")`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
 
 
 class Case(NamedTuple):
-    """A form, the person in front of it, and whom and what it is about."""
+    """A form, the person who sends it, and its target."""
 
     reader: Reader
     path: str
@@ -35,7 +35,7 @@ class Case(NamedTuple):
 
 
 class Cases:
-    """`rani` is an admin of the site."""
+    """Makes cases. `rani` is an admin of the site."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

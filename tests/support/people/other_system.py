@@ -1,4 +1,4 @@
-"""Another system with users of its own, as its tokens show it: like Citinfos', by a shared secret."""
+"""Another system with its own users, which signs tokens with a shared secret, as Citinfos does."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ AUTH = {
     "AUTH_USER_CLAIM": "user_id",
     "AUTH_REQUIRED_CLAIMS": "token_type:access",
 }
-"""As docs/integrate.md says for Simple JWT."""
+"""The settings that docs/integrate.md gives for Simple JWT."""
 
 
 def token(user: str = "u1", secret: str = SHARED, **claims: Any) -> str:
-    """A claim that is None is left out."""
+    """A signed token. A claim of None is left out."""
     made = {"user_id": user, "token_type": "access", "exp": int(time.time()) + 3600, "jti": uuid.uuid4().hex, **claims}
     return jwt.encode({name: value for name, value in made.items() if value is not None}, secret, "HS256")

@@ -1,4 +1,4 @@
-"""People in front of pages: a browser without scripts, which keeps cookies and sends forms."""
+"""People who use pages with a browser without scripts. It keeps cookies and sends forms."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from support.clients.forms import answer
 from support.people.accounts import PASSWORD
 
 PARTS = ("outsider", "member", "moderator", "admin", "site_admin")
-"""Of the cast, those who look at pages."""
+"""Members of the cast who view pages."""
 
 CSRF_COOKIE = "csrf_access_token"
 FOR_SCRIPTS = {"/admin/search", "/admin/state"}
-"""Routes among the pages that answer JSON."""
+"""Page routes that return JSON."""
 
 FIELD = re.compile(r'<input type="hidden" name="csrf_token" value="([^"]*)">')
 
 
 class Reader:
-    """A user in front of pages. `page` is the last one."""
+    """A user of pages. `page` is the last response."""
 
     def __init__(self, site: Site, language: str = "en") -> None:
         self.client = site.app.test_client()
         self.headers = {"Accept": "text/html", "Accept-Language": language}
 
     def get(self, path: str, status: int = 200) -> str:
-        """The page, as it was sent."""
+        """The text of a page."""
         return self._take(self.client.get(path, headers=self.headers), status)
 
     def send(self, path: str, status: int = 303, **fields: Any) -> str:
-        """Send a form, with the token that every form has; where it leads to is in `location`."""
+        """Send a form with its CSRF token. `location` is the address of the redirect."""
         said = {"csrf_token": self.csrf, **fields}
         return self._take(self.client.post(path, headers=self.headers, data=said), status)
 
     def confirm(self, path: str, status: int = 303, **fields: Any) -> str:
-        """Send the form of an action that asks first, and confirm its question."""
+        """Send the form of an action that asks first, and confirm."""
         form = answer(self.send(path, 200, **fields))
         return self.send(form.action, status, **form.fields)
 
@@ -57,7 +57,7 @@ class Reader:
 
     def _take(self, answer: Any, status: int) -> str:
         assert answer.status_code == status, f"{answer.status_code} {answer.headers.get('Location')}\n{answer.text}"
-        if status != 303 and "Content-Disposition" not in answer.headers:  # no download
+        if status != 303 and "Content-Disposition" not in answer.headers:  # not a download
             is_for_scripts = status == 200 and answer.request.path in FOR_SCRIPTS
             assert answer.content_type == ("application/json" if is_for_scripts else "text/html; charset=utf-8")
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
@@ -66,12 +66,12 @@ class Reader:
 
 
 def tokens_in(page: str) -> set[str]:
-    """The CSRF tokens of its forms, without their masks."""
+    """Unmasked CSRF tokens of the page's forms."""
     return {unmask(masked).decode() for masked in FIELD.findall(page)}
 
 
 def words(page: str) -> str:
-    """What is there to read, on one line."""
+    """The visible text on one line."""
     page = re.sub(r"(?s)<(script|style|template)\b.*?</\1>", " ", page)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
 

@@ -1,4 +1,4 @@
-"""Who may do what: the least that each route takes. One table, by endpoint; a route that is not in it has no rule."""
+"""The minimal role for each route, by endpoint. A route that is missing here has no rule."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from support.people.accounts import PASSWORD
 
 ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
 ROLES += ("site_admin",)
-"""Each may do what all roles before it may. Only `viewer` and `site_admin` see the panel, and a viewer of the
-panel may do in each community what a member may. The first four have no session that lives: `pending` has made the
-first step of a login, and not the second. `invited` has not answered an invitation to the community.
+"""Roles in ascending order: each may do what all earlier ones may. Only `viewer` and `site_admin` see the panel, and a
+viewer may do in each community what a member may. The first four have no valid session: `pending` has not finished
+two-step login. `invited` has not responded to an invitation to the community.
 """
 
 ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", *ROLES[6:]
@@ -103,11 +103,11 @@ LEAST = {
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
 
 BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
-"""No role: tests of its own say who."""
+"""Routes without a role. They have their own tests."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
 STREAMS = {"api.stream", "api.community_stream"}
-"""A test client is answered 501 once it may have them."""
+"""Allowed requests of a test client get 501."""
 
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
@@ -115,7 +115,7 @@ WITHOUT_SESSION = {
     *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password"),
     "pages.unlock_share",
 }
-"""They begin one, or need only an email or the token of a link, and so ask for none."""
+"""Routes that work without a session: they start one, or need only an email or a link's token."""
 
 ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
@@ -126,7 +126,7 @@ ASKS = {
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
 }
-"""Their forms ask before they do damage."""
+"""Forms that ask for confirmation."""
 
 BODIES = {
     "api.register_visit": {"visitorId": "ayesha"},
@@ -148,7 +148,7 @@ BODIES = {
     "api.broadcast": {"data": None},
     "api.disconnect": {"userRef": "4711"},
 }
-"""What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
+"""Valid bodies for routes that check the body before the permission. Forms and JSON have the same fields."""
 
 FORMS = {
     "pages.create_community": BODIES["api.create_community"],

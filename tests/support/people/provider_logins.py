@@ -1,4 +1,4 @@
-"""People who log in with an OpenID provider: what their browser does, step by step."""
+"""Logins with an OpenID provider, step by step as in a browser."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ HERE = "http://localhost"
 
 
 def begin(reader: Reader, name: str = "work", **query: str) -> str:
-    """The browser follows the link of the login page. Returns where it is sent."""
+    """Follow the link of the login page. Returns the provider's address."""
     reader.get(f"/auth/oidc/{name}?{urlencode(query)}", 303)
     return reader.location or ""
 
 
 def end(reader: Reader, back: str, status: int = 303) -> str:
-    """The browser comes back with the provider's answer. Returns the page."""
+    """Return from the provider. Returns the page."""
     assert back.startswith(f"{HERE}/auth/oidc/"), back
     return reader.get(back.removeprefix(HERE), status)
 

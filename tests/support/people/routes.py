@@ -1,4 +1,4 @@
-"""The routes of the application, as tests of all of them need them."""
+"""The application's routes, for tests of all of them."""
 
 from __future__ import annotations
 

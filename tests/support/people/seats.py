@@ -1,4 +1,4 @@
-"""Seats in the rooms of a community, without a connection."""
+"""Participants in a community's rooms, without a connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.people.accounts import Person
 
 
 class Socket:
-    """A plain WebSocket, as far as a room can tell. Nothing reads it."""
+    """A plain WebSocket that discards what is written."""
 
     is_stream = False
 
@@ -23,6 +23,6 @@ class Socket:
 def seat_of(
     site: Site, person: Person, community: str, end: Callable[[Any], object] = lambda problem: None, member: Any = None
 ) -> Participant:
-    """One who asks to be let in as a member; `end` gets the reason why they are sent away."""
+    """A person who asks to join as a member. `end` receives the reason if they are removed."""
     session = site.services[Tokens].read(person.access).session_id
     return Participant(member or Socket(), RequiredAccess(session, person.id, community, "member"), False, end)

@@ -1,4 +1,4 @@
-"""People with a second factor: their authenticator app, and the steps in which they log in."""
+"""People with two-step login: their authenticator app, and the steps of a login."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ TOTP, CONFIRM, SECOND = "/api/auth/totp", "/api/auth/totp/confirm", "/api/auth/s
 
 @dataclass
 class App:
-    """An authenticator app on a phone, and the recovery codes."""
+    """An authenticator app on a phone, with the recovery codes."""
 
     site: Site
     secret: str
     recovery_codes: list[str] = field(default_factory=list)
 
     def code(self, steps: int = 0) -> str:
-        """What it shows now, or so many steps later."""
+        """The current code, or the code `steps` intervals later."""
         return pyotp.TOTP(self.secret).at(self.site.time.ms // 1000 + steps * STEP_S)
 
     def next_code(self) -> str:
-        """One that was never used, when the next step has come."""
+        """An unused code, after advancing the clock to the next interval."""
         self.site.time.pass_(seconds=STEP_S)
         return self.code()
 
 
 def turn_on(person: Person) -> App:
-    """Their session lives on; the code of this moment is used."""
+    """Turn on two-step login. The session stays valid, and the current code is used up."""
     answer = person.post(TOTP, json={"password": PASSWORD})
     assert answer.status_code == 200, answer.text
     app = App(person.site, answer.json["secret"])
@@ -49,7 +49,7 @@ class Due(NamedTuple):
 
 
 def first_step(site: Site, name: str = "ayesha", **fields: Any) -> Due:
-    """Log in by password; nothing is given for it yet."""
+    """Log in by password, the first step. It returns no tokens."""
     answer = try_login(site, name, **fields)
     assert answer.status_code == 200, answer.text
     assert list(answer.json) == ["second_factor"], answer.text
@@ -63,5 +63,5 @@ def second_step(site: Site, token: str, code: str, client: Any = None, **fields:
 
 
 def log_in_with(site: Site, code: str) -> Any:
-    """Both steps."""
+    """Log in with both steps."""
     return second_step(site, first_step(site).token, code)

@@ -1,4 +1,4 @@
-"""Share links, as their makers and those who have one see them."""
+"""Share links, for their creators and for people who open them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ask_for_share(person: Person, **fields: Any) -> Any:
 
 
 def share(person: Person, **fields: Any) -> dict[str, Any]:
-    """A new link: its id, token, url and filters."""
+    """Create a link. Returns its id, token, url and filters."""
     answer = ask_for_share(person, **fields)
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json
@@ -29,7 +29,7 @@ def of_community(community: str, **filters: list[str]) -> dict[str, Any]:
 
 
 def shared(site: Site, token: str, report: str = "summary", query: str = "", client: Any = None) -> Any:
-    """A report by a link, without an account."""
+    """Read a report by a link, without an account."""
     return (client or bare(site)).get(f"{PATH}/{token}/reports/{report}?{query}")
 
 
@@ -41,10 +41,10 @@ def visits(site: Site, token: str, query: str = "", client: Any = None) -> int:
 
 
 def names(person: Person, query: str = "") -> list[str]:
-    """Of the links that a person may end."""
+    """Names of the links that a person may revoke."""
     answer = person.get(f"{PATH}?{query}")
     assert answer.status_code == 200, answer.text
-    return [each["name"] for each in answer.json]
+    return [link["name"] for link in answer.json]
 
 
 def boss(cast: Cast) -> Person:

@@ -1,4 +1,4 @@
-"""A site with webhooks to a receiver, as tests see it."""
+"""A site with webhooks to a receiver."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ADD = "INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:i
 
 
 class HookedSite:
-    """`boss` is an admin of the site."""
+    """A site with webhooks to a receiver. `boss` is an admin of the site."""
 
     def __init__(self, site: Site, receiver: WebhookReceiver) -> None:
         self.site = site
@@ -28,23 +28,23 @@ class HookedSite:
         self.services = site.services[WebhookServices]
         self.boss: Person = sign_up(site, "boss")
         site.rows("UPDATE users SET is_admin = true, verified_ms = 1 WHERE id = :id", id=self.boss.id)
-        self._key = key(self.boss, "webhooks:manage")  # logins end while the time of a test passes
+        self._key = key(self.boss, "webhooks:manage")  # a key, because logins expire when the test moves the clock
 
     def add(self, *types: str, **fields: Any) -> dict[str, Any]:
-        """A webhook to the receiver."""
+        """Create a webhook to the receiver."""
         body = {"url": self.receiver.url, "events": list(types) or ["total.set"], **fields}
         answer = call(self.site, self._key, PATH, "POST", json=body)
         assert answer.status_code == 201, answer.text
         return answer.json
 
     def happen(self, key: str = "1", type: str = "total.set", scope: str = SITE, **data: Any) -> None:
-        """An event is recorded."""
+        """Record an event."""
         row = {"id": str(uuid.uuid4()), "type": type, "key": key, "scope": scope, "at_ms": self.site.time.ms}
         if self.services.events.wants(type, Scope(scope)):
             self.site.rows(ADD, data=json.dumps(data), **row)
 
     def tick(self) -> None:
-        """What the worker does each second, until all that is due was tried."""
+        """Run the worker's tick until every due delivery was tried."""
         self.services.events.tick()
         self.services.sender.tick()
         wait_until(lambda: not self.services.sender._tasks.busy, "all was tried")
@@ -71,5 +71,5 @@ class HookedSite:
         return call(self.site, self._key, url, method, **({"json": body} if body else {}))
 
     def pass_pauses(self) -> None:
-        """Until after the longest pause between two attempts."""
+        """Move the clock beyond the longest pause between two attempts."""
         self.site.time.pass_(milliseconds=max(delivery_queries.PAUSES_MS) * 1.3)

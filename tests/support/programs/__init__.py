@@ -1,1 +1,1 @@
-"""Programs that tests start: forked or anew, what they leave behind, and how they end."""
+"""Programs that tests start, what they leave behind, and how they end."""

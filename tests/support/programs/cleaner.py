@@ -1,4 +1,6 @@
-"""Run beside the tests (`run_folder`): when standard input ends, kill what they left and delete their files."""
+"""Runs next to the tests (see `run_folder`). When standard input ends, it kills their remaining processes and deletes
+their files.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ REMOVE = 0
 
 
 def left_over(marker: bytes, folder: str) -> list[int]:
-    """Processes that have the marker in their environment, or that work in the folder: some write over the former."""
+    """Processes that have the marker in their environment or work in the folder. Both, because some overwrite their
+    environment.
+    """
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
@@ -40,7 +44,7 @@ def kill_all(marker: bytes, folder: str) -> None:
 
 
 def forget_memory(folder: str) -> None:
-    """The segment of shared memory of each killed PostgreSQL: it stands in the seventh line of its postmaster.pid."""
+    """Remove the shared memory of killed PostgreSQL servers. Its id is in line 7 of postmaster.pid."""
     for file in Path(folder).glob("**/postmaster.pid"):
         with suppress(OSError, ValueError, IndexError):
             ctypes.CDLL(None).shmctl(int(file.read_text().splitlines()[6].split()[1]), REMOVE, None)

@@ -1,6 +1,6 @@
-"""Start the product's programs: forked from a process that has loaded what they import (`support.programs.template`).
+"""Starts the product's programs by forking a process that has already imported their modules (`programs.template`).
 
-Tests about starting itself are marked `honest_start`: for them `python …` is run anew.
+Tests about starting itself have the mark `honest_start`. For them, `python …` starts a new interpreter.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from support.programs.run_folder import MARKER
 ROOT = Path(__file__).resolve().parents[3]
 
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX", MARKER)
-"""Variables of the tests' own environment that every program gets."""
+"""Environment variables that every program inherits from the tests."""
 
 
 SERVERS = ("wsgi.py", "activated_server.py", "changed_server.py", "loading_server.py", "echo_app.py")
 
 
 class Program(Protocol):
-    """A running one, as of `subprocess.Popen`."""
+    """A running program, with the interface of `subprocess.Popen`."""
 
     pid: int
 
@@ -37,16 +37,16 @@ class Program(Protocol):
 
 
 class Starting:
-    """How programs are started now; set before each test."""
+    """How programs are started. Set before each test."""
 
     is_honest = False
 
 
 def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], IO[Any], IO[Any]]) -> Program:
-    """Run `python …` in the project's folder, in a process group of its own, as under a terminal.
+    """Run `python …` in the project's folder, in a new process group, as a terminal does.
 
-    `files` are its standard input, output and error. A library that is to be loaded before all others
-    (`faults.shared_numbers.slow_disk`) needs a process of its own.
+    `files` are its standard input, output and error. A preloaded library (`faults.shared_numbers.slow_disk`) requires a
+    new interpreter.
     """
     kind = _template_for(arguments)
     if kind and not Starting.is_honest and "LD_PRELOAD" not in environment:
@@ -57,7 +57,7 @@ def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[
 def start_anew(
     command: list[str], environment: dict[str, str], files: tuple[IO[Any], ...], folder: Path = ROOT
 ) -> Program:
-    """Any program, in the same way, in any folder."""
+    """Run any program in the same way, in any folder."""
     said, output, errors = files
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdin=said, stdout=output, stderr=errors, start_new_session=True
@@ -65,7 +65,7 @@ def start_anew(
 
 
 def _template_for(arguments: tuple[str, ...]) -> str | None:
-    """None for programs that are started anew in any case."""
+    """None for programs that always need a new interpreter."""
     if arguments[:2] == ("-m", "koyjabo"):
         return None if arguments[2:3] == ("serve",) else "commands"
     if arguments[:2] == ("-m", "demo"):
@@ -74,7 +74,7 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
 
 
 class Template:
-    """A process that forks programs. It starts with the first program and ends with the process that asks it."""
+    """A process that forks programs. It starts with the first program and ends with this process."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -109,7 +109,7 @@ TEMPLATES = {kind: Template(kind) for kind in ("servers", "commands")}
 
 
 class Forked:
-    """A program that a template has forked, with the methods of `subprocess.Popen` that tests use."""
+    """A forked program, with the methods of `subprocess.Popen` that tests use."""
 
     def __init__(self, arguments: tuple[str, ...], status: socket.socket) -> None:
         self._arguments = arguments
@@ -126,7 +126,7 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired."""
+        """Wait for the exit status. Raises subprocess.TimeoutExpired."""
         ends_at = None if timeout is None else time.monotonic() + timeout
         while self.returncode is None:
             try:

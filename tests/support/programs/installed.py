@@ -1,4 +1,4 @@
-"""Programs that pip does not bring."""
+"""Programs that pip does not install."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def program(name: str, remedy: str) -> str:
-    """Where it is. Without one the test is skipped."""
+    """The path of a program. Skips the test if it is not installed."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not found:
         pytest.skip(f"there is no {name} on this machine: {remedy}")

@@ -1,14 +1,16 @@
-"""How long tests wait for what has to come. A limit ends a test that waits in vain; it measures no promise."""
+"""How long tests wait for an expected event. A limit ends a test that waits in vain; it is not a promise of the
+product.
+"""
 
 from __future__ import annotations
 
 import os
 
 PATIENCE_S = float(os.environ.get("PATIENCE_S", "60"))
-"""For a machine that has much else to do. `make mutations` sets less, because there much never comes."""
+"""Limit on a busy machine. `make mutations` uses less, because there many waits are in vain."""
 
 BEHIND_S = 240.0
-"""For what a process of a low priority does, next to tests that keep all cores busy."""
+"""Limit for low-priority processes, while tests keep all cores busy."""
 
 SILENT_PATIENCE_S = min(PATIENCE_S, 40.0)
-"""For a client that says nothing. After 45 s the server drops such a client, which would look like a refusal."""
+"""Limit for a client that sends nothing. The server drops it after 45 s, which would look like a refusal."""

@@ -7,14 +7,14 @@ import socket
 from collections.abc import Sequence
 
 PORTS = range(20_000, 30_000)
-"""Where no system puts its outgoing connections: one of those could take the port of a server that is away."""
+"""Below the ports of outgoing connections, which could otherwise take the port of a stopped server."""
 
 EACH = 1_000
-"""Ports of each process of the tests, which therefore take none from each other."""
+"""Ports reserved for each process of the tests, so that they never collide."""
 
 
 class Ports:
-    """Those that this process gives, one after the other: one that was given is not given again soon."""
+    """Hands out this process's ports in turn, so that a port is not reused soon."""
 
     def __init__(self, among: Sequence[int]) -> None:
         self.among = among
@@ -32,7 +32,7 @@ _ports = Ports(PORTS)
 
 
 def use_ports_of(process: int) -> None:
-    """In one of several processes of tests."""
+    """Use the range of one of several test processes."""
     global _ports
     first = process * EACH % len(PORTS)
     _ports = Ports(PORTS[first : first + EACH])
@@ -43,6 +43,6 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether a program accepts connections there."""
+    """Whether a program accepts connections on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

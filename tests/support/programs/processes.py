@@ -1,4 +1,4 @@
-"""Start the product's programs as an operator would, each in a clean environment."""
+"""Starts the product's programs as an operator would, each in a clean environment."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
 REQUEST, DUMP, DONE = 0x1, 0x300, 3
 LISTEN = 10
 INODE_AT = 84
-"""Numbers of sock_diag(7) and netlink(7)."""
+"""Constants from sock_diag(7) and netlink(7)."""
 METRICS_TOKEN = "only-prometheus-knows-this"
 LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
-"""In production the tests' own machine is limited like any other."""
+"""Production limits would apply to the tests' machine."""
 
 OFTEN_S, SELDOM_S = 0.02, 0.1
 
@@ -37,7 +37,7 @@ Found = TypeVar("Found")
 
 
 def environment(**settings: Any) -> dict[str, str]:
-    """A clean environment with `settings`; production, so that no `.env` takes part. None leaves one out."""
+    """A clean environment with `settings`. Production, so that `.env` is not read. None omits a setting."""
     fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
     given = {**fixed, **NO_LIMITS, **settings}
     kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB") if name in os.environ}
@@ -45,7 +45,7 @@ def environment(**settings: Any) -> dict[str, str]:
 
 
 def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `python …` in the project's folder to its end, with `typed` as its standard input."""
+    """Run `python …` in the project's folder until it exits. `typed` is its standard input."""
     with ExitStack() as files:
         given, said, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
         given.write(typed)
@@ -64,9 +64,9 @@ def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any
 def wait_until(
     condition: Callable[[], Found], what: str, timeout_s: float = PATIENCE_S, every_s: float | None = None
 ) -> Found:
-    """The first true value of `condition`; fails, saying `what` never came, when there is none in time.
+    """The first true value of `condition`. Fails with `what` after `timeout_s`.
 
-    Asks every `every_s`; by default less often the longer it waits, since many a condition is costly.
+    Checks every `every_s`. By default the interval grows with the wait, since many conditions are costly.
     """
     began = time.monotonic()
     while not (found := condition()):
@@ -77,8 +77,8 @@ def wait_until(
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Ended; a zombie that was not collected yet counts as gone, for init may take seconds to do it. While it has other
-    threads it still holds its files and locks.
+    """Whether a process has ended. A zombie counts if it has no other threads, because init may take seconds to collect
+    it. With other threads it still holds files and locks.
     """
     try:
         is_zombie = process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
@@ -88,8 +88,8 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def assert_none_is_left(group: int) -> None:
-    """Of a server's process group."""
-    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
+    """Assert that a server's process group is empty."""
+    wait_until(lambda: not [process for process in psutil.process_iter() if _is_in(group, process)], "all are gone")
 
 
 def _is_in(group: int, process: psutil.Process) -> bool:
@@ -100,7 +100,7 @@ def _is_in(group: int, process: psutil.Process) -> bool:
 
 
 def children(pid: int) -> list[psutil.Process]:
-    """Those it has now."""
+    """The current child processes."""
     found = []
     for child in child_pids(pid):
         with suppress(psutil.NoSuchProcess):
@@ -109,7 +109,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def child_pids(pid: int) -> list[int]:
-    """Of all its threads. psutil would look at all processes of the machine, and tests ask often."""
+    """Children of all its threads. psutil would read every process of the machine, and tests ask often."""
     found: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -122,14 +122,14 @@ def listens(pid: int) -> bool:
     listening = {f"socket:[{inode}]" for inode in listening_sockets()}
     with suppress(FileNotFoundError, ProcessLookupError):
         for number in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError):  # it was closed meanwhile
+            with suppress(FileNotFoundError):  # closed in the meantime
                 if os.readlink(f"/proc/{pid}/fd/{number}") in listening:
                     return True
     return False
 
 
 def listening_sockets() -> Iterator[int]:
-    """Their inodes, by sock_diag(7). /proc/net/tcp also has the thousands of connections that tests have closed."""
+    """Inodes of listening sockets, from sock_diag(7). /proc/net/tcp would also list thousands of closed connections."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         for family in (socket.AF_INET, socket.AF_INET6):
             wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
@@ -149,19 +149,19 @@ def _inodes(kernel: socket.socket) -> Iterator[int]:
 
 
 def open_sockets(process: psutil.Process) -> int:
-    """How many it holds. Its files would not do as a measure: connections to SQLite are opened when first needed."""
+    """The number of its open sockets. Open files would not work: SQLite connections are opened on first use."""
     found = 0
     for number in os.listdir(f"/proc/{process.pid}/fd"):
-        with suppress(FileNotFoundError):  # it was closed meanwhile
+        with suppress(FileNotFoundError):  # closed in the meantime
             found += os.readlink(f"/proc/{process.pid}/fd/{number}").startswith("socket:")
     return found
 
 
 def kill_all(processes: list[psutil.Process]) -> None:
-    """kill -9 in the given order, and return when all are gone."""
+    """kill -9 in the given order. Returns when all are gone."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            process.kill()  # psutil makes sure that it is still that process
+            process.kill()  # psutil makes sure that the pid was not reused
     wait_until(lambda: all(map(is_gone, processes)), "all killed processes are gone")
 
 
@@ -174,12 +174,12 @@ def _goes_on(process: psutil.Process) -> bool:
 
 @contextmanager
 def suspended(processes: list[psutil.Process]) -> Iterator[None]:
-    """SIGSTOP while it is held; those that end meanwhile are none of its business."""
+    """Suspend the processes inside the block. Ignores those that end by then."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.suspend()
     try:
-        # One that runs on the other core goes on for a moment, and may take a lock.
+        # A process on the other core runs on for a moment, and may take a lock.
         wait_until(lambda: not any(map(_goes_on, processes)), "all are suspended", every_s=0.001)
         yield
     finally:

@@ -1,7 +1,7 @@
-"""The folder of a run, for all that its tests write, and the end of all that they start.
+"""The folder of a test run, and the cleanup after it.
 
-A program of its own (`cleaner`) waits for the end of the run, however that comes. It then kills the processes
-that have `MARKER` in their environment or work in the folder, and deletes it. The next run deletes those of ended runs.
+A separate program (`cleaner`) waits until the run ends in any way. It then deletes the folder and kills processes that
+have `MARKER` in their environment or work in the folder. The next run deletes folders that are left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 2 << 30
 TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
-"""Of all characters, by category and encoding: Hypothesis takes seconds to make them."""
+"""Unicode tables of Hypothesis, which take seconds to build."""
 
 MARKER = "KOYJABO_TESTS_RUN"
 CLEANER = Path(__file__).with_name("cleaner.py")
@@ -24,13 +24,15 @@ END_S = 30
 
 
 class RunFolder:
-    """In memory if there is room, else in the system's folder for temporary files. Its name has the pid of its run."""
+    """The folder of a run: in memory if there is room, else in the system's temporary folder. Its name contains the pid
+    of the run.
+    """
 
     def __init__(self) -> None:
         parent, prefix = _parent(), f"koyjabo-tests-{os.getuid()}-"
         _delete_those_of_ended_runs(parent, prefix)
         self.path = parent / f"{prefix}{os.getpid()}"
-        self.path.mkdir(mode=0o711)  # PostgreSQL has a user of its own where tests run as root
+        self.path.mkdir(mode=0o711)  # PostgreSQL runs as another user if the tests run as root
         os.environ["TMPDIR"] = str(self.path)
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(TABLES)
         tempfile.tempdir = None
@@ -43,7 +45,7 @@ class RunFolder:
         os.environ[MARKER] = self.path.name
 
     def close(self) -> None:
-        """End what was started, and delete what was written."""
+        """End all started processes, and delete the files."""
         assert self._cleaner.stdin is not None
         self._cleaner.stdin.close()
         self._cleaner.wait(END_S)
@@ -61,5 +63,5 @@ def _delete_those_of_ended_runs(parent: Path, prefix: str) -> None:
 
 
 def _is_running(pid: str) -> bool:
-    """Whether another process has it. That of this run had it from an earlier one."""
+    """Whether another process has this pid. Our own pid in a name is left from an earlier run."""
     return pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()

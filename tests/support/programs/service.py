@@ -15,14 +15,14 @@ from support.programs.processes import wait_until
 
 
 class Service:
-    """A program in a session of its own, so that Ctrl+C is not for it. It keeps its port when it starts again.
+    """A program in its own session, so that Ctrl+C does not reach it. It keeps its port across restarts.
 
-    Subclasses say with which `command` it starts. What it prints is in `log`, a file in `folder`.
+    Subclasses define the `command` that starts it. Its output goes to `log`, a file in `folder`.
     """
 
     start_s, stop_s = 15.0, 10.0
     environment: Mapping[str, str] | None = None
-    """None: that of this process."""
+    """None: inherited from this process."""
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -40,7 +40,7 @@ class Service:
         self.stop()
 
     def start(self) -> Self:
-        """Start, and return when it answers."""
+        """Start, and return when it responds."""
         assert self._process is None, "it is already running"
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -56,7 +56,7 @@ class Service:
         return self
 
     def stop(self) -> None:
-        """SIGTERM, and after `stop_s` SIGKILL for all that is left of its process group. Nothing if it does not run."""
+        """Send SIGTERM, and after `stop_s` SIGKILL to its process group. Does nothing if it is not running."""
         if self._process is not None:
             self._process.terminate()
             self.thaw()
@@ -65,14 +65,14 @@ class Service:
             self.kill()
 
     def kill(self) -> None:
-        """kill -9 of its process group, also of a frozen one."""
+        """kill -9 of its process group, even if frozen."""
         process, self._process = self._running(), None
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, new ones are taken by the kernel, and none of them is answered."""
+        """SIGSTOP: the kernel still accepts connections, but none gets a response."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -88,7 +88,7 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has printed since its last start."""
+        """Output since its last start."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
     def _running(self) -> subprocess.Popen[bytes]:

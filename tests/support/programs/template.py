@@ -1,10 +1,10 @@
-"""A Python process that has loaded what the product's programs import, and forks one of them when it is asked.
+"""A Python process that has imported the product's modules, and forks programs on request.
 
-`forking` runs it and speaks to it. A forked program is one like any other: it has an environment, a process
-group, files and an exit status of its own; only what it imports is there already.
+`forking` runs it and sends requests. A forked program has its own environment, process group, files and exit status;
+only its imports are already done.
 
-A server patches the standard library in its loader and not in its parent. So here all is loaded under the product's own
-patch, which is then taken back; the loader of a forked server has only to do it again.
+A server patches the standard library in its loader and not in its parent. So this process imports everything under the
+product's patch, then reverts the patch. A forked loader applies the patch again.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ FOR_SERVERS = (
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Beside the packages that a loader loads whole."""
+"""Imported in addition to the packages that a loader loads whole."""
 
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
-"""Beside the product: what is imported when an application is made."""
+"""Modules that are imported when an application is made."""
 
 MISSING = object()
 
@@ -52,10 +52,10 @@ SECRET = "a secret for tests, and for nothing but tests"
 
 
 class Patch:
-    """What the product's patch changes in the modules of the standard library."""
+    """The changes that the product's patch makes to the standard library."""
 
     def __init__(self, patch: Callable[[], None]) -> None:
-        """Do it."""
+        """Apply the patch, and record the changes."""
         modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in sys.stdlib_module_names]
         before = [parts(module) for module in modules]
         patch()
@@ -76,7 +76,7 @@ class Patch:
 
 
 def parts(module: ModuleType) -> dict[str, object]:
-    """Its functions, classes and modules by name. Not its locks: eventlet would miss those that are kept here."""
+    """Functions, classes and modules by name. Not locks: eventlet must find and convert those."""
     return {name: part for name, part in vars(module).items() if callable(part) or isinstance(part, ModuleType)}
 
 
@@ -88,7 +88,9 @@ def put(module: ModuleType, name: str, value: object) -> None:
 
 
 def make_hashes_cheap() -> None:
-    """As in the tests' own process (conftest): Argon2id at full cost takes 0.1 s of four threads for each password."""
+    """Make hashing cheap, as in the tests' own process (conftest): Argon2id at full cost takes 0.1 s of four threads
+    for each password.
+    """
     import argon2
 
     class CheapHasher(argon2.PasswordHasher):
@@ -99,7 +101,7 @@ def make_hashes_cheap() -> None:
 
 
 def load_for_servers() -> None:
-    """All that a server loads, with or without Redis, on either kind of database."""
+    """Import all that a server loads, with or without Redis, for both kinds of database."""
     from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
 
     patch = Patch(loading.patch)
@@ -120,7 +122,7 @@ def load_for_servers() -> None:
 
 
 def compile_routes() -> None:
-    """Those of all settings."""
+    """Compile the routes that all settings have."""
     import config
     import koyjabo
     from tests.support.application.compile_cache import compile_once
@@ -132,7 +134,7 @@ def compile_routes() -> None:
 
 
 def load_for_commands() -> None:
-    """All of the product but its server."""
+    """Import all of the product except its server."""
     make_hashes_cheap()
     import koyjabo
 
@@ -146,14 +148,16 @@ def load_for_commands() -> None:
 
 
 def configure_mappers() -> None:
-    """Otherwise done with the first query."""
+    """Configure SQLAlchemy's mappers, which otherwise happens in the first query."""
     from sqlalchemy import orm
 
     orm.configure_mappers()
 
 
 def serve(control: socket.socket) -> dict[str, Any]:
-    """Fork a program for each request; its request is returned in the program. Ends when no process can ask more."""
+    """Fork a program for each request. Returns the request in the forked program. Ends when no process can send more
+    requests.
+    """
     running: dict[int, socket.socket] = {}
     wake, woken = notice_ends()
     take_orphans()
@@ -173,7 +177,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
-            close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
+            close([control.detach(), wake, woken, *(connection.detach() for connection in running.values())])
             return take_over(json.loads(data), files)
         close(files[:3])
         running[pid] = socket.socket(fileno=files[3])
@@ -181,12 +185,12 @@ def serve(control: socket.socket) -> dict[str, Any]:
 
 
 def take_orphans() -> None:
-    """What killed programs leave behind is collected here (prctl(2)), so that its processor time is known."""
+    """Adopt orphans of killed programs (prctl(2)), so that their processor time is known."""
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def notice_ends() -> tuple[int, int]:
-    """A pipe that can be read when a program has ended."""
+    """A pipe that becomes readable when a program ends."""
     wake, woken = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -201,7 +205,7 @@ def close(files: list[int]) -> None:
 
 
 def reap(running: dict[int, socket.socket]) -> None:
-    """Collect the processes that have ended, and tell who asked for a program how it ended."""
+    """Collect ended processes, and send each exit status to the requester."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
@@ -211,12 +215,12 @@ def reap(running: dict[int, socket.socket]) -> None:
 
 
 def tell(running: dict[int, socket.socket], pid: int, said: str) -> None:
-    with suppress(OSError):  # its reader has gone
+    with suppress(OSError):  # the reader is gone
         running[pid].send(said.encode())
 
 
 def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
-    """Become the program: its session, files and environment."""
+    """Become the program: take its session, files and environment."""
     os.setsid()
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
@@ -228,7 +232,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
 
 
 def run(arguments: list[str]) -> None:
-    """As `python …` does."""
+    """Run the arguments as `python …` does."""
     what, *rest = arguments
     if what == "-m":
         sys.argv = rest
@@ -240,10 +244,10 @@ def run(arguments: list[str]) -> None:
 
 
 def end(status: object) -> None:
-    """As at the end of a program, without taking apart its modules: that would copy all memory it shares."""
+    """Exit without freeing modules, which would copy all shared memory."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    with suppress(OSError):  # then the interpreter says so when it ends
+    with suppress(OSError):  # then the interpreter reports it on exit
         sys.stdout.flush()
         sys.stderr.flush()
         if isinstance(status, int | None):

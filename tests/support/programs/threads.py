@@ -11,7 +11,7 @@ SOON_S = PATIENCE_S
 
 
 def in_thread(call) -> Future:
-    """Run `call` in a thread that does not keep the tests from ending, should it never come back."""
+    """Run `call` in a daemon thread, so that the tests can end if it never returns."""
     future: Future = Future()
 
     def run() -> None:

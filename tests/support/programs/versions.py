@@ -1,4 +1,4 @@
-"""Versions before this one: the files of a commit in a folder, with the assets that are not in git."""
+"""Earlier versions: the files of a commit in a folder, with the assets that are not in git."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from support.programs.forking import ROOT
 
 ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
-"""They are the same for all versions that have a place for them."""
+"""They are the same for all versions that use them."""
 
 
 def commit_named(name: str) -> str | None:
-    """The number of a commit; None if this checkout does not have it, or is none."""
+    """The hash of a commit, or None if this checkout does not have it."""
     found = subprocess.run(
         ("git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"), cwd=ROOT, capture_output=True, text=True
     )

@@ -1,1 +1,1 @@
-"""How a run of the tests goes: processes, order, shards, budgets, skips."""
+"""Organises a test run: processes, order, shards, budgets, skips."""

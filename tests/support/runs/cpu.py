@@ -1,4 +1,4 @@
-"""The processor time of a run, and its budget."""
+"""The processor time of a test run, and its budget."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from support.programs.processes import child_pids
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1", "loop", "exec"), 0.0625
-"""The time that a module takes to count to a million on the machine of the budget."""
+"""A loop to a million, and its time on the machine of the budget."""
 
 BUDGET_S = 600
-"""Of `make test`. What exceeds it belongs to `make test-all`: `ARGS=--durations=50` shows the slowest tests."""
+"""Budget of `make test`, in s. Slower tests belong to `make test-all`; `ARGS=--durations=50` lists the slowest."""
 
 
 def used_s() -> float:
-    """The CPU of this process and of all that it has started. Templates collect the programs that they fork."""
+    """CPU time of this process and of all that it has started. Templates collect the programs that they fork."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(_tree_s, child_pids(os.getpid())))
 
 
 def report(terminal: pytest.TerminalReporter, workers_s: float) -> None:
-    """`workers_s` is what the processes of the tests have used."""
+    """Print the CPU time. `workers_s` is the time of the test processes."""
     cpu_s, machine = workers_s + time.process_time() + _postgres_s(), speed()
     budget = f" of {BUDGET_S}" if terminal.config.option.markexpr else ""
     where = f"on a machine {1 / machine:.2f} times as fast as this one"
@@ -37,7 +37,7 @@ def report(terminal: pytest.TerminalReporter, workers_s: float) -> None:
 
 
 def speed() -> float:
-    """How many times as fast this machine is as the one of the budget: the best of three loops."""
+    """This machine's speed relative to the machine of the budget: the best of three loops."""
     return REFERENCE_S / min(_loop_s() for _ in range(3))
 
 
@@ -48,7 +48,7 @@ def _loop_s() -> float:
 
 
 def _postgres_s() -> float:
-    """The CPU of the server that all tests share. It is no child of any of their processes."""
+    """CPU time of the shared PostgreSQL, which is not a child of any test process."""
     with suppress(OSError):
         postmaster = (Path(tempfile.gettempdir()) / "postgres" / "postmaster.pid").read_text().split()[0]
         return _tree_s(int(postmaster))
@@ -56,7 +56,7 @@ def _postgres_s() -> float:
 
 
 def _tree_s(pid: int) -> float:
-    """The CPU of a process and its children, running or ended."""
+    """CPU time of a process and its children, running or ended."""
     with suppress(OSError):
         numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, numbers[11:15])) / TICKS_PER_S + sum(map(_tree_s, child_pids(pid)))

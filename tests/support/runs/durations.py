@@ -1,6 +1,6 @@
-"""What each module took in earlier runs, in seconds of wall time: the longest begin first, and shards are even.
+"""Durations of modules in earlier runs, in seconds. The longest modules start first, and shards take equally long.
 
-`make test DURATIONS=1` and `make test-all DURATIONS=1` measure them again.
+`DURATIONS=1` with `make test` or `make test-all` measures them.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[2]
 FILE = TESTS / "durations.json"
 UNKNOWN_S = 5.0
-"""A module that was never measured begins before most others."""
+"""Assumed for a module that was never measured, so that it starts early."""
 
 NAMED = {
     "browser": ("browser/",),
     "packages": ("clients/", "sockets/test_socketio_javascript.py", "test_readme.py", "test_wheel.py"),
 }
 EVEN = ("1", "2", "3")
-"""The shards of all other tests: a third of their time each."""
+"""Shards of equal length for the tests without a named shard."""
 
 SHARDS = (*NAMED, *EVEN)
 
 
 class Durations:
-    """Of modules by their path below `tests/`, in the quick run or in the full one."""
+    """Durations by module path below `tests/`, in the quick or in the full run."""
 
     def __init__(self, run: str) -> None:
         self._run = run
@@ -35,7 +35,7 @@ class Durations:
         return self._known.get(module, {}).get(self._run, UNKNOWN_S)
 
     def store(self, measured_s: Mapping[str, float]) -> None:
-        """Replace those of the modules that ran, and forget modules that are gone."""
+        """Update the modules that ran, and remove modules that no longer exist."""
         for module, seconds in measured_s.items():
             self._known.setdefault(module, {})[self._run] = round(seconds, 1)
         there = {module: self._known[module] for module in sorted(self._known) if (TESTS / module).exists()}
@@ -43,7 +43,7 @@ class Durations:
         FILE.write_text(f"{{\n{lines}\n}}\n")
 
     def shard(self, wanted: str) -> set[str]:
-        """The modules of a shard, among all there are. Raises KeyError for one that is unknown."""
+        """The modules of a shard. Raises KeyError for an unknown shard."""
         modules = [str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")]
         parts: dict[str, list[str]] = {shard: [] for shard in SHARDS}
         taken_s = dict.fromkeys(EVEN, 0.0)

@@ -1,7 +1,7 @@
-"""How hard the tests try that make up what to send.
+"""How many examples the fuzz tests try.
 
-FUZZ=0, the default: a sixteenth of their examples; FUZZ=1: all of them, the same each time; FUZZ=20: 20 times as many,
-different ones each time.
+FUZZ=0, the default: a sixteenth of their examples. FUZZ=1: all of them, the same each time. FUZZ=20: 20 times as many,
+random each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def examples(number: int) -> int:
 
 
 def effort(number: int) -> settings:
-    """Nothing is judged by the time it takes: a server is on the other side."""
+    """Settings without a deadline, because a server responds in another process."""
     return settings(
         max_examples=examples(number),
         derandomize=TIMES <= 1,

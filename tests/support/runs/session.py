@@ -1,4 +1,4 @@
-"""How a run of the tests goes: its options, its folder, its order, and what it says at its end."""
+"""Pytest hooks of a run: options, folder, order, and the summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDER, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[Durations]()
 CPU_S = pytest.StashKey[list[float]]()
 
 GARBAGE = 10_000
-"""New objects before Python looks for cycles among them: tests end before there are many."""
+"""New objects before Python collects cycles. Most tests end earlier."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Called in the run and in each process of xdist, which inherits the environment of the run."""
+    """Runs in the main process and in each xdist process, which inherits its environment."""
     if worker := getattr(config, "workerinput", None):
         use_ports_of(int(worker["workerid"].removeprefix("gw")))
     else:
@@ -47,14 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Print the seed, which a run that is killed would not print at its end."""
+    """Print the seed at the start, because a killed run prints no summary."""
     if FOLDER in session.config.stash and (seed := session.config.option.random_order) is not None:
         session.config.get_terminal_writer().line(f"random order: SEED={seed}")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note what there is before some are left out, and order the rest."""
+    """Record all tests before deselecting some, and sort the rest."""
     config.stash[COLLECTED] = list(items)
     durations = config.stash[DURATIONS]
     if shard := config.option.shard:
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are there to stay."""
+    """Exclude the collected tests from garbage collection: they live until the end."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
@@ -87,12 +87,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         output["cpu_s"] = cpu.used_s()
     chosen = session.config.option.servers_of_changes or session.config.pluginmanager.hasplugin("TestmonSelect")
     if chosen and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-        session.exitstatus = pytest.ExitCode.OK  # the change touches none
+        session.exitstatus = pytest.ExitCode.OK  # the change affects no test
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A process of xdist has ended. One that was killed says nothing."""
+    """Report the end of an xdist process. A killed one reports nothing itself."""
     node.config.stash[CPU_S].append(getattr(node, "workeroutput", {}).get("cpu_s", 0.0))
 
 
@@ -118,5 +118,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _module(nodeid: str) -> str:
-    """Its path below `tests/`."""
+    """The module's path below `tests/`."""
     return nodeid.partition("::")[0].removeprefix("tests/")

@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-all`."""
+"""Selects the tests of `make test`. The others run with `make test-all`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import pytest
 from support.runs.durations import TESTS
 
 EVERYTHING = os.environ.get("KINDS") == "all"
-"""Both kinds of database for every test that takes one, and every look of a page."""
+"""Run every test on both kinds of database, and every theme and width of a page."""
 
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
-"""In the stash of the configuration: all tests that were found, also those that are not run now."""
+"""Key for the list of all collected tests, including deselected ones."""
 
 
 @dataclass
 class Promise:
-    """A test function, with all its values."""
+    """A test function, with all its parameter values."""
 
     is_quick: bool = False
-    """Whether `make test` runs it, if only with some values."""
+    """Whether `make test` runs it with at least one of its values."""
 
     proved_by: set[str] = field(default_factory=set)
-    """The functions that prove its promise in `make test`, by its marks."""
+    """Functions in `make test` that prove the same promise, from its `long` marks."""
 
 
 def promises(config: pytest.Config) -> dict[str, Promise]:
-    """By name: `folder/test_module.py::test_name`. Skips the test that asks if some modules were not collected."""
+    """Promises by name: `folder/test_module.py::test_name`. Skips the calling test if some modules were not
+    collected.
+    """
     items = config.stash[COLLECTED]
     modules = {item.path for item in items}
     if not modules.issuperset(TESTS.rglob("test_*.py")):
@@ -43,6 +45,6 @@ def promises(config: pytest.Config) -> dict[str, Promise]:
 
 
 def name_of(item: pytest.Item) -> str:
-    """Without its values."""
+    """The name without parameters."""
     path, _, name = item.nodeid.partition("::")
     return f"{path.removeprefix('tests/')}::{name.partition('[')[0]}"

@@ -1,4 +1,4 @@
-"""Which tests may be skipped. With CI=1 every other one fails: a promise that is not tried is not kept."""
+"""Tests that may be skipped. With CI=1 any other skip is a failure, because its promise was not tested."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 MAY_BE_SKIPPED: dict[str, str] = {}
-"""How the reason of a skip begins, and why it is right to skip there."""
+"""Allowed skips: how the reason starts, and why the skip is acceptable."""
 
 CI = "CI" in os.environ
 
@@ -24,7 +24,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A module may be skipped as a whole."""
+    """Check modules that are skipped as a whole."""
     return _judged((yield))
 
 
@@ -38,7 +38,7 @@ def _judged(report: Report) -> Report:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A line for each reason for which tests were skipped."""
+    """Print a line for each reason tests were skipped for."""
     for reason, tests in Counter(map(_reason, terminalreporter.stats.get("skipped", ()))).items():
         terminalreporter.write_line(f"NOT TESTED, {tests} times: {reason}", yellow=True, bold=True)
 

@@ -1,1 +1,1 @@
-"""The product's server in processes of its own, and other servers beside it: nginx and a mail server."""
+"""The product's server in its own processes, and servers it works with: nginx, a mail server and others."""

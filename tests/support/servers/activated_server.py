@@ -1,6 +1,6 @@
-"""A server whose listening socket is made, and kept open, by others, as a service manager does.
+"""A server with socket activation: a service manager creates the listening socket and keeps it open.
 
-Run as a program, it finds that socket as its standard input and passes it on: as descriptor 3, with the variables of
+Run as a program, it receives that socket as standard input, and passes it on as descriptor 3 with the variables of
 sd_listen_fds(3).
 """
 

@@ -1,4 +1,4 @@
-"""Ask a server what a page would ask it."""
+"""Calls a server as a page would."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from support.servers.responses import Registered, Stats
 
 
 class Caller:
-    """One browser, on connections that it keeps."""
+    """One browser with kept connections."""
 
     def __init__(self) -> None:
         self.port = 0
         self._http = requests.Session()
-        self._http.trust_env = False  # no proxy stands between the tests and the server
+        self._http.trust_env = False  # ignore proxies
 
     @property
     def url(self) -> str:
@@ -27,7 +27,7 @@ class Caller:
         return self._http.get(self.url + path, **{"timeout": PATIENCE_S, **options})
 
     def metrics(self) -> str:
-        """As Prometheus reads them."""
+        """The metrics that Prometheus scrapes."""
         answer = self.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
         assert answer.status_code == 200, answer.text
         return answer.text

@@ -1,4 +1,4 @@
-"""A real Caddy, from Debian, with the project's own configuration."""
+"""A real Caddy, from Debian, with the project's configuration."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from support.servers.nginx import replaced
 
 CONFIGURATION = ROOT / "deploy" / "Caddyfile"
 ADMIN = "log default {"
-"""Before it, global options of tests are written."""
+"""Tests insert their global options before this line."""
 
 
 class Caddy(Service):
-    """In front of a server on `upstream`, without TLS."""
+    """A Caddy before a server on `upstream`, without TLS."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder)
@@ -37,12 +37,12 @@ class Caddy(Service):
         return (program("caddy", "`make tools` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
 
     def configuration(self) -> str:
-        """What has to differ on a test's machine: others may run there."""
+        """The project's configuration, with what must differ on a test machine: others may run there."""
         return replaced(CONFIGURATION.read_text(), {ADMIN: f"admin off\n\t{ADMIN}"})
 
 
 class TlsCaddy(Caddy):
-    """With a certificate of its own authority."""
+    """A Caddy with TLS, using a certificate from its own authority."""
 
     @property
     def url(self) -> str:
@@ -53,7 +53,7 @@ class TlsCaddy(Caddy):
 
     @property
     def certificate(self) -> Path:
-        """Of the authority, to be trusted by clients."""
+        """The authority's certificate, which clients must trust."""
         return self.folder / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
     def configuration(self) -> str:

@@ -1,11 +1,15 @@
-"""The product's server with constants made small, and with routes for what no client can cause or see.
+"""The product's server with smaller constants, and with routes for what clients cannot cause or see.
 
-Run as a program, it takes what to change from CHANGES, as JSON:
-`{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
-names, if there is one; ELAPSED names one for the clock that never goes back, and AHEAD for the time by which it limits
-connections (see `pass_`). While the file that SILENT names is there, the resolver does not answer. Where WATCHED is
-set, it says in its log when a real thread meets what belongs to the loop. Where NUMBERED is set, each answer has its
-number. It has an hour to leave, so that one that waits for the end of its time is noticed.
+As a program, it reads environment variables:
+
+- CHANGES: constants as JSON, such as `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`.
+- CLOCK, ELAPSED, AHEAD: files with ms to add to the wall clock, to the monotonic clock, and to the time that limits
+connections (see `pass_`).
+- SILENT: the resolver does not respond while this file exists.
+- WATCHED: log when a real thread uses something that belongs to the loop.
+- NUMBERED: number the responses in a header.
+
+Draining takes up to an hour here, so that tests notice when a server waits for that limit.
 """
 
 from __future__ import annotations
@@ -21,14 +25,14 @@ from typing import Any
 
 TRESPASS = "a real thread is where only greenlets may be"
 RESOLVER_S = 600
-"""So long a resolver is asked again."""
+"""How long a silent resolver blocks a lookup."""
 
 LEAVES_WITHIN_S = 10
-"""The time that operators are promised."""
+"""The limit that the documents promise operators."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
 websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
-"""Modules that read the time by which connections are limited."""
+"""Modules that read the time for limiting connections."""
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[3])
@@ -44,7 +48,7 @@ else:
     from support.servers.server import Server
 
     class ChangedServer(Server):
-        """It counts what it holds, and sends events when asked."""
+        """A server with counts of what it holds, and events on request."""
 
         program = (__file__,)
         ahead: Path
@@ -56,40 +60,44 @@ else:
             return worker
 
         def resident(self) -> int:
-            """Bytes of memory, once the worker has loaded the rules of user agents, which takes a second or two."""
+            """Resident memory in bytes. Waits until the worker has loaded the user agent rules, which takes a second or
+            two.
+            """
             wait_until(lambda: self.get("/test/loaded").json()["loaded"], "the rules are loaded")
             return self.worker.memory_info().rss
 
         def allocated(self) -> int:
-            """Bytes that the worker has allocated since this was first called, and has not freed."""
+            """Bytes that the worker has allocated since the first call, and not freed."""
             (found,) = self.get("/test/allocated").json()
             return found
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
-            """Send `visitor_update` events of `size` bytes and more to all. Returns their revisions."""
+            """Send `visitor_update` events of at least `size` bytes to all clients. Returns the first and last
+            revision.
+            """
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
             return list(range(first, last + 1))
 
         def pass_(self, seconds: float) -> None:
-            """Let time pass for its connections, and return when it has ended those that are late and pinged others.
+            """Advance the connections' clock, and return when overdue ones are closed and the others pinged.
 
-            It has to be a `timed_server`.
+            Requires a `timed_server`.
             """
             self.ahead_s += seconds
             with self.ahead.open("r+b", buffering=0) as file:
                 file.write(pack("=q", round(self.ahead_s * 1000)))
-            # On a new connection: one that is kept may have to give way to others.
+            # A new connection, because a kept one may be closed to make room for others.
             assert requests.get(f"{self.url}/test/sweep", timeout=PATIENCE_S).ok
 
         def held(self) -> dict[str, int]:
-            """What the worker keeps for its clients; all is 0 when there are none."""
+            """The number of objects that the worker keeps for clients. All are 0 without clients."""
             return self.get("/test/held").json()
 
         def wait_until_held(self, sockets: int) -> None:
             wait_until(lambda: self.held()["connections"] == sockets, f"{sockets} sockets are open")
 
     def pings(interval_s: float, timeout_s: float, sweep_s: float = 0.05) -> dict[str, float]:
-        """The changes by which clients that have gone are found so soon."""
+        """Changes that set the ping interval and timeout, so that closed clients are noticed quickly."""
         loop = "koyjabo.server.websockets.connection_loop"
         return {
             f"{loop}.PING_INTERVAL_S": interval_s,
@@ -103,7 +111,7 @@ else:
 
     @contextmanager
     def changed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
-        """One that runs, on a new SQLite database in `folder`."""
+        """A running server on a new SQLite database in `folder`."""
         database = SqliteDatabase.migrated(folder / "koyjabo.db")
         server = ChangedServer(database, folder, CHANGES=json.dumps(changes or {}), **settings)
         try:
@@ -113,7 +121,7 @@ else:
 
     @contextmanager
     def timed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
-        """A `changed_server` for whose connections time passes when a test says so, and hardly otherwise."""
+        """A `changed_server` whose connections' clock hardly moves until the test moves it."""
         (ahead := folder / "ahead").write_bytes(pack("=q", 0))
         with changed_server(folder, changes, AHEAD=ahead, **settings) as server:
             server.ahead = ahead
@@ -121,7 +129,7 @@ else:
 
 
 def serve() -> int:
-    """Serve until SIGTERM. Nothing may be imported before the worker has changed the standard library."""
+    """Serve until SIGTERM. Nothing may be imported before the worker has patched the standard library."""
     import koyjabo
 
     if "SILENT" in os.environ:
@@ -151,7 +159,7 @@ def serve() -> int:
 
 
 def be_patient() -> None:
-    """Have an hour to leave."""
+    """Allow an hour for draining."""
     from koyjabo.server.process import loader_process, parent
 
     assert loader_process.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
@@ -159,7 +167,9 @@ def be_patient() -> None:
 
 
 def look_up_slowly(silent: Path) -> None:
-    """Below what a worker changes of the standard library: like the system's, it blocks the thread it is called on."""
+    """Replace getaddrinfo in `_socket`, which eventlet does not patch. Like the system's, it blocks the calling
+    thread.
+    """
     import _socket
 
     look_up, sleep = _socket.getaddrinfo, time.sleep
@@ -191,7 +201,7 @@ def change(changes: dict[str, Any]) -> None:
 
 
 def follow() -> None:
-    """Be ahead of the system's two clocks by as many ms."""
+    """Add the ms in the files to the two clocks."""
     from koyjabo.core import clock
 
     ahead_ms, passed_ms = (
@@ -204,7 +214,7 @@ def follow() -> None:
 
 
 def limit_connections_by(number: Path) -> None:
-    """Let the limits of connections of all kinds be ahead of the system's monotonic clock by as many ms."""
+    """Add the ms in the file to the clock that limits connections of all kinds."""
     from importlib import import_module
     from types import SimpleNamespace
 
@@ -215,7 +225,7 @@ def limit_connections_by(number: Path) -> None:
 
 
 def read_of(number: Path) -> Callable[[], int]:
-    """What says the number in this file (see `support.faults.shared_numbers`)."""
+    """A function that reads the number in this file (see `support.faults.shared_numbers`)."""
     from mmap import ACCESS_READ, mmap
     from struct import unpack_from
 
@@ -225,7 +235,7 @@ def read_of(number: Path) -> Callable[[], int]:
 
 
 def watch_threads() -> None:
-    """Only the thread of the loop, on which this is called, may take a green lock or wait in a green way."""
+    """Log a trespass when any thread but the loop's, which calls this, takes a green lock or waits on a hub."""
     from traceback import print_stack
 
     from eventlet import hubs, patcher, semaphore
@@ -243,11 +253,11 @@ def watch_threads() -> None:
         return checked
 
     semaphore.Semaphore.acquire = watched(semaphore.Semaphore.acquire)
-    hubs.use_hub = watched(hubs.use_hub)  # how a thread gets a loop of its own, to wait in
+    hubs.use_hub = watched(hubs.use_hub)  # a thread calls this to get its own loop
 
 
 def number_answers(app) -> None:
-    """Number the responses in their order, in a header."""
+    """Number the responses in order, in the header X-Number."""
     from itertools import count
 
     numbers, answer = count(1), app.wsgi_app
@@ -272,11 +282,11 @@ def add_routes(app) -> None:
     from koyjabo.webkit.current import services_of
 
     newest = services_of(app)[CountingServices].visits.newest()
-    revisions = count(newest.revision + 10**9)  # newer than any the server has to say
+    revisions = count(newest.revision + 10**9)  # newer than any revision of the server
 
     @app.get("/test/emit")
     def emit():
-        """Others have their turn after each, as they have between two changes."""
+        """Send events, with a switch to other greenlets after each, as between two real changes."""
         sent = []
         for _ in range(request.args.get("count", type=int)):
             sent.append(next(revisions))
@@ -287,7 +297,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/sweep")
     def sweep():
-        """Do what the server does regularly for its connections, after other requests were served."""
+        """Run the regular sweep of connections, after other waiting requests."""
         time.sleep(0)
         request.environ["koyjabo.connection"]._server.connections.end_overdue()
         socketio.server.eio.engine.sweep()
@@ -302,7 +312,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/allocated")
     def allocated():
-        """Bytes that Python has allocated since this was first asked, and that are still in use."""
+        """Bytes that Python has allocated since the first call, and that are still in use."""
         import gc
         import tracemalloc
 
@@ -313,7 +323,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/uncollected")
     def uncollected():
-        """How many there are of what a connection is made of, with nothing to collect cycles."""
+        """Count the objects that make up connections, without collecting cycles."""
         import gc
 
         if gc.isenabled():
@@ -327,7 +337,7 @@ def add_routes(app) -> None:
             "http.request_parser.RequestParser",
         )
         wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
-        names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
+        names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
         return {name: names.count(name) for name in wanted}
 
     @app.get("/test/held")

@@ -1,6 +1,6 @@
-"""The product's server with an application's own Socket.IO handlers on it: a script.
+"""A script that runs the product's server with an application's Socket.IO handlers.
 
-The handlers are those that the public test suites of the protocols expect.
+The public test suites of the protocols expect these handlers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def serve_echo() -> int:
 
 
 def create_echo_app(create_app, settings, wiring):
-    """Called in the worker: nothing may be imported before it has changed the standard library."""
+    """Runs in the worker. Nothing may be imported before the worker has patched the standard library."""
     from koyjabo.core.extensions import socketio
 
     socketio.server_options.update(max_http_buffer_size=MOST_BYTES)
@@ -56,5 +56,5 @@ def register(socketio) -> None:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[3])  # instead of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])  # instead of this script's folder
     sys.exit(serve_echo())

@@ -1,6 +1,6 @@
-"""The product's server without what Linux has and macOS has not, as far as its own code could use it.
+"""The product's server without the Linux features that macOS lacks, as far as its own code could use them.
 
-Run as a program, it hides these names before anything else is imported.
+Run as a program, it hides these names before importing anything else.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ HIDDEN: dict[ModuleType, str] = {
     signal: "sigtimedwait sigwaitinfo",
     socket: "SOCK_CLOEXEC SOCK_NONBLOCK SOCK_SEQPACKET SO_PEERCRED TCP_CORK TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT",
 }
-"""Names by module, as typeshed has them for Linux only."""
+"""Names by module, which typeshed marks as Linux only."""
 
 MOST_FILES = 10_240
 
 
 def limit_files() -> None:
-    """Behave like macOS: the limit is called unlimited, and cannot be raised over another limit."""
+    """Behave like macOS: the limit of open files reads as unlimited, but cannot be raised over another limit."""
     set_limit, of_processes = resource.setrlimit, resource.getrlimit
 
     def setrlimit(kind: int, limits: tuple[int, int]) -> None:

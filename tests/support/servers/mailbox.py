@@ -1,4 +1,4 @@
-"""A real mail server on this machine, and what it has taken: `Mailbox().start()`."""
+"""A real mail server on this machine, which records its mails: `Mailbox().start()`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitatio
 
 
 class Mailbox:
-    """`refusal`, while it is set, is what it answers to every mail: `451 later`. It waits for `go` before."""
+    """A mail server. While `refusal` is set, such as `451 later`, it refuses every mail. It waits for `go` first."""
 
     def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
         self.mails: list[EmailMessage] = []
@@ -46,17 +46,17 @@ class Mailbox:
         return f"smtp://{login}{host}:{self.port}?from=Koy%20Jabo%20<live@example.com>{options}"
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """Of a server that sends its mails here."""
+        """Settings of a server that sends its mail here."""
         return {"SMTP_URL": self.url(), "PUBLIC_URL": PUBLIC_URL, **more}
 
     def to(self, email: str) -> list[EmailMessage]:
         return [mail for mail in self.mails if mail["To"] == email]
 
     def wait_for(self, email: str, subject: str) -> EmailMessage:
-        """The newest mail to an address whose subject begins so."""
+        """The newest mail to an address whose subject starts with `subject`."""
 
         def found() -> EmailMessage | None:
-            return next((each for each in reversed(self.to(email)) if each["Subject"].startswith(subject)), None)
+            return next((mail for mail in reversed(self.to(email)) if mail["Subject"].startswith(subject)), None)
 
         return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}")
 
@@ -92,7 +92,7 @@ def html_of(mail: EmailMessage) -> str:
 
 
 def link_in(mail: EmailMessage) -> str:
-    """The one link of a mail; its HTML has the same."""
+    """The only link of a mail. Its HTML part has the same one."""
     (link,) = set(LINK.findall(text_of(mail)))
     assert set(LINK.findall(html_of(mail))) == {link}
     return link

@@ -1,4 +1,4 @@
-"""A real nginx, from Debian, with the project's own configuration."""
+"""A real nginx, from Debian, with the project's configuration."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from support.programs.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
-"""How the lines begin that need a certificate."""
+"""Commented lines of the configuration that need a certificate."""
 
 
 class Nginx(Service):
-    """In front of a server on `upstream`."""
+    """An nginx before a server on `upstream`."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder)
@@ -32,7 +32,7 @@ class Nginx(Service):
 
     @property
     def logs(self) -> str:
-        """Everything it has written anywhere."""
+        """Everything it has logged."""
         return "".join(map(self.log_of, ("access.log", "error.log"))) + self.log
 
     def log_of(self, name: str) -> str:
@@ -40,10 +40,10 @@ class Nginx(Service):
         return path.read_text() if path.exists() else ""
 
     def _options(self) -> str:
-        return "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # the folder is ours alone
+        return "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # only root may enter the folder
 
     def _configuration(self) -> str:
-        """What has to differ on a test's machine; all else is what operators run."""
+        """The project's configuration, with what must differ on a test machine."""
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
             "        listen 80;": f"        listen 127.0.0.1:{self.port};",
@@ -56,7 +56,7 @@ class Nginx(Service):
 
 
 class TlsNginx(Nginx):
-    """It speaks TLS, too, by the lines that wait for that, with a certificate of its own."""
+    """An nginx that also serves TLS, with the commented lines and its own certificate."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder, upstream)

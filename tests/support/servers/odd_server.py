@@ -1,4 +1,4 @@
-"""A server that answers each request with bytes as they are given, whole or slowly, with or without TLS."""
+"""A server that responds with given bytes, at once or slowly, with or without TLS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 class OddServer:
-    """`pause_s` is the time between two bytes of the answer; None never answers."""
+    """A server with fixed responses. `pause_s` is the pause between two bytes; with None it never responds."""
 
     def __init__(self, answer: bytes = b"", pause_s: float | None = 0.0, context: ssl.SSLContext | None = None) -> None:
         self.answer = answer

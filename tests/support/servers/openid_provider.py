@@ -1,4 +1,4 @@
-"""A real OpenID provider on this machine, which checks PKCE: `with OpenidProvider() as provider`."""
+"""A real OpenID provider on this machine that checks PKCE: `with OpenidProvider() as provider`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ with warnings.catch_warnings():
 
 
 class OpenidProvider:
-    """`metadata` replaces members of its description, `userinfo` of its answers about users, and `claims` of the ID
-    tokens that it makes; None leaves one out.
-    `make_token`, if it is set, makes another token of the claims. `pause_s` is how long it waits with each answer, and
-    `status`, if it is set, is all that it answers.
+    """An OpenID provider with faults.
+
+    `metadata`, `userinfo` and `claims` override members of its description, of user info and of ID tokens; None omits
+    one. `make_token` replaces the function that signs tokens. `pause_s` delays each response, and `status` replaces all
+    of them.
     """
 
     def __init__(self) -> None:
         self.be_right()
         self.requests: list[str] = []
-        self._client = httpx.Client()  # one: to load the certificates takes 30 ms
-        self._challenges: dict[str, str] = {}  # of each code
+        self._client = httpx.Client()  # shared, because loading the certificates takes 30 ms
+        self._challenges: dict[str, str] = {}  # by code
         self._app = oidc_provider_mock.app()
         self._app.debug = False
         self._app.before_request(self._before)
@@ -59,28 +60,28 @@ class OpenidProvider:
         self._client.close()
 
     def settings(self, name: str = "work", **more: str) -> dict[str, str]:
-        """Of a server that lets its users log in here."""
+        """Settings of a server whose users log in here."""
         own = {"ISSUER": self.issuer, "CLIENT_ID": f"koyjabo-at-{name}", "CLIENT_SECRET": "hush", **more}
         return {f"OIDC_{name.upper()}_{part}": value for part, value in own.items()}
 
     def know(self, subject: str, **claims: Any) -> None:
-        """A user, and what the provider knows of them."""
+        """Add a user with these claims."""
         self._client.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
 
     def approve(self, url: str, subject: str) -> str:
-        """A user logs in here, at the address to which the browser was sent. Returns where it is sent back to."""
+        """Log the user in at the address from the redirect. Returns the address of the redirect back."""
         answer = self._client.post(url, data={"sub": subject})
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
     def deny(self, url: str) -> str:
-        """The user cancels."""
+        """Cancel the login."""
         asked = parse_qs(urlsplit(url).query)
         told = {"error": "access_denied", "state": asked["state"][0]}
         return f"{asked['redirect_uri'][0]}?{urlencode(told)}"
 
     def sign(self, claims: dict[str, Any], key_id: str | None = None, **header: Any) -> str:
-        """A token with the key that it publishes."""
+        """Sign a token with the published key."""
         return jwt.encode(claims, self._key().key, "RS256", headers={"kid": key_id or self.key_id(), **header})
 
     def key_id(self) -> str:
@@ -107,7 +108,7 @@ class OpenidProvider:
         return None
 
     def _check(self, request: flask.Request) -> flask.Response | None:
-        """RFC 7636, 4.6."""
+        """Check the code verifier (RFC 7636, 4.6)."""
         self.redeemed.append(dict(request.form))
         digest = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
         if self._challenges.get(request.form["code"]) == base64.urlsafe_b64encode(digest).rstrip(b"=").decode():

@@ -1,4 +1,4 @@
-"""A release of the server, from the commit that made it, with the packages that are installed now."""
+"""The last release of the server, exported from its commit, with the packages installed now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.programs.versions import commit_named, export, translate
 from support.servers.server import Server
 
 LAST_RELEASE = "f1ef2455c764"
-"""1.0.0. A release that pins other packages than requirements.txt does now needs an environment of its own."""
+"""Release 1.0.0. If a release pins other packages than requirements.txt does now, it needs its own environment."""
 
 
 class ReleasedServer(Server):
@@ -34,7 +34,7 @@ class ReleasedServer(Server):
 
 @cache
 def released_files() -> Path:
-    """The folder of the last release, made once in a run. Skips the test in a checkout without that commit."""
+    """The folder of the last release, made once per run. Skips the test in a checkout without that commit."""
     if not commit_named(LAST_RELEASE):
         pytest.skip(f"this checkout does not have the commit of the last release, {LAST_RELEASE}")
     folder = Path(tempfile.gettempdir()) / "released"

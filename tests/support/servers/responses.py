@@ -1,4 +1,4 @@
-"""The server's answers in the tests' words."""
+"""The server's responses as tuples for tests."""
 
 from __future__ import annotations
 

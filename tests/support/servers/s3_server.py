@@ -1,4 +1,4 @@
-"""A small S3: one bucket in memory, signatures checked, and calls that fail when a test wants them to."""
+"""A small S3: one bucket in memory, with signature checks and calls that fail on request."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ KEY, SECRET = "AKIATEST", "a secret of the tests"
 REGION = "dhaka-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 PAGE = 3
-"""Names in one answer of a list."""
+"""Names per page of a list."""
 
 CHANGED = "Tue, 24 Nov 2026 03:30:00 GMT"
 
 CODES = {403: "AccessDenied", 404: "NoSuchBucket", 429: "TooManyRequests", 500: "InternalError", 503: "SlowDown"}
 CUT, LOST, HANG = "cut", "lost", "hang"
-"""The connection ends before the call has an effect, or after it; or there is no answer for HANG_S."""
+"""Faults. CUT closes the connection before the call takes effect, LOST after it. HANG responds after HANG_S."""
 
 HANG_S = 2.0
 
@@ -39,8 +39,10 @@ def refusal(status: int, code: str = "") -> S3Answer:
 
 
 class S3Server:
-    """`objects` are by key. `fault` is asked before each call, with its number from 1 on, for a status or one of the
-    words above; None lets it pass. `calls` are those that came, such as "PUT part".
+    """An S3 server.
+
+    `objects` maps keys to contents. `fault` receives the number of each call, from 1, and returns a status, one of the
+    faults above, or None. `calls` lists the calls, such as "PUT part".
     """
 
     def __init__(self) -> None:
@@ -61,14 +63,14 @@ class S3Server:
         return f"s3://{bucket}/{path}?endpoint={self.endpoint}&region={REGION}"
 
     def fail(self, *faults: int | str | None) -> None:
-        """The next calls, one after the other."""
+        """Set the faults of the next calls, in order."""
         first = len(self.calls) + 1
         self.fault = lambda number: faults[number - first] if first <= number < first + len(faults) else None
 
     def reset(self) -> None:
-        """An empty bucket, and calls that pass."""
-        for each in (self.objects, self.uploads, self.calls):
-            each.clear()
+        """Empty the bucket, and remove faults."""
+        for collection in (self.objects, self.uploads, self.calls):
+            collection.clear()
         self.fault = lambda number: None
 
     def close(self) -> None:
@@ -208,7 +210,7 @@ class _S3Call:
         return "POST uploads" if "uploads" in self.query else self.method
 
     def problem(self) -> str:
-        """The code of the error for a call that is not signed with our key by Signature Version 4; else ""."""
+        """The error code if the call lacks a valid Signature Version 4 with our key, else ""."""
         given = dict(
             part.strip().partition("=")[::2]
             for part in self.headers.get("authorization", "").partition(" ")[2].split(",")

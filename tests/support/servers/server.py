@@ -1,4 +1,4 @@
-"""A real server: `python wsgi.py` in processes of its own, spoken to over real sockets."""
+"""A real server: `python wsgi.py` in its own processes, used over real sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.servers.api_client import Caller
 LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving.* http://localhost:(\d+)")
 START_S = 120
-"""For a machine that starts many; usually it takes 2 s."""
+"""Limit for a start on a busy machine. Usually it takes 2 s."""
 
 
 class Exit(NamedTuple):
@@ -31,7 +31,7 @@ class Exit(NamedTuple):
 
 
 class Server(Caller):
-    """One server on `database`. It may be started again after it stopped, on another port."""
+    """One server on `database`. It can be started again after a stop, on another port."""
 
     program: tuple[str, ...] = ("wsgi.py",)
 
@@ -72,7 +72,7 @@ class Server(Caller):
         return SERVING.search(self.log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, group: bool = False) -> Exit:
-        """Send a signal (to the whole process group, as Ctrl+C does) and wait for the end."""
+        """Send a signal and wait for the end. `group` sends it to the whole process group, as Ctrl+C does."""
         self.tell(how, group)
         return self.wait()
 
@@ -81,7 +81,7 @@ class Server(Caller):
         (os.killpg if group else os.kill)(self.pid, how)
 
     def wait(self, timeout_s: float = PATIENCE_S) -> Exit:
-        """Wait for its end; seconds since it was signalled, or since it was launched."""
+        """Wait for the end. The result has the seconds since the signal, or since the launch."""
         assert self._process is not None
         try:
             status = self._process.wait(timeout_s)
@@ -93,11 +93,12 @@ class Server(Caller):
         return Exit(status, time.monotonic() - self._signalled_at)
 
     def kill(self) -> None:
-        """kill -9, of the parent and every worker: none can close its connections."""
+        """kill -9 of the parent and every worker. None can close its connections."""
         if self._process is None:
             return
-        self.workers()  # those we have not met yet
-        kill_all(([psutil.Process(self.pid)] if self.running else []) + list(self._met))  # even those it left behind
+        self.workers()  # learn about workers not seen yet
+        # The parent may have left workers behind.
+        kill_all(([psutil.Process(self.pid)] if self.running else []) + list(self._met))
         self._process.wait()
         self._process = None
 
@@ -111,21 +112,21 @@ class Server(Caller):
         return self._process.pid
 
     def workers(self) -> list[psutil.Process]:
-        """Those that live now, without the process that loads the application and forks them."""
+        """The live workers, without the loader process that forks them."""
         if not self.running:
             return []
         found = children(self.pid)
         self._met.update(found)
-        return [each for each in found if _name(each) != LOADER] if listens(self.pid) else []
+        return [process for process in found if _name(process) != LOADER] if listens(self.pid) else []
 
     def loaders(self) -> list[psutil.Process]:
-        return [each for each in children(self.pid) if _name(each) == LOADER]
+        return [child for child in children(self.pid) if _name(child) == LOADER]
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}
 
     def kill_worker(self) -> int:
-        """kill -9 of one worker. Returns the pid it had, when it is dead: it closes its connections then."""
+        """kill -9 of one worker. Returns its pid once it is dead and its connections are closed."""
         worker = self.workers()[0]
         worker.kill()
         wait_until(lambda: is_gone(worker), "the worker is dead")
@@ -133,11 +134,11 @@ class Server(Caller):
 
     @property
     def log(self) -> str:
-        """What it has printed since it was last started."""
+        """Its output since the last start."""
         return self._log_path.read_text() if self._log_path.exists() else ""
 
     def begin(self, *arguments: object, typed: IO[Any] | None = None, output: IO[Any] | None = None) -> Program:
-        """Begin `koyjabo …` with this server's settings, for tests that act while it runs or kill it."""
+        """Start `koyjabo …` with this server's settings, for tests that act while it runs, or kill it."""
         with open(os.devnull, "r+b") as nothing:
             files = (typed or nothing, output or nothing, nothing)
             return start(("-m", "koyjabo", *map(str, arguments)), environment(**self.settings), files)
@@ -150,4 +151,4 @@ class Server(Caller):
 def _name(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess):
         return process.name()
-    return LOADER  # it has ended meanwhile
+    return LOADER  # ended in the meantime

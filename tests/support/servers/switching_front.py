@@ -1,4 +1,4 @@
-"""What stands in front of two versions during an upgrade: it passes new connections to the one that is chosen."""
+"""A TCP proxy before two versions during an upgrade. It forwards new connections to the chosen one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.servers.server import Server
 
 
 class SwitchingFront(Caller):
-    """Connections that are open stay with the server they went to, until either side ends them."""
+    """Open connections stay with their server until either side closes."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class SwitchingFront(Caller):
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)  # or `accept` would go on waiting
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes up `accept`
         self._listening.close()
 
     def _accept(self) -> None:

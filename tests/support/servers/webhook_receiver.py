@@ -1,4 +1,4 @@
-"""A server that webhooks are sent to, and what it has received: checked by the library that receivers use."""
+"""A server that receives webhooks and verifies them with the library that receivers use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class ReceivedDelivery(NamedTuple):
 
 
 class WebhookReceiver:
-    """`answers` are (status, headers, body) of the next requests, then 204. It waits for `go` before."""
+    """Receives webhooks. `answers` are (status, headers, body) of the next responses; later ones are 204. It waits for
+    `go` first.
+    """
 
     def __init__(self) -> None:
         self.received: list[ReceivedDelivery] = []
@@ -70,7 +72,7 @@ class WebhookReceiver:
 
     @property
     def ids(self) -> list[str]:
-        return [each.id for each in self.received]
+        return [delivery.id for delivery in self.received]
 
     def wait_for(self, count: int, timeout_s: float = PATIENCE_S) -> list[ReceivedDelivery]:
         wait_until(lambda: len(self.received) >= count, f"{count} deliveries", timeout_s)

@@ -1,5 +1,3 @@
-"""Names of backups in tests."""
-
 from __future__ import annotations
 
 from koyjabo.backups.places import new_name
@@ -9,10 +7,10 @@ NOON_MS = 1_795_521_600_000
 
 
 def nights(count: int) -> list[str]:
-    """The names of so many nights, oldest first."""
+    """The names of `count` nightly backups, oldest first."""
     return [new_name(NOON_MS + night * 86_400_000) for night in range(count)]
 
 
 def others(name: str) -> list[str]:
-    """Names of files that the program did not make, similar to this one."""
+    """Similar names of files that the program did not make."""
     return ["koyjabo-2026-11-24.backup", "notes.txt", f"{name}.old", f".{name}", f"x{name}", name.upper()]

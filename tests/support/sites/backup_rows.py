@@ -1,4 +1,4 @@
-"""Backups that a server has made, as the rows that runs leave."""
+"""Database rows about backups, as the server writes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ TOOK_MS = 42_000
 
 
 def add_backup(site: Site, hours_ago: float = 0, **fields: Any) -> str:
-    """A proven one of 22,121 visits that ended so many hours ago, except for `fields`. Returns its name."""
+    """Add a verified backup of 22,121 visits that ended `hours_ago`. `fields` override its columns. Returns its
+    name.
+    """
     ended_ms = round(site.time.ms - hours_ago * HOUR_MS)
     row = {
         "name": new_name(ended_ms - TOOK_MS),
@@ -42,7 +44,7 @@ def add_backup(site: Site, hours_ago: float = 0, **fields: Any) -> str:
 
 
 def add_failure(site: Site, hours_ago: float = 0, **fields: Any) -> str:
-    """One whose place was full."""
+    """Add a backup that failed because the store was full."""
     unknown = dict.fromkeys(("bytes", "made_ms", "epoch", "total", "restored_total", "proven_ms"))
     failed = {"state": "failed", "step": "keeping", "error": "No space is left on /backups."}
     return add_backup(site, hours_ago, **unknown, **failed, **fields)

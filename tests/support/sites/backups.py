@@ -1,4 +1,4 @@
-"""Backing up a site, and restoring one."""
+"""Backs up a site, and restores it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account with something in every table that can have something of an account."""
+"""An account with a row in every table that can refer to an account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "Ayesha Siddiqua"
 BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {
     *("webhook_events", "webhook_deliveries", "webhooks", "api_keys")
 }
-"""Tables that have something of an account, but no foreign key that says so."""
+"""Tables that refer to accounts without a foreign key."""
 
 BY_SQL = """
 INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, created_ms)
@@ -47,14 +47,14 @@ UPDATE users SET verified_ms = 1, weekly_report = true, traffic_alerts = true WH
 
 
 class AccountHistory:
-    """What Ayesha has done; Karim and the admin of the site were there, too. `app` is that on her phone."""
+    """Ayesha's history, with Karim and the site's admin. `app` is her authenticator app."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.karim, self.boss = sign_up(site, "karim"), sign_up(site, "boss")
         site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self.boss.id)
         self.theirs = found(self.karim, name="Banani")["id"]
-        site.register("v1", communityId=self.theirs)  # before she signed up
+        site.register("v1", communityId=self.theirs)  # before signing up
         self.ayesha = sign_up(site, "ayesha", visitorId="v1")
         self.ayesha.patch("/api/auth/me", json={"password": PASSWORD, "name": NAME})
         give(self.karim, self.theirs, self.ayesha, "member")
@@ -89,7 +89,7 @@ class AccountHistory:
 
 
 def tables_of_users() -> set[str]:
-    """Those that have a foreign key to the users, and those besides."""
+    """Tables with a foreign key to users, and the other tables about accounts."""
 
     def refers(table: Table) -> bool:
         return any(key.column.table.name == "users" for key in table.foreign_keys)
@@ -98,13 +98,13 @@ def tables_of_users() -> set[str]:
 
 
 def tables_with(site: Site, *texts: str) -> set[str]:
-    """Those with a row that contains one of these texts."""
+    """Tables with a row that contains one of these texts."""
     found = {table: json.dumps(rows, ensure_ascii=False) for table, rows in everything(site).items()}
-    return {table for table, rows in found.items() if any(each in rows for each in texts)}
+    return {table for table, rows in found.items() if any(text in rows for text in texts)}
 
 
 def figures(history: AccountHistory) -> list[object]:
-    """Every number that people see, and every sum."""
+    """Every number that pages show, and every sum."""
     reports = history.site.services[PeopleServices].reports
     seen = [(history.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
     for community in (history.theirs, history.hers):

@@ -1,4 +1,4 @@
-"""A site with something in every table, and all that is in its tables."""
+"""A site with a row in every table, and a dump of all tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ DAY_MS = 86_400_000
 
 
 def fill(site: Site, visits: int = 40) -> str:
-    """Two weeks, with a community, whose id is returned: members, conversions, adjustments, sums of what was folded."""
+    """Add two weeks of visits with a community, members, conversions, adjustments and rolled up days. Returns the
+    community's id.
+    """
     ayesha, karim = sign_up(site, "ayesha"), sign_up(site, "karim")
     site_admin(site)
     here = found(ayesha, name="Mirpur 10 ☂")["id"]
@@ -77,7 +79,7 @@ def in_context(site: Site) -> Iterator[None]:
 
 
 def quiet(total: int, label: str) -> Any:
-    """Progress is reported nowhere."""
+    """Ignore reported progress."""
     return nullcontext(lambda done: None)
 
 
@@ -101,6 +103,6 @@ def bring(
 
 
 def rebuild(site: Site) -> None:
-    """Read all visits for reports again, as after a repair."""
+    """Read all visits again for reports, as after a repair."""
     site.services[ReportServices].reports._database.write(block_queries.remove_all)
     site.services[ReportServices].storing.catch_up()

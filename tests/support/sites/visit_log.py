@@ -1,4 +1,4 @@
-"""A site with some days of visits, and what its log says of them."""
+"""A site with visits on several days, and its visit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAYS = ("2025-12-14", "2025-12-15", "2025-12-16")
 
 
 class Log:
-    """A site with some days of visits: by whom, when, from where, in which community."""
+    """Visits on several days, with different visitors, times, locations and communities."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.log = site, site.services[VisitLogServices].log
@@ -37,7 +37,7 @@ class Log:
         return self.site.services[CountingServices].visits.register(visit).ordinal
 
     def pages(self, count: int = 50, newest_first: bool = True, **which: str) -> list[LoggedVisit]:
-        """All there are, page by page."""
+        """All matching visits, collected page by page."""
         visits, name, cursor = [], "before" if newest_first else "after", None
         while True:
             cursors = {name: cursor, "newest_first": newest_first}

@@ -1,4 +1,4 @@
-"""The feed of the panel: every visit once, in order, of bounded size, and nothing by which anyone could be followed."""
+"""The panel's feed: every visit once, in order, with bounded size and no data to track visitors."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_event_has_what_is_new_and_the_whole_value_of_what_changed(site, feed, t
     time.pass_(minutes=60)
     site.register("c")
     (event,) = events(feed)
-    assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}  # they end after an hour
+    assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}  # they expire after an hour
 
 
 def test_nothing_tells_who_a_visitor_is(site, feed):
@@ -175,8 +175,8 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
 
 
 def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
-    """They stay; whose they were is gone from the ledger, and so from open pages."""
-    site.services[RealtimeServices].rooms.open("panel", feed)  # as while a page of the panel is open
+    """The visits remain, but their visitor is removed from the ledger and from open pages."""
+    site.services[RealtimeServices].rooms.open("panel", feed)  # as while a panel page is open
     site.register("a", page="/first")
     site.register("b", page="/second")
     events(feed)
@@ -184,7 +184,7 @@ def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
     (event,) = events(feed)
     assert event["whole"] is True
     assert [visit["page"] for visit in event["visits"]] == ["/second", "/first"]
-    assert event["pages"] == {"/second": 1}  # who is gone is on no page
+    assert event["pages"] == {"/second": 1}  # visitors who left are not on any page
     ayesha = sign_up(site, "ayesha")
     site.post(json={"visitorId": "c"}, headers=bearer(ayesha.access))
     (event,) = events(feed)

@@ -1,4 +1,6 @@
-"""The panel over two workers: each visit on every open panel, once and in order; and who loses their right."""
+"""The panel over two workers: each visit appears on every open panel, once and in order, until the user loses
+access.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def admin(server) -> Member:
 
 
 def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[PanelSocket]:
-    """A panel on each worker, each with its first event."""
+    """A panel on each worker, after its first event."""
     found = []
     for worker in server.workers():
         with only(server, worker):
@@ -37,7 +39,7 @@ def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[Panel
 
 
 def ordinals(panel: PanelSocket) -> list[int]:
-    """Of the visits since it was opened."""
+    """Ordinals of visits since the panel was opened."""
     return [visit["ordinal"] for event in panel.events[1:] for visit in reversed(event["visits"])]
 
 
@@ -46,7 +48,7 @@ def wait_for(panel: PanelSocket, ordinal: int) -> None:
 
 
 def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
-    """How soon: `make bench NAME=push`."""
+    """`make bench NAME=push` measures the delay."""
     with ExitStack() as stack:
         panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         before, counted = server.stats().total, sum(latest_minutes(panels[0]).values())
@@ -64,7 +66,7 @@ def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
 
 
 def latest_minutes(panel: PanelSocket) -> dict[str, int]:
-    """As a page keeps them: whole values by minute."""
+    """The newest value of each minute, as a page keeps them."""
     found: dict[str, int] = {}
     for event in panel.events:
         found |= event.get("minutes", {})
@@ -75,8 +77,8 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
     with ExitStack() as stack:
         panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         with redis.client() as client:
-            for each in client.client_list(_type="pubsub"):
-                client.client_kill_filter(_id=each["id"])
+            for subscriber in client.client_list(_type="pubsub"):
+                client.client_kill_filter(_id=subscriber["id"])
         registered = [connection.register("ayesha").ordinal for connection in both]
         for panel in panels:
             wait_for(panel, registered[-1])
@@ -85,8 +87,8 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
 
 def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
     viewer, logged_out = Member(server), Member(server)
-    for each in (viewer, logged_out):
-        admin.send_form(f"/users/{each.id}/viewer")
+    for client in (viewer, logged_out):
+        admin.send_form(f"/users/{client.id}/viewer")
     for member, code in ((viewer, FORBIDDEN), (logged_out, INVALID)):
         with ExitStack() as stack:
             panels, others = open_on_each(stack, server, member), open_on_each(stack, server, admin)
@@ -98,7 +100,7 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             with WorkerConnection(server) as connection:
                 registered = connection.register("karim")
             for other in others:
-                wait_for(other, registered.ordinal)  # the others go on
+                wait_for(other, registered.ordinal)  # others are not affected
             assert all(registered.ordinal not in ordinals(panel) for panel in panels)
 
 
@@ -111,7 +113,7 @@ def test_panels_are_counted_and_get_their_state_in_few_bytes(server, admin):
 
 
 def test_session_that_the_operator_ends_is_closed_everywhere(server, admin):
-    """The command runs in another process: only the database tells of it."""
+    """The command runs in another process, and only the database shows its effect."""
     with ExitStack() as stack:
         panels = open_on_each(stack, server, admin)
         done = server.koyjabo("user", "password", admin.email, "--password-stdin", typed=PASSWORD)

@@ -1,4 +1,4 @@
-"""Colours that all people can distinguish (WCAG 2.2, 1.4.3, 1.4.11), and the files that `make assets` makes."""
+"""Colours have enough contrast (WCAG 2.2, 1.4.3, 1.4.11), and the built files are up to date."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 def luminance(colour: str) -> float:
-    """Relative (WCAG 2.2, definitions)."""
+    """Relative luminance (WCAG 2.2, definitions)."""
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
-    return sum(share * each for share, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def contrast(theme: str, one: str, other: str) -> float:
@@ -55,7 +55,7 @@ def test_edges_of_what_can_be_used_and_the_focus_stand_out(theme):
 
 @themes
 def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
-    assert below(theme, [(each, surface) for each in SERIES for surface in ("surface", "raised")], 3) == {}
+    assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
     assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
 
 

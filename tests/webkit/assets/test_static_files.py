@@ -1,4 +1,4 @@
-"""Files for browsers: under the name of their content they are kept for good, under their own for a while."""
+"""Static files: cached forever under a name with their hash, briefly under their own name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUILT = FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
 MODULE_LIMIT = 3_500
-"""Of the client module in gzip, bytes (3.4 KB; 3 in Brotli): other sites load it too."""
+"""Limit for the client module in gzip, bytes (3.4 KB; 3 in Brotli): other sites load it."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def client(site):
 
 @pytest.fixture(scope="module")
 def style(client):
-    """Where pages find their style."""
+    """The style sheet that pages link to."""
     return re.search(r'href="(/static/v-[0-9a-f]{12}/webkit/pages/base\.css)"', client.get("/login").text)[1]
 
 
@@ -63,7 +63,7 @@ def test_a_page_of_an_older_version_gets_the_file_of_today_and_does_not_keep_it(
 
 def test_pages_of_others_find_the_client_module_under_one_name(client):
     answer = client.get("/static/js/koyjabo.js", headers={"Origin": "https://elsewhere.example"})
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # browsers demand it of modules
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # browsers require it for modules
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     assert answer.mimetype == "text/javascript"
 
@@ -71,17 +71,19 @@ def test_pages_of_others_find_the_client_module_under_one_name(client):
 def test_texts_travel_packed_to_those_who_unpack(client):
     for name in ("webkit/site.css", CLIENT, "vendor/uPlot.js", "vendor/icons.svg"):
         accepted = ("", "gzip", "gzip, br")
-        plain, packed, brotli = (client.get(f"/static/{name}", headers={"Accept-Encoding": each}) for each in accepted)
-        assert [each.headers.get("Content-Encoding") for each in (plain, packed, brotli)] == [None, "gzip", "br"]
+        plain, packed, brotli = (
+            client.get(f"/static/{name}", headers={"Accept-Encoding": encoding}) for encoding in accepted
+        )
+        assert [answer.headers.get("Content-Encoding") for answer in (plain, packed, brotli)] == [None, "gzip", "br"]
         assert gzip.decompress(packed.data) == plain.data
         assert int(packed.headers["Content-Length"]) == len(packed.data)
         assert len(brotli.data) < len(packed.data)
-        assert len({each.headers["ETag"] for each in (plain, packed, brotli)}) == 3
-        assert all("Accept-Encoding" in each.vary for each in (plain, packed, brotli))
+        assert len({answer.headers["ETag"] for answer in (plain, packed, brotli)}) == 3
+        assert all("Accept-Encoding" in answer.vary for answer in (plain, packed, brotli))
 
 
 def test_styles_of_a_page_are_one_file(client, style):
-    """Which has the sheets that its source imports."""
+    """It contains the sheets that its source imports."""
     names = re.findall(r'@import "\.\./(\w+\.css)";', (FOLDER / "webkit/pages/base.css").read_text())
     assert len(names) > 3
     parts = [client.get(f"/static/webkit/{name}").text for name in names]
@@ -91,7 +93,7 @@ def test_styles_of_a_page_are_one_file(client, style):
 
 
 def test_scripts_and_styles_are_sent_minified(client):
-    """After `make assets`."""
+    """Requires `make assets`."""
     sources = [FOLDER / name for name in MANIFEST["names"] if name.endswith((".js", ".css")) and "vendor/" not in name]
     assert len(sources) > 90
     for source in sources:
@@ -104,7 +106,7 @@ def test_scripts_and_styles_are_sent_minified(client):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A copy of the files, which a test may change."""
+    """A copy of the files that a test may change."""
     copy = tmp_path / "static"
     shutil.copytree(FOLDER, copy)
     monkeypatch.setattr(static_files, "FOLDER", copy)
@@ -112,7 +114,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def in_production():
-    """A client of an application that begins with the files as they are."""
+    """A client of an application that starts with the current files."""
     app = Flask("static files", static_folder=None)
     app.register_blueprint(static_files.bp)
     static_files.init_app(app, is_development=False)
@@ -192,7 +194,7 @@ def test_module_for_other_sites_is_small(client):
 
 
 def test_only_the_client_module_imports_its_parts():
-    """Others would bring a second copy of them, with a state of its own."""
+    """Other importers would load a second copy with separate state."""
     own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
     assert own == {f"counting/client/{path.name}" for path in (FOLDER / "counting" / "client").iterdir()}
     for name, imported in MANIFEST["preloads"].items():
@@ -209,7 +211,9 @@ FEATURES = [
 def test_scripts_import_those_of_features_below_alone():
     height = {feature: number for number, feature in enumerate(FEATURES)}
     scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
-    folders = {(name.partition("/")[0], each.partition("/")[0]) for name, all_ in scripts.items() for each in all_}
+    folders = {
+        (name.partition("/")[0], import_.partition("/")[0]) for name, all_ in scripts.items() for import_ in all_
+    }
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
@@ -219,13 +223,13 @@ def test_style_sheets_import_those_of_features_below_alone():
     imported = [
         (path, (path.parent / name).resolve()) for path in sheets for name in IMPORTED.findall(path.read_text())
     ]
-    folders = {tuple(each.relative_to(FOLDER).parts[0] for each in pair) for pair in imported}
+    folders = {tuple(path.relative_to(FOLDER).parts[0] for path in pair) for pair in imported}
     assert len(folders) > len(FEATURES) / 2
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
 def test_built_files_are_those_of_now():
-    """`make assets` leaves nothing behind of earlier versions."""
+    """`make assets` removes files of earlier versions."""
     built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
     texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
     assert built == {name + packing for name in texts for packing in ("", ".br", ".gz")}

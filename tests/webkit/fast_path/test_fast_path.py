@@ -1,4 +1,4 @@
-"""The fast path answers what Flask would: the same requests, and the same ones made unusual by an empty `Cookie`."""
+"""The fast path responds as Flask would: each request is compared with one that an empty `Cookie` sends to Flask."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ USUAL = [
     Asked("GET", "/healthz", headers={"HTTP_ACCEPT_LANGUAGE": "bn", "HTTP_HOST": "a/../b"}),
     Asked("GET", "/badge.svg", "label=%E0%A6%95&lang=bn"),
     Asked("GET", "/badge.json", "value=online&community=x"),
-    *[register()] * 20,  # more than one address may
+    *[register()] * 20,  # more than one address may send
 ]
-"""What the fast path takes."""
+"""Requests that the fast path handles."""
 
 TAKEN = {200, 204, 304, 400, 404, 429}
 
 
 class Twin:
-    """A site, asked below its server. `added`: headers of every request."""
+    """A site, called below its server. `added` are headers of every request."""
 
     def __init__(self, site: Site, **added: str) -> None:
         self._site = site
@@ -80,7 +80,7 @@ class Twin:
         said, body = self.call(asked._replace(headers=headers | self._added))
         status, given = said[-1][:2]
         self._tag = dict(given).get("ETag", self._tag)
-        return Answered(status, sorted(each for each in given if each[0] != "X-Request-Id"), body)
+        return Answered(status, sorted(header for header in given if header[0] != "X-Request-Id"), body)
 
     def call(self, asked: Asked, **more: Any) -> tuple[list[Any], bytes]:
         """The arguments of `start_response`, and the body."""

@@ -1,6 +1,6 @@
-"""Damage is hard to do by accident: a question names the person or the numbers and the effect, before anything is done.
+"""Dangerous actions ask first: the question names the people or numbers, and the effect.
 
-What is confirmed is what was asked: nothing else is done, only by those who may, and not if it has changed.
+Only the confirmed action is done, only by people who may do it, and only if nothing has changed since.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ EXPLAINED = {
     "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
 }
 SHOWS = ("admin.rotate_webhook", "admin.download_backup")
-"""What they have made, once."""
+"""Show a result once."""
 
 TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
 
@@ -70,7 +70,7 @@ HARMLESS = {
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
 }
-"""What they do is undone by the same form, or adds something."""
+"""The same form undoes them, or they only add something."""
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_visits_go_on_while_the_total_is_asked_for_and_another_total_is_asked_ag
 
 
 def test_what_was_confirmed_is_what_is_done(site, cases):
-    """Neither another number nor another person."""
+    """Confirming does not apply to another number or another person."""
     given = cases.make("admin.set_total")
     form = answer(given.ask())
     page = given.reader.send(form.action, 409, **{**form.fields, "total": "50000"})
@@ -244,8 +244,8 @@ def test_what_was_confirmed_is_what_is_done(site, cases):
     form = answer(given.ask())
     given.reader.send(other.path, 409, **form.fields)
     given.reader.send(given.path, 409, **{**form.fields, CONFIRMED: "ঢাকা"})
-    for each in (given, other):
-        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=each.example.member.id) == [(None,)]
+    for token in (given, other):
+        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=token.example.member.id) == [(None,)]
 
 
 def test_question_and_its_answer_are_one_change_each(sqlite_database):

@@ -1,4 +1,4 @@
-"""A form that is refused after too many tries, or without the database, comes back as it was typed, to be sent again.
+"""A form refused after too many attempts, or without the database, comes back filled in and can be sent again.
 
 After a 503 nothing was changed.
 """
@@ -65,7 +65,7 @@ PAGES = sorted(
 
 @pytest.fixture(scope="module")
 def site(module_sqlite_database) -> Iterator[Site]:
-    """One that sends mails, so that it has all forms."""
+    """A site that sends mail, so that it has all forms."""
     with Site(module_sqlite_database.url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
         yield site
 
@@ -99,7 +99,7 @@ def assert_comes_back(page: str, reader: Reader) -> FormOnPage:
 
 def test_without_the_database_every_form_comes_back(site, cast, boss):
     forms = [endpoint for endpoint in PAGES if (rules(site)[endpoint].methods or set()) & CHANGING]
-    forms.remove("admin.upload_import")  # its file has to be chosen again
+    forms.remove("admin.upload_import")  # its file must be chosen again
     paths = {endpoint: path_of(site, cast, rules(site)[endpoint], cast.kept_community()) for endpoint in forms}
     with database_away():
         for endpoint, path in paths.items():
@@ -120,7 +120,7 @@ def test_page_that_is_only_looked_at_offers_no_form(boss):
 
 
 def test_form_that_another_site_sent_is_not_offered(boss):
-    """With a valid token, a click on it would do what that site wants."""
+    """With a valid token, clicking it would do what the other site wants."""
     with database_away():
         for token in ("", "x" * 36):
             page = boss.send("/communities/new", 503, csrf_token=token, name="Theirs")
@@ -129,7 +129,7 @@ def test_form_that_another_site_sent_is_not_offered(boss):
 
 
 def test_nothing_was_changed_and_the_form_can_be_sent_again(sqlite_database):
-    """A real lock, that another program holds."""
+    """Another program holds a real lock."""
     with Site(sqlite_database.url) as site:
         reader = Reader(site).sign_up("ayesha")
         before = stored(site)
@@ -198,7 +198,7 @@ def test_founding_and_inviting_too_much_comes_back(limited, monkeypatch):
 
 
 def test_login_succeeds_although_the_session_before_cannot_be_ended(sqlite_database, monkeypatch):
-    """It is stored by then: a 503 would say that nothing was changed."""
+    """The login is already stored: a 503 would claim that nothing was changed."""
 
     def fail(session_id: str) -> None:
         raise LedgerUnavailable
@@ -211,7 +211,7 @@ def test_login_succeeds_although_the_session_before_cannot_be_ended(sqlite_datab
 
 
 def test_every_field_that_is_typed_is_known():
-    """What is not listed comes back hidden, and a password must not."""
+    """Fields that are not listed come back hidden, and a password must not."""
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
     typed = {name for text in texts for name in re.findall(r'forms\.(?:long_)?text\([\w.]+, "(\w+)"', text)}
     typed |= set(re.findall(r'\{\{ (?:long_)?text\(form, "(\w+)"', (TEMPLATES / "webkit" / "forms.html").read_text()))

@@ -1,4 +1,6 @@
-"""What every answer tells browsers: nothing is run, guessed at or framed that is not meant to be; and its own id."""
+"""Headers of every response: browsers must not run scripts, sniff types or frame pages beyond what is allowed. Each
+response has an id.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ KINDS = {
 
 
 def assert_guarded(answer, is_frame: bool = False) -> None:
-    """A frame is for pages of others (test_frame.py)."""
+    """Assert the security headers. Other sites may show frames (test_frame.py)."""
     headers = answer.headers
     for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"):
         assert len(headers.getlist(name)) == 1, name

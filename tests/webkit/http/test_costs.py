@@ -1,4 +1,4 @@
-"""What a request without a login costs: no page may keep the others of its worker waiting (docs/limits.md)."""
+"""The cost of requests without a login: no page may block its worker for long (docs/limits.md)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from support.people.share_links import boss, share
 from support.runs.cpu import speed
 
 MOST_MS = 15.0
-"""Time of the thread that serves all, on the machine of the budgets. /docs took 24 before it was kept."""
+"""CPU time of the serving thread, on the machine of the budgets. /docs took 24 ms before it was cached."""
 
 TRIES = 50
-"""A busy machine makes some of them slower, and none faster. Each try after the third is compared with what the machine
-does at that moment: a core that is shared takes twice the processor time, for both.
+"""A busy machine slows some attempts and never speeds one up. From the fourth attempt on, each is compared with the
+machine's current speed: on a shared core, both take twice the CPU time.
 """
 
 IN_PIECES = {"pages.share"}
-"""They wait for a database's thread again and again, and others are served meanwhile."""
+"""They wait for a database thread repeatedly, and other requests are served in between."""
 
 HEADERS = {"Accept-Encoding": "gzip", "Accept": "text/html"}
 
@@ -35,7 +35,7 @@ class Cost(NamedTuple):
 
 @pytest.fixture(scope="module")
 def costs(site, cast) -> dict[str, Cost]:
-    """Of each GET that needs no login, by endpoint. `pytest -n 0 -s` prints them."""
+    """Costs of each GET route without login, by endpoint. `pytest -n 0 -s` prints them."""
     community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
     more = {"nothing": "/nothing-here", "own number": number}
     machine = speed()
@@ -52,7 +52,7 @@ def costs(site, cast) -> dict[str, Cost]:
 
 
 def of(site: Site, path: str, machine: float, tries: int) -> Cost:
-    """The cheapest of three tries, or of more where these are too dear."""
+    """The cheapest of three attempts, or of more if these are too expensive."""
     client, costs = bare(site), []
     while len(costs) < 3 or (min(costs).ms > MOST_MS and len(costs) < tries):
         began = time.thread_time()
@@ -66,4 +66,4 @@ def test_no_request_without_a_login_keeps_the_others_waiting(costs):
     dearest = sorted(costs.values(), reverse=True)
     sys.stdout.writelines(f"{ms:6.2f} ms  {status}  {path}\n" for ms, status, path in dearest)
     assert {"docs.docs", "pages.index", "pages.share", "badges.badge_svg"} <= set(costs)
-    assert {name: each for name, each in costs.items() if each.ms > MOST_MS and name not in IN_PIECES} == {}
+    assert {name: cost for name, cost in costs.items() if cost.ms > MOST_MS and name not in IN_PIECES} == {}

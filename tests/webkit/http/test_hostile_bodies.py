@@ -1,8 +1,8 @@
-"""Requests of strangers are read on the event loop, so none of them may hold the loop for long.
+"""Strangers' requests are parsed on the event loop, so none may block it for long.
 
-The processor time of the thread that reads is measured, and the best of some tries counts. On a busy or slow machine
-the same work takes several times as much, so a slow try is compared with known work right after it. Python looks for
-garbage as rarely as in a worker: otherwise many lists take eight times as long.
+Measures the CPU time of the parsing thread, as the best of several attempts. A busy or slow machine takes several times
+as long, so a slow attempt is compared with known work right after it. The garbage collector runs as rarely as in a
+worker: otherwise many lists take eight times as long.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from koyjabo.webkit.schemas.bodies import largest_at
 
 MOST_MS, TRIES = 100.0, 10
 REFERENCE, MOST = b"[" + b",".join([b"[]"] * 350_000) + b"]", 12
-"""A text, and how many times as long as `json.loads` needs for it a slower body may take: the slowest take 3 to 5 times
-as long, and with a limit six times as high 18 to 30.
+"""A JSON text, and how much slower than `json.loads` of it a body may be. The slowest take 3 to 5 times as long, and 18
+to 30 times with a limit six times as high.
 """
 
 LARGEST_ANSWER = 64 * 1024
@@ -41,7 +41,7 @@ LIMITS = ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "CHANGE
 
 
 def values(size: int) -> dict[str, bytes]:
-    """JSON of about `size` bytes that is slow to read, check or describe."""
+    """JSON of about `size` bytes that is slow to parse, validate or describe."""
     return {
         "deep lists": b"[" * (size // 2) + b"]" * (size // 2),
         "many deep lists": b"[" + b",".join([b"[" * 200 + b"]" * 200] * (size // 401)) + b"]",
@@ -55,7 +55,7 @@ def values(size: int) -> dict[str, bytes]:
 
 
 def bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Values by themselves, and in all fields that the call reads."""
+    """The values by themselves, and in all fields that the call reads."""
     yield "not JSON", b"[" * size
     for kind, value in values(size).items():
         yield kind, value
@@ -65,7 +65,7 @@ def bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def excess(read: Callable[[], object]) -> float:
-    """0, or how many times as long as for REFERENCE the thread works for it."""
+    """0, or the thread's time relative to REFERENCE."""
     ratios: list[float] = []
     while len(ratios) < TRIES:
         if (ms := worked_ms(read)) <= MOST_MS:
@@ -122,7 +122,7 @@ def test_no_body_of_the_api_holds_the_loop(site, cast):
 
 
 LONG = 7_000
-"""Bytes of a header or a path that the server still reads."""
+"""Bytes of a header or a path that the server still accepts."""
 
 
 def token(header: bytes, claims: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Pages and data are sent in gzip where that is worth it, and nothing about a secret can be read from their length."""
+"""Pages and data are compressed if that is worthwhile, and their length reveals nothing about a secret."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_others_and_what_is_short_are_sent_as_they_are(site):
 
 def test_head_says_what_get_says(site):
     answers = [site.client.open("/", method=method, headers=GZIP) for method in ("GET", "HEAD")]
-    said = [{name: value for name, value in each.headers.items() if name != "X-Request-Id"} for each in answers]
+    said = [{name: value for name, value in answer.headers.items() if name != "X-Request-Id"} for answer in answers]
     assert said[0] == said[1]
     assert answers[1].data == b""
 
@@ -87,7 +87,7 @@ def test_answers_to_forms_are_not_packed(admin):
 
 
 def test_length_tells_nothing_about_what_the_query_repeats(admin):
-    """Right and wrong guesses of a form's token differ less than the same request does from time to time."""
+    """Right and wrong guesses of a form's token differ less than two responses to the same request."""
 
     def lengths(guess: str) -> set[int]:
         path = f"/account?csrf_token={guess}"

@@ -1,4 +1,4 @@
-"""What all public paths have in common: any origin may read them, and no spelling of them is a redirect."""
+"""All public paths: any origin may read them, and no spelling of them redirects."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Requests that try to be taken for something else: where they lead to, what they write into headers, which file they
-reach, and whose host they name.
-"""
+"""Attacks with redirects, injected headers, file paths and host names."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ def boss(site, cast) -> Reader:
 
 
 def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
-    """By a form, and by the login, which redirects users at once who are logged in."""
+    """In forms, and in the login, which redirects logged-in users immediately."""
     reader = Reader(site)
     led = {}
     for target in TARGETS:
@@ -60,7 +58,7 @@ HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
 
 @pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
 def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
-    """But as the address of its picture, which has to be whole (specification: The web app)."""
+    """Except in the address of the page's picture, which must be absolute (specification: The web app)."""
     proxied = {"X-Forwarded-Host": EVIL, "X-Forwarded-Server": EVIL, "Forwarded": f"host={EVIL}"}
     named = {**boss.headers, "Host": host, **proxied}
     for endpoint, rule in rules(site).items():
@@ -146,7 +144,7 @@ def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
 
 
 def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
-    """Session fixation: a session planted in another browser is not the one that its user logs in to."""
+    """Session fixation: a session planted in another browser is not the one its user logs in to."""
     attacker = Reader(site).sign_up("attacker")
     planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}
     victim = Reader(site)
@@ -156,5 +154,5 @@ def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
     for name, value in planted.items():
         assert victim.client.get_cookie(name).value != value
     assert "outsider@example.com" in victim.get("/account")
-    attacker.get("/account", 303)  # theirs has ended: it was the browser's
+    attacker.get("/account", 303)  # the browser's old session has ended
     assert attacker.location == "/login?next=/account"

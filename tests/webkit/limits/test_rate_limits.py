@@ -1,4 +1,4 @@
-"""How many registrations and heartbeats one address, and one visitor, may ask for."""
+"""Limits on registrations and heartbeats per address and per visitor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PHONE, OTHER = "203.0.113.7", "203.0.113.8"
 
 @pytest.fixture
 def behind(sqlite_database):
-    """`behind(2)` is a site with two proxies of ours in front of it."""
+    """`behind(2)` is a site behind two of our proxies."""
     sites = []
 
     def make(proxies: int, **settings) -> Site:
@@ -41,7 +41,7 @@ def knock(site: Site, peer: str, forwarded: str | None = None, **headers: str):
 
 
 def knocks(site: Site, times: int, peer: str, *forwarded: str) -> list[int]:
-    """The statuses of as many registrations, with the headers taken in turn."""
+    """Statuses of `times` registrations, with the headers used in turn."""
     return [knock(site, peer, *forwarded[n % len(forwarded) :][:1]).status_code for n in range(times)]
 
 
@@ -68,7 +68,7 @@ def test_zero_is_no_limit(behind):
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
 UNIX_SOCKET = ""
-"""Of a proxy there, as other servers of WSGI write its address."""
+"""The address of a proxy on a Unix socket, as other WSGI servers report it."""
 
 
 @pytest.mark.parametrize("proxies", [0, pytest.param(1, marks=pytest.mark.long)])
@@ -91,14 +91,14 @@ ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 
 def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
-    """In the log, by the health check, and on the page of the system, whether it says that it is one or not."""
+    """In the log, in the health check, and on the page System, with and without forwarding headers."""
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
-    admin = panel(site)  # by one request from this machine
+    admin = panel(site)  # with one request from this machine
     knocks(site, ENOUGH - 2, "127.0.0.1", "", PHONE)
     assert "warnings" not in site.client.get("/readyz").json
     assert ADVICE not in admin.get("/admin/health")
     knocks(site, 2, "127.0.0.1", "", PHONE)
-    lines = [each.getMessage() for each in caplog.records if each.name == "koyjabo.network.client_address"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "koyjabo.network.client_address"]
     assert lines == [f"local_proxy advice={ADVICE!r}"]
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])
@@ -119,7 +119,7 @@ def test_loopback_that_speaks_for_others_is_one_address(site):
 
 
 def test_network_behind_an_ipv6_prefix_is_one_address(site):
-    """More of it is in tests/network/test_rate_limiter.py."""
+    """More cases are in tests/network/test_rate_limiter.py."""
     of_one = [f"2001:db8:1:2::{n:x}" for n in range(1, LIMIT)] + ["2001:db8:1:2:ffff:ffff:ffff:ffff"]
     assert [knock(site, address).status_code for address in of_one] == [200] * LIMIT
     assert knock(site, "2001:db8:1:2:abcd::1").status_code == 429
@@ -127,7 +127,7 @@ def test_network_behind_an_ipv6_prefix_is_one_address(site):
 
 
 def test_ipv4_in_ipv6_is_the_ipv4_address(site):
-    """A socket that takes both kinds writes IPv4 peers this way, and they have not one network in common."""
+    """Sockets for both kinds report IPv4 peers this way. They have no common network."""
     assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
 
 
@@ -160,7 +160,6 @@ def test_bad_request_counts_and_reports_its_limit(site):
 
 
 def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypatch):
-    """Once."""
     knocks(site, LIMIT, PHONE, "")
     visit = {"json": {"visitorId": "babul", "visitId": "1"}, "environ_overrides": {"REMOTE_ADDR": PHONE}}
     refused = site.post(**visit)
@@ -174,7 +173,7 @@ def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypat
 
 @pytest.fixture
 def visitors(behind):
-    """A site that limits visitors."""
+    """A site with limits per visitor."""
     return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_HEARTBEATS=30, RATE_LIMIT_VISITOR=FEWEST_OF_A_VISITOR)
 
 
@@ -204,7 +203,7 @@ def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
 
 
 def test_retries_cost_a_visitor_nothing(visitors):
-    """Not even from their own address, which a whole campus may share."""
+    """Even when many people share their address, such as a campus."""
     assert {register(visitors, "ayesha", visitId="1") for _ in range(3 * FEWEST_OF_A_VISITOR)} == {200}
     assert [register(visitors, "ayesha") for _ in range(FEWEST_OF_A_VISITOR)] == [200] * (FEWEST_OF_A_VISITOR - 1) + [
         429

@@ -1,6 +1,6 @@
-"""What a page of another site can make a browser send: nothing of it is done with the cookies that go along.
+"""Requests that another site makes a browser send: the browser's cookies permit nothing.
 
-Every route that changes something is asked, by a user who may do it: an admin of the site.
+Tests every route that changes something, as a user who may do it: an admin of the site.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from koyjabo.webkit.login.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"
 NEVER_BY_COOKIE = {"api.register_visit", "api.record_events", "api.heartbeat", "api.forget"}
-"""These may be called from anywhere, and a cookie makes no difference to what is done."""
+"""Any site may call these, and a cookie makes no difference."""
 
 HARMLESS = {"pages.choose_language", "pages.choose_theme"}
-"""Another language or theme is all that comes of it."""
+"""They only change the language or the theme."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
 
 
 def changes(site) -> list[str]:
-    """What is done by cookies."""
+    """Routes that cookies authorise."""
     found = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
     return sorted(found - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
 
@@ -55,7 +55,7 @@ def test_cookie_alone_does_nothing(site, cast, boss, said):
 
 
 def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss):
-    """Which origins are elsewhere is in test_session_cookies.py."""
+    """test_session_cookies.py tests which origins count as another site."""
     before, token = stored(site), boss.csrf
     for endpoint in changes(site):
         answer = send(site, cast, boss, endpoint, Origin=ELSEWHERE, **{CSRF_HEADER: token})
@@ -66,7 +66,7 @@ def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss):
 
 
 def test_no_page_elsewhere_logs_anybody_in(site):
-    """By a form, which needs no permission; JSON takes a preflight, and that is refused."""
+    """By a form, which needs no permission. JSON requires a preflight request, and that is refused."""
     before, stranger = stored(site), Reader(site)
     headers, fields = {**stranger.headers, "Origin": ELSEWHERE}, {"email": "outsider@example.com", "password": PASSWORD}
     asked = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}

@@ -1,4 +1,4 @@
-"""Which tokens are good: those we signed, of the right kind, in time, and whose session lives."""
+"""Valid tokens: signed by us, of the right kind, unexpired, and with a live session."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def claims(token: str) -> dict:
 
 
 def changed(token: str, key: str = SECRET, algorithm: str | None = "HS256", **new) -> str:
-    """The same token with other claims (None leaves one out), signed with the given key."""
+    """The same token with other claims (None omits one), signed with this key."""
     said = {name: value for name, value in {**claims(token), **new}.items() if value is not None}
     return jwt.encode(said, key if algorithm else "", algorithm)
 
@@ -81,7 +81,7 @@ def test_forged_token_is_none(person, stranger):
         assert (how, answer.status_code, answer.json["code"]) == (how, 401, "invalid_token")
     for token in ("é", "\x7f", "a=b", "a b=c"):
         assert_error(person.get(ME, headers=bearer(token)), 401, "invalid_token")
-    assert_error(person.post(REFRESHED), 401, "invalid_token")  # an access token renews nothing
+    assert_error(person.post(REFRESHED), 401, "invalid_token")  # an access token cannot be used to renew
     assert_error(person.post(LOGOUT, token=changed(person.access, key="k" * 32)), 401, "invalid_token")
     assert person.get(ME, headers={"Authorization": f"bearer {person.access}"}).status_code == 200
 
@@ -109,7 +109,7 @@ def test_expired_token_has_a_code_of_its_own(site, person):
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)
     assert_error(person.post(REFRESHED, token=expired), 401, "token_expired")
-    assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # of the wrong kind, whatever its age
+    assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # the wrong kind, whatever its age
 
 
 def test_clocks_may_be_a_little_apart(person):

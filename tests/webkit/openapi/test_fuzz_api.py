@@ -1,4 +1,4 @@
-"""Whatever is sent to the calls of `/openapi.json`, the answer is one that is described there, and never a failure."""
+"""Any request to the calls of `/openapi.json` gets a documented response, and never a failure."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ UNLIMITED = {
     f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
 }
 NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
-"""Nothing is sent: only that calls for mails are no failure."""
+"""No mail can be sent. The calls must not fail."""
 
 PARTS = ("nobody", pytest.param("member", marks=pytest.mark.long), "site_admin")
 EXAMPLES = 8
 """For each operation and part."""
 
 ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
-"""Of all odd values in all places, so many for each that is tried; a prime, so that each value and each place has its
-turn."""
+"""One in this many combinations of odd value and place is tried. It is a prime, so that every value and place is tried
+in turn.
+"""
 
 FILTERED = "/api/reports/summary"
-"""Stands for all reports, which read filters in one way."""
+"""Represents all reports, which parse filters the same way."""
 
 STREAM = "/stream"
-"""Paths with this end need the server itself, and tell a test client so."""
+"""Paths with this end need the real server, and a test client gets an error."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
 
 
 class World:
-    """A site with people on it, whose communities and logins come back when a call has ended them."""
+    """A site with people, whose communities and logins are restored after a call has ended them."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -56,14 +57,14 @@ class World:
         import schemathesis  # slow to import
 
         self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
-        self.operations: list[APIOperation] = [each.ok() for each in self.schema.get_all_operations()]
+        self.operations: list[APIOperation] = [operation.ok() for operation in self.schema.get_all_operations()]
         self._logins = count()
         self._logged_out: set[str] = set()
         self._community: str | None = None
         self._accounts = site.rows("SELECT email, email_key, password, id FROM users")
 
     def fields(self, operation: APIOperation) -> list[str]:
-        """What may be in its body."""
+        """The fields of its body."""
         body = operation.definition.raw.get("requestBody")
         if body is None:
             return []
@@ -71,7 +72,7 @@ class World:
         return list(self.schema.raw_schema["components"]["schemas"][name]["properties"])
 
     def names(self, part: str) -> dict[str, str]:
-        """Arguments of paths that lead somewhere."""
+        """Path arguments that exist."""
         token = self._logged_in("outsider" if part == "nobody" else part).access
         session = jwt.decode(token, options={"verify_signature": False})["sid"]
         if self._community is None:
@@ -92,14 +93,15 @@ class World:
 
     def ask(self, case: Case, part: str) -> None:
         login = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
-        response = case.call(headers={"Accept-Encoding": "identity", **login})  # packed answers are not unpacked here
+        # compressed responses are not decoded here
+        response = case.call(headers={"Accept-Encoding": "identity", **login})
         checks = _checks()
         if response.status_code == 501 and case.operation.path.endswith(STREAM):
             assert response.json()["code"] == "streams_unavailable"
             checks = checks[1:]
         case.validate_response(response, checks=checks)
         if case.operation.path.startswith("/api/auth/"):
-            self._logged_out.add(part)  # for all we know
+            self._logged_out.add(part)  # the call may have logged the user out
         elif case.method == "DELETE":
             self._community = None
 
@@ -110,7 +112,7 @@ class World:
             for email, key, password, id in self._accounts:  # a call may have changed them
                 change = "UPDATE users SET email = :email, email_key = :key, password = :password WHERE id = :id"
                 self.site.rows(change, email=email, key=key, password=password, id=id)
-            number = next(self._logins)  # each from elsewhere: attempts of one address are limited
+            number = next(self._logins)  # another address each time, because attempts of one address are limited
             address = {"REMOTE_ADDR": f"198.18.{number >> 8 & 255}.{number & 255}"}
             self.cast.people[part] = person = log_in(self.site, part, environ=address)
         self._logged_out.discard(part)
@@ -170,7 +172,7 @@ def _cases(operation: APIOperation) -> st.SearchStrategy[Case]:
 
 
 def test_odd_values_are_taken_or_refused(world: World):
-    """By a site admin, who may do everything, so that what is taken reaches the database."""
+    """Sent by a site admin, who has every permission, so that accepted values reach the database."""
     turn = count()
     for operation in world.operations:
         for odd in odd_values.VALUES.values():
@@ -180,34 +182,34 @@ def test_odd_values_are_taken_or_refused(world: World):
 
 
 def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[str, str]]:
-    """Where there can be an odd value in a call: path, query or body, and the name there."""
-    asked = [(each["in"], each["name"]) for each in operation.definition.raw.get("parameters", ())]
+    """Places for an odd value in a call: path, query or body, with the name there."""
+    asked = [(parameter["in"], parameter["name"]) for parameter in operation.definition.raw.get("parameters", ())]
     texts = [place for place in asked if _takes_text(operation, *place)] if odd and isinstance(odd, str) else []
     return texts + [("body", name) for name in fields]
 
 
 def _takes_text(operation: APIOperation, where: str, name: str) -> bool:
-    """Filters are tried at one of the reports, whose parameters are the same."""
+    """Whether text is allowed there. Filters are tried only with one report, because all have the same parameters."""
     return where == "path" or (where == "query" and (name not in DIMENSIONS or operation.path == FILTERED))
 
 
 def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd: Any) -> Case:
-    """A call with an odd value in one place; all the rest is as it should be."""
+    """A call with one odd value. Everything else is valid."""
     (where, name), names = place, world.names("site_admin")
     asked = operation.definition.raw.get("parameters", ())
-    path = {each["name"]: names[each["name"]] for each in asked if each["in"] == "path"}
+    path = {parameter["name"]: names[parameter["name"]] for parameter in asked if parameter["in"] == "path"}
     if where == "path":
         return operation.Case(path_parameters={**path, name: quote(odd, "", errors="surrogatepass")})
     if where == "query":
         return operation.Case(path_parameters=path, query={name: odd.encode("utf-8", "surrogatepass")})
     fields = world.fields(operation)
-    good = {each: value for each, value in odd_values.GOOD.items() if each in fields}
+    good = {field: value for field, value in odd_values.GOOD.items() if field in fields}
     body = json.dumps({**good, name: odd}).encode()
     return operation.Case(path_parameters=path, body=body, media_type="application/json")
 
 
 ALSO = {"/api/communities/online": "/api/communities/{community_id}"}
-"""A path that another one takes as well, with its own methods."""
+"""A path that also matches another one, with its methods."""
 
 
 def test_methods_that_are_not_described_are_refused(world: World):

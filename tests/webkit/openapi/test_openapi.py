@@ -1,4 +1,4 @@
-"""`/openapi.json` describes what really is there, and `/docs` shows it without asking other servers."""
+"""`/openapi.json` describes the real routes, and `/docs` shows it without requests to other servers."""
 
 from __future__ import annotations
 
@@ -111,11 +111,13 @@ ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.co
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
-    """Those of forms alone are in doors for pages and the panel, in modules of forms, and in `ui`. Bridges are off."""
-    found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
+    """Bodies of the API. Bodies of forms are in modules for pages, the panel, forms and `ui`. Bridges are turned
+    off.
+    """
+    found = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "share_forms", "bridges"}
-    parts = {each: each.__module__.split(".") for each in found}
-    return [each for each in found if not others & set(parts[each]) and parts[each][-1] != "ui"]
+    parts = {model: model.__module__.split(".") for model in found}
+    return [model for model in found if not others & set(parts[model]) and parts[model][-1] != "ui"]
 
 
 def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:
@@ -134,7 +136,7 @@ def test_fields_are_accepted_as_they_are_described(spec):
         usual = {name: value for name, value in good.items() if name in body.model_fields}
         assert is_accepted(body, usual)
         for name in body.model_fields:
-            without = {each: value for each, value in usual.items() if each != name}
+            without = {field: value for field, value in usual.items() if field != name}
             for said in (without, *({**usual, name: value} for value in ODD)):
                 assert is_accepted(body, said) == described.is_valid(said), (body.__name__, said)
 
@@ -146,4 +148,4 @@ def test_every_body_is_described(spec):
         for operation in path.values()
         if "requestBody" in operation
     }
-    assert described == {each.__name__ for each in bodies()}
+    assert described == {body.__name__ for body in bodies()}

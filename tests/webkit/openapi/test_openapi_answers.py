@@ -1,4 +1,4 @@
-"""What `/openapi.json` says of statuses and answers is what calls answer."""
+"""Calls return exactly the statuses and bodies that `/openapi.json` documents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def site(module_sqlite_database):
 
 
 def assert_all_described(site: Site, answers, calls: int) -> None:
-    """Each answer is, and all that is described was met but a database that is away."""
+    """Assert that each response is documented, and that every documented one occurred, except an unavailable
+    database.
+    """
     seen = defaultdict(set)
     for answer in answers:
         assert_described(site, answer)
@@ -93,9 +95,9 @@ def unusable(send: Callable):
 
 
 def details_and_deletion(site: Site, browser):
-    """`browser` is logged in, and sends no token of a form."""
+    """`browser` is logged in, and sends no CSRF token."""
     nila, rima, right = sign_up(site, "nila"), sign_up(site, "rima"), {"password": PASSWORD}
-    found(nila)  # whose only admin she is
+    found(nila)  # a community with her as its only admin
     for method in ("PATCH", "DELETE"):
         yield from unusable(partial(nila.call, method, AUTH + "me"))
         yield browser.open(AUTH + "me", method=method, json=right)
@@ -121,7 +123,7 @@ def test_answers_about_accounts_are_as_described(site):
 
 
 def two_steps(site: Site):
-    """Each call, on the way of a user who turns on all there is."""
+    """Every call of a user who turns on two-step login in all ways."""
     ayesha, key = sign_up(site), Authenticator()
     setup = ayesha.post(AUTH + "totp", json={"password": PASSWORD})
     app = App(site, setup.json["secret"])

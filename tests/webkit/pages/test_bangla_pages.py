@@ -1,6 +1,6 @@
-"""Every page in Bangla is in Bangla: each page, without a login, for a member and for an admin of the site.
+"""Every page in Bangla is entirely in Bangla: without a login, for a member and for an admin of the site.
 
-English is only what is marked `translate="no"` or `lang="en"`, and what is the same in every language, such as a path.
+Exceptions are marked `translate="no"` or `lang="en"`, or are the same in every language, such as paths.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 ANSWERS = {200, 303, 400, 403, 404, 422, 503}
-OFFICE = "http://127.0.0.1:9"  # which does not answer
+OFFICE = "http://127.0.0.1:9"  # does not respond
 PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
 
 
@@ -51,7 +51,7 @@ def site(is_full, tmp_path_factory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def values(is_full, site, cast) -> dict[str, str]:
-    """What addresses take. People and communities have Bangla names; the full site has visits of two days."""
+    """Values for URL parameters. People and communities have Bangla names; the full site has visits of two days."""
     for person, name in zip(cast.people.values(), NAMES, strict=True):
         site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
     community = cast.community(name="মিরপুর ১০", description="প্রতিদিনের যাত্রীরা")
@@ -109,7 +109,7 @@ def paths(site: Site, values: dict[str, str]) -> list[str]:
 
 
 def test_every_page_is_in_bangla(site, values, readers):
-    found: dict[str, str] = {}  # where each foreign text was read first
+    found: dict[str, str] = {}  # where each foreign text was first seen
     for role, reader in readers.items():
         for path in paths(site, values):
             answer = reader.client.get(path, headers=reader.headers)

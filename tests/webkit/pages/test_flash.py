@@ -1,4 +1,6 @@
-"""The outcome of a form: it names its subject, is said once, can be taken back, and only this server writes it."""
+"""The flash message after a form: it names its subject, appears once, can offer undo, and only this server can write
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents that texts name are pages of the server, with the headings and links that they have."""
+"""Documents that texts link to are pages of the server, with the headings and links they need."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from support.programs.processes import ROOT
 from koyjabo.webkit.pages.guides import NAME, guide, linked, names
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
+CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
 LINK = re.compile(r'<a href="((?:\.\./)?[A-Za-z/-]+)\.md(?:#([\w-]+))?"')
 
 
@@ -23,8 +24,10 @@ def texts() -> str:
 
 
 def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
-    named = {match.groups() for match in NAME.finditer(texts())}
-    assert ("failover", "an-old-primary-that-comes-back") in named
+    text = texts()
+    named = {match.groups() for match in NAME.finditer(text)}
+    named |= set(CALL.findall(text))
+    assert {("failover", "an-old-primary-that-comes-back"), ("operations", "emails")} <= named
     assert {name for name, _ in named} <= names()
     named |= {
         (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), part)
@@ -44,7 +47,7 @@ def test_panel_links_a_document_which_is_a_page(site):
     assert 'href="accounts.md#two-step-login"' in page
     assert 'href="..' not in page
     Reader(site).get("/docs/nothing.md", 404)
-    for path in ("/docs/login-with-others.md", "/docs/"):  # in the language and the theme of the reader
+    for path in ("/docs/login-with-others.md", "/docs/"):  # in the reader's language and theme
         answer = site.client.get(path)
         assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
 

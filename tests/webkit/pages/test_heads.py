@@ -1,4 +1,4 @@
-"""What a page says of itself to browsers, searches and those who share its address; the files and modules it names."""
+"""The head of a page: descriptions for browsers, searches and previews, and the files and modules it loads."""
 
 from __future__ import annotations
 
@@ -105,33 +105,33 @@ def test_crawlers_stay_out_of_panel_and_api(site):
 TAG = re.compile(r"<(script|link)\b([^>]*)>")
 ADDRESS = re.compile(r'(?:src|href)="/static/v-[0-9a-f]+/([^"]+)"')
 STATEMENT = re.compile(r"""(?:^|\n|;)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)?["']([^"']+)["']""")
-"""Read in another way than the server does."""
+"""Parsed independently of the server's code."""
 
 
 def is_bundle(name: str) -> bool:
-    """Whether its file has all that it imports."""
+    """Whether the file contains all that it imports."""
     return name == CLIENT or "/pages/" in name
 
 
 def imports(name: str) -> set[str]:
-    """The modules that one imports, and theirs, unless they are in its own file."""
+    """Modules that a module imports, directly or not, unless its own file contains them."""
     found: set[str] = set()
     waiting = {name}
     while waiting:
         module = waiting.pop()
         named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
-        waiting |= {each for each in named - found if not is_bundle(each)}
+        waiting |= {script for script in named - found if not is_bundle(script)}
         found |= named
     return found
 
 
 def requested(name: str) -> set[str]:
-    """What a browser needs for a script: a bundle has all that it imports."""
+    """Files that a browser requests for a script. A bundle contains all that it imports."""
     return {name} if is_bundle(name) else imports(name)
 
 
 def modules_of(page: str) -> tuple[set[str], list[str]]:
-    """The scripts of a page that are modules, and what it preloads."""
+    """The module scripts of a page, and what it preloads."""
     tags = [(kind, attributes, ADDRESS.search(attributes)) for kind, attributes in TAG.findall(page)]
     scripts = {
         found[1] for kind, attributes, found in tags if found and kind == "script" and 'type="module"' in attributes
@@ -141,7 +141,7 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def all_pages(site, cast) -> dict[str, str]:
-    """Those that an admin of the site and a stranger can look at, by path and reader."""
+    """All pages for an admin of the site and for a stranger, by path and reader."""
     site.register("somebody")  # before the first visit, Overview is another page
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
     found = {}
@@ -167,7 +167,7 @@ def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
 
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
-    """So that no module is there twice, with a state of its own each time."""
+    """Otherwise a module would be loaded twice, each time with separate state."""
     scripts, _ = modules_of(all_pages["/admin/ boss"])
     assert scripts == {"panel/pages/overview.js"}
     assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}

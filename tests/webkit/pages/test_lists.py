@@ -1,4 +1,4 @@
-"""Lists that people go through by the page: where the next page is."""
+"""Paging through lists: the link to the next page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whatever fails inside, its reason stays inside: no answer, event or acknowledgement has a line of a traceback.
+"""After any internal failure, no response, event or acknowledgement contains a line of a traceback.
 
-Things fail for real: functions that handlers need are taken away from them in the server's process.
+The failures are real: the server's process lacks functions that handlers need.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from support.servers.changed_server import ChangedServer, changed_server
 
 TAKEN_AWAY = {
     "koyjabo.communities.pages.communities.render_template": None,  # a page
-    "koyjabo.webkit.pages.errors.render_template": None,  # the page that would tell of it
+    "koyjabo.webkit.pages.errors.render_template": None,  # the error page
     "koyjabo.counting.api.stats_or_304": None,  # JSON
-    "koyjabo.accounts.api.auth.authentication": None,  # what takes a password
-    "koyjabo.webkit.http.cache_headers.g": None,  # what comes after a page's handler
+    "koyjabo.accounts.api.auth.authentication": None,  # checks a password
+    "koyjabo.webkit.http.cache_headers.g": None,  # runs after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
     "koyjabo.sockets.socketio_handlers.identify": None,  # joining
     "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
-    "koyjabo.visit_log.file_format._row": None,  # an export, when its head has been sent
+    "koyjabo.visit_log.file_format._row": None,  # an export, after its head was sent
 }
 
 INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
@@ -46,9 +46,9 @@ def server(request, tmp_path_factory) -> Iterator[ChangedServer]:
 
 
 CALLS = (
-    ("/communities", "text/html"),  # a page, and the page of its error
-    ("/", "text/html"),  # what comes after a page
-    ("/nothing", "text/html"),  # the page of an error
+    ("/communities", "text/html"),  # a page, and its error page
+    ("/", "text/html"),  # the code after a page
+    ("/nothing", "text/html"),  # an error page
     ("/api/stats", "application/json"),
 )
 
@@ -59,7 +59,7 @@ def test_answers_say_nothing(server):
         assert answer.status_code == 500, path
         assert_says_nothing(f"{answer.headers} {answer.text}")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "Traceback" in server.log  # the operator learns it
+    assert "Traceback" in server.log  # the operator sees it
 
 
 def test_neither_answer_nor_log_repeats_a_password(server):
@@ -93,7 +93,7 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
 
 @pytest.fixture
 def breaking(tmp_path) -> Iterator[ChangedServer]:
-    """It fails after the head of an export, and has an admin."""
+    """A server with an admin that fails after the head of an export."""
     admin = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": PASSWORD}
     with changed_server(tmp_path, {"koyjabo.visit_log.file_format._row": None}, **admin) as server:
         yield server
@@ -105,7 +105,7 @@ def test_file_that_breaks_off_says_no_more(breaking):
     token = login.json()["access_token"]
     form = {"csrf_token": jwt.decode(token, options={"verify_signature": False})["csrf"], "what": "visits"}
     answer = breaking.post("/admin/data/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
-    assert answer.status_code == 500  # the head has waited for more, and so has not left yet
+    assert answer.status_code == 500  # the head waits for more data, and was not sent yet
     assert_says_nothing(f"{answer.headers} {answer.text}")
     assert "export_failed" in breaking.log
     assert "Traceback" in breaking.log

@@ -1,4 +1,4 @@
-"""People get pages, programs get JSON; and readers of Bangla get the reason in Bangla."""
+"""People get error pages, programs get JSON. In Bangla, the reason is in Bangla."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_sentences_are_shown_as_text_whatever_is_in_them(client):
 
 
 def test_who_looks_is_asked_for_once_while_the_database_is_away(site, monkeypatch):
-    """Each time may take seconds, when it is frozen."""
+    """A frozen database may take seconds to respond."""
     asked = []
 
     def away(session_id, refresh_id):
@@ -117,6 +117,6 @@ def test_errors_of_addresses_are_in_bangla(admin):
 
 
 def check(page: str, errors: int) -> None:
-    found = [unescape(each).replace(EXAMPLES, "") for each in ERROR.findall(page)]
+    found = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
     assert len(found) == errors, page
-    assert [each for each in found if ENGLISH.search(each)] == []
+    assert [text for text in found if ENGLISH.search(text)] == []
