@@ -15,7 +15,7 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
@@ -37,8 +37,8 @@ class EmailChanged(NamedTuple):
     """Informs both addresses; the new one is not verified. Store it after the change, in the same transaction."""
 
     user_id: str
-    to_old: Letter | None
-    to_new: Letter | None
+    to_old: QueuedEmail | None
+    to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
         """Write to the old address first, because it may be a confirmed one, which does not count as a stranger's."""
@@ -51,24 +51,24 @@ class EmailChanged(NamedTuple):
             self.to_new._replace(language=language).store(session)
 
 
-def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | None:
+def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Check whether the user exists just before sending, so that the request takes the same time for every email."""
-    person = queries.by_email(session, usable(email_key(letter.email)))
+    person = queries.by_email(session, usable(email_key(queued_email.email)))
     if person is None or person.is_disabled:
         return None
-    charged = outbox_queries.charged(session, letter, person.id, now_ms)
+    charged = outbox_queries.charged(session, queued_email, person.id, now_ms)
     if charged is None:
         return None
     data = {**charged.data, "is_takeover": is_takeover(person)}
     return _with_link(session, charged._replace(email=person.email, data=data), person, RESET, now_ms)
 
 
-def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:
+def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Send only if this is still the user's email."""
-    person = queries.by_id(session, letter.data["user"])
-    if person is None or email_key(person.email) != email_key(letter.email) or person.is_verified:
+    person = queries.by_id(session, queued_email.data["user"])
+    if person is None or email_key(person.email) != email_key(queued_email.email) or person.is_verified:
         return None
-    return _with_link(session, letter, person, VERIFY, now_ms)
+    return _with_link(session, queued_email, person, VERIFY, now_ms)
 
 
 def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
@@ -153,10 +153,12 @@ def choose(session: Session, user_id: str, **values: Any) -> None:
     session.execute(update(User).where(User.id == user_id).values(**values))
 
 
-def _with_link(session: Session, letter: Letter, person: UserRecord, purpose: str, now_ms: int) -> Letter:
+def _with_link(
+    session: Session, queued_email: QueuedEmail, person: UserRecord, purpose: str, now_ms: int
+) -> QueuedEmail:
     link_id, expires_ms = str(uuid.uuid4()), now_ms + LIFETIME_MS[purpose]
     key = email_key(person.email)
     session.add(EmailLink(id=link_id, user_id=person.id, purpose=purpose, email_key=key, expires_ms=expires_ms))
     session.flush()
-    language = person.language or letter.language
-    return letter._replace(language=language, data={**letter.data, "link": link_id})
+    language = person.language or queued_email.language
+    return queued_email._replace(language=language, data={**queued_email.data, "link": link_id})

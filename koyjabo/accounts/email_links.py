@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import email_link_queries, letters, queries
+from koyjabo.accounts import email_link_queries, emails, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailState, Reset
 from koyjabo.accounts.errors import UnknownLink
@@ -68,8 +68,8 @@ class EmailLinks:
         Whether that user exists is only checked when it is sent, so this call takes the same time for every email.
         """
         self._outbox.require()
-        letter = self._outbox.letter_to_unknown(RESET, email, language)
-        self._database.write(_nothing, mail=letter)
+        queued_email = self._outbox.email_to_unknown(RESET, email, language)
+        self._database.write(_nothing, mail=queued_email)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
@@ -107,8 +107,8 @@ class EmailLinks:
         self._outbox.require()
         person = self._database.read(queries.by_id, account.id)
         language = person.language if person else None
-        letter = letters.verification(self._outbox, account.id, account.email, language)
-        return letter is None or self._database.write(letter.store)
+        queued_email = emails.verification(self._outbox, account.id, account.email, language)
+        return queued_email is None or self._database.write(queued_email.store)
 
     def verify(self, account: Account, token: str) -> None:
         """Verify the email of this account. Raises UnknownLink.

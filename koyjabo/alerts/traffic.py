@@ -11,7 +11,7 @@ from koyjabo.alerts import traffic_queries as queries
 from koyjabo.core.clock import MINUTE_MS, Clock, iso, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import SITE
 from koyjabo.reports.log import state_queries
 from koyjabo.webhooks import event_queries
@@ -193,18 +193,18 @@ class TrafficAlerts:
         return since_ms is not None and self._clock.elapsed_ms() - since_ms >= for_ms
 
     def _send(self, type: str, windows: Sequence[Window]) -> None:
-        letters = self._letters(type, windows) if self._outbox.is_on else []
-        self._database.write(_store, type, windows[-1].began_ms + WINDOW_MS, _data(windows), letters)
+        emails = self._emails(type, windows) if self._outbox.is_on else []
+        self._database.write(_store, type, windows[-1].began_ms + WINDOW_MS, _data(windows), emails)
 
-    def _letters(self, type: str, windows: Sequence[Window]) -> list[Letter]:
+    def _emails(self, type: str, windows: Sequence[Window]) -> list[QueuedEmail]:
         ended_ms = windows[-1].began_ms + WINDOW_MS
         data: dict[str, Any] = {"first_ms": windows[0].began_ms, "last_ms": ended_ms}
         data |= {"visits": sum(window.visits for window in windows), "usual": round(_usual(windows))}
-        letters = [
-            self._outbox.letter(MAIL, to.email, to.language, f"{type} {ended_ms} {to.id}", **data)
+        emails = [
+            self._outbox.email(MAIL, to.email, to.language, f"{type} {ended_ms} {to.id}", **data)
             for to in self._database.read(queries.recipients)
         ]
-        return [letter for letter in letters if letter is not None]
+        return [queued_email for queued_email in emails if queued_email is not None]
 
 
 def _usual(windows: Sequence[Window]) -> float:
@@ -224,11 +224,11 @@ def _data(windows: Sequence[Window]) -> dict[str, Any]:
     }
 
 
-def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], letters: Sequence[Letter]) -> bool:
+def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], emails: Sequence[QueuedEmail]) -> bool:
     """Store the event and its emails. Returns False if there was one of its type within REST_MS."""
     if queries.was_told(session, type, SITE, ended_ms - REST_MS):
         return False
     event_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)
-    for letter in letters:
-        letter.store(session)
+    for queued_email in emails:
+        queued_email.store(session)
     return True

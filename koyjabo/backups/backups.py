@@ -290,9 +290,9 @@ def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails:
         record("backup.failed", failure)
         if is_first:  # admins get one email until a backup succeeds
             for to in recipients(session):
-                letter = mails.letter(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
-                if letter is not None:
-                    letter.store(session)
+                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
+                if queued_email is not None:
+                    queued_email.store(session)
     return True
 
 

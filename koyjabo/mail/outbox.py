@@ -19,7 +19,7 @@ from koyjabo.jobs.leases import LeasedTasks
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import LEASE, Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import LEASE, Prepare, QueuedEmail, Status
 from koyjabo.mail.smtp import NotDelivered, SmtpTransport
 from koyjabo.network import client_address
 from koyjabo.network.client_address import levels
@@ -91,7 +91,7 @@ TEST_LIMIT_S = 40.0
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, `letter` returns None, and nothing is
+    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, `email` returns None, and nothing is
     stored. `most` is RATE_LIMIT_MAILS.
     """
 
@@ -128,7 +128,7 @@ class MailOutbox:
         """Register functions that complete emails of these kinds just before they are sent."""
         self._prepare.update(functions)
 
-    def letter(
+    def email(
         self,
         kind: str,
         email: str,
@@ -137,7 +137,7 @@ class MailOutbox:
         owner: str | None = None,
         sender: str | None = None,
         **data: Any,
-    ) -> Letter | None:
+    ) -> QueuedEmail | None:
         """An email to `store` in the transaction of its cause; None if this server sends no emails, or none to such an
         address.
 
@@ -150,14 +150,14 @@ class MailOutbox:
         fields = kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms()
         charges = self._budgets.charges(owner or sender)
         once = self._hash(once) if once else None
-        return Letter(*fields, once, owner=owner, charges=charges)
+        return QueuedEmail(*fields, once, owner=owner, charges=charges)
 
-    def letter_to_unknown(self, kind: str, email: str, language: str | None) -> Letter | None:
+    def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
         """An email to the user with this address, if there is one. That is checked just before it is sent, and then it
         uses the budgets of its kind, which are separate from other kinds.
         """
-        letter = self.letter(kind, email, language)
-        return letter and letter._replace(charges=self._budgets.shared(kind), is_charged_late=True)
+        queued_email = self.email(kind, email, language)
+        return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
     def send_test(self, email: str, language: str | None) -> None:
         """Send a test now, bypassing the outbox, and wait for the mail server's response.
@@ -165,14 +165,14 @@ class MailOutbox:
         Raises MailUnavailable, and NotDelivered with the server's words.
         """
         self.require()
-        letter, answered = self.letter("test", email, language), self._runtime.waiter()
-        if letter is None:
+        queued_email, answered = self.email("test", email, language), self._runtime.waiter()
+        if queued_email is None:
             raise NotDelivered("address")
         outcome: list[NotDelivered | None] = []
 
         def deliver() -> None:
             try:
-                self._deliver(letter)
+                self._deliver(queued_email)
                 outcome.append(None)
             except NotDelivered as error:
                 outcome.append(error)
@@ -206,8 +206,8 @@ class MailOutbox:
 
     def send_all(self) -> None:
         """Send all due emails, one after the other. Raises LedgerUnavailable."""
-        while (letter := self._take()) is not None:
-            self._send(letter)
+        while (queued_email := self._take()) is not None:
+            self._send(queued_email)
 
     def close(self) -> None:
         """Let another worker send at once. Waits for no delivery."""
@@ -215,30 +215,30 @@ class MailOutbox:
             self._transport.close()
         self._tasks.release()
 
-    def _take(self) -> Letter | None:
+    def _take(self) -> QueuedEmail | None:
         taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
         for of, kind in taken.used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
-        return taken.letter
+        return taken.queued_email
 
-    def _deliver(self, letter: Letter) -> None:
+    def _deliver(self, queued_email: QueuedEmail) -> None:
         assert self._composer is not None
         assert self._transport is not None
-        mail = self._composer.compose(letter)
+        mail = self._composer.compose(queued_email)
         self._transport.send(mail.recipient, mail.message, mail.is_utf8)
 
-    def _send(self, letter: Letter) -> None:
+    def _send(self, queued_email: QueuedEmail) -> None:
         try:
-            self._deliver(letter)
+            self._deliver(queued_email)
         except NotDelivered as error:
-            self._fail(letter, str(error))
+            self._fail(queued_email, str(error))
         except Exception as error:  # an email that cannot be composed must not block the others
-            log.exception("mail_not_composed kind=%s", letter.kind)
-            self._fail(letter, type(error).__name__)
+            log.exception("mail_not_composed kind=%s", queued_email.kind)
+            self._fail(queued_email, type(error).__name__)
         else:
-            self._database.write(outbox_queries.sent, letter.id, self._clock.now_ms())
-            log.info("mail_sent kind=%s", letter.kind)
+            self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
+            log.info("mail_sent kind=%s", queued_email.kind)
 
-    def _fail(self, letter: Letter, reason: str) -> None:
-        is_given_up = self._database.write(outbox_queries.failed, letter.id, reason, self._clock.now_ms())
-        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", letter.kind, reason)
+    def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
+        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
+        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)

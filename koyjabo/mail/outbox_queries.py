@@ -35,7 +35,7 @@ MOST_FAILURES = 10
 LEASE = "mail"
 
 
-class Letter(NamedTuple):
+class QueuedEmail(NamedTuple):
     """An email without its texts. `data` has their values: names, ids and numbers. `once` is a keyed hash.
 
     `charges` are the budgets that an email to a stranger uses; an email to the user `owner` uses them until their
@@ -95,11 +95,11 @@ ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "
 
 
 class Taken(NamedTuple):
-    letter: Letter | None
+    queued_email: QueuedEmail | None
     used_up: list[tuple[str, str]]  # whose budgets, and the kind of the email that used it up; each is logged once
 
 
-Prepare = Callable[[Session, Letter, int], Letter | None]
+Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
 """Completes an email just before it is sent, in the transaction that takes it from the outbox, at `now_ms`. Returns
 None if nothing has to be sent any more.
 """
@@ -137,12 +137,12 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
-        stored = _letter(row)
-        letter = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
-        used_up += [(of, row.kind) for of in (letter or stored).data.get(USED_UP, ())]
-        if letter is not None:
+        stored = _queued_email(row)
+        queued_email = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
+        used_up += [(of, row.kind) for of in (queued_email or stored).data.get(USED_UP, ())]
+        if queued_email is not None:
             row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
-            return Taken(letter, used_up)
+            return Taken(queued_email, used_up)
         _finish(row, now_ms)
         session.flush()
     return Taken(None, used_up)
@@ -158,12 +158,12 @@ def _next(session: Session, now_ms: int) -> OutboxMail | None:
     return None
 
 
-def charged(session: Session, letter: Letter, owner: str, now_ms: int) -> Letter | None:
+def charged(session: Session, queued_email: QueuedEmail, owner: str, now_ms: int) -> QueuedEmail | None:
     """Charge an email that is charged late, if its `owner` is a stranger. None if a budget is used up."""
     if is_confirmed(session, owner):
-        return letter
-    used_up = budget_queries.charge(session, letter.charges, now_ms)
-    return None if used_up is None else letter._replace(data={**letter.data, USED_UP: used_up})
+        return queued_email
+    used_up = budget_queries.charge(session, queued_email.charges, now_ms)
+    return None if used_up is None else queued_email._replace(data={**queued_email.data, USED_UP: used_up})
 
 
 def is_confirmed(session: Session, user_id: str) -> bool:
@@ -208,15 +208,15 @@ def pause_ms(attempts: int) -> int:
     return min(60_000 * int(3 ** min(attempts - 1, 10)), LONGEST_PAUSE_MS)
 
 
-def _as_it_is(session: Session, letter: Letter, now_ms: int) -> Letter:
-    return letter
+def _as_it_is(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail:
+    return queued_email
 
 
-def _letter(row: OutboxMail) -> Letter:
+def _queued_email(row: OutboxMail) -> QueuedEmail:
     data = json.loads(row.data)
     charges = tuple(Charge(*charge) for charge in data.pop(CHARGES, ()))
     fields = row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id
-    return Letter(*fields, charges=charges)
+    return QueuedEmail(*fields, charges=charges)
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:

@@ -91,8 +91,10 @@ class WeeklyReport:
                 communities = self._database.read(queries.of_communities, to.id, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, **week._asdict()}
-                letter = self._outbox.letter("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
-                self._database.write(lambda session: None, mail=letter)
+                queued_email = self._outbox.email(
+                    "weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures
+                )
+                self._database.write(lambda session: None, mail=queued_email)
                 renew(1)
             count, last_id = count + len(recipients), recipients[-1].id
         return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)

@@ -115,8 +115,8 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
 
 
 def send(site: Site, number: int) -> bool:
-    letter = site.services[MailOutbox].letter("invitation", f"{number}@example.com", None, sender=str(number))
-    return site.services[MailOutbox]._database.write(letter.store)
+    queued_email = site.services[MailOutbox].email("invitation", f"{number}@example.com", None, sender=str(number))
+    return site.services[MailOutbox]._database.write(queued_email.store)
 
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

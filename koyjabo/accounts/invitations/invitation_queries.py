@@ -12,7 +12,7 @@ from koyjabo.audit.log import Subject
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import UnknownInvitation
 from koyjabo.database.rows import Page, changed_rows, length
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import PanelInvitation, User
 
 WEEK_MS = 7 * 86_400_000
@@ -60,15 +60,15 @@ def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict
     session.flush()
 
 
-def prepare(rows: InvitationRows, session: Session, letter: Letter, now_ms: int) -> Letter | None:
+def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
     """Prepare the email just before it is sent. Returns None if the invitation was answered, replaced or revoked.
 
     The language is the account's, if an account has this email.
     """
-    if find(session, rows, letter.data["link"], now_ms) is None:
+    if find(session, rows, queued_email.data["link"], now_ms) is None:
         return None
-    language = session.scalar(select(User.language).where(User.email_key == email_key(letter.email)))
-    return letter._replace(language=language or letter.language)
+    language = session.scalar(select(User.language).where(User.email_key == email_key(queued_email.email)))
+    return queued_email._replace(language=language or queued_email.language)
 
 
 def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer | None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from koyjabo.accounts import letters
+from koyjabo.accounts import emails
+from koyjabo.accounts.emails import Invited, Mailed
 from koyjabo.accounts.invitations import invitation_queries
 from koyjabo.accounts.invitations.invitation_queries import (
     PANEL,
@@ -18,7 +19,6 @@ from koyjabo.accounts.invitations.invitation_queries import (
     Offer,
     PendingInvitation,
 )
-from koyjabo.accounts.letters import Invited, Mailed
 from koyjabo.accounts.users import user_admin_queries
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
@@ -29,7 +29,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.mail.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.settings.schema import Policy, requires
 
 Accepted = TypeVar("Accepted")
@@ -97,7 +97,7 @@ class Invitations(Generic[Accepted]):
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
-        letter = self._outbox.letter(self._scope.purpose, email, language, sender=account.id, **data)
+        queued_email = self._outbox.email(self._scope.purpose, email, language, sender=account.id, **data)
         invitation = {
             "id": invitation_id,
             "email": email,
@@ -107,7 +107,7 @@ class Invitations(Generic[Accepted]):
             "created_ms": by.at_ms,
             "expires_ms": by.at_ms + WEEK_MS,
         }
-        mail = self._database.write(self._invite, by, account, community_id, invitation, letter)
+        mail = self._database.write(self._invite, by, account, community_id, invitation, queued_email)
         return Invited(self._token(invitation_id), mail)
 
     def pending(self, account: Account, community_id: str | None = None) -> list[tuple[PendingInvitation, str]]:
@@ -159,14 +159,14 @@ class Invitations(Generic[Accepted]):
         account: Account,
         community_id: str | None,
         invitation: dict[str, Any],
-        letter: Letter | None,
+        queued_email: QueuedEmail | None,
     ) -> Mailed:
         place = self._scope.managed(session, account, community_id, lock=True)
         invitation_queries.add(session, self._scope.rows, place, invitation)
         by.entry(f"{self._scope.action}.invite", place, role=invitation["role"]).store(session)
-        if letter is not None and place.name:
-            letter = letter._replace(data={**letter.data, "community": place.name})
-        return letters.send_invitation(session, account, letter)
+        if queued_email is not None and place.name:
+            queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
+        return emails.send_invitation(session, account, queued_email)
 
     def _pending(
         self, session: Any, account: Account, community_id: str | None, now_ms: int

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import letters
+from koyjabo.accounts import emails
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
@@ -135,13 +135,13 @@ class ProviderLogins:
             raise ProviderLoginRefused(NO_EMAIL)
         person = self._new_person(new, email)
         client = log.anonymous(now_ms)
-        letter = letters.verification(self._outbox, person.id, email, new.language)
+        queued_email = emails.verification(self._outbox, person.id, email, new.language)
         try:
             self._database.write(
                 queries.sign_up,
                 *(person, credential_rules.email_key(email), new.identity, now_ms),
                 audit=own_entry(client, "user.sign_up", person, provider=new.provider),
-                mail=None if person.is_verified else letter,
+                mail=None if person.is_verified else queued_email,
             )
         except EmailTaken:
             raise ProviderLoginRefused(TAKEN) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection
 
-from koyjabo.accounts import letters, queries
+from koyjabo.accounts import emails, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.login_session_queries import line
 from koyjabo.accounts.login_sessions import Grant, Proof, account_of, browser_mark_of, grant_of
@@ -68,12 +68,12 @@ class Accounts:
         person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
-        letter = letters.verification(self._outbox, person.id, person.email, language)
+        queued_email = emails.verification(self._outbox, person.id, person.email, language)
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
-            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
+            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=queued_email)
             return self._pending.begin_enrolment(person, visitor_id, is_new_account=True)
-        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
+        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=queued_email)
         return grant_of(person, new)
 
     def log_in(
@@ -108,12 +108,12 @@ class Accounts:
         new = self._new_session(str(uuid.uuid4()), user_agent)
         details = {proof.kind: proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
-        letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
+        queued_email = None if is_familiar else emails.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
             *(person, new, *([proof.settle] if proof else [])),
             audit=lambda begun: entry if begun else None,
-            mail=lambda begun: letter if begun else None,
+            mail=lambda begun: queued_email if begun else None,
         )
         return grant_of(person, new) if begun else None
 
@@ -313,5 +313,5 @@ class Accounts:
             queries.change_profile,
             *(person, changed.name, changed.email, key),
             audit=entry,
-            mail=letters.email_changed(self._outbox, account, changed.email) if is_new else None,
+            mail=emails.email_changed(self._outbox, account, changed.email) if is_new else None,
         )
