@@ -46,7 +46,7 @@ STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
 """How often a reading connection asks whether it still reaches the same server, s. A pooler may have switched it."""
 
-READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the class of several
+READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the first characters of several
 
 UNAVAILABLE: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,

@@ -46,7 +46,7 @@ class ImportPlan(NamedTuple):
     program: str
     site: str
     even_folded: bool
-    by: tuple[str, str, str]  # the admin's id, name and place
+    by: tuple[str, str, str]  # the admin's id, name and location
 
 
 class ImportProgress(NamedTuple):
