@@ -1,8 +1,8 @@
-"""Visits beside a backup of a million of them: how long does each step take, and how much slower are visits meanwhile?
+"""Visits during a backup of a million of them: how long each step takes, and how much slower visits are.
 
-The server and the process of the backup may use all cores, as the clients and PostgreSQL do. Windows of a few seconds
-with the backup and without it take turns: its process stands still in between. Prints tables and how the ratio stands
-against its target; the same text goes to bench/results/backup.txt.
+The server and the backup process may use all cores, as the clients and PostgreSQL do. Windows of a few seconds
+alternate: in every second one, the backup process is suspended. Prints tables and the ratio with its target; the same
+text goes to bench/results/backup.txt.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ MOST = 1.1
 TAIL, MIDDLE = 99, 50
 PROGRAM = b"koyjabo.backups.run"
 PATIENCE_S = 60.0
-"""The server looks every half minute."""
+"""The server checks every half minute."""
 
 
 @dataclass
 class Seen:
-    """Of all rounds."""
+    """Measurements of all rounds."""
 
     alone_ms: list[float] = field(default_factory=list)
     beside_ms: list[float] = field(default_factory=list)
@@ -73,7 +73,7 @@ def main(visits: int, rounds: int) -> None:
 
 def in_turn(server: Server, database: Database, rounds: int) -> Seen:
     seen = Seen()
-    window(server)  # warm
+    window(server)  # warm up
     for number in range(rounds):
         progress(number, rounds, "a backup")
         back_up(server, database, seen)
@@ -81,7 +81,7 @@ def in_turn(server: Server, database: Database, rounds: int) -> Seen:
 
 
 def back_up(server: Server, database: Database, seen: Seen) -> None:
-    """One backup, with a window of each kind in turn: the process stands still in those without it."""
+    """Make one backup, with windows of both kinds in turn. The process is suspended in every second one."""
     pid, took_s = begin(server, database), 0.0
     while is_running(database):
         step, began = database.rows("SELECT step FROM backups")[0][0], time.monotonic()
@@ -102,8 +102,8 @@ def back_up(server: Server, database: Database, seen: Seen) -> None:
 
 
 def begin(server: Server, database: Database) -> int:
-    """Let the server find that the backup of the day is missing, and return the id of its process. That one is a child
-    of the worker: by its session, Linux decides what its priority is compared with.
+    """Let the server notice that the day's backup is missing. Returns the id of the backup process. It is a child of
+    the worker, and Linux compares its priority within its session.
     """
     database.rows("DELETE FROM backups")
     database.rows("DELETE FROM nightly_work WHERE name = 'backups'")

@@ -1,8 +1,8 @@
-"""A hundred thousand open pages on one machine: do they open, see every visit, come back and get closed?
+"""A hundred thousand open pages on one machine: do they open, see every visit, reconnect and get closed?
 
-Six workers, one Redis, and SQLite or PostgreSQL; they share all cores with each other and with the pages' clients.
-Prints a table and how the figures stand against the targets; the same text goes to bench/results/crowd.txt. The exit
-status is 1 when a page did not end on the ledger's number.
+Six workers, one Redis, and SQLite or PostgreSQL share all cores with each other and with the pages' clients. Prints a
+table and the figures with their targets; the same text goes to bench/results/crowd.txt. The exit status is 1 if a page
+did not end on the ledger's number.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VISITS, VISITS_A_SECOND = 5, 170
 
 @dataclass(frozen=True)
 class Run:
-    """What happened on one database."""
+    """Results on one database."""
 
     opening: Opening
     visits: Sequence[OneVisit]
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def behind(self) -> int:
-        """Pages that have not shown a total for which they were waited."""
+        """Pages that failed to show an expected total."""
         return self.many.behind + sum(visit.behind for visit in self.visits)
 
     def median(self, figure: str) -> float:
@@ -92,7 +92,7 @@ def run(folder: Path, version: Version, kind: str, pages: int, workers: int, sec
         experiment = Experiment(server)
         crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, pages))
         opening = experiment.opened(crowd)
-        experiment.one_visit(crowd)  # brings everything into the caches; not counted
+        experiment.one_visit(crowd)  # warms the caches, and is not measured
         visits = [experiment.one_visit(crowd) for _ in range(VISITS)]
         many = experiment.many_visits(crowd, VISITS_A_SECOND, seconds)
         kb = experiment.kb(crowd)
@@ -138,7 +138,7 @@ def rows(run: Run) -> dict[str, str]:
 
 
 def targets(database: str, run: Run, pages: int) -> list[Target]:
-    """Times hold for a hundred thousand pages; with fewer they say little."""
+    """Figures with targets. Times apply to a hundred thousand pages; with fewer they mean little."""
     wanted = pages >= PAGES
     least, most = (3000.0 if wanted else None), {"last": 1000.0, "frame": 10.0, "kb": 2.0, "back": 15.0, "end": 10.0}
     bounds = most if wanted else dict.fromkeys(most)
@@ -153,7 +153,7 @@ def targets(database: str, run: Run, pages: int) -> list[Target]:
 
 
 def ratios(database: str, ours: Run, theirs: Run) -> list[Target]:
-    """To the version before; of one run each, so they are rough."""
+    """Ratios to the previous version. They are rough, because each has only one run."""
     return [
         Target(f"{database}: CPU to open a page, / before", ours.opening.cpu_us / theirs.opening.cpu_us, most=NO_WORSE),
         Target(

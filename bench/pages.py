@@ -1,8 +1,8 @@
-"""How heavy, fast and accessible is every page?
+"""Measures size, speed and accessibility of every page.
 
-Lighthouse judges each with its mobile preset; those that are live are also loaded on slow 3G (400 kbit/s, 400 ms) with
-a slow phone (CPU / 4). The site has the history of the demo, and nothing happens on it. Prints one table and how the
-figures stand against the targets; the same text goes to bench/results/pages.txt.
+Lighthouse tests each page with its mobile preset. Live pages are also loaded on slow 3G (400 kbit/s, 400 ms) with a
+slow phone (CPU / 4). The site has the demo's history and no activity. Prints one table and the figures with their
+targets; the same text goes to bench/results/pages.txt.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST_SCORES = (98, 100, 100)
 PATIENCE_S = 180
 TRIES = 3
-"""Now and then Chromium records no trace, and Lighthouse asks to be run again."""
+"""Sometimes Chromium records no trace, and Lighthouse must run again."""
 
 LIVE = ("home", "admin", "community", "dashboard")
 LATENCY_MS, BYTES_A_SECOND, CPU = 400, 400_000 / 8, 4
@@ -56,9 +56,9 @@ FIGURES = ("KB", "LCP, s", "painted, s", "live, s")
 
 
 class Verdict(NamedTuple):
-    """Of one page: scores of 100, figures by their names in FIGURES, and the audits of accessibility and best practices
-    that failed. KB are those of all answers of a cold load, with their headers; the largest part is painted at LCP. The
-    last two are those of slow 3G, when the number is painted and when it is live.
+    """Results of one page: scores out of 100, figures by name in FIGURES, and failed audits of accessibility and best
+    practices. KB covers all responses of a cold load, with headers. LCP is when the largest element is painted. The
+    last two figures are on slow 3G: when the number is painted, and when it is live.
     """
 
     scores: list[float]
@@ -104,7 +104,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
 
 
 def install() -> None:
-    """Lighthouse, as the pinned files say, in the cache folder. Does nothing if it is there."""
+    """Install the pinned Lighthouse in the cache folder, unless it is there."""
     done, pinned = INSTALLED / "installed", PINNED / "package-lock.json"
     if done.exists() and done.read_bytes() == pinned.read_bytes():
         return
@@ -115,7 +115,7 @@ def install() -> None:
 
 
 def judge(page: Subject, port: int, chromium: str, folder: Path) -> Verdict:
-    """By Lighthouse, with its mobile preset."""
+    """Test a page with Lighthouse's mobile preset."""
     headers, result = folder / "headers.json", folder / "lighthouse.json"
     headers.write_text(json.dumps({"Cookie": "; ".join(f"{name}={value}" for name, value in page.cookies.items())}))
     command = ["node", str(CLI), f"http://localhost:{port}{page.path}", "--quiet", "--output=json"]
@@ -141,7 +141,7 @@ def verdict(result: dict[str, Any]) -> Verdict:
 
 
 def slow(browser: Browser, subject: Subject, port: int) -> dict[str, float]:
-    """A page on slow 3G with a slow phone: when its first number is painted, and when it is live, s."""
+    """Load a page on slow 3G with a slow phone. Returns when its first number is painted and when it is live, in s."""
     site = f"http://localhost:{port}"
     context = browser.new_context(viewport={"width": 412, "height": 823}, is_mobile=True, has_touch=True)
     cookies = [{"name": name, "value": value, "url": site} for name, value in subject.cookies.items()]

@@ -1,6 +1,6 @@
-"""One change pushed to thousands of open connections: what it costs, in CPU, time and memory.
+"""Measures one change pushed to thousands of open connections: CPU, time and memory.
 
-This server with each kind of client, and a version before. Prints tables and how the ratios stand against the targets;
+Compares this server, with each kind of client, and an earlier version. Prints tables and the ratios with their targets;
 the same text goes to bench/results/push.txt.
 """
 
@@ -71,7 +71,7 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
         f"servers on core {cores[0]}, clients on core {cores[1]}; one worker each",
         f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs",
     )
-    os.sched_setaffinity(0, {cores[1]})  # we, too, keep off the servers' core
+    os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
     found: list[Target] = []
     with prepared(cores) as testbed:
         for size in sizes:

@@ -1,7 +1,7 @@
-"""All clients come back after a restart: CPU of the server for each, and seconds until all have the number.
+"""Measures how all clients reconnect after a restart: the server's CPU for each, and seconds until all have the number.
 
-Plain WebSockets and as many Socket.IO clients, each kind alone, 32 handshakes under way at a time. Prints a table and,
-with a version before, how the ratios stand; the same text goes to bench/results/reconnect.txt.
+Plain WebSockets, and separately as many Socket.IO clients, with 32 handshakes at a time. Prints a table and, with an
+earlier version, the ratios; the same text goes to bench/results/reconnect.txt.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "withou
 @dataclass(frozen=True)
 class Reconnection:
     cpu_us: float  # of the new server, for each client
-    took_s: float  # from the moment at which the new server answers
-    missing: int  # clients that have not been sent the number
+    took_s: float  # from when the new server responds
+    missing: int  # clients that did not receive the number
     lost: int
 
 
@@ -51,7 +51,7 @@ def main(quick: bool, before: Version | None) -> None:
         f"server on core {cores[0]}, clients on core {cores[1]}; one worker on SQLite",
         f"medians of {rounds} interleaved rounds",
     )
-    os.sched_setaffinity(0, {cores[1]})  # we, too, keep off the servers' core
+    os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
     ours, older = deployed(THIS), deployed(before) if before else ()
     candidates = [*ours, *older]
     found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}

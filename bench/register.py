@@ -1,6 +1,7 @@
-"""Registrations a second, latency and CPU: this server on both databases, a version before, and constant answers.
+"""Measures registrations a second, latency and CPU: this server on both databases, an earlier version, and constant
+responses.
 
-Prints tables and how the ratios stand against the targets; the same text goes to bench/results/register.txt.
+Prints tables and the ratios with their targets; the same text goes to bench/results/register.txt.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ MARGIN_MS = 0.5
 
 @dataclass
 class Run:
-    """What one contender did in one round; figures by connections, memory of the (first) worker in MB. `exact` is None
-    where nothing is stored.
+    """Results of one server in one round, by number of connections. Memory is the (first) worker's, in MB. `exact` is
+    None if nothing is stored.
     """
 
     figures: dict[int, load.Figures] = field(default_factory=dict)
@@ -120,7 +121,7 @@ def ledger(runs: Sequence[Run]) -> str:
 
 
 def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Target]:
-    """At 64 connections, but for the delay on an idle server."""
+    """Targets at 64 connections, except the delay on an idle server."""
 
     def compare(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
         measured = ratio(at(runs, ours, BUSY), at(runs, theirs, BUSY), itemgetter(figure))

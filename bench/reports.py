@@ -1,7 +1,7 @@
-"""Reports of a site with 5 million visits of 500,000 people over a year: how long does each take, does the event loop
-go on meanwhile, and what do the sums cost?
+"""Measures reports of a site with 5 million visits by 500,000 people in a year: the time of each, delays of other
+requests, and the cost of the sums.
 
-Fills the databases first. Prints tables and how the figures stand against the targets; the same text goes to
+Fills the databases first. Prints tables and the figures with their targets; the same text goes to
 bench/results/reports.txt.
 """
 
@@ -55,17 +55,17 @@ class Question:
 
 @dataclass
 class Times:
-    """How long the answers to a question took, ms."""
+    """Response times of a question, in ms."""
 
-    cold: list[float] = field(default_factory=list)  # the site had just changed
+    cold: list[float] = field(default_factory=list)  # after the site has changed
     kept: list[float] = field(default_factory=list)
-    status: int = OK  # the worst
+    status: int = OK  # the worst one
 
 
 @dataclass(frozen=True)
 class Reading:
     times: dict[Question, Times]
-    alive_ms: list[float]  # GET /healthz, each from the moment it was due
+    alive_ms: list[float]  # GET /healthz, from when it was due
     quiet_ms: list[float]  # the same without other questions
 
 
@@ -116,7 +116,7 @@ def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[T
 
 
 def size_of(database: Database) -> int:
-    """Bytes without what is free."""
+    """Bytes without free space."""
     if database.kind == "sqlite":
         database.rows("VACUUM")
         return int(database.rows("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
@@ -141,7 +141,7 @@ def filtered_questions() -> list[Question]:
 
 
 def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
-    """Asks all questions in turn, `rounds` times, after 5 s without questions."""
+    """Ask all questions in turn, `rounds` times, after 5 s without questions."""
     status, answer, _ = server.post("/api/auth/login", {"email": EMAIL, "password": PASSWORD})
     if status != OK:
         raise RuntimeError(f"the admin cannot log in: {answer.decode()}")

@@ -1,7 +1,7 @@
-"""Which part is full first, at 10,000, 100,000, 1 million and 10 million open pages, and what changes then?
+"""Computes which part is full first with 10,000 to 10 million open pages, and what must change then.
 
-Arithmetic (harness/scale_model.py) on what one visit, socket, push and member cost: bench/results/costs.json, measured
-at 17571ea. Prints tables; the same text goes to bench/results/scale.txt.
+Uses the model in harness/scale_model.py and the costs in bench/results/costs.json, measured at 17571ea. Prints tables;
+the same text goes to bench/results/scale.txt.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def say_head(report: Report, load: Load) -> None:
 
 
 def say_worker(report: Report, costs: Costs, load: Load) -> None:
-    """One worker, without Redis; it was measured with 10,000 pages."""
+    """Print the figures of one worker without Redis, measured with 10,000 pages."""
     report.say("One worker")
     report.table(
         ("open pages", "CPU, of a core", "for updates", "MB", "updates/s"),

@@ -1,7 +1,8 @@
-"""GET /api/stats with 10 visits stored and with 10 million, beside constant answers; and other routes, of each kind.
+"""Measures GET /api/stats with 10 and with 10 million stored visits, constant responses, and one route of each other
+kind.
 
-Fills ledgers first (they are kept in bench/.cache/ledgers). Prints tables and how the ratios stand against the
-targets; the same text goes to bench/results/stats.txt.
+Fills ledgers first (they are kept in bench/.cache/ledgers). Prints tables and the ratios with their targets; the same
+text goes to bench/results/stats.txt.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PAGES = ("/openapi.json", "/")
 @dataclass(frozen=True)
 class Question:
     path: str
-    is_conditional: bool = False  # with If-None-Match, answered with 304
+    is_conditional: bool = False  # with If-None-Match, which gets 304
 
     def __str__(self) -> str:
         return f"GET {self.path}" + (", 304" if self.is_conditional else "")
@@ -47,7 +48,7 @@ MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
 
 @dataclass(frozen=True)
 class Subject:
-    """A server on a database, and what it is asked."""
+    """A server on a database, and the question it is asked."""
 
     name: str
     server: Contender
@@ -56,7 +57,7 @@ class Subject:
 
 
 Readings = Mapping[tuple[str, Question], list[load.Figures]]
-"""Of each round, by the name of the subject."""
+"""Figures of each round, by subject."""
 
 
 def name_of(where: str, visits: int) -> str:
@@ -123,7 +124,7 @@ def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: in
 
 
 def register_few(server: Server) -> None:
-    """Through HTTP: the tables of another version may not be ours."""
+    """Register through HTTP, because another version may have other tables."""
     for number in range(FEW):
         visit = {"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"}
         server.post("/api/visitor/register", visit)

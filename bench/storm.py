@@ -1,8 +1,9 @@
-"""A storm of visits, 1,000 open sockets, two workers: does every socket see every change, in time and in order?
+"""Measures a storm of visits with 1,000 open sockets and two workers: every socket must see every change, in time and
+in order.
 
-Half of the sockets are plain, half speak Socket.IO; 200 visits a second are registered for 30 s. Prints a table; the
-same text goes to bench/results/storm.txt. The exit status is 1 when a promise was not kept.
-With a version before, both have as many storms, in turn; the last one of this version is shown.
+Half of the sockets are plain, half use Socket.IO. For 30 s, 200 visits a second are registered. Prints a table; the
+same text goes to bench/results/storm.txt. The exit status is 1 if a promise was broken. With an earlier version, both
+have equally many storms in turn, and the last one of this version is shown.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ MOST_OF_A_LOG = 3000
 P99_MS = 100.0
 LEAST_SHARE = 0.95
 IDLE_ENOUGH_PERCENT = 50.0
-"""A reading client busier than that may be what is slow."""
+"""If a reading client is busier, it may itself be the slow part."""
 
 
 @dataclass(frozen=True)
 class Storm:
-    """What happened. `cpu_percent` are shares of one core, by process."""
+    """Results. `cpu_percent` has the share of one core, by process."""
 
     answers: list[Answer]
     visits: list[Visit]
@@ -84,7 +85,7 @@ def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
 
 
 def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -> Storm:
-    """With so many clients of each kind, on that kind of database."""
+    """Run a storm with `clients` of each kind, on this kind of database."""
     endpoints = {PLAIN_ENDPOINT: folder / "plain.log", SOCKET_IO_ENDPOINT: folder / "socketio.log"}
     with ExitStack() as stack:
         database_server = stack.enter_context(server_for(kind))
@@ -100,9 +101,9 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
             answers, cpu_percent = register_visits(server, redis.pid, groups, seconds)
             counts = [group.counts() for group in groups]
         acknowledged = sum(answer.status == OK for answer in answers)
-        exact = version != THIS or is_exact(database, acknowledged)  # the tables of another version may be others
+        exact = version != THIS or is_exact(database, acknowledged)  # another version may have other tables
     said = server.log
-    if said.count("\n") > 1:  # the first line says where it serves
+    if said.count("\n") > 1:  # the first line announces the address
         click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     deliveries = Deliveries(STARTING_TOTAL)
@@ -114,7 +115,7 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
 def register_visits(
     server: Server, redis: int, groups: list[WebSocketClients], seconds: int
 ) -> tuple[list[Answer], dict[str, float]]:
-    """The storm itself, until the last update has come; and the CPU that each process had meanwhile."""
+    """Run the storm until the last update has arrived. Returns the responses, and each process' CPU time."""
     for group in groups:
         group.settle()
     progress(1, 1, f"{sum(group.size for group in groups)} sockets are open; {seconds} s of visits begin")
@@ -122,7 +123,7 @@ def register_visits(
     roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
     roots |= {f"reading client {at + 1}": group.pid for at, group in enumerate(groups)}
     before = {name: proc.cpu_us(root) for name, root in roots.items()}
-    time.sleep(seconds)  # the last visits are still to be registered then, so that all clients can still be asked
+    time.sleep(seconds)  # the last visits are still to come, so that all clients can still be asked
     percent = {name: (proc.cpu_us(root) - before[name]) / seconds / 1e4 for name, root in roots.items()}
     answers = steady.answers()
     for group in groups:
@@ -131,7 +132,7 @@ def register_visits(
 
 
 def say_storm(report: Report, storm: Storm, seconds: int) -> bool:
-    """Say everything; True when all promises were kept."""
+    """Print the results. Returns whether all promises were kept."""
     seen = storm.deliveries
     rows = [
         [name, f"{delays.count:,}", *(f"{delays.percentile_ms(percent):.1f}" for percent in (50, 90, 99, 99.9, 100))]
@@ -166,7 +167,7 @@ def promises(storm: Storm) -> Sequence[Target]:
 
 
 def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
-    """Without which the promises would be kept too easily, or would not be the server's to keep."""
+    """Without these, the promises would be too easy, or beyond the server's control."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
         Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),

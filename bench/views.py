@@ -1,7 +1,7 @@
-"""Open pages of Overview while visits come: how late their numbers are, and what they cost and transfer.
+"""Measures open pages of Overview while visits arrive: the delay of their numbers, their cost, and transferred bytes.
 
-The pages are sockets that keep to what they are sent; the site has the history of the demo. Prints one table and how
-the figures stand against the targets; the same text goes to bench/results/views.txt.
+The pages are sockets that use only what is pushed. The site has the demo's history. Prints one table and the figures
+with their targets; the same text goes to bench/results/views.txt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from support.clients.members import PanelSocket
 from support.programs.processes import wait_until
 
 OVERVIEW = {"type": "view", "query": "?range=30d&compare=weekday"}
-EXCHANGE_S = 3.0  # a visible page asks for the state of the server as often
+EXCHANGE_S = 3.0  # how often a visible page asks for the server's state
 FRAME_BYTES = 4  # the head of a frame
 IDLE_S = 10
 
@@ -34,7 +34,7 @@ Times = list[float]
 
 
 class Page(PanelSocket):
-    """Notes the time of each number that it was sent, and all bytes."""
+    """Records when each number arrived, and all bytes."""
 
     def __init__(self, port: int, token: str) -> None:
         self.total_at: list[tuple[int, float]] = []
@@ -113,7 +113,7 @@ class Visitors:
         self._number = 0
 
     def come(self) -> tuple[int, float]:
-        """A visit: its number, and when it was sent, monotonic s."""
+        """Register a visit. Returns its number and when it was sent, monotonic clock in s."""
         self._number += 1
         at = time.monotonic()
         fields = {"visitorId": f"bench-{self._number}", "page": f"/routes/{self._number % 12}"}
@@ -122,8 +122,8 @@ class Visitors:
         return json.loads(answer)["visit"]["ordinal"], at
 
     def cost_ms(self, visits: int, is_over: Callable[[int], bool] = lambda ordinal: True) -> tuple[float, float]:
-        """CPU of the server for one visit, until it is shown and a second after (the median), and in a second without a
-        visit. The first is without what the server takes anyway.
+        """The server's CPU time for one visit, until a second after it is shown (median), and for a second without a
+        visit. The first excludes idle costs.
         """
         began, before = time.monotonic(), proc.cpu_us(self._server.pid)
         time.sleep(IDLE_S)
@@ -178,7 +178,7 @@ def shown_on(pages: list[Page], ordinal: int) -> bool:
 
 
 def late(sent: dict[int, float], shown: list[tuple[int, float]]) -> Times:
-    """How long after it was sent each visit was shown, s."""
+    """Delays in s between sending a visit and showing it."""
     return [next(at for ordinal, at in shown if ordinal >= number) - began for number, began in sent.items()]
 
 

@@ -1,4 +1,4 @@
-"""Which pages pictures are taken of, for whose eyes and how; and which of them the documentation shows."""
+"""The pages to take pictures of, their viewers and widths, and the pictures that the documents show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo.cast import GUIDE
 ADMIN = "admin@demo.example"
 NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN
 
-PAGES = {  # name: who looks, and at what
+PAGES = {  # name: viewer, address
     "home": (NOBODY, "/"),
     "login": (NOBODY, "/login"),
     "signup": (NOBODY, "/signup"),
@@ -58,7 +58,7 @@ PAGES = {  # name: who looks, and at what
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
-"""With the heights of such windows."""
+"""Window heights by width."""
 
 
 class Look(NamedTuple):
@@ -71,7 +71,7 @@ class Look(NamedTuple):
         return f"{page}-{'-'.join(map(str, self))}"
 
 
-SHOWN = {  # what the documentation shows: the upper part, as much as a window has room for
+SHOWN = {  # shown in the documents: the upper part, as much as fits into a window
     ("home", Look("full", "en", "light", 360)),
     ("home", Look("full", "en", "dark", 360)),
     ("home", Look("full", "bn", "light", 360)),
@@ -94,4 +94,4 @@ SHOWN = {  # what the documentation shows: the upper part, as much as a window h
 }
 
 HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}
-"""Of those, which show more than a window has room for."""
+"""Shown pictures that are higher than a window."""

@@ -1,7 +1,7 @@
-"""Take pictures of every page: narrow and wide, light and dark, in both languages, empty and with a crowd.
+"""Take pictures of every page: narrow and wide, light and dark, in both languages, empty and busy.
 
-`make screenshots` puts all of them into a temporary folder, which it prints, and those that the documentation shows
-into docs/images/. `make screenshots ARGS="--pages home login"` takes those of some pages alone; `--to` names a folder.
+`make screenshots` writes all of them into a temporary folder, whose path it prints, and those that the documents show
+into docs/images/. `make screenshots ARGS="--pages home login"` takes only some pages; `--to` names a folder.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ LARGEST_KB = 120
 
 
 def evening() -> str:
-    """A zone in which it is seven in the evening now: in the small hours there is little to see."""
+    """A time zone where it is seven in the evening now, because sites are quiet at night."""
     ahead = (19 - datetime.now(UTC).hour + 11) % 24 - 11
-    return f"Etc/GMT{-ahead:+d}"  # these names count the other way round
+    return f"Etc/GMT{-ahead:+d}"  # the signs of these names are reversed
 
 
 EVENING = evening()
@@ -92,7 +92,7 @@ def main() -> None:
 
 @contextmanager
 def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
-    """One community in which nobody is yet but its founder."""
+    """Add a community that has only its founder."""
     context = chromium.new_context(base_url=home(server))
     said = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
     token = context.request.post("/api/auth/signup", data=said).json()["access_token"]
@@ -105,7 +105,7 @@ def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
 
 @contextmanager
 def crowd(server: Server) -> Iterator[None]:
-    """Enough people to be looked at."""
+    """Add enough people to look at."""
     demo = subprocess.Popen(
         [sys.executable, "-m", "demo", "--url", home(server), "--people", str(CROWD)],
         cwd=ROOT,
@@ -153,13 +153,13 @@ def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: 
 
 
 def settle(page: Page) -> None:
-    """Until letters and charts are there."""
+    """Wait until fonts and charts are loaded."""
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(600)
 
 
 def keep(page: Page, name: str, look: Look, path: Path) -> None:
-    """In the 256 colours that come nearest, which is a third of the size."""
+    """Save with the 256 nearest colours, which takes a third of the size."""
     height = HIGHER.get((name, look.width), WIDTHS[look.width])
     clip: FloatRect = {"x": 0, "y": 0, "width": look.width, "height": height}
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
@@ -174,26 +174,26 @@ def device(server: Server, chromium: Browser, look: Look, login: Login) -> Brows
     return chromium.new_context(
         base_url=home(server),
         storage_state=login.cookies,
-        is_mobile=is_phone,  # its bars take no room
+        is_mobile=is_phone,  # scroll bars take no space
         has_touch=is_phone,
         viewport={"width": look.width, "height": WIDTHS[look.width]},
         color_scheme=look.scheme,  # type: ignore[arg-type]
         locale={"en": "en-GB", "bn": "bn-BD"}[look.language],
         timezone_id=EVENING,
         reduced_motion="reduce",
-        # the panel tells its admin as whom the server sees them
+        # the panel shows its admin the address that the server sees
         extra_http_headers={} if login.names.get("email") == SITE_ADMIN else IN_DHAKA,
     )
 
 
 class Login(NamedTuple):
     names: dict[str, str]
-    """What paths may name: who they are, the community of the guide, and a visit."""
+    """Values for paths: the viewer, the guide's community, and a visit."""
     cookies: Any
 
 
 def log_in(server: Server, chromium: Browser, email: str) -> Login:
-    """Once for all pictures: an address has so many tries a minute."""
+    """Log in once for all pictures, because logins per address and minute are limited."""
     context = chromium.new_context(base_url=home(server))
     answer = context.request.post("/api/auth/login", data={"email": email, "password": PASSWORD})
     assert answer.ok, answer.text()
@@ -208,7 +208,7 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
 
 
 def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
-    """The tokens of two share links, and the ids of a key and of a webhook."""
+    """Create two share links, a key and a webhook. Returns their tokens and ids."""
     key = {"name": "Grafana", "scopes": ["stats:read", "reports:read"]}
     hook = {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"], "description": "Our chat"}
     wanted = {

@@ -1,4 +1,4 @@
-"""The fault campaign notices what it is there to notice; the campaign itself is `make chaos`."""
+"""The fault campaign detects broken promises. `make chaos` runs the campaign itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHOLE = [(1, 1, *AYESHA), (2, 2, *KARIM)]
 
 @pytest.fixture
 def journal() -> Journal:
-    """Ayesha's visit is 1, Karim's is 2."""
+    """A journal where Ayesha's visit is 1 and Karim's is 2."""
     made = Journal()
     for ordinal, visit in enumerate((AYESHA, KARIM), 1):
         made.sending(visit)
@@ -73,7 +73,7 @@ def test_visit_that_a_database_lost_is_a_breach_unless_an_adjustment_says_so(jou
     with journal.losing():
         journal.sending(RAHIM)
         journal.acknowledged(RAHIM, 3, duplicate=False)
-    check_rows(journal, [*WHOLE, (3, 4, *RAHIM)], lost=[(2, 3)])  # the client has not heard of its second number
+    check_rows(journal, [*WHOLE, (3, 4, *RAHIM)], lost=[(2, 3)])  # the client has not received its second number
     assert breaches(journal) == ""
     check_rows(journal, WHOLE)
     assert "is not in the ledger" in breaches(journal)

@@ -1,4 +1,4 @@
-"""Corners where something else has gone wrong already: a lock, a log, a version, a neighbour."""
+"""Rare combinations of failures: a lock, a log, a version, another server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_lock_that_cannot_be_had_costs_each_visit_one_attempt(site, sqlite_datab
 
 
 def directory_for_a_lock(database: SqliteDatabase) -> Path:
-    """In the place of the file that a server makes anew whenever it wants to write."""
+    """A directory in place of the lock file, which the server creates before each write."""
     lock = Path(f"{database.path}.lock")
     while not lock.is_dir():
         lock.unlink(missing_ok=True)
@@ -56,10 +56,10 @@ def test_database_that_needs_a_newer_version_is_refused_with_a_sentence(site, sq
 
 
 def test_etag_of_one_server_does_not_speak_for_another(site, sqlite_database):
-    """Who is active is each server's own knowledge, at the same revision."""
+    """Servers at the same revision may have different active visitors."""
     with Site(sqlite_database.url, site.time) as other:
         for opened in (site, other):
-            opened.stats()  # the first numbers that a server shows have a revision of its own
+            opened.stats()  # the first numbers that a server shows have a new revision
         site.register("ayesha")
         shown = [server.client.get("/api/stats") for server in (site, other)]
         assert [answer.json["activeUsers"] for answer in shown] == [1, 0]

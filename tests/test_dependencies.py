@@ -1,4 +1,4 @@
-"""What the server imports is declared, and what is declared is in the list of docs/development.md."""
+"""Imported packages are declared, and declared packages are in the list of docs/development.md."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}
-"""What Flask and pydantic bring, as their documentation says."""
+"""Documented dependencies of Flask and pydantic."""
 
 DATA = {"tzdata"}
-"""Declared without being imported."""
+"""Declared but not imported."""
 
 IMPORT = re.compile(r"^\s*(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?(?:  #.*)?$)", re.MULTILINE)
 """Finds the package of an import. `ast` takes ten times as long."""
@@ -26,7 +26,7 @@ def normal(name: str) -> str:
 
 
 def declared() -> dict[str, set[str]]:
-    """Normal names of the packages that pyproject.toml declares, by what needs them."""
+    """Normalised names of the packages that pyproject.toml declares, by group."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = {"server": project["project"]["dependencies"], **project["project"]["optional-dependencies"]}
     groups |= project["dependency-groups"]

@@ -1,4 +1,4 @@
-"""What the compose files and `render.yaml` set is what the server knows, and no secret has a default."""
+"""Settings in the compose files and `render.yaml` exist, and no secret has a default."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
 SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
-"""What compose decides itself."""
+"""Set by compose itself."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-"""For BACKUP_TO. They are no settings: every program that speaks S3 knows these names."""
+"""Variables for BACKUP_TO. They are not settings: every S3 program uses these names."""
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
-"""The image says where it serves, and nginx knows it; the third is for Render, and the last for compose.caddy.yaml."""
+"""The image sets host and port, and nginx knows the port; the third is for Render, the last for compose.caddy.yaml."""
 
 
 def parsed(file: str) -> Any:
@@ -80,11 +80,11 @@ def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place()
     assert "443:443" in services["nginx"]["ports"]
     (tls,) = {Path(name).parent for name in re.findall(r"/etc/nginx/tls/\S+\.pem", NGINX)}
     assert f"./deploy/tls:{tls}:ro" in services["nginx"]["volumes"]
-    assert "./instance:/app/instance:ro" in services["app"]["volumes"]  # files of GEOIP_DATABASE are looked for there
+    assert "./instance:/app/instance:ro" in services["app"]["volumes"]  # GEOIP_DATABASE files are there
 
 
 def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
-    """A new volume belongs to whom the folder of the image belongs to."""
+    """A new volume has the owner of the image's folder."""
     settings = parsed("compose.yaml")
     assert "backups:/backups" in settings["services"]["app"]["volumes"]
     assert set(settings["volumes"]) == {"database", "backups"}
@@ -113,7 +113,7 @@ def test_compose_with_caddy_needs_a_domain_and_nothing_else():
 
 
 def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch, tmp_path):
-    """The server writes into volumes alone. A new one belongs to whom the folder of the image belongs to."""
+    """The server writes only into volumes. A new volume has the owner of the image's folder."""
     app = parsed("compose.caddy.yaml")["services"]["app"]
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
@@ -168,7 +168,7 @@ def test_fly_has_one_machine_that_never_stops_and_keeps_everything_on_its_volume
     image = (ROOT / "Dockerfile").read_text()
     assert f"PORT={service['internal_port']}" in image
     assert f"AS {settings['build']['build-target']}\n" in image
-    assert image.endswith("\nFROM server\n")  # what others build, without root
+    assert image.endswith("\nFROM server\n")  # the image that others extend, without root
 
 
 def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
@@ -181,7 +181,7 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
 
 
 def test_images_and_hosts_run_one_python_which_the_checks_include():
-    """Developers have the oldest one by `.python-version`, which tells them what they cannot use."""
+    """Developers use the oldest one, by `.python-version`, so they notice what they cannot use."""
     (variables,) = (service["envVars"] for service in parsed("render.yaml")["services"] if "envVars" in service)
     (host,) = (variable["value"] for variable in variables if variable["key"] == "PYTHON_VERSION")
     version = host.rpartition(".")[0]
@@ -204,7 +204,7 @@ def test_nothing_is_installed_but_what_was_locked_by_its_hash():
         pinned = re.findall(r"^[^#\s].*\n.*", lock, re.MULTILINE)
         assert pinned
         assert all(re.search(r"==.* \\\n    --hash=sha256:[0-9a-f]{64}\b", requirement) for requirement in pinned), name
-        assert "://" not in lock  # hosts are for each machine to choose
+        assert "://" not in lock  # each machine chooses its hosts
     files = [ROOT / name for name in ("Makefile", "Dockerfile", "render.yaml", "README.md")]
     for file in [*files, *(set(ROOT.glob("docs/*.md")) - {ROOT / "docs" / "CHANGELOG.md"})]:
         for line in re.findall(r"^.*\bpip install\b.*$", file.read_text(), re.MULTILINE):
@@ -219,7 +219,7 @@ def test_actions_of_the_workflow_are_named_by_commit():
 
 
 def test_image_has_the_assets_that_make_builds():
-    """But for the list of sources, which is kept with the code."""
+    """Except the list of sources, which is kept with the code."""
     steps = re.findall(r"(?:cp node_modules|node tools)/\S+.*static/vendor.*|node tools/assets/minify.mjs", MAKEFILE)
     assert len(steps) > 5
     image = (ROOT / "Dockerfile").read_text()

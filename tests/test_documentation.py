@@ -1,4 +1,4 @@
-"""What the pages of the documentation and `.env.example` say is what the code does."""
+"""The documents and `.env.example` agree with the code."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def test_api_lists_every_error_code_with_its_status(site):
     listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     known = {(error.code, error.status) for error in all_errors(KoyJaboError)}
     known |= {(code, status) for status, (code, _) in SENTENCES.items()}
-    # Clients cannot do anything about these.
+    # Clients cannot act on these.
     unlisted = {("internal_error", 500), ("unusable_database", 500), ("invalid_message", 500), ("bad_request", 400)}
     assert known - unlisted <= listed <= known
 
 
 def test_api_lists_every_call_and_no_other(site):
-    """A row names calls with their method, `GET /api/stats`, or paths with all of them; `…` is the rest of a path."""
+    """A row lists calls with their method, `GET /api/stats`, or paths with all methods; `…` is the rest of a path."""
     paths = site.client.get("/openapi.json").json["paths"]
     calls = {(method.upper(), path) for path, item in paths.items() for method in item}
     calls |= {("GET", rule.rule) for rule in site.app.url_map.iter_rules() if rule.websocket}
-    calls |= {("GET", "/openapi.json"), ("GET", "/docs/"), ("GET", "/socket.io/")}  # not described by themselves
+    calls |= {("GET", "/openapi.json"), ("GET", "/docs/"), ("GET", "/socket.io/")}  # these do not describe themselves
     table = API.partition("## Calls")[2].partition("\n## ")[0]
     names = re.findall(r"`(?:([A-Z]+) )?(/[^`…]*)(…?)`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
     listed = [
@@ -134,8 +134,8 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
     assert {type(sample) for sample in samples} == kinds - {Stats}
     sent = {sample.type: list(sample.as_object()) for sample in samples}
-    sent["dashboard_update"][2:2] = DATA  # what is in its data
-    sent["visitor_update"][3:3] = ["last"]  # of the site
+    sent["dashboard_update"][2:2] = DATA  # the contents of its data
+    sent["visitor_update"][3:3] = ["last"]  # only the site's
     assert listed == sent
 
 
@@ -143,7 +143,7 @@ def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {close_codes.GOING_AWAY, close_codes.ABUSE, close_codes.UNEXPECTED, close_codes.TOO_MANY}
-    assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last are wsproto's
+    assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last ones come from wsproto
 
 
 def test_tries_of_an_account_are_as_many_as_is_said():
@@ -170,7 +170,7 @@ PAGES = sorted(
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The ids that a page's headings get on GitHub."""
+    """The ids that GitHub gives to a page's headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
     return set(map(anchor_of, headings))
 
@@ -193,7 +193,7 @@ def test_every_link_leads_to_a_file_and_a_heading():
 
 
 def target(page: Path, link: str) -> str:
-    """The text a link leads to: of a file, or from its heading to the next one as high."""
+    """The text that a link leads to: a whole file, or from a heading to the next one of the same level."""
     path, _, anchor = link.partition("#")
     text = ((page.parent / path) if path else page).read_text()
     if not anchor:
@@ -241,12 +241,12 @@ NOT_HERE = {
     "services/analyticsService.ts",
     "visitors/",
 }
-"""Made by commands, or of other projects."""
+"""Created by commands, or parts of other projects."""
 
 
 @cache
 def ends() -> set[str]:
-    """Every end of the path of every file and folder of ours: `koyjabo/core/errors.py`, `errors.py`."""
+    """Every suffix of the path of every file and folder: `koyjabo/core/errors.py`, `errors.py`."""
     paths = set()
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in {"node_modules", "__pycache__"} and name[0] != "."]

@@ -1,4 +1,4 @@
-"""Who may import whom: a room of the house imports only what stands before it in ORDER (docs/design.md)."""
+"""Packages may only import what comes before them in ORDER (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ koyjabo: .
 server: loop http websockets process .
 cli: .
 """
-"""The packages, and the rooms of each: its folders, its doors, `services`, which builds it, and "." for own modules.
-A package imports packages above it, a room also rooms to its left.
+"""Packages and their parts: folders, interfaces (API, pages, admin, CLI), `services`, which builds the package, and "."
+for its own modules. A package imports packages above it, a part also parts to its left.
 """
 
-DOORS = {"api", "pages", "admin", "cli"}
-NO_DOORS = {"webkit", "server"}  # packages of which these names are no doors
+INTERFACES = {"api", "pages", "admin", "cli"}
+NOT_INTERFACES = {"webkit", "server"}  # packages where these names are not interfaces
 LIBRARIES = (ROOT / "docs" / "design.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]
 MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
@@ -69,13 +69,13 @@ MAY_USE = {  # libraries: the modules that may import them
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
 backups/run.py recounts/recounts.py visit_log/import*.py \
 importers/run.py cli/ledger.py"
-"""Modules of the start, of commands and of the process of a backup; all others use the executor."""
+"""Modules of the start, of commands and of the backup process. All others use the executor."""
 
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 SHORTEST, LONGEST = 40, 400
-"""Lines of a module: a shorter one that only one sibling imports belongs to that sibling."""
+"""Lines of a module. If one is shorter and only one sibling imports it, it should be merged into that sibling."""
 
 MOST_ARGUMENTS = 7
 
@@ -91,8 +91,8 @@ presence: services visitors.active_visitors
 webkit: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
  schemas.fields
 """
-"""What the modules of `counting` that register a visit import of other packages, beside core and models. A feature
-that needs something of a visit takes it from `Visits.on_commit`: this list may only get shorter.
+"""Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
+uses `Visits.on_commit` instead: this list may only get shorter.
 """
 
 FILES = {
@@ -108,7 +108,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def names(module: str) -> list[tuple[str, bool]]:
-    """The dotted names that a module imports, each with whether that happens when it is loaded."""
+    """Dotted names that a module imports, with whether the import runs when the module is loaded."""
     at_start = {id(node) for node in tree(module).body}
     return [
         (name, id(node) in at_start)
@@ -125,7 +125,7 @@ def names(module: str) -> list[tuple[str, bool]]:
 
 @cache
 def imports(module: str) -> set[str]:
-    """The modules of the package that a module imports."""
+    """The modules of this package that a module imports."""
     return {known for name, _ in names(module) if (known := known_part(name)) and known != module}
 
 
@@ -140,13 +140,13 @@ def is_package(module: str) -> bool:
 
 
 @cache
-def room(module: str) -> str:
-    """`accounts.` for a module of that package itself, `accounts.api` for one in that folder or of that name."""
+def part(module: str) -> str:
+    """`accounts.` for a module of the package itself, `accounts.api` for one in a folder or file of that name."""
     parts = module.split(".")[1:]
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
-    alone = {"ui", "incoming", *DOORS, *([] if parts[0] == "core" else ["services"])}
-    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in alone):
+    separate = {"ui", "incoming", *INTERFACES, *([] if parts[0] == "core" else ["services"])}
+    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in separate):
         return f"{parts[0]}."
     return ".".join(parts if is_package(module) or len(parts) == 2 else parts[:-1])
 
@@ -154,8 +154,8 @@ def room(module: str) -> str:
 def places() -> dict[str, tuple[int, int]]:
     found = {}
     for n, line in enumerate(ORDER.strip().splitlines()):
-        package, _, rooms = line.partition(":")
-        for m, name in enumerate(rooms.split()):
+        package, _, parts = line.partition(":")
+        for m, name in enumerate(parts.split()):
             found[f"{package}.{name.removeprefix('.')}"] = (n, m)
     return found
 
@@ -163,13 +163,13 @@ def places() -> dict[str, tuple[int, int]]:
 PLACES = places()
 
 
-def door(module: str) -> str | None:
+def interface_of(module: str) -> str | None:
     parts = module.split(".")
-    return parts[2] if len(parts) > 2 and parts[2] in DOORS and parts[1] not in NO_DOORS else None
+    return parts[2] if len(parts) > 2 and parts[2] in INTERFACES and parts[1] not in NOT_INTERFACES else None
 
 
 def package(module: str) -> str:
-    return room(module).partition(".")[0]
+    return part(module).partition(".")[0]
 
 
 def arrows() -> Iterator[tuple[str, str]]:
@@ -178,14 +178,14 @@ def arrows() -> Iterator[tuple[str, str]]:
             yield module, other
 
 
-def test_every_room_has_its_place_in_the_order():
-    assert sorted(set(map(room, FILES)) - set(PLACES)) == []
-    assert sorted(set(PLACES) - set(map(room, FILES))) == []
+def test_every_part_has_its_place_in_the_order():
+    assert sorted(set(map(part, FILES)) - set(PLACES)) == []
+    assert sorted(set(PLACES) - set(map(part, FILES))) == []
 
 
-def test_a_room_imports_only_what_stands_before_it():
-    """So there is no circle of folders either."""
-    upward = [(module, other) for module, other in arrows() if not is_before(room(other), room(module))]
+def test_a_part_imports_only_what_comes_before_it():
+    """This also rules out circles of folders."""
+    upward = [(module, other) for module, other in arrows() if not is_before(part(other), part(module))]
     assert upward == []
 
 
@@ -194,22 +194,22 @@ def is_before(one: str, other: str) -> bool:
     return row < own_row or (row == own_row and column <= own_column)
 
 
-def test_domains_import_no_doors_and_nothing_imports_the_doors_of_others():
+def test_domains_import_no_interfaces_and_nothing_imports_interfaces_of_others():
     wrong = [
         (module, other)
         for module, other in arrows()
-        if door(other) and package(module) not in ("application", "cli", package(other))
+        if interface_of(other) and package(module) not in ("application", "cli", package(other))
     ]
     inside = [
         (module, other)
         for module, other in arrows()
-        if door(other) and package(module) == package(other) and not door(module)
+        if interface_of(other) and package(module) == package(other) and not interface_of(module)
     ]
     assert (wrong, inside) == ([], [])
 
 
 def test_there_is_no_circle_of_modules():
-    """But of a module and the package it is in."""
+    """Except between a module and the package it is in."""
     following = {module: {to for to in imports(module) if not in_one_another(module, to)} for module in FILES}
     done: set[str] = set()
 
@@ -278,7 +278,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
 
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
-    """Workers never do: its calls would block all requests."""
+    """Workers never load it: its calls would block all requests."""
     late = "koyjabo.backups.bucket_place"
     assert [
         module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)

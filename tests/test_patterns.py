@@ -1,4 +1,4 @@
-"""Regular expressions take time in proportion to the text they read: a long text stops no other request."""
+"""Regular expressions take time proportional to their text, so that a long text blocks no other request."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LETTERS = "a1 .-/(,:@'\"=#?\\;\n\u200d\u061cক"
 ENDS = ("", "\n", "x", "!", "ক")
 SHORT, LONG, LONGEST = 500, 2_000, 16_000
 SOON = 0.0003
-"""In s: LONG takes more in proportion to its square."""
+"""In s. Reading LONG in quadratic time takes more."""
 
 STEEP = {LONG: 9, LONGEST: 180}
-"""Between what a text takes in proportion to its length, 4 and 32 times as long as SHORT, and to its square, 16 and
-1,024 times. Only a pattern that is too slow for LONG reads LONGEST, which no busy machine makes six times slower.
+"""Limits relative to SHORT. Linear time is 4 and 32 times as long, quadratic time 16 and 1,024 times. Only a pattern
+that is too slow for LONG reads LONGEST: no busy machine slows it down by a factor of six.
 """
 
 Read = Callable[[Any], object]
 
 
 def used() -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """Each expression of the package, with the line and the method that uses it."""
+    """The package's expressions, with their line and method."""
     for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
         if not module.name.endswith("__main__"):
             names = vars(import_module(module.name))
@@ -53,11 +53,11 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
     try:
         return eval(compile(ast.Expression(node), "", "eval"), names)
     except (NameError, AttributeError, RuntimeError):
-        return None  # a local variable, or something of a request
+        return None  # a local variable, or part of a request
 
 
 def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:
-    """Texts made for it: a beginning, what is repeated for long, and an end that does not fit."""
+    """Attack texts for it: a beginning, a long repetition, and an end that does not match."""
     text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     tree = parser.parse(text, 0 if isinstance(pattern.pattern, bytes) else pattern.flags)
     pumped = {*_pumped(tree, ""), *(("", example) for example in _examples(tree))}
@@ -83,7 +83,7 @@ def _parts(kind: Any, what: Any) -> list[Any]:
 
 
 def _examples(tree: Any) -> list[str]:
-    """Texts that fit, each with another variant of one part."""
+    """Matching texts, each with another variant of one part."""
     found = [""]
     for kind, what in tree:
         each = _of(kind, what, tree.state) or [""]
@@ -110,14 +110,14 @@ def is_steep(read: Read, text: Callable[[int], Any], size: int) -> bool:
 
 
 def _duration(read: Read, text: Any) -> float:
-    """In s, of this thread alone."""
+    """CPU time of this thread, in s."""
     start = time.thread_time()
     read(text)
     return time.thread_time() - start
 
 
 def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
-    """A text for which it takes more than its length says."""
+    """A text that takes more than linear time."""
     of = getattr(pattern, method)
     read = {"sub": lambda text: of("", text), "finditer": lambda text: list(of(text))}.get(method, of)
     for start, middle, end in hostile(pattern):

@@ -1,4 +1,4 @@
-"""Every command of the README, and of the pages that begin with it, does what they say."""
+"""Every command in the README, and in the first pages it links to, works as described."""
 
 from __future__ import annotations
 
@@ -36,21 +36,27 @@ WITH_DOCKER = [
     "docker compose up -d --build",
     "docker compose exec app koyjabo user create you@example.com --admin",
 ]
-"""Of which tests/test_deployment.py tests what needs no Docker."""
+"""Commands that need Docker. tests/test_deployment.py tests the other parts."""
+
+INSTALLED = [
+    "docker compose exec app koyjabo stats",
+    "koyjabo stats                        # where the wheel is installed",
+]
+"""The forms of one command outside of a checkout."""
 
 SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 
 
 @pytest.fixture(scope="module")
 def settings(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """`.venv/bin/koyjabo` is that of the copy."""
+    """Settings for the copy's `.venv/bin/koyjabo`."""
     database = tmp_path_factory.mktemp("readme") / "koyjabo.db"
     return {**os.environ, **environment(DATABASE_URL=f"sqlite:///{database}"), "PYTHONPATH": str(checkout)}
 
 
 @pytest.fixture(scope="module")
 def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server as the README starts it, on a port that is free."""
+    """The port of a server that was started as the README shows."""
     log = tmp_path_factory.mktemp("log") / "make-run.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -78,7 +84,7 @@ def test_4000_becomes_4001_as_is_shown(port):
 
 @pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))
 def test_each_command_of_ours_succeeds(port, checkout, settings, command):
-    """`make` only shows its commands: one of them is the run that includes this test. `make bench` needs a name."""
+    """`make` only prints its commands, because one would run this test. `make bench` needs a name."""
     shown = " --dry-run NAME=register" if command.startswith("make ") else ""
     done = subprocess.run(
         command + shown,
@@ -95,12 +101,12 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
 
 def test_no_command_is_left_untested():
     assert len(CURLS) == 3
-    assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER]
+    assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER, *INSTALLED]
     assert {line for line in OURS if line.startswith("make ")} <= {*TARGETS}
 
 
 def _with_requests(curl: str) -> str:
-    """What the curl line asks for: curl itself may not be on the machine."""
+    """Send the curl line's request with Python, because curl may be missing."""
     words = shlex.split(curl)
     url = next(word for word in words if "/api/" in word)
     if "-d" not in words:

@@ -1,4 +1,4 @@
-"""A run of the tests: its order, what it does with tests that are skipped, and what it leaves behind."""
+"""Test runs: their order, skipped tests, and what remains afterwards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ time.sleep(600)
 
 
 def run(folder: Path, *options: str, **environment: str) -> str:
-    """Run the tests of `folder`; what is printed."""
+    """Run the tests of `folder`, and return the output."""
     (folder / "conftest.py").write_text(CONFTEST)
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run(

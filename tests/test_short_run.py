@@ -1,4 +1,4 @@
-"""`make test` leaves out what is marked `long`. No promise falls out of it unnoticed."""
+"""`make test` leaves out tests marked `long`. Each promise still has a test in it."""
 
 from __future__ import annotations
 

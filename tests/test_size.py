@@ -61,7 +61,7 @@ LINES_OF_CODE = {
     "webhooks": 1601,
     "webkit": 2601,
 }
-"""Of each package: without blank lines, comments and docstrings."""
+"""Lines of code by package, without blank lines, comments and docstrings."""
 
 OTHERS = {
     "settings": 63,  # APP_URL, with a home page of 300 lines less: its maps and its list of visits are gone
@@ -73,7 +73,7 @@ OTHERS = {
 }
 
 SPARE = 20
-"""Lines that a repair may add."""
+"""Lines that a fix may add."""
 
 
 def lines_of_code(text: str) -> int:
@@ -124,7 +124,7 @@ def test_nothing_else_outgrows_its_budget():
 
 
 def classes_of_errors() -> set[str]:
-    """KoyJaboError and all that derive from it, as the sources say."""
+    """KoyJaboError and its subclasses, read from the sources."""
     trees = [ast.parse(path.read_text()) for path in (ROOT / "koyjabo").rglob("*.py")]
     classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     bases = {node.name: {ast.unparse(base) for base in node.bases} for node in classes}

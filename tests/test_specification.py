@@ -1,4 +1,4 @@
-"""What docs/specification/ says is what the code does, and every citation of it names something that is there."""
+"""docs/specification/ agrees with the code, and every citation of it names something that exists."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PARAMETERS |= {"ref": "ref", "user_ref": "userRef"}
 
 
 def section(heading: str) -> str:
-    """What stands under a heading, up to the next one."""
+    """The text under a heading, up to the next one."""
     return re.split(rf"^#+ {re.escape(heading)}$", TEXT, flags=re.MULTILINE)[1].partition("\n#")[0]
 
 
@@ -52,13 +52,13 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def names(heading: str) -> list[str]:
-    """What the first column of a section's table names."""
+    """Names in the first column of a section's table."""
     return [row[0].strip("`") for row in rows(heading)]
 
 
 @cache
 def sources() -> dict[str, str]:
-    """Every file of ours but this one by its path, with each citation on one line."""
+    """Every file except this one by its path, with each citation on one line."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in KINDS]
     ours = [file for file in files if not NOT_OURS & set(file.relative_to(ROOT).parts)]
     ours += [file for pattern in ("*.py", "*.md") for file in ROOT.glob(pattern)]
@@ -67,7 +67,7 @@ def sources() -> dict[str, str]:
 
 
 def citations(pattern: str) -> list[tuple[str, str]]:
-    """(file, what it names) of each citation."""
+    """(file, cited text) of each citation."""
     return [(file, found) for file, text in sources().items() for found in re.findall(pattern, text)]
 
 
@@ -77,7 +77,7 @@ def route(rule: str) -> str:
 
 @pytest.fixture(scope="module")
 def calls(site) -> dict[str, tuple[str, list[int]]]:
-    """Who may make each call of accounts and communities, and the statuses that are no errors; sockets have none."""
+    """Permissions and successful statuses of each call about accounts and communities. Sockets have no statuses."""
     described = site.client.get("/openapi.json").json["paths"]
     found = {}
     for rule in site.app.url_map.iter_rules():
@@ -172,3 +172,10 @@ def test_index_lists_every_decision_by_its_title():
     index = row.findall((DOCS / "decisions" / "README.md").read_text())
     assert sorted((name, f"# {number}. {title}") for number, name, title in index) == titles
     assert [name for number, name, _ in index if not name.startswith(f"{int(number):04}-")] == []
+
+
+def test_decisions_are_short_and_have_four_parts():
+    records = {file.name: file.read_text() for file in (DOCS / "decisions").glob("[0-9]*.md")}
+    parts = ("Context", "Decision", "Rejected", "Number")
+    assert [name for name, text in records.items() if len(text.split()) > 250] == []
+    assert [name for name, text in records.items() if not all(f"**{part}" in text for part in parts)] == []

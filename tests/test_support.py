@@ -1,4 +1,4 @@
-"""Folders of tests are those of the package, and folders of `support` stand in one order (tests/support/README.md)."""
+"""Test folders mirror the package, and folders of `support` have one order (tests/support/README.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.programs.processes import ROOT
 from support.runs.durations import TESTS
 
 OTHERS = {"browser", "chaos", "clients", "support", "tools"}
-"""Those of no package."""
+"""Test folders that mirror no package."""
 
 SUPPORT = TESTS / "support"
 FOLDERS = re.findall(r"^\| `(\w+)/` \|", (SUPPORT / "README.md").read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The units in deploy/, as systemd itself reads them."""
+"""The units in deploy/, checked with systemd itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koyjabo.server.process.parent import KILL_AFTER_S, ORPHANS_S
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
 MOST_EXPOSED = 20
-"""Tenths of the scale from 0 to 10 of `systemd-analyze security`."""
+"""The maximum of `systemd-analyze security`, in tenths of its scale from 0 to 10."""
 
 
 @pytest.fixture

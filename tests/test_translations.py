@@ -1,4 +1,4 @@
-"""Every page can be read in every language: nothing that it says is left out of a catalogue."""
+"""Every page is fully translated into every language."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ FOR_PROGRAMS = {
     *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
     *("total_would_fall", "not_yet_forgotten", "disk_almost_full"),
 }
-"""Codes of errors that no page shows in the words of the error."""
+"""Codes of errors that no page shows in their own words."""
 
 
 @pytest.fixture(scope="module")
 def said() -> set[str]:
-    """Whatever pages say, read from the files."""
+    """Every message of the pages, read from the files."""
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
     found = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
     return {singular(message) for _, _, message, _, _ in found}
 
 
 def singular(message: str | tuple[str, ...]) -> str:
-    """A sentence with a plural is found and stored as both."""
+    """A sentence with a plural is extracted and stored as both forms."""
     return message[0] if isinstance(message, tuple) else message
 
 
@@ -75,7 +75,7 @@ LIMITS = [
 
 
 def test_sentences_name_the_limits_that_are_checked():
-    """They are written out, so that pybabel finds them whole."""
+    """Numbers are written out, so that pybabel finds complete sentences."""
     for sentence, limits in LIMITS:
         assert [int(number) for number in re.findall(r"\d+", sentence.replace(",", ""))] == limits, sentence
 

@@ -1,4 +1,4 @@
-"""The wheel that `make wheel` builds serves where there is no checkout."""
+"""The wheel that `make wheel` builds works without a checkout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations", "docs": "ko
 
 NOT_SHIPPED = {"__pycache__", "messages.pot", "decisions", "images", "pictures.py", "screenshots.py"}
 DEFAULTS = environment(ENVIRONMENT=None, SECRET_KEY=None)
-"""An operator who has set nothing but a PORT."""
+"""The settings of an operator who has set only PORT."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a new virtual environment has its programs. It has the wheel, and borrows the tests' other packages."""
+    """The programs of a new virtual environment with the wheel, which borrows the tests' other packages."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
@@ -58,7 +58,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where it is started: empty."""
+    """An empty folder to start it in."""
     return tmp_path_factory.mktemp("empty")
 
 
@@ -83,7 +83,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def output_of(programs: Path, folder: Path, program: str, *arguments: str) -> str:
-    """What a program of the environment prints, in the folder of the server."""
+    """The output of a program of the environment, run in the server's folder."""
     command = [programs / program, *arguments]
     done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr

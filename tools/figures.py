@@ -35,15 +35,12 @@ MEMORY = Figure("push.txt", "10,000 open connections", "this server, plain", "KB
 STORM = "From a visit to each client that shows it, for every visit and every socket, ms"
 FIGURES = {
     "visits a second, SQLite": VISITS,
-    "visits a second, PostgreSQL": VISITS._replace(row="this server, PostgreSQL"),
     "stats a second": Figure("stats.txt", "GET /api/stats", "this server, SQLite, 10,000,000 visits", "requests/s"),
     "MB of a worker": Figure("start.txt", "", "1 worker, prepared database: this server", "PSS MB"),
     "s until four workers serve": Figure("start.txt", "", "4 workers, new database: this server", "ready s"),
     "KB of a WebSocket": MEMORY,
-    "KB of a stream": MEMORY._replace(row="this server, streams"),
     "KB of a Socket.IO client": MEMORY._replace(row="this server, Socket.IO"),
     "ms until 100,000 pages show a visit": CROWD,
-    "µs to update one of 100,000 pages": CROWD._replace(row="CPU µs a frame"),
     "s until 10,000 pages are back": Figure("reconnect.txt", "", "this server, plain", "all back s"),
     "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
 }

@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers, clients, tables. Databases and programs are those of the tests (`support`)."""
+"""Shared parts of the benchmarks: servers, clients, tables. Databases and programs come from the tests (`support`)."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the benchmarks find and put things; and their programs in C, compiled when the source has changed."""
+"""Paths of the benchmarks, and their C programs, which are recompiled when the source has changed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PROGRAMS = CACHE / "programs"
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for one run, beside the checkout: a temporary folder may be in memory, where a commit costs nothing."""
+    """A folder for one run, next to the checkout: a temporary folder may be in memory, where commits cost nothing."""
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=CACHE) as folder:
         yield Path(folder)
 
 
 def compiled(name: str) -> str:
-    """The program made of load/<name>.c."""
+    """The compiled program of load/<name>.c."""
     source, program, kept = BENCH / "load" / f"{name}.c", PROGRAMS / name, PROGRAMS / f"{name}.c"
     if not (program.exists() and kept.exists() and kept.read_bytes() == source.read_bytes()):
         PROGRAMS.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Which part is used how much, by how many pages are open: arithmetic on measured costs, and nothing else.
+"""Computes from measured costs how much each part is used by a number of open pages.
 
-Rates are a second's, times µs of CPU unless a name says otherwise. What is added up here is said in docs/scaling.md.
+Rates are per second, in µs of CPU unless a name says otherwise. docs/scaling.md describes the model.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 US = 1e-6
 PING_S = 25.0
 REST = 4
-"""A room rests so many times as long as its last broadcast took (koyjabo/realtime/room.py)."""
+"""A room pauses this many times as long as its last broadcast took (koyjabo/realtime/room.py)."""
 
 WIRE_BYTES = 90
-"""Around each frame on its way to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
+"""Overhead of a frame sent to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
 
 ROUND_TRIPS = 2
-"""Of a batch, from taking the lock to the answer of COMMIT (koyjabo/counting/ledger_postgres.py)."""
+"""Round trips for a batch, from taking the lock to the response of COMMIT (koyjabo/counting/ledger_postgres.py)."""
 
 MOST_IN_A_BATCH = 1000
 YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
@@ -25,37 +25,37 @@ YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
 
 @dataclass(frozen=True)
 class Costs:
-    """What one of each takes (results/costs.json)."""
+    """Measured costs of one unit each (results/costs.json)."""
 
-    visit_us: float  # a worker: to register, in a crowd
+    visit_us: float  # a worker: one registration, under load
     open_us: float
     close_us: float
     ping_us: float
     renewal_us: float
-    frame_us: float  # to one page, of a broadcast
-    hear_us: float  # a message of another worker
-    worker_us: float  # a second of a worker without visitors
-    worker_mb: float  # such a worker
+    frame_us: float  # one frame of a broadcast to one page
+    hear_us: float  # one message from another worker
+    worker_us: float  # a worker without visitors, per second
+    worker_mb: float  # memory of such a worker
     page_kb: float  # an open page, with its visitor
     update_bytes: float
     message_bytes: float  # on the bus
-    messages_a_visitor: float  # who comes and goes, while few do
-    redis_visitor_us: float  # the same, without messages
+    messages_a_visitor: float  # for each visitor, when few come and go
+    redis_visitor_us: float  # one visitor, without messages
     redis_renewal_us: float
     redis_worker_us: float
     redis_message_us: float
     redis_listener_us: float
     redis_visitor_bytes: float
-    member_us: float  # a worker: one second of a member who is online
-    member_moves_us: float  # they come and go, and the others are sent that
-    redis_member_us: float  # a second of them
+    member_us: float  # a worker: one online member, per second
+    member_moves_us: float  # a member who comes and goes, including updates to others
+    redis_member_us: float  # one online member, per second
     redis_member_moves_us: float
-    sql_commit_us: float  # PostgreSQL: a batch
-    sql_visit_us: float  # each visit in it
+    sql_commit_us: float  # PostgreSQL: one batch
+    sql_visit_us: float  # one visit in a batch
     sql_worker_us: float
-    sql_connections: float  # of a worker
+    sql_connections: float  # of one worker
     sql_open_us: float
-    sql_member_us: float  # who comes
+    sql_member_us: float  # one arriving member
     wal_commit_bytes: float
     wal_visit_bytes: float
     visit_row_bytes: float  # with its indexes
@@ -65,10 +65,10 @@ class Costs:
 @dataclass(frozen=True)
 class Load:
     pages: float
-    stay_s: float = 600.0  # so long a page is open: so often a visitor comes
-    members: float = 0.05  # of the pages, those of members in their community
-    new_visitors: float = 0.3  # of the visits
-    mean: float = 0.4  # of the peak, over a day: for what adds up
+    stay_s: float = 600.0  # how long a page is open, and so how often a visitor comes
+    members: float = 0.05  # share of pages whose visitor is a member of their community
+    new_visitors: float = 0.3  # share of visits
+    mean: float = 0.4  # daily mean relative to the peak, for amounts that add up
 
     @property
     def visits(self) -> float:
@@ -76,25 +76,25 @@ class Load:
 
     @property
     def writes(self) -> float:
-        """Under the counter row: visits, and members who open a socket."""
+        """Writes that take the counter row: visits, and members who open a socket."""
         return self.visits * (1 + self.members)
 
 
 @dataclass(frozen=True)
 class Plant:
-    """What it runs on. A part is full at its limit, which leaves room for bursts."""
+    """The system. A part is full at its limit, which leaves room for bursts."""
 
-    pages_a_worker: float = 5000.0  # half of what was measured: there is room for those of a worker that died
+    pages_a_worker: float = 5000.0  # half of what was measured, which leaves room for pages of a dead worker
     workers_an_instance: float = 4.0
-    interval_s: float = 0.05  # between two updates of a page, at least
-    bus_pace_s: float = 0.01  # between two messages of a worker about one room, at least
-    relayed: bool = False  # one worker of an instance listens and writes for all of them
-    redis_parts: float = 1.0  # each with an equal share of visitors, members and rooms
+    interval_s: float = 0.05  # minimum time between two updates of a page
+    bus_pace_s: float = 0.01  # minimum time between two messages of a worker about one room
+    relayed: bool = False  # whether one worker of an instance subscribes and publishes for all of them
+    redis_parts: float = 1.0  # each has an equal share of visitors, members and rooms
     retention_days: float = 365.0
     window_s: float = 300.0
     round_trip_ms: float = 0.5
     fsync_ms: float = 1.0
-    core: float = 0.7  # of a core that may be used
+    core: float = 0.7  # usable share of a core
     worker_mb: float = 250.0
     instance_mbit: float = 1000.0
     redis_mbit: float = 1000.0
@@ -126,26 +126,26 @@ def instances(load: Load, plant: Plant) -> int:
 
 
 def at_most_every(pace_s: float, rate: float) -> float:
-    """How often something is done that is wanted `rate` times a second, by chance, and not done again within `pace_s`.
+    """The rate of an action that is requested `rate` times a second at random, but done at most once within `pace_s`.
 
-    What is wanted meanwhile is done right afterwards, once; else one waits for the next who wants it.
+    Requests during that time are served together right after it. Without any, the next request is served at once.
     """
     return 1 / (pace_s + math.exp(-rate * pace_s) / rate)
 
 
 def broadcasts(pages: float, frame_us: float, interval_s: float, changes: float) -> float:
-    """Updates a second to each of the pages of one worker (koyjabo/realtime/room.py)."""
+    """Updates a second to each page of one worker (koyjabo/realtime/room.py)."""
     took_s = pages * frame_us * US
     return at_most_every(took_s + max(interval_s, REST * took_s), changes)
 
 
 def updates(costs: Costs, load: Load, plant: Plant) -> float:
-    """A second, to each page. A visitor who comes changes the numbers, and so does one who is no longer active."""
+    """Updates a second to each page. The numbers change when a visitor comes, and when one becomes inactive."""
     return broadcasts(load.pages / workers(load, plant), costs.frame_us, plant.interval_s, 2 * load.visits)
 
 
 def messages(costs: Costs, load: Load, plant: Plant) -> float:
-    """Published a second, by all workers."""
+    """Messages that all workers publish per second."""
     count = workers(load, plant)
     if count == 1:
         return 0.0
@@ -154,7 +154,7 @@ def messages(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def speakers(load: Load, plant: Plant) -> int:
-    """Who listens to the bus, and queues for the counter row."""
+    """The number of processes that listen to the bus and queue for the counter row."""
     return instances(load, plant) if plant.relayed else workers(load, plant)
 
 
@@ -173,12 +173,12 @@ def worker_mb(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def active(load: Load, plant: Plant) -> float:
-    """Visitors: those whose page is open, and those who left within the window."""
+    """Active visitors: those with an open page, and those who left within the window."""
     return load.pages + load.visits * plant.window_s
 
 
 def page_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """A second, on the way to all browsers."""
+    """Bytes per second to all browsers."""
     return load.pages * updates(costs, load, plant) * (costs.update_bytes + WIRE_BYTES)
 
 
@@ -195,15 +195,15 @@ def redis_us(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def redis_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """A second, of what workers tell each other."""
+    """Bytes per second between workers."""
     return messages(costs, load, plant) * speakers(load, plant) * costs.message_bytes
 
 
 def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
-    """From one turn of a worker at the counter row to its next; infinite when the visits are more than can be written.
+    """The time between two commits of one worker; infinite if there are more visits than can be written.
 
-    While visits find the row free it is the time of one batch. Else those queue who have something to write, and each
-    takes along what has come to it since its last turn: by chance that is nothing for some.
+    While the counter row is free for each visit, it is the time of one batch. Otherwise workers queue for it, and each
+    commits the visits that arrived since its last commit. By chance, some have none.
     """
     alone_s = batch_s(costs, plant) + costs.sql_visit_us * US
     busy = load.writes * costs.sql_visit_us * US
@@ -216,7 +216,7 @@ def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def _visits_a_turn(share: float) -> float:
-    """What comes to a worker from turn to turn: x, where share * x = 1 - exp(-x), for a share under 1."""
+    """Visits of a worker between two commits: x, where share * x = 1 - exp(-x), for a share under 1."""
     found = 1 / share
     for _ in range(200):
         found = -math.expm1(-found) / share
@@ -224,18 +224,18 @@ def _visits_a_turn(share: float) -> float:
 
 
 def batch_s(costs: Costs, plant: Plant) -> float:
-    """How long the row is held for a batch, without the visits in it."""
+    """How long a batch holds the row, without its visits."""
     return (ROUND_TRIPS * plant.round_trip_ms + plant.fsync_ms) / 1e3 + costs.sql_commit_us * US
 
 
 def commits(costs: Costs, load: Load, plant: Plant) -> float:
-    """Batches a second: as many as the row has time for, when it is never free."""
+    """Batches per second: as many as the row allows, if it is never free."""
     free = 1 - load.writes * costs.sql_visit_us * US
     return min(load.writes, max(free / batch_s(costs, plant), load.writes / MOST_IN_A_BATCH))
 
 
 def counter_row(costs: Costs, load: Load, plant: Plant) -> float:
-    """How much of the time the row would be held if every batch took along as many visits as it may."""
+    """The share of time the row would be held if every batch were full."""
     return load.writes * (batch_s(costs, plant) / MOST_IN_A_BATCH + costs.sql_visit_us * US)
 
 
@@ -250,19 +250,19 @@ def wal_bytes(costs: Costs, load: Load, plant: Plant) -> float:
 
 
 def ledger_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """After a year: the visits of RETENTION_DAYS, and all visitors."""
+    """Bytes after a year: the visits of RETENTION_DAYS, and all visitors."""
     a_year = load.visits * load.mean * YEAR_S
     kept = min(1.0, plant.retention_days / 365)
     return a_year * (kept * costs.visit_row_bytes + load.new_visitors * costs.visitor_row_bytes)
 
 
 def traffic_bytes(costs: Costs, load: Load, plant: Plant) -> float:
-    """Of a month, on the way to browsers: at every hour as many updates to a page as at the peak, to fewer pages."""
+    """Bytes per month to browsers. Assumes the peak's rate of updates per page at every hour, with fewer pages."""
     return page_bytes(costs, load, plant) * load.mean * MONTH_S
 
 
 def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
-    """All of them, the fullest first."""
+    """All parts, the fullest first."""
     mbit, count, each = 8 / 1e6, workers(load, plant), plant.redis_parts
     sent = page_bytes(costs, load, plant) * mbit / instances(load, plant)
     shared_mb = active(load, plant) * costs.redis_visitor_bytes / 1e6 if count > 1 else 0.0
@@ -284,7 +284,9 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
 
 
 def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:
-    """How many open pages fill a part, with as many workers as they take; infinite when `most` do not."""
+    """The number of open pages that fill a part, with as many workers as they need; infinite if `most` do not
+    fill it.
+    """
 
     def is_full(pages: float) -> bool:
         return any(part.share >= 1 for part in parts(costs, replace(load, pages=pages), plant) if part.name == name)

@@ -1,5 +1,5 @@
-"""Flask's constant answers: the product's server, middleware and routes, with nothing behind them but a constant. Of a
-registration the body is parsed, and no more.
+"""Constant responses by Flask: the product's server, middleware and routes, but constant data. It only parses the body
+of a registration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def answer_constants(app) -> None:
 
     assert {"api.register_visit", "api.stats"} <= app.view_functions.keys()
     app.view_functions.update({"api.register_visit": register, "api.stats": lambda: jsonify(CONSTANTS["/api/stats"])})
-    app.wsgi_app._app._handlers.clear()  # of the fast path, which would answer instead of these views
+    app.wsgi_app._app._handlers.clear()  # otherwise the fast path would respond instead of these views
 
 
 if __name__ == "__main__":

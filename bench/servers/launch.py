@@ -1,4 +1,4 @@
-"""Start the product's server with something of its application changed: same parent, worker, loop and middleware."""
+"""Start the product's server with a changed application: same parent, worker, loop and middleware."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import koyjabo
 
 
 def serve_changed(change: Callable[[Any], None]) -> int:
-    """Serve until SIGTERM. `change(app)` is called with each application that is made.
+    """Serve until SIGTERM. `change(app)` is called with each new application.
 
-    Nothing may be imported before the worker has changed the standard library: let `change` do it.
+    Nothing may be imported before the worker has patched the standard library: let `change` do it.
     """
     create_app = koyjabo.create_app
 

@@ -1,4 +1,4 @@
-// Builds dist/: the client module as koyjabo/static/counting has it, with its types, and all.js, which is all of it in one file.
+// Builds dist/: the client module of koyjabo/static/counting with its types, and all.js, which has everything in one file.
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,20 +1,20 @@
 """The database schema. `visits` is the source of truth; all sums are derived from it in the same transaction.
 
-- `counters`: the newest values of each scope. The site's row is locked for each batch (decision 3).
-- `visitors`: the first visit of each visitor in each scope, which is all that counting unique visitors needs.
+- `counters`: the newest values of each scope. Each batch locks the site's row.
+- `visitors`: the first visit of each visitor in each scope, which is enough to count unique visitors.
 - `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
-- `people`, `person_days`: the days on which each person was in a community, with one bit for each hour. A person is a
-  user, or a visitor who has not become one there.
-- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are the
-  people whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were
-  merged) also changes the row of the day after it.
+- `people`, `person_days`: the days when each person was in a community, with one bit per hour. A person is a user, or a
+  visitor who has not become one there.
+- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are those
+  whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were merged) also
+  changes the row of the following day.
 - `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
   rules, under the same lock.
 - `adjustments`: changes of totals other than by visits. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `imported_days`: the sums by day that other programs had, for which a total was set.
-- `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Rows and these sums
-  together make every total, so a recount finds the same numbers before and after. Folding deletes the lowest ids;
-  forgetting a visitor renames its rows.
+- `imported_days`: daily sums of other programs that a total was set for.
+- `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Every total is the rows
+  plus these sums, so a recount gives the same numbers before and after. Rolling up deletes the lowest ids; erasing a
+  visitor renames its rows.
 
 Times are ms since 1970-01-01 UTC by the server's clock unless a name says otherwise; days are `YYYY-MM-DD` in TIMEZONE.
 """
@@ -76,7 +76,7 @@ REMOVED_TABLES = frozenset(
         *("addresses", "traits", "visit_facts", "visitor_numbers"),
     }
 )
-"""Earlier backups have rows of these tables, which a restore leaves out."""
+"""Tables whose rows in earlier backups are skipped by a restore."""
 
 __all__ = [
     "REMOVED_TABLES",

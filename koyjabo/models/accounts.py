@@ -1,4 +1,4 @@
-"""Users, their login sessions and second factors, and communities with their members."""
+"""Users, their login sessions and two-step login, and communities with their members."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class User(Model):
-    """A person with an account, or a person of another system (`external_ref`), who has none: their email is empty,
-    `email_key` is `~` and their id, and no password fits. Ids of users, sessions and communities are UUIDs as text.
+    """A person with an account, or a person of another system (`external_ref`) without one.
+
+    Without an account, the email is empty, `email_key` is `~` and their id, and no password matches. Ids of users,
+    sessions and communities are UUIDs as text.
     """
 
     __tablename__ = "users"
@@ -28,14 +30,16 @@ class User(Model):
     is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of the panel, if not `is_admin`
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
-    browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
-    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need this one; None for none
+    # For familiar browsers, if it differs from the one derived from `password`.
+    browser_mark: Mapped[str | None] = mapped_column(Text)
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need two steps; None: not
     language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
-    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link that was mailed to this email was used
-    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants it by mail
-    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants them by mail
-    external_ref: Mapped[str | None] = mapped_column(String(128))  # of a person of another system; None for an account
-    external_issuer: Mapped[str | None] = mapped_column(String(200))  # of that person's tokens; "" if not known
+    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link mailed to this email was used
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # receives it by mail
+    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # receives them by mail
+    # Id of a person of another system; None for an account.
+    external_ref: Mapped[str | None] = mapped_column(String(128))
+    external_issuer: Mapped[str | None] = mapped_column(String(200))  # issuer of that person's tokens; "" if not known
 
 
 class LoginSession(Model):
@@ -55,7 +59,7 @@ class LoginSession(Model):
 
 
 class LoginFailures(Model):
-    """The guesses at the password of an account; also of accounts that do not exist."""
+    """The failed guesses of an account's password. Also for accounts that do not exist."""
 
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
@@ -79,11 +83,11 @@ class Community(Model):
     is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
-    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
+    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible only in the panel; has no counter
     count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
-    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # how many are online, for everybody
+    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the number online is public
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
-    ref: Mapped[str | None] = mapped_column(String(128))  # the id that another system has given it
+    ref: Mapped[str | None] = mapped_column(String(128))  # the id in another system
 
 
 class Membership(Model):
@@ -102,7 +106,7 @@ class Membership(Model):
 
 
 class AccessVersion(Model):
-    """One row: a counter that increases whenever any permission is revoked (a session, a membership, a role), by which
+    """One row: a counter that increases whenever a permission is revoked (a session, a membership, a role), so that
     every server notices.
     """
 
@@ -113,7 +117,7 @@ class AccessVersion(Model):
 
 
 class TotpSecret(Model):
-    """The secret that a user's authenticator app shares with the server (RFC 6238). It counts when it is confirmed."""
+    """The secret that a user's authenticator app shares with the server (RFC 6238). Valid once it is confirmed."""
 
     __tablename__ = "totp_secrets"
 
@@ -121,12 +125,12 @@ class TotpSecret(Model):
     sealed: Mapped[str] = mapped_column(Text)  # encrypted with a key derived from SECRET_KEY
     began_ms: Mapped[int] = mapped_column(BigInteger)
     confirmed_ms: Mapped[int | None] = mapped_column(BigInteger)
-    guesses: Mapped[int] = mapped_column(Integer)  # codes since `guessing_ms`, of which none was right
+    guesses: Mapped[int] = mapped_column(Integer)  # wrong codes in a row since `guessing_ms`
     guessing_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class RecoveryCode(Model):
-    """An unused recovery code: a keyed hash of it."""
+    """A keyed hash of an unused recovery code."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -151,7 +155,7 @@ class Passkey(Model):
 
 
 class SpentCode(Model):
-    """A code of an authenticator app that was used. The key makes it good for one use, on all servers together."""
+    """A used code of an authenticator app. The key prevents a second use on any server."""
 
     __tablename__ = "spent_codes"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -161,7 +165,7 @@ class SpentCode(Model):
 
 
 class PendingStep(Model):
-    """A login that waits for its second step, or a passkey that is being made. `token` is a hash of the client's."""
+    """A login that waits for its second step, or a passkey that is being created. `token` is a hash of the client's."""
 
     __tablename__ = "pending_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -169,7 +173,7 @@ class PendingStep(Model):
     token: Mapped[str] = mapped_column(String(64), primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     user_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    password_mark: Mapped[str] = mapped_column(String(64))  # changes with the password; "" before it is known whose
+    password_mark: Mapped[str] = mapped_column(String(64))  # changes with the password; "" until the user is known
     visitor_id: Mapped[str | None] = mapped_column(String(128))
     challenge: Mapped[str | None] = mapped_column(String(128))  # of a passkey
     tries: Mapped[int] = mapped_column(Integer)

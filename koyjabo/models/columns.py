@@ -1,4 +1,4 @@
-"""What several tables share: the base class, and the types of their keys."""
+"""Shared by several tables: the base class, and the types of their keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import DeclarativeBase
 
     class Model(DeclarativeBase):
-        """The base class of all tables. Flask-SQLAlchemy makes it at run time, so that no type can name it."""
+        """The base class of all tables. Flask-SQLAlchemy creates it at run time, so type annotations cannot use it."""
 
 else:
     Model = db.Model
@@ -29,14 +29,15 @@ BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:
-    """An index of the rows `where` a condition holds, which the migrations create: SQLAlchemy would load PostgreSQL's
-    dialect into every process to check `postgresql_where`.
+    """Return an index of the rows that match `where`, which the migrations create.
+
+    SQLAlchemy would load PostgreSQL's dialect into every process to check `postgresql_where`.
     """
     return Index(name, *columns, info={"where": where})
 
 
 class JsonText(TypeDecorator[Any]):
-    """A value that is stored as JSON in a column of text; None is NULL."""
+    """A value that is stored as JSON in a text column. None is NULL."""
 
     impl = Text
     cache_ok = True

@@ -1,4 +1,4 @@
-"""What Insights reads: visits and events as columns, events, sums of folded days, and what admins made of them."""
+"""The tables of Insights: visits and events as columns, events, sums of rolled-up days, and share links and notes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class InsightSum(Model):
-    """Sums of one value of a dimension in a period of a scope, of visits that are folded (`reports.query.sum_keys`)."""
+    """Sums of one value of a dimension in a period of a scope, for rolled-up visits (`reports.query.sum_keys`)."""
 
     __tablename__ = "insight_sums"
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     dimension: Mapped[str] = mapped_column(String(140), primary_key=True)  # also `event:{name}:{property}`
-    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the beginning of an hour, s
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     visits: Mapped[int] = mapped_column(BigInteger)
     new_visitors: Mapped[int] = mapped_column(BigInteger)
-    count: Mapped[int] = mapped_column(BigInteger)  # page views or events, of dimensions that count these
-    visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct ones; None if unknown
-    people: Mapped[bytes | None] = mapped_column(LargeBinary)  # of the version before, of days that are not folded
+    count: Mapped[int] = mapped_column(BigInteger)  # page views or events, for dimensions that count them
+    visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct visitors; None if unknown
+    # Only of the previous version, for days that are not rolled up.
+    people: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class _Block:
-    """Rows with consecutive ids, packed (`reports.log.blocks`). `first` follows the last id of the block before."""
+    """Rows with consecutive ids, compressed (`reports.log.blocks`). `first` follows the last id of the previous
+    block.
+    """
 
     first: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     last: Mapped[int] = mapped_column(BigInteger)
@@ -47,7 +50,7 @@ class EventBlock(_Block, Model):
 
 
 class Watermark(Model):
-    """Up to where rows have been read, and counted changes (`reports.log.state_queries`)."""
+    """How far rows have been read, and counted changes (`reports.log.state_queries`)."""
 
     __tablename__ = "watermarks"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -58,7 +61,9 @@ class Watermark(Model):
 
 
 class Event(Model):
-    """Something that a visitor did on a page, or a page view. Stored RETENTION_DAYS; sums of folded days for ever."""
+    """An action of a visitor on a page, or a page view. Stored for RETENTION_DAYS; sums of rolled-up days stay for
+    ever.
+    """
 
     __tablename__ = "events"
     __table_args__ = (
@@ -70,7 +75,7 @@ class Event(Model):
     visitor_id: Mapped[str] = mapped_column(String(128))
     event_id: Mapped[str] = mapped_column(String(128))  # the client's
     visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's newest visit at that time
-    scope: Mapped[str] = mapped_column(String(64))  # that of the visit
+    scope: Mapped[str] = mapped_column(String(64))  # the scope of the visit
     at_ms: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[str] = mapped_column(String(10))
     hour_s: Mapped[int] = mapped_column(BigInteger)
@@ -81,8 +86,8 @@ class Event(Model):
 
 
 class EventSum(Model):
-    """Counts of page views or events on folded days, by value, in a period of a scope. Earlier versions also wrote
-    rows for days that were not folded.
+    """Counts of page views or events on rolled-up days, by value, in a period of a scope. Earlier versions also
+    wrote rows for other days.
     """
 
     __tablename__ = "event_sums"
@@ -90,13 +95,13 @@ class EventSum(Model):
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     dimension: Mapped[str] = mapped_column(String(140), primary_key=True)
-    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the beginning of an hour, s
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
 
 
 class Share(Model):
-    """A link that shows Insights to its holders."""
+    """A link that shows Insights to anyone who has it."""
 
     __tablename__ = "shares"
 
@@ -110,13 +115,13 @@ class Share(Model):
     created_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_ms: Mapped[int | None] = mapped_column(BigInteger)
     used_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was last opened, to the minute
-    community_id: Mapped[str | None] = mapped_column(  # the one community that it shows
+    community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )
 
 
 class Annotation(Model):
-    """A note of an admin at a day of the charts."""
+    """An admin's note on a day of the charts."""
 
     __tablename__ = "annotations"
     __table_args__ = (Index("ix_annotations_scope_day", "scope", "day"),)

@@ -1,4 +1,4 @@
-"""What other programs have here: keys, the accounts of users at other providers, and webhooks."""
+"""The connections of other programs: keys, the accounts of users at other providers, and webhooks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class ApiKey(Model):
-    """A key with which a program calls the API. No column contains the key: both digests are SHA-256 in hexadecimal."""
+    """A key that a program calls the API with. No column contains the key: both digests are SHA-256 in hexadecimal."""
 
     __tablename__ = "api_keys"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
-    scopes: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
+    scopes: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )  # None: of the site
-    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters, which stay
+    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters; unchanged by a rotation
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
     old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -31,7 +31,7 @@ class ApiKey(Model):
 
 
 class OidcIdentity(Model):
-    """The account of a user at an OpenID provider. Never found by an email."""
+    """The account of a user at an OpenID provider. It is never looked up by email."""
 
     __tablename__ = "oidc_identities"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -49,30 +49,33 @@ class Webhook(Model):
     __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)  # shortened; in clear if the previous version has just written it
+    url: Mapped[str] = mapped_column(Text)  # shortened; in clear text if the previous version has just written it
     sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole URL
-    events: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
+    events: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )  # None: of the site
     format: Mapped[str] = mapped_column(String(16))
     description: Mapped[str] = mapped_column(String(200))
     secret: Mapped[str] = mapped_column(Text)
-    old_secret: Mapped[str | None] = mapped_column(Text)  # before the last rotation; signs, too
+    old_secret: Mapped[str | None] = mapped_column(Text)  # before the last rotation; also signs
     old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
     enabled: Mapped[bool] = mapped_column(Boolean)
     disabled_reason: Mapped[str | None] = mapped_column(String(64))
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
-    last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as of a delivery
+    last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as in a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
-    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)  # when too many waited last and some were dropped
+    # When deliveries were last dropped because too many waited.
+    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
 
 
 class WebhookDelivery(Model):
-    """An event for one webhook: `state` is `pending`, `delivered` or `dead`. Of a webhook that was deleted, they go in
-    small transactions: no foreign key deletes a million of them at once.
+    """An event for one webhook: `state` is `pending`, `delivered` or `dead`.
+
+    No foreign key, which would delete a million deliveries at once: those of a deleted webhook are removed in small
+    transactions.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -89,8 +92,8 @@ class WebhookDelivery(Model):
     event_id: Mapped[str] = mapped_column(String(36))
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)
-    last_status: Mapped[str | None] = mapped_column(String(64))  # of HTTP, or the kind of the error
+    last_status: Mapped[str | None] = mapped_column(String(64))  # HTTP status, or the kind of the error
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
-    log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its answer
+    log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
     bytes: Mapped[int | None] = mapped_column(Integer)  # length of the event's data; None: made by the previous version

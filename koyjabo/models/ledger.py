@@ -13,34 +13,34 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""What becomes of a column of `visits` when its visitor is forgotten, or is anonymous: it stays, or a rule of its own
-reduces it. Any other column is lost (LOST).
+"""What happens to a column of `visits` if its visitor is erased or anonymous: it stays, or its own rule reduces it.
+Any other column is cleared (LOST).
 """
 
 START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
 """Kinds of adjustments: STARTING_TOTAL, a total set by hand (or the epoch of a restore or repair, which keeps it),
-visits that another program counted, and visits that the database lost when it went back.
+visits that another program counted, and visits that the database lost when it was rolled back.
 """
 
 LABEL = "label"
-"""The name of a column on the page of a visit, unless that has a place of its own for it."""
+"""The label of a column on the page of a visit, unless the page shows it separately."""
 
 
 class Counter(Model):
-    """The newest figures of a scope. Each batch locks this row, so that ordinals have no gaps."""
+    """The newest figures of a scope. Each batch locks this row, so that visit numbers have no gaps."""
 
     __tablename__ = "counters"
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[int] = mapped_column(BigInteger)  # ms; base-36 on the wire
     visits: Mapped[int] = mapped_column(BigInteger)  # rows ever written; for the site, also the newest visits.id
-    total: Mapped[int] = mapped_column(BigInteger)  # the newest ordinal: visits plus all adjustments
+    total: Mapped[int] = mapped_column(BigInteger)  # the newest visit number: visits plus all adjustments
     unique_visitors: Mapped[int] = mapped_column(BigInteger)
     revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: promise 3)
 
 
 class Visit(Model):
-    """One registered opening of the app. The `id` numbers visits 1, 2, … without gaps."""
+    """One registered visit: an opening of the app. The `id` numbers visits 1, 2, … without gaps."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -50,18 +50,18 @@ class Visit(Model):
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
-    # As returned to the visitor: the id plus the adjustments of that time.
+    # As returned to the visitor: the id plus the adjustments at that time.
     ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
-    scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit counts for the site too
-    # A random name ("~…") once the visitor is forgotten.
+    scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit also counts for the site
+    # A random name ("~…") after the visitor is erased.
     visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
     # The client's id of the visit, or a generated one ("~…").
     visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
     at_ms: Mapped[int] = mapped_column(BigInteger, info=KEPT)
-    # The day it was counted on; a change of TIMEZONE does not change it.
+    # The day it was counted on. A change of TIMEZONE does not change it.
     day: Mapped[str] = mapped_column(String(10), info=KEPT)
     hour_s: Mapped[int] = mapped_column(BigInteger, info=KEPT)  # start of its local hour, s since 1970 UTC
-    # The client's clock, stored but not trusted. A wrong one could be recognised.
+    # The client's clock, stored but not trusted. A wrong clock could identify a browser.
     client_ms: Mapped[int | None] = mapped_column(BigInteger)
     place: Mapped[str] = mapped_column(Text, info=KEPT)
     referrer: Mapped[str | None] = mapped_column(Text, info=REDUCED)
@@ -70,7 +70,7 @@ class Visit(Model):
     # The user, if the request identified one; or DELETED.
     user_id: Mapped[str | None] = mapped_column(String(36), info=REDUCED)
     is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a declared crawler
-    # The first of the Accept-Language header: "bn".
+    # The first language of the Accept-Language header: "bn".
     language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
     # The utm_ parameters of the page, as a query string.
     campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
@@ -79,14 +79,14 @@ class Visit(Model):
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
-"""Changes that take these columns away from a visit."""
+"""Changes that clear these columns of a visit."""
 
 
 class FoldedVisits(Model):
     """Sums of visits whose rows were deleted, after RETENTION_DAYS, or by earlier versions with their visitor.
 
-    Like the rollups, the sums of the site include the visits of communities. Rollups equal these sums plus the
-    remaining rows.
+    Like the daily and hourly sums, the site's sums include the visits of communities. Daily and hourly sums equal these
+    sums plus the remaining rows.
     """
 
     __tablename__ = "folded_visits"
@@ -100,8 +100,8 @@ class FoldedVisits(Model):
 
 
 class ForgottenVisitors(Model):
-    """The number of unique visitors of a scope whose row in `visitors` earlier versions have deleted; one less for each
-    visitor who has two rows because it is being renamed (`retention.erasure_queries`).
+    """The number of unique visitors of a scope whose row in `visitors` was deleted by earlier versions, minus one
+    for each visitor who has two rows while it is being renamed (`retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"
@@ -112,7 +112,7 @@ class ForgottenVisitors(Model):
 
 
 class ImportedVisits(Model):
-    """A range of ids in which visits are not ordered by time, because some of them were imported."""
+    """A range of ids whose visits are not ordered by time, because some of them were imported."""
 
     __tablename__ = "imported_visits"
 
@@ -123,7 +123,7 @@ class ImportedVisits(Model):
 
 
 class Visitor(Model):
-    """A visitor's first visit in a scope. One row for each visitor, by which unique visitors are counted."""
+    """A visitor's first visit in a scope. One row per visitor, to count unique visitors."""
 
     __tablename__ = "visitors"
     __table_args__ = (
@@ -162,7 +162,9 @@ class HourlyVisits(Model):
 
 
 class Adjustment(Model):
-    """A change of the total other than by a visit: the only permitted gap between ordinals (specification: Storage)."""
+    """A change of the total other than by a visit: the only permitted gap between visit numbers (specification:
+    Storage).
+    """
 
     __tablename__ = "adjustments"
 
@@ -175,12 +177,13 @@ class Adjustment(Model):
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(16), server_default="set")  # one of ADJUSTMENTS
-    epoch_before: Mapped[int | None] = mapped_column(BigInteger)  # whose ordinals stay valid; None if they do not
+    # Epoch whose visit numbers stay valid; None if they do not.
+    epoch_before: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ImportedDay(Model):
-    """The visits of a day that another program has counted and of which it has only the sum. A total was set for them,
-    so that a second import of the same sums adds nothing.
+    """The daily sum of visits that another program counted. A total was set for it, so that a second import of the
+    same sums adds nothing.
     """
 
     __tablename__ = "imported_days"

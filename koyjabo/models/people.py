@@ -1,4 +1,4 @@
-"""The people of a community and the times at which they were there: the data of its reports."""
+"""The people of a community and the times when they were there: the data of its reports."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class Person(Model):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     scope: Mapped[str] = mapped_column(String(64))
     person: Mapped[str] = mapped_column(String(130))
-    last_day: Mapped[str] = mapped_column(String(10))  # the newest day on which they were there
+    last_day: Mapped[str] = mapped_column(String(10))  # the last day they were there
 
 
 class PersonDay(Model):
-    """A day on which a person was in a community, and the hours of it."""
+    """A day when a person was in a community, and its hours."""
 
     __tablename__ = "person_days"
     __table_args__ = {"sqlite_with_rowid": False}
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    began_s: Mapped[int] = mapped_column(BigInteger)  # start of the day, s since 1970 UTC, in TIMEZONE of that time
-    slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by its half hours since `began_s`
+    began_s: Mapped[int] = mapped_column(BigInteger)  # start of the day, s since 1970 UTC, in TIMEZONE at that time
+    slots: Mapped[int] = mapped_column(BigInteger)  # a bit per local hour, by its half hours since `began_s`
 
 
 class Return(Model):
-    """How many people came on `day` and, before that, last on `previous_day`; `""` for their first day.
+    """How many people came on `day` and last before that on `previous_day`; `""` for their first day.
 
     The distinct people of a range are those whose previous day is before the range, so these sums count them exactly.
     """
@@ -80,7 +80,7 @@ class Conversion(Model):
 
 
 class Peak(Model):
-    """The most people who were online in a community at once, by local day."""
+    """The most people online in a community at once, by local day."""
 
     __tablename__ = "peaks"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -1,4 +1,4 @@
-"""The server's own records: nightly work, backups, the audit log, and what it measures of its promises."""
+"""The server's own records: nightly work, backups, the audit log, and events for webhooks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from koyjabo.models.columns import BigKey, JsonText, Model
 
 
 class NightlyWork(Model):
-    """Work that one of all workers does once a day: the last day it was started for, and by which worker.
+    """Work that one of all workers does once a day: the last day it was started for, and the worker.
 
-    The row `folded` has the day before which visits may be folded (`retention.retention_queries`); the row `import`
-    is the lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers
-    that send mails and that project visits, `alerts` that of the worker that looks for alerts
-    (`database.work_claim_queries`).
+    Other rows: `folded` has the day before which visits may be rolled up (`retention.retention_queries`). `import` is
+    the lease of an import on PostgreSQL (`database.lease`). `mail`, `insights` and `alerts` are the leases of the
+    workers that send mails, store blocks for reports, and check for alerts (`database.work_claim_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -30,7 +29,7 @@ class NightlyWork(Model):
 
 
 class DatabaseIdentity(Model):
-    """One row: the name of this database, made with its schema. Neither a backup nor a restore has it, so that what
+    """One row: the name of this database, created with its schema. Backups and restores leave it out, so that what
     servers remember of one database is never taken for another's.
     """
 
@@ -44,7 +43,7 @@ class DatabaseIdentity(Model):
 
 
 class DaySecret(Model):
-    """The secret under which anonymous visitors of a day are hashed (`counting.anonymity`). In no backup."""
+    """The secret that anonymous visitors of a day are hashed with (`counting.anonymity`). Not part of backups."""
 
     __tablename__ = "day_secrets"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -54,7 +53,7 @@ class DaySecret(Model):
 
 
 class AuditLine(Model):
-    """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
+    """An action and its actor, written in the action's transaction. Names are as of that time. No addresses."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -76,8 +75,8 @@ class AuditLine(Model):
 
 
 class WebhookEvent(Model):
-    """Something that webhooks will tell, written in the transaction that made it true. One row for each `key`, so that
-    no worker and no retry tells it twice.
+    """An event for webhooks, written in the transaction of the change. One row per `key`, so that no worker and no
+    retry records it twice.
     """
 
     __tablename__ = "webhook_events"
@@ -92,7 +91,7 @@ class WebhookEvent(Model):
     scope: Mapped[str] = mapped_column(String(64))
     at_ms: Mapped[int] = mapped_column(BigInteger)
     data: Mapped[str] = mapped_column(Text)  # JSON
-    dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were made; None for not yet
+    dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were created; None: not yet
 
 
 class StartingStep(Model):
@@ -104,7 +103,7 @@ class StartingStep(Model):
     step: Mapped[str] = mapped_column(String(16), primary_key=True)
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
-    host: Mapped[str | None] = mapped_column(Text)  # of the first page of another host whose visit was counted
+    host: Mapped[str | None] = mapped_column(Text)  # of the first page on another host whose visit was counted
     ordinal: Mapped[int | None] = mapped_column(BigInteger)  # of that visit
 
 
@@ -114,7 +113,7 @@ FAILURES_BEFORE = text(
 
 
 class JobColumns:
-    """What the rows of long work have in common (`jobs.job_queries`)."""
+    """Columns that all rows of long work have (`jobs.job_queries`)."""
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" for the server
@@ -128,34 +127,34 @@ class JobColumns:
 
 
 class Backup(JobColumns, Model):
-    """A backup that the server makes or has made by itself, as its newest step left it. The files outlive these rows,
-    and neither a backup nor a restore has them.
+    """A backup that the server makes, or has made, as of its newest step. The files outlive these rows, and backups
+    and restores leave them out.
     """
 
     __tablename__ = "backups"
 
     name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
     state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
-    step: Mapped[str] = mapped_column(String(16))  # the one that runs, or that failed
+    step: Mapped[str] = mapped_column(String(16))  # the step that runs, or that failed
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
-    made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the moment that it shows
+    made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the time of the snapshot in it
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
     restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
-    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, of a file that is kept
-    # How many had failed when this one began, also those whose rows are gone.
+    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, for a file that is kept
+    # How many had failed when this one began, including those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")
 
 
 class FileImport(JobColumns, Model):
-    """A file that an admin has uploaded to be imported, as its worker left it, which alone has the file. Neither a
-    backup nor a restore has these rows.
+    """A file that an admin uploaded for import, as of its worker's newest step. Only that worker has the file.
+    Backups and restores leave these rows out.
     """
 
     __tablename__ = "file_imports"
 
     state: Mapped[str] = mapped_column(String(16))  # checking, checked, importing, done, failed or cancelled
-    asked: Mapped[str] = mapped_column(String(16))  # what an admin wants of the worker: "", import or cancel
+    asked: Mapped[str] = mapped_column(String(16))  # what an admin asks of the worker: "", import or cancel
     file: Mapped[list[Any]] = mapped_column(JsonText)  # its name and size, and how it is read
     preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what the import would do
-    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what it has done, also before it was broken off
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what it has done, even before it was interrupted

@@ -1,1 +1,1 @@
-"""The recount of the ledger: compares all derived tables with the visits and repairs them. Sets the total by hand."""
+"""Recounts of the ledger: compare all derived tables with the visits and repair them. Also sets the total by hand."""

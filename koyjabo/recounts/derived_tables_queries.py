@@ -1,7 +1,7 @@
 """Every table that is derived from the ledger, described once, with the statements that derive, check or repair it.
 
-Statements read a table in pieces: rows with ids over :after and up to :upto. Tables without such ids (folded visits,
-conversions) are read with the first piece, whose :after is 0.
+Statements read a table in pieces: rows with ids after :after and up to :upto. Tables without such ids (rolled-up
+visits, conversions) are read with the first piece, whose :after is 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECES = {"visits": 50_000, "people": 5_000}
 
 
 class Rollup(NamedTuple):
-    """A table of two sums: `select` gives its key and its `values` for a piece of `read`, to be added up by key."""
+    """A table of two sums. `select` returns its key and its `values` for a piece of `read`, to be added up by key."""
 
     table: str
     key: tuple[str, ...]
@@ -34,8 +34,8 @@ class Rollup(NamedTuple):
 
 
 class Invariant(NamedTuple):
-    """Another invariant: `select` counts the rows in a piece of `read` that contradict `table`. The statements `repair`
-    put that right.
+    """Another invariant. `select` counts the rows in a piece of `read` that contradict `table`. The statements in
+    `repair` fix them.
     """
 
     table: str
@@ -91,7 +91,7 @@ SELECT c.scope, c.visits, c.total, c.unique_visitors,
 FROM counters c
 """)
 
-# Between two adjustments, ordinals are ahead of ids by the sum of the adjustments so far.
+# Between two adjustments, visit numbers are ahead of ids by the sum of the adjustments so far.
 ORDINALS = text("""
 WITH spans AS (
     SELECT after_visit, lead(after_visit) OVER (ORDER BY id) AS upto_visit,
@@ -108,7 +108,7 @@ UNLISTED = text("""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
-# Numbers grow with ids within a day, up to its sum; visits of before there were numbers have none.
+# Numbers grow with ids within a day, up to its sum. Visits from before there were numbers have none.
 DAY_NUMBERS = text("""
 SELECT count(*) FROM (
     SELECT v.day, v.day_number, lag(v.day_number) OVER (PARTITION BY v.day ORDER BY v.id) AS before
@@ -121,9 +121,9 @@ SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
-# A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor. Of users
-# whose account was deleted, and of forgotten visitors, nothing tells which person they are: their ids and names begin
-# with "~" (`personal_data`, `retention.erasure_queries`).
+# A visit belongs to its user, otherwise to the user that its visitor was identified as later, otherwise to the visitor.
+# Users with deleted accounts and erased visitors are unknown persons: their ids and names begin with "~"
+# (`personal_data`, `retention.erasure_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v
@@ -147,7 +147,7 @@ SET_LAST_DAYS = text("""
 UPDATE people SET last_day = (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 """)
-# Forgotten visitors have names that begin with "~" (`retention.erasure_queries`).
+# Erased visitors have names that begin with "~" (`retention.erasure_queries`).
 ANONYMOUS = text("""
 SELECT count(*) FROM people p LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
 WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'

@@ -1,6 +1,6 @@
-"""Count the ledger again, compare with it every table that is derived from it, and derive anew what does not agree.
+"""Counts the ledger again, compares every derived table with it, and rebuilds what does not agree.
 
-A recount reads pieces of bounded size on one snapshot: it may run while the server is busy.
+A recount reads pieces of bounded size from one snapshot, so it may run while the server is busy.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ MOST_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
 MOST_SHOWN = 20
-"""How many problems of a recount the audit log stores."""
+"""Maximum number of problems of a recount that the audit log stores."""
 
 Sums = defaultdict[Any, list[int]]
 """Two figures by key."""
 
 
 class Mismatch(NamedTuple):
-    """A row of a derived table as it is stored, and as the ledger gives it. A row that is missing has zeros."""
+    """A row of a derived table as it is stored, and as derived from the ledger. A missing row has zeros."""
 
     table: str
     key: dict[str, str | int]
@@ -46,7 +46,7 @@ class Mismatch(NamedTuple):
     derived: dict[str, int]
 
     def problems(self) -> Iterator[str]:
-        """A sentence for each figure that is wrong."""
+        """Yield a sentence for each wrong figure."""
         row = " ".join(str(value) or "-" for value in self.key.values())
         for column, stored in self.stored.items():
             if stored != self.derived[column]:
@@ -57,21 +57,22 @@ class RecountResult(NamedTuple):
     """The result of a recount."""
 
     rows: int  # the newest id of a visit
-    problems: list[str]  # a sentence each; empty when everything agrees
-    is_ledger_sound: bool  # nothing is wrong with the visits themselves, from which all else is derived
-    absences: int  # visits in hours in which their person is not present
+    problems: list[str]  # a sentence each; empty if everything agrees
+    is_ledger_sound: bool  # nothing is wrong with the visits, which everything else is derived from
+    absences: int  # visits in hours when their person is not present
     mismatches: list[Mismatch]
     has_right_blocks: bool
 
     def details(self) -> dict[str, Any]:
-        """For a line of the audit log."""
-        told = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
-        return {"agrees": not self.problems, **told, "rows": self.rows}
+        """Return the details for a line of the audit log."""
+        problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
+        return {"agrees": not self.problems, **problems, "rows": self.rows}
 
 
 def recount(connection: Connection, advance: Advance, parser: TraitParser | None = None) -> RecountResult:
-    """Find all differences between the visits, the counters and the other derived tables. Without a parser, blocks are
-    not checked: a database that was just restored has none.
+    """Find all differences between the visits, the counters and the other derived tables.
+
+    Without a parser, blocks are not checked: a database that was just restored has none.
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Tally[Invariant] = Tally()
@@ -94,7 +95,7 @@ def newest_id(connection: Connection, table: str) -> int:
 
 
 def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
-    """The parameters of statements that read a piece of a table. A table without rows has one piece."""
+    """Return the parameters of statements that read a table in pieces. A table without rows has one piece."""
     newest, size = newest_id(connection, table), derived.PIECES[table]
     return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
 
@@ -142,7 +143,9 @@ def _result(
 
 
 def _missing(newest: int, counted: int) -> list[str]:
-    """Fewer visits than ids. There may be more: the newest are folded when their visitor is forgotten."""
+    """Return a problem if there are fewer visits than ids. There may be more, because the newest visits are rolled
+    up when their visitor is erased.
+    """
     if counted >= newest:
         return []
     return [f"visits: the newest id is {newest}, but there are {counted} rows, folded ones included"]
@@ -168,7 +171,7 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
 
 
 def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
-    """Unique visitors are counted in two ways, by their first visits and by their rows, which must agree."""
+    """Yield differences between the two ways of counting unique visitors: by their first visits and by their rows."""
     for row in counters:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:
@@ -178,7 +181,7 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
     """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
 
-    If the visits themselves are damaged, nothing is changed: they cannot be derived from any other table.
+    If the visits themselves are damaged, nothing is changed, because they cannot be derived from any other table.
     """
     result = recount(connection, advance, parser)
     if result.is_ledger_sound:
@@ -193,7 +196,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
 
 
 def _mark_present(connection: Connection, clock: Clock) -> None:
-    """Mark people present in every hour in which they made a visit."""
+    """Mark people present in every hour when they made a visit."""
     module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in pieces(connection, "visits"):

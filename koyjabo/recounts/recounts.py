@@ -1,5 +1,5 @@
-"""Runs recounts of the ledger: in the background, every night and for admins, one at a time; and for the command line,
-which also repairs derived tables that do not agree with it (in an application context).
+"""Runs recounts of the ledger, one at a time: in the background, every night and for admins; and for the command
+line, which also repairs derived tables (in an application context).
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ CHANGES |= {
 }
 
 NEWS_MS = 5_000
-"""Within this time, a worker that recounts has published its progress to the others."""
+"""Time within which a worker has published the progress of its recount to the others."""
 
 INTERRUPTED_MS = 3_600_000
-"""A recount of the night that began so long ago, and runs on no known worker, begins again."""
+"""Age after which a nightly recount that runs on no known worker is started again."""
 
 NIGHT = "04:30"
-"""The time of the day, in TIMEZONE, after which the recount of a night begins: retention has ended by then."""
+"""The time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""
 
 REASON = "koyjabo verify --repair"
 
@@ -58,17 +58,17 @@ REASON = "koyjabo verify --repair"
 class RecountState(NamedTuple):
     """`last` is the newest audit line about a recount.
 
-    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
-    `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
+    The details of an ENDED line are `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
+    `problem_count`, or an `error` if the recount failed. A BEGUN line means that the recount was interrupted, unless
     `running` is set.
     """
 
-    running: Progress | None  # of any worker
+    running: Progress | None  # on any worker
     last: AuditRecord | None
 
 
 class RecountEnd(NamedTuple):
-    """The result of a recount, as a line of the audit log, and an event for webhooks unless the ledger agrees."""
+    """The result of a recount: a line of the audit log, and an event for webhooks unless the ledger agrees."""
 
     entry: AuditEntry
     began_ms: int
@@ -87,7 +87,8 @@ class RecountEnd(NamedTuple):
 
 
 class Recounts:
-    """Methods that take an account raise Forbidden unless it is an admin of the site. All raise LedgerUnavailable.
+    """Recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
+    LedgerUnavailable.
 
     `on_change` is called when a recount of this worker has begun or ended.
     """
@@ -108,10 +109,10 @@ class Recounts:
         self._workers = workers
         self.parser = parser
         self._progress: Progress | None = None
-        self._lock = threading.Lock()  # guards the beginning; code that holds it must not wait
+        self._lock = threading.Lock()  # guards the start; code that holds it must not wait
 
     def run(self, progress: ReportProgress) -> RecountResult:
-        """Recount everything as of this moment, for the operator. `progress` is called on another thread."""
+        """Recount a snapshot of everything, for the operator. `progress` is called on another thread."""
 
         def count(session: Any) -> RecountResult:
             connection = session.connection()
@@ -121,7 +122,7 @@ class Recounts:
         return self._database.long_read(count)
 
     def verify(self, progress: ReportProgress) -> RecountResult:
-        """As `run`, with a line in the audit log, so that the server knows the result, too."""
+        """Like `run`, with a line in the audit log, so that the server also knows the result."""
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
@@ -133,7 +134,7 @@ class Recounts:
         return result
 
     def tick(self) -> None:
-        """Begin the recount of the night, unless there was one since its hour. Call it every half minute."""
+        """Begin the nightly recount, unless there was one since its hour. Call it every half minute."""
         night_ms = self._clock.newest_ms(NIGHT)
         with suppress(LedgerUnavailable):  # the next call tries again
             if not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
@@ -143,8 +144,8 @@ class Recounts:
         """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
         worker recounts, or if there was one since `since_ms`.
 
-        The recount ends with its worker: SIGTERM does not wait for it, since it may take hours. The audit log then has
-        only its beginning, and `tick` of any worker begins another one after INTERRUPTED_MS.
+        The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
+        has only its beginning, and `tick` on any worker begins another one after INTERRUPTED_MS.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -163,11 +164,13 @@ class Recounts:
             self._runtime.start_task(partial(self._recount, by))
 
     def progress(self) -> Progress | None:
-        """The progress of this worker's recount; None while it makes none."""
+        """Return the progress of this worker's recount, or None."""
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """While Redis is away, a recount of another worker looks interrupted. Also for viewers of the site."""
+        """Return the state, also for viewers of the site. While Redis is unavailable, a recount of another worker
+        looks interrupted.
+        """
         account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
         if last and running is None and _started_recently(last, self._clock.now_ms()):
@@ -178,8 +181,8 @@ class Recounts:
         return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _begin(self, by: Actor, since_ms: int | None) -> bool:
-        """Write the BEGUN line, unless there was a recount since `since_ms`, or another worker wrote that line so
-        recently that its progress may not be known yet.
+        """Write the BEGUN line. Returns False if there was a recount since `since_ms`, or if another worker wrote
+        that line so recently that its progress may not be known yet.
         """
 
         def is_unneeded(last: AuditRecord | None) -> bool:
@@ -218,7 +221,7 @@ class Recounts:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
-        """An attempt that timed out may have succeeded, so each attempt looks for the line first."""
+        """Store the result. An attempt that timed out may have succeeded, so each attempt looks for the line first."""
 
         def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
             return None if newest and newest[0][1:] == end.entry else end
@@ -230,7 +233,7 @@ class Recounts:
 
     @contextmanager
     def _reported(self, rows: int, label: str) -> Iterator[Advance]:
-        """Runs on a real thread."""
+        """Count progress. Runs on a real thread."""
         if self._progress is not None:
             self._progress = self._progress._replace(rows=rows)
         yield self._advance
@@ -241,13 +244,15 @@ class Recounts:
 
 
 def _newest(session: Any) -> AuditRecord | None:
-    """The newest audit line about a recount."""
+    """Return the newest audit line about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
 
 def _newest_locked(session: Any) -> AuditRecord | None:
-    """`_newest`, before one worker at a time adds a line: all of them begin the recount of the night."""
+    """Like `_newest`, with a lock so that only one worker at a time adds a line: all of them begin the nightly
+    recount.
+    """
     lock_limit(session, AuditLine)
     return _newest(session)
 
@@ -257,8 +262,8 @@ def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
-    """Whether the line is of that moment or later. A recount that was interrupted or failed counts for INTERRUPTED_MS.
-    A line of the future is from a wrong clock.
+    """Return whether the line is from that time or later. A recount that was interrupted or failed counts for
+    INTERRUPTED_MS. A line from the future comes from a wrong clock.
     """
     if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
         return False
@@ -267,16 +272,16 @@ def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
 
 
 class Repaired(NamedTuple):
-    """One sentence for each problem that was repaired, and for each that is left."""
+    """One sentence per repaired problem, and per remaining problem."""
 
     repaired: list[str]
     left: list[str]
 
 
 def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount, and if there are problems, repair them and recount again, in one transaction for which writers wait.
+    """Recount. If there are problems, repair them and recount again, in one transaction that writers wait for.
 
-    Without problems, no writer waits. If a total falls, a new epoch begins, so that pages accept it. Raises
+    Without problems, writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises
     LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():

@@ -1,4 +1,4 @@
-"""Sets the total by hand, to continue an older counter. This makes the only permitted gap between ordinals."""
+"""Sets the total by hand, to continue an older counter. This creates the only permitted gap between visit numbers."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ class Preview(NamedTuple):
 
 
 class TotalAdjuster:
-    """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+    """Changes the total, for admins of the site and OPERATOR. Raises Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
-        """What `set_total` would do now. Raises as it does, and changes nothing."""
+        """Return what `set_total` would do now, without changing anything. Raises what it raises."""
         account.require_site_admin()
         _require_in_range(total)
         count = self._database.read(read_count)
@@ -46,10 +48,10 @@ class TotalAdjuster:
         return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
-        """Set the total, so that the ordinal of the next visit is `total` + 1. `reason` is stored.
+        """Set the total, so that the number of the next visit is `total` + 1. `reason` is stored. Raises InvalidInput.
 
-        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch; raises
-        TotalWouldFall without it. Raises InvalidInput.
+        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch. Without it, raises
+        TotalWouldFall.
         """
         account.require_site_admin()
         _require_in_range(total)
@@ -70,13 +72,13 @@ def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: s
 
 
 def _require_in_range(total: int) -> None:
-    """Raises InvalidInput."""
+    """Check the range. Raises InvalidInput."""
     if not 0 <= total <= LARGEST_TOTAL:
         raise InvalidInput(details={"total": TOTAL_RANGE})
 
 
 def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
-    """Raises TotalWouldFall for a lower total without one."""
+    """Raise TotalWouldFall for a lower total without a new epoch."""
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
             f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "

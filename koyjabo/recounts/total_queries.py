@@ -1,4 +1,6 @@
-"""Sets the total or adds to it, with a row in `adjustments`. This makes the only permitted gap between ordinals."""
+"""Sets the total or adds to it, with a row in `adjustments`. This creates the only permitted gap between visit
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,9 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
 
 
 def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms: int) -> Totals:
-    """Add visits that were counted elsewhere to the site's total, each number with a reason and an adjustment of its
-    own, in the session's transaction, under the lock of the counter row.
+    """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment.
+
+    Runs in the session's transaction, under the lock of the counter row.
     """
     counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
     before, rows = counter.total, []
@@ -62,7 +65,7 @@ def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms:
 
 
 def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
-    """Store that a new epoch has begun with the total of the site's counter."""
+    """Record that a new epoch has begun with the total of the site's counter."""
     visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
     values = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
     connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **values))

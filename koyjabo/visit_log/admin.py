@@ -1,6 +1,6 @@
-"""/admin/visits: the log of visits, by number, with one search field and filters; each visit has its own page.
+"""/admin/visits: the log of visits by number, with one search field and filters. Each visit has its own page.
 
-/admin/realtime: the last hour by minute, the places of active visitors, and the newest visits.
+/admin/realtime: the last hour by minute, the locations of active visitors, and the newest visits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from koyjabo.webkit.panel.pages import cursor, me, page
 from koyjabo.webkit.schemas.bodies import Body
 
 NUMBER = "number"
-"""The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
+"""The only order: the primary key's. Any other index would slow down every registration (decision 37)."""
 
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
@@ -79,7 +79,7 @@ def visit(ordinal: int) -> Response:
 def _show(
     form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
-    """`total`: of the site, if the log has another number of visits."""
+    """Show the log. `total` is the site's, if the log has a different number of visits."""
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
@@ -99,7 +99,7 @@ def _show(
 
 
 def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
-    """What to choose from."""
+    """Return the choices of the filters."""
     frequent = current()[VisitLogServices].log.frequent(me(), days)
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
@@ -118,7 +118,7 @@ def _days(form: Form[Body]) -> VisitFilter:
 @bp.get("/realtime")
 @for_viewers
 def realtime() -> Response:
-    """The state that a socket of the panel begins with. The page's script keeps it up to date."""
+    """Show the state that a socket of the panel begins with. The page's script keeps it up to date."""
     services = current()
     stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
     parts = feed.parts()

@@ -1,4 +1,4 @@
-"""The conditions of a search: each field, and the one text that may be a number, an id, a name or a part of a page."""
+"""The conditions of a search: each field, and the one text that may be a number, an id, a name or part of a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
-"""Visits up to this id have a text in place of their user agent (`retention.retention_queries`)."""
+"""Visits up to this id have a text instead of their user agent (`retention.retention_queries`)."""
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
 LISTED = {
@@ -28,29 +28,30 @@ LISTED = {
 }
 
 MANY = 1_000
-"""A visitor with at least this number of visits is searched for without the index of visitors."""
+"""A visitor with at least this many visits is searched for without the index of visitors."""
 
 MOST_NAMED = 500
-"""At most this many users, and communities, are texts by a part of their names."""
+"""Maximum number of users, and of communities, to search for by part of their name."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
 
 
 class SearchFilter(NamedTuple):
-    """The conditions of a search; "" and None match all visits. Texts match in any case."""
+    """The conditions of a search. "" and None match all visits. Texts match in any case."""
 
     began_ms: int | None = None
-    ended_ms: int | None = None  # before this moment
-    place: str = ""  # the whole name of a place or country, or a part of it
+    ended_ms: int | None = None  # before this time
+    place: str = ""  # the whole name of a location or country, or part of it
     page: str = ""
     source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
-    browser: str = ""  # the beginning of the name of a browser or system, or a part of another User-Agent
+    browser: str = ""  # the beginning of the name of a browser or system, or part of another User-Agent
     community_id: str = ""
-    # An ordinal or a range of them; otherwise a visitor_id; otherwise its beginning, a visit_id, or a part of any text.
+    # A visit number or a range of them; otherwise a visitor_id; otherwise its beginning, a visit_id, or part of any
+    # text.
     text: str = ""
     is_bot: bool | None = None
-    sees_ids: bool = True  # if not, neither visitor_ids nor emails are searched
+    sees_ids: bool = True  # if False, visitor_ids and emails are not searched
 
 
 class Conditions(NamedTuple):
@@ -87,8 +88,9 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
-    """The condition for the visits with this ordinal or in this range of them, or else of this visitor, and whether an
-    index finds them. None if there are none.
+    """Return the condition for an exact match, and whether an index finds the visits; None without a match.
+
+    Matches the visits with this number or in this range, or else of this visitor.
     """
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
@@ -100,7 +102,7 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     count = session.scalar(select(func.count()).select_from(limited.subquery()))
     if not count:
         return None
-    # A program may register very many visits as one visitor; to sort those would take longer than to scan by id.
+    # A program may register very many visits as one visitor. Sorting them would take longer than a scan by id.
     by_index = Visit.visitor_id == which.text
     return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
@@ -122,7 +124,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
 
 
 def _in_page(text: str) -> ColumnElement[bool]:
-    """Browsers send letters of other scripts percent-encoded."""
+    """Return the condition for part of a page. Browsers send letters of other scripts percent-encoded."""
     return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
 
 
@@ -153,8 +155,10 @@ class _Browsers:
         self._session = session
 
     def named(self, text: str) -> ColumnElement[bool]:
-        """The condition for visits with the browser or system of this name, in any case, or else with one whose name
-        begins with the text; without such a name, for visits with the text in their user agent.
+        """Return the condition for visits with this browser or system: the whole name in any case, or else its
+        beginning.
+
+        If there is no such name, it matches visits with the text in their user agent.
         """
         searched, names = text.casefold(), {name for named in self._known.values() for name in named}
         meant = {name for name in names if name.casefold() == searched}
@@ -164,7 +168,7 @@ class _Browsers:
         sent = [user_agent for user_agent, named in self._known.items() if not meant.isdisjoint(named)]
         listed = sql(LISTED[self._session.get_bind().dialect.name]).bindparams(texts=json.dumps(sent))
         after = self._reduced_upto
-        return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_says, sorted(meant)))))
+        return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_mentions, sorted(meant)))))
 
     @cached_property
     def _reduced_upto(self) -> int:
@@ -180,8 +184,10 @@ class _Browsers:
         return {user_agent: set(filter(None, user_agents.of(user_agent))) for user_agent in texts}
 
 
-def _says(name: str) -> ColumnElement[bool]:
-    """The condition for texts that replace user agents after 30 days and name it (`user_agents.reduced`)."""
+def _mentions(name: str) -> ColumnElement[bool]:
+    """Return the condition for texts that replace user agents after 30 days and contain the name
+    (`user_agents.reduced`).
+    """
     begins = (f"{name} on ", f"{name} (", f"on {name} (")
     return or_(
         Visit.user_agent.in_([name, f"on {name}"]),

@@ -12,7 +12,7 @@ from koyjabo.reports.query.dimensions import UTM
 from koyjabo.visit_log.queries import OTHERS, LoggedVisit
 
 PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
-"""What reports read of a visit."""
+"""What reports parse from a visit."""
 
 LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
@@ -20,7 +20,7 @@ COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
 
 
 def text(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
-    """One line for each visit."""
+    """Return one line per visit."""
     return spreadsheet.lines(kind, (_row(visit, parser) for visit in visits))
 
 

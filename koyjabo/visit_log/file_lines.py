@@ -1,4 +1,4 @@
-"""The lines of files, and CSV (RFC 4180), whose unusable lines are named and passed over."""
+"""The lines of files, and CSV (RFC 4180). Unusable lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Refuse = Callable[[BadLine], None]
 
 
 class CsvRecord(NamedTuple):
-    """Its values, and the numbers of the lines on which it begins and ends. A blank line has no values."""
+    """The values of a record, and the numbers of its first and last line. A blank line has no values."""
 
     first: int
     last: int
@@ -33,7 +33,7 @@ class CsvRecord(NamedTuple):
 
 
 class DecodedLines:
-    """The lines of a file. Unlike a generator it goes on after an error, with the next line."""
+    """The lines of a file. Unlike a generator, it continues with the next line after an error."""
 
     def __init__(self, lines: SupportsReadline) -> None:
         self._lines = lines
@@ -44,7 +44,9 @@ class DecodedLines:
         return self
 
     def begin_record(self) -> None:
-        """A quotation may make one record of many lines, which together are as long as a line may be."""
+        """Begin a record. Quotation marks may join many lines into one record, which together may be as long as one
+        line.
+        """
         self._left = LONGEST_LINE
 
     def __next__(self) -> str:
@@ -67,7 +69,7 @@ class DecodedLines:
 
 
 def csv_records(lines: SupportsReadline, refuse: Refuse) -> Iterator[CsvRecord]:
-    """The records of a file. Calls `refuse` for a line that is no record, and goes on after it."""
+    """Yield the records of a file. Calls `refuse` for a line that is not a record, and continues after it."""
     decoded = DecodedLines(lines)
     reader = csv.reader(decoded, strict=True)
     while True:
@@ -77,7 +79,7 @@ def csv_records(lines: SupportsReadline, refuse: Refuse) -> Iterator[CsvRecord]:
             values = next(reader, None)
         except (BadLine, csv.Error) as error:
             why = error.why if isinstance(error, BadLine) else "is not valid CSV"
-            for lost in range(number, decoded.number + 1):  # a quotation that does not end has many
+            for lost in range(number, decoded.number + 1):  # an unclosed quotation has many lines
                 refuse(BadLine(lost, why))
         else:
             if values is None:

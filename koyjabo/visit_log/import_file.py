@@ -1,7 +1,7 @@
 """Reads files of visits, from `koyjabo export` or another counter, one line at a time.
 
-The columns are those of exports; the field names of POST /api/visitor/register are accepted as well. `visitor_id` and
-`at` are required.
+The columns are the same as in exports. The field names of POST /api/visitor/register are also accepted. `visitor_id`
+and `at` are required.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ALIASES = {
 }
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
-"""With "~" for names that this program generated, which exports contain as well."""
+"""With "~" for names that this program generated, which exports may contain."""
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
 LONGEST_ID = 128
@@ -49,7 +49,7 @@ Values = dict[str, Any]
 
 
 class ImportedLine(NamedTuple):
-    """A visit, and the number of the line on which it ends."""
+    """A visit, and the number of its last line."""
 
     number: int
     visit: NewVisit
@@ -58,9 +58,10 @@ class ImportedLine(NamedTuple):
 def read(
     file: SupportsReadline, kind: str, zone: ZoneInfo, advance: Callable[[int], None], refuse: Refuse
 ) -> Iterator[ImportedLine]:
-    """Yields the visits of a file. Calls `advance` with the number of bytes read since the last call, and `refuse` for
-    a line that is no visit, and goes on after it. Raises BadLine if the first line does not name the columns.
+    """Yield the visits of a file.
 
+    Calls `advance` with the number of bytes read since the last call. Calls `refuse` for a line that is not a visit,
+    and continues after it. Raises BadLine if the first line does not name the columns.
     A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
     """
     rows = _csv if kind == spreadsheet.CSV else _json_lines
@@ -121,7 +122,7 @@ def _json_lines(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, 
 
 
 def _json_object(line: str) -> Values | str:
-    """The values of an object, or what the line is not."""
+    """Return the values of an object, or a text that says what is wrong with the line."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
@@ -151,13 +152,15 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
 
 
 def _described(values: Values) -> str | None:
-    """In place of a missing user agent, what an export says that was read of it."""
+    """Return a replacement for a missing user agent, from the parsed columns of an export."""
     names = (_text(values, name) or "" for name in ("browser", "system", "device"))
     return user_agents.written(UserAgent(*names)) or None
 
 
 def _campaign(values: Values) -> str | None:
-    """The utm_ columns, or else those parameters of the page. Forgetting a visitor may leave only the channel."""
+    """Return the utm_ columns, or else those parameters of the page. If the visitor was erased, only the channel may
+    be left.
+    """
     sent = Campaign(*(_text(values, name) for name in Campaign._fields))
     campaign = Campaign.read(sent.written()).written() or campaigns.of_page(_address(values, "page"))
     return campaign or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
@@ -192,7 +195,7 @@ def _uuid(value: Any, name: str) -> str:
 
 
 def moment(value: Any, zone: tzinfo) -> int:
-    """ms since 1970 (UTC), or ISO 8601; without a UTC offset, in `zone`. Raises ValueError."""
+    """Parse ms since 1970 (UTC), or ISO 8601 (in `zone` without a UTC offset). Raises ValueError."""
     if type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value)):
         at_ms = int(value)
     else:
@@ -237,7 +240,7 @@ def _text(values: Values, name: str) -> str | None:
 
 
 def _address(values: Values, name: str) -> str | None:
-    """Not cut before its parts are taken from it."""
+    """Return an address. It is not cut before its parts are extracted."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
@@ -258,4 +261,4 @@ BY_RULES = {
     "campaign",
 }
 PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES}
-"""How the other columns that a visit is sent with are read."""
+"""Readers of the other columns that a visit may have."""

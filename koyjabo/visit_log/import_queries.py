@@ -1,4 +1,6 @@
-"""Mutual exclusion of imports, restores and folds, and the id ranges of imported visits (table `imported_visits`)."""
+"""Mutual exclusion of imports, restores and roll-ups, and the id ranges of imported visits (table
+`imported_visits`).
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
 PATIENCE_S, POLL_S = 2.0, 0.02
-"""How long, and how often, to try to lock. A transaction that folds holds the file lock for some milliseconds, with
-longer pauses.
+"""How long, and how often, to try to lock. A transaction that rolls up holds the file lock for some milliseconds,
+with longer pauses in between.
 """
 
-# A day of which only some visits are folded may have lost those of a forgotten visitor; that is not a folded day,
-# unless retention has reached it (`retention_queries`).
+# If only some visits of a day are rolled up, they may be those of an erased visitor. Such a day does not count as
+# rolled up unless retention has reached it (`retention_queries`).
 FOLDED_DAYS = text("""
 SELECT d.day FROM daily_visits d
 JOIN (SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' GROUP BY day) AS f ON f.day = d.day
@@ -37,7 +39,9 @@ AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.n
 
 
 class ImportUnderWay(KoyJaboError):
-    """Visits cannot be folded during an import, which needs their rows to recognise visits that are counted already."""
+    """Visits cannot be rolled up during an import, which needs their rows to recognise visits that are already
+    counted.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -48,9 +52,9 @@ class ImportUnderWay(KoyJaboError):
 
 @contextmanager
 def only_one(where: URL) -> Iterator[Fence | None]:
-    """Exclude other imports, restores and folds. Yields None while another process does that.
+    """Exclude other imports, restores and roll-ups. Yields None while another process does one.
 
-    Otherwise yields a fence for the transactions of the import: on PostgreSQL it raises DatabaseInUse after the lease
+    Otherwise yields a fence for the transactions of the import. On PostgreSQL it raises DatabaseInUse after the lease
     was lost. On SQLite the lock ends with the process.
     """
     if where.get_backend_name() == "sqlite":
@@ -62,7 +66,7 @@ def only_one(where: URL) -> Iterator[Fence | None]:
 
 
 def is_going_on(session: Session) -> bool:
-    """Whether an import or a restore is under way."""
+    """Return whether an import or a restore is running."""
     if session.get_bind().dialect.name != "sqlite":
         return lease.is_held(session.connection())
     with _opened_beside(session.execute(text("PRAGMA database_list")).one().file) as file:
@@ -70,8 +74,10 @@ def is_going_on(session: Session) -> bool:
 
 
 def exclude_imports(session: Session) -> None:
-    """Prevent imports from beginning before this transaction ends: on PostgreSQL they wait for the lease, on SQLite for
-    the writer's lock (`begin`). Raises ImportUnderWay.
+    """Prevent imports from beginning before this transaction ends. They wait for the lease on PostgreSQL, and for the
+    writer's lock (`begin`) on SQLite.
+
+    Raises ImportUnderWay.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):
@@ -89,8 +95,9 @@ def _retried(lock: Callable[[], bool]) -> bool:
 
 @contextmanager
 def _opened_beside(path: str) -> Iterator[int]:
-    """The lock file, beside the database file and not beside a symbolic link to it. It gets the database's owner, so
-    that the server can still lock it after root has imported.
+    """Open the lock file next to the database file, not next to a symbolic link to it.
+
+    It gets the database's owner, so that the server can still lock it after root has imported.
     """
     path = os.path.realpath(path)
     file = os.open(f"{path}.import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -113,9 +120,9 @@ def _locked(file: int, how: int) -> bool:
 
 
 def begin(fence: Fence) -> None:
-    """Record that the ids from now on are not in the order of time. Ends the record of an import that was killed.
+    """Record that ids from now on are not in order of time. Ends the record of an import that was killed.
 
-    On SQLite it waits for the running transaction; all later ones see that an import is under way.
+    On SQLite it waits for the running transaction. All later ones see that an import is running.
     """
     end(fence)
     with exclusive(fence) as session:
@@ -124,7 +131,7 @@ def begin(fence: Fence) -> None:
 
 
 def end(fence: Fence, in_order: bool = False) -> None:
-    """Record the last id of the import and its range of times; delete the record if the ids are in order after all.
+    """Record the last id of the import and its range of times. Delete the record if the ids are in order after all.
 
     Reads the times before it locks the writer, because that takes time in proportion to the imported rows.
     """
@@ -147,26 +154,26 @@ def end(fence: Fence, in_order: bool = False) -> None:
 
 @contextmanager
 def exclusive(fence: Fence) -> Iterator[Session]:
-    """A transaction of the import (`engine.exclusive`). Raises DatabaseInUse after the lease was lost."""
+    """Open a transaction of the import (`engine.exclusive`). Raises DatabaseInUse after the lease was lost."""
     with engine.exclusive(db.engine.url) as session:
         fence(session.connection().connection.cursor())
         yield session
 
 
 def count() -> int:
-    """The number of all visits ever counted for the site."""
+    """Return the number of all visits ever counted for the site."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
 
 
 def newest_ms() -> int:
-    """The time of the newest visit, ms; 0 without visits."""
+    """Return the time of the newest visit, ms; 0 without visits."""
     with engine.snapshot() as connection:
         return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
 
 
 def communities() -> set[Scope]:
-    """The communities for which visits can be counted: all that are not archived."""
+    """Return the communities that visits can be counted for: all that are not archived."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 
@@ -177,13 +184,13 @@ def lowered(mark: HighWaterMark) -> HighWaterMark | None:
 
 
 def folded_days() -> set[str]:
-    """Days (YYYY-MM-DD) whose visits were folded, all or some. Read it after `begin`, when no more are folded."""
+    """Return days (YYYY-MM-DD) with rolled-up visits. Read it after `begin`, when no more visits are rolled up."""
     with engine.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))
 
 
 def known(keys: Collection[VisitKey]) -> set[VisitKey]:
-    """Which of these visits are in the ledger."""
+    """Return which of these visits are in the ledger."""
     columns = Visit.visitor_id, Visit.visit_id
     with engine.snapshot() as connection:
         return {
@@ -193,6 +200,6 @@ def known(keys: Collection[VisitKey]) -> set[VisitKey]:
 
 
 def total() -> int:
-    """The total of the site."""
+    """Return the total of the site."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.total).where(Counter.scope == SITE)).scalar_one()

@@ -1,7 +1,7 @@
 """Imports visits from another counter or from an export.
 
-They are committed to the ledger like other visits, in batches, and keep their times, places and ids. A visit that is in
-the ledger already is not counted again, so an interrupted import can be repeated.
+They are committed to the ledger like other visits, in batches, and keep their times, locations and ids. A visit that is
+already in the ledger is not counted again, so an interrupted import can be repeated.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from koyjabo.visit_log.import_file import ImportedLine
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
 BATCH = 500
-"""Visits in one commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
+"""Number of visits per commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
 
 REST = 2
-"""The pause after a commit while others write, in multiples of the commit's duration."""
+"""Pause after a commit while others write, as a multiple of the commit's duration."""
 
 UNKNOWN_COMMUNITY = (
     "community_id is of an unknown or archived community; restore the community, from the archive or from a backup, or "
@@ -56,11 +56,11 @@ class Busy(KoyJaboError):
 
 class Imported(NamedTuple):
     new: int
-    known: int  # in the ledger already
+    known: int  # already in the ledger
 
 
 class ImportRules:
-    """Which visits can be imported, as of now: of which communities, and of which days."""
+    """Which visits can be imported now: of which communities, and of which days."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
         self._now_ms = clock.now_ms
@@ -69,7 +69,7 @@ class ImportRules:
         self._folded_days = set() if even_folded else import_queries.folded_days()
 
     def usable(self, lines: Iterable[ImportedLine], refuse: Refuse) -> Iterator[ImportedLine]:
-        """The lines that can be imported. Calls `refuse` for the others."""
+        """Yield the lines that can be imported. Calls `refuse` for the others."""
         for line in lines:
             problem = self._problem(line.visit)
             if problem:
@@ -96,8 +96,8 @@ def import_visits(
     """Append the visits of a file, in the order of its lines. Calls `advance` with the number of bytes done since the
     last call. Needs an application context.
 
-    Raises Busy; BadLine for the first unusable line, and for a visit of a folded day unless `even_folded`;
-    LedgerUnavailable. Visits before the error stay imported.
+    Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or a visit of a rolled-up day (unless
+    `even_folded`). Visits before the error stay imported.
     """
     return import_lines(import_file.read(file, kind, zone, advance, _fail), clock, even_folded, _fail)
 
@@ -108,15 +108,17 @@ def import_lines(
     even_folded: bool,
     refuse: Refuse,
     by: Actor | None = None,
-    told: Callable[[Imported], object] = lambda imported: None,
+    on_commit: Callable[[Imported], object] = lambda imported: None,
     **details: str,
 ) -> Imported:
-    """As `import_visits`, for visits read by another program's format. `refuse` is called with a line whose visit
-    cannot be counted, which ends the import if it raises that error. `by` and `details` are for the audit log; without
-    `by`, it is the operator. `told` is called with the result so far after each commit.
+    """Import visits in another program's format, like `import_visits`.
+
+    `refuse` is called with a line whose visit cannot be counted, and ends the import by raising that error. `by`
+    (default: the operator) and `details` are for the audit log. `on_commit` is called with the result so far after each
+    commit.
     """
     with alone() as fence:
-        importing = _Importing(clock, even_folded, fence, refuse, told)
+        importing = _Importing(clock, even_folded, fence, refuse, on_commit)
         try:
             importing.write(lines)
         finally:
@@ -126,7 +128,7 @@ def import_lines(
 
 @contextmanager
 def alone() -> Iterator[Fence]:
-    """While no other import and no restore runs. Yields the fence of `only_one`. Raises Busy."""
+    """Run while no other import and no restore does. Yields the fence of `only_one`. Raises Busy."""
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
             raise Busy(
@@ -148,10 +150,10 @@ class _Importing:
         even_folded: bool,
         fence: Fence,
         refuse: Refuse,
-        told: Callable[[Imported], object],
+        on_commit: Callable[[Imported], object],
     ) -> None:
         self.imported = Imported(0, 0)
-        self._told = told
+        self._on_commit = on_commit
         self._high_water = HighWater()
         self._store: LedgerStore = open_store(db.engine.url, clock, fence, high_water=self._high_water)
         self._clock = clock
@@ -169,14 +171,14 @@ class _Importing:
         while batch := list(islice(usable, BATCH)):
             began = time.monotonic()
             has_others = self._commit(batch)
-            self._told(self.imported)
+            self._on_commit(self.imported)
             if has_others:
                 time.sleep(REST * (time.monotonic() - began))
         if bad:
             raise bad[0]
 
     def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
-        """Yields the usable lines. Ends with the first BadLine that is raised, which it appends to `bad`."""
+        """Yield the usable lines. Ends at the first raised BadLine, which it appends to `bad`."""
         try:
             yield from self._rules.usable(lines, self._refuse)
         except BadLine as error:
@@ -187,7 +189,7 @@ class _Importing:
         try:
             outcomes = self._stored(batch)
         except DatabaseRolledBack as error:
-            self._go_on_lower(error)
+            self._continue_lower(error)
             outcomes = self._stored(batch)
         receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
         new = sum(not receipt.duplicate for receipt in receipts)
@@ -205,9 +207,10 @@ class _Importing:
         except self._store.unavailable as error:
             raise LedgerUnavailable from error
 
-    def _go_on_lower(self, error: DatabaseRolledBack) -> None:
-        """Where the total was lowered on purpose, and no server has committed since. Else raises LedgerUnavailable: a
-        server has to say first from which number the count goes on.
+    def _continue_lower(self, error: DatabaseRolledBack) -> None:
+        """Continue if the total was lowered on purpose and no server has committed since.
+
+        Otherwise raises LedgerUnavailable: a server must first decide which number the count continues from.
         """
         standing = import_queries.lowered(error.mark)
         if standing is None:
@@ -227,7 +230,7 @@ class _Importing:
         return others_wrote
 
     def end(self, by: Actor, details: dict[str, str]) -> None:
-        """Also after an error. If the database is away, the next import does it."""
+        """End the import, also after an error. If the database is unavailable, the next import does it."""
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)

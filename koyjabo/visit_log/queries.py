@@ -1,7 +1,7 @@
 """Searches the ledger's rows, newest or oldest first, in id ranges of bounded size.
 
 A day is a range of ids (`counting.queries.id_range`). Within a range every row is read, except for communities, which
-have an index; an index for each other field would cost each registration too much (decision 37).
+have an index. An index for each other field would cost every registration too much (decision 37).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log.condition_queries import DIRECT, SearchFilter, conditions
 
 LATE_MS = 60_000
-"""From opening to counting: more than a request takes."""
+"""Time from opening to counting that exceeds the duration of a request."""
 
 YEAR_9999_MS = 253_370_764_800_000
-"""Clients may claim any number."""
+"""Upper limit, because clients may claim any number."""
 
 FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 
@@ -36,15 +36,15 @@ FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Rows read by one statement: few at first, for a page that is soon full, then twice as many each time."""
 
 LEFT_OUT = ("scope", "day", "hour_s")
-"""Columns that say nothing that a `LoggedVisit` does not."""
+"""Columns that add nothing to a `LoggedVisit`."""
 
 COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
 NEWEST = 10_000
-"""The visits that are looked at, by id."""
+"""Number of the newest visits that are examined, by id."""
 
 MOST = 100
-"""The values of each kind."""
+"""Maximum number of values of each kind."""
 
 Counts = tuple[tuple[str, int], ...]
 
@@ -52,19 +52,19 @@ Counts = tuple[tuple[str, int], ...]
 class Search(NamedTuple):
     """The ids to read, and the conditions on them."""
 
-    after: int  # ids over this
+    after: int  # ids greater than this
     upto: int
     conditions: tuple[ColumnElement[bool], ...]
     is_indexed: bool  # an index finds the few matching rows, so the range need not be split
 
     def past(self, cursor: int, newest_first: bool) -> Search:
-        """The ids that come after this one in an order."""
+        """Return the search for the ids that come after this one in an order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))
         return self._replace(after=max(self.after, cursor))
 
     def ends_at(self, reached: int, newest_first: bool) -> bool:
-        """Whether nothing is left of it, once it has been read up to and including this id."""
+        """Return whether nothing is left after this id was read."""
         return reached <= self.after + 1 if newest_first else reached >= self.upto
 
 
@@ -88,8 +88,10 @@ class LoggedVisit(NamedTuple):
 
     @property
     def opened_ms(self) -> int | None:
-        """When it was opened by the clock of the device, if that is more than a minute from when it was counted: it had
-        found no network (specification: Register a visit), or the clock is wrong.
+        """When the device's clock says the visit was opened, if that differs by more than a minute from when it was
+        counted.
+
+        The device had no network (specification: Register a visit), or its clock is wrong.
         """
         claimed = self.client_ms or 0
         is_other = 0 < claimed < YEAR_9999_MS and abs(self.at_ms - claimed) > LATE_MS
@@ -97,14 +99,14 @@ class LoggedVisit(NamedTuple):
 
 
 class SearchPage(NamedTuple):
-    """The visits found, and the last id read: all matches up to it are included."""
+    """The matching visits, and the last id read. All matches up to it are included."""
 
     visits: tuple[LoggedVisit, ...]
     reached: int
 
 
 class Count(NamedTuple):
-    """The number of matching visits. An incomplete count took too long or found too many, and is a lower bound."""
+    """The number of matching visits. An incomplete count took too long or counted too many, and is a lower bound."""
 
     visits: int
     is_complete: bool
@@ -113,28 +115,28 @@ class Count(NamedTuple):
 NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
 OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
 LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
-"""What the page of a visit calls those of OTHERS that it shows."""
+"""Labels of the columns in OTHERS that a visit's page shows."""
 
 ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
 
 
 def search(session: Session, which: SearchFilter) -> Search:
-    """The search for the visits that exist now; later ones are not in it."""
+    """Return the search for the visits that exist now. It does not include later ones."""
     return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
 
 
 def newest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """`count` visits, the newest first, or fewer if that takes longer than `patience_s`."""
+    """Return `count` visits, newest first, or fewer if that takes longer than `patience_s`."""
     return _visits(session, query, count, patience_s, newest_first=True)
 
 
 def oldest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """Like `newest_first`, with the oldest first."""
+    """Return visits like `newest_first`, but oldest first."""
     return _visits(session, query, count, patience_s, newest_first=False)
 
 
 def count(session: Session, query: Search, most: int, patience_s: float) -> Count:
-    """Counts up to `most`, for about `patience_s`."""
+    """Count up to `most`, for about `patience_s`."""
     until, visits = time.monotonic() + patience_s, 0
     for after, upto in _stretches(query, newest_first=True):
         rows = select(Visit.id).where(Visit.id > after, Visit.id <= upto, *query.conditions).limit(most - visits)
@@ -146,8 +148,8 @@ def count(session: Session, query: Search, most: int, patience_s: float) -> Coun
 
 
 def count_all(session: Session, which: SearchFilter) -> Count | None:
-    """Counts by hour what is filtered by time and community alone. None with other filters, or if hours of another
-    TIMEZONE do not begin when the time does.
+    """Count by hour if only time and community are filtered. None with other filters, or if hours of another
+    TIMEZONE do not begin at the filtered time.
     """
     if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
@@ -162,13 +164,13 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
 
 
 def by_ids(session: Session, ids: list[int]) -> tuple[LoggedVisit, ...]:
-    """The newest first."""
+    """Return visits by id, newest first."""
     rows = session.execute(select(*ROW).where(Visit.id.in_(ids)).order_by(Visit.id.desc())).all()
     return _with_names(session, list(rows))
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:
-    """The time of the visit with this id, ms; if it is gone, of the next one."""
+    """Return the time of the visit with this id (ms), or of the next one if it is gone."""
     return session.scalar(select(Visit.at_ms).where(Visit.id >= visit_id).order_by(Visit.id).limit(1))
 
 
@@ -193,7 +195,7 @@ def _visits(session: Session, query: Search, count: int, patience_s: float, newe
 
 
 def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Yields ranges of ids in this order: over the first, up to the second."""
+    """Yield ranges of ids in this order: after the first, up to the second."""
     after, upto, size = query.after, query.upto, FIRST_STRETCH
     while upto > after:
         size = upto - after if query.is_indexed else min(size, upto - after)
@@ -228,12 +230,12 @@ def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
 
 
 class Frequent(NamedTuple):
-    """Values with their numbers of visits, the largest first. A country includes its cities."""
+    """Values with their numbers of visits, largest first. A country includes its cities."""
 
     places: Counts
     pages: Counts
     sources: Counts  # hosts, and DIRECT
-    browsers: Counts  # names of browsers and of systems
+    browsers: Counts  # names of browsers and systems
 
 
 def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:

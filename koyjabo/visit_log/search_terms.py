@@ -1,5 +1,5 @@
-"""Reads what people type into the search of visits: numbers, parts of texts, and names of places, of countries in all
-languages and of cities in Bangla.
+"""Parses what people type into the search of visits: numbers, parts of texts, and names of places (countries in all
+languages, cities in Bangla).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ NUMBERS = re.compile(rf"{LABEL}(?P<first>{GROUPED}) ?[–-] ?(?P<last>{GROUPED})
 LONGEST_NUMBER = 19
 SEPARATOR = "·"
 MOST_PARTS = 8
-"""The list of visits writes at most two; each part looks through all texts of a visit."""
+"""The list of visits writes at most two. Each part is searched in all texts of a visit."""
 
 SHORTEST_PART = 3
-"""Characters of a part of a name that finds countries: two are in most names."""
+"""Minimum length of a part of a name that finds countries. Two characters occur in most names."""
 
 
 def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
-    """The beginning of a text without NUL and outer spaces, composed as stored texts are."""
+    """Return the beginning of a text without NUL and outer spaces, in the Unicode form of stored texts."""
     return unicodedata.normalize("NFC", text.strip()[:longest].replace("\0", "")).strip()
 
 
 def ordinal(text: str) -> int | None:
-    """The number of a visit as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
+    """Parse the number of a visit as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
     match = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
     return _number(match["number"]) if match else None
 
 
 def ordinals(text: str) -> tuple[int, int] | None:
-    """The first and the last number of a range, as people write it: `4001-4109`, `No. 4,001–4,109`, `৪,০০১–৪,১০৯`."""
+    """Parse a range of numbers as people write it: `4001-4109`, `No. 4,001–4,109`, `৪,০০১–৪,১০৯`."""
     match = NUMBERS.fullmatch(text.translate(ASCII_DIGITS))
     first, last = (_number(match["first"]), _number(match["last"])) if match else (None, None)
     return None if first is None or last is None or first > last else (first, last)
@@ -51,8 +51,8 @@ def _number(grouped: str) -> int | None:
 
 
 def parts(text: str) -> list[str]:
-    """The texts that all have to match: `Chrome · Android`, as the list of visits writes it, has two. A text with more
-    than MOST_PARTS is one.
+    """Split a text into parts that must all match: `Chrome · Android`, as in the list of visits, has two. A text
+    with more than MOST_PARTS is one part.
     """
     texts = [part for part in map(str.strip, text.split(SEPARATOR)) if part]
     return texts if 0 < len(texts) <= MOST_PARTS else [text]
@@ -61,18 +61,18 @@ def parts(text: str) -> list[str]:
 class PlaceMeaning(NamedTuple):
     """The places that a text may mean."""
 
-    whole: frozenset[str]  # names of one place with its city, as they are stored, in lower case: `dhaka, bd`
+    whole: frozenset[str]  # names of one place with its city, as stored, in lower case: `dhaka, bd`
     countries: frozenset[str]  # codes
     cities: frozenset[str]  # names as in databases, in English
-    is_country: bool  # it is the name of the country, and not a part of it
+    is_country: bool  # whether the text is the whole name of the country
 
 
 NOTHING = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
 
 
 def place_meaning(text: str) -> PlaceMeaning:
-    """Compares in any case, with the names of countries in all languages of the pages. "oman" means Oman alone, and
-    neither Romania nor a city.
+    """Return the places that a text may mean, in any case, with the names of countries in all languages of the
+    pages. "oman" means only Oman, not Romania or a city.
     """
     typed = _key(text)
     city, _, country = typed.rpartition(", ")
@@ -91,13 +91,13 @@ def place_meaning(text: str) -> PlaceMeaning:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Codes by name in lower case; of stored names and of those in each language."""
+    """Return codes by name in lower case: stored names, and names in each language."""
     return {_key(in_language(name, language)): code for language in LANGUAGES for code, name in NAMES.items()}
 
 
 @cache
 def _cities() -> tuple[tuple[str, str], ...]:
-    """Names in databases, and those in other languages in lower case."""
+    """Return names in databases, each with its lower-case name in another language."""
     return tuple((city, _key(name)) for cities in CITIES.values() for city, name in cities.items())
 
 

@@ -1,4 +1,4 @@
-"""What the log of visits offers to other packages."""
+"""The services that this package offers to others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VisitLogServices:
 
 
 def build(base: Base) -> VisitLogServices:
-    """Also opens the room of the panel."""
+    """Build the services. Also opens the room of the panel."""
     services, window_s = base.services, base.settings.active_window_seconds
     visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
 

@@ -1,4 +1,4 @@
-"""What pages show of visits: filters, their words, the kinds of files."""
+"""Visits on pages: filters, their texts, the kinds of files."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def init_app(app: Flask) -> None:
 
 
 def browser(user_agent: str | None) -> str:
-    """`Chrome · Android`; the User-Agent itself if it names neither."""
+    """Return `Chrome · Android`, or the User-Agent itself if neither is known."""
     return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
 
 
 def campaign(query: str) -> str:
-    """`newsletter · mail · Eid`: source, medium, campaign, term and content, as far as they are known."""
+    """Return `newsletter · mail · Eid`: source, medium, campaign, term and content, as far as they are known."""
     return " · ".join(filter(None, Campaign.read(query)))
 
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
-    """The label and the text of each column that has both (`models.ledger.LABEL`)."""
+    """Yield the label and the text of each column that has both (`models.ledger.LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": _language, "campaign": campaign}
     for name, text in LABELS.items():
         if visit.others[name]:
@@ -62,7 +62,7 @@ def _plain(value: Any) -> str:
 
 
 def path(page: str) -> str:
-    """A page with the letters that browsers percent-encode. Invalid encodings stay."""
+    """Return a page with percent-encoded letters decoded. Invalid encodings stay."""
     try:
         return whole(unquote(page, errors="strict"))
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def path(page: str) -> str:
 
 
 MOST_CHOICES = 200
-"""At most this many communities are offered; the page of a community links to its visits."""
+"""Maximum number of communities to choose from. The page of a community links to its visits."""
 
 
 class Preset(NamedTuple):
@@ -80,7 +80,7 @@ class Preset(NamedTuple):
 
 
 class FilterChip(NamedTuple):
-    """A filter, and the address of the page without it."""
+    """A filter, and the URL of the page without it."""
 
     label: str
     url: str
@@ -91,7 +91,7 @@ def filter_form(values: dict[str, Any]) -> Form[Body]:
 
 
 def choices(form: Form[Body]) -> list[tuple[str, str]]:
-    """The communities to choose from, (id, name); the chosen one is always included."""
+    """Return the communities to choose from, (id, name), always including the chosen one."""
     communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
     named = {community.community.id: community.community.name for community in communities}
     chosen = form.values.get("community_id", "")
@@ -117,7 +117,7 @@ def presets(form: Form[Body], today: str) -> list[Preset]:
 
 
 def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[FilterChip]:
-    """One for each filter."""
+    """Return one chip per filter."""
     named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
     words: dict[str, Callable[[str], str]] = {
         "text": lambda value: f"“{value}”",
@@ -137,7 +137,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
 def with_counts(
     counts: Iterable[tuple[str, int]], chosen: str, name_of: Callable[[str], str]
 ) -> list[tuple[str, str, int]]:
-    """Values to choose from with their names and numbers of visits; the chosen one is always included."""
+    """Return values to choose from, with names and numbers of visits, always including the chosen one."""
     by_value = dict(counts)
     return [(value, name_of(value), number) for value, number in {**by_value, **_included(chosen, by_value)}.items()]
 
@@ -147,7 +147,7 @@ def source(host: str) -> str:
 
 
 def results(counted: Count) -> str:
-    """How many visits there are, in words; "" if none was found in the time for the count."""
+    """Return the number of visits as a text; "" if none was counted in time."""
     if not counted.is_complete and counted.visits > MOST_COUNTED:
         return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
     if not counted.is_complete:
@@ -169,7 +169,7 @@ kind = click.option(
 
 
 def kind_of(file: Path) -> str:
-    """By the name of a file."""
+    """Return the kind of a file by its name."""
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if by_suffix is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")

@@ -1,4 +1,4 @@
-"""Lists and exports all visits, for admins of the site; its viewers see the list without visitorIds."""
+"""Lists and exports all visits, for admins of the site. Viewers see the list without visitorIds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search
 __all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
 PATIENCE_S = 1.0
-"""The longest search for a page, enough for millions of visits. The next page continues the search."""
+"""Time limit of a search for a page, enough for millions of visits. The next page continues the search."""
 
 MOST_COUNTED, COUNT_S = 10_000, 0.3
-"""More results of a search are not counted, and the longest count."""
+"""Limits of counting results: the maximum number, and the time in seconds."""
 
 PIECE, PIECE_S = 500, 0.2
-"""Visits in a piece of an export, and its longest duration. Short, because reports wait for it."""
+"""Visits in a piece of an export, and its time limit. Short, because reports wait for it."""
 
 LARGE_PIECE = 5_000
-"""The same for an export at the command line, where no reports wait."""
+"""The same for an export on the command line, where no reports wait."""
 
 WHO = {"people": False, "bots": True}
-"""The values of `VisitFilter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
+"""The values of `VisitFilter.who`, and the `is_bot` that they stand for (declared crawlers)."""
 
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
-"""The fields of `VisitFilter` that are texts, and how many characters are read of each."""
+"""The text fields of `VisitFilter`, and their maximum lengths in characters."""
 
 FOREVER = "9999-12-31"
 
@@ -53,11 +53,11 @@ CHANGES |= {
 
 
 class VisitFilter(NamedTuple):
-    """The conditions of a search, as typed by a user; "" matches all visits. Days are those of TIMEZONE, both included.
-    Case and the script of digits do not matter (`condition_queries.SearchFilter`).
+    """The conditions of a search as a user types them; "" matches all visits. Days are in TIMEZONE, inclusive.
 
-    `text` is an ordinal or a range of them; if no visit has it, a visitorId; otherwise the beginning of a visitorId, a
-    visitId, or a part of a place, page, source, browser, or of the name of a user or community.
+    Case and the script of digits do not matter (`condition_queries.SearchFilter`). `text` is a visit number or a range
+    of them. If no visit has it, it is a visitorId; otherwise the beginning of a visitorId, a visitId, or part of a
+    location, page, source, browser, user's name or community's name.
     """
 
     first_day: str = ""  # YYYY-MM-DD
@@ -72,7 +72,7 @@ class VisitFilter(NamedTuple):
 
 
 class VisitPage(NamedTuple):
-    """Visits, and the cursors of the pages of older and newer ones: None at the ends.
+    """Visits, and the cursors of the pages of older and newer ones; None at the ends.
 
     If the search timed out, the page is not full but has a cursor, and `reached_ms` is the time it has reached.
     """
@@ -84,15 +84,16 @@ class VisitPage(NamedTuple):
 
 
 class Extract(NamedTuple):
-    """An export. `pieces` are generated lazily: a text, and how many of the `ids` to read were read for it."""
+    """An export. `pieces` are generated lazily: each is a text, and how many of the `ids` were read for it."""
 
     ids: int
     pieces: Iterator[tuple[str, int]]
 
 
 class VisitLog:
-    """For admins of the site, and except exports also for its viewers, with masked visitorIds; raises Forbidden for
-    other accounts. Raises InvalidInput by field of the filter, and LedgerUnavailable.
+    """The log of visits, for admins of the site. Viewers may use everything except exports, with masked visitorIds.
+
+    Raises Forbidden for other accounts, InvalidInput by field of the filter, and LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
@@ -109,52 +110,59 @@ class VisitLog:
         after: int | None = None,
         newest_first: bool = True,
     ) -> VisitPage:
-        """`count` visits from before the cursor, or those found within PATIENCE_S; or those next after the cursor
-        `after`, if there are enough, and otherwise the newest. The other way round if not `newest_first`. No search
-        tells viewers a visitorId or an email.
+        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S.
+
+        With `after`, return those just newer than that cursor, or the newest if there are not enough. Without
+        `newest_first`, the order is reversed. No search reveals a visitorId or an email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)
         listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
         return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
 
     def count(self, account: Account, which: VisitFilter) -> Count:
-        """How many visits match: all, if these are all of some days or of a community; else up to MOST_COUNTED + 1, as
-        far as they can be counted within COUNT_S.
+        """Return how many visits match. Exact if only days or a community are filtered; otherwise up to MOST_COUNTED
+        + 1, within COUNT_S.
         """
         return self._database.report(_count, self._searched_by(account, which))
 
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
-        """The visits with this ordinal, the newest first: several only if a total was lowered."""
+        """Return the visits with this number, newest first. There are several only if a total was lowered."""
         account.require_site_viewer()
         visits = self._database.report(_of_ordinal, ordinal)
         return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
-        """What to choose from: the most frequent places, pages and sources of the newest visits on the days."""
+        """Return choices for the filters: the most frequent locations, pages and sources of the newest visits on the
+        days.
+        """
         search = self._searched_by(account, which)
         return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
 
     def export(
         self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
     ) -> Iterator[str]:
-        """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of
-        `spreadsheet.MIMETYPES`. Writes the audit entry before it returns. `progress` is told how many ids are read.
+        """Yield all matching visits that exist now, oldest first, as lazy pieces of text. `kind` is a key of
+        `spreadsheet.MIMETYPES`.
+
+        Writes the audit entry before it returns. `progress` receives the number of ids that were read.
         """
         account.require_site_admin()
-        search = self._database.report(queries.search, self._wanted(which))
+        search = self._database.report(queries.search, self._search_filter(which))
         self._record_export(account, which, kind=kind)
         return chain((spreadsheet.head(kind, file_format.COLUMNS),), self._reported(kind, search, progress))
 
     def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
-        """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one; raises
+        """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one. Raises
         InvalidInput if it does not exist.
         """
-        search = self._database.report(_search_after, self._wanted(which), last)
+        search = self._database.report(_search_after, self._search_filter(which), last)
         self._record_export(OPERATOR, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
     def export_days(self, account: Account, which: VisitFilter, kind: str) -> Iterator[str]:
-        """The number of visits by day, of the site or of the filter's community. Days without visits are left out."""
+        """Yield the number of visits by day, of the site or the filter's community. Days without visits are left
+        out.
+        """
         account.require_site_admin()
         (first, last), community_id = _validated(which)
         scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
@@ -178,7 +186,7 @@ class VisitLog:
                 yield text
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
-        """Yields texts, and how many ids were read for each."""
+        """Yield texts, and how many ids were read for each."""
         while search.after < search.upto:
             text, reached = self._database.report(_piece, kind, search, size, self._parser)
             ids, search = reached - search.after, search._replace(after=reached)
@@ -186,9 +194,9 @@ class VisitLog:
 
     def _searched_by(self, account: Account, which: VisitFilter) -> SearchFilter:
         account.require_site_viewer()
-        return self._wanted(which)._replace(sees_ids=account.is_admin)
+        return self._search_filter(which)._replace(sees_ids=account.is_admin)
 
-    def _wanted(self, which: VisitFilter) -> SearchFilter:
+    def _search_filter(self, which: VisitFilter) -> SearchFilter:
         days, community_id = _validated(which)
         texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
         return SearchFilter(
@@ -201,7 +209,7 @@ def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
 
 
 def _validated(which: VisitFilter) -> tuple[Days, str]:
-    """The days, and the id of the community. Raises InvalidInput."""
+    """Return the days and the id of the community. Raises InvalidInput."""
     problems: dict[str, Any] = {}
     days = Days(None, None)
     try:
@@ -219,22 +227,22 @@ def _validated(which: VisitFilter) -> tuple[Days, str]:
 def _page(
     session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
 ) -> VisitPage:
-    """What comes after the cursor `onward`; or before the cursor `back`, if that fills the page."""
+    """Return the visits after the cursor `onward`, or those before the cursor `back` if they fill the page."""
     search = queries.search(session, which)
     if back is not None:
         visits, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)
         if len(visits) > count:
-            return _found(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
+            return _visit_page(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
         onward = None
     if onward is not None:
         search = search.past(onward, newest_first)
     visits, reached = _read(session, search, count + 1, newest_first)
     first = None if onward is None else visits[0].id if visits else onward - 1 if newest_first else onward + 1
     if len(visits) > count:
-        return _found(visits[:count], visits[count - 1].id, first, newest_first)
+        return _visit_page(visits[:count], visits[count - 1].id, first, newest_first)
     if search.ends_at(reached, newest_first):
-        return _found(visits, None, first, newest_first)
-    return _found(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
+        return _visit_page(visits, None, first, newest_first)
+    return _visit_page(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
 
 
 def _read(session: Any, search: Search, count: int, newest_first: bool) -> queries.SearchPage:
@@ -242,7 +250,7 @@ def _read(session: Any, search: Search, count: int, newest_first: bool) -> queri
     return read(session, search, count, PATIENCE_S)
 
 
-def _found(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
+def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
     return VisitPage(visits, onward, back) if newest_first else VisitPage(visits, back, onward)
 
 

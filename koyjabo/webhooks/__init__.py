@@ -1,3 +1,3 @@
-"""Webhooks (specification: Webhooks): what happens is recorded as an event, in the transaction that makes it true, and
-one worker tells it to the addresses that want it, at least once.
+"""Webhooks (specification: Webhooks): an event is recorded in the transaction of the change, and one worker sends it
+to its subscribers, at least once.
 """

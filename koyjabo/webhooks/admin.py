@@ -1,4 +1,4 @@
-"""The panel's pages of webhooks: list, make, change, try, renew and delete them, and their deliveries."""
+"""The panel's pages of webhooks: list, create, change, test, rotate and delete them, and their deliveries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from koyjabo.webkit.schemas.fields import Text
 
 
 class WebhookFormBody(Body):
-    """The form of a new webhook. If the format is empty, the host decides it."""
+    """The form of a new webhook. If the format is empty, it depends on the host."""
 
     url: Url
     events: Types
@@ -69,7 +69,7 @@ def create_webhook() -> Response:
 
 @bp.get("/webhooks/<webhook_id>")
 def webhook(webhook_id: str) -> Response:
-    """The page of a webhook, with its deliveries: all, or those in the state that the address names."""
+    """Show a webhook with its deliveries: all, or those in the state in the URL."""
     webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
     chosen = state if state in STATES else None
     found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
@@ -88,7 +88,7 @@ def change_webhook(webhook_id: str) -> Response:
     webhook, form = _webhooks().find(me(), webhook_id), Form(WebhookChangesFormBody, lists=("events",))
 
     def change(body: WebhookChangesFormBody) -> Endpoint:
-        if body.url is not None:  # its name is looked up
+        if body.url is not None:  # its host name is looked up
             limits.count_action(me().id)
         changes = body.model_dump(include={"url", "description"}, exclude_none=True) | {"types": body.events}
         return _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
@@ -99,7 +99,7 @@ def change_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/switch")
 def switch_webhook(webhook_id: str) -> Response:
-    """Turn the webhook on or off, as the field `enabled` says."""
+    """Turn the webhook on or off, by the field `enabled`."""
     enabled = request.form.get("enabled") == "1"
     _webhooks().change(me(), webhook_id, enabled=enabled)
     return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)
@@ -123,7 +123,7 @@ def rotate_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/delete")
 def delete_webhook(webhook_id: str) -> Response:
-    """Raises Unconfirmed."""
+    """Delete a webhook. Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
     effect = _("It gets no more events, and its deliveries are deleted. This cannot be undone.")
     management.ask(_("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"), _path(webhook))

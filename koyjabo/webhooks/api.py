@@ -1,4 +1,4 @@
-"""/api/webhooks: make, change, try and delete webhooks; their deliveries, and sending again."""
+"""/api/webhooks: create, change, test and delete webhooks; list and resend their deliveries."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def get_webhook(webhook_id: str) -> Response:
 def change_webhook(webhook_id: str) -> Response:
     """While it is disabled, nothing is kept for it. `enabled: true` opens it again."""
     account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
-    if body.url is not None:  # its name is looked up
+    if body.url is not None:  # its host name is looked up
         limits.count_action(account.id)
     return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 

@@ -1,5 +1,5 @@
-"""Queries of deliveries: which are due, what became of them, sending again, and how many may wait for one endpoint,
-each within one transaction (specification: Webhooks).
+"""Queries of deliveries: due ones, results of attempts, resending, and the limits per endpoint, each within one
+transaction (specification: Webhooks).
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOU
 LEASE = "webhooks"
 
 PAUSES_MS = (5_000, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS)
-"""After each failed attempt but the last; each is up to a fifth longer or shorter, so that not all come at once."""
+"""Pauses after failed attempts, except the last. Each varies by up to a fifth, so that attempts do not come all at
+once.
+"""
 
 DISABLED_AFTER_MS = 3 * DAY_MS
-"""An endpoint that has failed for so long is disabled."""
+"""An endpoint that has failed for this long is disabled."""
 
 LONGEST_RETRY_AFTER_MS = HOUR_MS
 EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
-"""In one transaction."""
+"""Maximum numbers per transaction."""
 
 MOST_LOGGED = 20
-"""Attempts that a delivery keeps the answers of."""
+"""Number of attempts whose responses a delivery keeps."""
 
 ADD_DELIVERY = text("""
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log, bytes)
@@ -44,8 +46,8 @@ VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT
 MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
 """Limits for one endpoint: waiting deliveries, and bytes of the data of their events."""
 
-# `'pending'` is no parameter, because SQLite would not use the index of waiting deliveries for one.
-# A delivery that the previous version made has no bytes and counts as MOST_BYTES / MOST_ROWS.
+# `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries.
+# Deliveries of the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
 WAITING = text("""
 SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
 WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
@@ -64,8 +66,8 @@ ORDER BY n LIMIT :size
 """)
 
 
-class Look(NamedTuple):
-    """What a worker finds each second."""
+class PollResult(NamedTuple):
+    """What a worker's poll, every second, returns."""
 
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
@@ -92,7 +94,7 @@ class DeliveryBatch(NamedTuple):
 
 
 class DeliveryAttempt(NamedTuple):
-    """What became of an attempt. `status` is that of HTTP, or the kind of the error."""
+    """The result of an attempt. `status` is the HTTP status, or the kind of the error."""
 
     n: int
     at_ms: int
@@ -104,13 +106,13 @@ class DeliveryAttempt(NamedTuple):
 
 
 class Marked(NamedTuple):
-    sealed_url: str | None  # where to send on; None without the lease, and if the webhook is disabled or deleted
-    died: int  # deliveries that are given up
-    disabled: Endpoint | None  # the webhook, if it has just been disabled
+    sealed_url: str | None  # where to send next; None without the lease, or if the webhook is disabled or deleted
+    died: int  # number of deliveries that were given up
+    disabled: Endpoint | None  # the webhook, if it was just disabled
 
 
 class Delivery(NamedTuple):
-    """As people see it."""
+    """A delivery as people see it."""
 
     n: int
     event_id: str
@@ -121,26 +123,28 @@ class Delivery(NamedTuple):
     last_status: str | None
     next_ms: int
     done_ms: int | None
-    log: list[dict[str, Any]]  # {at_ms, status, took_ms, answer}, the oldest first
+    log: list[dict[str, Any]]  # {at_ms, status, took_ms, answer}, oldest first
 
 
-def look(session: Session, worker: str, now_ms: int) -> Look:
+def poll(session: Session, worker: str, now_ms: int) -> PollResult:
     is_any_enabled, has_clear_urls = queries.is_any_enabled(session), bool(queries.clear_urls(session))
     new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
     has_new = session.scalar(new) is not None
     if not is_any_enabled and not has_new:  # nearly always
-        return Look(False, [], [], False, has_clear_urls)
+        return PollResult(False, [], [], False, has_clear_urls)
     mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
     ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if is_any_enabled else []
     over = over_limit(session, ids) if ids else []
     is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
-    return Look(has_new, ids, over, is_free, has_clear_urls)
+    return PollResult(has_new, ids, over, is_free, has_clear_urls)
 
 
 def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
-    """Make the deliveries of new events, the oldest first: about `size`, and of one event at least. Returns the ids of
-    the webhooks that got some, and whether there may be more. Nothing without the lease.
+    """Create the deliveries of new events, oldest first: about `size`, and at least one event's. Does nothing without
+    the lease.
+
+    Returns the ids of the webhooks that got some, and whether there may be more.
     """
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
@@ -163,12 +167,12 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
 
 
 def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, Any]:
-    """The parameters of ADD_DELIVERY."""
+    """Return the parameters of ADD_DELIVERY."""
     return {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms, "bytes": len(data.encode())}
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """Deliveries of an endpoint that are due, the longest due first; None if there are none, or without the lease."""
+    """Return an endpoint's due deliveries, longest due first. None if there are none, or without the lease."""
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
@@ -180,7 +184,7 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     rows = session.execute(query.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
     if not rows:
         return None
-    gone = [row.n for row in rows if row.type is None]  # with their community
+    gone = [row.n for row in rows if row.type is None]  # deleted with their community
     if gone:
         session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
     due = [DueDelivery._make(row) for row in rows if row.type is not None]
@@ -196,8 +200,10 @@ def mark(
     now_ms: int,
     on_disabled: Callable[[Session, Endpoint], None],
 ) -> Marked:
-    """Store what became of attempts, in their order. Without the lease, too: they were made. Keeps the lease, and does
-    not take one that was released. `on_disabled` is called in the transaction that disables the webhook.
+    """Store the results of attempts in order, even without the lease, because they were made.
+
+    Keeps the lease, but does not take one that was released. `on_disabled` is called in the transaction that disables
+    the webhook.
     """
     has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
@@ -240,12 +246,12 @@ def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
 
 
 def pause_ms(attempts: int) -> int:
-    """After so many attempts that failed."""
+    """Return the pause after this many failed attempts."""
     return round(PAUSES_MS[attempts - 1] * random.uniform(0.8, 1.2))
 
 
 def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
-    """Why the webhook has to be disabled."""
+    """Return why the webhook must be disabled, or None."""
     if newest.status == "410":
         return GONE
     since_ms = hook.failing_since_ms
@@ -253,7 +259,7 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
 
 
 def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """The newest first. Reads the keys of all: there may be a million."""
+    """Return a page of deliveries, newest first. Reads the keys of all deliveries, because there may be a million."""
     delivery, event = WebhookDelivery, WebhookEvent
     keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
     if state is not None:
@@ -270,7 +276,7 @@ def page(session: Session, webhook_id: str, state: str | None, start: int, count
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
-    """Make an event for this webhook alone, with its delivery."""
+    """Create an event for only this webhook, with its delivery."""
     event_id, written = str(uuid.uuid4()), json.dumps(data)
     event = {"key": f"test:{event_id}", "scope": SITE, "at_ms": now_ms, "dispatched_ms": now_ms}
     session.add(WebhookEvent(id=event_id, type="test", data=written, **event))
@@ -278,19 +284,21 @@ def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, An
 
 
 def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
-    """Returns False if there is no such delivery."""
+    """Send a delivery again. Returns False if there is no such delivery."""
     this = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n)
     values = {"state": PENDING, "attempts": 0, "next_ms": now_ms, "done_ms": None}
     return changed_rows(session, update(WebhookDelivery).where(*this).values(**values)) == 1
 
 
 def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
-    """Return the `webhook_ids` with more than may wait. Reads only the index of what waits: 1 ms for MOST_ROWS."""
+    """Return the `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
+    MOST_ROWS.
+    """
     return [row[0] for row in session.execute(WAITING, {"webhook_ids": list(webhook_ids)}) if _excess(*row[1:])]
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """Return the newest delivery to drop, with all older ones; None while the limits are kept. Reads MOST_ROWS
+    """Return the newest delivery to drop together with all older ones, or None within the limits. Reads MOST_ROWS
     entries of the index, however many wait.
     """
     limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
@@ -299,8 +307,8 @@ def newest_over(session: Session, webhook_id: str) -> int | None:
 
 
 def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, size: int) -> tuple[int, bool]:
-    """Delete the oldest deliveries of an endpoint up to `newest`, `size` at most. Returns their number, and whether
-    there may be more.
+    """Delete an endpoint's oldest deliveries up to `newest`, at most `size`. Returns their number, and whether there
+    may be more.
     """
     oldest = list(session.scalars(OLDEST, {"webhook_id": webhook_id, "newest": newest, "size": size}))
     # Another worker may have delivered some. A plain comparison of `state` would make SQLite read the waiting

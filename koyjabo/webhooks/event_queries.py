@@ -19,8 +19,8 @@ ON CONFLICT (key) DO NOTHING
 
 
 class WebhookFact(NamedTuple):
-    """`key` makes it happen once: a second event with the same key is not stored. `data` is JSON, less than 20 KB, with
-    no visitorId and no email.
+    """An event. A second one with the same `key` is not stored. `data` is JSON of less than 20 KB, without
+    visitorIds and emails.
     """
 
     type: str
@@ -31,19 +31,19 @@ class WebhookFact(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """What an enabled webhook asks for."""
+    """What an enabled webhook subscribes to."""
 
     webhook_id: str
     community_id: str | None  # None: of the site
     types: frozenset[str]
 
     def wants(self, type: str, scope: str) -> bool:
-        """A webhook of the site is also told of what happens in communities."""
+        """Return whether it receives such an event. A webhook of the site also receives events of communities."""
         return type in self.types and self.community_id in (None, scope)
 
 
 def record(session: Session, type: str, key: str, scope: Scope, at_ms: int, data: Mapping[str, Any]) -> None:
-    """Store an event in the transaction that makes it true. At most 140 characters of `key` (see WebhookFact)."""
+    """Store an event in the transaction of the change. `key` may have up to 140 characters (see WebhookFact)."""
     record_all(session, [WebhookFact(type, key, scope, at_ms, json.dumps(data, ensure_ascii=False))])
 
 
@@ -52,15 +52,16 @@ def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
 
 
 def scopes_since(session: Session, types: Collection[str], since_ms: int) -> list[Scope]:
-    """The scopes with an event of these types from a moment on; from the index of what was dispatched."""
+    """Return the scopes with an event of these types since a time. Uses the index of dispatched events."""
     of_late = or_(WebhookEvent.dispatched_ms.is_(None), WebhookEvent.dispatched_ms >= since_ms)
     rows = select(WebhookEvent.scope).where(of_late, WebhookEvent.at_ms >= since_ms, WebhookEvent.type.in_(types))
     return [Scope(scope) for scope in session.scalars(rows.distinct())]
 
 
 def known_users(session: Session, users: Collection[str]) -> dict[str, str | None]:
-    """Those of `users` that are not deleted, with the refs that other systems gave to theirs. Until the commit, none of
-    them is deleted: a deletion then finds what was recorded of it.
+    """Return those `users` that are not deleted, with the refs that other systems gave them.
+
+    Locks them against deletion until the commit, so that a deletion finds what was recorded about them.
     """
     rows = select(User.id, User.external_ref).where(User.id.in_(users)).order_by(User.id)
     return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}

@@ -1,11 +1,11 @@
-"""The types of events that webhooks can ask for, with what people read about them."""
+"""The types of events that webhooks can subscribe to, with descriptions for people."""
 
 from __future__ import annotations
 
 from koyjabo.core.i18n import N_
 
 TEST = "test"
-"""Sent by a person who tries a webhook: to that one alone, whatever it has asked for."""
+"""Sent only to the webhook that a person tests, whatever it subscribes to."""
 
 EVENT_TYPES = {
     "milestone.reached": N_("A total reaches a milestone"),
@@ -34,9 +34,9 @@ OF_COMMUNITIES = (
     "member.left",
     "ledger.rolled_back",
 )
-"""Those of which a webhook of one community can be told; all others are about the site."""
+"""Types that a webhook of one community can receive. All others are about the site."""
 
 
 def types_for(community_id: str | None) -> tuple[str, ...]:
-    """The types that a webhook of this community can ask for; of all if it is one of the site."""
+    """Return the types that a webhook of this community can subscribe to; all types for a webhook of the site."""
     return tuple(EVENT_TYPES) if community_id is None else OF_COMMUNITIES

@@ -1,4 +1,4 @@
-"""Which events webhooks want, and the record of events that are no change of the database."""
+"""Knows which events webhooks subscribe to, and records events that are not changes of the database."""
 
 from __future__ import annotations
 
@@ -20,33 +20,37 @@ from koyjabo.webhooks.event_queries import WebhookFact
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-"""Published events that wait for the database; while it is away, the oldest give way."""
+"""Maximum number of published events that wait for the database. While it is unavailable, the oldest are dropped."""
 
 AT_ONCE = 500
-"""Events in one transaction."""
+"""Maximum number of events per transaction."""
 
 
 class WebhookEvents:
-    """Call `tick` every second, to learn what is wanted. Until then, every event is."""
+    """The events of webhooks. Call `tick` every second to read the subscriptions. Until the first one, every event
+    counts as subscribed.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._wanted: frozenset[tuple[str, str | None]] | None = None
+        self._subscribed: frozenset[tuple[str, str | None]] | None = None
         self._waiting: deque[WebhookFact] = deque(maxlen=MOST_WAITING)
         self._busy = False
 
     def wants(self, type: str, scope: Scope) -> bool:
-        """Whether an enabled webhook asks for such an event. A look into memory, at most a second old: for events that
-        nobody wants, nothing need be recorded.
+        """Return whether an enabled webhook subscribes to such an event. From memory, at most a second old. Events
+        without subscribers need not be recorded.
         """
-        wanted = self._wanted
-        return wanted is None or (type, None) in wanted or (type, scope) in wanted
+        subscribed = self._subscribed
+        return subscribed is None or (type, None) in subscribed or (type, scope) in subscribed
 
     def publish(self, type: str, key: str, scope: Scope, data: Mapping[str, Any]) -> None:
-        """Record an event that is no change of the database, if it is wanted. Waits for nothing; what waits to be
-        written when the process is killed is lost. `key` and `data` are those of WebhookFact.
+        """Record an event that is not a change of the database, if it has subscribers.
+
+        Does not wait. Events that are not written yet when the process is killed are lost. For `key` and `data` see
+        WebhookFact.
         """
         if not self.wants(type, scope):
             return
@@ -61,12 +65,14 @@ class WebhookEvents:
             self.refresh()
 
     def refresh(self) -> None:
-        """Read what is wanted. Raises LedgerUnavailable."""
+        """Read the subscriptions. Raises LedgerUnavailable."""
         subscriptions = self._database.read(event_queries.subscriptions)
-        self._wanted = frozenset((type, webhook.community_id) for webhook in subscriptions for type in webhook.types)
+        self._subscribed = frozenset(
+            (type, webhook.community_id) for webhook in subscriptions for type in webhook.types
+        )
 
     def _write(self) -> None:
-        """Write the published events. Raises LedgerUnavailable; then they still wait."""
+        """Write the published events. On LedgerUnavailable they keep waiting."""
         while self._waiting:
             events = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             try:
@@ -76,7 +82,7 @@ class WebhookEvents:
                 raise
 
     def close(self) -> None:
-        """Write what waits, if the database is there."""
+        """Write the waiting events, if the database is available."""
         try:
             self._write()
         except LedgerUnavailable:

@@ -1,4 +1,4 @@
-"""The body of a delivery: JSON for programs, or what people read in Slack, Discord, Telegram or ntfy."""
+"""The body of a delivery: JSON for programs, or text for people in Slack, Discord, Telegram or ntfy."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ NO_CHAT = N_("it should be https://api.telegram.org/botâ€¦/sendMessage?chat_id=â
 NO_TOPIC = N_("it should have a topic, as in https://ntfy.sh/topic")
 
 LONGEST_TEXT = 600
-"""Of a message below its title: with all of it escaped, Discord takes it (2,000 characters)."""
+"""Maximum characters of a message below its title. Even if all of it is escaped, Discord accepts it (2,000
+characters).
+"""
 
 MARKUP = str.maketrans({character: f"\\{character}" for character in "\\*_~`|>#[]()-"})
-"""What Discord reads as markup."""
+"""Characters that Discord reads as markup."""
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -48,7 +50,7 @@ class Written(NamedTuple):
 
 
 def suggested(url: str) -> str:
-    """The format of a URL for which none was chosen."""
+    """Return the default format of a URL."""
     try:
         return HOSTS.get(urlsplit(url).hostname or "", JSON)
     except ValueError:
@@ -56,7 +58,7 @@ def suggested(url: str) -> str:
 
 
 def problem(url: str, format: str) -> str | None:
-    """Why a URL that can be called cannot be one of this format."""
+    """Return why a valid URL cannot have this format, or None."""
     parts = urlsplit(url)
     if format == TELEGRAM and not _is_chat(parts.path, dict(parse_qsl(parts.query))):
         return NO_CHAT
@@ -64,46 +66,50 @@ def problem(url: str, format: str) -> str | None:
 
 
 def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """With a parse_mode, Telegram would refuse texts that are no markup, such as names."""
+    """Return whether the URL is a Telegram chat's. With a parse_mode, Telegram would refuse texts that are not
+    markup, such as names.
+    """
     return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 
 
 def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
-    """`public_url` is PUBLIC_URL, or "" for no links."""
+    """Return headers and body. `public_url` is PUBLIC_URL, or "" for no links."""
     if format == JSON:
         return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
-    told = message(event)
-    told = told._replace(text=told.text[:LONGEST_TEXT])
-    return WRITERS[format](told, public_url and public_url + told.path, url)
+    message_ = message(event)
+    message_ = message_._replace(text=message_.text[:LONGEST_TEXT])
+    return WRITERS[format](message_, public_url and public_url + message_.path, url)
 
 
 def _data(event: Occurrence) -> dict[str, Any]:
-    """With the community of the event, of which its webhook need not be."""
+    """Return the data with the event's community, because a webhook may be the site's."""
     place = {} if event.scope == SITE else {"community": event.scope}
     return {**place, **event.data}
 
 
-def _slack(told: Message, link: str, url: str) -> Written:
-    text = f"*{told.title.translate(ENTITIES)}*\n{told.text.translate(ENTITIES)}"
+def _slack(message_: Message, link: str, url: str) -> Written:
+    text = f"*{message_.title.translate(ENTITIES)}*\n{message_.text.translate(ENTITIES)}"
     return _json({"text": f"{text}\n<{link}|Open>" if link else text})
 
 
-def _discord(told: Message, link: str, url: str) -> Written:
-    text = f"**{told.title.translate(MARKUP)}**\n{told.text.translate(MARKUP)}"
+def _discord(message_: Message, link: str, url: str) -> Written:
+    text = f"**{message_.title.translate(MARKUP)}**\n{message_.text.translate(MARKUP)}"
     return _json({"content": _with(text, link and f"<{link}>"), "allowed_mentions": {"parse": []}})
 
 
-def _telegram(told: Message, link: str, url: str) -> Written:
-    """The parameters of the URL stand in the body, too: then they hold for every server of Telegram's interface."""
-    text = _with(f"{told.title}\n{told.text}", link)
+def _telegram(message_: Message, link: str, url: str) -> Written:
+    """Return the message. The URL's parameters are repeated in the body, where every server of Telegram's API
+    accepts them.
+    """
+    text = _with(f"{message_.title}\n{message_.text}", link)
     return _json({**dict(parse_qsl(urlsplit(url).query)), "text": text})
 
 
-def _ntfy(told: Message, link: str, url: str) -> Written:
-    is_plain = told.title.isascii() and told.title.isprintable()
-    title = told.title if is_plain else Header(told.title, "utf-8", maxlinelen=10_000).encode()
-    headers = {"Title": title, "Priority": str(told.priority), "Tags": told.tag}
-    return Written({**headers, **({"Click": link} if link else {})}, told.text.encode())
+def _ntfy(message_: Message, link: str, url: str) -> Written:
+    is_plain = message_.title.isascii() and message_.title.isprintable()
+    title = message_.title if is_plain else Header(message_.title, "utf-8", maxlinelen=10_000).encode()
+    headers = {"Title": title, "Priority": str(message_.priority), "Tags": message_.tag}
+    return Written({**headers, **({"Click": link} if link else {})}, message_.text.encode())
 
 
 def _with(text: str, link: str) -> str:

@@ -1,7 +1,7 @@
-"""Events about who is online in communities: people who come and leave, and communities that are entered and vacated.
+"""Events about who is online in communities: people who come and leave, and communities that become occupied or vacant.
 
-Presence decides what has changed, once for all workers. The worker that hears of it writes the rows; another one that
-hears of it, too, writes the same keys, so each change is one event.
+Presence decides what has changed, once for all workers. The worker that receives the change writes the rows. If another
+one also receives it, it writes the same keys, so each change is one event.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ TYPES = {
 
 
 SCOPES_AT_ONCE = 100
-"""Communities whose changes are written together."""
+"""Maximum number of communities whose changes are written together."""
 
 RECENT_MS = MINUTE_MS
 """More than workers need to notice that one has ended."""
 
 PAUSE_S = 0.1
-"""Between two transactions while people come and go everywhere: visits are committed meanwhile."""
+"""Pause between two transactions while people come and go everywhere, so that visits can be committed."""
 
 
 class MemberEvents:
-    """Call `tick` every second. Becomes the listener of the changes of online members."""
+    """Writes the changes of online members as events. Call `tick` every second."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class MemberEvents:
         presence.member_changes.wait = self.write_soon
 
     def write_soon(self, scope: Scope) -> None:
-        """Write the changes of a community that wait, in a task. Does not wait."""
+        """Write the waiting changes of a community in a task. Does not wait."""
         with self._lock:
             self._due.add(scope)
             if self._is_writing:
@@ -79,20 +79,22 @@ class MemberEvents:
         self._runtime.start_task(self._write_all)
 
     def tick(self) -> None:
-        """After the end of a worker, look at the communities in which somebody is online: leases of its people expire,
-        and no other worker may have a reason to ask for them.
+        """After a worker has ended, read the communities with people online.
+
+        The leases of its people expire, and no other worker may have a reason to read these communities.
         """
         live = {worker.id for worker in self._workers.live()}
         try:
             if self._live - live:
-                self._look()
+                self._read_occupied()
         except LedgerUnavailable:
             return  # the next tick tries again
         self._live = live
 
-    def _look(self) -> None:
-        """Workers tell each other of arrivals about a second later; those of the last moment are found by their rows.
-        Raises LedgerUnavailable.
+    def _read_occupied(self) -> None:
+        """Read the communities with people online. Raises LedgerUnavailable.
+
+        Workers send each other arrivals about a second later. Arrivals of the last moment are found by their rows.
         """
         since_ms = self._clock.now_ms() - RECENT_MS
         recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
@@ -108,7 +110,7 @@ class MemberEvents:
                 self._write(scopes)
                 time.sleep(PAUSE_S if self._due else 0)
         except LedgerUnavailable:
-            pass  # they wait on, and the next refresh of presence says so
+            pass  # they keep waiting; the next refresh of presence reports them
         finally:
             with self._lock:
                 self._is_writing = False
@@ -118,7 +120,7 @@ class MemberEvents:
             return [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
 
     def _write(self, scopes: Collection[Scope]) -> None:
-        """Write what waits in these communities. Raises LedgerUnavailable."""
+        """Write the waiting changes of these communities. Raises LedgerUnavailable."""
         by_scope = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
         waiting = [
             (scope, change)
@@ -141,8 +143,10 @@ def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> No
 
 
 def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:
-    """`revision` grows with each change of the count, so that a late event can be told from a newer one. Whose account
-    was deleted leaves as nobody: no row names them.
+    """Return the event of a change. `revision` grows with each change of the count, so that a late event can be
+    recognised.
+
+    A person whose account was deleted leaves without a name, because no row has one.
     """
     person = {}
     if change.person in users:

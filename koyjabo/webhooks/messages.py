@@ -1,5 +1,5 @@
-"""What people read about an event, on a phone or in a channel. In English, because nobody's language is known there.
-Names of communities are theirs to choose, and only text.
+"""The texts about an event for people, on a phone or in a channel. In English, because their language is not known.
+Names of communities are user input, and are treated as plain text.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from koyjabo.models import SITE
 Data = Mapping[str, Any]
 
 URGENT, USUAL, QUIET = 5, 3, 2
-"""Priorities, as ntfy has them."""
+"""Priorities, with ntfy's values."""
 
 
 class Occurrence(NamedTuple):
-    """An event, as it is told. `community` is the name of its community; None for one of the site, and of a community
-    that was deleted.
+    """An event to send. `community` is the name of its community; None for an event of the site or of a deleted
+    community.
     """
 
     type: str
@@ -29,7 +29,7 @@ class Occurrence(NamedTuple):
 
 
 class Message(NamedTuple):
-    """`path` is the page that tells more, below PUBLIC_URL. `tag` is the short code of an emoji of ntfy."""
+    """`path` is the page with details, below PUBLIC_URL. `tag` is ntfy's short code of an emoji."""
 
     title: str
     text: str
@@ -39,7 +39,7 @@ class Message(NamedTuple):
 
 
 def message(event: Occurrence) -> Message:
-    """Fields that are missing are left out: an event may be older than this version."""
+    """Return the message. Missing fields are left out, because an event may be older than this version."""
     return WORDS[event.type](event.data, _place(event), _path(event))
 
 
@@ -54,7 +54,7 @@ def _path(event: Occurrence) -> str:
 
 
 def number(value: Any) -> str:
-    """`10,000`; "?" for what is none."""
+    """Format a number: `10,000`; "?" for anything else."""
     return f"{round(value):,}" if isinstance(value, int | float) else "?"
 
 
@@ -110,7 +110,7 @@ def _health(data: Data, place: str, path: str) -> Message:
 
 
 def _level(level: Any) -> str:
-    """In the colour that pages show."""
+    """Return the level in the colour that pages show."""
     return {"good": "green", "warning": "amber", "danger": "red"}.get(str(level), "?")
 
 

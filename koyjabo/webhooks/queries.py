@@ -15,16 +15,16 @@ from koyjabo.models import Community, User, Webhook, WebhookDelivery
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
-"""Of a delivery."""
+"""The states of a delivery."""
 
 AT_ONCE = 1_000
-"""Deliveries that are given up in the transaction that disables their webhook."""
+"""Number of deliveries that are given up in the transaction that disables their webhook."""
 
 CUT = "…"
-"""Replaces what a shortened URL does not show. URLs in clear never have it, because they are ASCII."""
+"""Replaces the hidden part of a shortened URL. Unsealed URLs never contain it, because they are ASCII."""
 
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
-"""Why a webhook is disabled: by a person, by an answer with 410, or after days of failure."""
+"""Why a webhook is disabled: by a person, by a response with 410, or after days of failure."""
 
 
 class Endpoint(NamedTuple):
@@ -43,16 +43,18 @@ class Endpoint(NamedTuple):
     created_ms: int
     last_status: str | None  # of the newest attempt
     last_ms: int | None
-    created_by: Maker | None  # None: unknown, an API key, or an account that was deleted
+    created_by: Maker | None  # None: unknown, an API key, or a deleted account
 
     @property
     def host(self) -> str:
-        """All of the URL that logs, mails and viewers of the site are told: the rest may have tokens."""
+        """The only part of the URL in logs and mails and for viewers of the site, because the rest may contain
+        tokens.
+        """
         return host_of(self.url)
 
 
 class Secrets(NamedTuple):
-    """Sealed. `old` signs, too, until `old_until_ms`."""
+    """Sealed secrets. `old` also signs until `old_until_ms`."""
 
     new: str
     old: str | None
@@ -60,17 +62,17 @@ class Secrets(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What Health looks at."""
+    """What Health checks."""
 
     number: int = 0
     disabled: int = 0  # by their endpoints, not by people
-    failing_since_ms: int | None = None  # the longest of those that are enabled
+    failing_since_ms: int | None = None  # the earliest among enabled ones
     dropped_ms: int | None = None  # when deliveries were last dropped because too many waited
     dropped_host: str = ""  # of their endpoint
 
 
 class AdminAddress(NamedTuple):
-    """Somebody who is told by mail that a webhook was disabled."""
+    """An admin who receives a mail when a webhook is disabled."""
 
     email: str
     language: str | None
@@ -88,14 +90,14 @@ COLUMNS = (
 
 
 def add(session: Session, webhook: Webhook) -> None:
-    """Add a webhook. `created_by` is stored only if it is the id of a user; it may also be an API key."""
+    """Add a webhook. `created_by` is stored only if it is the id of a user. It may also be an API key."""
     webhook.created_by = session.scalar(select(User.id).where(User.id == webhook.created_by))
     session.add(webhook)
     session.flush()
 
 
 def count(session: Session) -> int:
-    """How many there are. No other transaction counts them, to add one, until the commit."""
+    """Return the number of webhooks. Until the commit, no other transaction can count them to add one."""
     lock_limit(session, Webhook)
     return session.scalar(select(func.count()).select_from(Webhook)) or 0
 
@@ -109,7 +111,7 @@ def of_community(community_id: str) -> ColumnElement[bool]:
 
 
 def endpoints(session: Session, *which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
-    """In the order of their making."""
+    """Return webhooks in the order they were created."""
     query = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
     query = query.outerjoin(User, User.id == Webhook.created_by).where(*which)
     rows = session.execute(query.order_by(Webhook.created_ms, Webhook.id))
@@ -125,17 +127,19 @@ def find(session: Session, webhook_id: str) -> Endpoint | None:
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
-    """The sealed URL of a webhook; "" if it is not sealed yet, or there is no such webhook."""
+    """Return the sealed URL of a webhook, or "" if it is not sealed yet, or there is no such webhook."""
     return sealed_url(session.get(Webhook, webhook_id))
 
 
 def sealed_url(webhook: Webhook | None) -> str:
-    """The sealed URL of a webhook; "" if there is none, or the previous version has replaced the URL since."""
+    """Return the sealed URL of a webhook, or "" if there is none, or the previous version has replaced the URL
+    since.
+    """
     return (webhook.sealed_url or "") if webhook is not None and CUT in webhook.url else ""
 
 
 def clear_urls(session: Session) -> list[tuple[str, str]]:
-    """The ids of webhooks whose URL is not sealed, each with its URL."""
+    """Return the ids of webhooks whose URL is not sealed, each with its URL."""
     clear = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
     return [(webhook_id, url) for webhook_id, url in session.execute(clear)]
 
@@ -150,12 +154,14 @@ def change(session: Session, webhook_id: str, **values: Any) -> None:
 
 
 def rotate(session: Session, webhook_id: str, secret: str, old_until_ms: int) -> None:
-    """Store a sealed secret. The one before becomes the old one."""
+    """Store a sealed secret. The previous one becomes the old one."""
     change(session, webhook_id, secret=secret, old_secret=Webhook.secret, old_until_ms=old_until_ms)
 
 
 def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:
-    """Nothing is kept for it from now on: what is pending will not be sent. Call `give_up` until it returns False."""
+    """Disable a webhook. Nothing is stored for it from now on, and pending deliveries are not sent. Call `give_up`
+    until it returns False.
+    """
     change(session, webhook_id, enabled=False, disabled_reason=reason)
     give_up(session, webhook_id, now_ms, AT_ONCE)
 
@@ -171,20 +177,22 @@ def give_up(session: Session, webhook_id: str, now_ms: int, size: int) -> bool:
 
 
 def remove(session: Session, webhook_id: str) -> bool:
-    """Without its deliveries (`remove_deliveries`). Returns True to one of all concurrent callers."""
+    """Delete a webhook, but not its deliveries (`remove_deliveries`). Returns True to exactly one of several
+    concurrent callers.
+    """
     removal = delete(Webhook).where(Webhook.id == webhook_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
 
 
 def remove_deliveries(session: Session, webhook_id: str, size: int) -> int:
-    """Remove `size` deliveries of a webhook that is removed. Returns how many it removed."""
+    """Remove `size` deliveries of a removed webhook. Returns how many it removed."""
     some = select(WebhookDelivery.n).where(WebhookDelivery.webhook_id == webhook_id).limit(size)
     removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(some))
     return changed_rows(session, removal.execution_options(synchronize_session=False))
 
 
 def removed_webhook(session: Session) -> str | None:
-    """The id of a webhook that is removed and still has deliveries. Looks once at the index for each webhook."""
+    """Return the id of a removed webhook that still has deliveries. One index look-up per webhook."""
     reached: str | None = ""
     while reached is not None:
         next_id = select(func.min(WebhookDelivery.webhook_id)).where(WebhookDelivery.webhook_id > reached)
@@ -204,7 +212,7 @@ def standing(session: Session) -> Standing:
 
 
 def recipients(session: Session) -> list[AdminAddress]:
-    """The admins of the site whose email is confirmed."""
+    """Return the admins of the site with a confirmed email."""
     query = select(User.email, User.language).where(User.is_admin)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     return [AdminAddress._make(row) for row in session.execute(query.order_by(User.id))]

@@ -146,7 +146,7 @@ class DeliveriesAnswer(BaseModel):
 
 
 def fields(webhook: Endpoint) -> dict[str, Any]:
-    """Of a WebhookAnswer."""
+    """Return the fields of a WebhookAnswer."""
     names = ("id", "url", "format", "description", "enabled", "disabled_reason", "last_status")
     return {
         **{name: getattr(webhook, name) for name in names},
@@ -158,7 +158,7 @@ def fields(webhook: Endpoint) -> dict[str, Any]:
     }
 
 
-def delivery(each: Delivery) -> DeliveryAnswer:
-    next_at = iso(each.next_ms) if each.state == PENDING else None
-    values = {name: getattr(each, name) for name in ("n", "type", "state", "attempts", "last_status")}
-    return DeliveryAnswer(id=each.event_id, next_at=next_at, **values)
+def delivery(sent: Delivery) -> DeliveryAnswer:
+    next_at = iso(sent.next_ms) if sent.state == PENDING else None
+    values = {name: getattr(sent, name) for name in ("n", "type", "state", "attempts", "last_status")}
+    return DeliveryAnswer(id=sent.event_id, next_at=next_at, **values)

@@ -1,4 +1,4 @@
-"""Seals the secrets and URLs of webhooks, and shortens URLs to be shown (specification: Webhooks)."""
+"""Seals the secrets and URLs of webhooks, and shortens URLs for display (specification: Webhooks)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from koyjabo.webhooks import queries
 from koyjabo.webhooks.queries import CUT
 
 SHOWN = 4
-"""Characters of the path and query that are shown."""
+"""Number of characters of the path and query that are shown."""
 
 SEPARATORS = re.compile("[/?&=]")
 LEAST_SECRET = 8
-"""Characters of a part of a URL that may be a credential."""
+"""Minimum length of a part of a URL that may be a credential."""
 
 
 def shortened(url: str) -> str:
-    """The scheme, the host and the last characters of a URL: `https://hooks.slack.com/…CRET`."""
+    """Return the scheme, the host and the last characters of a URL: `https://hooks.slack.com/…CRET`."""
     try:
         target = parse(url)
     except OutboundError:  # a row was changed by hand
@@ -30,7 +30,7 @@ def shortened(url: str) -> str:
 
 
 def without_url(answer: str, url: str) -> str:
-    """What an endpoint has answered, without the parts of its URL that it repeats: some name the path in their 404."""
+    """Return an endpoint's response without the parts of its URL in it: some repeat the path in their 404."""
     parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= LEAST_SECRET:
@@ -59,6 +59,6 @@ class WebhookSealer:
         return self._urls.open(sealed, webhook_id)
 
     def seal_urls(self) -> None:
-        """Seal URLs that an earlier version, or its backup, has stored in clear. Raises LedgerUnavailable."""
+        """Seal URLs that an earlier version, or its backup, stored in clear text. Raises LedgerUnavailable."""
         for webhook_id, url in self._database.read(queries.clear_urls):
             self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))

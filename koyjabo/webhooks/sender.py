@@ -1,5 +1,5 @@
-"""Sends the deliveries that are due: one worker of all servers at a time, at least once, one attempt at a time for each
-endpoint. A slow endpoint keeps none but itself waiting.
+"""Sends due deliveries: one worker of all servers at a time, at least once, one attempt at a time per endpoint. A
+slow endpoint delays only itself.
 """
 
 from __future__ import annotations
@@ -36,26 +36,28 @@ POLL_S = 1.0
 """Seconds between two calls of `tick`."""
 
 UNMARKED, UNMARKED_MS = 10, 500
-"""Attempts that are stored together, and for how long the first of them waits: so many a killed worker repeats."""
+"""Number of attempts that are stored together, and how long (ms) the first one waits. If a worker is killed, this
+many attempts are repeated.
+"""
 
 REST_S = 0.005
-"""After each attempt: ten thousand deliveries to an endpoint that answers at once leave the machine to visits."""
+"""Pause after each attempt, so that ten thousand deliveries to a fast endpoint leave the machine to visits."""
 
 ANSWER_LENGTH = 300
-"""Characters of an answer that are kept."""
+"""Number of characters of a response that are kept."""
 
 MAIL = "webhook"
-"""The kind of the mail about a webhook that was disabled."""
+"""The kind of the mail about a disabled webhook."""
 
 UNREADABLE, UNREADABLE_URL = "secret", "url"
-"""The status where the secret, or the URL, was sealed with another SECRET_KEY."""
+"""The status if the secret, or the URL, was sealed with another SECRET_KEY."""
 
 UNWRITABLE = "error"
-"""The status where an event cannot be told in the format of the webhook."""
+"""The status if an event cannot be written in the webhook's format."""
 
 
 class Sender:
-    """Call `tick` every POLL_S."""
+    """Sends deliveries. Call `tick` every POLL_S."""
 
     def __init__(
         self,
@@ -77,19 +79,19 @@ class Sender:
         self._is_closed = False
 
     def tick(self) -> None:
-        """Make the deliveries of new events, and start what is due, each endpoint in a task."""
+        """Create the deliveries of new events, and start sending what is due, each endpoint in its own task."""
         with suppress(LedgerUnavailable):  # the next tick tries again
-            found = self._database.read(delivery_queries.look, self._tasks.worker, self._clock.now_ms())
-            if found.has_clear_urls:
+            result = self._database.read(delivery_queries.poll, self._tasks.worker, self._clock.now_ms())
+            if result.has_clear_urls:
                 self._sealer.seal_urls()
-            if found.is_free and not self._is_closed:
-                self._drop_oldest(found.over)
-                self._start(found.due)
-                if found.has_new:
+            if result.is_free and not self._is_closed:
+                self._drop_oldest(result.over)
+                self._start(result.due)
+                if result.has_new:
                     self._dispatch()
 
     def close(self) -> None:
-        """Let another worker send at once. Waits for no attempt."""
+        """Let another worker send at once. Does not wait for attempts."""
         self._is_closed = True
         self._tasks.release()
 
@@ -118,7 +120,7 @@ class Sender:
             self._tasks.start(webhook_id, partial(self._send_all, webhook_id))
 
     def _send_all(self, webhook_id: str) -> None:
-        """Send all that is due to one endpoint. Raises LedgerUnavailable."""
+        """Send everything that is due to one endpoint. Raises LedgerUnavailable."""
         while not self._is_closed:
             now_ms = self._clock.now_ms()
             batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
@@ -126,7 +128,7 @@ class Sender:
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Returns whether to go on: with the lease, to a webhook that is enabled, perhaps at another URL."""
+        """Send a batch. Returns whether to continue: with the lease, to an enabled webhook, perhaps at another URL."""
         made: list[DeliveryAttempt] = []
         for due in batch.due:
             made.append(self._attempt(webhook_id, batch, due))
@@ -152,7 +154,9 @@ class Sender:
         return marked
 
     def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
-        """Mail the admins of the site that a webhook was disabled. Only its host is named: its URL may have tokens."""
+        """Mail the admins of the site that a webhook was disabled. The mail has only its host, because the URL may
+        contain tokens.
+        """
         data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
         for admin in queries.recipients(session):
             to = (MAIL, admin.email, admin.language)
@@ -179,7 +183,7 @@ class Sender:
             answer = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:ANSWER_LENGTH])
-        except Exception:  # such as an event of a newer version: those after it have to be sent
+        except Exception:  # such as an event of a newer version; later ones must still be sent
             log.exception("webhook_attempt_failed type=%s", due.type)
             return made(UNWRITABLE)
         text = without_url(answer.body.decode("utf-8", "replace").replace("\0", ""), url)[:ANSWER_LENGTH]
@@ -187,7 +191,7 @@ class Sender:
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
 
     def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
-        """The secrets that sign; none if the newest cannot be read."""
+        """Return the secrets that sign; none if the newest cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
         opened = [
@@ -197,7 +201,7 @@ class Sender:
 
 
 def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:
-    """How long the answer asks to wait (RFC 9110, 10.2.3), in seconds or until a date; 0 if it does not."""
+    """Return how long the response asks to wait (RFC 9110, 10.2.3), in seconds or until a date; 0 if it does not."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return int(value[:9]) * 1000

@@ -1,4 +1,4 @@
-"""What webhooks offer to other packages."""
+"""The services that this package offers to others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WebhookServices:
 
 
 def build(base: Base) -> WebhookServices:
-    """Also listens to who comes online and leaves."""
+    """Build the services. Also listens to who comes online and leaves."""
     settings, own, services = base.settings, (base.database, base.clock, base.runtime), base.services
     events, sealer = WebhookEvents(*own), WebhookSealer(base.database, settings.secret_key)
     members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)

@@ -1,4 +1,4 @@
-"""Signs what is sent, as Standard Webhooks 1.0.0 says (https://www.standardwebhooks.com)."""
+"""Signs deliveries by Standard Webhooks 1.0.0 (https://www.standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 PREFIX = "whsec_"
 SECRET_SIZE = 32
-"""Bytes, within the 24 to 64 of the standard."""
+"""Bytes, within the standard's 24 to 64."""
 
 
 def new_secret() -> str:
-    """`whsec_` and random bytes in base64, as receivers are given it."""
+    """Return a new secret in the form that receivers get: `whsec_` and random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_SIZE)).decode()
 
 
 def headers(signed_by: Sequence[str], webhook_id: str, at_s: int, body: bytes) -> dict[str, str]:
-    """The headers of an attempt at the time `at_s` (seconds since 1970 UTC), with a signature by each secret."""
+    """Return the headers of an attempt at `at_s` (seconds since 1970 UTC), with a signature by each secret."""
     content = f"{webhook_id}.{at_s}.".encode() + body
     return {
         "webhook-id": webhook_id,

@@ -1,4 +1,4 @@
-"""Where webhooks may send to."""
+"""The rules for webhook URLs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import Answer, Destinations, Request
 
 ATTEMPT_S = 10.0
-"""For a whole attempt."""
+"""Time limit of a whole attempt."""
 
 MOST_BYTES = 2048
-"""Of an answer, of which people see the first characters."""
+"""Maximum bytes of a response. People see its first characters."""
 
 ONLY_HTTPS = N_("it should begin with https://")
 
@@ -24,11 +24,11 @@ class UrlRules:
         self._is_development = is_development
 
     def problem(self, url: str) -> str | None:
-        """Why this URL is refused; None for one to which can be sent, or whose name has no address now."""
+        """Return why this URL is refused. None if it is usable, or if its name has no address at present."""
         return self._problem_of_scheme(url) or self._client.check(url, self._allowed)
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Raises OutboundError, also for an address that is refused."""
+        """Send a request. Raises OutboundError, also for a refused address."""
         request = Request(
             *("POST", url, headers, body, ATTEMPT_S, MOST_BYTES),
             truncate=True,

@@ -1,4 +1,4 @@
-"""Makes, changes and removes webhooks, and sends a delivery again (specification: Webhooks)."""
+"""Creates, changes and removes webhooks, and resends deliveries (specification: Webhooks)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from koyjabo.webhooks.url_rules import UrlRules
 logger = logging.getLogger(__name__)
 
 MOST_WEBHOOKS = 50
-"""Of a server."""
+"""Maximum number of webhooks of a server."""
 
 BOTH_SIGN_MS = DAY_MS
-"""How long the secret before a rotation signs, too."""
+"""How long the previous secret also signs after a rotation."""
 
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
@@ -56,7 +56,7 @@ CHANGES |= {
 
 
 class NewWebhook(NamedTuple):
-    """`format` is None for the one that the host of the URL suggests."""
+    """`format` None means the default of the URL's host."""
 
     url: str
     types: Collection[str]
@@ -66,8 +66,10 @@ class NewWebhook(NamedTuple):
 
 
 class Webhooks:
-    """Webhooks, managed by admins of the site and API keys that act as one. All methods raise LedgerUnavailable, and
-    Forbidden for other accounts. Methods with a `webhook_id` raise UnknownWebhook.
+    """Webhooks, managed by admins of the site and API keys that act as one.
+
+    All methods raise LedgerUnavailable, and Forbidden for other accounts. Methods with a `webhook_id` raise
+    UnknownWebhook.
     """
 
     def __init__(
@@ -83,10 +85,12 @@ class Webhooks:
         self._events = events
 
     def create(self, account: Account, new: NewWebhook) -> tuple[Endpoint, str]:
-        """Returns the webhook and its secret. Raises InvalidInput, UrlRefused, UnknownCommunity, TooManyWebhooks."""
+        """Create a webhook. Returns it and its secret. Raises InvalidInput, UrlRefused, UnknownCommunity,
+        TooManyWebhooks.
+        """
         account.require_site_admin()
         community_id, by = _stored_id(new.community_id), log.actor(account, self._clock)
-        self._database.read(_require_community, account, community_id)  # before its URL is looked up
+        self._database.read(_require_community, account, community_id)  # before its host name is looked up
         format = new.format or formats.suggested(new.url)
         types = _checked_types(new.types, community_id)
         self._require_url(new.url, format)
@@ -117,7 +121,7 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """Change url, types, format, description or enabled. The shortened URL, as it is shown, changes nothing. Raises
+        """Change url, types, format, description or enabled. The shortened URL, as shown, changes nothing. Raises
         InvalidInput, UrlRefused.
         """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)
@@ -125,7 +129,7 @@ class Webhooks:
             changes["types"] = _checked_types(changes["types"], before.community_id)
         changes |= self._changed_url(before, changes.pop("url", before.url), changes.get("format", before.format))
         if changes.get("enabled") and not before.enabled:
-            Throttle(self._database).repeat(queries.give_up, before.id, by.at_ms)  # what an interruption has left
+            Throttle(self._database).repeat(queries.give_up, before.id, by.at_ms)  # deliveries left by an interruption
         changed = self._database.write(_change, by, webhook_id, changes)
         if not changed.enabled:
             self._repeat_in_task(queries.give_up, changed.id, by.at_ms)
@@ -133,7 +137,7 @@ class Webhooks:
         return changed
 
     def rotate(self, account: Account, webhook_id: str) -> str:
-        """Returns the new secret. The old one signs, too, for BOTH_SIGN_MS."""
+        """Replace the secret and return the new one. The old one also signs for BOTH_SIGN_MS."""
         account.require_site_admin()
         secret, by = signature.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
@@ -141,7 +145,7 @@ class Webhooks:
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
-        """With its deliveries, which nobody can see any more, in a task."""
+        """Remove a webhook. A task removes its deliveries, which are no longer visible."""
         account.require_site_admin()
         removed = self._database.write(_remove, log.actor(account, self._clock), webhook_id)
         self._repeat_in_task(queries.remove_deliveries, removed.id)
@@ -151,17 +155,17 @@ class Webhooks:
     def deliveries(
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
-        """`count` deliveries from the offset `start`, the newest first; of a state, or all."""
+        """Return `count` deliveries from the offset `start`, newest first; in a state, or all."""
         account.require_site_admin()
         return self._database.report(_deliveries, webhook_id, state, start, count)
 
     def test(self, account: Account, webhook_id: str) -> None:
-        """Send an event of the type `test`, at once. Raises WebhookDisabled."""
+        """Send an event of the type `test` at once. Raises WebhookDisabled."""
         account.require_site_admin()
         self._database.write(_test, webhook_id, self._clock.now_ms())
 
     def resend(self, account: Account, webhook_id: str, n: int) -> None:
-        """Send a delivery again, at once and under the same id. Raises UnknownDelivery, WebhookDisabled."""
+        """Send a delivery again, at once and with the same id. Raises UnknownDelivery, WebhookDisabled."""
         account.require_site_admin()
         self._database.write(_resend, webhook_id, n, self._clock.now_ms())
 
@@ -171,7 +175,7 @@ class Webhooks:
             raise UrlRefused(details={"url": problem})
 
     def _changed_url(self, before: Endpoint, url: str, format: str) -> dict[str, Any]:
-        """The columns of a new URL. Raises UrlRefused for one that cannot be called, or cannot be of the format."""
+        """Return the columns of a new URL. Raises UrlRefused if it cannot be called, or does not fit the format."""
         if url == before.url and format == before.format:
             return {}
         sealed = self._database.read(queries.sealed_url_of, before.id)
@@ -183,9 +187,10 @@ class Webhooks:
         return {} if new_url == known else self._sealer.url_columns(new_url, before.id)
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
-        """Change deliveries, of which there may be a million, in small transactions in a task. What an interruption
-        leaves is harmless: pending deliveries of a disabled webhook are given up before it is enabled again, those of a
-        removed one go at night.
+        """Change deliveries, of which there may be a million, in small transactions in a task.
+
+        What an interruption leaves is harmless. Pending deliveries of a disabled webhook are given up before it is
+        enabled again, and those of a removed one are deleted at night.
         """
 
         def task() -> None:
@@ -211,7 +216,7 @@ def _checked_types(types: Collection[str], community_id: str | None) -> list[str
     return sorted(set(types))
 
 
-# Operations of the executor.
+# Operations of the executor
 
 
 def _find(session: Any, webhook_id: str) -> Endpoint:
@@ -270,7 +275,7 @@ def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -
 
 
 STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "format", "description", "enabled")
-"""Columns that are changed as they are, and what the audit log compares. It names a new URL as `url`."""
+"""Columns that are changed directly, and what the audit log compares. It names a new URL as `url`."""
 
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:

@@ -1,1 +1,3 @@
-"""What every door of a feature needs: requests and responses, limits, logins, forms, pages. It knows no feature."""
+"""Shared by the API, pages and CLI of all features: requests and responses, limits, logins, forms, pages. Knows no
+feature.
+"""

@@ -1,4 +1,4 @@
-"""The blueprints on which the doors of all features put their routes: of the API, of pages, of the panel."""
+"""The blueprints that all features add their routes to: of the API, of pages, of the panel."""
 
 from __future__ import annotations
 

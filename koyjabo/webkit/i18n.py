@@ -1,6 +1,6 @@
-"""The languages of pages: the visitor's choice, otherwise the browser's preference.
+"""The language of pages: the visitor's choice, otherwise the browser's preference.
 
-Numbers and times are written as usual in that language (specification: The web app).
+Numbers and times follow the conventions of that language (specification: The web app).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
-    """Return a filter that Jinja applies at each rendering. While it compiles a template, the language may differ."""
+    """Return a filter that Jinja applies at every rendering. While it compiles a template, the language may differ."""
 
     @pass_context
     def applied(_context: Context, *values: object, **options: object) -> object:
@@ -59,7 +59,7 @@ def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
 
 
 def language() -> str:
-    """The code of the language of the current request."""
+    """Return the language code of the current request."""
     if "language" not in g:
         g.language = chosen_language() or request.accept_languages.best_match(list(LANGUAGES)) or "en"
     code: str = g.language
@@ -67,14 +67,14 @@ def language() -> str:
 
 
 def chosen_language() -> str | None:
-    """The one that the visitor has chosen on a page."""
+    """Return the language that the visitor chose on a page, or None."""
     chosen = cookies.get(LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else None
 
 
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
-    """Another language, for a part of the page."""
+    """Switch to another language for part of a page."""
     own, g.language = language(), code
     with force_locale(code):
         yield
@@ -87,12 +87,12 @@ def translated(text: object) -> str:
 
 
 def place(name: str) -> str:
-    """The place of a visit, a session or an action. "" if that is unknown."""
+    """Return the location of a visit, a session or an action, or "" if unknown."""
     return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
 
 
 def browser_name(browser: Browser) -> str:
-    """Such as "Chrome on Android", as far as known."""
+    """Return a name such as "Chrome on Android", as far as known."""
     name, system = browser
     if name and system:
         return str(_("%(browser)s on %(system)s", browser=name, system=system))
@@ -100,7 +100,9 @@ def browser_name(browser: Browser) -> str:
 
 
 def place_words() -> dict[str, str]:
-    """What webkit/places.js needs besides the names of countries that browsers know: words by English name."""
+    """Return the words that webkit/places.js needs in addition to the names of countries that browsers know, by
+    English name.
+    """
     return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
 
 
@@ -109,38 +111,39 @@ def count(number: int) -> str:
 
 
 def number_in(language: str, number: int) -> str:
-    """Grouped, in the digits of a language that need not be that of the page."""
+    """Format a grouped number with the digits of a language, which may differ from the page's."""
     return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
 
 
 def percent(number: float) -> str:
-    """`number` is in percent: `14.5` becomes `14.5%`."""
+    """Format a number in percent: `14.5` becomes `14.5%`."""
     return digits(format_decimal(round(number, 2), locale=language())) + "%"
 
 
 def share(percent: float) -> str:
-    """A percentage with one decimal always, so that those of a column stand below each other: `8.0%`."""
+    """Format a percentage with exactly one decimal, so that a column lines up: `8.0%`."""
     return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
 
 
 def digits(text: object) -> str:
-    """The digits of a text, in the script of the language."""
+    """Convert the digits of a text to the language's script."""
     return str(text).translate(DIGITS.get(language(), {}))
 
 
 def moment(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Day and minute in `zone`, as a `<time>` element."""
+    """Return day and minute in `zone`, as a `<time>` element."""
     return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
 
 
 def exact(at_ms: int, zone: ZoneInfo) -> str:
-    """Day and second in `zone`, and its name."""
+    """Return day and second in `zone`, and the zone's name."""
     return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
 
 
 def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
-    """Day and minute as a `<time>` element, which parts/ages.js changes to "12 s ago". `data-age` is its age in ms, so
-    that the clock of the browser does not matter; `title` has the second and the zone.
+    """Return day and minute as a `<time>` element, which parts/ages.js changes to "12 s ago".
+
+    `data-age` is the age in ms, so that the browser's clock does not matter. `title` has the second and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
     text = _local(at_ms, zone, "d MMM y, HH:mm")
@@ -153,7 +156,7 @@ def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
 
 
 def day(iso: str, has_weekday: bool = False) -> str:
-    """`21 Nov 2026`, or `Sat 21 Nov 2026`; a text that is no day as it is."""
+    """Format a day: `21 Nov 2026`, or `Sat 21 Nov 2026`. Any other text is returned unchanged."""
     try:
         return _time(datetime.fromisoformat(iso), "EEE d MMM y" if has_weekday else "d MMM y")
     except ValueError:
@@ -161,19 +164,19 @@ def day(iso: str, has_weekday: bool = False) -> str:
 
 
 def time_of_day(local: str) -> str:
-    """Hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
+    """Return hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
     return digits(local[11:16])
 
 
 def duration(seconds: int) -> str:
-    """`42 seconds`, `5 minutes`"""
+    """Format a duration: `42 seconds`, `5 minutes`."""
     return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
 
 
 def period(iso: str, step: str, has_weekday: bool = False) -> str:
-    """The start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
+    """Format the start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
 
-    `has_weekday`: of a day or an hour.
+    `has_weekday` applies to days and hours.
     """
     pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
     if has_weekday and step in ("hour", "day"):
@@ -182,20 +185,20 @@ def period(iso: str, step: str, has_weekday: bool = False) -> str:
 
 
 def clock_time(at_ms: int) -> str:
-    """`21:52:10` in TIMEZONE, with the day if that is not today."""
+    """Return the time in TIMEZONE (`21:52:10`), with the day if it is not today."""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
     pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
     return _time(local, pattern)
 
 
 def size(number: int) -> str:
-    """A number of bytes in the largest unit of which there is one: `12 MB`, `3.4 GB`"""
+    """Format a number of bytes in the largest unit that fits: `12 MB`, `3.4 GB`."""
     unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
     if unit == "byte":
-        return digits(format_unit(number, unit, locale=language()))  # 12 bytes: the short one is "12 byte"
+        return digits(format_unit(number, unit, locale=language()))  # 12 bytes: the short form would be "12 byte"
     return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
 
 
 def _time(local: datetime, pattern: str) -> str:
-    """In Bangla months are not abbreviated: no one writes `এপ্রি`."""
+    """Format a time. Months are not abbreviated in Bangla, because no one writes `এপ্রি`."""
     return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

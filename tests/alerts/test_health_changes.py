@@ -1,4 +1,4 @@
-"""Changes of Health, as events: what has changed, from what, and at most once a minute for a check that flaps."""
+"""Events about changes of Health: what changed and from what, at most once a minute for a check that flaps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.webhooks.services import WebhookServices
 
 
 def tick(site: Site) -> None:
-    """Look, and write what is found."""
+    """Run the checks, and store the events."""
     events = site.services[WebhookServices].events
     events.refresh()
     site.services[AlertServices].alerts.tick()
@@ -25,7 +25,7 @@ def tick(site: Site) -> None:
 
 
 class Checks:
-    """The checks of a site, as a test wants them."""
+    """The checks of a site, with results that a test sets."""
 
     def __init__(self, site: Site, **levels: str) -> None:
         self.site = site
@@ -35,7 +35,7 @@ class Checks:
         health._checks = lambda: [HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
 
     def look(self, seconds: float = 0, **levels: str) -> list[dict]:
-        """Some time later; returns the events of now."""
+        """Advance the clock and run the checks. Returns new events."""
         self.levels |= levels
         self.site.time.pass_(seconds=seconds)
         before = self._written()

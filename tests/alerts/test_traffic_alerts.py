@@ -1,4 +1,4 @@
-"""Alerts about traffic: when they are told, to whom, and that each is told once."""
+"""Traffic alerts: when they are sent, to whom, and that each is sent once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def noon() -> int:
 
 
 def visits_at(site: Site, *counts: tuple[int, int]) -> None:
-    """Import so many visits at each moment (minutes from noon)."""
+    """Import visits at each of these times, in minutes from noon."""
     name = site.rows("SELECT count(*) FROM visits")[0][0]
     moments = [noon() + minutes * MINUTE_MS for minutes, count in counts for _ in range(count)]
     site.time.ms = max(site.time.ms, *moments)  # they may not be in the future
@@ -56,13 +56,13 @@ def visits_at(site: Site, *counts: tuple[int, int]) -> None:
 
 
 def history(site: Site, visits: int, weeks: int = 6, days: int = 0) -> None:
-    """`visits` visits in every window of the hour from noon on in the weeks before."""
+    """Import `visits` visits in every window of the hour after noon, in the weeks before."""
     weekly = [-week * 7 * 1440 for week in range(1, weeks + 1)]
     visits_at(site, *((week - days * 1440 + window, visits) for week in weekly for window in range(0, 60, 5)))
 
 
 def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
-    """Look right after a window; returns all alerts until then."""
+    """Check right after a window. Returns all alerts so far."""
     site.time.ms = noon() + minutes * MINUTE_MS + SETTLE_MS
     site.services[WebhookServices].events.refresh()
     site.services[AlertServices].alerts.tick()
@@ -104,7 +104,7 @@ def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     told = []
     for minutes in (*range(0, 20, 5), *range(350, 380, 5)):
         if minutes == 10:
-            site.restart()  # which has another name in the lease
+            site.restart()  # the restarted worker has another name in the lease
         visits_at(site, (minutes, 60))
         told.append(len(tick_at(site, minutes + 5)))
     assert told == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"

@@ -1,4 +1,4 @@
-"""`koyjabo key …` beside a running server."""
+"""`koyjabo key …` while a server runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of keys: admins of the site make, rotate and revoke them in the panel."""
+"""The panel's pages for keys: site admins create, rotate and revoke them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def key_in(page: str) -> str:
 
 
 def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
-    site.rows("DELETE FROM api_keys")  # of other tests
+    site.rows("DELETE FROM api_keys")  # from other tests
     assert "No keys" in words(rani.get(PAGE))
     made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", reports_read="on", until="2025-12-31")
     text = key_in(made)

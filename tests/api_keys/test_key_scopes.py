@@ -1,4 +1,4 @@
-"""Each scope with each call: a key makes the calls of its scopes, and no other one."""
+"""Every scope with every call: a key may only make the calls of its scopes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CALLS = {
     """,
     "broadcast": "api.broadcast api.disconnect",
 }
-"""The endpoints of each scope."""
+"""Endpoints of each scope."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def calls(site, cast) -> dict[str, tuple[str, str, str]]:
-    """Method, path and scope of each call that `/openapi.json` says takes a login, by endpoint."""
+    """Method, path and scope of each call that `/openapi.json` marks as requiring a login, by endpoint."""
     community, described = cast.kept_community(), site.client.get("/openapi.json").json["paths"]
     found = {}
     operations = {operation["operationId"]: operation for path in described.values() for operation in path.values()}
@@ -82,7 +82,8 @@ def test_key_of_a_community_is_good_there_alone(site, cast, calls):
     text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
     for endpoint, (method, path, needed) in calls.items():
         if needed in OF_COMMUNITY:
-            is_of_community = own in path or endpoint == "api.online"  # of many, it leaves out those of others
+            # the call for many communities leaves out foreign ones
+            is_of_community = own in path or endpoint == "api.online"
             answer = call(site, text, path, method)
             assert (answer.status_code not in (401, 403)) == is_of_community, (endpoint, answer.text)
             if own in path:

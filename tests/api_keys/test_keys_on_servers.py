@@ -1,4 +1,4 @@
-"""Keys before real servers: revoked while two workers are busy, and a list of visits in which the server is killed."""
+"""Keys on real servers: revoked while two workers are busy, and a list of visits during which the server is killed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(datab
         said: list[list[tuple[float, int]]] = [[] for _ in connections]
 
         def ask(connection: WorkerConnection, said: list[tuple[float, int]]) -> list[tuple[float, int]]:
-            """When each call began, and its status."""
+            """Send calls. Each result has the start and the status."""
             while not is_over.is_set():
                 began = time.monotonic()
                 said.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
@@ -68,7 +68,7 @@ def test_lists_that_a_kill_interrupts_are_counted_once_when_they_are_sent_again(
     answered = count()
 
     def send(number: int) -> list[int]:
-        """Again and again, as a client would, until there is an answer."""
+        """Repeat until there is a response, as a client would."""
         names = [f"{number}-{index}" for index in range(SIZE)]
         visits = [{"visitorId": f"v{name}", "visitId": name} for name in names]
         until = time.monotonic() + IN_TIME_S

@@ -1,4 +1,6 @@
-"""`POST /api/visits`: each visit counts once, as one of a page, and a bad one is an error in its place."""
+"""`POST /api/visits`: each visit counts once, as a page's visit does, and an invalid one gets an error at its
+position.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,7 @@ def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
 
 
 def test_visit_is_stored_as_that_of_a_page(site, text):
-    """Of the other server's own request, nothing is: its address, languages and wishes are not the visitor's."""
+    """The sending server's own address, languages and headers are not the visitor's, and are not stored."""
     environ = {"REMOTE_ADDR": BERLIN}
     site.post(json={**PAGE, "visitorId": "v1", "visitId": "r1", "timestamp": 1}, headers={"Accept-Language": "bn-BD"})
     sent = visit(2, **PAGE, at=1, language="bn-BD,en;q=0.5")
@@ -115,7 +117,7 @@ def test_time_is_kept_and_the_day_is_the_servers(site, text):
 
 
 def test_closed_community_counts_visits_that_its_server_sends(site, text):
-    """Those that anyone could send, it counts for its members alone."""
+    """Visits that anyone could send count only from members."""
     founder = sign_up(site, "founder")
     made = founder.post("/api/communities", json={"name": "Closed", "open": False}).json["id"]
     results(site, text, visit(1, communityId=made.upper()))
@@ -150,7 +152,7 @@ def test_others_may_not_send_visits(site, text):
 
 
 def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, text, monkeypatch):
-    """The ref of the last visit cannot be resolved, after a hundred were counted."""
+    """The last visit's external id cannot be resolved, after a hundred visits were counted."""
     visits = [visit(number) for number in range(VISITS_PER_COMMIT)]
 
     def resolve(ref: str) -> str:

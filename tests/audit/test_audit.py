@@ -1,4 +1,4 @@
-"""The audit log: what was done leaves a line in the transaction that did it, and what was not leaves none."""
+"""The audit log: each action writes an entry in its own transaction, and a failed action writes none."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.login.jwt import Tokens
 
-ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
+ADDRESS = "103.48.16.1"  # an address in Bangladesh
 
 
 class Panel:
-    """A site, an admin of it, and what the audit log says."""
+    """A site, its admin, and the audit log."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.services = site, site.services
@@ -64,7 +64,7 @@ def panel(shared_panel) -> Panel:
     return shared_panel
 
 
-# What is done through the API, by whom, and what the line says.
+# Actions through the API, with actor and entry.
 
 COMMUNITY_ACTIONS = {
     "community.change": ("ayesha", "PATCH", "", {"name": "New", "open": True}, {"was": {}, "now": {"name": "New"}}),
@@ -100,7 +100,7 @@ def test_what_is_done_to_a_community_leaves_a_line(panel, action):
 
 
 def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
-    """Otherwise one account could fill the log with its descriptions."""
+    """Otherwise one account could fill the log with long descriptions."""
     community = found(panel.ayesha, description="ট" * 2000)["id"]
     panel.clear()
     answer = panel.ayesha.patch(f"{PATH}/{community}", json={"name": "n" * 200, "description": "🛺" * 2000})
@@ -119,7 +119,7 @@ def test_line_says_the_place_and_no_address(panel):
     assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
     panel.clear()
     found(panel.ayesha)
-    assert panel.only_line().place == "Unknown"  # not where the one before came from
+    assert panel.only_line().place == "Unknown"  # not the location of the previous request
 
 
 def test_operator_leaves_lines_without_a_name(panel):

@@ -1,4 +1,4 @@
-"""The page of the audit log: an entry is a label, who, and details with labels; nothing shows a name of the program."""
+"""The audit log page: an entry has a label, a person, and labelled details, without internal names."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ EXPECTED = {
     "audit.export": ["From: 2026-11-01"],
 }
 RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z_]\w*\.\w+\b(?<!example\.com)")
-"""Placeholders, and names and values of the program."""
+"""Placeholders, and internal names and values."""
 
 STORED = re.compile(r"""(?:entry|_change)\([^"]{0,60}"([a-z_]+\.[a-z_]+)\"""")
 
 
 def said(site: Site, language: str, record: AuditRecord) -> list[str]:
-    """Who, and then the details."""
+    """The person, followed by the details."""
     with site.app.test_request_context(headers={"Accept-Language": language}):
         shown = [(detail.label, detail.before, words(str(detail.value))) for detail in admin.details(record)]
         lines = [f"{label}: {f'{before} → ' if before else ''}{value}" for label, before, value in shown]
@@ -91,7 +91,7 @@ def test_every_action_that_is_stored_has_a_label(site):
 
 
 def labels() -> dict[str, str]:
-    """By action, of all features of an application."""
+    """Labels by action, of all features of an application."""
     return {action: label for kind in KINDS.values() for action, label in kind.items()}
 
 

@@ -17,7 +17,7 @@ from koyjabo.backups.places import Folder
 ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 
 CONTENTS = bytes(range(256)) * 640
-"""As large as three parts (see `place_limits`)."""
+"""Contents of three parts (see `place_limits`)."""
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
 
 @pytest.mark.parametrize("of_backup", [False, True])
 def test_epoch_and_revision_exceed_those_before_also_where_the_clock_was_put_back(full, empty, tmp_path, of_backup):
-    """Greater than those of the backup and of the replaced database: servers and pages drop older values."""
+    """They must exceed the backup's and the replaced database's: servers and pages drop older values."""
     sites = (full, empty)
     ahead = sites[not of_backup]
     ahead.time.put_right(days=400)

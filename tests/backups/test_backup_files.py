@@ -1,4 +1,4 @@
-"""Invalid backup files and those of other versions: refused, or restored correctly."""
+"""Invalid backup files, and files of other versions: refused, or restored correctly."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(fil
 
 
 def without_bots(lines: list[bytes]) -> list[bytes]:
-    """As before visits had `is_bot` and the later columns."""
+    """Remove `is_bot` and later columns of visits, as in earlier versions."""
     made, inside, kept = [], False, 0
     for line in lines:
         said = json.loads(line)

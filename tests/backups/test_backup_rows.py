@@ -115,7 +115,7 @@ def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(si
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):
-    """For example if old backups cannot be removed from the bucket."""
+    """Such a step is the removal of old backups from the bucket."""
     row = begun(site)
     assert end(site, row, PROVEN._replace(is_done=False, error="The bucket refuses."))
     assert [type for type, _ in events(site)] == ["backup.failed", "backup.verified"]

@@ -36,7 +36,7 @@ def place(s3, monkeypatch) -> BucketStore:
 
 
 class Operations:
-    """Each operation of a store, on a bucket with backups, and the expected contents afterwards."""
+    """Operations of a store on a bucket with backups, and the expected contents afterwards."""
 
     def __init__(self, place: BucketStore, s3: S3Server, made, tmp_path) -> None:
         self._place, self._s3, self._made, self._target = place, s3, made, tmp_path / "fetched"

@@ -1,4 +1,4 @@
-"""/badge.svg and /badge.json: numbers that are never older than the request, in shapes that hold their texts."""
+"""/badge.svg and /badge.json: current numbers, in shapes that fit their text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ask(site: Site, query: str = "", kind: str = "svg", **headers: str):
 
 
 def texts(answer) -> list[str]:
-    """What the image shows. Its name says the same."""
+    """Texts of the image. Asserts that its label is the same."""
     assert answer.content_type.startswith("image/svg+xml")
     image = ElementTree.fromstring(answer.data)
     shown = [element.text for element in image.iter(f"{SVG}text")]

@@ -1,4 +1,4 @@
-"""/embed may be framed by any page, and nothing else may; it shows the number of the moment without scripts."""
+"""Any page may frame /embed, and nothing else. It shows the current number without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""koyjabo.com's worker at Cloudflare, with the lines of docs/bridges.md, and a server behind it."""
+"""koyjabo.com's Cloudflare worker with the code from docs/bridges.md, and a server behind it."""
 
 from __future__ import annotations
 
@@ -64,4 +64,4 @@ def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp
         admin.call("GET", "/api/reports/breakdown?by=country")["rows"]
         + admin.call("GET", "/api/reports/breakdown?by=language")["rows"]
     )
-    assert [row["value"] for row in found if row["value"]] == ["BD", "bn"]  # others have come without a header
+    assert [row["value"] for row in found if row["value"]] == ["BD", "bn"]  # the other requests had no header

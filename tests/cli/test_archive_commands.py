@@ -1,4 +1,4 @@
-"""`koyjabo backup`, `restore`, `export`, `import` and `verify --repair`, beside servers that are busy, and killed."""
+"""`koyjabo backup`, `restore`, `export`, `import` and `verify --repair` while servers are busy or killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"
 
 @pytest.fixture
 def elsewhere(request, kind, tmp_path, new_server):
-    """A server that has not been started, on a new database of the same kind."""
+    """A server, not yet started, on a new database of the same kind."""
     if kind == "sqlite":
         return new_server(SqliteDatabase.migrated(tmp_path / "elsewhere.db"))
     return new_server(request.getfixturevalue("postgres").new_database())
@@ -48,7 +48,7 @@ def many(tmp_path):
 
 
 def done(server, *arguments: str) -> str:
-    """What the command said; it was a success."""
+    """The output of a command that must succeed."""
     found = server.koyjabo(*map(str, arguments))
     assert found.returncode == 0, found.stdout + found.stderr
     return found.stdout
@@ -63,7 +63,7 @@ def total(server) -> int:
 
 
 def was_killed(process: Program, condition, what: str) -> bool:
-    """As soon as `condition` holds; False if it was over before."""
+    """Kill the program when `condition` is true. Returns False if it ended before."""
     wait_until(lambda: condition() or process.poll() is not None, what, 60, 0.001)
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_lo
     member.log_in()
     assert member.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 5
     assert rows(server, MEMBERS_SEEN) == []
-    with PlainMember(server.port, community, member.token) as again:  # in an hour in which they had been noted
+    with PlainMember(server.port, community, member.token) as again:  # in an hour that was already recorded
         again.wait_for_count(1)
         wait_until(lambda: rows(server, MEMBERS_SEEN), "they are in the reports again")
     assert_verified(server)

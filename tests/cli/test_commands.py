@@ -1,4 +1,4 @@
-"""`koyjabo verify`, `total set`, `stats` and `import --program`, beside servers and on ledgers that were damaged."""
+"""`koyjabo verify`, `total set`, `stats` and `import --program`, with running servers and on damaged ledgers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DAMAGE = {
 
 @pytest.fixture
 def sound_ledger(sqlite_database):
-    """Six visits of three visitors on top of 4000, the last three in a community as well, and no server."""
+    """Six visits of three visitors on top of 4000, the last three in a community as well, without a server."""
     with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
         site.rows(FOUNDED)
         for visitor in ("ayesha", "karim", "ayesha"):
@@ -60,7 +60,7 @@ def sound_ledger(sqlite_database):
 
 
 def verify(database) -> set[str]:
-    """The tables that the command complains of."""
+    """Tables that the command reports."""
     found = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
     assert found.returncode == 1, found.stdout + found.stderr
     assert "Traceback" not in found.stderr
@@ -86,7 +86,7 @@ def test_verify_finds_each_damage_and_all_at_once(sound_ledger):
 
 
 def test_running_server_follows_a_total_set_by_hand(server):
-    """Up within the epoch; down only into a new one, since pages drop a number that falls within one."""
+    """Up within the epoch. Down only with a new one, since pages drop a number that falls within an epoch."""
     first = server.register("ayesha", visit="1")
     assert server.koyjabo("total", "set", "4000").returncode == 0
     up = server.stats()

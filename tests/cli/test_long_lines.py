@@ -1,4 +1,4 @@
-"""A line of a file that is larger than any of ours ends a command before it fills the memory."""
+"""A line longer than any of ours ends a command before it fills the memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VISIT = b'{"visitor_id": "ayesha", "at": "2024-05-01T00:00:00Z"}\n'
 
 @pytest.fixture
 def memory():
-    """The most that was taken, in bytes."""
+    """The peak memory in bytes."""
     tracemalloc.start()
     yield lambda: tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -36,7 +36,7 @@ def refuse(error: BadLine) -> None:
 
 
 def visits(folder: Path, *before: bytes) -> Path:
-    """A file whose last line takes no space on the disk, and has no end."""
+    """A sparse file whose last line is endless and takes no disk space."""
     path = folder / "visits.jsonl"
     with path.open("wb") as file:
         file.writelines(before)
@@ -62,7 +62,7 @@ def test_long_line_of_an_import_is_named_in_constant_memory(tmp_path, memory, ki
 
 
 def test_record_of_many_lines_is_limited_as_one(tmp_path, memory):
-    """A quotation may contain line breaks."""
+    """A quoted value may contain line breaks."""
     path = tmp_path / "visits.csv"
     line = b'1","' + b"x" * 1000 + b"\n"
     path.write_bytes(b"visitor_id,at\n" + b'"' + line * 5000)

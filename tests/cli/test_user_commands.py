@@ -1,4 +1,4 @@
-"""`koyjabo user …` beside a running server, and the admin whom ADMIN_EMAIL names."""
+"""`koyjabo user …` while a server runs, and the admin that ADMIN_EMAIL names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def running(module_sqlite_database, module_servers) -> Server:
 
 @pytest.fixture
 def server(running) -> Server:
-    """One without accounts."""
+    """A server without accounts."""
     running.database.rows("DELETE FROM audit_log")
     running.database.rows("DELETE FROM users")
     return running
@@ -73,8 +73,8 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
 
 
 def test_operator_takes_failed_logins_back_while_the_server_runs(server):
-    """Those of a minute, too, which the server counts in its memory."""
-    email = "unlock@example.com"  # at whose account no other test has guessed
+    """Includes failures of the last minute, which the server counts in memory."""
+    email = "unlock@example.com"  # no other test guesses at this account
     create(server, email=email)
     statuses = [log_in(server, "something else", email).status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]

@@ -1,4 +1,4 @@
-"""What all workers receive in one order, the sender among them."""
+"""All workers, including the sender, receive messages in one order."""
 
 from __future__ import annotations
 

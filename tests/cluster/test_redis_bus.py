@@ -1,4 +1,4 @@
-"""How often a worker publishes, by a clock that the test sets."""
+"""How often a worker publishes, by a clock that tests set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis as the outbox knows it, and a resolver that does not answer for its name: only that waits for it."""
+"""The Redis outbox while the resolver does not respond for Redis' name: nothing else waits for it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
 AWAY_S = 3.0
-"""In which the worker tries everything that it does regularly."""
+"""Long enough for a worker to try everything that it does regularly."""
 BACK_S = PATIENCE_S
 
 
 @pytest.fixture
 def silent(tmp_path):
-    """While this file is there, the resolver of the server does not answer."""
+    """While this file exists, the server's resolver does not respond."""
     return tmp_path / "silent"
 
 
@@ -37,7 +37,7 @@ def ready(server) -> bool:
 
 
 def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_again(server, silent, disposable_redis):
-    """What is answered here would otherwise wait until the file is gone."""
+    """Otherwise these requests would wait until the file is removed."""
     silent.touch()
     server.start()
     with PlainListener(server.port) as page:
@@ -50,7 +50,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         silent.unlink()
         wait_until(lambda: ready(server), "Redis is found", BACK_S)
         silent.touch()
-        disposable_redis.restart()  # so that it has to be found again
+        disposable_redis.restart()  # so that its name is resolved again
         over = time.monotonic() + AWAY_S
         while time.monotonic() < over or "redis_unreachable" not in server.log:
             visit()

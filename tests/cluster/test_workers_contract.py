@@ -1,4 +1,4 @@
-"""Workers that know of each other, in memory as in Redis (koyjabo.workers)."""
+"""The list of workers, in memory and in Redis (koyjabo.workers)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def worker(name: str = "a", **facts: object) -> Worker:
 
 
 class ReportingWorker(RedisLink):
-    """One worker's way to the others."""
+    """One worker's connection to the others."""
 
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
@@ -39,7 +39,7 @@ def reporting(redis_server) -> ReportingWorker:
 
 @pytest.fixture(params=["memory", "redis_server"])
 def known(request):
-    """Workers, and how one waits for what was reported."""
+    """Workers, and a function that waits for a report."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
     reporting = request.getfixturevalue("reporting")
@@ -55,7 +55,7 @@ def test_state_of_a_worker_is_its_last_report(known):
     now = worker(memory_kb=None, recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
     workers.report(now)
     wait()
-    workers.live().clear()  # the list is the caller's own
+    workers.live().clear()  # the list belongs to the caller
     assert workers.live() == [now]
 
 

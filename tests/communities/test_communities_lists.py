@@ -48,7 +48,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
 
 
 def test_list_is_by_members_then_by_name(empty):
-    """So that founding many communities does not fill the list."""
+    """Otherwise founding many communities would fill the list."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
     for name, members in sizes.items():
         community = found(empty["admin"], name=name)["id"]

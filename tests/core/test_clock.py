@@ -20,14 +20,14 @@ def ms(moment: str) -> int:
 
 
 def worked_out(at_ms: int, zone: ZoneInfo) -> Bucket:
-    """By the offset in force at that moment, with whole numbers."""
+    """Computed from the UTC offset at that moment, with integers."""
     local = datetime.fromtimestamp(at_ms // 1000, zone)
     offset_s = int(local.utcoffset().total_seconds())
     return Bucket(local.strftime("%Y-%m-%d"), (at_ms // 1000 + offset_s) // 3600 * 3600 - offset_s)
 
 
 def bucket(zone: str, moment: str) -> tuple[str, str]:
-    """The day, and the local time at which the hour began."""
+    """The day, and the local time when the hour began."""
     day, hour_s = Clock(ZoneInfo(zone)).bucket(ms(moment))
     return day, datetime.fromtimestamp(hour_s, ZoneInfo(zone)).isoformat()
 
@@ -46,7 +46,7 @@ def test_bucket_is_what_the_offset_in_force_makes_it(zone, at_ms):
 def test_a_clock_in_use_for_long_answers_like_a_new_one(zone, start, steps):
     clock = Clock(ZoneInfo(zone))
     for number, step in enumerate(steps):
-        at_ms = start + number * 20 * 3_600_000 + step  # further apart than what it remembers
+        at_ms = start + number * 20 * 3_600_000 + step  # further apart than what the clock caches
         for _ in range(2):
             assert clock.bucket(at_ms) == worked_out(at_ms, ZoneInfo(zone))
 
@@ -56,7 +56,7 @@ HOURS = [
     ("Asia/Kathmandu", "2025-12-31T18:14:59.999+00:00", "2025-12-31", "2025-12-31T23:00:00+05:45"),
     ("Asia/Kathmandu", "2025-12-31T18:15:00+00:00", "2026-01-01", "2026-01-01T00:00:00+05:45"),
     ("Asia/Kolkata", "2026-01-01T10:29:59+05:30", "2026-01-01", "2026-01-01T10:00:00+05:30"),
-    # the hour that comes twice is two hours, and the one after the missing hour begins where that would have
+    # the repeated hour counts as two hours, and the hour after the missing one starts at its usual time
     ("America/New_York", "2026-11-01T01:59:59.999-04:00", "2026-11-01", "2026-11-01T01:00:00-04:00"),
     ("America/New_York", "2026-11-01T01:59:59.999-05:00", "2026-11-01", "2026-11-01T01:00:00-05:00"),
     ("America/New_York", "2026-03-08T01:59:59.999-05:00", "2026-03-08", "2026-03-08T01:00:00-05:00"),

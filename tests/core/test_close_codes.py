@@ -1,4 +1,4 @@
-"""Clients know the close codes of the server (koyjabo.core.close_codes)."""
+"""Clients know the server's close codes (koyjabo.core.close_codes)."""
 
 from __future__ import annotations
 

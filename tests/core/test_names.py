@@ -1,4 +1,4 @@
-"""Names that people give: something in them can be seen, and they do not turn the words around them."""
+"""Names that people enter must contain something visible, and cannot reverse the text around them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVISIBLE = [
     "\u0301",
     "\u00ad",
 ]
-BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change what is written
+BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change the spelling
 FAMILY = "👩\u200d👧 Mirpur"
 
 

@@ -148,7 +148,7 @@ def test_lookup_sees_what_the_lock_waited_for(site, database):
 
 
 def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, database):
-    """For example a restored community's. Otherwise the batch would overwrite another transaction's figures."""
+    """It may be a restored community's. Otherwise the batch would overwrite another transaction's figures."""
 
     def try_to_lock(_cursor) -> None:
         with suppress(psycopg2.errors.LockNotAvailable):

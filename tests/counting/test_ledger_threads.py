@@ -33,7 +33,7 @@ def site(database):
 
 @pytest.mark.both_kinds
 def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(site):
-    """Each thread sends its own visits and, at the same time as its neighbour, some of the neighbour's."""
+    """Threads send their own visits and, at the same time, some of their neighbour's."""
 
     def run(thread: int) -> list[tuple]:
         client, outcomes = site.app.test_client(), []

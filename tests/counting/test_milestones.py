@@ -75,7 +75,7 @@ def test_no_import_and_no_total_set_by_hand_reaches_one(site):
 
 
 def test_a_worker_finds_out_what_a_killed_one_has_committed(site):
-    """Of several milestones, it announces the highest."""
+    """It announces the highest of several milestones."""
     assert pushes(site) == [None]
     killed = open_store(make_url(site.database_url), site.services.clock, milestones=of_setting("98,100,101"))
     with killed.writing():

@@ -236,7 +236,9 @@ def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):
-    """Not once per visit, because each recovery waits for silent workers. On PostgreSQL, another server takes over."""
+    """Recovering once per visit would take long, because it waits for silent workers. On PostgreSQL, another server
+    takes over.
+    """
     visits(site, "kept")
     lose(site, database, "lost")
     counting, asked = site.services[CountingServices], []

@@ -50,7 +50,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
 
 @pytest.mark.both_kinds
 def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
-    """For example if another worker has just inserted the same row."""
+    """This happens when another worker has just inserted the same row."""
 
     def add_twice(session) -> int:
         session.execute(text("CREATE TEMPORARY TABLE refs (ref INTEGER PRIMARY KEY)"))

@@ -144,5 +144,5 @@ def test_viewers_and_others_neither_see_nor_change_it(site):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "nila"))
     assert (first_page(viewer), missing(viewer)) == (None, [])
     hide(viewer, "all", status=403)
-    admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without its token
+    admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without the CSRF token
     assert "mail" in missing(admin)

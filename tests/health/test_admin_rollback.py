@@ -1,4 +1,4 @@
-"""What the panel shows about visits lost in a rollback of the database."""
+"""The panel's report about visits lost in a rollback of the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEE = "/admin/health/rollback"
 
 @pytest.fixture
 def site(sqlite_database):
-    """On SQLite: PostgreSQL's own clock would make all of Health red beside a test's clock."""
+    """On SQLite: PostgreSQL has its own clock, so a test's clock would make all of Health red."""
     with Site(sqlite_database.url) as site:
         site.add_community(HERE)
         yield site

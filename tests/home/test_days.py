@@ -1,4 +1,4 @@
-"""Today by hour next to a usual day, as the home page has it: over midnight, and where clocks are changed."""
+"""The home page's hours of today next to a usual day: at midnight, and when clocks change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the home page says of the next milestone, of where people are, and of busy communities."""
+"""The home page's texts about the next milestone, where visitors are, and busy communities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10
 PACES = [
     (50, [100] * 7, "today at this pace"),
     (100, [100] * 7, "tomorrow at this pace"),
-    (300, [9_999, *[100] * 7], "on Friday at this pace"),  # of the last seven days alone
+    (300, [9_999, *[100] * 7], "on Friday at this pace"),  # only the last seven days count
     (700, [100] * 7, "in about a week at this pace"),
     (2_000, [100] * 7, "in about 3 weeks at this pace"),
     (10_000, [100] * 7, "in about 3 months at this pace"),
@@ -49,7 +49,7 @@ WORDS = {
 
 
 def test_page_says_the_words_of_the_contract_in_their_order(site):
-    """The heading and the names of the four numbers are those of the original app."""
+    """The heading and the names of the four numbers come from the original app."""
     for language, (heading, *names) in WORDS.items():
         page = Reader(site, language).get("/")
         assert f"<h1>{heading}</h1>" in page

@@ -1,4 +1,4 @@
-"""A site into which files are imported."""
+"""A site that files are imported into."""
 
 from __future__ import annotations
 

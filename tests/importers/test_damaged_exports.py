@@ -1,4 +1,4 @@
-"""Exports that are damaged, packed to do harm, or in part unusable: a sentence, and nothing or the rest."""
+"""Exports that are damaged, malicious or partly unusable: the import explains it, and imports nothing or the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE = "a,b\r\n1,2\r\n"
 
 
 def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of all tables, and what the report says of the other lines."""
+    """The rows of all tables, and what the report says of other lines."""
     report = ImportReport()
     tables = Export(io.BytesIO(contents), "export", report, lambda read: None).tables()
     rows = [row for table in tables for _, row in table]
@@ -28,7 +28,7 @@ def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
 
 
 def headed(at: int, byte: int) -> bytes:
-    """With another byte in the head of its file, which is in the list of its files two bytes further."""
+    """Change a byte in the header of its file. The same byte is two further on in the central directory."""
     contents = bytearray(zipped(a=WHOLE))
     contents[at] = contents[contents.index(b"PK\x01\x02") + at + 2] = byte
     return bytes(contents)
@@ -42,7 +42,7 @@ def packed_by(method: int) -> bytes:
 
 
 def listed(at: int, *bytes_: int) -> bytes:
-    """With other bytes in the list of its files."""
+    """Change bytes in the central directory."""
     contents = bytearray(zipped(a=WHOLE))
     start = contents.index(b"PK\x01\x02") + at
     contents[start : start + len(bytes_)] = bytes_
@@ -101,7 +101,7 @@ def test_files_of_macos_and_folders_are_passed_over():
 
 def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
     lines = [
-        b"a,b",  # 1
+        b"a,b",  # line 1
         b"1,2",
         b"1,2,3",  # 3: too many values
         b"",

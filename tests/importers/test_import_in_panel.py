@@ -1,4 +1,4 @@
-"""The import of the panel: a file is checked, and then imported, as `koyjabo import` does it."""
+"""Imports in the panel: a file is checked, and then imported as by `koyjabo import`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_check_of_each_program_says_what_its_import_does(site, program, file, ne
 
 
 def begin_elsewhere(site: Site) -> None:
-    """Another worker has been sent a file."""
+    """Start an upload on another worker."""
     database, file = site.services[FileImports]._database, Upload("a.csv", 1, "koyjabo", "", False)
     row = FileImport(begun_by="Rani", worker="another worker", file=file)
     assert database.write(queries.begin, row, site.time.ms)
@@ -163,7 +163,7 @@ def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_d
     with Site(sqlite_database.url) as site:
         admin = panel(site)
         begin_elsewhere(site)
-        site.time.pass_(minutes=2)  # in which its worker could not say how far it is
+        site.time.pass_(minutes=2)  # its worker could not report progress in this time
         with sqlite_database.locked():
             page = words(admin.get(PATH))
         assert "The database cannot store anything at the moment" in page

@@ -1,4 +1,4 @@
-"""Uploads to a real server: a file is read while it arrives, of admins alone, and visits go on meanwhile."""
+"""Uploads to a real server: files are read while they arrive, only from admins, and visits continue."""
 
 from __future__ import annotations
 

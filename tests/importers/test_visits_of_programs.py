@@ -1,4 +1,4 @@
-"""Umami's and GoatCounter's exports: each visit there is one visit here, however often it is imported."""
+"""Exports of Umami and GoatCounter: each visit there is one visit here, however often it is imported."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(
 
 
 NO_EXPORTS = (
-    ("umami", zipped(pages="x,y\n/,5\n", countries="x,y\nBD,5\n"), "without dates"),  # sums of its dashboard
+    ("umami", zipped(pages="x,y\n/,5\n", countries="x,y\nBD,5\n"), "without dates"),  # sums from its dashboard
     ("umami", "session_id,event_type,created_at\n", "since Umami 2.11"),
     ("umami", "", "No file of this export"),
     ("umami", zipped(), "No file of this export"),

@@ -1,4 +1,4 @@
-"""/install has everything to copy, with the address of this server in it; a new panel leads there."""
+"""/install shows everything to copy, with this server's address. A new panel links to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_snippet_names_this_server_and_can_be_copied(site):
     found = snippets(Reader(site).get("/install"))
     about_us = [code for code in found if "BRIDGES" not in code and "npm install" not in code]
     assert len(found) > 10
-    assert all("https://koyjabo.example" in code for code in about_us)  # which the script replaces
+    assert all("https://koyjabo.example" in code for code in about_us)  # the script replaces it
     assert "connect-src https://koyjabo.example wss://koyjabo.example;" in "\n".join(found)
 
 
@@ -71,14 +71,14 @@ def test_every_page_and_the_panel_lead_there(site):
 PATH = "/static/js/koyjabo-count.js"
 
 
-MODULE = f"https://koyjabo.example{PATH}"  # which the page's script replaces by its own
+MODULE = f"https://koyjabo.example{PATH}"  # the page's script replaces the address
 
 
 def test_admin_of_a_new_site_gets_the_snippet_until_the_first_visit(site):
     admin = panel(site)
     page = admin.get("/admin/")
     assert f'</koyjabo-count><script type="module" src="{MODULE}"></script>' in words(page)
-    assert f'src="{MODULE}"' not in page  # it is text, not a script of this page
+    assert f'src="{MODULE}"' not in page  # text, not a script of this page
     assert 'href="/install"' in page
     assert site.client.get(PATH).status_code == 200
     site.register("ayesha")

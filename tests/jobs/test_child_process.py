@@ -1,4 +1,4 @@
-"""The process of a job, as its worker sees it."""
+"""A job's process, as seen by its worker."""
 
 from __future__ import annotations
 

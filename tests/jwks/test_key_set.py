@@ -1,4 +1,4 @@
-"""Sets of public keys: which are read, and which key verifies what."""
+"""Public key sets: which keys are read, and which key verifies a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of another server: read in the background, kept when it fails, and read again for a new one."""
+"""Another server's keys: read in the background, kept when it fails, and read again for a new key id."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Reader:
         self.keys = PublishedKeys(partial(read_keys, HttpClient(runtime), server.url), runtime, clock)
 
     def has(self, name: str) -> bool | None:
-        """None before any keys were read."""
+        """Whether the key is known, or None before any keys were read."""
         try:
             return self.keys.find(name, "ES256") is not None
         except KeysUnavailable:
@@ -167,7 +167,7 @@ def test_server_that_hangs_costs_its_time_and_no_more(reader, server, monkeypatc
     server.pause_s = None
     monkeypatch.setattr(services, "TIMEOUT_S", 0.3)
     reader.time.pass_(seconds=FRESH_S)
-    assert reader.has("second") is False  # begins to read
+    assert reader.has("second") is False  # starts a new read
     assert reader.has("first") is True
     assert reader.keys._is_reading
     reader.settle()

@@ -39,7 +39,7 @@ def join(site: Site, name: str, address: str = "192.0.2.1") -> int:
 
 
 def asked(person, community: str, email: str) -> str:
-    """What the invitation's response reports about its mail."""
+    """The invitation's response about its mail."""
     answer = person.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
     assert answer.json["link"].startswith("https://live.example.com/invitations/")
     return answer.json["mail"]

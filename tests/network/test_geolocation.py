@@ -223,7 +223,7 @@ def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_p
 
 
 def test_file_in_use_may_be_replaced(place_database):
-    """As `make geoip` does: processes that have the old file open keep reading it."""
+    """`make geoip` replaces it: processes that have the old file open keep reading it."""
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     gazetteer = PlaceFinder([path])
     place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)

@@ -48,7 +48,7 @@ def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
 
 
 def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
-    """So that prometheus-client never extends a file later, when there may be no space left."""
+    """Otherwise prometheus-client would extend a file later, when there may be no space left."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
     monkeypatch.setenv(WORKER, "7")
     keep_if_there()

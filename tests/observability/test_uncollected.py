@@ -60,7 +60,7 @@ LAST = [
     head("GET", "/healthz", "Host: other"),
     head("POST", "/api/visitor/register", "Content-Length: 1000000"),
 ]
-"""Requests after which a connection stays open or is closed: by request, by age, refused, or too large."""
+"""Requests that keep the connection open, or end it: by request, by age, refused, or too large."""
 
 
 def test_request_that_was_answered_is_gone(server):

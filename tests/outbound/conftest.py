@@ -14,7 +14,7 @@ def client():
 
 @pytest.fixture(scope="session")
 def new_odd():
-    """Starts servers that answer with any bytes, and stops them."""
+    """Start servers that respond with given bytes. Stops them afterwards."""
     servers: list[OddServer] = []
 
     def start(*args, **kwargs) -> OddServer:

@@ -1,4 +1,4 @@
-"""Where a URL of a user may lead: to global addresses, and to networks that the operator opens."""
+"""Where a user's URL may connect to: global addresses, and networks that the operator allows."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_name_without_an_address_may_be_set():
 
 
 def test_name_is_resolved_once_and_the_checked_address_is_dialled(new_odd):
-    """A name that leads elsewhere at each look-up (DNS rebinding) leads nowhere here."""
+    """Guards against DNS rebinding, where a name resolves to another address each time."""
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     server = new_odd(b"HTTP/1.1 204 No Content\r\n\r\n")
     client = HttpClient(ThreadRuntime(), lambda host, port: answers.pop(0))

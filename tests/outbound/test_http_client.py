@@ -1,4 +1,4 @@
-"""Servers that hang, drip, lie, send too much, or are not what they say."""
+"""HTTP servers that hang, are slow, lie, send too much, or are not who they claim to be."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_time_is_for_everything_together(client, new_odd, answer, pause_s):
 
 
 def test_threads_of_slow_answers_end_with_their_time(client, new_odd):
-    server = new_odd(OK + b"X: " + b"a" * 100_000, 0.01)  # it would go on for more than a quarter of an hour
+    server = new_odd(OK + b"X: " + b"a" * 100_000, 0.01)  # sending all would take over a quarter of an hour
     assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
     wait_until(lambda: client._running == 0, "its thread has ended")
 
@@ -139,7 +139,7 @@ def test_header_that_would_end_early_is_not_sent(client, new_odd):
 
 
 def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
-    """Those that wait too long never begin; the others are answered when the threads are free again."""
+    """Requests that wait too long are never sent. The others run when threads are free again."""
     silent, quick = new_odd(pause_s=None), new_odd(OK + b"Content-Length: 0\r\n\r\n")
     with loop_on() as runtime:
         client, ended = HttpClient(runtime), []
@@ -161,7 +161,7 @@ def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
         runtime.start_task(lambda: ask(quick.url, PATIENCE_S))
         wait_for(lambda: bool(ended))
         assert (ended, quick.requests) == ([FailureKind.TIMEOUT], [])
-        silent.stop()  # it closes all connections
+        silent.stop()  # closes all connections
         wait_for(lambda: len(ended) == MOST_AT_ONCE + 2)
     assert Counter(ended[1:]) == {FailureKind.CONNECTION: MOST_AT_ONCE, "200": 1}
     assert len(quick.requests) == 1
@@ -169,7 +169,7 @@ def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """One for `a.example`, which no other machine trusts."""
+    """A certificate for `a.example` that other machines do not trust."""
     folder = tmp_path_factory.mktemp("tls")
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
     name = ["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example"]

@@ -1,4 +1,4 @@
-"""Names that hang: each holds its own thread, and keeps only its own callers waiting."""
+"""DNS lookups that hang: each occupies its own thread, and delays only its own callers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HERE = Destinations((ip_network("127.0.0.1/32"),))
 
 
 class Resolver:
-    """Names that begin with `slow` have no answer until `go` is set."""
+    """Names that start with `slow` do not resolve until `go` is set."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -42,7 +42,7 @@ def request(url: str, **changes) -> Request:
 
 
 def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
-    """Names of all possible webhooks hang, and names of URLs that are being set."""
+    """All names of webhooks hang, and all names of URLs being saved."""
     server = new_odd(NO_CONTENT)
     with loop_on() as runtime:
         client = HttpClient(runtime, resolver)

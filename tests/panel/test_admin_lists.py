@@ -220,7 +220,7 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, example):
 
 
 def entries(page):
-    """What happened, with details, and who did it."""
+    """Events of the page, with their details and actors."""
     return [words(entry) for entry in ENTRY.findall(page)]
 
 

@@ -1,4 +1,4 @@
-"""Neither an export nor a deletion reads what belongs to others, however much that is."""
+"""Exporting or deleting an account never reads other people's rows, however many there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account that was deleted is gone at once and altogether, and no number knows it."""
+"""A deleted account is gone at once and completely, and all numbers stay."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_visits_stay_without_a_user(site, history):
     visits = site.services[VisitLogServices].log.page(boss, VisitFilter()).visits
     assert len(visits) == total
     assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
-    site.register("v1", communityId=history.theirs)  # the browser goes on as the person that it was
+    site.register("v1", communityId=history.theirs)  # the browser continues as the same person
     assert site.services[PeopleServices].reports.weekly(history.theirs).people == (1, 0)
     assert site.recount() == []
 
@@ -150,7 +150,7 @@ def test_visit_that_was_on_its_way_has_no_owner(site, history):
 
 
 def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeypatch):
-    """No transaction is long; what was begun is continued, and in between all numbers agree."""
+    """Transactions are short, interrupted work continues, and all numbers agree in between."""
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
     monkeypatch.setattr(deletion, "PATIENCE_S", 0)

@@ -1,4 +1,4 @@
-"""What is stored about an account: all of it, in pieces, for its owner, and no secret."""
+"""The export of an account: everything stored about it, in pieces, only for its owner, without secrets."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_every_table_of_users_has_a_section():
     owner = DataSubject("", "", "", True, ("here",))
     tables = {table.name for section in SECTIONS for table in find_tables(section.select(owner), check_columns=True)}
     assert tables_of_users() - tables == {
-        "recovery_codes",  # their number stands before the sections
-        "webhook_deliveries",  # of those, only what a receiver answered names the account
+        "recovery_codes",  # their number precedes the sections
+        "webhook_deliveries",  # only a receiver's response can name the account
     }
 
 
@@ -75,7 +75,7 @@ def test_rows_are_those_of_the_account(site, history, exported):
     assert [webhook["description"] for webhook in exported["webhooks"]] == ["Our chat"]
     visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
     assert visitors == sorted([(history.theirs, "v1"), (history.hers, "v1")])
-    # Not the visits from before the login, nor from after it: others who know the visitorId could ask for them.
+    # Excludes visits before the login and after the logout: others who know the visitorId could request them.
     assert [visit["visit_id"][0] for visit in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
     assert {stay["community_id"] for stay in exported["presence"]} == {history.theirs, history.hers}
     assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
@@ -99,7 +99,7 @@ def test_long_sections_come_in_pieces(history, exported, monkeypatch):
     monkeypatch.setattr(export, "PIECE", 2)
     again = history.ayesha.get(EXPORT).json
     for section in SECTIONS:
-        if section.name != "audit_by_me":  # which has a line more
+        if section.name != "audit_by_me":  # it has one entry more
             assert again[section.name] == exported[section.name], section.name
 
 

@@ -1,4 +1,4 @@
-"""What a connected page receives, and when: on connecting, at every change, never out of order."""
+"""Events of a connected page: on connecting, at every change, never out of order."""
 
 from __future__ import annotations
 

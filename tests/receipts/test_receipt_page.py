@@ -1,4 +1,4 @@
-"""/receipt for admins: the recount, and the total set by hand. Viewers read what admins read; strangers see neither."""
+"""/receipt for admins: the recount, and setting the total. Viewers can read the same; strangers see neither."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def admin(site):
 
 
 def recount(site, admin) -> str:
-    """What the page says of it in the end."""
+    """Run a recount. Returns its final text on the page."""
     ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
     before = site.rows(ended)
     admin.send("/admin/receipt/recount")
@@ -41,7 +41,7 @@ def test_recount_says_whether_all_agrees(site, admin):
 
 def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
     recount(site, admin)
-    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been sent away
+    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been lost
     assert "Counting: 0 of 0 rows" in words(admin.get("/receipt"))
     site.time.pass_(seconds=5)
     assert "Interrupted 16 Dec 2025" in words(admin.get("/receipt"))

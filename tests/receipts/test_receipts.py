@@ -1,4 +1,4 @@
-"""/api/receipt and its pages: the parts of a total add up to it, and only the panel says who and why."""
+"""/api/receipt and its pages: the parts add up to the total, and only the panel shows who changed it and why."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
 
 
 def test_the_newest_recount_and_backup_are_told(site):
-    """Of `koyjabo verify`, of a restore, or of a backup that was proven."""
+    """By `koyjabo verify`, by a restore, or by a verified backup."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
     recounts.verify(quiet)
@@ -149,7 +149,7 @@ def test_the_newest_recount_and_backup_are_told(site):
 
 
 def newest_recount(site: Site) -> dict:
-    """When the one that was read last is too old."""
+    """Wait until the cached result is too old, and return the newest recount."""
     site.time.pass_(seconds=5)
     return receipt(site)["recounted"]
 

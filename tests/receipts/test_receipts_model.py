@@ -1,4 +1,4 @@
-"""For any history of a total, its receipt adds up and names exactly the numbers that its visits have."""
+"""Random histories of a total: its receipt adds up and lists exactly the numbers of its visits."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ CHANGES = ("start", "imported", "adjustment", "rolled_back")
 
 
 class Expected:
-    """What the receipt has to say, by what was done."""
+    """The receipt that the actions so far should give."""
 
     def __init__(self, start: int) -> None:
         self.total = start
         self.sums = {**dict.fromkeys(CHANGES, 0), "start": start}
-        self.numbers: list[int] = []  # of all visits that were counted
+        self.numbers: list[int] = []  # of all counted visits
 
     def count_visits(self, visits: int) -> None:
         self.numbers += range(self.total + 1, self.total + visits + 1)
@@ -81,7 +81,7 @@ class ReceiptMachine(RuleBasedStateMachine):
 
     @rule(visits=st.integers(1, 3))
     def visits_are_imported(self, visits: int) -> None:
-        self.visit(1)  # after a total was lowered, the ledger takes no import before the next visit
+        self.visit(1)  # after the total was lowered, imports are refused until the next visit
         moments = [iso(LONG_AGO_MS + 1000 * next(self.names)) for _ in range(visits)]
         bring(self.site, rows(*(f"old,{next(self.names)},{at}" for at in moments)), even_folded=True)
         self.expected.count_visits(visits)
@@ -105,10 +105,10 @@ class ReceiptMachine(RuleBasedStateMachine):
         remembered, then = self.database.remember(), deepcopy(self.expected)
         self.visit(visits)
         if change:
-            with suppress(LedgerUnavailable):  # no write is repeated, and `remember` cut the connections
+            with suppress(LedgerUnavailable):  # writes are not repeated, and `remember` cut the connections
                 self.set_total(0)
             self.set_total(change)
-        self.site.stats()  # only what was shown is remembered
+        self.site.stats()  # only shown numbers are remembered
         self.database.go_back(remembered)
         remembered.remove()
         then.change("rolled_back", self.expected.total - then.total)

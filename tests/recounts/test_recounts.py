@@ -1,4 +1,4 @@
-"""Having all counted again, in the panel."""
+"""Recounts that are started in the panel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wait_for_end(site: Site) -> None:
 
 
 def recounted(site: Site, admin: Account) -> dict:
-    """The result of a recount that is made now."""
+    """Run a recount, and return its result."""
     site.services[Recounts].begin(admin)
     wait_for_end(site)
     last = site.services[Recounts].state(admin).last
@@ -47,7 +47,7 @@ def recounted(site: Site, admin: Account) -> dict:
 
 
 class Pause:
-    """Recounts stop at their first rows until they are let go on."""
+    """Stops recounts at their first rows until they are resumed."""
 
     def __init__(self, monkeypatch) -> None:
         self.begun, self.over, self._real = threading.Event(), threading.Event(), recounts.recount
@@ -88,9 +88,9 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
     site.services[Recounts].begin(admin)
     assert pause.begun.wait(PATIENCE_S)
-    site.services[Recounts].begin(admin)  # once more does nothing
+    site.services[Recounts].begin(admin)  # starting it again does nothing
     site.register("b")
-    assert site.services[AccountServices].users.page(admin).total == 1  # reports are made meanwhile
+    assert site.services[AccountServices].users.page(admin).total == 1  # reports work during the recount
     system = site.services[System]
     (worker,) = system.facts(admin).workers
     assert site.services[Recounts].state(admin).running == worker.recount == Progress(site.time.ms, 0, 1)
@@ -103,7 +103,7 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
 
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
     site.register()
-    with Site(site.database_url, site.time) as other:  # which shares nothing but the database
+    with Site(site.database_url, site.time) as other:  # shares only the database
         other.services[Recounts].begin(admin)
         site.services[Recounts].begin(admin)
         assert actions(site, admin) == [BEGUN]
@@ -117,7 +117,7 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
 
 @pytest.mark.parametrize("comes_late", [False, True])
 def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
-    """`comes_late`: what is written is there all the same."""
+    """`comes_late`: the write succeeded nevertheless."""
     recounts, away = site.services[Recounts], [True] * 3
     write = recounts._database.write
 

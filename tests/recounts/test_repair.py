@@ -1,4 +1,4 @@
-"""Repairing what is derived from the ledger: each kind of damage is put right, or said to be beyond that."""
+"""Repairing data derived from the ledger: each kind of damage is repaired, or reported as irreparable."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ TABLES = (
 TRUTH = """
 adjustments folded_visits forgotten_visitors imported_visits
 """
-"""With `visits`, these are what everything is derived from."""
+"""Together with `visits`, the sources of all derived data."""
 ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
@@ -138,11 +138,11 @@ invitations email_links outbox mail_budgets events event_sums insight_sums share
 imported_days api_keys oidc_identities webhooks webhook_deliveries backups
 starting_steps panel_invitations file_imports
 """
-"""Nothing else knows these."""
+"""Data that exists only here."""
 NOT_DERIVED = set(f"{TRUTH} {ORIGINAL} watermarks".split())
 
 
 def test_every_table_is_in_the_list_or_known_not_to_be_derived():
-    """A new table belongs into one of the two: if it is derived from others, a recount has to find what is wrong."""
+    """A new table must be added to one of the two: a recount must check derived data."""
     assert {table.name for table in db.metadata.sorted_tables} == TABLES | NOT_DERIVED
     assert not TABLES & NOT_DERIVED

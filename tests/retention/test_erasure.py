@@ -205,7 +205,7 @@ def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_vis
 
 @pytest.mark.both_kinds
 def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
-    """Each in a community where the visitor is new."""
+    """They come to communities where the visitor is new."""
     many_visits(site, 8)
     coming = count(1)
 

@@ -1,4 +1,4 @@
-"""For any order of rolling up days and erasing visitors, every number is the same as without."""
+"""Random orders of rolling up days and erasing visitors never change a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places for backups that cannot work stop a server before it starts, by the name of the setting."""
+"""Backup stores that cannot work prevent a start, with the name of the setting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MINIO = f"{URL}?endpoint=http://127.0.0.1:9000"
 
 @pytest.fixture
 def problem(tmp_path, monkeypatch):
-    """What is said of settings in an environment; loading them is no problem."""
+    """The error message for settings in an environment. Loading them must succeed."""
     for name in ("BACKUP_DIR", "BACKUP_TO"):
         monkeypatch.delenv(name, raising=False)
 

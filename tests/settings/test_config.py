@@ -1,4 +1,4 @@
-"""The settings: where they are read from, and what is refused at start with a sentence that names the setting."""
+"""Settings: where they are read from, and which values stop the start with a sentence that names the setting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
 POSTGRES = "postgresql://user@db/koyjabo"
 ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
-"""Of these every Linux has one."""
+"""Every Linux has at least one of these."""
 NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 RATE_LIMITS = [name for name in NAMES if "RATE_LIMIT_" in name]
 CLAIMS = ("USER_CLAIM", "NAME_CLAIM", "COMMUNITIES_CLAIM")
@@ -86,7 +86,7 @@ BAD = [
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch, tmp_path):
-    """No setting of this machine takes part, and `.env` is the test's own."""
+    """Removes the machine's settings from the environment, and uses the test's `.env`."""
     for name in (*NAMES, "RENDER", "DYNO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(config, "ROOT", tmp_path)
@@ -94,7 +94,7 @@ def clean(monkeypatch, tmp_path):
 
 @pytest.fixture
 def load(tmp_path):
-    """Load with what is given, keeping files in a new folder."""
+    """Load these settings, with files in a new folder."""
     return lambda **overrides: config.load(overrides, instance=tmp_path / "instance")
 
 
@@ -189,7 +189,7 @@ def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatc
 
 def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=1111\n")
-    monkeypatch.setenv("PORT", "")  # and an empty one in the environment does not hide it
+    monkeypatch.setenv("PORT", "")  # an empty one in the environment does not hide it
     assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
 
 

@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS and the settings of each provider: what is read, and what stops the start."""
+"""OIDC_PROVIDERS and each provider's settings: what is read, and what stops the start."""
 
 from __future__ import annotations
 

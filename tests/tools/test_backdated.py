@@ -1,4 +1,4 @@
-"""Backdated visits and accounts count like any other, and make no visitor active or online."""
+"""Backdated visits and accounts count like any other, without active or online visitors."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ def test_communities_and_conversions_are_of_their_time(site, backdated):
 
 
 def test_backdated_accounts_can_log_in(site, backdated):
-    for email in ("karim@example.com", "nila@example.com"):  # the second hash is that of the first
+    for email in ("karim@example.com", "nila@example.com"):  # the second hash is copied from the first
         backdated.accounts.create(email, "ferry at noon")
         assert site.services[AccountServices].credentials.log_in(email, "ferry at noon").login.account.email == email

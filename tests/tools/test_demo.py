@@ -47,7 +47,7 @@ def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_demo(url: str, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `make demo` with these settings, to its end."""
+    """Run `make demo` with these settings until it exits."""
     return run("-m", "demo", "--url", url, *options, timeout_s=180, **settings, **TOOLS)
 
 
@@ -83,7 +83,7 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
 
 @PAST
 def test_the_past_has_a_thursday_without_search_visits_to_one_page(server):
-    """An admin finds out by filters alone why visits fell."""
+    """An admin can find out why visits fell, only with filters."""
     searched = (
         "SELECT day, sum(CASE WHEN page = '/metro' THEN 1 ELSE 0 END), count(*) FROM visits "
         "WHERE referrer LIKE '%google%' AND campaign IS NULL GROUP BY day ORDER BY day"

@@ -1,4 +1,4 @@
-"""Mutations: each can be applied, and names tests that exist. `make mutations` sees them fail."""
+"""Every mutation can be applied, and names existing tests. `make mutations` checks that they fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users of another system call with its tokens: they have a role in communities, and no account."""
+"""Users of another system call with its tokens: they have a role in communities, but no account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visi
 api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
 api.community_report_summary api.community_report_timeline api.community_report_breakdown api.community_report_hours
 """
-"""What an admin of the community may call. Their own system manages communities and members, with a key."""
+"""Calls of a community's admin. The other system manages communities and members with a key."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def site(module_sqlite_database):
 
 @pytest.fixture(scope="module")
 def community(cast) -> str:
-    """The id of the community with the ref `mirpur`, which only members see."""
+    """The id of the community with the external id `mirpur`, which only members see."""
     made = cast["site_admin"].put(f"{PATH}/by-ref/mirpur", json={"name": "Mirpur 10", "listed": False, "open": False})
     return made.json["id"]
 
@@ -48,12 +48,12 @@ def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, co
 
 
 def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:
-    """The communities that give the caller a role, each with the role."""
+    """Communities that give the caller a role, each with the role."""
     return [(community["id"], community["role"]) for community in get(site, PATH, text).json if community["role"]]
 
 
 def test_claim_gives_no_role_by_our_id(site, cast, community):
-    """Or else it would in communities of people who have accounts here."""
+    """Otherwise it would give roles in communities of people with accounts here."""
     hidden = cast["site_admin"].post(PATH, json={"name": "Hidden", "listed": False, "open": False}).json["id"]
     text = token("u1", communities={hidden: "admin", community: "admin"})
     for named in (hidden, community, "mirpur"):
@@ -81,7 +81,7 @@ def test_person_is_made_once_with_the_name_of_the_newest_token(site, community):
 
 def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     text = token("boss", communities={"mirpur": "admin"})
-    get(site, PATH, text)  # makes the person
+    get(site, PATH, text)  # creates the person
     before, answered = stored(site), {}
     for endpoint, rule in rules(site).items():
         if not endpoint.startswith("api.") or rule.websocket:
@@ -89,7 +89,7 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
         path, method = path_of(site, cast, rule, community), method_of(rule)
         body = {} if method in CHANGING else None
         if bare(site).open(path, method=method, json=body).status_code != 401:
-            continue  # it needs no login
+            continue  # needs no login
         answer = bare(site).open(path, method=method, headers=bearer(text), json=body)
         answered[endpoint] = answer.status_code, answer.json["code"] if answer.status_code == 403 else ""
     assert {endpoint for endpoint, (status, _) in answered.items() if status not in (401, 403)} == set(OPEN.split())

@@ -1,4 +1,4 @@
-"""Users of another system at sockets and streams, by its tokens."""
+"""Users of another system connect to sockets and streams with its tokens."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def online(admin: Member) -> int:
 
 
 def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
-    """The token in the address, in the sub-protocol, in a header, and in what Socket.IO says."""
+    """The token in the address, in the sub-protocol, in a header, and in Socket.IO's auth."""
     query = f"/ws/communities/{REF}/visitors/?token={member()}"
     with (
         WebSocket(server.port, path=query) as first,
@@ -95,7 +95,7 @@ def test_role_of_the_claim_stays_while_the_socket_is_open_until_somebody_is_sent
     ):
         socket.next_of_type("visitor_count")
         stranger.next_of_type("visitor_count")
-        admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": False})  # checks all who are there
+        admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": False})  # checks all who are online
         assert stranger.wait_for_code() == NO_CREDENTIALS
         socket.ask("ping", "pong")
         admin.call("POST", f"/api/communities/{REF}/disconnect", {"userRef": "gone"})

@@ -1,4 +1,4 @@
-"""A worker whose keys come from a server that hangs, drips, lies and sends without end: nobody else notices."""
+"""A worker whose key server hangs, is slow, lies or never stops sending: no one else is affected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAULTS = {
     "lies about its length": (OK + b"Content-Length: 5000\r\n\r\n{}", 0.0),
     "closes": (b"", 0.0),
     "sends a huge head": (OK + b"X: y\r\n" * 1_000_000, 0.0),
-    "hangs": (b"", None),  # for good, so it is the last
+    "hangs": (b"", None),  # forever, so it is the last
 }
 
 

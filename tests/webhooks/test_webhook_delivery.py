@@ -216,7 +216,7 @@ def second_sender(sender: Sender) -> Sender:
 
 
 def test_attempt_whose_mark_is_lost_is_made_again_under_the_same_id(hooked, receiver, monkeypatch):
-    """As after kill -9 between the attempt and its record."""
+    """This happens with kill -9 between the attempt and its record."""
     webhook = hooked.add()
     hooked.happen()
     monkeypatch.setattr(hooked.services.sender, "_mark", lambda *_: delivery_queries.Marked(None, 0, None))

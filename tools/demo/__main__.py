@@ -59,7 +59,7 @@ def _run(settings: Settings, stage: Stage, people: int, days: int, duration_s: f
     click.echo(f"Up to {people} people visit {stage.site.url}. Press Ctrl+C to stop.")
     click.echo(f"Log in as {cast.GUIDE.email} with the password {password}: an admin of {cast.GUIDE.community}.")
     crowd = Crowd(stage, people, communities, password)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # raise an exception: a handler must not take a lock already held
+    for stop in (signal.SIGINT, signal.SIGTERM):  # raise an exception, because a handler must not wait for a lock
         signal.signal(stop, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         crowd.run(duration_s, click.echo)

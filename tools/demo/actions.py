@@ -1,4 +1,4 @@
-"""What visitors do after they have opened a page: the events of the commuters' app, with its names, and page views."""
+"""What visitors do after opening a page: page views, and the events of the commuter app."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo.openings import INTERCITY, METRO, REGULAR
 from koyjabo.reports.events.records import PAGEVIEW
 
 SEARCHES, VIEWS = 0.4, 0.28
-"""The chances that a person searches and views another page, and again after each time."""
+"""The chances that a person searches, and views another page. Drawn again after each time."""
 
 MOST = 6
 STATIONS = [
@@ -53,7 +53,7 @@ class Action(NamedTuple):
 
 
 def actions(page: str, dice: Random) -> list[Action]:
-    """In order, on the page that was opened and on those that are viewed after it."""
+    """Actions in order, on the opened page and on those viewed after it."""
     found: list[Action] = []
     while len(found) < MOST:
         if dice.random() < SEARCHES:

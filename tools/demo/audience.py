@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, NamedTuple
 
-NETWORKS = [  # the first three numbers of an address, its city for past visits, a weight
+NETWORKS = [  # first three numbers of an address, its city for past visits, weight
     ("119.30.32", "Dhaka, BD", 34),
     ("37.111.200", "Dhaka, BD", 16),
     ("123.108.240", "Chattogram, BD", 14),
@@ -30,7 +30,7 @@ NETWORKS = [  # the first three numbers of an address, its city for past visits,
     ("24.114.30", "Toronto, CA", 1),
 ]
 WEBKIT, APPLE = "AppleWebKit/537.36 (KHTML, like Gecko)", "AppleWebKit/605.1.15 (KHTML, like Gecko)"
-BROWSERS = [  # a user agent, the languages it asks for, a weight
+BROWSERS = [  # user agent, Accept-Language, weight
     (f"Mozilla/5.0 (Linux; Android 14; SM-A145F) {WEBKIT} Chrome/141.0.0.0 Mobile Safari/537.36", "bn-BD,bn,en", 30),
     (f"Mozilla/5.0 (Linux; Android 13; 220333QAG) {WEBKIT} Chrome/139.0.0.0 Mobile Safari/537.36", "en-US,en", 12),
     (f"Mozilla/5.0 (Linux; Android 11; Redmi 9A) {WEBKIT} Chrome/126.0.0.0 Mobile Safari/537.36", "bn-BD,bn", 20),
@@ -62,7 +62,7 @@ BROWSERS = [  # a user agent, the languages it asks for, a weight
     ("Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", "en-US,en", 4),
     ("Opera/9.80 (Android; Opera Mini/36.2/191.273; U; bn) Presto/2.12.423 Version/12.16", "bn", 7),
 ]
-CRAWLERS = [  # an address, a city, a user agent, a weight
+CRAWLERS = [  # address, city, user agent, weight
     ("66.249.66", "Mountain View, US", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", 6),
     ("40.77.167", "Boydton, US", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", 2),
     ("31.13.127", "Dublin, IE", "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", 3),
@@ -72,7 +72,7 @@ CRAWLED = 0.015
 
 
 class Home(NamedTuple):
-    """`network`: the first three numbers of an address. `languages`: the Accept-Language header; "" is none."""
+    """`network` is the first three numbers of an address. `languages` is the Accept-Language header, or "" for none."""
 
     network: str
     city: str
@@ -81,7 +81,7 @@ class Home(NamedTuple):
 
 
 def newcomer(dice: Random) -> Home:
-    """A new visitor: a person, or now and then a crawler."""
+    """A new visitor: a person or, rarely, a crawler."""
     if dice.random() >= CRAWLED:
         return person(dice)
     network, city, agent, _ = one_of(CRAWLERS, dice)

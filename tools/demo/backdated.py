@@ -1,6 +1,6 @@
-"""Writes past visits, accounts and communities: by the server's rules, into its tables, at an earlier time.
+"""Writes past visits, accounts and communities with the server's code, at earlier times.
 
-Nothing is published, and nobody becomes active or online.
+It publishes nothing, and makes no one active or online.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from koyjabo.reports.events.records import NewEvents
 
 
 def _unpublished(subject: object) -> None:
-    """Replaces the publication of an event."""
+    """Replaces the function that publishes an event."""
 
 
 class Backdated:
-    """Services whose current time is `now_ms`, on a migrated database. All methods raise LedgerUnavailable."""
+    """Services of a migrated database, with `now_ms` as their current time. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: URL, zone: ZoneInfo) -> None:
         self.now_ms = system_now_ms()
@@ -66,8 +66,8 @@ class Backdated:
     def register(self, visits: Sequence[NewVisit], after: int) -> bool:
         """Write visits, oldest first, in one commit.
 
-        Returns False and writes nothing unless the ledger has exactly `after` visits: the ledger is in order of time,
-        and another program has registered a visit.
+        Returns False and writes nothing unless the ledger has exactly `after` visits. Otherwise another program has
+        registered a visit, and the ledger would not be in order of time.
         """
         named = [(visit, f"~{number}") for number, visit in enumerate(visits, after)]
         with self._store_reached(), self._store.writing():
@@ -78,7 +78,7 @@ class Backdated:
         return True
 
     def record(self, events: NewEvents) -> None:
-        """Write events of visits that are registered, in one commit."""
+        """Write events of registered visits in one commit."""
         if events:
             with self._store_reached(), self._events.writing():
                 self._events.commit([events])

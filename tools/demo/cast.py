@@ -1,4 +1,4 @@
-"""The members of the communities, and visitors as the site sees them."""
+"""Members of the communities, and visitors as the site sees them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from demo.site import Visitor
 
 
 class Plan(NamedTuple):
-    """A community before it is founded."""
+    """A community to be founded."""
 
     name: str
     description: str
     is_open: bool
-    weight: int  # of the visits to communities
-    people: str  # names, with ", " between them
+    weight: int  # share of the visits to communities
+    people: str  # names, separated by ", "
 
     @property
     def names(self) -> list[str]:

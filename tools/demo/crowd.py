@@ -1,4 +1,4 @@
-"""The crowd: as many visitors as the simulated hour has, each in a thread."""
+"""As many simultaneous visitors as the simulated hour has, each in a thread."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from demo.site import CONNECTION_ERRORS, Refusal
 from demo.stage import Stage
 
 FAILURES = (*CONNECTION_ERRORS, Refusal, HTTPException, ValueError)
-"""These end the stay of one visitor only, because the server may be restarted."""
+"""Failures that end only one visitor's stay, because the server may be restarted."""
 
 ARRIVAL_S = 0.4
-"""The least time between two arrivals."""
+"""Minimum time between two arrivals."""
 
 MEMBERS, TO_COMMUNITIES = 0.4, 0.35
-"""The share of members among those who arrive, and the share of the others who visit a community."""
+"""The share of members among arriving visitors, and the share of the others who visit a community."""
 
 CONVERSION_S, REPORT_S = 40.0, 15.0
 LEAVE_S = 10.0
@@ -29,7 +29,7 @@ OPEN = [plan for plan in COMMUNITIES if plan.is_open]
 
 
 class Crowd:
-    """At most `most` visitors at once. `communities` has ids by name."""
+    """Keeps up to `most` visitors on the site. `communities` maps names to ids."""
 
     def __init__(self, stage: Stage, most: int, communities: Mapping[str, str], password: str) -> None:
         self._stage = stage
@@ -52,7 +52,7 @@ class Crowd:
                 report(self._figures(rhythm.simulated_hour(elapsed_s)))
 
     def _next(self) -> Callable[[], None]:
-        """What the next visitor does."""
+        """The activity of the next visitor."""
         if self._away and self._stage.happens(MEMBERS):
             return partial(self._attend, self._away.pop(self._stage.dice.randrange(len(self._away))))
         if time.monotonic() - self._converted_at > CONVERSION_S and (community_id := self._community(OPEN)):

@@ -1,4 +1,4 @@
-"""Creates the communities of the demo: the first member founds each, and the others join over time."""
+"""Creates the demo's communities: the first member founds each, and the others join over time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from koyjabo.core.identity import Account
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NIGHT_MS = 7 * HOUR_MS
-"""People join after this time of day."""
+"""Members join after this time of day."""
 
 EARLIER_MS = 10 * HOUR_MS
-"""Founders come before the first visit."""
+"""Founders arrive before the first visit."""
 
 
 class Founding:
-    """Creates the members between two moments (ms since 1970): founders first, the last member just before the end."""
+    """Creates the members between two times (ms since 1970): founders first, the last member just before the end."""
 
     def __init__(self, backdated: Backdated, password: str, begins_ms: int, ends_ms: int) -> None:
         self._backdated = backdated
         self._password = password
         self.accounts: dict[str, Account] = {}  # by email
         self._founders: dict[str, Account] = {}  # by community
-        self.ids: dict[str, str] = {}  # of the communities, by name
+        self.ids: dict[str, str] = {}  # by the community's name
         members = [(_time(member, begins_ms, ends_ms), member) for member in cast.MEMBERS]
         self._waiting = sorted(members, key=itemgetter(0))
 
     def advance(self, until_ms: int) -> None:
-        """Create all members due until then. Raises EmailTaken when one exists already."""
+        """Create all members due until then. Raises EmailTaken if one already exists."""
         while self._waiting and self._waiting[0][0] <= until_ms:
             self._backdated.now_ms, member = self._waiting.pop(0)
             account = self._backdated.accounts.create(member.email, self._password, member.name)
@@ -43,7 +43,7 @@ class Founding:
                 self._found(member, account)
 
     def sizes(self) -> dict[str, int]:
-        """How many members each community has, by its id."""
+        """The number of members of each community, by its id."""
         return Counter(self.ids[member.community] for member in cast.MEMBERS if member.email in self.accounts)
 
     def _found(self, member: Member, account: Account) -> None:
@@ -64,7 +64,7 @@ class Founding:
 
 
 def _time(member: Member, begins_ms: int, ends_ms: int) -> int:
-    """Spread evenly over all days, never at night."""
+    """Times are spread evenly over all days, but never at night."""
     names = member.plan.names
     place = names.index(member.name)
     if place == 0:

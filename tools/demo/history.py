@@ -1,4 +1,4 @@
-"""Writes the past before the first run: visits hour by hour, and communities that grow."""
+"""Writes the past before the first run: visits hour by hour, and growing communities."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from koyjabo.models import SITE, Scope
 
 FEWEST_DAYS, DAYS, MOST_DAYS = 14, 60, 400
 GROWTH_DAYS = 120.0
-"""Visits double in so many days."""
+"""Visits double in this many days."""
 
 VISITS = 1.65
-"""Visits for each unit of weight in `rhythm` on the last day: some 1,700 on a working day."""
+"""Visits per unit of weight in `rhythm` on the last day: some 1,700 on a workday."""
 
 SEED = 10
-"""The past depends on nothing else but its length and its end."""
+"""The past depends only on this seed, its length and its end."""
 
 RUSH_HOUR = 18
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 def begins(now: datetime, days: int) -> datetime:
-    """Midnight, so many days ago."""
+    """Midnight, `days` ago."""
     return (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def write(backdated: Backdated, founding: Founding, now: datetime, days: int) -> int:
-    """Write the visits of the last `days` until `now`, local time, into an empty ledger. Returns how many were written.
+    """Write the visits of the last `days` until `now`, local time, into an empty ledger. Returns the number written.
 
-    Stops early when another program registers a visit.
+    Stops early if another program registers a visit.
     """
     dice = Random(SEED)
     population = Population(founding, now, dice)
@@ -53,7 +53,7 @@ def write(backdated: Backdated, founding: Founding, now: datetime, days: int) ->
 
 
 def _hours(now: datetime, days: int) -> Iterator[datetime]:
-    """The beginnings of all hours, local time; counted in UTC, because local clocks may change."""
+    """The starts of all hours, in local time. Counted in UTC, because local clocks may change."""
     hour = begins(now, days).astimezone(UTC)
     while hour <= now:
         yield hour.astimezone(now.tzinfo)
@@ -61,7 +61,7 @@ def _hours(now: datetime, days: int) -> Iterator[datetime]:
 
 
 def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
-    """When visits took place in this hour, ms since 1970, in order."""
+    """Times of the visits in this hour, ms since 1970, in order."""
     growth = 0.5 ** ((now - hour) / timedelta(days=GROWTH_DAYS))
     expected = rhythm.weight(hour) * VISITS * growth * dice.uniform(0.9, 1.1)
     times = sorted(ms(hour) + dice.randrange(HOUR // MS) for _ in range(round(expected)))
@@ -69,7 +69,7 @@ def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
 
 
 def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, visits: int, dice: Random) -> None:
-    """In the rush hour most members are online at once, and most people active."""
+    """Record a day's peaks: in the rush hour, most members are online and most people are active."""
     backdated.now_ms = ms(hour)
     backdated.peaks.record(SITE, round(visits * dice.uniform(0.2, 0.3)))
     for community_id, members in founding.sizes().items():

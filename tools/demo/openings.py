@@ -1,4 +1,4 @@
-"""What visitors open and from where: it depends on their source, and on the day."""
+"""Which page visitors open, and where they come from. It depends on their source and on the day."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SHARED = [
 ASKED = [(METRO, 44), ("/fares", 26), ("/trains", 18), (INTERCITY, 12)]
 LONG_DISTANCE = [(INTERCITY, 50), ("/trains", 28), ("/launches", 22)]
 
-SOURCES = [  # a referrer, the pages that it leads to, a weight
+SOURCES = [  # referrer, pages that it links to, weight
     ("direct", REGULAR, 46),
     ("https://www.google.com/", SEARCHED, 20),
     ("https://www.google.com.bd/", SEARCHED, 6),
@@ -65,16 +65,16 @@ SEARCH_ENGINES = {row[0] for row in SOURCES if row[1] is SEARCHED}
 THURSDAY, FRIDAY, SUNDAY = 3, 4, 6
 AFTERNOON = 14
 GOING_HOME = 0.16
-"""The share of visits for which people look up a long journey, from Thursday afternoon to Friday night."""
+"""The share of visits that look up a long journey, from Thursday afternoon to Friday night."""
 
 
 class Campaign(NamedTuple):
-    """Its visits take place from `first` to `last` days ago, on some weekdays."""
+    """A campaign with visits from `first` to `last` days ago, on some weekdays."""
 
     query: str
     referrer: str
     pages: list[tuple[str, int]]
-    share: float  # of all visits of its days
+    share: float  # of all visits on its days
     first: int = 400
     last: int = 0
     weekdays: tuple[int, ...] = tuple(range(7))
@@ -95,11 +95,11 @@ CAMPAIGNS = (
 )
 
 FEWEST_DAYS = 3
-"""The outage is at least so old that the day after it is over as well."""
+"""Minimum age of the outage, so that the day after it has ended."""
 
 
 class Opening(NamedTuple):
-    """`query`: the part of the page's address after "?"; "" is none. `referrer`: "direct" is none."""
+    """`query` is the part of the URL after "?", or "" for none. `referrer` is "direct" for none."""
 
     page: str
     query: str
@@ -121,12 +121,12 @@ def opening(local: datetime, age_days: int, dice: Random) -> Opening:
 
 
 def is_outage(local: datetime, age_days: int) -> bool:
-    """Whether search engines do not lead to the metro page: on the last Thursday but for the newest days."""
+    """Whether search engines do not link to the metro page: on the last Thursday that is at least FEWEST_DAYS old."""
     return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
 
 
 def is_prevented(found: Opening) -> bool:
-    """Whether the visit does not take place in an outage."""
+    """Whether an outage prevents this visit."""
     return found.page == METRO and found.referrer in SEARCH_ENGINES
 
 

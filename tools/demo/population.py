@@ -1,4 +1,4 @@
-"""Generates the visitors of the past: of the site and of communities, members and others; many come again."""
+"""Generates past visitors of the site and of communities, members and others. Many return."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.events.records import NewEvent
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
-"""The share of visits to communities, and the share of members in those. Before members join they are anonymous."""
+"""The share of visits to communities, and of members among those. Before members join they are anonymous."""
 
 NEW, NEW_IN_COMMUNITY = 0.32, 0.08
 REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
-"""The share of new visitors, and how many of the newest come again."""
+"""How many of the newest visitors return, on the site and in a community."""
 
 SHORTEST_MS, LONGEST_MS = 2_000, 30_000
-"""Between two events of a visit."""
+"""Limits for the time between two events of a visit."""
 
 
 class Population:
-    """`now` is the local time at which the past ends."""
+    """`now` is the local time where the past ends."""
 
     def __init__(self, founding: Founding, now: datetime, dice: Random) -> None:
         self._founding = founding
@@ -42,7 +42,7 @@ class Population:
         self._named = self._happened = 0
 
     def visit(self, at_ms: int) -> NewVisit | None:
-        """A random visit at that time, ms since 1970; None if an outage of search engines prevents it."""
+        """A random visit at `at_ms`, or None if an outage of search engines prevents it."""
         local = datetime.fromtimestamp(at_ms / 1000, self._now.tzinfo)
         age_days = (self._now.date() - local.date()).days
         opening = openings.opening(local, age_days, self._dice)
@@ -51,7 +51,7 @@ class Population:
         return self._of_somebody(at_ms, opening)
 
     def events(self, visit: NewVisit) -> Iterator[NewEvent]:
-        """What the visitor does on the pages; nothing for a crawler."""
+        """The visitor's events; none for a crawler."""
         at_ms = visit.at_ms
         for action in [] if visit.is_bot else actions(visit.page or "/", self._dice):
             self._happened += 1
@@ -69,7 +69,7 @@ class Population:
             return self._visit(at_ms, opening, visitor_id, scope)
         members = [member for member in cast.MEMBERS if member.plan is plan]
         (member,) = self._dice.choices(members, [1 / n for n in range(1, len(members) + 1)])  # some come every day
-        account = self._founding.accounts.get(member.email)  # before they join, none
+        account = self._founding.accounts.get(member.email)  # None before they join
         return self._visit(at_ms, opening, member.visitor.id, scope, account and account.id)
 
     def _visitor_id(self, community: str, share_of_new: float, regulars: int) -> str:

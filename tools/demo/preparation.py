@@ -1,4 +1,4 @@
-"""Prepares the database for the demo: writes past visits and communities if they are missing."""
+"""Prepares the database for the demo: writes missing past visits and communities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Report = Callable[[str], None]
 
 
 def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[str, str]:
-    """Write what is missing, at most `days` of past visits. Returns the ids of the communities by name.
+    """Write what is missing, with at most `days` of past visits. Returns the ids of the communities by name.
 
     Raises CannotRun, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable.
     """
@@ -53,7 +53,7 @@ def _has_members(site: Site, password: str) -> bool:
 
 
 def _write(backdated: Backdated, settings: Settings, password: str, days: int, report: Report) -> None:
-    """Without `days`, accounts and communities alone."""
+    """Write visits, accounts and communities. With 0 `days`, no visits."""
     now = datetime.now(settings.zone) - timedelta(minutes=1)
     founding = Founding(backdated, password, history.ms(history.begins(now, days) if days else now), history.ms(now))
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 WORKDAY = (6, 4, 3, 2, 3, 8, 24, 50, 94, 100, 64, 46, 48, 50, 46, 52, 70, 104, 112, 98, 70, 48, 30, 14)
 FRIDAY = (9, 6, 3, 2, 2, 4, 8, 14, 22, 30, 36, 40, 24, 28, 36, 40, 46, 50, 52, 48, 42, 34, 24, 14)
 SATURDAY = 0.8
-"""As a share of a workday: schools are closed, shops are open."""
+"""Relative to a workday: schools are closed, shops are open."""
 
 IS_FRIDAY, IS_SATURDAY = 4, 5
 FEWEST = 0.35
@@ -31,7 +31,7 @@ def simulated_hour(elapsed_s: float) -> float:
 
 
 def crowd(elapsed_s: float) -> float:
-    """The share of the crowd that is there, from FEWEST to 1, without steps between hours."""
+    """The share of the crowd that is present, from FEWEST to 1, changing smoothly between hours."""
     hour = simulated_hour(elapsed_s)
     now, part = int(hour), hour % 1
     busy = WORKDAY[now] * (1 - part) + WORKDAY[(now + 1) % 24] * part

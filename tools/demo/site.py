@@ -1,4 +1,4 @@
-"""The server, as the browsers of visitors reach it: HTTP, and the sockets of open pages."""
+"""The server for simulated browsers: HTTP, and the sockets of open pages."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import websocket
 TIMEOUT_S = 15.0
 CONNECTION_ERRORS = (OSError, websocket.WebSocketException)
 LEAVE, RELOAD = 1000, 1001
-"""Close codes: RFC 6455, section 7.4.1."""
+"""Close codes (RFC 6455, 7.4.1)."""
 
 Room = tuple[str, str]
-"""The id of a community, and one of its rooms as it is called in paths."""
+"""The id of a community, and the name of a room in paths."""
 
 
 class Visitor(NamedTuple):
-    """A browser: its visitor id, its address, its user agent, the languages it asks for ("" is none), and the access
-    token of a logged-in user.
+    """A browser: visitor id, address, user agent, Accept-Language ("" for none), and the access token of a logged-in
+    user.
     """
 
     id: str
@@ -33,14 +33,14 @@ class Visitor(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """A development server believes X-Forwarded-For of its own machine."""
+        """Request headers. A development server trusts X-Forwarded-For from its own machine."""
         token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         languages = {"Accept-Language": self.languages} if self.languages else {}
         return {"X-Forwarded-For": self.address, "User-Agent": self.agent, **languages, **token}
 
 
 class Refusal(Exception):
-    """The server answered with an error; `status` is the HTTP status."""
+    """An error response. `status` is the HTTP status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"it answered with {status}")
@@ -57,7 +57,7 @@ class Site(NamedTuple):
         return f"http://{self.netloc}"
 
     def call(self, method: str, path: str, body: Any = None, visitor: Visitor | None = None) -> Any:
-        """Return the JSON of the answer, or None when it is empty.
+        """Return the JSON of the response, or None if it is empty.
 
         Raises Refusal, OSError, HTTPException, ValueError.
         """
@@ -72,7 +72,7 @@ class Site(NamedTuple):
 
 
 class Page:
-    """The WebSockets of a browser: one of the site, and one for each room. They read what the server sends."""
+    """A browser's WebSockets: one for the site, and one for each room. They read what the server sends."""
 
     def __init__(self, site: Site, visitor: Visitor, rooms: list[Room]) -> None:
         self._urls = [f"ws://{site.netloc}/?{urlencode({'visitorId': visitor.id})}"]
@@ -81,7 +81,7 @@ class Page:
         self._sockets: list[websocket.WebSocket] = []
 
     def open(self) -> None:
-        """Raises one of CONNECTION_ERRORS."""
+        """Open the sockets. Raises one of CONNECTION_ERRORS."""
         for url in self._urls:
             socket = websocket.create_connection(
                 url, timeout=TIMEOUT_S, header=self._headers, http_no_proxy=["*"], suppress_origin=True
@@ -90,7 +90,7 @@ class Page:
             threading.Thread(target=_read, args=(socket,), daemon=True).start()
 
     def close(self, code: int = LEAVE) -> None:
-        """Idempotent."""
+        """Close the sockets. Idempotent."""
         while self._sockets:
             with suppress(*CONNECTION_ERRORS):
                 self._sockets.pop().close(code, timeout=1)

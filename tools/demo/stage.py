@@ -1,4 +1,4 @@
-"""What simulated visitors do: they visit the site, sign up, open the page of a community."""
+"""Activities of simulated visitors: they visit the site, sign up, and open the page of a community."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from demo.cast import Member
 from demo.site import RELOAD, Page, Room, Site, Visitor
 
 CHECK_S = 1.0
-"""The interval at which a visitor checks whether the connection is lost or all are to leave, s."""
+"""Interval (s) for checking whether the connection is lost or the demo ends."""
 
 TWO_TABS, RELOADS = 0.15, 0.25
-"""Shares of the pages: opened in a second tab as well, reloaded once."""
+"""The shares of pages that are also opened in a second tab, and that are reloaded once."""
 
 SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 600.0
-"""How long a page is open. An access token is valid for longer than the longest, 900 s."""
+"""How long a page is open, in s. An access token is valid for longer, 900 s."""
 
 RELOAD_S = 0.7
 
 
 class Stage:
-    """What all share: the server, the random numbers, and whether all are to leave."""
+    """Shared by all visitors: the server, random numbers, and whether the demo ends."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -39,7 +39,7 @@ class Stage:
         return self.dice.random() < share
 
     def register(self, visitor: Visitor, community_id: str | None = None) -> None:
-        """Register one visit, with everything that a browser sends, and what the visitor does."""
+        """Register a visit with everything that a browser sends, and the visitor's actions."""
         opening = openings.opening(datetime.now(), age_days=0, dice=self.dice)
         body = {
             "visitorId": visitor.id,
@@ -59,7 +59,7 @@ class Stage:
 
     @contextmanager
     def page(self, visitor: Visitor, rooms: list[Room] | None = None) -> Iterator[Page]:
-        """A page that is open inside the `with`."""
+        """Open a page for the duration of the block."""
         page = Page(self.site, visitor, rooms or [])
         try:
             page.open()
@@ -79,7 +79,9 @@ class Stage:
                 self._stay(page)
 
     def _stay(self, page: Page) -> None:
-        """Keep the page open for a while, and perhaps reload it. Returns early when all leave or it is closed."""
+        """Keep the page open for a while, and perhaps reload it. Returns early when the demo ends or the page is
+        closed.
+        """
         stay_s = min(LONGEST_S, SHORTEST_S + self.dice.expovariate(1 / MEAN_S))
         if self.happens(RELOADS) and self._wait(page, stay_s / 2):
             page.close(RELOAD)
@@ -97,7 +99,7 @@ class Stage:
 
 @contextmanager
 def logged_in(site: Site, member: Member, password: str) -> Iterator[Visitor]:
-    """The member's browser with a session, which ends with the `with`. Raises Refusal for a wrong password."""
+    """The member's browser, logged in for the duration of the block. Raises Refusal for a wrong password."""
     body = {"email": member.email, "password": password}
     token = site.call("POST", "/api/auth/login", body, member.visitor)["access_token"]
     visitor = member.visitor._replace(token=token)

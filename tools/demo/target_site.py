@@ -1,6 +1,6 @@
-"""Finds the server, and refuses any that is not a development server on this machine with the same database.
+"""Finds the server, and refuses any except a development server on this machine with the same database.
 
-The demo writes invented visits, so it checks first and changes nothing until all checks have passed.
+The demo writes invented visits, so it changes nothing until all checks have passed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLE = "http://localhost:8000"
 
 
 class CannotRun(Exception):
-    """The message says why the demo cannot run, and what to do."""
+    """The message explains why the demo cannot run, and what to do."""
 
 
 def find(settings: Settings, url: str) -> Site:
@@ -45,8 +45,8 @@ def find(settings: Settings, url: str) -> Site:
 def database_hosts(database: URL) -> list[str]:
     """Every host that the driver may connect to; none for SQLite.
 
-    libpq also reads hosts from the query of the URL and from its own variables. The file behind a service name is not
-    read: the name counts as another machine.
+    libpq also reads hosts from the URL's query and from its own variables. Service files are not read: a service name
+    counts as another machine.
     """
     if database.get_backend_name() == "sqlite":
         return []
@@ -77,7 +77,7 @@ def _site(url: str) -> Site:
 def _mark(site: Site) -> str:
     try:
         answer = site.call("GET", development.PATH)
-    except (Refusal, HTTPException, ValueError):  # before OSError: an answer cut short is both
+    except (Refusal, HTTPException, ValueError):  # before OSError, because a truncated response is both
         answer = None
     except OSError:
         raise CannotRun(f"No server answers at {site.url}. Start one: make run.") from None

@@ -1,4 +1,4 @@
-"""Break the product on purpose, and see the tests fail (`make mutations`).
+"""Breaks the product on purpose, and checks that tests fail (`make mutations`).
 
-Each file here lists mutations of one area: what each breaks, in which file, and the tests that have to fail.
+Each file here lists the mutations of one area: the broken promise, the changed file, and the tests that must fail.
 """

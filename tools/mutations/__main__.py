@@ -1,6 +1,6 @@
-"""Apply each mutation to a copy of the project and run the tests that have to fail with it.
+"""Apply each mutation to a copy of the project, and run the tests that must fail with it.
 
-Prints a line for each. The exit status is 1 if a mutation survives one of its tests, or if one fails without it.
+Prints a line per mutation. The exit status is 1 if a mutation survives one of its tests, or if a test fails without it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LINKED = (".venv", "node_modules", "clients/react/node_modules")
 BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/network/data", "koyjabo/translations")
 PATIENCE_S = 360
-"""For the tests of one mutation: some never end with it, and have failed then."""
+"""Limit for the tests of one mutation. Tests that never end with it count as failed."""
 
 WAITING = {**os.environ, "PATIENCE_S": "15"}
-"""The environment of tests with a mutation: what they wait for may never come."""
+"""Waits in tests of a mutation are shorter, because many are in vain."""
 
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) tests/([^\[\s]+)", re.MULTILINE)
 
@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=2, help="how many are tried at a time")
     chosen = parser.parse_args()
     wanted = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
-    if not wanted:  # pytest without names would run all tests
+    if not wanted:  # without names, pytest would run all tests
         parser.error("there is no mutation of this area and name")
     with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:
         return _try_all(wanted, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
@@ -77,13 +77,13 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
 
 
 def _build(copy: Path, mutation: Mutation) -> None:
-    """Pages get what is built of a script or a style."""
+    """Rebuild assets if the mutation changed a script or a style."""
     if mutation.file.startswith("koyjabo/static/"):
         subprocess.run(["node", "tools/assets/minify.mjs"], cwd=copy, check=True)
 
 
 def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
-    """The tests that fail in `copy`. Those in `expected` count as failed if the run does not end in time."""
+    """The tests that fail in `copy`. If the run does not end in time, those in `expected` count as failed."""
     processes = "1" if expected else "2"
     command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-n", processes, "-rA", "--tb=no"]
     try:
@@ -105,7 +105,7 @@ def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
 
 
 def _copy(folder: Path) -> Path:
-    """The files that git tracks, as they are now, with what has been built and installed."""
+    """A copy of the files that git tracks, as they are now, with what was built and installed."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file():

@@ -1,4 +1,4 @@
-"""The mutations of the files beside this one."""
+"""Reads the mutations from the files next to this one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change of the product. Tests are `folder/test_module.py::test_name`, below `tests/`."""
+    """One change of the product. Tests are named `folder/test_module.py::test_name`, below `tests/`."""
 
     area: str
     name: str
@@ -19,16 +19,16 @@ class Mutation:
     before: str
     after: str
     quick: tuple[str, ...]
-    """Tests of the quick run that have to fail with it."""
+    """Tests of the quick run that must fail with it."""
     full: tuple[str, ...] = ()
-    """Tests of the full run that have to fail, too."""
+    """Tests of the full run that must fail as well."""
 
     @property
     def tests(self) -> tuple[str, ...]:
         return self.quick + self.full
 
     def apply(self, root: Path) -> None:
-        """Change the file below `root`. Raises ValueError if the text is not there exactly once."""
+        """Change the file below `root`. Raises ValueError unless the text occurs exactly once."""
         path = root / self.file
         text = path.read_text()
         if text.count(self.before) != 1:
@@ -37,7 +37,7 @@ class Mutation:
 
 
 def mutations(area: str = "") -> list[Mutation]:
-    """Those of one area, or all of them."""
+    """The mutations of one area, or all."""
     found = []
     for path in sorted(FOLDER.glob(f"{area or '*'}.toml")):
         for given in tomllib.loads(path.read_text())["mutation"]:

@@ -1,1 +1,1 @@
-"""Builds and checks the packages of a release (`make release`). It sends nothing."""
+"""Builds and checks the packages of a release (`make release`). It publishes nothing."""

@@ -1,4 +1,4 @@
-"""Build the packages of this version in dist/, check them, and print what would send them. Sends nothing."""
+"""Build the packages of this version in dist/, check them, and print the commands that would publish them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def release(folder: Path) -> None:
-    """Write the packages and SHA256SUMS to `folder`, when all are right. Raises Refusal."""
+    """Write the packages and SHA256SUMS to `folder` if everything is right. Raises Refusal."""
     _require_clean("The checkout has changes. Commit them, or stash them, before a release:")
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
@@ -70,7 +70,7 @@ def release(folder: Path) -> None:
 
 
 def _publish(built: Path, folder: Path) -> None:
-    """Put all packages into `folder`, in place of those that an earlier release left there, and their sums."""
+    """Move all packages into `folder`, and write their checksums. Replaces an earlier release's."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("koyjabo*"), folder / SUMS):
         old.unlink(missing_ok=True)

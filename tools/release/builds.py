@@ -1,4 +1,4 @@
-"""Builds the packages. Two builds of a commit are equal byte for byte."""
+"""Builds the packages reproducibly: two builds of a commit are equal byte for byte."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import tarfile
 from pathlib import Path
 
 HATCH = "import hatchling.build as build, sys; build.build_{kind}(sys.argv[1])"
-"""Run in the folder of the project; its backend in pyproject.toml is the same."""
+"""Runs in the project's folder, with the backend from pyproject.toml."""
 
 
 def names(version: str) -> dict[str, str]:
-    """The file of each package."""
+    """The file name of each package."""
     return {
         "wheel": f"koyjabo-{version}-py3-none-any.whl",
         "sdist": f"koyjabo-{version}.tar.gz",
@@ -25,7 +25,7 @@ def names(version: str) -> dict[str, str]:
 
 
 def build_all(root: Path, folder: Path, epoch_s: int) -> None:
-    """Write all packages to `folder`. `epoch_s` is the time that their files are said to be from, s since 1970 UTC."""
+    """Write all packages to `folder`. `epoch_s` is the modification time of their files, in s since 1970 UTC."""
     for project in (root, root / "clients" / "python"):
         for kind in ("sdist", "wheel"):
             build(kind, project, folder, epoch_s)
@@ -34,12 +34,12 @@ def build_all(root: Path, folder: Path, epoch_s: int) -> None:
 
 
 def build(kind: str, project: Path, folder: Path, epoch_s: int) -> None:
-    """One of "sdist" and "wheel"."""
+    """Build one package. `kind` is "sdist" or "wheel"."""
     _run([sys.executable, "-c", HATCH.format(kind=kind), str(folder)], project, epoch_s)
 
 
 def wheel_of_sdist(sdist: Path, folder: Path, epoch_s: int) -> Path:
-    """The wheel that is built from an sdist, where there is no checkout."""
+    """Build a wheel from an sdist, without the checkout."""
     with tarfile.open(sdist) as packed:
         packed.extractall(folder, filter="data")
     (project,) = folder.iterdir()

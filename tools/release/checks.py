@@ -1,4 +1,4 @@
-"""What is checked of each package before anything is sent."""
+"""Checks of packages before they are published."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = {
     "npm": (5_000, MB // 10),
     "npm react": (5_000, MB // 10),
 }
-"""The least and the most, bytes. Outside of these, something is missing, or was swept in."""
+"""Minimum and maximum size, in bytes. Outside of them, files are missing, or extra files were added."""
 
 FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|node_modules|tests?|instance|\.git|\.venv|\.env|secret_key)(/|$)|\.(pyc|db|db-wal|pem|key|log|tgz)$"
@@ -54,7 +54,7 @@ NEEDED = {
 
 
 def check_files(folder: Path, version: str) -> None:
-    """Names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first that is wrong."""
+    """Check names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first problem."""
     wanted = names(version)
     if extra := {path.name for path in folder.iterdir()} ^ set(wanted.values()):
         raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
@@ -78,7 +78,7 @@ def _check_one(kind: str, package: Path, version: str) -> None:
 
 
 def contents(package: Path) -> dict[str, bytes]:
-    """The files of a package by their names, without the folder that an archive puts them in."""
+    """Files of a package by name, without the archive's top folder."""
     if package.suffix == ".whl":
         with ZipFile(package) as packed:
             return {name: packed.read(name) for name in packed.namelist()}
@@ -88,13 +88,13 @@ def contents(package: Path) -> dict[str, bytes]:
 
 
 def _metadata(files: dict[str, bytes]) -> Metadata:
-    """As PyPI checks it, too."""
+    """Parse the metadata as strictly as PyPI does."""
     (name,) = (name for name in files if re.fullmatch(r"PKG-INFO|[^/]+\.dist-info/METADATA", name))
     return Metadata.from_email(files[name], validate=True)
 
 
 def check_requirements(wheel: Path) -> None:
-    """That what it requires admits what is installed here, with which it was tested."""
+    """Check that the requirements allow the installed versions, which it was tested with."""
     for requirement in _metadata(contents(wheel)).requires_dist or []:
         _check_requirement(requirement)
 
@@ -108,7 +108,7 @@ def _check_requirement(requirement: Requirement) -> None:
 
 
 def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:
-    """That the wheel made from the sdist is the wheel. `folder` is empty."""
+    """Check that the sdist builds the same wheel. `folder` is empty."""
     made = wheel_of_sdist(sdist, folder, epoch_s)
     if made.read_bytes() != wheel.read_bytes():
         ours, theirs = contents(wheel), contents(made)

@@ -1,7 +1,7 @@
-"""Why a release is not made."""
+"""The error that stops a release."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """Its text says what has to be done first."""
+    """The message explains what to do first."""

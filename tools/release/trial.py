@@ -1,4 +1,4 @@
-"""Tries the Python packages where there is no checkout: in a new virtual environment and an empty folder."""
+"""Tries the Python packages without a checkout: in a new virtual environment and an empty folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ with Client(sys.argv[1]) as client:
 
 
 def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
-    """The server of the wheel says its version and serves, and the client counts a visit on it. `folder` is empty."""
+    """Check that the wheel's server reports its version and serves, and that the client counts a visit on it. `folder`
+    is empty.
+    """
     python = _environment(folder / "venv", wheel, client)
     (work := folder / "work").mkdir()
     said = _output([str(python.parent / "koyjabo"), "--version"], work)
@@ -53,13 +55,13 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
 
 
 def _environment(folder: Path, *wheels: Path) -> Path:
-    """The Python of a new environment with the wheels. The packages that they require are those of this one."""
+    """The Python of a new environment with the wheels. Their requirements come from this environment."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     install = ["pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", *map(str, wheels)]
     _output([sys.executable, "-m", *install], folder)
     borrowed = Path(get_path("purelib", vars={"base": str(folder)})) / "borrowed.pth"
-    borrowed.write_text(get_path("purelib"))  # without its own .pth files, of which one names the checkout
+    borrowed.write_text(get_path("purelib"))  # without its .pth files, because one of them adds the checkout
     return python
 
 

@@ -1,4 +1,4 @@
-"""Where a release says its version: all of these have to agree."""
+"""The places with the version of a release, which must agree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/p
 
 
 def versions(root: Path) -> dict[str, str]:
-    """The version of each file that has one, by its path."""
+    """The version in each file that has one, by path."""
     said = VERSION.search((root / SOURCE).read_text())
     found = {SOURCE: said[1] if said else ""}
     found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
@@ -36,7 +36,7 @@ def agreed_version(root: Path) -> str:
 
 
 def changes_without_release(root: Path) -> str:
-    """What stands below "Unreleased" in the changelog; "" if there is nothing."""
+    """The text below "Unreleased" in the changelog, or ""."""
     text = (root / "docs" / "CHANGELOG.md").read_text()
     first, *later = ENTRY.finditer(text)
     if first[1] != "Unreleased":
@@ -45,5 +45,5 @@ def changes_without_release(root: Path) -> str:
 
 
 def _entries(root: Path) -> list[tuple[str, str]]:
-    """Version and date of each entry of the changelog, the newest first."""
+    """Version and date of each entry of the changelog, newest first."""
     return ENTRY.findall((root / "docs" / "CHANGELOG.md").read_text())

@@ -1,1 +1,1 @@
-"""Who asks servers: HTTP load, steady requests, thousands of WebSockets, and what these were sent."""
+"""Clients: HTTP load, steady requests, thousands of WebSockets, and the messages they received."""

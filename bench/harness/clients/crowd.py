@@ -1,4 +1,4 @@
-"""A crowd of open pages in several processes: one may not have enough open files for all."""
+"""Open pages in several processes, because one may not have enough open files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from harness.clients.websocket_clients import SPARE_FILES, Endpoint, WebSocketCl
 
 @dataclass(frozen=True)
 class Reached:
-    """A total on its way to all pages. `last_at_ns` is when the last one showed it, monotonic clock."""
+    """A total that was sent to all pages. `last_at_ns` is when the last one showed it, monotonic clock."""
 
     last_at_ns: int
     behind: int  # pages that do not show it
-    updates: int  # that all pages were sent meanwhile
+    updates: int  # sent to all pages in the meantime
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The end of all pages. `last_at_ns` is that of the last one, monotonic clock."""
+    """The end of all pages. `last_at_ns` is when the last one was closed, monotonic clock."""
 
     last_at_ns: int
     without_goodbye: int  # pages that were cut off without a close frame
@@ -38,7 +38,7 @@ class Crowd:
         self.pids = [group.pid for group in groups]
 
     def begin_waiting_for(self, total: int) -> None:
-        """Have the pages look out for a total, or a greater one, that a visit is about to cause."""
+        """Let the pages wait for a total, or a greater one, that a visit is about to cause."""
         self._begin(f"until {total}")
 
     def wait_for_total(self) -> Reached:
@@ -51,12 +51,12 @@ class Crowd:
         )
 
     def reopen_lost(self) -> None:
-        """From now on, open each page again as soon as it is lost."""
+        """From now on, reopen each page as soon as it is lost."""
         self._begin("return")
         self._answers()
 
     def begin_closing(self) -> None:
-        """Have the pages wait for their end; call it before the server is told to stop."""
+        """Let the pages wait for their end. Call it before stopping the server."""
         self._begin("closed")
 
     def wait_until_closed(self) -> Closed:
@@ -72,7 +72,7 @@ class Crowd:
         self._answers()
 
     def lost(self) -> int:
-        """How many pages have been lost so far."""
+        """The number of pages lost so far."""
         return sum(group.counts().lost for group in self._groups)
 
     def _begin(self, command: str) -> None:
@@ -85,7 +85,7 @@ class Crowd:
 
 @contextmanager
 def gathered(port: int, endpoint: Endpoint, size: int) -> Iterator[Crowd]:
-    """Open `size` pages, all processes at once, and keep them until the block ends."""
+    """Open `size` pages, in all processes at once, and keep them open for the duration of the block."""
     with ExitStack() as stack:
         began = time.monotonic()
         groups = [stack.enter_context(opening(port, endpoint, part, None)) for part in parts(size)]
@@ -95,7 +95,7 @@ def gathered(port: int, endpoint: Endpoint, size: int) -> Iterator[Crowd]:
 
 
 def parts(size: int) -> list[int]:
-    """How many pages each process has, as few processes as the limit on open files allows."""
+    """The number of pages per process, with as few processes as the limit on open files allows."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     processes = -(-size // (files - SPARE_FILES))
     return [size // processes + (number < size % processes) for number in range(processes)]

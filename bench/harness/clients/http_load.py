@@ -1,4 +1,4 @@
-"""HTTP load for a number of seconds, from one thread on one core (load/httpload.c)."""
+"""HTTP load for some seconds, from one thread on one core (load/httpload.c)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ PATIENCE_S = 20
 HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "of Flask's constant")
 
 Figures = dict[str, float]
-"""What the client saw. `errors` are broken connections, timeouts and answers of 400 and above; `requests` are all
-that were answered, also after the end, and `rate` counts the answers a second until the end.
+"""Results of the client. `errors` are broken connections, timeouts and responses of 400 and above. `requests` are all
+that got a response, even after the end; `rate` counts responses per second until the end.
 """
 
 
 def register(port: int, connections: int, seconds: int, core: int) -> Figures:
-    """Registrations, each a visit of its own."""
+    """Register visits, each a different one."""
     return _load(port, connections, seconds, core, "register", secrets.token_hex(4))
 
 
 def get(port: int, path: str, connections: int, seconds: int, core: int, etag: str | None = None) -> Figures:
-    """GET requests, with If-None-Match when `etag` is given."""
+    """Send GET requests, with If-None-Match if `etag` is given."""
     return _load(port, connections, seconds, core, "get", path, *([etag] if etag else []))
 
 
 def row(name: str, figures: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:
-    """The line of a table with HEAD: medians of the rounds, and the ratio to a constant answer of Flask."""
+    """A row of a table with HEAD: medians of the rounds, and the ratio to a constant response of Flask."""
     at = {name: median(figures[name] for figures in figures) for name in figures[0]}
     database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
     times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]

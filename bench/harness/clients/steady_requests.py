@@ -1,8 +1,8 @@
-"""Requests at a steady rate over a few keep-alive connections, from a process of their own: this file, run with
-PORT KIND RATE SECONDS LINES.
+"""Requests at a steady rate over a few keep-alive connections, from a separate process: this file, run with PORT KIND
+RATE SECONDS LINES.
 
-Each request has its moment. One that finds all connections busy waits for one, and its wait is part of its time. At the
-standard library's own pace, which is good for a few hundred requests a second.
+Requests are due at fixed times. If all connections are busy, a request waits, and the wait counts as part of its time.
+The standard library is fast enough for a few hundred requests a second.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def request(kind: str, number: int) -> bytes:
 
 
 class Connection:
-    """A keep-alive connection with at most one request under way."""
+    """A keep-alive connection with at most one open request."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
@@ -55,7 +55,7 @@ class Connection:
         self.socket.sendall(text)
 
     def receive(self) -> tuple[int, str] | None:
-        """Status and body, when the answer is complete."""
+        """Status and body, when the response is complete."""
         got = self.socket.recv(CHUNK)
         if not got:
             raise ConnectionError("the server closed a connection")
@@ -103,7 +103,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Answer:
-    """Times are wall clock, ns; `body` is kept for registrations only."""
+    """A response. Times are wall clock, in ns. `body` is only kept for registrations."""
 
     due_ns: int
     sent_ns: int
@@ -113,12 +113,12 @@ class Answer:
 
     @property
     def took_ms(self) -> float:
-        """From the moment it was due, so that a request that had to wait for its turn does not look fast."""
+        """Time since the request was due, so that one that had to wait does not look fast."""
         return (self.answered_ns - self.due_ns) / 1e6
 
 
 class Steady:
-    """Under way from the moment it is made. `kind` is `stats`, `alive` (GET /healthz) or `register`."""
+    """Running requests, started by the constructor. `kind` is `stats`, `alive` (GET /healthz) or `register`."""
 
     def __init__(
         self, port: int, kind: str, rate: float, seconds: float, connections: int = 4, core: int | None = None
@@ -132,7 +132,7 @@ class Steady:
         self.pid = self._process.pid
 
     def answers(self) -> list[Answer]:
-        """Wait for the end; all that was answered, also with an error."""
+        """Wait for the end, and return all responses, including errors."""
         try:
             printed, _ = self._process.communicate(timeout=self._patience_s)
         finally:
@@ -144,7 +144,7 @@ class Steady:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed; 0 when there are none."""
+    """The smallest value that `percent` of all do not exceed, or 0 if there are none."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 

@@ -1,4 +1,4 @@
-"""WebSocket clients, or those of streams, by the thousand: one cheap process (load/wsload.c), commanded by lines."""
+"""Thousands of WebSocket or stream clients in one cheap process (load/wsload.c), controlled by lines of text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOWER_PRIORITY = 10
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server lets clients in, and what they speak there."""
+    """Where clients connect to a server, and the protocol they use."""
 
     path: str
     kind: str
@@ -32,7 +32,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """One broadcast as its listeners saw it. `last_ms` counts from its beginning to the last client that has it."""
+    """One broadcast as its clients received it. `last_ms` is the time from its start to the last client."""
 
     last_ms: float
     reached: int
@@ -41,7 +41,7 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Reconnected:
-    """How clients came back. `updated` is how many have been sent an update since."""
+    """How clients reconnected. `updated` is how many have received an update since."""
 
     took_ms: float
     updated: int
@@ -50,7 +50,7 @@ class Reconnected:
 
 @dataclass(frozen=True)
 class Counts:
-    """Since the beginning. `deflated` connections compress; `longest_batch_us` is the client's own slowness."""
+    """Counts since the start. `deflated` connections compress. `longest_batch_us` is the client's own delay."""
 
     updates: int
     lost: int
@@ -71,18 +71,18 @@ class WebSocketClients:
         self.tell("settle")
 
     def emit(self, times: int) -> Broadcast:
-        """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
+        """Trigger one broadcast, or only the trigger if `times` is 0, and wait for its end."""
         return Broadcast(**self.tell(f"emit {times}"))
 
     def reconnect(self) -> Reconnected:
-        """After the end of their server: open all connections once more, and wait until all are updated."""
+        """Reopen all connections after their server ended, and wait until each has an update."""
         return Reconnected(**self.tell("again"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))
 
     def give_way(self) -> None:
-        """Let other clients on this core go first, from now on."""
+        """From now on, give other clients on this core priority."""
         os.setpriority(os.PRIO_PROCESS, self.pid, LOWER_PRIORITY)
 
     def tell(self, command: str) -> dict:
@@ -90,7 +90,7 @@ class WebSocketClients:
         return self.answer()
 
     def begin(self, command: str) -> None:
-        """Give a command whose `answer` is read later."""
+        """Send a command. `answer` reads its result later."""
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
 
@@ -105,7 +105,7 @@ class WebSocketClients:
 def connect(
     port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
 ) -> Iterator[WebSocketClients]:
-    """Open `size` connections and keep them until the block ends; every update is written to `log`, if there is one."""
+    """Open `size` connections for the duration of the block. Writes every update to `log`, if given."""
     with opening(port, endpoint, size, core, log) as clients:
         clients.answer()
         yield clients
@@ -115,7 +115,7 @@ def connect(
 def opening(
     port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
 ) -> Iterator[WebSocketClients]:
-    """As `connect`, without waiting: their first `answer` says that all are open."""
+    """Like `connect`, without waiting. Their first `answer` reports that all are open."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if endpoint.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
@@ -127,7 +127,7 @@ def opening(
     )
     try:
         yield WebSocketClients(process, size)
-    finally:  # they end with their input, and write what is logged
+    finally:  # they end with their input, and write the log
         try:
             process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:
@@ -136,7 +136,7 @@ def opening(
 
 
 def allow_files(connections: int) -> None:
-    """Raise the limit on open files, for us and the servers we start. Stops with a sentence when it is too low."""
+    """Raise the limit on open files for us and the servers we start. Exits with a message if it is too low."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < connections + SPARE_FILES:
         raise click.ClickException(

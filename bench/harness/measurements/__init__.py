@@ -1,1 +1,1 @@
-"""What is measured in one run: a load on a server, broadcasts to its clients, what these received."""
+"""Measurements of one run: a load on a server, broadcasts to its clients, and received messages."""

@@ -1,4 +1,4 @@
-"""Servers that push, the endpoints of their clients, and what broadcasts to many of them cost, in rounds."""
+"""Servers that push, the endpoints of their clients, and the cost of broadcasts to many of them, in rounds."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from harness.servers.versions import THIS, Version
 FEW = 20
 FRAMES_A_TURN = 20_000
 FEWEST, MOST = 3, 10
-"""Broadcasts in a turn: many where each is short."""
+"""Broadcasts in one round: more if they are short."""
 
 VISITS_A_SECOND, READS_A_SECOND = 20, 100
 
 
 TRIGGER = Path("bench", "servers", "push.py")
-"""A version's server with a route that causes broadcasts, in its folder."""
+"""A version's server with a route that triggers broadcasts, in its folder."""
 
 SOCKET_IO_ENDPOINT = Endpoint("/socket.io/?EIO=4&transport=websocket", SOCKET_IO)
 PLAIN_ENDPOINT = Endpoint("/", PLAIN)
 
 
 def with_trigger(version: Version) -> tuple[Candidate, Candidate]:
-    """It with Socket.IO and with plain clients."""
+    """The version with Socket.IO clients and with plain ones."""
     return _of(version, (version.python, str(version.folder / TRIGGER)))
 
 
 def deployed(version: Version) -> tuple[Candidate, Candidate]:
-    """The same, as it is deployed."""
+    """The same, as deployed."""
     return _of(version, version.server)
 
 
@@ -65,46 +65,46 @@ OURS_STREAMS = Candidate("this server, streams", OURS.command, Endpoint("/api/st
 
 @dataclass(frozen=True)
 class Turn:
-    """What one server did in one round; medians of its broadcasts."""
+    """Results of one server in one round: medians of its broadcasts."""
 
-    cpu_us: float  # a frame, without what the trigger costs
+    cpu_us: float  # per frame, without the trigger's cost
     last_ms: float
-    missing: int  # updates that did not come
-    extra: int  # updates that were not asked for
+    missing: int  # updates that did not arrive
+    extra: int  # unexpected updates
 
 
 @dataclass(frozen=True)
 class HttpLatency:
-    """GET /api/stats beside broadcasts."""
+    """GET /api/stats during broadcasts."""
 
     errors: int
     updates_a_second: float  # to each client
-    quiet_p99_ms: float  # with the same sockets open, and nothing to tell them
+    quiet_p99_ms: float  # with the same sockets open, but without updates
     p99_ms: float
     most_ms: float
 
 
 @dataclass
 class Measurement:
-    """A server with its clients, both alive, and what opening cost."""
+    """A running server with its clients, and the cost of opening them."""
 
     candidate: Candidate
     server: Server
     clients: WebSocketClients
     empty_mb: float  # resident memory without connections
     connect_us: float  # CPU for each connection
-    idle_kb: float = 0.0  # resident memory for each connection, 1,000 bytes, before any broadcast
+    idle_kb: float = 0.0  # resident memory for each connection before any broadcast, in units of 1,000 bytes
     turns: list[Turn] = field(default_factory=list)
-    later_kb: float = 0.0  # as `idle_kb`, after all rounds
+    later_kb: float = 0.0  # like `idle_kb`, after all rounds
     counts: Counts | None = None
     latency: HttpLatency | None = None
 
     def kb_a_connection(self) -> float:
-        """Now."""
+        """The present memory per connection."""
         return 1000 * (proc.tree_rss_mb(self.server.pid) - self.empty_mb) / self.clients.size
 
     def finish(self, testbed: Testbed, seconds: int) -> None:
-        """After all rounds."""
+        """Take the measurements after all rounds."""
         self.counts, self.later_kb = self.clients.counts(), self.kb_a_connection()
         if not self.candidate.endpoint.deflate:
             self.latency = measure_http(self, testbed, seconds)
@@ -112,7 +112,7 @@ class Measurement:
 
 @contextmanager
 def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Iterator[list[Measurement]]:
-    """All servers at once, with `size` connections each."""
+    """Start all servers with `size` connections each."""
     with ExitStack() as stack:
         measurements = []
         for step, candidate in enumerate(in_turn(candidates, 1, f": {size:,} connections")):
@@ -130,7 +130,7 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
 
 
 def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> float:
-    """Have everything loaded that is loaded on first use, or some seconds after the start. Its memory then, MB."""
+    """Load everything that is loaded on first use or some seconds after the start. Returns the memory in MB."""
     with connect(server.port, candidate.endpoint, FEW, testbed.load_core) as few:
         few.settle()
         few.emit(1)
@@ -138,7 +138,7 @@ def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> float:
 
 
 def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:
-    """All in turn, `rounds` times, so that other work of the machine affects all alike."""
+    """Measure all in turn, `rounds` times, so that other work on the machine affects all equally."""
     for number in range(rounds):
         progress(
             number + 1, rounds, f"round of {len(measurements)} servers, {measurements[0].clients.size:,} connections"
@@ -150,7 +150,7 @@ def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:
 def _turn(measurement: Measurement) -> Turn:
     size = measurement.clients.size
     measurement.clients.settle()
-    measurement.clients.emit(1)  # brings it back into the caches; not counted
+    measurement.clients.emit(1)  # warms the caches, and is not measured
     trigger_us = median(_cpu_of(measurement, 0)[0] for _ in range(3))
     seen = [_cpu_of(measurement, 1) for _ in range(min(MOST, max(FEWEST, FRAMES_A_TURN // size)))]
     return Turn(
@@ -168,10 +168,10 @@ def _cpu_of(measurement: Measurement, times: int) -> tuple[float, Broadcast]:
 
 
 def measure_http(measurement: Measurement, testbed: Testbed, seconds: float) -> HttpLatency:
-    """Visits are registered as in life, each a change for all sockets; the reads are due at fixed moments."""
+    """Register real visits, each a change for all sockets, while reads are due at fixed times."""
     progress(1, 1, f"GET /api/stats beside {measurement.candidate.name}")
     measurement.clients.settle()
-    measurement.clients.give_way()  # to the reads, whose time is measured on the same core
+    measurement.clients.give_way()  # the reads are measured on the same core
     port, core = measurement.server.port, testbed.load_core
     quiet = Steady(port, "stats", READS_A_SECOND, seconds, core=core).answers()
     before = measurement.clients.counts().updates

@@ -1,4 +1,4 @@
-"""Servers that answer HTTP: this one, a version before and constant answers; and one load on one of them."""
+"""Servers that respond to HTTP: this one, an earlier version, and constant responses; and one load on one of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WARM_UP_S = 1
 
 @dataclass(frozen=True)
 class Contender:
-    """A server to start in `folder`. `keeps` says whether it stores what it is sent, so that it can be checked."""
+    """A server to start in `folder`. `keeps` is whether it stores what it receives, so that it can be checked."""
 
     name: str
     backend: str
@@ -34,7 +34,7 @@ class Contender:
 
     @property
     def migrates(self) -> bool:
-        """Whether it is another version, which makes its own tables."""
+        """Whether it is another version, which creates its own tables."""
         return self.folder != ROOT
 
 
@@ -47,7 +47,7 @@ NODE = Contender("Node http, constant answer", SQLITE, ("node", str(SERVERS / "c
 
 
 def of_version(version: Version) -> tuple[Contender, Contender]:
-    """It on SQLite and on PostgreSQL. Its ledger is not checked, since its tables may be others."""
+    """The version on SQLite and on PostgreSQL. Its ledger is not checked, since its tables may differ."""
     return tuple(
         Contender(f"{version.name}, {backend}", backend, version.server, keeps=False, folder=version.folder)
         for backend in (SQLITE, POSTGRES)
@@ -66,7 +66,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Testbed:
-    """A folder on a real disk, the cores of servers and of their clients, and a PostgreSQL where one takes part."""
+    """A folder on a real disk, cores for servers and for clients, and a PostgreSQL if needed."""
 
     folder: Path
     server_core: int
@@ -74,12 +74,12 @@ class Testbed:
     postgres: Postgres | None = None
 
     def server(self, contender: Contender | Candidate, database: Database, **settings: str) -> Server:
-        """Not yet started."""
+        """A server that is not started yet."""
         settings = {**settings_on(database), **settings}
         return Server(contender.command, settings, self.server_core, self.folder, contender.folder)
 
     def measure(self, contender: Contender, server: Server, start: Callable[[], Figures]) -> Figures:
-        """The load that `start` begins, with what each of its requests costs."""
+        """Run the load that `start` starts, and add the cost of each request."""
         roots = {"cpu_us": server.pid}
         if contender.backend == POSTGRES and self.postgres:
             roots["database_cpu_us"] = self.postgres.pid
@@ -91,6 +91,6 @@ class Testbed:
 
 @contextmanager
 def prepared(cores: tuple[int, int], kind: str = SQLITE) -> Iterator[Testbed]:
-    """A testbed for databases of this kind, until the block ends."""
+    """A testbed for databases of this kind, for the duration of the block."""
     with scratch() as folder, server_for(kind, cores[1]) as postgres:
         yield Testbed(folder, *cores, postgres)

@@ -1,4 +1,4 @@
-"""What a server with tens of thousands of open pages does, from their opening to its end."""
+"""A server with tens of thousands of open pages, from their opening to its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.servers.server import Server
 
 REGISTERING_CONNECTIONS = 16
 REST_S = 3.0
-"""Longer than a room rests after a broadcast, so that no visit waits for the one before."""
+"""Longer than a room pauses after a broadcast, so that no visit waits for the one before."""
 
 IDLE_S = 2.0
 DEAD_S = 10.0
@@ -37,7 +37,7 @@ class OneVisit:
     """A visit after a pause."""
 
     last_ms: float  # from sending the request until the last page shows it
-    cpu_us: float  # of the server, for each frame, without what idle pages cost
+    cpu_us: float  # of the server, for each frame, without the cost of idle pages
     client_us: float  # of the pages' clients, for each frame
     behind: int  # pages that have not shown it
     idle_percent: float  # CPU of the server just before, of one core
@@ -47,18 +47,18 @@ class OneVisit:
 class ManyVisits:
     answers: Sequence[Answer]
     updates_a_second: float  # to each page
-    behind_s: float  # from the last answer until all pages show the last visit
+    behind_s: float  # from the last response until all pages show the last visit
     behind: int
 
 
 @dataclass(frozen=True)
 class Ending:
-    took_s: float  # from SIGTERM to the end of the server
+    took_s: float  # from SIGTERM to the exit of the server
     closed: Closed
 
 
 class Experiment:
-    """One server, and the pages that are open there. The methods are called in this order."""
+    """One server with its open pages. Call the methods in this order."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -72,7 +72,7 @@ class Experiment:
         return Opening(crowd.size / crowd.opened_in_s, cpu_us / crowd.size)
 
     def kb(self, crowd: Crowd) -> float:
-        """Memory of all processes of the server for each page, 1,000 bytes; what they share counts once."""
+        """Memory of all server processes per page, in units of 1,000 bytes. Shared memory counts once."""
         return 1000 * (proc.tree_pss_mb(self._server.pid) - self._empty_mb) / crowd.size
 
     def one_visit(self, crowd: Crowd) -> OneVisit:
@@ -101,13 +101,16 @@ class Experiment:
         answers = Steady(self._server.port, "register", rate, seconds, REGISTERING_CONNECTIONS).answers()
         reached = crowd.wait_for_total()
         _, stats, _ = self._server.ask("GET", "/api/stats", timeout_s=20)
-        self.total = int(json.loads(stats)["totalVisitors"])  # also visits whose answers came too late for the client
+        # includes visits whose response came too late for the client
+        self.total = int(json.loads(stats)["totalVisitors"])
         last_ns = max((answer.answered_ns for answer in answers), default=0)
         behind_s = (reached.last_at_ns - last_ns + time.time_ns() - time.monotonic_ns()) / 1e9
         return ManyVisits(answers, reached.updates / crowd.size / seconds, max(0.0, behind_s), reached.behind)
 
     def lose_a_worker(self, crowd: Crowd) -> float:
-        """Kill one and register a visit. Seconds until every page shows it, those of the dead worker again."""
+        """Kill a worker and register a visit. Returns the seconds until every page shows it, including the dead
+        worker's.
+        """
         crowd.settle()
         crowd.reopen_lost()
         crowd.begin_waiting_for(self.total + 1)
@@ -115,7 +118,7 @@ class Experiment:
         began_ns = time.monotonic_ns()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: worker not in self._server.workers, "the worker is gone", DEAD_S)
-        self._register()  # now, so that each of its pages has to come back to see it
+        self._register()  # now, so that each of its pages must reconnect to see it
         reached = crowd.wait_for_total()
         return (reached.last_at_ns - began_ns) / 1e9 if not reached.behind else float("inf")
 

@@ -1,4 +1,4 @@
-"""What clients were sent against what was registered: which visit reached whom when, and whether any went back."""
+"""Compares received updates with registrations: when each visit reached each client, and whether a total fell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLOT_NS = 100_000
 
 @dataclass(frozen=True)
 class Visit:
-    """A registration that was acknowledged; wall clock, ns."""
+    """An acknowledged registration; wall clock, in ns."""
 
     ordinal: int
     sent_ns: int
@@ -25,14 +25,14 @@ class Visit:
 
 
 def visit(answer: Answer) -> Visit:
-    """The revision of its stats is the time of the commit, ms; what the client saw of it are the bounds."""
+    """The visit of a response. Its revision is the time of the commit in ms, within what the client measured."""
     body = json.loads(answer.body)
     committed_ns = min(body["stats"]["revision"] * 1_000_000, answer.answered_ns)
     return Visit(body["visit"]["ordinal"], answer.sent_ns, max(committed_ns, answer.sent_ns))
 
 
 class Delays:
-    """Many times, kept as how many there are of each, in steps of 0.1 ms."""
+    """A histogram of times in steps of 0.1 ms."""
 
     def __init__(self) -> None:
         self._slots: Counter[int] = Counter()
@@ -45,7 +45,7 @@ class Delays:
         return self._slots.total()
 
     def percentile_ms(self, percent: float) -> float:
-        """The upper end of the step in which it lies."""
+        """The upper end of the step that contains the percentile."""
         left = self.count * percent / 100
         for slot, count in sorted(self._slots.items()):
             left -= count
@@ -56,7 +56,7 @@ class Delays:
 
 @dataclass
 class Socket:
-    """What one client has been shown last, and how often it was shown something older than before."""
+    """The last update of one client, and how often it received an older one."""
 
     total: int
     revision: int = 0
@@ -82,7 +82,9 @@ class Deliveries:
     from_sending: Delays = field(default_factory=Delays)
 
     def read(self, log: Path, clients: int, visits: Sequence[Visit]) -> None:
-        """Add what `clients` have written to `log`. `visits` are sorted; with a gap, nothing can be said."""
+        """Add the updates that `clients` have written to `log`. `visits` are sorted. Raises an error if an ordinal is
+        missing.
+        """
         mine = [Socket(self.starting_total) for _ in range(clients)]
         self.sockets += mine
         first = self.starting_total + 1

@@ -1,1 +1,1 @@
-"""What a benchmark prints: the machine, tables, ratios beside targets."""
+"""Output of a benchmark: the machine, tables, and ratios with targets."""

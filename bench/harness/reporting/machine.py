@@ -1,4 +1,4 @@
-"""What the figures were taken with and on, and how a benchmark starts."""
+"""The machine and software of a measurement, and how a benchmark starts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SYNCS = 200
 
 
 def run(main: click.Command) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stop every server on exit
     main()
 
 
 def demand(*programs: str) -> None:
-    """Stop with a sentence when a program is not installed."""
+    """Exit with a message if a program is not installed."""
     missing = [name for name in programs if not shutil.which(name)]
     if missing:
         packages = " ".join(NEEDED[name] for name in missing)
@@ -37,7 +37,7 @@ def demand(*programs: str) -> None:
 
 
 def two_cores() -> tuple[int, int]:
-    """For the server under test, and for its clients and databases."""
+    """A core for the server under test, and one for its clients and databases."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
         raise click.ClickException("the server and its clients need a core each.")
@@ -45,12 +45,12 @@ def two_cores() -> tuple[int, int]:
 
 
 def all_cores() -> str:
-    """Those that this process may use, as taskset takes them."""
+    """The cores that this process may use, in taskset's format."""
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
 def say_head(report: Report, *lines: str) -> None:
-    """What is measured, on which machine, and with what. Ask while nothing of ours runs."""
+    """Print what is measured, on which machine and with which software. Call it while the machine is idle."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -73,20 +73,20 @@ def node_version() -> str:
 
 
 def busy_percent_since(before: tuple[int, int]) -> float:
-    """How busy all cores were, with any work, since `cpu_ticks` gave `before`."""
+    """How busy all cores were, with any work, since `cpu_ticks` returned `before`."""
     idle, total = cpu_ticks()
     return 100 * (1 - (idle - before[0]) / max(1, total - before[1]))
 
 
 def cpu_ticks() -> tuple[int, int]:
-    """Idle (and waiting for a disk), and all: from the first line of /proc/stat."""
+    """Idle ticks (including waits for a disk) and all ticks, from the first line of /proc/stat."""
     _, *ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     _user, _nice, _system, idle, waiting, *_ = map(int, ticks)
     return idle + waiting, sum(map(int, ticks[:8]))
 
 
 def fsync_ms(folder: Path) -> float:
-    """Median time to append two pages to a file and have them on disk, as a commit does, ms."""
+    """Median time in ms to append two pages to a file and sync it, as a commit does."""
     path, taken = folder / "fsync", []
     with path.open("wb", buffering=0) as file:
         for _ in range(SYNCS):

@@ -1,4 +1,4 @@
-"""What is printed: plain tables, ratios against targets, and the same text in a file."""
+"""Prints tables and ratios with targets, and writes the same text to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Candidate = TypeVar("Candidate", bound=Any)
 
 
 class Report:
-    """Says things on standard output and keeps them, to be saved as one text."""
+    """Prints lines, and keeps them to save as one text."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -24,7 +24,9 @@ class Report:
         self._lines.append(text)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns as wide as what is in them: the first one to the left, figures to the right."""
+        """Print a table with columns as wide as their contents, the first one left-aligned and figures
+        right-aligned.
+        """
         widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
         for first, *others in (head, ["-" * width for width in widths], *rows):
             cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
@@ -37,12 +39,12 @@ class Report:
 
 
 NO_WORSE = 1.1
-"""Of a ratio to the version before: ratios vary by a tenth from run to run."""
+"""Limit for a ratio to the previous version: ratios vary by a tenth between runs."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A figure and the bound it has to keep: `least` or `most`, or none if it is only to be seen."""
+    """A figure with its limit: `least`, `most`, or neither if it is only shown."""
 
     what: str
     measured: float
@@ -71,12 +73,14 @@ def say_targets(report: Report, targets: Sequence[Target]) -> None:
 
 
 def ratio(ours: Sequence[Any], theirs: Sequence[Any], figure: Callable[[Any], float]) -> float:
-    """The median of the rounds' ratios of a figure: what disturbed a round disturbed both."""
+    """The median of a figure's ratios by round: a disturbance affects both values of a round."""
     return median(figure(one) / max(figure(other), 1e-9) for one, other in zip(ours, theirs, strict=True))
 
 
 def in_turn(candidates: Sequence[Candidate], rounds: int, words: str = "") -> Iterator[Candidate]:
-    """All in turn, `rounds` times, so that other work of the machine affects all alike. Each has a name."""
+    """Yield all in turn, `rounds` times, so that other work on the machine affects all equally. Prints progress with
+    their names.
+    """
     steps = rounds * len(candidates)
     for step in range(steps):
         candidate = candidates[step % len(candidates)]
@@ -85,5 +89,5 @@ def in_turn(candidates: Sequence[Candidate], rounds: int, words: str = "") -> It
 
 
 def progress(step: int, steps: int, what: str) -> None:
-    """On standard error, so that it is not in what is kept."""
+    """Print progress to standard error, which is not part of the saved text."""
     click.echo(f"[{step:3d}/{steps}] {what}", err=True)

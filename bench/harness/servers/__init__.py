@@ -1,1 +1,1 @@
-"""What is measured: servers, other versions of them, their databases, and what is in these."""
+"""Servers under test, other versions of them, their databases, and the databases' contents."""

@@ -1,4 +1,4 @@
-"""Fresh databases for one run each, the settings of servers on them, and whether what was written is exact."""
+"""A fresh database for each run, the settings of servers on it, and a check that its contents are exact."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = {
     "ENVIRONMENT": "production",
     **NO_LIMITS,
 }
-"""What every server is started with. In production, so that no `.env` has a say."""
+"""Settings of every server. Production, so that `.env` is not read."""
 
 MIGRATE = "from koyjabo import create_app; create_app()"
 RECOUNT = """
@@ -39,19 +39,19 @@ SELECT (SELECT total FROM counters WHERE scope = 'site'), (SELECT visits FROM co
 
 
 def settings_on(database: Database) -> dict[str, str]:
-    """Those of a server on `database`."""
+    """Settings of a server on `database`."""
     return {**SETTINGS, "DATABASE_URL": database.url}
 
 
 def migrate(database: Database) -> None:
-    """Bring it up to date by the product's own migrations, in a process of its own."""
+    """Migrate it with the product's own migrations, in a separate process."""
     run("-c", MIGRATE, **settings_on(database)).check_returncode()
 
 
 @contextmanager
 def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
-    """For databases of this kind: PostgreSQL, until the block ends; on `core` only, unless it is None. Its data is on
-    the disk of the cache. SQLite needs none.
+    """PostgreSQL for the duration of the block, or None for SQLite. It runs only on `core`, unless that is None. Its
+    data is on the disk of the cache.
     """
     if kind == SQLITE:
         yield None
@@ -68,8 +68,8 @@ def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
 
 @contextmanager
 def fresh(folder: Path, server: Postgres | None = None, is_empty: bool = False) -> Iterator[Database]:
-    """A file that is not there yet, so that the product makes its tables; or a database of `server`, with the product's
-    tables, or empty for a server that makes its own.
+    """The path of a new SQLite file, where the product creates its tables, or a database of `server` with the product's
+    tables. `is_empty` leaves them out for a server that creates its own.
     """
     if server is not None:
         database = server.new_database(EMPTY if is_empty else MIGRATED)
@@ -83,7 +83,7 @@ def fresh(folder: Path, server: Postgres | None = None, is_empty: bool = False) 
 
 
 def is_exact(database: Database, acknowledged: int) -> bool:
-    """Whether nothing that was acknowledged is missing, no ordinal is missing or twice, and every sum agrees."""
+    """Whether every acknowledged visit is there, ordinals have no gap or repeat, and every sum agrees."""
     total, visits, unique, rows, ordinals, first, last, visitors, *sums = map(int, database.rows(RECOUNT)[0])
     daily, hourly, new_visitors = sums
     gapless = rows == ordinals == last - STARTING_TOTAL and (not rows or first == STARTING_TOTAL + 1)

@@ -1,4 +1,4 @@
-"""A server with a crowd's history in its database, and what its users look at."""
+"""A server with the demo's history in its database, and its pages."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from demo import cast  # noqa: E402
 
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 LEFT_OUT = {"missing", "forbidden"}
-"""Pages of PAGES that are errors."""
+"""Entries of PAGES that are error pages."""
 
 
 class Reader(NamedTuple):
-    """A user: cookies and an Authorization header of a session, and the names that addresses of pages contain."""
+    """A user: cookies and an Authorization header of a session, and values for page addresses."""
 
     cookies: dict[str, str]
     header: dict[str, str]
@@ -50,7 +50,7 @@ class Subject(NamedTuple):
 
 @contextmanager
 def full_site(folder: Path) -> Iterator[Server]:
-    """As it is deployed, on one worker. Nothing happens on it any more."""
+    """A server as deployed, on one worker, without further activity."""
     settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
     settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
     development = {**settings, "ENVIRONMENT": "development"}
@@ -102,7 +102,7 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
 
 
 def _made_by(server: Server, admin: Reader, password: str) -> dict[str, str]:
-    """The tokens of two share links, one of them with a password, and the id of a webhook."""
+    """Create two share links, one with a password, and a webhook. Returns their tokens and id."""
     wanted = {
         "share": ("shares", "token", {"name": "share", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "locked", "password": password}),

@@ -1,4 +1,4 @@
-"""What the kernel says of a process and its descendants, from /proc."""
+"""Figures from /proc about a process and its descendants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.programs.processes import child_pids
 
 PROC = Path("/proc")
 LOADED_S, LOADED_MB, LOOK_S = 3, 0.5, 0.5
-"""A server is loaded when its memory has changed by less for so long."""
+"""A server has finished loading when its memory changes by less than LOADED_MB for LOADED_S."""
 
 
 def tree(root: int) -> list[int]:
@@ -26,7 +26,7 @@ def tree(root: int) -> list[int]:
 
 
 def name(pid: int) -> str:
-    """As `ps` shows it; empty when it is gone."""
+    """The name that `ps` shows, or "" if the process is gone."""
     try:
         return (PROC / str(pid) / "comm").read_text().strip()
     except OSError:
@@ -34,29 +34,29 @@ def name(pid: int) -> str:
 
 
 def cpu_us(root: int) -> float:
-    """CPU time used so far by the living threads of the whole tree, µs."""
+    """CPU time of the live threads of the whole tree, in µs."""
     return sum(_thread_ns(pid) for pid in tree(root)) / 1000
 
 
 def rss_mb(pid: int) -> float:
-    """Resident memory of one process, MB (10⁶ bytes); 0 when it is gone."""
+    """Resident memory of one process in MB (10⁶ bytes), or 0 if it is gone."""
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).memory_info().rss / 1e6
     return 0.0
 
 
 def tree_rss_mb(root: int) -> float:
-    """Resident memory of the whole tree, MB; pages that two of its processes share count twice."""
+    """Resident memory of the whole tree in MB. Memory shared by two of its processes counts twice."""
     return sum(map(rss_mb, tree(root)))
 
 
 def tree_pss_mb(root: int) -> float:
-    """Memory of the whole tree, MB; a page that several of its processes share counts once."""
+    """Memory of the whole tree in MB. Memory shared by several of its processes counts once."""
     return sum(map(_pss_mb, tree(root)))
 
 
 def loaded_mb(root: int, memory_mb: Callable[[int], float]) -> float:
-    """The memory of a tree, once everything is loaded that is loaded some seconds after the start."""
+    """The memory of a tree after everything is loaded, which takes some seconds."""
     seen_mb: deque[float] = deque(maxlen=round(LOADED_S / LOOK_S))
     while len(seen_mb) < LOADED_S / LOOK_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
         time.sleep(LOOK_S)
@@ -65,7 +65,7 @@ def loaded_mb(root: int, memory_mb: Callable[[int], float]) -> float:
 
 
 def pin(root: int, core: int) -> None:
-    """Keep every process of the tree, and what it starts later, on one core."""
+    """Keep every process of the tree, and its later children, on one core."""
     for pid in tree(root):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(pid, {core})
@@ -80,6 +80,6 @@ def _pss_mb(pid: int) -> float:
 def _thread_ns(pid: int) -> int:
     total = 0
     for path in (PROC / str(pid) / "task").glob("*/schedstat"):
-        with suppress(OSError):  # that thread has just ended
+        with suppress(OSError):  # the thread has just ended
             total += int(path.read_text().split()[0])
     return total

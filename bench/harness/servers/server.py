@@ -1,4 +1,4 @@
-"""Servers under test: each on cores of its own, waited for, asked, and always stopped."""
+"""Servers under test. Each runs on its own cores and is always stopped."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.servers import process_figures
 PROBE = "/healthz"
 JSON = {"Content-Type": "application/json"}
 Answer = tuple[int, bytes, Mapping[str, str]]
-"""To one request: status, body and headers."""
+"""Status, body and headers of a response."""
 
 
 class Server(Service):
-    """A server that answers HTTP on 127.0.0.1; `pid` is its first process.
+    """An HTTP server on 127.0.0.1. `pid` is its first process.
 
-    `core` is one or several, as taskset takes them; `folder` is that of its version. PORT becomes `port`.
+    `core` is one or several, in taskset's format; `folder` is the version's. PORT is set to `port`.
     """
 
     start_s, stop_s = 40.0, 12.0
@@ -41,12 +41,12 @@ class Server(Service):
 
     @property
     def worker(self) -> int:
-        """The process that answers: the first child, or the only process there is."""
+        """The process that responds: the first child, or the only process."""
         return (self.workers or [self.pid])[0]
 
     @property
     def workers(self) -> list[int]:
-        """All descendants but the one that loads the application and forks workers."""
+        """All descendants, except the one that loads the application and forks workers."""
         return [pid for pid in process_figures.tree(self.pid)[1:] if process_figures.name(pid) != LOADER]
 
     def ask(
@@ -66,11 +66,11 @@ class Server(Service):
             connection.close()
 
     def post(self, path: str, body: object, headers: Mapping[str, str] | None = None, timeout_s: float = 5) -> Answer:
-        """`body` as JSON."""
+        """Send `body` as JSON."""
         return self.ask("POST", path, json.dumps(body), {**JSON, **(headers or {})}, timeout_s)
 
     def _answers(self) -> bool:
-        """Any HTTP answer will do."""
+        """Accepts any HTTP response."""
         try:
             return super()._answers() and bool(self.ask("GET", PROBE))
         except (OSError, http.client.HTTPException):

@@ -1,4 +1,4 @@
-"""Another version of this server to compare with: the files of a commit, kept in the cache folder, and a Python."""
+"""An earlier version of the server to compare with: the files of a commit, kept in the cache folder, and a Python."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from support.programs.versions import commit_named, export, translate
 from harness.folders import CACHE, ROOT
 
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
-"""Or its starts would, and ours not."""
+"""Otherwise its starts would compile modules, and ours would not."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """`folder` is a checkout, and `python` has what it needs. Only its programs and its HTTP are the same as ours."""
+    """A checkout in `folder`, and a `python` with its packages. Only its programs and its HTTP interface match ours."""
 
     name: str
     folder: Path
@@ -34,7 +34,7 @@ THIS = Version("this server", ROOT, sys.executable)
 
 
 def at(commit: str) -> Version:
-    """The version of a commit: exported once, with a virtual environment of its own if it pins other packages."""
+    """The version of a commit, exported once, with a virtual environment if it pins other packages."""
     number = commit_named(commit)
     if number is None:
         raise click.ClickException(f"there is no commit {commit}.")
@@ -61,7 +61,7 @@ option = click.option(
     callback=lambda _context, _option, commit: at(commit) if commit else None,
     help="compare with the version of this commit, in turn",
 )
-"""Gives a Version or None."""
+"""Parses the option to a Version or None."""
 
 
 def _run(*command: str, cwd: Path = ROOT) -> bytes:

@@ -1,7 +1,7 @@
-"""The panel's room on this worker and its source, the changes since the last event, read from the ledger (decision 7).
+"""The panel's room on this worker and its source: the changes since the last event, read from the ledger.
 
-Nothing of it goes over the bus. The same call that announces new numbers of the site tells the room that there is
-something to read; so a lost message costs a second, until the next regular read, and no visit is missing.
+None of it is sent over the bus. The call that announces new numbers of the site also makes the room read again. So a
+lost message costs a second, until the next regular read, and no visit is missing.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from koyjabo.visit_log.live.feed_queries import LiveVisit
 from koyjabo.visit_log.live.recent import MOST_NAMED, Recent
 
 LONGEST_PAGE, LONGEST_NAME = 300, 150
-"""Bytes of JSON, so that a visit with two names, a place and a page has less than 1 KB."""
+"""Maximum bytes of JSON, so that a visit with two names, a location and a page has less than 1 KB."""
 
 ESCAPED, ESCAPED_PAIR = 6, 12
-"""Bytes of a character that JSON in ASCII writes as `\\\\u0995`, and as two of those."""
+"""Bytes of a character that JSON in ASCII writes as `\\u0995`, and as two of those."""
 
 Part = Mapping[str, Any]
 
 MOST_COMMUNITIES = 5
-"""The communities with arrivals or departures that are sent, those of the newest ones first."""
+"""Maximum number of communities with arrivals or departures in an event, latest change first."""
 
 STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
 
@@ -55,7 +55,7 @@ class Feed:
         self.window_ms = window_s * 1000
         self._recent = Recent(clock, self.window_ms)
         self._communities: dict[str, Any] = {}
-        self._names: dict[str, str | None] = {}  # of communities, as they are sent; None: deleted
+        self._names: dict[str, str | None] = {}  # names of communities as they are sent; None: deleted
         self._reloads = self._reloaded = 0
         self._sent: dict[str, Mapping[str, Any]] = {}  # the parts as of the last event
         self._sent_id = 0
@@ -68,7 +68,9 @@ class Feed:
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again: something that was sent has been erased, or the database went back."""
+        """Read and send everything again, because something that was sent was erased, or the database was rolled
+        back.
+        """
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -80,7 +82,7 @@ class Feed:
         is_old = reloads != self._reloaded
         recent = Recent(self._clock, self.window_ms) if is_old else self._recent
         if recent.after is None or self._visits.site.snapshot.visits > recent.after:
-            # The first one counts an hour, for which other reads must not wait.
+            # The first read counts an hour, and must not delay other reads.
             read = self._database.report if recent.after is None else self._database.read
             recent.take(read(recent.read))
         if is_old:
@@ -107,11 +109,11 @@ class Feed:
         return [PanelUpdate([_visit(visit) for visit in visits], changed, self._revision, is_whole)]
 
     def merge(self, state: Any) -> None:
-        """Does nothing: workers publish no state of this room."""
+        """Do nothing, because workers do not publish the state of this room."""
 
     @property
     def newest(self) -> Sequence[LiveVisit]:
-        """The newest first."""
+        """The newest visits, newest first."""
         return self._recent.newest
 
     @property
@@ -132,7 +134,7 @@ class Feed:
         }
 
     def parts(self) -> dict[str, Mapping[str, Any]]:
-        """The present values by key, of each part of the event."""
+        """Return the present values by key, for each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
         pages = recent.pages.count(self._clock.now_ms())
         places = {place: active["count"] for place, active in stats["locations"].items()}
@@ -146,7 +148,7 @@ class Feed:
 
 
 class LivePanel:
-    """The feed while its room has members, and what makes it read again. Callers check the permission."""
+    """The feed while its room has members, and the events that make it read again. Callers check the permission."""
 
     def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
         self._rooms = rooms
@@ -154,7 +156,7 @@ class LivePanel:
         self._new_feed = new_feed
 
     def current(self) -> Feed:
-        """The open feed of this worker, or a new one, which has to read. Raises LedgerUnavailable."""
+        """Return the open feed of this worker, or a new one, which must read first. Raises LedgerUnavailable."""
         feed = self._feed
         if feed is None:
             feed = self._new_feed()
@@ -162,21 +164,21 @@ class LivePanel:
         return feed
 
     def newest(self, most: int) -> list[LiveVisit]:
-        """The newest visits, the newest first. Raises LedgerUnavailable."""
+        """Return the newest visits, newest first. Raises LedgerUnavailable."""
         return self._database.read(feed_queries.newest, 0, most)
 
     def changed(self) -> None:
-        """Visits or numbers of the site have changed, on this worker or another."""
+        """Refresh the feed, because visits or numbers of the site have changed on some worker."""
         self._rooms.refresh_panel()
 
     def reload(self) -> None:
-        """A visitor was erased, or the database went back."""
+        """Read everything again, because a visitor was erased or the database was rolled back."""
         if feed := self._feed:
             feed.reload()
             self.changed()
 
     def user_changed(self, user_id: str) -> None:
-        """A user may have been deleted."""
+        """Read again if this user, who may have been deleted, is in the feed."""
         if (feed := self._feed) and feed.has_user(user_id):
             self.reload()
 
@@ -212,7 +214,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _difference(before: Part, now: Part) -> dict[str, Any]:
-    """The new and changed values, and None for removed ones."""
+    """Return the new and changed values, and None for removed ones."""
     return {**changes(before, now), **{key: None for key in before if key not in now}}
 
 

@@ -15,7 +15,7 @@ from koyjabo.network.user_agents import Browser
 
 
 class LiveVisit(NamedTuple):
-    """A visit without anything by which its visitor could be followed."""
+    """A visit without anything that could be used to follow its visitor."""
 
     id: int
     ordinal: int
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def newest(session: Session, after: int, most: int) -> list[LiveVisit]:
-    """The newest visits with an id over `after`, at most `most`, the newest first."""
+    """Return the newest visits with an id after `after`, at most `most`, newest first."""
     rows = select(*COLUMNS).where(Visit.id > after).order_by(Visit.id.desc()).limit(most)
     rows = rows.outerjoin(Community, Community.id == Visit.scope).outerjoin(User, User.id == Visit.user_id)
     return [_visit(row) for row in session.execute(rows)]
@@ -64,16 +64,16 @@ def _visit(row: tuple[object, ...]) -> LiveVisit:
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
-    """The pages opened since `since_ms` by visits with an id over `after`, at most the newest `most`, the oldest
+    """Return the pages opened since `since_ms` by visits with an id after `after`: at most the newest `most`, oldest
     first.
     """
-    is_known = ~Visit.visitor_id.startswith(DELETED)  # not forgotten meanwhile
+    is_known = ~Visit.visitor_id.startswith(DELETED)  # not erased in the meantime
     rows = select(Visit.visitor_id, Visit.page, Visit.at_ms).where(Visit.id > after, Visit.at_ms >= since_ms, is_known)
     newest = session.execute(rows.order_by(Visit.id.desc()).limit(most))
     return [Opened._make(row) for row in newest][::-1]
 
 
 def names(session: Session, communities: Collection[str]) -> dict[str, str]:
-    """The names of communities by id, without unknown ids."""
+    """Return the names of communities by id, without unknown ids."""
     rows = session.execute(select(Community.id, Community.name).where(Community.id.in_(communities)))
     return {row.id: row.name for row in rows}

@@ -14,30 +14,32 @@ from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
 
 MOST_VISITORS = 10_000
-"""About 3 MB. Of more visitors in the window, the newest are counted."""
+"""Maximum number of visitors in memory, about 3 MB. If the window has more, the newest are counted."""
 
 MOST_NAMED = 5
-"""Pages and places; the others are counted as Other."""
+"""Maximum number of pages and locations. The others are counted as Other."""
 
 OTHER = "Other"
 NO_PAGE = ""
 
 NEWEST = 50
-"""Visits that are kept for a new listener, and the most in one event: up to 500 a second, no visit is left out."""
+"""Maximum number of visits that are kept for a new listener and sent in one event. Up to 500 visits per second, none
+is left out.
+"""
 
 
 class OpenedPages:
-    """The pages that the visitors of the last minutes opened last. Presence does not know pages, so the ledger says it.
+    """The page that each recent visitor opened last. Read from the ledger, because presence does not know pages.
 
     Each visitor counts once, at the page of their last visit, for the active window after it.
     """
 
     def __init__(self, window_ms: int) -> None:
         self._window_ms = window_ms
-        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, the oldest first
+        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, oldest first
 
     def add(self, opened: Iterable[Opened]) -> None:
-        """In the order of their visits."""
+        """Add pages in the order of their visits."""
         for page in opened:
             self._last[page.visitor_id] = page
             self._last.move_to_end(page.visitor_id)
@@ -45,7 +47,9 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Visitors by page: the MOST_NAMED largest, then the rest as OTHER. NO_PAGE are visits that named no page."""
+        """Return visitors by page: the MOST_NAMED largest, then the rest as OTHER. NO_PAGE stands for visits without
+        a page.
+        """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
         visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
@@ -57,9 +61,9 @@ class OpenedPages:
 class News(NamedTuple):
     """New rows of the ledger."""
 
-    newest: list[LiveVisit]  # the newest first
+    newest: list[LiveVisit]  # newest first
     opened: list[Opened]
-    minutes: Mapping[int, Minute]  # all of the last hour
+    minutes: Mapping[int, Minute]  # all minutes of the last hour
 
 
 class Recent:
@@ -73,10 +77,11 @@ class Recent:
         self._hour = LastHour(SITE)
 
     def read(self, session: Any) -> News:
-        """A database operation, for `take` afterwards."""
+        """Read new rows: a database operation whose result is for `take`."""
         now_ms, after = self._clock.now_ms(), self.after or 0
         since_ms = now_ms - self._window_ms
-        opened_after = after or ids_before(session, since_ms)  # at first the ledger is not read whole
+        # The first time, the ledger is not read from its beginning.
+        opened_after = after or ids_before(session, since_ms)
         return News(
             feed_queries.newest(session, after, NEWEST),
             feed_queries.pages(session, opened_after, since_ms, MOST_VISITORS),

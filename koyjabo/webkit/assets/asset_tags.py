@@ -1,4 +1,4 @@
-"""The template functions that write the addresses and tags of static files."""
+"""Template functions that write the URLs and tags of static files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 
 def asset(name: str) -> str:
-    """The URL of a file for our own pages. All of these raise LookupError if there is no such file."""
+    """Return the URL of a file for our own pages. All functions here raise LookupError if there is no such file."""
     return assets().address(name)
 
 
@@ -33,8 +33,10 @@ def stylesheet(name: str) -> Markup:
 
 
 def inline_stylesheet(name: str) -> Markup:
-    """The sheet as an inline style, whose hash the policy of the page names. The page is painted without a second
-    request, which takes half a second on slow 3G; but the sheet comes with each answer, and not from the cache.
+    """Return the stylesheet as an inline style. The page's content security policy names its hash.
+
+    The page is painted without a second request, which takes half a second on slow 3G. In exchange, every response
+    contains the sheet instead of using the cache.
     """
     style = assets().inline.get(name)
     if style is None:
@@ -49,8 +51,9 @@ def inline_stylesheet(name: str) -> Markup:
 
 
 def module(name: str) -> Markup:
-    """The tags of a script and of what it imports, so that browsers request all of it at once. A page that has several
-    scripts names each import once. Nothing for a script that the page's bundle imports.
+    """Return the tags of a script and its imports, so that browsers request all of them at once.
+
+    A page with several scripts lists each import once. Empty for a script that the page's bundle contains.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
@@ -61,13 +64,14 @@ def module(name: str) -> Markup:
 
 
 def bundle(name: str) -> Markup:
-    """The tag by which a page requests all its scripts early, as the one file of `name`, which imports them. Call it
-    before `module`; `base.html` writes the script's own tag, by `bundled`.
+    """Return the tag that makes a page request all its scripts early, as the one file of `name`, which imports them.
+
+    Call it before `module`. `base.html` writes the script's own tag with `bundled`.
     """
     g.bundle = name
     return PRELOAD.format(asset(name))
 
 
 def bundled() -> Markup:
-    """The tag of the page's bundle, after the classic scripts that it uses."""
+    """Return the tag of the page's bundle, to be placed after the classic scripts that it uses."""
     return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()

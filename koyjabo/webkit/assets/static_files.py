@@ -1,8 +1,9 @@
-"""Static files. Our own pages request them under a path with the version of all of them, cached for a year; pages of
-other sites use `/static/…`.
+"""Static files. Our own pages use a path that contains their common version, cached for a year. Pages of other sites
+use `/static/…`.
 
-`make assets` minifies, joins and packs them into `static/min/`, with a manifest (tools/assets/minify.mjs). If nothing
-is built, or a source has changed since, sources are sent, and browsers find out themselves what these import.
+`make assets` minifies, bundles and compresses them into `static/min/`, with a manifest (tools/assets/minify.mjs).
+Without a build, or if a source has changed since, the sources are sent, and browsers discover their imports on their
+own.
 """
 
 from __future__ import annotations
@@ -36,38 +37,42 @@ bp = Blueprint("static_files", __name__)
 
 @dataclass(frozen=True)
 class Assets:
-    """What pages have to know of the static files: what the manifest says, or of sources no more than their names."""
+    """What pages need to know about the static files: the contents of the manifest, or just the names of the
+    sources.
+    """
 
     version: str
     names: Collection[str]
-    folder: Path  # of the texts
-    sources: str = ""  # SHA-256 of what was built from
+    folder: Path  # folder of the text files
+    sources: str = ""  # SHA-256 of the sources of the build
     preloads: Mapping[str, list[str]] = field(default_factory=dict)  # modules that a script imports, nearest first
     bundled: Mapping[str, list[str]] = field(default_factory=dict)  # modules that are in the file of a script
-    inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # text and SHA-256, in base 64, of a style
+    inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # text and SHA-256 (base64) of a style
 
     def address(self, name: str) -> str:
-        """Raises LookupError if there is no such file."""
+        """Return the URL of a file. Raises LookupError if there is no such file."""
         if name not in self.names:
             raise LookupError(f"There is no file {name} in {FOLDER}.")
         return f"/static/v-{self.version}/{name}"
 
 
 def init_app(app: Flask, is_development: bool) -> None:
-    """In development files may change with each request; in production they are those of the start."""
+    """Register the files. In development they may change with every request; in production they are read at the
+    start.
+    """
     fixed = _present()
     app.extensions[EXTENSION] = _present if is_development else lambda: fixed
 
 
 def assets() -> Assets:
-    """Those of the request."""
+    """Return the assets of the current request."""
     if "assets" not in g:
         g.assets = current_app.extensions[EXTENSION]()
     return cast(Assets, g.assets)
 
 
 def _present() -> Assets:
-    """What was built from the present sources, or these."""
+    """Return the build of the present sources, or else the sources."""
     sources = tuple(_walk())
     digest, names = _digest(sources), frozenset(name for name, _ in sources)
     manifest = FOLDER / MIN / "manifest.json"
@@ -79,7 +84,7 @@ def _present() -> Assets:
 
 
 def _walk() -> Iterator[tuple[str, int]]:
-    """Every source with its modification time, ns."""
+    """Yield every source with its modification time, ns."""
     for folder, folders, files in os.walk(FOLDER):
         folders[:] = [folder for folder in folders if folder != MIN]
         for path in (Path(folder, file) for file in files):
@@ -88,7 +93,7 @@ def _walk() -> Iterator[tuple[str, int]]:
 
 @lru_cache(maxsize=2)
 def _digest(sources: tuple[tuple[str, int], ...]) -> str:
-    """As tools/assets/minify.mjs has it."""
+    """Return the same digest as tools/assets/minify.mjs."""
     digest = hashlib.sha256()
     for name, _ in sorted(sources):
         content = (FOLDER / name).read_bytes()
@@ -98,7 +103,9 @@ def _digest(sources: tuple[tuple[str, int], ...]) -> str:
 
 @lru_cache(maxsize=2)
 def _built(manifest: Path, modified_ns: int) -> Assets:
-    """Raises LookupError if a file that the manifest names is missing: the server does not start with half of them."""
+    """Read the manifest. Raises LookupError if one of its files is missing, so that the server does not start with a
+    partial build.
+    """
     values = json.loads(manifest.read_text())
     built = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
     missing = [name for name in built.names if Path(name).suffix in TEXTS and not (built.folder / name).is_file()]
@@ -109,7 +116,7 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
 
 @bp.get("/static/v-<version>/<path:name>")
 def versioned(version: str, name: str) -> Response:
-    """Always sends the current version; only a request for that version may be cached."""
+    """Send the current version, whatever the URL says. Only a request for that version may be cached."""
     return _send(name, FOREVER if version == assets().version else "no-cache")
 
 
@@ -120,20 +127,20 @@ def unversioned(name: str) -> Response:
 
 @bp.get('/<any("favicon.ico", "icon.svg", "apple-touch-icon.png", "manifest.webmanifest", "robots.txt"):file>')
 def at_the_root(file: str) -> Response:
-    """Files that browsers and crawlers look for there."""
+    """Send files that browsers and crawlers look for at the root."""
     return _send(f"root/{file}", FOR_A_DAY)
 
 
 @bp.get("/sw.js")
 def service_worker() -> Response:
-    """The service worker of all our pages: its address stays, and its content names the version that it belongs to."""
+    """The service worker of all our pages. Its URL never changes, and its content names the version it belongs to."""
     response = Response(f'import "{assets().address(SERVICE_WORKER)}";\n', mimetype="text/javascript")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
 def _send(name: str, cache_control: str) -> Response:
-    """Texts whole, others in parts as well. The client module and its parts are known as `js/…` to others."""
+    """Send a file: texts whole, others also in parts. Other sites know the client module and its parts as `js/…`."""
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
     is_text = Path(name).suffix in TEXTS
     path = (assets().folder if is_text else FOLDER) / name
@@ -141,14 +148,14 @@ def _send(name: str, cache_control: str) -> Response:
         abort(404)
     response = _text(path) if is_text else send_file(path)
     response.headers["Cache-Control"] = cache_control
-    if is_text and cache_control != FOREVER:  # the name of an immutable file is its tag
+    if is_text and cache_control != FOREVER:  # the name of an immutable file acts as its tag
         response.add_etag()
         response.make_conditional(request)
     return response
 
 
 def _text(path: Path) -> Response:
-    """Packed, if the client accepts it."""
+    """Send a text, compressed if the client accepts that."""
     accepted = [encoding for encoding in PACKED if request.accept_encodings[encoding] > 0]
     encoding = next((encoding for encoding in accepted if os.path.isfile(f"{path}{PACKED[encoding]}")), "")
     data = Path(f"{path}{PACKED.get(encoding, '')}").read_bytes()

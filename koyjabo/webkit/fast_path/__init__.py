@@ -1,1 +1,1 @@
-"""The fast path of the most frequent requests, and what handlers get of one."""
+"""The fast path of the most frequent requests, and the context that its handlers receive."""

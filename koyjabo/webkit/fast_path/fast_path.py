@@ -1,8 +1,8 @@
-"""Answers the most frequent requests without Flask, whose routing and contexts cost more than they do.
+"""Handles the most frequent requests without Flask, whose routing and contexts cost more than they do.
 
-A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
-calls it for a request that is in no way unusual, and its Flask route for any other one. All layers around Flask are
-around `FastPath` as well, so headers, ids and addresses are the same by construction (decision 48).
+A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. There is one handler per path:
+`FastPath` calls it for an ordinary request, and its Flask route for any other. All layers around Flask are also around
+`FastPath`, so headers, ids and addresses are necessarily the same (decision 48).
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
 )  # fmt: skip
-"""Headers of requests that only Flask answers."""
+"""Headers of requests that are left to Flask."""
 
 STREAM_OPENER = "koyjabo.stream_opener"
-"""The extension that answers handshakes for the stream at `/`: called with the request, it raises the KoyJaboError of a
-refusal. `sockets` provides it, and imports features whose doors import this module.
+"""The extension that handles handshakes for the stream at `/`. It is called with the request, and raises the
+KoyJaboError of a refusal.
+
+`sockets` provides it, because that package imports features that import this module.
 """
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
@@ -50,11 +52,13 @@ class FastContext(RequestContext):
         return model.read(data, self.environ)
 
     def caller(self) -> Account | None:
-        return None  # a request with credentials is unusual
+        return None  # requests with credentials are left to Flask
 
 
 def init_app(app: Flask) -> None:
-    """Install the fast path of all routes. Call it before other layers are put around Flask, and after the routes."""
+    """Install the fast path for all its routes. Call it after the routes, and before other layers are put around
+    Flask.
+    """
     app.wsgi_app = FastPath(app)  # type: ignore[method-assign]
 
 
@@ -87,16 +91,16 @@ class FastPath:
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
-        """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
+        """Respond to a handshake for the stream of the site. Returns False if it is not one, or cannot be accepted."""
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         status = 200
         try:
-            # not referred to by `environ`: only the garbage collector could collect the two
+            # Not stored in `environ`: otherwise only the garbage collector could free the two.
             self._open_stream(self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
-            return False  # Flask answers
-        except Exception as error:  # the client knows from the close code
+            return False  # Flask responds
+        except Exception as error:  # the close code informs the client
             status = 500
             services_of(self._flask)[ObservabilityServices].metrics.error(errors.unexpected(error).code)
         log_request("GET", "/", status)
@@ -104,7 +108,7 @@ class FastPath:
 
 
 def _is_handshake(environ: dict[str, Any]) -> bool:
-    """As Werkzeug routes it."""
+    """Return whether this is a handshake, by the same rules as Werkzeug's routing."""
     tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
     is_websocket = "upgrade" in tokens and environ["HTTP_UPGRADE"].lower() == "websocket"
     return is_websocket and environ["REQUEST_METHOD"] == "GET"

@@ -24,7 +24,9 @@ Model = TypeVar("Model", bound="Body")
 
 
 class RequestContext(ABC):
-    """One request, of Flask or on the fast path, with its WSGI environment. Methods `count_` raise TooManyRequests."""
+    """One request, from Flask or on the fast path, with its WSGI environment. Methods `count_` raise
+    TooManyRequests.
+    """
 
     services: Services
     environ: dict[str, Any]
@@ -40,16 +42,16 @@ class RequestContext(ABC):
         self._limits.count_visitor(kind, self.environ, self.usage, visitor_id, uses)
 
     def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        """Undo `count_visitor`, for a request that did nothing, or some of its uses."""
+        """Undo `count_visitor`, or some of its uses, for a request that did nothing."""
         self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
 
     @property
     def limits_storage(self) -> bool:
-        """Whether there is a limit to what the address, which was counted, may store in a day."""
+        """Whether there is a limit on what the counted address may store per day."""
         return self._limits.limits_storage(self.usage)
 
     def count_stored(self, stored: int) -> None:
-        """Count bytes that the request stores, for its address, which was counted."""
+        """Count bytes that the request stores, for its counted address."""
         self._limits.count_stored(self.usage, stored)
 
     def uncount_stored(self, stored: int) -> None:
@@ -58,18 +60,18 @@ class RequestContext(ABC):
 
     @abstractmethod
     def body(self, model: type[Model]) -> Model:
-        """Raises UnsupportedBody, InvalidJson, InvalidInput."""
+        """Return the validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
 
     @abstractmethod
     def caller(self) -> Account | None:
-        """The account whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
+        """Return the account of the request's credentials if they are valid. Raises LedgerUnavailable."""
 
 
 Handler = Callable[[RequestContext], PlainResponse]
 
 
 class FlaskContext(RequestContext):
-    """The present request of Flask."""
+    """The current request of Flask."""
 
     def __init__(self) -> None:
         self.services = current()
@@ -83,12 +85,12 @@ class FlaskContext(RequestContext):
     def caller(self) -> Account | None:
         login = tokens.optional()
         if login is None and "HTTP_AUTHORIZATION" not in self.environ:
-            login = page_login.login()  # whose access token may have expired, as on pages
+            login = page_login.login()  # its access token may have expired, as on pages
         return login.account if login else None
 
 
 def fast_path(handler: Handler) -> Callable[[], Response]:
-    """Put a handler on the fast path, too, and make a Flask view of it."""
+    """Make a Flask view of a handler and put the handler on the fast path."""
 
     @wraps(handler)
     def view() -> Response:
@@ -99,6 +101,6 @@ def fast_path(handler: Handler) -> Callable[[], Response]:
 
 
 def with_query(handler: Handler) -> Handler:
-    """Let a handler answer requests with a query on the fast path, which others leave to Flask."""
+    """Let a handler on the fast path handle requests with a query, which are otherwise left to Flask."""
     handler.takes_query = True  # type: ignore[attr-defined]
     return handler

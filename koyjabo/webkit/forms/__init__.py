@@ -1,1 +1,1 @@
-"""Forms, and questions before damage."""
+"""Forms, and confirmation of destructive actions."""

@@ -1,7 +1,7 @@
-"""Questions before damage: a page that names the person or the numbers, and the effect, before the action.
+"""Confirmation of destructive actions: a page names the person or the numbers, and the effect, before the action.
 
-The form of an action is answered with its question. The form of the question sends the same fields again, with a digest
-of the question, and the action is carried out if the question is still the same.
+The response to the action's form is its question. The form of the question sends the same fields again, with a digest
+of the question. The action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
 class Confirmation(NamedTuple):
-    """A question, in the language of the current request. If any of it has changed when the answer arrives, except
-    `figures`, the question is asked again.
+    """A question, in the language of the current request. It is asked again if any of it, except `figures`, has
+    changed when the confirmation arrives.
     """
 
     title: str
     effects: tuple[str, ...]  # sentences
     label: str  # of the button that confirms
-    back: str  # the path to which "Cancel" leads
-    typed: str = ""  # must be typed to confirm, if given
+    back: str  # path of the "Cancel" link
+    typed: str = ""  # text to type for confirmation, if given
     secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
-    figures: tuple[tuple[str, str], ...] = ()  # names and values that change by themselves
-    version: str = ""  # of `figures`: changes only when a person changes them
+    figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
+    version: str = ""  # version of `figures`, which changes only if a person changes them
 
 
 class Unconfirmed(Exception):
-    """The current request does not confirm the question, which is its answer."""
+    """The current request does not confirm the question. The response is the question."""
 
     def __init__(self, question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> None:
         """`errors` has the errors of the typed values by field."""
@@ -53,7 +53,7 @@ def init_app(app: Flask) -> None:
 
 
 def confirm(question: Confirmation) -> None:
-    """Call it after the checks of the action, and before the action. Raises Unconfirmed."""
+    """Ask for confirmation. Call it after the checks of an action and before the action. Raises Unconfirmed."""
     sent = request.form.get(CONFIRMED)
     if sent is None:
         raise Unconfirmed(question)
@@ -64,7 +64,9 @@ def confirm(question: Confirmation) -> None:
 
 
 def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
-    """The page of a question. Its status is 409 if the question has changed, and 422 if a typed value is wrong."""
+    """Return the page of a question. Its status is 409 if the question has changed, and 422 if a typed value is
+    wrong.
+    """
     sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
@@ -80,15 +82,15 @@ def _ask(error: Unconfirmed) -> Response:
 
 
 def _digest(question: Confirmation) -> str:
-    """Of the question and of the action's fields, except passwords, which could be guessed from it."""
+    """Return the digest of the question and the action's fields, without passwords, which could be guessed from it."""
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
     asked = [request.path, fields, question._replace(figures=())]
     return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(text: str) -> str:
-    """The text without what does not matter when it is typed: capitals, extra spaces, invisible signs, the script of
-    digits and their grouping.
+    """Return the text without what does not matter when typing: capitals, extra spaces, invisible characters, the
+    script and grouping of digits.
     """
     seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
     words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())

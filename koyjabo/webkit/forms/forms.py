@@ -1,5 +1,5 @@
-"""Forms: validated by the models of the API, and shown again with the errors; the fields of the form of the current
-request, to be sent again after a question or a refusal.
+"""Forms: validated by the models of the API and shown again with their errors. Also re-sends the fields of the
+current form after a question or a refusal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECRETS = {
     "new_password": _("New password"),
     "code": _("Code"),
 }
-"""Labels by name. No page repeats the text typed here: it has to be typed again."""
+"""Labels by name. These fields are never filled in again: they must be retyped."""
 
 TEXTS = {
     "email": (_("Email"), "email"),
@@ -42,14 +42,14 @@ TEXTS = {
     "url": (_("Address"), "url"),
     "community": (_("Community"), "text"),
 }
-"""Labels and kinds by name. All other fields are choices and tokens, which are sent again as they are."""
+"""Labels and kinds by name. All other fields are choices and tokens, which are re-sent unchanged."""
 
 
 class Form(Generic[Checked]):
     """A form of one body. `values` and `errors` are by field.
 
-    Browsers send check boxes only if they are checked, so `flags` names these fields, and `lists` those of
-    which several values may be chosen.
+    Browsers send check boxes only if they are checked, so `flags` names them. `lists` names fields that can have
+    several values.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Form(Generic[Checked]):
         self._lists = lists
 
     def read(self) -> Checked | None:
-        """The validated body of the current request; None if it is invalid, with the reasons in `errors`."""
+        """Return the validated body of the current request. None if it is invalid, with the reasons in `errors`."""
         self.values = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
         self.values.update({flag: flag in request.form for flag in self._flags})
         self.values.update({name: request.form.getlist(name) for name in self._lists})
@@ -85,14 +85,14 @@ class SentField(NamedTuple):
 
 
 class SentForm(NamedTuple):
-    """For the macro `forms.sent_again`."""
+    """The argument of the macro `forms.sent_again`."""
 
     fields: list[SentField]
     form: Form[Body]
 
 
 def sent_form(without: tuple[str, ...] = (), is_editable: bool = False) -> SentForm:
-    """The form of the current request except the fields `without`. Texts can be changed if it is editable."""
+    """Return the form of the current request, except the fields `without`. Texts can be changed if it is editable."""
     fields = [
         _field(name, value, is_editable)
         for name, value in request.form.items(multi=True)

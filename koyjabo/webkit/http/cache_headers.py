@@ -1,4 +1,4 @@
-"""The cache headers of pages; the headers of all responses are in `response_headers`."""
+"""The cache headers of pages. `response_headers` adds the headers of all responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Response, g
 
 
 def private(response: Response) -> Response:
-    """An `after_request` function for blueprints with pages."""
+    """Set the cache headers of a page: an `after_request` function for blueprints."""
     directive = "no-store" if g.get("login") else "no-cache"  # after a logout, "back" must not show private pages
     response.headers.setdefault("Cache-Control", f"private, {directive}")
     response.vary.update(("Cookie", "Accept-Language"))
@@ -14,6 +14,6 @@ def private(response: Response) -> Response:
 
 
 def no_store(response: Response) -> Response:
-    """For a page with secrets, or one whose address is a secret, as `response_headers.SECRET_PATHS` are."""
+    """Forbid storing a page with secrets, or with a secret URL like `response_headers.SECRET_PATHS`."""
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,5 +1,5 @@
-"""The cookies of this server. Over HTTPS their names begin with `__Host-`, so that browsers accept them from this host
-alone: another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
+"""The cookies of this server. Over HTTPS their names begin with `__Host-`, so that browsers accept them only from
+this host: another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ HOST_PREFIX = "__Host-"
 
 
 def init_app(app: Flask, secure: bool) -> None:
-    """With `secure`, browsers send cookies over TLS alone, also if this server does not know that it is used."""
+    """With `secure`, browsers send cookies only over TLS, even if this server does not know that TLS is used."""
     app.extensions[ALWAYS_SECURE] = secure
 
 
 def cookie_name(name: str, over_tls: bool) -> str:
-    """The name of a cookie on the wire."""
+    """Return the name of a cookie in HTTP headers."""
     return f"{HOST_PREFIX}{name}" if over_tls else name
 
 
 def get(name: str) -> str:
-    """ "" if the request has no such cookie."""
+    """Return the value of a cookie, or "" without one."""
     return request.cookies.get(cookie_name(name, request.is_secure), "")
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
-    """Set a cookie, and over HTTPS delete the cookie that an older version set without the prefix."""
+    """Set a cookie. Over HTTPS, also delete the one that an older version set without the prefix."""
     _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
     if name in request.cookies and request.is_secure:
         _set(response, name, "", 0, httponly)

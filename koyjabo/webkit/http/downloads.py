@@ -1,4 +1,4 @@
-"""Files that are made while they are sent: exports."""
+"""Files that are generated while they are sent: exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Piece = TypeVar("Piece", str, bytes)
 
 
 def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
-    """`require` is called with each piece, outside of the request; if it raises, the file is broken off."""
+    """Send a file. `require` is called with each piece, outside of the request. If it raises, the file ends there."""
     checked = _log_errors(_while_allowed(pieces, require))
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # other WSGI servers do not provide it
@@ -32,7 +32,7 @@ def _while_allowed(pieces: Iterator[Piece], require: Callable[[], object]) -> It
 
 
 def _log_errors(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Log errors here: the response has begun, so it cannot report them."""
+    """Log errors here. The response has begun, so it cannot report them."""
     try:
         yield from pieces
     except KoyJaboError as error:

@@ -1,4 +1,4 @@
-"""WSGI middleware and application settings that apply to every request, and their log with LOG_LEVEL=DEBUG."""
+"""WSGI middleware and application settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from koyjabo.webkit.schemas.bodies import largest_at, largest_file_at
 log = logging.getLogger("koyjabo.requests")
 
 MOST_FIELDS = 20
-"""Of a form with a file."""
+"""Maximum number of fields of a form with a file."""
 
 LARGEST_FIELDS = 256 * 1024
-"""Bytes of its other fields; Werkzeug counts the 64 KB that it reads at once among them."""
+"""Maximum bytes of its other fields. Werkzeug includes the 64 KB that it reads at once."""
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 
 def init_app(app: Flask) -> None:
     app.session_interface = NoSession()
-    app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
+    app.url_map.strict_slashes = False  # both spellings work, because a redirect would break preflights
     app.url_map.merge_slashes = False
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -41,8 +41,8 @@ def init_app(app: Flask) -> None:
 
 
 class RequestOfAnyBytes(flask.Request):
-    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid;
-    percent-encoded, as browsers send them, it accepts them.
+    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid,
+    but accepts them percent-encoded, as browsers send them.
     """
 
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
@@ -54,8 +54,10 @@ class RequestOfAnyBytes(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form at a path that takes a file. Before, it is empty: only those who may send a file have
-        theirs read. Raises RequestEntityTooLarge, OSError.
+        """Read the form at a path that takes a file. Until then the form is empty, so that only files of permitted
+        users are read.
+
+        Raises RequestEntityTooLarge, OSError.
         """
         if (self.content_length or 0) > largest_file_at(self.path):
             raise RequestEntityTooLarge
@@ -68,8 +70,8 @@ class RequestOfAnyBytes(flask.Request):
         vars(self).update(form=form, files=files)
 
     def close(self) -> None:
-        """Drop the traceback of a 404: its frames refer to the request, which would stay in memory until the garbage
-        collector runs. Each Socket.IO event has such a request, because no route of ours matches it.
+        """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until the garbage
+        collector runs. Every Socket.IO event has such a request, because no route matches it.
         """
         super().close()
         if self.routing_exception is not None:
@@ -77,20 +79,21 @@ class RequestOfAnyBytes(flask.Request):
 
 
 def queue_fairly(app: Flask) -> None:
-    """Let the requests that reach Flask take turns, so that a client with many connections waits for itself. Call it
-    before other layers are put around Flask; the fast path costs too little to wait.
+    """Queue the requests that reach Flask fairly, so that a client with many connections delays only itself.
+
+    Call it before other layers are put around Flask. The fast path costs too little to need it.
     """
-    app.wsgi_app = InTurns(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = FairlyQueued(app.wsgi_app)  # type: ignore[method-assign]
 
 
-class InTurns:
+class FairlyQueued:
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        await_slot = environ.get("koyjabo.await_slot")  # none under another WSGI server
+        await_slot = environ.get("koyjabo.await_slot")  # None under another WSGI server
         if await_slot and not await_slot(environ, customer(client_address.limit_key(environ))):
-            start_response("503 Service Unavailable", [])  # the client has left
+            start_response("503 Service Unavailable", [])  # the client has disconnected
             return []
         return self._app(environ, start_response)
 
@@ -102,8 +105,10 @@ def trust_proxies(app: Flask, hops: int) -> None:
 
 
 def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
-    """Werkzeug's ProxyFix, except for the address: it parses the header as a list of quoted strings, so a quotation
-    mark sent by a client hides the entries that our proxies add after it.
+    """Return Werkzeug's ProxyFix, but with our own reading of the address.
+
+    ProxyFix parses the header as a list of quoted strings, so a quotation mark from a client would hide the entries
+    that our proxies add after it.
     """
 
     def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -115,8 +120,8 @@ def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
 
 
 def trust_this_machine(app: Flask) -> None:
-    """In development, accept one hop of X-Forwarded-For from clients on this machine: a development server in front of
-    this one sends it, and so does the demo (`make demo`).
+    """In development, accept one hop of X-Forwarded-For from clients on this machine: a development server in front
+    of this one, and the demo (`make demo`).
     """
     app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -157,7 +162,7 @@ class NoSession(SessionInterface):
 
 
 def log_requests(app: Flask) -> None:
-    """Log each request by its route, since a path may contain personal data."""
+    """Log each request by its route, because a path may contain personal data."""
 
     @app.after_request
     def log_answer(response: Response) -> Response:

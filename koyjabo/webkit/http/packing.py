@@ -1,8 +1,8 @@
-"""Sends pages and data in gzip, to clients that accept it.
+"""Compresses pages and data with gzip for clients that accept it.
 
-The length of a packed answer tells whether a secret in it is repeated by something that the request brought (BREACH).
-So CSRF tokens are masked anew in each answer (`page_login`), answers to requests with cookies have a random length, and
-answers to forms, which may show new codes and keys, are sent as they are.
+The length of a compressed response reveals whether something in the request repeats a secret in the response (BREACH).
+So CSRF tokens get a new mask in each response (`page_login`), responses to requests with cookies have a random length,
+and responses to forms, which may show new codes and keys, are not compressed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from flask import Flask, Response, current_app, request
 TYPES = {"text/html", "application/json"}
 METHODS = {"GET", "HEAD"}
 SMALLEST = 1024
-"""Shorter answers are sent as they are, bytes: they fit into one packet."""
+"""Shorter responses (bytes) are not compressed, because they fit into one packet."""
 
 LEVEL = 6
 MOST_PADDING = 100
-"""Bytes that are added at random, as Django's GZipMiddleware does, in the field of gzip for a file name (RFC 1952)."""
+"""Maximum number of random bytes that are added, as in Django's GZipMiddleware, in gzip's field for a file name (RFC
+1952).
+"""
 
 
 def init_app(app: Flask) -> None:
@@ -29,7 +31,9 @@ def init_app(app: Flask) -> None:
 
 
 def kept(packed: bytes, mimetype: str) -> Response:
-    """An answer that was made and packed once, by `keep`, with an ETag: unpacked for a client that asks for that."""
+    """Return a response that was compressed once, by `keep`, with an ETag. It is decompressed for a client without
+    gzip.
+    """
     is_packed = request.accept_encodings["gzip"] > 0
     response = Response(packed if is_packed else gzip.decompress(packed), mimetype=mimetype)
     response.vary.add("Accept-Encoding")
@@ -41,13 +45,13 @@ def kept(packed: bytes, mimetype: str) -> Response:
 
 
 def keep(data: bytes) -> bytes:
-    """As small as gzip can: it is done once."""
+    """Compress as much as gzip can, because it is done once."""
     return gzip.compress(data, mtime=0)
 
 
 def pack(response: Response) -> Response:
-    """Answers that are made while they are sent (exports, files) stay as they are, and so do those with an ETag, which
-    names these bytes.
+    """Compress a response. Skips streamed responses (exports, files) and those with an ETag, which identifies the
+    exact bytes.
     """
     if not _is_worth_packing(response):
         return response
@@ -61,13 +65,13 @@ def pack(response: Response) -> Response:
 def _is_worth_packing(response: Response) -> bool:
     if request.method not in METHODS or response.mimetype not in TYPES or not response.is_sequence:
         return False
-    if {"Content-Encoding", "ETag"} & set(response.headers.keys()) or _has_lane():
+    if {"Content-Encoding", "ETag"} & set(response.headers.keys()) or _may_be_fast():
         return False
     return (response.calculate_content_length() or 0) >= SMALLEST
 
 
-def _has_lane() -> bool:
-    """Whether the request might have been answered without Flask, and thus without this layer (decision 48)."""
+def _may_be_fast() -> bool:
+    """Return whether the request might have been handled on the fast path, and so without this layer (decision 48)."""
     return hasattr(current_app.view_functions.get(request.endpoint or ""), "handler")
 
 

@@ -1,6 +1,6 @@
 """The client address of the current request, and what it would be with other values of TRUSTED_PROXIES.
 
-Addresses are shown to the admin of the request and stored nowhere (specification: Storage).
+Addresses are shown only to the admin who makes the request, and are not stored (specification: Storage).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Hop(NamedTuple):
 
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
-    """From 0 trusted proxies, which gives the peer's address, to one for each entry of X-Forwarded-For, at most
+    """Return the hops, from 0 trusted proxies (the peer's address) to one per entry of X-Forwarded-For, at most
     MOST_SHOWN.
     """
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
@@ -31,5 +31,5 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:
-    """The number of proxies trusted for this request: `trusted`, or in development the one on this machine."""
+    """Return the number of proxies trusted for this request: `trusted`, or in development the one on this machine."""
     return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)

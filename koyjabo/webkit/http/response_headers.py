@@ -32,22 +32,22 @@ PUBLIC_PATHS = (
     *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
     *("/v.gif", "/badge.", "/healthz", "/readyz"),
 )
-"""Any origin may call these without credentials, because the app is served from another host than this server."""
+"""Any origin may call these without credentials, because the app is served from a different host."""
 
 STATIC_PATH = "/static/"
 PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
-"""Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
+"""Calls that need a login. With cookies, only pages of ALLOWED_ORIGINS may make them."""
 
 COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
-"""Any origin may call it with a token, or without one; only pages of ALLOWED_ORIGINS with cookies."""
+"""Any origin may call it with a token, or without one. With cookies, only pages of ALLOWED_ORIGINS may."""
 
 SOCKETIO_PATH = "/socket.io/"
 
 SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
-"""Pages whose address is a secret, which no other page may get as `Referer`, and no search engine may list."""
+"""Pages with a secret URL: other pages must not receive it as `Referer`, and search engines must not list it."""
 
 FRAME_PATHS = ("/embed", "/embed/")
-"""Any page may frame answers there with 200."""
+"""Any page may frame these if their status is 200."""
 
 POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
@@ -64,13 +64,13 @@ PAGE_DIRECTIVES = "; ".join(
     )
 )
 PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
-"""Of all pages; a page with inline styles adds their hash (`policy_with_style`)."""
+"""The policy of all pages. A page with inline styles adds their hash (`policy_with_style`)."""
 
 FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""The response with a service worker's script sets its policy, and not the responses with its pages."""
+"""A service worker's policy comes with its script, not with its pages."""
 
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -85,7 +85,7 @@ PAGES = [
 FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""For this host only, without its subdomains: those are not ours to decide on."""
+"""For this host only. Its subdomains may belong to someone else."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [
@@ -113,8 +113,9 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 
 class Rule:
-    """The headers added to the responses of a group of paths, in `plain` or `over_tls`: to data, to pages. With
-    `preflight`, this layer answers OPTIONS itself.
+    """The headers added to the responses of a group of paths, in `plain` or `over_tls`: for data, and for pages.
+
+    With `preflight`, this layer responds to OPTIONS itself.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
 
 
 def policy_with_style(digest: str) -> str:
-    """The policy of a page with a `<style>` of this SHA-256, in base 64."""
+    """Return the policy of a page with a `<style>` that has this SHA-256 (base64)."""
     return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
 
 
@@ -156,7 +157,7 @@ def allowed_origin(origin: str) -> Rule:
 def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
     """Install the layer outside of all others except proxy support, which finds out whether a request used TLS.
 
-    `bridged`: more paths as PUBLIC_PATHS.
+    `bridged` are paths to treat like PUBLIC_PATHS.
     """
     layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, bridged)
     app.wsgi_app = layer  # type: ignore[method-assign]
@@ -181,7 +182,7 @@ class ResponseHeaders:
             applied = OURS if rule is FRAME and not status.startswith("200 ") else rule
             data, pages = applied.over_tls if is_over_tls else applied.plain
             added = data
-            if _is_page(headers):  # a page with inline styles brings its own policy
+            if _is_page(headers):  # a page with inline styles sets its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
                 added = [page for page in pages if page[0] != POLICY] if has_policy else pages
             return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
@@ -191,7 +192,7 @@ class ResponseHeaders:
             return []
         try:
             return self._app(environ, start)
-        except Exception as error:  # the error handler failed as well
+        except Exception as error:  # the error handler failed too
             log.exception("unanswered_error kind=%s", type(error).__name__)
             start(LAST_RESORT_STATUS, [("Content-Type", "application/json")], sys.exc_info())
             return [LAST_RESORT]
@@ -223,10 +224,10 @@ def _is_page(headers: Headers) -> bool:
 
 
 class RequestIds:
-    """Gives every request an id, which its response (`X-Request-Id`) and its log lines carry: a random prefix of the
-    process and a number, since random ids would cost five times as much.
+    """Gives every request an id, which its response (`X-Request-Id`) and its log lines contain.
 
-    With `trusts_proxies`, the id that a proxy of ours has set is kept.
+    It is a random prefix per process and a number; random ids would cost five times as much. With `trusts_proxies`, an
+    id from our proxy is kept.
     """
 
     def __init__(self, trusts_proxies: bool) -> None:

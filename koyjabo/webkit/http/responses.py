@@ -1,4 +1,4 @@
-"""Responses: plain ones, and those of models, which no cache may store."""
+"""Responses: plain ones, and responses with models, which caches must not store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PlainResponse(NamedTuple):
 
     @property
     def status_line(self) -> str:
-        """As Werkzeug writes it."""
+        """The status line in Werkzeug's format."""
         return f"{self.status.value} {HTTP_STATUS_CODES[self.status.value].upper()}"
 
 
@@ -49,7 +49,7 @@ class MakerAnswer(BaseModel):
 
 
 def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
-    """`body`, or 304 if `If-None-Match` has its tag."""
+    """Return `body`, or 304 if `If-None-Match` contains its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(tag):
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(tag))
@@ -57,7 +57,7 @@ def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> P
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
-    """Headers of a response that caches may store but must revalidate each time."""
+    """Return the headers of a response that caches may store but must revalidate every time."""
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 

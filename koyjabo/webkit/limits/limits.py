@@ -15,36 +15,37 @@ from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
 from koyjabo.settings.schema import Settings
 
 LOGINS_OF_A_PAIR = 10
-"""Failed logins a minute to one account from one address."""
+"""Maximum number of failed logins per minute to one account from one address."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
-"""The least share of one worker, so that typing errors are tolerated with any number of workers."""
+"""Minimum share of one worker, so that typing errors are tolerated with any number of workers."""
 
 FEWEST_OF_A_VISITOR = 10
-"""The least share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
+"""Minimum share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
 
 SIGNUPS_SHARE = 2
 
 EVENTS_OF_A_REQUEST = 10
-"""The limit of events a minute is this number of times the limit of their requests."""
+"""Events per minute, as a multiple of the limit of requests with events."""
 
 MOST_USES = 55
-"""The most uses of the limit of events that one request has: of 50 events, or of 16 KB of texts (300 bytes a use)."""
+"""Maximum uses of the events limit by one request: for 50 events, or for 16 KB of texts (300 bytes per use)."""
 
 STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
-"""What the events of one address and new texts of its visits may take in the database: bytes a day for each request
-with events that it has a minute, 300 MB. The least share of one worker is more than any request takes.
+"""Database bytes per day for one address's events and new visit texts, per request with events that it may make per
+minute (300 MB in all). The minimum share of one worker is more than any request takes.
 """
 
 ERASURES = 30
-"""Erasures a minute from one address: each may take some seconds, and a visitor with very many visits needs several.
+"""Erasures per minute from one address. Each may take some seconds, and a visitor with very many visits needs
+several.
 """
 
 SHARED_NUMBERS = 300
-"""Pages of visits' numbers a minute from one address."""
+"""Pages of visit numbers per minute from one address."""
 
 TEST_MAILS = 5
-"""Test mails a minute of one account."""
+"""Test mails per minute of one account."""
 
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 NOT_RECORDED = (
@@ -70,18 +71,18 @@ SENTENCES = {
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
 }
-"""What a refusal says, by the kind of limit, if not what TooManyRequests says."""
+"""The sentence of a refusal by kind of limit, if it differs from TooManyRequests."""
 
 Environment = Mapping[str, Any]
 
 
 class Limits(NamedTuple):
-    """Requests a minute; 0 for no limit."""
+    """Requests per minute; 0 for no limit."""
 
     registrations: int  # of one address
-    heartbeats: int  # and as many requests with events, for which there are limits of events and of their bytes
+    heartbeats: int  # also the limit of requests with events, in addition to limits of events and of their bytes
     logins: int
-    visitor: int  # registrations of one visitor, and as many heartbeats and requests with events
+    visitor: int  # registrations of one visitor, and the same number of heartbeats and of requests with events
     actions: int  # of one account
     changes: int
     reports: int
@@ -98,7 +99,7 @@ class Usage:
         self.address: str | None = None  # the key of the request, once it is known
 
     def add(self, allowance: Allowance, kind: str) -> None:
-        """Raises TooManyRequests."""
+        """Record an allowance. Raises TooManyRequests."""
         if self._tightest is None or allowance.left <= self._tightest.left:
             self._tightest = allowance
         _require(allowance, kind)
@@ -115,7 +116,7 @@ class Usage:
 
 
 class RateLimits:
-    """`local_proxy` notices when all addresses are the same because of a proxy. Methods `count_` raise
+    """The limits. `local_proxy` notices if all addresses are the same because of a proxy. Methods `count_` raise
     TooManyRequests.
     """
 
@@ -148,7 +149,9 @@ class RateLimits:
             usage.add(rate.use_address(address, uses=uses), kind)
 
     def count_visitor(self, kind: str, environ: Environment, usage: Usage, visitor_id: str, uses: int = 1) -> None:
-        """Count a visitor at its address: others who know the `visitorId` use up nothing of the visitor's allowance."""
+        """Count a visitor at its address, so that others who know the `visitorId` cannot use up the visitor's
+        allowance.
+        """
         address = client_address.limit_key(environ) if usage.address is None else usage.address
         rate = self._of_visitor[kind]
         if address and rate is not None:
@@ -165,7 +168,7 @@ class RateLimits:
             usage.add(rate.use(account), kind)
 
     def count_login_attempt(self, environ: Environment, usage: Usage, *account: str) -> None:
-        """Count a guess at an account from an address. `account` is its key; another key begins anew."""
+        """Count a guess at an account from an address. `account` is its key; each key is counted separately."""
         address = client_address.guess_key(environ)
         usage.add(self._of_pair.use_address(address, *account), "login_attempts")
 
@@ -173,13 +176,11 @@ class RateLimits:
         self._of_pair.take_back(client_address.guess_key(environ), account)
 
     def limits_storage(self, usage: Usage) -> bool:
-        """Whether there is a limit to what the address of the request, which was counted, may store."""
+        """Return whether there is a limit on what the request's counted address may store."""
         return self._stored is not None and bool(usage.address)
 
     def count_stored(self, usage: Usage, stored: int) -> None:
-        """Count bytes that the address, which was counted, stores today. In no usage: its headers are about
-        requests.
-        """
+        """Count bytes that the counted address stores today. Not part of `usage`, whose headers are about requests."""
         if self._stored is not None and usage.address:
             _require(self._stored.use_address(usage.address, uses=stored), "stored")
 
@@ -195,7 +196,7 @@ class RateLimits:
 
 
 def _of_address(limits: Limits) -> dict[str, int]:
-    """Requests a minute of one address, by kind."""
+    """Return the requests per minute of one address, by kind."""
     signups = -(-limits.logins // SIGNUPS_SHARE)
     return {
         "registrations": limits.registrations,
@@ -231,7 +232,7 @@ def count_address(kind: str) -> None:
 
 
 def count_action(user_id: str) -> None:
-    """Count a community created or a person invited, by account."""
+    """Count a created community or an invitation, by account."""
     limits().count_account("actions", usage(), user_id)
 
 
@@ -254,13 +255,13 @@ def count_test_mail(user_id: str) -> None:
 
 
 def limits(app: Flask | None = None) -> RateLimits:
-    """The limits of `app`, or of the application that serves the current request."""
+    """Return the limits of `app`, or of the application that serves the current request."""
     rate_limits: RateLimits = (app or current_app).extensions[EXTENSION]
     return rate_limits
 
 
 def usage() -> Usage:
-    """The usage of the current request."""
+    """Return the usage of the current request."""
     if "usage" not in g:
         g.usage = Usage()
     current: Usage = g.usage

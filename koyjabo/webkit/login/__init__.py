@@ -1,1 +1,1 @@
-"""Who sends a request: tokens, cookies, CSRF."""
+"""Identifies the sender of a request: tokens, cookies, CSRF."""

@@ -1,4 +1,4 @@
-"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Logins` tells whether the session is live."""
+"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Logins` knows whether the session is live."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCESS, REFRESH = "access", "refresh"
 COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
 ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
 LEEWAY_S = 5
-"""The largest tolerated difference between the clocks of two servers."""
+"""Maximum tolerated difference between the clocks of two servers."""
 
 LONGEST_TOKEN = 4096
 REQUIRED = ["sub", "sid", "jti", "type", "exp"]
@@ -27,14 +27,14 @@ class Claims(NamedTuple):
     token_id: str
     kind: str
     csrf: str
-    """The CSRF token that a request has to send as a header if this token is in a cookie."""
+    """The CSRF token that a request must send as a header if this token is in a cookie."""
 
     expires_s: float  # since 1970
-    by_token: RolesByToken | None = None  # of a person of another system, whose token names no session
+    by_token: RolesByToken | None = None  # of a person of another system, whose token has no session
 
     @classmethod
     def of_other_system(cls, login: Login) -> Claims:
-        """Of a token that `TokenLogins` has verified."""
+        """Return the claims of a token that `TokenLogins` has verified."""
         return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
 
     @property
@@ -43,13 +43,13 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Reads tokens; `koyjabo.webkit.login.tokens` issues them."""
+    """Reads tokens. `koyjabo.webkit.login.tokens` issues them."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
     def read(self, text: str, kind: str = ACCESS) -> Claims:
-        """Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
+        """Read a token. Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
         claims = self.read_any(text)
         if claims.kind != kind:
             raise InvalidToken

@@ -1,7 +1,7 @@
 """Authenticates requests for pages, by the session's cookies.
 
 Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
-the same session. Each request looks the session up, so a revoked session and a renewed token are refused
+the same session. Every request looks up the session, so a revoked session and a replaced token are refused
 (specification: Credentials).
 """
 
@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
 
 
 def login() -> Login | None:
-    """The login of the current request, looked up once. Raises LedgerUnavailable."""
+    """Return the login of the current request. Looked up once. Raises LedgerUnavailable."""
     if "login_unknown" in g:
         raise g.login_unknown
     if "login" not in g:
@@ -61,7 +61,7 @@ def login() -> Login | None:
 
 
 def remembered() -> bool:
-    """While the login cannot be looked up: let it be the remembered one of this session, if there is one."""
+    """Use the remembered login of this session while the login cannot be looked up. Returns whether there is one."""
     session = _session_tokens()
     if session is None:
         return False
@@ -74,7 +74,7 @@ def remembered() -> bool:
 
 
 def login_if_known() -> Login | None:
-    """The login for the frame of a page: None while the database is away."""
+    """Return the login for the frame of a page: None while the database is unavailable."""
     try:
         return login()
     except LedgerUnavailable:
@@ -82,16 +82,17 @@ def login_if_known() -> Login | None:
 
 
 def require() -> Account:
-    """The logged-in account. Raises as `require_login` does."""
+    """Return the logged-in account. Raises what `require_login` raises."""
     return require_login().account
 
 
 def require_login() -> Login:
-    """The login of the current request. Reads the whole body first, so that a client cannot keep a permission by
-    holding the body back until it is revoked.
+    """Return the login of the current request.
 
-    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken, and TooManyRequests if the account changes too
-    much.
+    Reads the whole body first. Otherwise a client could hold the body back and still use a permission that was revoked
+    in the meantime.
+    Raises Unauthenticated, LedgerUnavailable. For forms, also WrongCsrfToken, and TooManyRequests if the account
+    changes too much.
     """
     request.get_data()
     known = login()
@@ -105,8 +106,9 @@ def require_login() -> Login:
 
 
 def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
-    """Read a form with a file, of an admin of the site alone, whose login is looked up again afterwards. Raises as
-    `require` does, RequestEntityTooLarge, NoRoomForFile and Forbidden.
+    """Read a form with a file, which only admins of the site may send. Looks up the login again afterwards.
+
+    Raises what `require` raises, RequestEntityTooLarge, NoRoomForFile and Forbidden.
     """
     known = login()
     if known is None:
@@ -123,20 +125,22 @@ def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
 
 
 def require_panel() -> Account:
-    """The logged-in admin or viewer of the site. Raises as `require` does, and Forbidden."""
+    """Return the logged-in admin or viewer of the site. Raises what `require` raises, and Forbidden."""
     account = require()
     account.require_site_viewer()
     return account
 
 
 def check_origin() -> None:
-    """For forms that need no login: another site must not log its visitors in. Raises WrongCsrfToken."""
+    """Check the origin of a form that needs no login: another site must not log its visitors in. Raises
+    WrongCsrfToken.
+    """
     if not current()[NetworkServices].origins.trusts(request):
         raise WrongCsrfToken(FOREIGN)
 
 
 def check_own_page() -> None:
-    """`check_origin` for forms on pages without a referrer, from which browsers send `Origin: null`."""
+    """Like `check_origin`, for forms on pages without a referrer, where browsers send `Origin: null`."""
     site = request.headers.get("Sec-Fetch-Site")
     is_null = request.headers.get("Origin") == "null"
     if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
@@ -144,13 +148,13 @@ def check_own_page() -> None:
 
 
 def csrf() -> str:
-    """The CSRF token of the session; "" without a login."""
+    """Return the CSRF token of the session, or "" without a login."""
     session = _session_tokens()
     return session.claims.csrf if session else ""
 
 
 def masked_csrf() -> str:
-    """The CSRF token for the forms of a page, under the mask of this answer; "" without a login."""
+    """Return the CSRF token for the forms of a page, masked for this response, or "" without a login."""
     if "masked_csrf" not in g:
         g.masked_csrf = mask(csrf())
     masked: str = g.masked_csrf
@@ -158,8 +162,9 @@ def masked_csrf() -> str:
 
 
 def may_be_sent_again() -> bool:
-    """Whether a page may offer the form of the current request again, with a valid token: not if another site sent it
-    with the cookies of a session. Forms that need no login have checked their origin.
+    """Return whether a page may offer the form of the current request again, with a valid token.
+
+    False if another site sent it with the cookies of a session. Forms that need no login have checked their origin.
     """
     return not csrf() or _has_csrf_token()
 
@@ -170,7 +175,7 @@ def _check_csrf() -> None:
 
 
 def _has_csrf_token() -> bool:
-    """Scripts send the token of the cookie, without a mask."""
+    """Return whether the CSRF token is valid. Scripts send the token of the cookie, without a mask."""
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(tokens.CSRF_HEADER, "")
     expected = csrf().encode()
     is_sent = compare_digest(sent.encode(), expected) or compare_digest(unmask(sent), expected)
@@ -191,7 +196,7 @@ class _SessionTokens(NamedTuple):
 
 
 def _session_tokens() -> _SessionTokens | None:
-    """The valid tokens of the cookies. Does not check whether the session is live."""
+    """Return the valid tokens of the cookies. Does not check whether the session is live."""
     if "session_tokens" not in g:
         g.session_tokens = None
         with suppress(InvalidToken, TokenExpired):
@@ -201,7 +206,7 @@ def _session_tokens() -> _SessionTokens | None:
 
 
 def _read(access: tokens.SentToken | None, refresh: tokens.SentToken | None) -> _SessionTokens | None:
-    """Raises InvalidToken, TokenExpired."""
+    """Read the tokens. Raises InvalidToken, TokenExpired."""
     reader = current()[Tokens]
     claims = reader.read_any(access.text) if access else None
     if claims is None or claims.kind != ACCESS:
@@ -215,8 +220,10 @@ def _read(access: tokens.SentToken | None, refresh: tokens.SentToken | None) -> 
 
 
 def mask(token: str) -> str:
-    """A random pad and the token under it, in base64; "" for no token. Each answer has another one, so that the length
-    of a packed answer tells nothing about the token (BREACH). Django masks its tokens in the same way.
+    """Return a random pad and the token XORed with it, in base64; "" for no token.
+
+    Each response has another pad, so that the length of a compressed response reveals nothing about the token (BREACH).
+    Django masks its tokens in the same way.
     """
     plain = token.encode()
     pad = token_bytes(len(plain))
@@ -224,7 +231,7 @@ def mask(token: str) -> str:
 
 
 def unmask(masked: str) -> bytes:
-    """The token of a mask; b"" for a text that is not base64."""
+    """Return the token of a mask; b"" for a text that is not base64."""
     try:
         both = b64decode(masked.encode(), altchars=b"-_", validate=True)
     except ValueError:

@@ -38,7 +38,9 @@ NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
 
 
 def init_app(app: Flask) -> None:
-    """Flask-JWT-Extended issues tokens; `koyjabo.webkit.login.jwt` reads them, as for sockets, with the same secret."""
+    """Flask-JWT-Extended issues tokens. `koyjabo.webkit.login.jwt` reads them, also for sockets, with the same
+    secret.
+    """
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
@@ -52,14 +54,13 @@ def init_app(app: Flask) -> None:
 
 
 def require() -> Login:
-    """The login of the current request; with an API key, the account that the key acts as, without a session, as
-    with the token of another system.
+    """Return the login of the current request. With an API key or another system's token, it has no session.
 
-    Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable; TooManyRequests if the
-    account changes too much. With a key InvalidKey, KeyExpired, ScopeMissing, Forbidden where no scope opens the call
-    (`describe`), TooManyRequests.
-
-    Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
+    Reads the whole body first. Otherwise a client could hold the body back and still use a permission that was revoked
+    in the meantime.
+    Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable, and TooManyRequests if the
+    account changes too much. With a key: InvalidKey, KeyExpired, ScopeMissing, TooManyRequests, and Forbidden if no
+    scope allows the call (`describe`).
     """
     request.get_data()
     key = _key()
@@ -76,7 +77,7 @@ def require() -> Login:
 
 
 def require_account() -> Login:
-    """`require`, for calls about an account of this server. Raises Forbidden for people of another system."""
+    """Like `require`, for calls about an account of this server. Raises Forbidden for people of another system."""
     login = require()
     if login.account.by_token is not None:
         raise Forbidden(NO_ACCOUNT)
@@ -94,17 +95,19 @@ def require_site_admin() -> Account:
 
 
 def record_request_place() -> None:
-    """Set the place of the current request for the audit log, and its address for the budgets of mails. Call it for
-    every request that may write an entry or send a mail, because the context may still have those of the connection's
-    previous request.
+    """Record the location of the current request for the audit log, and its address for the budgets of mails.
+
+    Call it for every request that may write an entry or send a mail, because the context may still have the values of
+    the connection's previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
     client_address.current_place.set(current()[NetworkServices].places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:
-    """The login of the current request; None without a valid token. For registrations, which are only counted for the
-    user, so a cookie needs no CSRF token. Raises LedgerUnavailable.
+    """Return the login of the current request, or None without a valid token. Raises LedgerUnavailable.
+
+    For registrations, which are only counted for the user, so a cookie needs no CSRF token.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
@@ -123,8 +126,8 @@ def optional() -> Login | None:
 
 
 def claims_of(kind: str) -> Claims:
-    """The claims of the request's token of this kind. Raises as `require` does. Does not check whether the session is
-    live.
+    """Return the claims of the request's token of this kind. Raises what `require` raises. Does not check whether
+    the session is live.
     """
     _refuse_key()
     sent = _bearer() or cookie(kind)
@@ -141,8 +144,9 @@ def claims_of(kind: str) -> Claims:
 
 
 def claims_of_any() -> Claims:
-    """For logging out: the claims of the first readable token of the request, of either kind, expired or not. Raises
-    Unauthenticated, InvalidToken, WrongCsrfToken.
+    """Return, for logging out, the claims of the first readable token of the request, of either kind, expired or not.
+
+    Raises Unauthenticated, InvalidToken, WrongCsrfToken.
     """
     _refuse_key()
     sent = [token for token in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if token is not None]
@@ -158,7 +162,7 @@ def claims_of_any() -> Claims:
 
 
 def _key() -> str | None:
-    """The API key of the current request. Raises InvalidKey where it is sent in another way."""
+    """Return the API key of the current request. Raises InvalidKey if it is sent in another way."""
     sent = _bearer()
     if sent is not None:
         return sent.text if sent.text.startswith(KEY_PREFIX) else None
@@ -179,7 +183,7 @@ def _login_of_key(key: str) -> Login:
 
 
 def _refuse_key() -> None:
-    """For calls about the tokens of a session. Raises Forbidden, and what `_login_of_key` raises."""
+    """Refuse API keys for calls about the tokens of a session. Raises Forbidden, and what `_login_of_key` raises."""
     key = _key()
     if key is not None:
         _holder(key)
@@ -193,13 +197,13 @@ def _holder(key: str) -> KeyHolder:
 
 
 def _scope() -> str:
-    """The scope that opens the present call to keys; "" if none does."""
+    """Return the scope that allows keys to make the current call, or "" if none does."""
     operation = getattr(current_app.view_functions[request.endpoint or ""], "operation", None)
     return operation.scope if operation is not None else ""
 
 
 def _login_of_other_system() -> Login:
-    """By the bearer token, which is not ours. Raises as `TokenLogins` does."""
+    """Return the login of a bearer token that is not ours. Raises what `TokenLogins` raises."""
     sent = _bearer()
     if sent is None:
         raise InvalidToken
@@ -207,7 +211,7 @@ def _login_of_other_system() -> Login:
 
 
 def _refuse_other_system() -> None:
-    """For calls about the tokens of a session. Raises Forbidden for the token of another system."""
+    """Refuse tokens of another system for calls about the tokens of a session. Raises Forbidden."""
     with suppress(InvalidToken, TokenExpired):
         _login_of_other_system()
         raise Forbidden(NO_ACCOUNT)
@@ -251,7 +255,7 @@ class Pair(NamedTuple):
 
 
 def tokens_for(login: Login, refresh_id: str) -> Pair:
-    """`refresh_id` is the id of the session's one valid refresh token."""
+    """Issue tokens. `refresh_id` is the id of the session's only valid refresh token."""
     account, session_id = login
     session = {"sid": session_id}
     return Pair(
@@ -261,8 +265,8 @@ def tokens_for(login: Login, refresh_id: str) -> Pair:
 
 
 def set_cookies(response: Response, pair: Pair) -> None:
-    """Both tokens and their CSRF values, which scripts read. They last as long as the session, because pages accept an
-    expired access token (`page_login`).
+    """Set both tokens as cookies, and their CSRF values for scripts. They last as long as the session, because pages
+    accept an expired access token (`page_login`).
     """
     for kind, token in ((ACCESS, pair.access_token), (REFRESH, pair.refresh_token)):
         cookies.put(response, COOKIES[kind], token, REFRESH_S)

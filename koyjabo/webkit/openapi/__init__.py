@@ -1,1 +1,1 @@
-"""Descriptions of API calls, and the pages made of them."""
+"""Descriptions of API calls, and the pages generated from them."""

@@ -1,4 +1,4 @@
-"""How handlers describe their input and their answers, for `GET /openapi.json`."""
+"""Lets handlers describe their input and responses, for `GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Image:
 
 @dataclass(frozen=True)
 class StreamOf:
-    """Server-Sent Events: each has one of the models as its data, told apart by `type`."""
+    """Server-Sent Events. The data of each is one of the models, distinguished by `type`."""
 
     models: tuple[type[BaseModel], ...]
 
@@ -91,7 +91,7 @@ OF_KEYS: dict[int, Answer] = {
     429: "too many requests with one API key; see Retry-After",
     503: "the database is away; see Retry-After",
 }
-"""Refusals of many calls, by status."""
+"""Refusals that many calls have, by status."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -116,10 +116,10 @@ def describe(
     secured: bool = True,
     scope: str = "",
 ) -> Callable[[View], View]:
-    """Describe the input of a handler (body, headers and query arguments by name) and its answers by status. The
-    docstring of the handler is the description of the operation.
+    """Describe the input of a handler (body, headers and query arguments by name) and its responses by status.
 
-    API keys with `scope` may make the call; without one, none may (`koyjabo.webkit.login.tokens`).
+    The docstring of the handler is the description of the operation. API keys with `scope` may make the call; without a
+    scope, no key may (`koyjabo.webkit.login.tokens`).
     """
     answers = answers | {status: meaning for status, meaning in OF_KEYS.items() if scope and status not in answers}
 

@@ -1,5 +1,5 @@
-"""GET /docs: Swagger UI, which shows and makes the calls of `/openapi.json`, without an inline script, which our
-content security policy forbids (`response_headers`). GET /docs/{name}.md: a document of docs/.
+"""GET /docs: Swagger UI for `/openapi.json`, without an inline script, which our content security policy forbids
+(`response_headers`). GET /docs/{name}.md: a document of docs/.
 """
 
 from __future__ import annotations

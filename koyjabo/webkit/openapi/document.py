@@ -100,12 +100,12 @@ def specification(app: Flask) -> dict[str, Any]:
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
     for answer in (operation.body, *operation.answers.values()):
-        each = answer.json if isinstance(answer, TableOf) else answer
-        if isinstance(each, OneOf):
-            yield each.other
-        if isinstance(each, StreamOf):
-            yield from each.models
-        model = each.model if isinstance(each, ListOf | OneOf) else each
+        model = answer.json if isinstance(answer, TableOf) else answer
+        if isinstance(model, OneOf):
+            yield model.other
+        if isinstance(model, StreamOf):
+            yield from model.models
+        model = model.model if isinstance(model, ListOf | OneOf) else model
         if isinstance(model, type):
             yield model
 
@@ -126,7 +126,7 @@ TAGS = {
 """The tag that groups operations, by the prefix of their path."""
 
 READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
-"""The tags in the order in which people need them."""
+"""The tags, ordered by what people need first."""
 
 
 def _tag(path: str) -> str:
@@ -204,7 +204,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
-    """One of several models, each of which has its own `type`."""
+    """Return the schema for one of several models, distinguished by their `type`."""
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}
     return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}

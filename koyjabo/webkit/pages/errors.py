@@ -1,5 +1,5 @@
-"""Answers every error with its status and `{"error": sentence, "code": …, "details": {…}}` (specification: Errors), or
-with a page if the client is a browser that asks for one.
+"""Responds to every error with its status and `{"error": sentence, "code": …, "details": {…}}` (specification:
+Errors), or with a page for browsers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
 
 def is_page() -> bool:
-    """Whether to answer with a page: the request is for one of our pages, or comes from a browser for a missing one."""
+    """Return whether to respond with a page: the request is for one of our pages, or a browser asks for a missing
+    one.
+    """
     if request.blueprint is not None:
         return request.blueprint in BLUEPRINTS
     takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
@@ -39,7 +41,7 @@ def is_page() -> bool:
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
-    """An error page. It has the form that was sent if sending it again may succeed."""
+    """Return an error page. It includes the submitted form if sending it again may succeed."""
     wait = None if retry_after_s is None else duration(retry_after_s)
     sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
     known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
@@ -55,8 +57,8 @@ def _is_form() -> bool:
 
 
 def to_login() -> Response:
-    """Redirect to the login page, which leads back to this path. The fields of a form are lost: after a POST the login
-    page leads to its default page.
+    """Redirect to the login page, which leads back to this path. After a POST it leads to its default page, because
+    the fields of the form are lost.
     """
     came_from = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("pages.log_in", next=came_from), 303)  # type: ignore[return-value]
@@ -89,13 +91,13 @@ def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None
 
 
 def error_answer(error: KoyJaboError) -> PlainResponse:
-    """The answer to all clients but browsers that ask for a page."""
+    """Return the response for all clients except browsers that ask for a page."""
     refusal = answer(error.status, str(error), error.code, error.details)
     return refusal._replace(headers=[*refusal.headers, *_headers(error)])
 
 
 def unexpected(error: Exception) -> KoyJaboError:
-    """Log an unexpected error. Returns the error to answer with."""
+    """Log an unexpected error. Returns the error to respond with."""
     log.exception("unexpected_error kind=%s", type(error).__name__)
     return KoyJaboError()
 

@@ -1,7 +1,7 @@
-"""Flash messages: the page after a form names once the action, its object, and the way to take it back.
+"""Flash messages: the page after a form shows once the action, its object, and how to undo it.
 
-The message is a signed cookie, which the page that shows it deletes: a reload does not repeat it, and another site or
-host cannot write one.
+The message is a signed cookie, which the page that shows it deletes. So a reload does not repeat it, and another site
+or host cannot write one.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ COOKIE, SHOWN_WITHIN_S = "outcome", 60
 
 
 class Undo(NamedTuple):
-    """The form that takes an action back."""
+    """The form that undoes an action."""
 
     url: str
     fields: dict[str, str]
@@ -104,12 +104,12 @@ def init_app(app: Flask) -> None:
 
 
 def done(code: str, endpoint: str, about: str = "", undo: Undo | None = None, **values: Any) -> Response:
-    """303 to the page that shows the result. `about` names the subject of the action."""
+    """Redirect (303) to the page that shows the result. `about` names the object of the action."""
     return say(redirects.to(endpoint, **values), code, about, undo)
 
 
 def say(response: Response, code: str, about: str = "", undo: Undo | None = None) -> Response:
-    """Let the page to which `response` leads show the result."""
+    """Let the page that `response` leads to show the result."""
     text = str(SENTENCES[code])
     signed = str(_signer().dumps([text % {"name": about} if about else text, undo]))
     cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)
@@ -117,7 +117,7 @@ def say(response: Response, code: str, about: str = "", undo: Undo | None = None
 
 
 def outcome() -> Outcome | None:
-    """The message for the page of the current request."""
+    """Return the message for the page of the current request."""
     if "outcome" not in g:
         g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
         g.is_outcome_shown = g.outcome is not None

@@ -1,6 +1,6 @@
 """Pages that manage things with a text that is shown once: API keys, webhooks, share links.
 
-One template for each kind has its list, the form that makes one, and the text (`webkit/management.html` has the parts).
+One template per kind has the list, the form that creates one, and the text (`webkit/management.html` has the parts).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Checked = TypeVar("Checked", bound=Body)
 Result = TypeVar("Result")
 
 FIELDS = {"expires_at": "until"}
-"""Fields of forms by those of the API, where the names differ."""
+"""Form fields by API field, if the names differ."""
 
 OF_NO_FIELD = ""
-"""The field of an error that belongs to none."""
+"""The field of an error that belongs to no field."""
 
 
 def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:
-    """The result of an action with the form of the current request; None if it is refused, with the reasons in
-    `form.errors`.
+    """Carry out an action with the form of the current request. Returns its result, or None if it is refused, with
+    the reasons in `form.errors`.
     """
     body = form.read()
     if body is None:
@@ -49,5 +49,5 @@ def status(form: Form[Checked]) -> int:
 
 
 def ask(title: str, effect: str, label: str, back: str) -> None:
-    """Raises Unconfirmed, until the question is confirmed."""
+    """Raise Unconfirmed until the question is confirmed."""
     confirm(Confirmation(title, (effect,), label, back))

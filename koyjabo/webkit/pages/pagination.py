@@ -1,4 +1,4 @@
-"""Pages of lists and their order, in their addresses: `?page=2&sort=name`, `?sort=-name` for descending."""
+"""Pages of lists and their order, in their URLs: `?page=2&sort=name`, `?sort=-name` for descending."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class ListPage(NamedTuple, Generic[Item]):
     number: int  # of this page, from 1
     start: int  # number of its first item, from 1
     last: int  # number of the last page
-    url: Callable[[int], str]  # the address of each page
+    url: Callable[[int], str]  # returns the URL of a page
 
 
 def list_page(
     read: Callable[[int, int], Page[Item]], endpoint: str | None = None, per_page: int = PER_PAGE, **path: Any
 ) -> ListPage[Item]:
-    """The requested page. `read` gets the offset of the page and its length.
+    """Return the requested page. `read` gets the offset of the page and its length.
 
-    An action that shows the list again names the `endpoint` of the list. Raises InvalidInput.
+    An action that shows the list again passes the `endpoint` of the list. Raises InvalidInput.
     """
     paging = Paging.of(request, per_page)
     page = read(paging.start, paging.per_page)
@@ -44,25 +44,25 @@ class Sorting(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)) -> Sorting:
-        """The requested order if its name is among `names`."""
-        wanted = request.args.get("sort", "")
-        return cls(wanted if wanted.removeprefix("-") in names else default, place)
+        """Return the requested order if its name is among `names`."""
+        order = request.args.get("sort", "")
+        return cls(order if order.removeprefix("-") in names else default, place)
 
     def direction(self, name: str) -> str:
-        """The value of `aria-sort` for a column."""
+        """Return the value of `aria-sort` for a column."""
         return {name: "ascending", f"-{name}": "descending"}.get(self.order, "none")
 
     def url(self, name: str, is_text: bool) -> str:
-        """The first page in the order of a column. Texts begin with the first and numbers with the largest; the column
-        of the present order is turned round.
+        """Return the URL of the first page in the order of a column. Texts start ascending and numbers descending;
+        the current column is reversed.
         """
         first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
-        wanted = second if self.order == first else first
-        return this_page(sort=wanted, **dict.fromkeys(self.place))
+        order = second if self.order == first else first
+        return this_page(sort=order, **dict.fromkeys(self.place))
 
 
 def this_page(**changes: Any) -> str:
-    """The address of this page with other arguments; None removes one."""
+    """Return the URL of this page with other arguments. None removes one."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
 
@@ -74,8 +74,8 @@ def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str
 
 
 def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> str:
-    """Does not pass the query to `url_for`, which gives some arguments a meaning (`_external`, `_scheme`): a link from
-    another site could use them.
+    """Return the URL. The query is not passed to `url_for`, which gives some arguments a meaning (`_external`,
+    `_scheme`) that a link from another site could abuse.
     """
     arguments = {**request.args.to_dict(), **changes}
     query = urlencode({name: value for name, value in arguments.items() if value not in (None, "")})

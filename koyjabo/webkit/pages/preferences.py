@@ -1,4 +1,4 @@
-"""POST /language, POST /theme: choose the language and the theme of the pages, in cookies."""
+"""POST /language, POST /theme: choose the language and the theme of the pages. The choice is a cookie."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def init_app(app: Flask) -> None:
 
 
 def theme() -> str:
-    """The chosen theme of the current request; "" for that of the system."""
+    """Return the chosen theme of the current request, or "" for the system's."""
     chosen = cookies.get(THEME_COOKIE)
     return chosen if chosen in THEMES else ""
 
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """For our own pages: another site must not change it. It is that of mails, too, if the user is logged in."""
+    """Choose the language, only from our own pages: another site must not change it. Mails to a logged-in user use
+    it too.
+    """
     page_login.check_own_page()
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
@@ -43,7 +45,7 @@ def choose_language() -> Response:
 
 
 def _remember(chosen: str) -> None:
-    """Raises TooManyRequests if the account changes too much."""
+    """Store the language for the logged-in user. Raises TooManyRequests if the account changes too much."""
     login = page_login.login_if_known()
     if login is not None:
         limits.count_change(login.account.id)
@@ -53,7 +55,7 @@ def _remember(chosen: str) -> None:
 
 @bp.post("/theme")
 def choose_theme() -> Response:
-    """For our own pages: another site must not change it. Another value ends the choice."""
+    """Choose the theme, only from our own pages: another site must not change it. Any other value clears the choice."""
     page_login.check_own_page()
     response = redirects.back("pages.index")
     chosen = request.form.get("theme", "")

@@ -1,5 +1,5 @@
-"""The frame of the panel, for admins of the site and for its viewers. Each page checks the permission, and each action
-its CSRF token.
+"""The frame of the panel, for admins and viewers of the site. Every page checks the permission, and every action its
+CSRF token.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ View = TypeVar("View", bound=Callable[..., Response])
 
 
 def for_viewers(view: View) -> View:
-    """Let viewers use a route, which must change nothing. The services mask what viewers may not see on it."""
+    """Let viewers use a route, which must not change anything. The services mask what viewers may not see."""
     view.for_viewers = True  # type: ignore[attr-defined]
     return view
 
 
 def without_database(view: View) -> View:
-    """Let a route for viewers answer while the database is away, to those who were in the panel just before."""
+    """Let a route for viewers respond while the database is unavailable, to people who just used the panel."""
     view.without_database = True  # type: ignore[attr-defined]
     return for_viewers(view)
 
@@ -43,7 +43,9 @@ def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
 
 @bp.before_request
 def admit() -> None:
-    """One guard for all routes, so that a new page cannot miss it: without `for_viewers`, it is for admins alone."""
+    """Guard all routes in one place, so that a new page cannot miss it. A route without `for_viewers` is only for
+    admins.
+    """
     endpoint = request.endpoint or ""
     new_file = getattr(current_app.view_functions.get(endpoint), "new_file", None)
     try:
@@ -51,7 +53,8 @@ def admit() -> None:
             page_login.receive_file(new_file)
         account = page_login.require_panel()
     except LedgerUnavailable:
-        if endpoint == "admin.state":  # open pages must learn that visits are not saved, which /readyz tells everyone
+        # Open pages must learn that visits are not saved, which /readyz also shows everyone.
+        if endpoint == "admin.state":
             return
         if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):
             raise
@@ -63,6 +66,6 @@ def admit() -> None:
 
 @bp.after_request
 def forbid_caching(response: Response) -> Response:
-    """Pages must not stay in the browser's cache for its next user."""
+    """Keep pages out of the browser's cache, because someone else may use it next."""
     response.headers["Cache-Control"] = "no-store"
     return private(response)

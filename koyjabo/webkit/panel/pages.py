@@ -1,4 +1,4 @@
-"""Common parts of the panel's pages: the current admin or viewer, templates, cursors, downloads."""
+"""Shared parts of the panel's pages: the current admin or viewer, templates, cursors, downloads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_CURSOR = 2**63 - 1
 
 
 def me() -> Account:
-    """The account that passed the panel's guard."""
+    """Return the account that passed the panel's guard."""
     return my_login().account
 
 
@@ -29,12 +29,12 @@ def my_login() -> Login:
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
-    """The page of a template. `may_change` is False for viewers of the site: then the page has no controls."""
+    """Return the page of a template. `may_change` is False for viewers of the site; the page then has no controls."""
     return make_response(render_template(f"{name}.html", may_change=me().is_admin, **values), status)
 
 
 def while_admin() -> Callable[[], None]:
-    """A check for `download`, made in the request: that its user is still an admin. It raises Forbidden."""
+    """Return a check for `download`, created in the request: it raises Forbidden if the user is no longer an admin."""
     logins, session_id = current()[Logins], my_login().session_id
 
     def require() -> None:
@@ -46,7 +46,7 @@ def while_admin() -> Callable[[], None]:
 
 
 def cursor(name: str) -> int | None:
-    """A cursor of the request. Raises InvalidInput."""
+    """Return a cursor of the request. Raises InvalidInput."""
     typed = request.args.get(name, "")
     if not typed:
         return None

@@ -1,4 +1,4 @@
-"""The bodies of requests, as models, which validate them and describe them in /openapi.json."""
+"""The bodies of requests, as models that validate them and describe them in /openapi.json."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from koyjabo.core.i18n import N_
 
 LARGEST_BODY = 16 * 1024
 LARGER_BODY = 1024 * 1024
-"""Bytes; the latter at the paths of TAKES_LARGER, if `Content-Length` announces it."""
+"""Maximum size of a body in bytes. LARGER_BODY applies to the paths of TAKES_LARGER, if `Content-Length` announces
+it.
+"""
 
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
 LARGEST_FILE = 64_000_000
-"""Bytes of a form with a file, at the paths of TAKES_FILE. It is read while it arrives, of admins of the site alone."""
+"""Maximum bytes of a form with a file, at the paths of TAKES_FILE. It is read while it arrives, only for admins of
+the site.
+"""
 
 TAKES_FILE = re.compile(r"/admin/data/import/?")
 
@@ -30,12 +34,12 @@ ONLY_JSON = "Send the body as application/json, not compressed."
 
 
 def largest_at(path: str) -> int:
-    """The size of the largest body that is read at a path, bytes."""
+    """Return the maximum size of a body at a path, in bytes."""
     return LARGER_BODY if TAKES_LARGER.fullmatch(path) else LARGEST_BODY
 
 
 def largest_file_at(path: str) -> int:
-    """The size of the largest form with a file at a path, bytes; 0 where there is none."""
+    """Return the maximum size of a form with a file at a path, in bytes; 0 if the path takes none."""
     return LARGEST_FILE if TAKES_FILE.fullmatch(path) else 0
 
 
@@ -44,24 +48,24 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
-    """The accepted content types. `text/plain` is for `sendBeacon` of other origins, which sends cookies along: bodies
+    """The accepted content types. `text/plain` is for `sendBeacon` from other origins, which sends cookies: bodies
     of requests that act for a logged-in user must not accept it.
     """
 
     may_be_absent: ClassVar[bool] = False
     largest: ClassVar[int] = LARGEST_BODY
-    """Bytes."""
+    """Maximum size in bytes."""
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Read the body of a request. Raises UnsupportedBody, InvalidJson or InvalidInput with each bad field."""
+        """Read the body of a request. Raises UnsupportedBody, InvalidJson, or InvalidInput with each bad field."""
         if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
             return cls()
         return cls.read(_data(request, cls.media, cls.largest), request.environ)
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
-        """Read a body of valid size and type. Raises InvalidJson or InvalidInput with each bad field."""
+        """Read a body of valid size and type. Raises InvalidJson, or InvalidInput with each bad field."""
         try:
             return cls.model_validate(_json_object(data))
         except ValidationError as error:
@@ -80,7 +84,7 @@ def _data(request: Request, media: tuple[str, ...], largest: int) -> bytes:
 
 def _json_object(data: bytes) -> dict[str, Any]:
     collects = gc.isenabled()
-    gc.disable()  # Python 3.13 takes twice as long for a million lists if it looks for garbage among them
+    gc.disable()  # with garbage collection, Python 3.13 takes twice as long for a million lists
     try:
         value = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):

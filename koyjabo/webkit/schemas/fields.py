@@ -1,5 +1,5 @@
-"""Validation rules for single fields of request bodies, with their error messages. `koyjabo.core.credential_rules` has
-those of emails and passwords.
+"""Validation rules for single fields of request bodies, with their error messages. The rules for emails and
+passwords are in `koyjabo.core.credential_rules`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def refuse(sentence: str) -> PydanticCustomError:
 
 
 def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
-    """The same rule, for /openapi.json."""
+    """Return the same rule for /openapi.json."""
     schema = {"type": "string", "pattern": f"^{rule.pattern}$"}
     return {"anyOf": [schema, NULL]} if optional else schema
 
@@ -54,12 +54,12 @@ def visit_id(value: Any) -> str | None:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is an integer of JSON, which `2.0` is as well."""
+    """Return whether it is a JSON integer, which includes `2.0`."""
     return type(value) is int or (isinstance(value, float) and value.is_integer())
 
 
 def _milliseconds(value: Any) -> int | None:
-    """Accepts any integer. One that does not fit 64 bits becomes None, because databases cannot store it."""
+    """Accept any integer. One that does not fit 64 bits becomes None, because databases cannot store it."""
     if value is None:
         return None
     if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
@@ -78,7 +78,7 @@ def text(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    """Not cut before its parts are taken from it."""
+    """Accept an address. It is not cut before its parts are extracted."""
     if value is not None and not isinstance(value, str):
         raise refuse("must be a text")
     return value
@@ -170,4 +170,4 @@ NewPassword = Annotated[
     ),
 ]
 Typed = Annotated[str, _by(str)]
-"""Any text: it is compared with a stored value, so the rules for new values do not apply."""
+"""Any text. It is compared with a stored value, so the rules for new values do not apply."""

@@ -1,4 +1,4 @@
-"""Moments in bodies of requests: ISO 8601 with an offset, or milliseconds since 1970; days in forms."""
+"""Times in bodies of requests (ISO 8601 with an offset, or milliseconds since 1970), and days in forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MOMENT", "Moment", "TypedDay"]
 
 
 def moment(value: Any) -> int | None:
-    """ms since 1970. Raises PydanticCustomError."""
+    """Return ms since 1970. Raises PydanticCustomError."""
     if value is None:
         return None
     at_ms = moment_of(int(value) if is_whole(value) else value)
@@ -33,7 +33,7 @@ def _typed_day(value: Any) -> date | None:
 
 
 TypedDay = Annotated[date | None, BeforeValidator(_typed_day)]
-"""A day of a form; None for an empty field."""
+"""A day in a form; None for an empty field."""
 
 _ISO = {"type": "string", "format": "date-time", "pattern": f"^{MOMENTS.pattern}$"}
 _MS = {"type": "integer", "minimum": 0, "maximum": LAST_MS}

@@ -14,7 +14,7 @@ PER_PAGE, MOST_PER_PAGE = 20, 100
 LAST_PAGE = 10**9
 
 QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MOST_PER_PAGE}; default {PER_PAGE}"}
-"""For `describe`."""
+"""The query arguments for `describe`."""
 
 
 class Paging(NamedTuple):
@@ -27,7 +27,7 @@ class Paging(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, per_page: int = PER_PAGE) -> Paging:
-        """`per_page` if the request does not say. Raises InvalidInput with each bad argument."""
+        """Parse the page. `per_page` is the default. Raises InvalidInput with each bad argument."""
         rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MOST_PER_PAGE)}
         given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
         bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in given.items() if not value}
@@ -41,7 +41,7 @@ class Paging(NamedTuple):
         return (self.page - 1) * self.per_page
 
     def last(self, total: int) -> int:
-        """The number of the last page; 1 for an empty list."""
+        """Return the number of the last page; 1 for an empty list."""
         return max(1, -(-total // self.per_page))
 
     def headers(self, total: int) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ class Paging(NamedTuple):
 
 
 def _number(text: str | None, default: int, most: int) -> int:
-    """0 if the text is not a number from 1 to `most`."""
+    """Parse a number. Returns 0 if the text is not a number from 1 to `most`."""
     if text is None:
         return default
     number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0

@@ -242,7 +242,7 @@ def test_expired_access_token_is_nothing_without_the_refresh_token_of_its_sessio
 
 
 def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(site, ayesha):
-    """Of two tabs, one may renew the token while the other sends the old one."""
+    """One tab may send the old token while another renews it."""
     first, expired = cookie(ayesha, REFRESH), changed(cookie(ayesha, ACCESS), exp=1)
     renew(ayesha)
     second = cookie(ayesha, REFRESH)

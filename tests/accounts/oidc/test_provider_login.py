@@ -1,4 +1,4 @@
-"""Login with an OpenID provider: who may log in, and to which account."""
+"""Login with an OpenID provider: who may log in, and to what account."""
 
 from __future__ import annotations
 

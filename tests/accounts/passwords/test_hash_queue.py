@@ -1,4 +1,4 @@
-"""Password hashing: how, for whom, and in which order the queue is served."""
+"""Password hashing: how, for whom, and the order of the queue."""
 
 from __future__ import annotations
 

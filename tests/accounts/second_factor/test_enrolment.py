@@ -246,7 +246,7 @@ def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
 
 @pytest.mark.parametrize("policy", ["admins", "all"])
 def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_lacks_a_factor(new_site, policy):
-    """As during an upgrade of several servers, or by a command without the setting."""
+    """Happens during an upgrade of several servers, or with a command that lacks the setting."""
     site = new_site(policy)
     with Site(site.database_url, site.time) as other:
         ayesha, with_one, karim = sign_up(other), sign_up(other, "rani"), sign_up(other, "karim")

@@ -82,7 +82,7 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
 
 
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
-    """As after a double click: the later request replaces the earlier one."""
+    """Happens with a double click: the later request replaces the earlier one."""
     with Site(database.url) as site, Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
         here = sign_up(site)
         there = Person(other, here.id, here.email, here.access, here.refresh)
@@ -135,7 +135,7 @@ def test_removed_passkey_forgets_browsers(site, ayesha):
 
 
 def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
-    """Without a password, the passkey must name its user (WebAuthn, 7.2)."""
+    """A passkey used without a password must name its user (WebAuthn, 7.2)."""
     key = Authenticator()
     add(ayesha, key)
     own, karims = key.owner, encode(sign_up(site, "karim").id.encode())

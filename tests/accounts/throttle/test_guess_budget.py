@@ -112,7 +112,7 @@ def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
 
 
 def test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day():
-    """For 30 hours. Each hour the owner logs in on a new browser and on a familiar one."""
+    """Lasts 30 hours. The owner logs in hourly, on a new browser and on a familiar one."""
     account = Account()
     strangers = at_midnight(account, STRANGERS)
     for _ in range(30):

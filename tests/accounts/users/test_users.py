@@ -1,4 +1,4 @@
-"""What site admins see of users, and what they can do."""
+"""Users as site admins see and manage them."""
 
 from __future__ import annotations
 

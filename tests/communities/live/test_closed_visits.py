@@ -1,4 +1,4 @@
-"""Which visits a community counts, and which person they belong to."""
+"""Visits that a community counts, and the people they belong to."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_archived_and_unknown_communities_stay_unknown(site, cast):
 
 
 def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):
-    """As on pages: the session is alive."""
+    """Pages accept it as well: the session is alive."""
     reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
     community = found(admin, open=False)["id"]
     assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300

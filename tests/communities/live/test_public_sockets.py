@@ -92,7 +92,7 @@ def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
 
 
 def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
-    """So that a member with an expired token is not treated as a stranger."""
+    """Otherwise a member with an expired token would be treated as a stranger."""
     community = founder.found(public_count=True)
     with PlainMember(server.port, community, "x.y.z") as socket:
         assert socket.wait_for_code() == 4002

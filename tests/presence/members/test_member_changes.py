@@ -197,7 +197,7 @@ def due(world, seconds: float) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
-    """For random actions, on two workers if there are two."""
+    """Random actions, on two workers if there are two."""
     chance, here = random.Random(seed), Counter()
     workers = [world.workers[0], world.workers[0] if isinstance(world, MemoryWorld) else new(world)]
     for _ in range(40):

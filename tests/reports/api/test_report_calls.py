@@ -164,7 +164,7 @@ def test_an_answer_is_sent_once_until_something_changes(ask):
 
 @pytest.fixture
 def own(sqlite_database):
-    """A site with one visit, to which tests add more, and its admin."""
+    """A site with one visit, where tests add more, and its admin."""
     time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")

@@ -1,4 +1,4 @@
-"""A community's room for moderators: who is online, in which order, paging, and the day's numbers."""
+"""A community's room for moderators: online members, their order, paging, and the day's numbers."""
 
 from __future__ import annotations
 

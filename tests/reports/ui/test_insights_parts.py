@@ -69,7 +69,7 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
     ],
 )
 def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
-    """The current period is marked as current. Each links to those of its days that count."""
+    """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1]) for start in starts]
     found = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])

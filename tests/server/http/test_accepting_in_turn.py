@@ -69,7 +69,7 @@ def workers() -> Iterator[SimpleNamespace]:
                 connections[-1].settimeout(PATIENCE_S)
 
         def answered() -> list[bytes]:
-            """Which workers answered the requests."""
+            """The workers that answered the requests."""
             answers = [all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections]
             connections.clear()
             return answers

@@ -51,7 +51,7 @@ SOON_FORGOTTEN = {"socketio.ping_interval": 4, "socketio.ping_timeout": 3}
 
 FAILURES = range(500, 600)
 NOT_SERVED = {501, 505}
-"""Not failures: the server does not support these versions and methods."""
+"""Statuses that are not failures: the server does not support these versions and methods."""
 
 
 @st.composite

@@ -182,7 +182,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
 
 @insurance
 def test_nothing_of_a_query_is_in_any_log(front, founder):
-    """Not even while the server is down, when nginx would write the whole request into its error log."""
+    """This holds even while the server is down, when nginx would write the whole request into its error log."""
     paths = (
         f"/?visitorId={PRIVATE}",
         f"/ws/communities/{founder.found()}/visitors/?token={PRIVATE}",

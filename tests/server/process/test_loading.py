@@ -1,4 +1,4 @@
-"""Each process imports only what it needs: of backends and drivers, only what the settings name."""
+"""Processes import only what they need: of backends and drivers, only what the settings name."""
 
 from __future__ import annotations
 

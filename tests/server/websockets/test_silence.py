@@ -81,7 +81,7 @@ def world(monkeypatch) -> Iterator[World]:
 
 
 def test_stream_without_events_is_commented_within_20_s(world):
-    """Not much sooner. A client that does not acknowledge it is dropped within 45 s."""
+    """And not much sooner. A client that does not acknowledge it is dropped within 45 s."""
     stream = world.stream()
     assert world.received() == b"retry: 5000\n\n"
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
 
 @pytest.mark.parametrize("said", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
 def test_client_whose_answer_waits_to_be_read_stays(world, said):
-    """As after a pause of the machine."""
+    """This happens after a pause of the machine."""
     connection = world.connect()
     for _ in range(3):
         assert take_frame(bytearray(world.seconds_until_received()[1])).opcode == PING

@@ -32,7 +32,7 @@ NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBL
 
 PARTS = ("nobody", pytest.param("member", marks=pytest.mark.long), "site_admin")
 EXAMPLES = 8
-"""For each operation and part."""
+"""Examples per operation and part."""
 
 ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
 """One in this many combinations of odd value and place is tried. It is a prime, so that every value and place is tried
