@@ -35,7 +35,7 @@ FROM python:3.13-slim AS server
 RUN useradd --system --uid 10001 --no-create-home koyjabo
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-# The default folder of SQLite: mount a volume there, or the database is deleted with the container.
+# SQLite's default folder. Without a volume, the database is deleted with the container.
 # Backups go to /backups (docs/backup.md), which is a volume in compose.yaml.
 RUN chown koyjabo /app/instance && install -d -m 700 -o koyjabo /backups
 USER koyjabo
@@ -46,7 +46,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import http.client, os; line = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); line.request('GET', '/healthz'); exit(line.getresponse().status != 200)"]
 CMD ["python", "wsgi.py"]
 
-# A volume of Fly belongs to root, and is there when the machine starts.
+# Fly's volumes belong to root, and are mounted when the machine starts.
 FROM server AS fly
 USER root
 CMD ["sh", "-c", "install -d -m 700 -o koyjabo /data /data/backups && exec setpriv --reuid=koyjabo --regid=koyjabo --init-groups python wsgi.py"]

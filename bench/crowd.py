@@ -139,9 +139,12 @@ def rows(run: Run) -> dict[str, str]:
 
 def targets(database: str, run: Run, pages: int) -> list[Target]:
     """Figures with targets. Times apply to a hundred thousand pages; with fewer they mean little."""
-    wanted = pages >= PAGES
-    least, most = (3000.0 if wanted else None), {"last": 1000.0, "frame": 10.0, "kb": 2.0, "back": 15.0, "end": 10.0}
-    bounds = most if wanted else dict.fromkeys(most)
+    is_full_size = pages >= PAGES
+    least, most = (
+        (3000.0 if is_full_size else None),
+        {"last": 1000.0, "frame": 10.0, "kb": 2.0, "back": 15.0, "end": 10.0},
+    )
+    bounds = most if is_full_size else dict.fromkeys(most)
     return [
         Target(f"{database}: pages opened a second", run.opening.pages_a_second, least=least, unit=""),
         Target(f"{database}: last page shows a visit", run.median("last_ms"), most=bounds["last"], unit="ms"),

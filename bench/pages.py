@@ -77,14 +77,14 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     install()
     report = Report()
     machine.say_head(report, f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")
-    found = {}
+    verdicts = {}
     with scratch() as folder, full_site(folder) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         pages = [page for page in subjects(server, only) if page.name != "docs"]  # Swagger UI is not ours
         for step, page in enumerate(pages):
             progress(step + 1, len(pages), page.name)
             waits = [slow(browser, page, server.port) for _ in range(runs)] if page.name in LIVE else []
-            found[page.name] = medians([judge(page, server.port, chromium, folder) for _ in range(runs)], waits)
+            verdicts[page.name] = medians([judge(page, server.port, chromium, folder) for _ in range(runs)], waits)
         browser.close()
     rows = [
         [
@@ -92,11 +92,11 @@ def main(runs: int, only: tuple[str, ...]) -> None:
             *(f"{score:.0f}" for score in scores),
             *(f"{figures[figure]:.2f}" if figure in figures else "" for figure in FIGURES),
         ]
-        for name, (scores, figures, _) in found.items()
+        for name, (scores, figures, _) in verdicts.items()
     ]
     report.table(("page", *CATEGORIES, *FIGURES), rows)
-    say_targets(report, list(targets(found)))
-    for name, verdict in found.items():
+    say_targets(report, list(targets(verdicts)))
+    for name, verdict in verdicts.items():
         if verdict.problems:
             report.say(f"{name}: {', '.join(verdict.problems)}")
     if not only:
@@ -170,14 +170,14 @@ def medians(verdicts: list[Verdict], waits: list[dict[str, float]]) -> Verdict:
     return Verdict(scores, figures, verdicts[-1].problems)
 
 
-def targets(found: dict[str, Verdict]) -> Iterator[Target]:
+def targets(verdicts: dict[str, Verdict]) -> Iterator[Target]:
     for at, (category, least) in enumerate(zip(CATEGORIES, LEAST_SCORES, strict=True)):
-        lowest = min(found, key=lambda page, at=at: found[page].scores[at])  # type: ignore[misc]
-        yield Target(f"lowest {category}: {lowest}", found[lowest].scores[at], least=least, unit="of 100")
+        lowest = min(verdicts, key=lambda page, at=at: verdicts[page].scores[at])  # type: ignore[misc]
+        yield Target(f"lowest {category}: {lowest}", verdicts[lowest].scores[at], least=least, unit="of 100")
     for (page, figure), most in MOST.items():
-        if page in found:
+        if page in verdicts:
             what, _, unit = figure.rpartition(", ")
-            yield Target(f"{page}, {what or 'all answers'}", found[page].figures[figure], most=most, unit=unit)
+            yield Target(f"{page}, {what or 'all answers'}", verdicts[page].figures[figure], most=most, unit=unit)
 
 
 if __name__ == "__main__":

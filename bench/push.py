@@ -72,7 +72,7 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
         f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs",
     )
     os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
-    found: list[Target] = []
+    all_targets: list[Target] = []
     with prepared(cores) as testbed:
         for size in sizes:
             with started(candidates, testbed, size) as measurements:
@@ -81,8 +81,8 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
                     measurement.finish(testbed, seconds)
             results = {measurement.candidate: measurement for measurement in measurements}
             say_results(report, size, results)
-            found += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
-    say_targets(report, found)
+            all_targets += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
+    say_targets(report, all_targets)
     if not quick:
         report.save(RESULTS / "push.txt")
 
@@ -121,7 +121,7 @@ def trouble(seen: Measurement) -> str:
 
 
 def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Target]:
-    found = []
+    new_targets = []
     for ours, theirs in pairs:
         one, other = results[ours], results[theirs]
         ratios = {
@@ -129,16 +129,16 @@ def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candid
             "memory/connection": one.idle_kb / max(other.idle_kb, 1e-9),
             "GET /api/stats, p99": one.latency.p99_ms / other.latency.p99_ms if one.latency and other.latency else 0.0,
         }
-        found += [
+        new_targets += [
             Target(f"{size:,}: {what}, {ours.name} / {theirs.name}", ratios[what], most=NO_WORSE) for what in ratios
         ]
     for candidate, most in MOST_KB.items() if size >= MANY else ():
         seen = results[candidate]
-        found.append(Target(f"{size:,}: memory/connection, {candidate.name}", seen.idle_kb, most=most, unit="KB"))
+        new_targets.append(Target(f"{size:,}: memory/connection, {candidate.name}", seen.idle_kb, most=most, unit="KB"))
         if seen.latency:
             what = f"{size:,}: GET /api/stats beside {candidate.name}, p99"
-            found.append(Target(what, seen.latency.p99_ms, most=15, unit="ms"))
-    return found
+            new_targets.append(Target(what, seen.latency.p99_ms, most=15, unit="ms"))
+    return new_targets
 
 
 if __name__ == "__main__":

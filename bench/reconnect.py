@@ -54,14 +54,14 @@ def main(quick: bool, before: Version | None) -> None:
     os.sched_setaffinity(0, {cores[1]})  # keep this process off the servers' core
     ours, older = deployed(THIS), deployed(before) if before else ()
     candidates = [*ours, *older]
-    found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
+    results: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
     with prepared(cores) as testbed:
         for candidate in in_turn(candidates, rounds, f": {sockets:,} connections"):
-            found[candidate].append(reconnect(candidate, testbed, sockets))
-    report.table(HEAD, [row(candidate.name, figures) for candidate, figures in found.items()])
+            results[candidate].append(reconnect(candidate, testbed, sockets))
+    report.table(HEAD, [row(candidate.name, figures) for candidate, figures in results.items()])
     if older:
         pairs = zip(ours, older, strict=True)
-        say_targets(report, [compare(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
+        say_targets(report, [compare(results, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
     if not quick:
         report.save(RESULTS / "reconnect.txt")
 
@@ -86,8 +86,8 @@ def row(name: str, reconnections: Sequence[Reconnection]) -> list[str]:
     return [name, f"{median(cpu):.0f}", spreads[0], f"{median(took):.2f}", spreads[1], f"{missing}", f"{lost}"]
 
 
-def compare(found: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
-    measured = ratio(found[ours], found[theirs], attrgetter(figure))
+def compare(results: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
+    measured = ratio(results[ours], results[theirs], attrgetter(figure))
     what = {"cpu_us": "CPU/connect", "took_s": "seconds until all are back"}[figure]
     return Target(f"{what}, {ours.name} / {theirs.name}", measured, most=NO_WORSE)
 

@@ -75,20 +75,20 @@ def main(quick: bool, before: Version | None) -> None:
 
 
 def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
-    found = Run()
+    result = Run()
     server_of = testbed.postgres if contender.backend == POSTGRES else None
     with fresh(testbed.folder, server_of, contender.migrates) as database:
         with testbed.server(contender, database) as server:
-            found.rss_before = proc.rss_mb(server.worker)
+            result.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, testbed.load_core)
             for connections in LOADS:
                 start = partial(load.register, server.port, connections, seconds, testbed.load_core)
-                found.figures[connections] = testbed.measure(contender, server, start)
-            found.registered = warm_up["requests"] + sum(figures["requests"] for figures in found.figures.values())
-            found.rss_after = proc.rss_mb(server.worker)
+                result.figures[connections] = testbed.measure(contender, server, start)
+            result.registered = warm_up["requests"] + sum(figures["requests"] for figures in result.figures.values())
+            result.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
-            found.exact = is_exact(database, found.registered)
-    return found
+            result.exact = is_exact(database, result.registered)
+    return result
 
 
 def say_runs(report: Report, runs: Runs) -> None:
@@ -128,18 +128,18 @@ def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Tar
         what = {"rate": "requests/s", "cpu_us": "CPU"}[figure]
         return Target(f"{what}, {ours.name} / {theirs.name}", measured, **bounds)
 
-    found = [
+    all_targets = [
         compare(contenders.ON_SQLITE, contenders.FLASK, "rate", least=0.8),
         compare(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
         compare(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
     ]
     for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
-        found += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
+        all_targets += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
     alone = {run: median(figures["p50_ms"] for figures in at(runs, run, 1)) for run in runs}
     for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         extra, what = alone[ours] - alone[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"
-        found.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
-    return found
+        all_targets.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
+    return all_targets
 
 
 if __name__ == "__main__":

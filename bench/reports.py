@@ -124,12 +124,12 @@ def size_of(database: Database) -> int:
 
 
 def all_questions() -> list[Question]:
-    found = [
+    questions = [
         Question(f"{range_}, {name}", f"{path}range={range_}", wanted_ms)
         for range_, wanted_ms in RANGES.items()
         for name, path in ASKED.items()
     ]
-    return [*found, Question("30d, by hour", "timeline?granularity=hour&range=30d", RANGES["30d"])]
+    return [*questions, Question("30d, by hour", "timeline?granularity=hour&range=30d", RANGES["30d"])]
 
 
 def filtered_questions() -> list[Question]:

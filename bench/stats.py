@@ -84,43 +84,43 @@ def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) 
         f"medians of {rounds} interleaved rounds, {seconds} s each",
     )
     with prepared(cores, POSTGRES if with_postgres else SQLITE) as testbed:
-        found = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
-    say_readings(report, found)
-    say_targets(report, targets(found, visits, with_postgres, before))
+        readings = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
+    say_readings(report, readings)
+    say_targets(report, targets(readings, visits, with_postgres, before))
     if not quick:
         report.save(RESULTS / "stats.txt")
 
 
 def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subject]:
-    found = []
+    subjects = []
     places = ((None, contenders.ON_SQLITE), (testbed.postgres, contenders.ON_POSTGRES))
     for server, contender in places if testbed.postgres else places[:1]:
         few, many = (filled("visits", count, server, is_kept=True) for count in (FEW, visits))
         with testbed.server(contender, many) as reading:
             wait_until_read(reading, many)
         asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
-        found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
-        found.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
-    found += [
-        Subject(contender.name, contender, found[0].database, CONSTANT)
+        subjects.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
+        subjects.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
+    subjects += [
+        Subject(contender.name, contender, subjects[0].database, CONSTANT)
         for contender in (contenders.FLASK, contenders.NODE)
     ]
     if before:
         server, _ = contenders.of_version(before)
-        found.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
-    return found
+        subjects.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
+    return subjects
 
 
 def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: int) -> Readings:
-    found: dict[tuple[str, Question], list[load.Figures]] = {}
+    readings: dict[tuple[str, Question], list[load.Figures]] = {}
     for subject in in_turn(subjects, rounds):
         with testbed.server(subject.server, subject.database) as server:
             if subject.server.migrates:
                 register_few(server)
             for question in subject.questions:
                 figures = read(subject, question, server, testbed, seconds)
-                found.setdefault((subject.name, question), []).append(figures)
-    return found
+                readings.setdefault((subject.name, question), []).append(figures)
+    return readings
 
 
 def register_few(server: Server) -> None:
@@ -142,21 +142,21 @@ def read(subject: Subject, question: Question, server: Server, testbed: Testbed,
     return figures
 
 
-def say_readings(report: Report, found: Readings) -> None:
-    for question in dict.fromkeys(question for _, question in found):
-        flask = found.get((contenders.FLASK.name, question))
+def say_readings(report: Report, readings: Readings) -> None:
+    for question in dict.fromkeys(question for _, question in readings):
+        flask = readings.get((contenders.FLASK.name, question))
         report.say(f"{question}")
-        rows = [load.row(name, figures, flask) for (name, asked), figures in found.items() if asked == question]
+        rows = [load.row(name, figures, flask) for (name, asked), figures in readings.items() if asked == question]
         report.table(load.HEAD, rows)
 
 
-def targets(found: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
+def targets(readings: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
     def rate(name: str, other: str, **bounds: float) -> Target:
-        measured = ratio(found[name, Question(STATS)], found[other, Question(STATS)], itemgetter("rate"))
+        measured = ratio(readings[name, Question(STATS)], readings[other, Question(STATS)], itemgetter("rate"))
         return Target(f"{name} / {other}", measured, **bounds)
 
     def cpu(path: str, other: str, most: float) -> Target:
-        measured = ratio(found[OURS, Question(path)], found[other, Question(path)], itemgetter("cpu_us"))
+        measured = ratio(readings[OURS, Question(path)], readings[other, Question(path)], itemgetter("cpu_us"))
         return Target(f"{Question(path)}: CPU, {OURS} / {other}", measured, most=most)
 
     parameters = []
@@ -165,7 +165,7 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
         parameters += [rate(runs, contenders.FLASK.name, least=0.9) for runs in (few, many)]
         parameters.append(rate(many, few, least=0.9, most=1.1))
     parameters += [cpu(STATS, contenders.NODE.name, 1.5), cpu(ALIVE, contenders.NODE.name, 1.0)]
-    badge = ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], itemgetter("rate"))
+    badge = ratio(readings[OURS, Question(BADGE)], readings[OURS, Question(STATS)], itemgetter("rate"))
     parameters.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
     older = contenders.of_version(before)[0].name if before else None
     return parameters + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]

@@ -102,9 +102,9 @@ def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -
             counts = [group.counts() for group in groups]
         acknowledged = sum(answer.status == OK for answer in answers)
         exact = version != THIS or is_exact(database, acknowledged)  # another version may have other tables
-    said = server.log
-    if said.count("\n") > 1:  # the first line announces the address
-        click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
+    output = server.log
+    if output.count("\n") > 1:  # the first line announces the address
+        click.echo(f"The server said:\n{output[-MOST_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     deliveries = Deliveries(STARTING_TOTAL)
     for log in endpoints.values():
@@ -147,9 +147,9 @@ def say_storm(report: Report, storm: Storm, seconds: int) -> bool:
     report.say(f"the reading clients' longest batch: {batches} ms")
     report.say("CPU, % of a core: " + ", ".join(f"{who} {share:.0f}" for who, share in storm.cpu_percent.items()))
     report.say()
-    found = [*promises(storm), *conditions(storm, seconds)]
-    say_targets(report, found)
-    return all(target.met for target in found)
+    all_rows = [*promises(storm), *conditions(storm, seconds)]
+    say_targets(report, all_rows)
+    return all(target.met for target in all_rows)
 
 
 def promises(storm: Storm) -> Sequence[Target]:
@@ -167,7 +167,7 @@ def promises(storm: Storm) -> Sequence[Target]:
 
 
 def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
-    """Without these, the promises would be too easy, or beyond the server's control."""
+    """Conditions that keep the promises from being too easy, or beyond the server's control."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
         Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),

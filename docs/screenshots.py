@@ -94,8 +94,8 @@ def main() -> None:
 def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
     """Add a community that has only its founder."""
     context = chromium.new_context(base_url=home(server))
-    said = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
-    token = context.request.post("/api/auth/signup", data=said).json()["access_token"]
+    body = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
+    token = context.request.post("/api/auth/signup", data=body).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     context.close()
     founded = server.post("/api/communities", json={"name": GUIDE.community}, headers=bearer)
@@ -197,21 +197,21 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     context = chromium.new_context(base_url=home(server))
     answer = context.request.post("/api/auth/login", data={"email": email, "password": PASSWORD})
     assert answer.ok, answer.text()
-    said = answer.json()
-    bearer = {"Authorization": f"Bearer {said['access_token']}"}
-    found = context.request.get("/api/communities?per_page=100", headers=bearer).json()
-    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
+    tokens = answer.json()
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    communities = context.request.get("/api/communities?per_page=100", headers=bearer).json()
+    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     cookies = context.storage_state()
     context.close()
     visit = str(server.stats().total)  # the newest
-    return Login({"community": community, "user": said["user"]["id"], "email": email, "visit": visit}, cookies)
+    return Login({"community": community, "user": tokens["user"]["id"], "email": email, "visit": visit}, cookies)
 
 
 def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
     """Create two share links, a key and a webhook. Returns their tokens and ids."""
     key = {"name": "Grafana", "scopes": ["stats:read", "reports:read"]}
     hook = {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"], "description": "Our chat"}
-    wanted = {
+    requests = {
         "share": ("shares", "token", {"name": "Search engines", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "For our partners", "password": PASSWORD}),
         "key": ("keys", "id", key),
@@ -221,7 +221,7 @@ def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
     (csrf,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrf_access_token")
     made = {
         name: context.request.post(f"/api/{kind}", data=fields, headers={"X-CSRF-TOKEN": csrf}).json()[answer]
-        for name, (kind, answer, fields) in wanted.items()
+        for name, (kind, answer, fields) in requests.items()
     }
     context.close()
     return made

@@ -51,9 +51,9 @@ settings.load_profile("untimed")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     both = EVERYTHING or metafunc.definition.get_closest_marker("both_kinds")
-    said = " ".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    parameters = " ".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     for name, scope in {"database_kind": "function", "module_database_kind": "module"}.items():
-        if name in metafunc.fixturenames and name not in said:
+        if name in metafunc.fixturenames and name not in parameters:
             metafunc.parametrize(name, ["sqlite", "postgres"] if both else ["sqlite"], indirect=True, scope=scope)
 
 

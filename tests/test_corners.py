@@ -48,11 +48,11 @@ def test_database_that_needs_a_newer_version_is_refused_with_a_sentence(site, sq
     site.rows("UPDATE alembic_version SET version_num = '9999'")
     site.rows("UPDATE database_identity SET compatible_from = '9999'")
     ended = run("wsgi.py", DATABASE_URL=sqlite_database.url)
-    said = ended.stderr.strip()
-    assert ended.returncode == 2, said
-    assert "DATABASE_URL" in said
-    assert "newer" in said
-    assert len(said.splitlines()) == 1, said
+    message = ended.stderr.strip()
+    assert ended.returncode == 2, message
+    assert "DATABASE_URL" in message
+    assert "newer" in message
+    assert len(message.splitlines()) == 1, message
 
 
 def test_etag_of_one_server_does_not_speak_for_another(site, sqlite_database):
@@ -83,9 +83,9 @@ def test_line_break_in_a_path_begins_no_line_in_the_log(sqlite_database, caplog)
     caplog.set_level(logging.DEBUG, "koyjabo.requests")
     with Site(sqlite_database.url, LOG_LEVEL="DEBUG") as site:
         site.client.get("/nowhere%0aforged%0dforged")
-    said = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
-    assert len(said) == 1
-    assert len(said[0].splitlines()) == 1
+    messages = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
+    assert len(messages) == 1
+    assert len(messages[0].splitlines()) == 1
 
 
 def test_health_is_open_to_any_origin(site):

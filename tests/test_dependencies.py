@@ -36,8 +36,8 @@ def declared() -> dict[str, set[str]]:
 def test_server_declares_each_library_that_it_imports_and_no_other():
     folders = (ROOT / "koyjabo", ROOT / "migrations")
     files = [*(file for folder in folders for file in folder.rglob("*.py")), ROOT / "config.py", ROOT / "wsgi.py"]
-    found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
-    imported = set(found) - {*sys.stdlib_module_names, "koyjabo", "config"}
+    names_found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
+    imported = set(names_found) - {*sys.stdlib_module_names, "koyjabo", "config"}
     distributions = packages_distributions()
     libraries = {normal(distributions[name][0]) for name in imported}
     assert declared()["server"] | declared()["s3"] == (libraries - BY_CONTRACT) | DATA
@@ -49,10 +49,10 @@ def test_development_lists_each_direct_dependency_with_its_locked_version():
         for file in [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]
         for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", file.read_text(), re.MULTILINE)
     }
-    wanted = {name: locked[name] for group in declared().values() for name in group}
+    versions = {name: locked[name] for group in declared().values() for name in group}
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
-    wanted |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
+    versions |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
     text = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
     rows = re.findall(r"^([@\w./-]+) ([\d.]+) \(\S.*, \d{4}-\d\d-\d\d\): \S.*$", text, re.MULTILINE)
-    assert {name if name in of_pages else normal(name): version for name, version in rows} == wanted
+    assert {name if name in of_pages else normal(name): version for name, version in rows} == versions

@@ -44,7 +44,7 @@ def test_compose_passes_on_every_setting_in_the_env_file():
 
 def test_what_compose_passes_on_empty_is_as_if_it_was_not_set(monkeypatch):
     app = parsed("compose.yaml")["services"]["app"]["environment"]
-    given = {name: found[1] for name, how in app.items() if (found := re.search(r":-(.*)\}$", how))}
+    given = {name: match[1] for name, how in app.items() if (match := re.search(r":-(.*)\}$", how))}
     given |= {name: app[name] for name in ("ENVIRONMENT", "REDIS_URL")} | {"SECRET_KEY": SECRET_KEY}
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)

@@ -78,7 +78,7 @@ def test_api_lists_every_call_and_no_other(site):
         }
         for method, name, rest in names
     ]
-    assert [name for name, found in zip(names, listed, strict=True) if not found] == []
+    assert [name for name, is_listed in zip(names, listed, strict=True) if not is_listed] == []
     assert sorted(calls - set().union(*listed)) == []
 
 
@@ -116,7 +116,7 @@ DATA = ["today_visitors", "realtime_count", "community_id", "people", "minutes",
 def test_realtime_lists_every_event_with_its_fields_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Events")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
-    listed = {name: ["type", *re.findall(r"`(\w+)`", told)] for name, told in rows}
+    listed = {name: ["type", *re.findall(r"`(\w+)`", description)] for name, description in rows}
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
         events.VisitorUpdate(stats, "community", 10_000),
@@ -144,6 +144,13 @@ def test_realtime_lists_every_close_code_and_no_other():
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {close_codes.GOING_AWAY, close_codes.ABUSE, close_codes.UNEXPECTED, close_codes.TOO_MANY}
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last ones come from wsproto
+
+
+def test_limits_have_the_defaults_of_their_settings():
+    rows = re.findall(r"^\| .+ \| ([\d,]+) \| `([A-Z_]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
+    defaults = {name: default for name, default, _ in in_the_code()}
+    assert len(rows) > 10
+    assert [(limit, name) for limit, name in rows if limit.replace(",", "") != defaults[name]] == []
 
 
 def test_tries_of_an_account_are_as_many_as_is_said():
@@ -220,14 +227,14 @@ def test_a_link_named_by_code_leads_to_text_that_has_this_code():
 def test_figures_of_the_readme_are_in_the_documents_that_it_links():
     paragraphs = re.split(r"\n\n|\n(?=\d\. |- )", (ROOT / "README.md").read_text())
     figures = re.compile(r"\d+,\d{3}|\d+\.\d+ s|\d+ faults")
-    found = [
+    figures_of_links = [
         (figure, "".join(target(ROOT / "README.md", link) for link in links))
         for paragraph in paragraphs
         if (links := re.findall(r"\((docs/[^)\s]+)[^)]*\)", paragraph))
         for figure in figures.findall(paragraph)
     ]
-    assert len(found) > 3
-    assert [figure for figure, documents in found if figure not in documents] == []
+    assert len(figures_of_links) > 3
+    assert [figure for figure, documents in figures_of_links if figure not in documents] == []
 
 
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]

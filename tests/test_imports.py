@@ -152,12 +152,12 @@ def part(module: str) -> str:
 
 
 def places() -> dict[str, tuple[int, int]]:
-    found = {}
+    order = {}
     for n, line in enumerate(ORDER.strip().splitlines()):
         package, _, parts = line.partition(":")
         for m, name in enumerate(parts.split()):
-            found[f"{package}.{name.removeprefix('.')}"] = (n, m)
-    return found
+            order[f"{package}.{name.removeprefix('.')}"] = (n, m)
+    return order
 
 
 PLACES = places()
@@ -291,7 +291,7 @@ def test_a_class_name_means_one_thing():
 
 
 def test_constructors_take_few_arguments():
-    found = {
+    sizes = {
         f"{module}.{kind.name}": n
         for module in FILES
         for kind in ast.walk(tree(module))
@@ -300,7 +300,7 @@ def test_constructors_take_few_arguments():
         if isinstance(method, ast.FunctionDef) and method.name == "__init__"
         if (n := len([*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]) - 1) > MOST_ARGUMENTS
     }
-    assert found == {}
+    assert sizes == {}
 
 
 def test_nothing_is_loaded_before_the_server_has_patched():

@@ -61,8 +61,8 @@ def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:
     text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     tree = parser.parse(text, 0 if isinstance(pattern.pattern, bytes) else pattern.flags)
     pumped = {*_pumped(tree, ""), *(("", example) for example in _examples(tree))}
-    found = {(first + start, middle, end) for start, middle in pumped if middle for first in ("", "x") for end in ENDS}
-    return found | {("", start + middle, end) for start, middle, end in found}
+    texts = {(first + start, middle, end) for start, middle in pumped if middle for first in ("", "x") for end in ENDS}
+    return texts | {("", start + middle, end) for start, middle, end in texts}
 
 
 def _pumped(tree: Any, before: str) -> Iterator[tuple[str, str]]:
@@ -84,11 +84,11 @@ def _parts(kind: Any, what: Any) -> list[Any]:
 
 def _examples(tree: Any) -> list[str]:
     """Matching texts, each with another variant of one part."""
-    found = [""]
+    texts = [""]
     for kind, what in tree:
         each = _of(kind, what, tree.state) or [""]
-        found = [*(text + each[0] for text in found), *(found[0] + other for other in each[1:])]
-    return found[:20]
+        texts = [*(text + each[0] for text in texts), *(texts[0] + other for other in each[1:])]
+    return texts[:20]
 
 
 def _of(kind: Any, what: Any, state: Any) -> list[str]:
@@ -134,5 +134,5 @@ def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
 def test_every_pattern_reads_a_text_in_proportion_to_its_length():
     patterns = {(pattern, method): where for where, pattern, method in used()}
     assert len(patterns) > 60
-    found = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
-    assert [pattern for pattern in found if pattern[2]] == []
+    results = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
+    assert [pattern for pattern in results if pattern[2]] == []

@@ -63,9 +63,9 @@ def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.Temp
             SERVE, shell=True, cwd=checkout, env=settings, stdout=out, stderr=out, start_new_session=True
         )
     wait_until(lambda: SERVING.search(log.read_text()) or process.poll() is not None, "it serves", 60)
-    found = SERVING.search(log.read_text())
-    assert found, log.read_text()
-    yield found[1]
+    match = SERVING.search(log.read_text())
+    assert match, log.read_text()
+    yield match[1]
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl+C does
     process.wait(PATIENCE_S)
 

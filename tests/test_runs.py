@@ -54,12 +54,12 @@ def test_the_same_seed_gives_the_same_order_and_a_skipped_test_fails_where_nothi
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
     orders = []
     for environment in ({}, {"CI": "1"}):
-        said = run(tmp_path, "--random-order", "7", **environment)
-        assert said.startswith("random order: SEED=7\n")
-        assert "--random-order 7" in said
-        assert ("1 failed" in said) == bool(environment)
-        assert ("NOT TESTED, 1 times: there is no such program" in said) != bool(environment)
-        passed = [line for line in said.splitlines() if line.startswith("PASSED") and "test_many" in line]
+        output = run(tmp_path, "--random-order", "7", **environment)
+        assert output.startswith("random order: SEED=7\n")
+        assert "--random-order 7" in output
+        assert ("1 failed" in output) == bool(environment)
+        assert ("NOT TESTED, 1 times: there is no such program" in output) != bool(environment)
+        passed = [line for line in output.splitlines() if line.startswith("PASSED") and "test_many" in line]
         orders.append([line.partition("::")[2] for line in passed])
     assert orders[0] == orders[1] != names
     assert sorted(orders[0]) == sorted(names)

@@ -100,19 +100,19 @@ def test_lines_are_counted_without_comments_docstrings_and_blank_lines():
 
 
 def test_no_package_outgrows_its_budget():
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for path in sorted((ROOT / "koyjabo").rglob("*.py")):
         parts = path.relative_to(ROOT / "koyjabo").parts
         package = parts[0] if len(parts) > 1 else "(top)"
-        found[package] = found.get(package, 0) + lines_of_code(path.read_text())
-    too_large = {name: size for name, size in found.items() if size > LINES_OF_CODE.get(name, 0) + SPARE}
+        counts[package] = counts.get(package, 0) + lines_of_code(path.read_text())
+    too_large = {name: size for name, size in counts.items() if size > LINES_OF_CODE.get(name, 0) + SPARE}
     assert too_large == {}
-    assert sorted(LINES_OF_CODE) == sorted(found)
+    assert sorted(LINES_OF_CODE) == sorted(counts)
 
 
 def test_nothing_else_outgrows_its_budget():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = {
+    counts = {
         "settings": len(Settings.model_fields),
         "tables": len(Visit.metadata.tables),
         "classes of errors": len(classes_of_errors()),
@@ -120,7 +120,7 @@ def test_nothing_else_outgrows_its_budget():
         "commands of make": len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)),
         "words of documents": sum(len(path.read_text().split()) for path in (ROOT / "docs").rglob("*.md")),
     }
-    assert {name: number for name, number in found.items() if number > OTHERS[name]} == {}
+    assert {name: number for name, number in counts.items() if number > OTHERS[name]} == {}
 
 
 def classes_of_errors() -> set[str]:
@@ -128,7 +128,7 @@ def classes_of_errors() -> set[str]:
     trees = [ast.parse(path.read_text()) for path in (ROOT / "koyjabo").rglob("*.py")]
     classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     bases = {node.name: {ast.unparse(base) for base in node.bases} for node in classes}
-    found = {"KoyJaboError"}
-    while more := {name for name, of in bases.items() if of & found} - found:
-        found |= more
-    return found
+    names = {"KoyJaboError"}
+    while more := {name for name, of in bases.items() if of & names} - names:
+        names |= more
+    return names

@@ -68,27 +68,27 @@ def sources() -> dict[str, str]:
 
 def citations(pattern: str) -> list[tuple[str, str]]:
     """(file, cited text) of each citation."""
-    return [(file, found) for file, text in sources().items() for found in re.findall(pattern, text)]
+    return [(file, cited) for file, text in sources().items() for cited in re.findall(pattern, text)]
 
 
 def route(rule: str) -> str:
-    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: f"{{{PARAMETERS[found[1]]}}}", rule)
+    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda cited: f"{{{PARAMETERS[cited[1]]}}}", rule)
 
 
 @pytest.fixture(scope="module")
 def calls(site) -> dict[str, tuple[str, list[int]]]:
     """Permissions and successful statuses of each call about accounts and communities. Sockets have no statuses."""
     described = site.client.get("/openapi.json").json["paths"]
-    found = {}
+    calls_of_table = {}
     for rule in site.app.url_map.iter_rules():
         who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
         if rule.websocket:
-            found[route(rule.rule)] = (who, [])
+            calls_of_table[route(rule.rule)] = (who, [])
         elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations")):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
-            found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
-    return found
+            calls_of_table[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
+    return calls_of_table
 
 
 def test_calls_are_those_of_the_code(calls):
@@ -113,7 +113,7 @@ def test_fields_are_those_of_the_code():
 def test_console_lines_are_those_of_the_module():
     scripts = ROOT / "koyjabo" / "static" / "counting"
     script = "".join(path.read_text() for path in (scripts / "koyjabo.js", *sorted((scripts / "client").iterdir())))
-    written = [found[1] for found in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
+    written = [match[1] for match in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
     patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written if line != "WebSocket error:"]
     listed = names("Console lines")
     assert len(listed) == len(patterns)

@@ -33,11 +33,11 @@ FOR_PROGRAMS = {
 
 
 @pytest.fixture(scope="module")
-def said() -> set[str]:
+def messages_of_pages() -> set[str]:
     """Every message of the pages, read from the files."""
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
-    found = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
-    return {singular(message) for _, _, message, _, _ in found}
+    messages = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
+    return {singular(message) for _, _, message, _, _ in messages}
 
 
 def singular(message: str | tuple[str, ...]) -> str:
@@ -46,21 +46,21 @@ def singular(message: str | tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_everything_is_translated(said, language):
+def test_everything_is_translated(messages_of_pages, language):
     with (PACKAGE / "translations" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     complete = [
         message for message in catalogue if message.id and message.string and all(message.string) and not message.fuzzy
     ]
     translated = {singular(message.id) for message in complete}
-    assert said - translated == set()
-    assert translated - said == set(), "said no more: make translations"
+    assert messages_of_pages - translated == set()
+    assert translated - messages_of_pages == set(), "said no more: make translations"
     assert [(message.id, list(message.check())) for message in catalogue if list(message.check())] == []
 
 
-def test_catalogues_know_what_errors_say(said):
+def test_catalogues_know_what_errors_say(messages_of_pages):
     shown = {kind.sentence for kind in kinds(errors.KoyJaboError) if kind.code not in FOR_PROGRAMS}
-    assert shown - said == set()
+    assert shown - messages_of_pages == set()
 
 
 LIMITS = [

@@ -70,10 +70,10 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
         process = subprocess.Popen([programs / "koyjabo", "serve"], cwd=folder, env=DEFAULTS, stdout=out, stderr=out)
     try:
         wait_until(lambda: SERVING.search(log.read_text()) or process.poll() is not None, "it serves", START_S)
-        found = SERVING.search(log.read_text())
-        assert found, log.read_text()
+        match = SERVING.search(log.read_text())
+        assert match, log.read_text()
         caller = Caller()
-        caller.port = int(found[1])
+        caller.port = int(match[1])
         yield caller
         process.terminate()
         assert process.wait(PATIENCE_S) == 0, log.read_text()
@@ -104,10 +104,10 @@ def test_wheel_has_every_file_of_the_package_and_the_migrations_and_nothing_else
 
 
 def test_installed_program_is_not_the_checkout_and_says_its_version(programs, folder):
-    found = output_of(
+    paths = output_of(
         programs, folder, "python", "-c", "import koyjabo, config; print(koyjabo.__file__, config.__file__)"
     )
-    assert all(Path(file).is_relative_to(programs.parent) for file in found.split())
+    assert all(Path(file).is_relative_to(programs.parent) for file in paths.split())
     assert VERSION in output_of(programs, folder, "koyjabo", "--version")
 
 

@@ -217,10 +217,10 @@ def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
 
 def _visits_a_turn(share: float) -> float:
     """Visits of a worker between two commits: x, where share * x = 1 - exp(-x), for a share under 1."""
-    found = 1 / share
+    visits = 1 / share
     for _ in range(200):
-        found = -math.expm1(-found) / share
-    return found
+        visits = -math.expm1(-visits) / share
+    return visits
 
 
 def batch_s(costs: Costs, plant: Plant) -> float:
@@ -266,7 +266,7 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
     mbit, count, each = 8 / 1e6, workers(load, plant), plant.redis_parts
     sent = page_bytes(costs, load, plant) * mbit / instances(load, plant)
     shared_mb = active(load, plant) * costs.redis_visitor_bytes / 1e6 if count > 1 else 0.0
-    found = [
+    all_parts = [
         Part("a worker's CPU", worker_us(costs, load, plant) * US, plant.core),
         Part("a worker's memory", worker_mb(costs, load, plant), plant.worker_mb),
         Part("an instance's network", sent, plant.instance_mbit),
@@ -280,7 +280,7 @@ def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
         Part("PostgreSQL, WAL", wal_bytes(costs, load, plant) / 1e6, plant.wal_mb_s),
         Part("the ledger after a year", ledger_bytes(costs, load, plant) / 1e9, plant.ledger_gb),
     ]
-    return sorted(found, key=lambda part: -part.share)
+    return sorted(all_parts, key=lambda part: -part.share)
 
 
 def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:

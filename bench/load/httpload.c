@@ -1,10 +1,10 @@
-// HTTP load from one cheap process: each connection sends its next request when the last one is answered.
+// HTTP load from one cheap process: each connection sends its next request after the last response.
 //
-//   httpload PORT CONNECTIONS SECONDS register RUN      visits: RUN is eight hexadecimal digits, others in each run
+//   httpload PORT CONNECTIONS SECONDS register RUN      visits: RUN is eight hexadecimal digits, different in each run
 //   httpload PORT CONNECTIONS SECONDS get PATH [ETAG]   with If-None-Match if there is an ETag
 //
-// It prints a line of JSON; `late` are those of the answers that came after the end, which it waits for: the
-// server has worked for them. An answer needs a Content-Length, unless its status is 204 or 304.
+// It prints a line of JSON. `late` counts responses after the end, which it waits for, because the server has
+// worked for them. A response needs a Content-Length, unless its status is 204 or 304.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,15 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { VISITORS = 20000, STRIDE = 7919 }; // a prime, so that all visitors have their turn before one returns
+enum { VISITORS = 20000, STRIDE = 7919 }; // a prime, so that all visitors come once before one returns
 enum { HEAD = 8192, REQUEST = 2048, PIECE = 1 << 16, EVENTS = 512, PATIENCE_S = 10 };
 
 static const char *PAGES[] = {"/", "/history", "/routes/dhaka-metro", "/routes/gulshan-chaka", "/fares", "/about"};
 
 struct connection {
     int fd;
-    int have;   // bytes of a head that is not complete yet
-    long left;  // bytes of the body that are still to come; -1 while the head is
+    int have;   // bytes of an incomplete head
+    long left;  // remaining bytes of the body; -1 before the head is complete
     int64_t sent_at;
     char head[HEAD + 1];
 };
@@ -40,9 +40,9 @@ static char fixed[REQUEST];
 static const char *run;
 static long first, sent;
 
-static uint32_t *took_us; // of each answer
+static uint32_t *took_us; // of each response
 static long answers, room, broken, refused, late;
-static int waiting_for; // answers
+static int waiting_for; // responses
 static int is_over;
 
 static void fail(const char *what) {
@@ -111,7 +111,7 @@ static void take_answer(struct connection *one) {
     if (!is_over) ask(one);
 }
 
-// How many of these bytes belong to the head. When it is complete, `left` is the length of the body.
+// Returns how many of these bytes belong to the head. Sets `left` to the body's length once it is complete.
 static long take_head(struct connection *one, const char *bytes, long got) {
     long before = one->have, taken = got < HEAD - before ? got : HEAD - before;
     memcpy(one->head + before, bytes, taken);

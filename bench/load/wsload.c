@@ -1,15 +1,15 @@
-// A crowd of WebSocket clients, or of streams, in one cheap process: it opens them, keeps them alive, and counts what
-// they are sent.
+// Many WebSocket or stream clients in one cheap process. It opens them, keeps them alive, and counts what they
+// receive.
 //
 //   wsload PORT PATH plain|socketio|stream N [deflate] [log=FILE]
 //
 // It prints a line of JSON when all N are open and after each command. Commands, one a line on standard input:
 //
 //   settle    wait until no visitor_update has come for half a second
-//   emit K    GET /emit?n=K at the same port, wait for its answer ("t0=<monotonic ns>;") and, if K is not 0, until
-//             every client has been sent an update; then listen a little longer for more than was asked for
+//   emit K    GET /emit?n=K at the same port, wait for its response ("t0=<monotonic ns>;") and, if K is not 0, until
+//             every client has received an update; then listen a little longer for unexpected ones
 //   report    counts so far
-//   again     open all N once more, after the end of the server has closed them, and wait until each has been sent an
+//   again     reopen all N after the server's end has closed them, and wait until each has received an
 //             update
 //   return    from now on, open each connection again as soon as it is lost
 //   until T   wait until every connection shows a total of T or more, or has been closed for good
@@ -47,10 +47,10 @@ struct connection {
     int fd;
     enum state state;
     int have;       // bytes in `rest`
-    unsigned round; // the round in which the last update came
-    int is_updated; // whether an update has come since it was opened
+    unsigned round; // the round of the last update
+    int is_updated; // whether it has received an update since it was opened
     int64_t total;  // of the last update
-    char *rest;     // the beginning of a frame, until all of it has come; NULL most of the time
+    char *rest;     // the beginning of an incomplete frame; usually NULL
 };
 
 struct entry {
@@ -60,29 +60,29 @@ struct entry {
     int64_t revision;
 };
 
-// What an event of epoll is about; everything else is the number of a connection.
+// Special values for epoll events. All others are numbers of connections.
 static const uint64_t COMMANDS = UINT64_MAX, ANSWER = UINT64_MAX - 1;
 
 static struct connection *crowd;
 static int size, opened, ready, gone, port, epoll;
 static int socketio, streams, offers_deflate;
-static char buffer[BUFFER];        // what is being read: one for all, so that a connection takes one line of the cache
+static char buffer[BUFFER];        // shared by all reads, so that a connection fits into one cache line
 static int have;
 static const char *path;
 static FILE *journal;
 
 static unsigned round_now;
-static int reached;                // connections that were sent an update in this round
-static int64_t reached_at;         // when the last of them was
+static int reached;                // connections that received an update in this round
+static int64_t reached_at;         // when the last one did
 static int64_t last_update_at;
 static long updates, lost, deflated, said_goodbye;
 static int64_t lost_at;            // when the last one was lost
 static int wanted_behind;          // connections that do not show `wanted_total` yet
 static int64_t wanted_total;
 static int returns;                // whether lost connections are opened again
-static int first_gone;             // where to look for one of them
+static int first_gone;             // where to start looking for one
 static int64_t longest_batch;
-static int updated;                  // connections that were sent an update since they were opened last
+static int updated;                  // connections that have received an update since they were last opened
 
 static int answer_fd = -1, answered;
 static char answer[2048];
@@ -110,7 +110,7 @@ static void watch(int fd, uint64_t what) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
 }
 
-// Several source addresses, so that a crowd is never short of ports.
+// Several source addresses, so that there are always enough ports.
 static int dial(int number) {
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0) fail("socket");
@@ -182,7 +182,7 @@ static void lose(struct connection *one) {
 
 static int64_t number_after(const char *text, size_t length, const char *key) {
     const char *found = memmem(text, length, key, strlen(key));
-    return found ? strtoll(found + strlen(key), NULL, 10) : -1; // a bracket follows at the latest, so it ends
+    return found ? strtoll(found + strlen(key), NULL, 10) : -1; // a bracket follows, so the number ends
 }
 
 static void log_update(struct connection *one, const char *payload, size_t length) {
@@ -243,7 +243,7 @@ static void take_frame(struct connection *one, int head, const char *payload, si
     }
 }
 
-// The length of the head of the answer to the handshake, or 0 while it is not all there.
+// The length of the handshake response's head, or 0 while it is incomplete.
 static int take_handshake(struct connection *one) {
     char *end = memmem(buffer, have, "\r\n\r\n", 4);
     if (!end) return 0;
@@ -259,7 +259,7 @@ static int take_handshake(struct connection *one) {
     return end + 4 - buffer;
 }
 
-// Server-Sent Events: an empty line ends each. The number of bytes that were taken.
+// Server-Sent Events: an empty line ends each. Returns the number of bytes consumed.
 static int take_events(struct connection *one, int at) {
     for (char *end; (end = memmem(buffer + at, have - at, "\n\n", 2)); at = end + 2 - buffer) {
         char *event = buffer + at;
@@ -268,7 +268,7 @@ static int take_events(struct connection *one, int at) {
     return at;
 }
 
-// The number of bytes that were taken.
+// Returns the number of bytes consumed.
 static int take_bytes(struct connection *one) {
     int at = one->state == UPGRADING ? take_handshake(one) : 0;
     if (streams && one->state == READY) at = take_events(one, at);
@@ -405,7 +405,7 @@ static void emit(int times) {
     reached = 0;
     reached_at = 0;
     ask(target);
-    // Without sleep: to wake the clients for each frame would be charged to the server, which across a network it is not.
+    // Without sleep: waking the clients for each frame would count as the server's CPU time, unlike across a network.
     while ((!answered || (times && reached < size - lost)) && now_ns() < deadline) pump(0);
     pump_for(LISTEN_ON_MS);
     errno = ETIMEDOUT;
@@ -420,8 +420,8 @@ static void report(void) {
            lost, deflated, (long)(longest_batch / 1000));
 }
 
-// All that has arrived, and then a nap: a client that sleeps in epoll_wait is woken for each frame, which is charged to
-// the server, and one that never sleeps takes the core from it.
+// Read everything, then sleep briefly: waking a client in epoll_wait for each frame counts as the server's CPU time, and
+// a client that never sleeps takes the core from the server.
 static void pump_all(void) {
     while (pump(0) == EVENTS) continue;
     usleep(NAP_US);
@@ -446,7 +446,7 @@ static void until(int64_t total) {
 }
 
 static void closed(void) {
-    said_goodbye = 0; // not the pages that were refused before, when they came back
+    said_goodbye = 0; // excludes pages that were refused earlier, when they reconnected
     int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
     while (ready && now_ns() < deadline) pump_all();
     printf("{\"last_at_ns\": %ld, \"open\": %d, \"said_goodbye\": %ld}\n", lost_at, ready, said_goodbye);

@@ -1,4 +1,4 @@
-// Constant answers from Node's `http`: node constant.js. It reads bodies without a look at them. Settings: PORT.
+// Constant responses from Node's `http`: node constant.js. It reads bodies and ignores them. Settings: PORT.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 

@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     environment: "jsdom",
     include: ["test/**/*.test.{ts,tsx}"],
-    isolate: false, // a process and a jsdom for each file would take two thirds of the time
+    isolate: false, // isolating each file would take two thirds of the time
     restoreMocks: true,
     unstubGlobals: true,
   },

@@ -63,7 +63,7 @@ def test_account_is_tried_so_often_and_not_once_more_wherever_from(site):
 
 
 def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site):
-    """Each attempt comes from another network."""
+    """The attempts come from different networks."""
     day = 5 * MOST + RESERVE
     statuses = [attempt(site, "ayesha", number, **WRONG).status_code for number in range(2 * day)]
     assert statuses == [401] * day + [429] * day

@@ -44,10 +44,10 @@ class Checks:
 
     def _written(self) -> list[dict]:
         rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
-        found = [json.loads(data) for (data,) in rows]
-        for data in found:
+        events = [json.loads(data) for (data,) in rows]
+        for data in events:
             assert_as_documented("health.changed", data)
-        return found
+        return events
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def change(check: str, before: str, after: str) -> dict:
 def test_checks_that_changed_are_told_with_all_levels(site):
     checks = Checks(site, disk=WARNING)
     assert checks.look() == []
-    (told,) = checks.look(15, disk=DANGER, writer=DANGER, proxies=WARNING)
-    assert told["checks"] == [change("disk", WARNING, DANGER), change("writer", GOOD, DANGER)]
-    assert told["levels"] == {"disk": DANGER, "writer": DANGER}
+    (event,) = checks.look(15, disk=DANGER, writer=DANGER, proxies=WARNING)
+    assert event["checks"] == [change("disk", WARNING, DANGER), change("writer", GOOD, DANGER)]
+    assert event["levels"] == {"disk": DANGER, "writer": DANGER}
     assert checks.look(15) == []
 
 
@@ -85,8 +85,8 @@ def test_next_worker_compares_with_what_was_told_last(site):
     checks.look()
     checks.look(15, disk=DANGER)
     site.restart()
-    (told,) = Checks(site, writer=WARNING).look()
-    assert told["checks"] == [change("disk", DANGER, GOOD), change("writer", GOOD, WARNING)]
+    (event,) = Checks(site, writer=WARNING).look()
+    assert event["checks"] == [change("disk", DANGER, GOOD), change("writer", GOOD, WARNING)]
     site.rows("UPDATE webhooks SET enabled = false")
     assert Checks(site, disk=DANGER).look(120) == []
 

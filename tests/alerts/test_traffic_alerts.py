@@ -66,8 +66,8 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
     site.time.ms = noon() + minutes * MINUTE_MS + SETTLE_MS
     site.services[WebhookServices].events.refresh()
     site.services[AlertServices].alerts.tick()
-    found = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
-    alerts = [(type, json.loads(data)) for type, data in found]
+    rows = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
+    alerts = [(type, json.loads(data)) for type, data in rows]
     for type, data in alerts:
         assert_as_documented(type, data)
     return alerts
@@ -101,13 +101,13 @@ def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of
 def test_spike_rests_for_six_hours_whichever_worker_looks(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2)
-    told = []
+    alerts = []
     for minutes in (*range(0, 20, 5), *range(350, 380, 5)):
         if minutes == 10:
             site.restart()  # the restarted worker has another name in the lease
         visits_at(site, (minutes, 60))
-        told.append(len(tick_at(site, minutes + 5)))
-    assert told == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
+        alerts.append(len(tick_at(site, minutes + 5)))
+    assert alerts == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2], "nothing is usual six hours later"
 
 
 def test_visits_of_less_than_two_weeks_tell_nothing(site):
@@ -153,8 +153,8 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
 
 def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_database):
     with Site(sqlite_database.url) as site, site.app.app_context():
-        wanted = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {wanted}"))
+        query = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {query}"))
     assert "ix_users_traffic_alerts" in plan
 
 
@@ -178,10 +178,10 @@ def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(databas
             visits_at(site, (minutes, 60))
             assert len(tick_at(site, minutes + 5)) == (minutes > 0)
             site.services[MailOutbox].send_all()
-        found = {mail["To"]: mail for mail in mailbox.mails}
+        mails = {mail["To"]: mail for mail in mailbox.mails}
         assert len(mailbox.mails) == 2
-        assert found["ayesha@example.com"]["Subject"] == "Far more visits than usual: 120"
-        text = text_of(found["ayesha@example.com"]).replace("\r", "")
+        assert mails["ayesha@example.com"]["Subject"] == "Far more visits than usual: 120"
+        text = text_of(mails["ayesha@example.com"]).replace("\r", "")
         expected = "16 December 2025, 12:00 – 16 December 2025, 12:10\nVisits: 120\nUsual at this time of the week: 4\n"
         assert expected in text
-        assert found["rahim@example.com"]["Subject"] == "সাধারণের চেয়ে অনেক বেশি ভিজিট: ১২০"
+        assert mails["rahim@example.com"]["Subject"] == "সাধারণের চেয়ে অনেক বেশি ভিজিট: ১২০"

@@ -37,14 +37,14 @@ def local(at_s: int, zone: str) -> datetime:
 
 def counted_again(visits: Counter[int], now_s: int, zone: str) -> dict[int, int]:
     """Visits of each window of that weekday and hour, counted by checking every nearby window in each week."""
-    at, found = local(now_s, zone), {}
+    at, windows = local(now_s, zone), {}
     for week in range(1, 7):
         middle = (now_s // WINDOW_S - week * 7 * 288) * WINDOW_S
         for window in range(middle - NEAR_S, middle + NEAR_S, WINDOW_S):
             then = local(window, zone)
             if (at.date() - then.date()).days == 7 * week and then.hour == at.hour:
-                found[window * 1000] = sum(visits[second] for second in range(window, window + WINDOW_S))
-    return found
+                windows[window * 1000] = sum(visits[second] for second in range(window, window + WINDOW_S))
+    return windows
 
 
 @settings(max_examples=30, deadline=None)
@@ -63,14 +63,14 @@ def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s
     hours, expected = same_hours(clock_in(zone), now_s * 1000), counted_again(visits, now_s, zone)
     assert {window for hour in hours for window in range(hour, hour + 3_600_000, WINDOW_S * 1000)} == expected.keys()
     middle = median(expected.values())
-    found = traffic.usual_at(counts, hours)
-    assert found == Usual(middle, median(abs(value - middle) for value in expected.values()))
+    usual = traffic.usual_at(counts, hours)
+    assert usual == Usual(middle, median(abs(value - middle) for value in expected.values()))
 
 
 def test_hour_that_a_day_does_not_have_has_no_windows_and_one_that_it_has_twice_has_both():
     zone = "Europe/Berlin"
-    found = [same_hours(clock_in(zone), ms(moment, zone)) for moment in ("2025-04-06T02:30", "2025-11-02T02:30")]
-    spring, autumn = ([local(hour // 1000, zone).isoformat()[5:16] for hour in hours] for hours in found)
+    starts = [same_hours(clock_in(zone), ms(moment, zone)) for moment in ("2025-04-06T02:30", "2025-11-02T02:30")]
+    spring, autumn = ([local(hour // 1000, zone).isoformat()[5:16] for hour in hours] for hours in starts)
     assert spring == ["03-23T02:00", "03-16T02:00", "03-09T02:00", "03-02T02:00", "02-23T02:00"]
     assert autumn[:3] == ["10-26T02:00", "10-26T02:00", "10-19T02:00"]
     assert len(autumn) == 7

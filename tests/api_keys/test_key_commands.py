@@ -46,7 +46,7 @@ def test_wrong_options_are_said(server):
         ("--scope", "reports:write"): "reports:write",
         (): "--scope",
     }
-    for options, said in wrong.items():
+    for options, message in wrong.items():
         answer = server.koyjabo("key", "create", "Grafana", *options)
         assert answer.returncode in (1, 2)
-        assert said in answer.stderr
+        assert message in answer.stderr

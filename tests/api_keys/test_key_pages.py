@@ -37,8 +37,8 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     assert call(site, text, SUMMARY).status_code == 200
     listed = rani.get(PAGE)
     assert text not in listed
-    for said in ("Grafana <b>", f"{text[:11]}_…", "Read reports", "Valid until", "Never used"):
-        assert said in words(listed)
+    for detail in ("Grafana <b>", f"{text[:11]}_…", "Read reports", "Valid until", "Never used"):
+        assert detail in words(listed)
     ((key_id,),) = site.rows("SELECT id FROM api_keys")
     where = f"{PAGE}/{key_id}"
     assert "Rotate the key Grafana <b>" in words(rani.get(f"{where}/rotate"))

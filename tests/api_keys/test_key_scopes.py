@@ -44,14 +44,14 @@ def site(module_database):
 def calls(site, cast) -> dict[str, tuple[str, str, str]]:
     """Method, path and scope of each call that `/openapi.json` marks as requiring a login, by endpoint."""
     community, described = cast.kept_community(), site.client.get("/openapi.json").json["paths"]
-    found = {}
+    by_endpoint = {}
     operations = {operation["operationId"]: operation for path in described.values() for operation in path.values()}
     for endpoint, rule in rules(site).items():
         security = operations.get(endpoint.replace(".", "_"), {}).get("security")
         if security:
             scopes = [scope for scheme in security for scope in scheme.get("key", ())]
-            found[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
-    return found
+            by_endpoint[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
+    return by_endpoint
 
 
 def test_scopes_of_all_calls_are_these(calls):

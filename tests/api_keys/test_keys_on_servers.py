@@ -1,4 +1,6 @@
-"""Keys on real servers: revoked while two workers are busy, and a list of visits during which the server is killed."""
+"""Keys on real servers: revoked while two workers are busy, and used for a list of visits while the server is
+killed.
+"""
 
 from __future__ import annotations
 
@@ -37,21 +39,21 @@ def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(datab
     revoked_at: list[float] = []
     with worker_connections(server) as connections, ThreadPoolExecutor(len(connections)) as clients:
         is_over = threading.Event()
-        said: list[list[tuple[float, int]]] = [[] for _ in connections]
+        calls: list[list[tuple[float, int]]] = [[] for _ in connections]
 
-        def ask(connection: WorkerConnection, said: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        def ask(connection: WorkerConnection, calls: list[tuple[float, int]]) -> list[tuple[float, int]]:
             """Send calls. Each result has the start and the status."""
             while not is_over.is_set():
                 began = time.monotonic()
-                said.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
-            return said
+                calls.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
+            return calls
 
-        asking = [clients.submit(ask, *connection) for connection in zip(connections, said, strict=True)]
-        wait_until(lambda: all(len(answers) > LOAD for answers in said), "both workers are busy")
+        asking = [clients.submit(ask, *connection) for connection in zip(connections, calls, strict=True)]
+        wait_until(lambda: all(len(answers) > LOAD for answers in calls), "both workers are busy")
         assert server.koyjabo("key", "revoke", key_id).returncode == 0
         revoked_at.append(time.monotonic())
-        least = LOAD + max(len(answers) for answers in said)
-        wait_until(lambda: all(len(answers) > least for answers in said), "both have answered afterwards")
+        least = LOAD + max(len(answers) for answers in calls)
+        wait_until(lambda: all(len(answers) > least for answers in calls), "both have answered afterwards")
         is_over.set()
         for request in asking:
             statuses = request.result(IN_TIME_S)

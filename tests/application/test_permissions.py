@@ -87,14 +87,14 @@ class Caller:
             done = self._open(path, method, fields)
             is_asked = rule.endpoint in ASKS and done.status_code == 200
             return self._open(path, method, answer(done.text).fields) if is_asked else done
-        said = {"json": BODIES.get(rule.endpoint, {})} if method in CHANGING else {}
+        request = {"json": BODIES.get(rule.endpoint, {})} if method in CHANGING else {}
         if body is not None:
-            said = {"data": body, "content_type": "application/json"}
-        return bare(site).open(path, method=method, headers=self.headers, **said)
+            request = {"data": body, "content_type": "application/json"}
+        return bare(site).open(path, method=method, headers=self.headers, **request)
 
     def _open(self, path: str, method: str, fields: dict[str, Any]) -> Any:
-        said = {"data": fields} if method in CHANGING else {}
-        return self.reader.client.open(path, method=method, headers=self.reader.headers, **said)
+        request = {"data": fields} if method in CHANGING else {}
+        return self.reader.client.open(path, method=method, headers=self.reader.headers, **request)
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +183,8 @@ def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, ca
         rule = rules(site)[endpoint]
         for kind, token in invalid_credentials(site, cast["member"]).items():
             path, method = path_of(site, cast, rule, public), method_of(rule)
-            said = {"json": BODIES.get(endpoint, {})} if method in CHANGING else {}
-            response = bare(site).open(path, method=method, headers=bearer(token), **said)
+            request = {"json": BODIES.get(endpoint, {})} if method in CHANGING else {}
+            response = bare(site).open(path, method=method, headers=bearer(token), **request)
             if response.status_code != 401:
                 wrong[endpoint, kind] = response.status
     assert wrong == {}
@@ -310,6 +310,6 @@ def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
     lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"
     body = HeldBack({"csrf_token": reader.csrf, "total": "5000", "reason": "Too late"}, lambda: site.rows(lose))
     kind = "application/x-www-form-urlencoded"
-    said = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
-    answer = reader.client.post("/admin/receipt/total", headers=reader.headers, **said)
+    request = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
+    answer = reader.client.post("/admin/receipt/total", headers=reader.headers, **request)
     assert (answer.status_code, last_line(site)) == (403, before)

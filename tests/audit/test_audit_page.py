@@ -55,7 +55,7 @@ RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z
 STORED = re.compile(r"""(?:entry|_change)\([^"]{0,60}"([a-z_]+\.[a-z_]+)\"""")
 
 
-def said(site: Site, language: str, record: AuditRecord) -> list[str]:
+def texts_of(site: Site, language: str, record: AuditRecord) -> list[str]:
     """The person, followed by the details."""
     with site.app.test_request_context(headers={"Accept-Language": language}):
         shown = [(detail.label, detail.before, words(str(detail.value))) for detail in admin.details(record)]
@@ -71,17 +71,17 @@ def record_of(action: str, **values: object) -> AuditRecord:
 
 
 def test_details_have_labels_and_values_and_the_subject_is_the_first(site):
-    assert {action: said(site, "en", record_of(action)) for action in EXPECTED} == {
+    assert {action: texts_of(site, "en", record_of(action)) for action in EXPECTED} == {
         action: ["Rani", *details] for action, details in EXPECTED.items()
     }
-    assert said(site, "en", record_of("session.begin", target_id=AYESHA)) == ["Rani"], "their own account"
+    assert texts_of(site, "en", record_of("session.begin", target_id=AYESHA)) == ["Rani"], "their own account"
 
 
 def test_nothing_shows_a_name_of_the_program(site):
     for action, label in labels().items():
         for language in ("en", "bn"):
-            texts = (label, *said(site, language, record_of(action)))
-            assert [found for text in texts for found in RAW.findall(text)] == [], (action, language)
+            texts = (label, *texts_of(site, language, record_of(action)))
+            assert [match for text in texts for match in RAW.findall(text)] == [], (action, language)
 
 
 def test_every_action_that_is_stored_has_a_label(site):
@@ -97,7 +97,7 @@ def labels() -> dict[str, str]:
 
 def test_people_who_are_not_there_are_said_in_words(site):
     def of(**values: object) -> list[str]:
-        return said(site, "en", record_of("user.disable", **values))
+        return texts_of(site, "en", record_of("user.disable", **values))
 
     assert of(actor_id=None) == ["The operator", "User: Mirpur 10"]
     assert of(actor_id="~", target_id="~") == ["Deleted account", "User: Deleted account"]

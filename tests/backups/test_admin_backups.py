@@ -157,8 +157,8 @@ def test_bucket_is_named_by_its_host_and_whole_in_the_command_that_restores(sqli
         url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
         assert f"koyjabo restore --force &#39;{url}&#39;" in page
         (argument,) = shlex.split(site.services[BackupTargets].restore_argument(name))
-        found, target = s3_url(argument), s3_url(BUCKET)
-        assert found == target._replace(path=f"{target.path}/{name}")
+        source, target = s3_url(argument), s3_url(BUCKET)
+        assert source == target._replace(path=f"{target.path}/{name}")
 
 
 def test_server_without_a_place_says_what_to_set(sqlite_database):

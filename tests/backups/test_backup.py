@@ -29,9 +29,9 @@ def test_invitations_end_with_a_restore_because_they_may_have_been_withdrawn_sin
     to_community = f"SELECT communities.id, {values} FROM communities, users LIMIT 1"
     full.rows(f"INSERT INTO invitations (community_id, {columns}) {to_community}")
     restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
-    found = everything(empty)
-    assert found["users"]
-    assert (found["invitations"], found["panel_invitations"]) == ([], [])
+    rows = everything(empty)
+    assert rows["users"]
+    assert (rows["invitations"], rows["panel_invitations"]) == ([], [])
 
 
 def test_mails_their_links_and_deliveries_of_before_a_restore_are_gone_after_it(full, empty, tmp_path):
@@ -49,13 +49,15 @@ def test_mails_their_links_and_deliveries_of_before_a_restore_are_gone_after_it(
 
 def kept(site: Site) -> dict[str, list[dict]]:
     """All rows, except new ones in a restored database and the entries about backup and restore."""
-    found = everything(site)
-    found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
+    tables = everything(site)
+    tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
     for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
-        found.pop(table)  # not part of a backup
-    found["watermarks"] = [row for row in found["watermarks"] if row["name"] != "changes"]
-    found["audit_log"] = [row for row in found["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")]
-    return {table: [{k: v for k, v in row.items() if k not in NEW} for row in rows] for table, rows in found.items()}
+        tables.pop(table)  # not part of a backup
+    tables["watermarks"] = [row for row in tables["watermarks"] if row["name"] != "changes"]
+    tables["audit_log"] = [
+        row for row in tables["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")
+    ]
+    return {table: [{k: v for k, v in row.items() if k not in NEW} for row in rows] for table, rows in tables.items()}
 
 
 def backups(site: Site) -> int:
@@ -77,21 +79,21 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
     rows = {table: len(rows) for table, rows in kept(full).items()}
     assert head.rows == {**rows, "audit_log": rows["audit_log"] + earlier}
     assert target.recount() == []
-    after, found = target.stats(), everything(target)
+    after, restored = target.stats(), everything(target)
     assert after["totalVisits"] == full.stats()["totalVisits"] == head.total
     assert int(after["epoch"], 36) > max(int(before["epoch"], 36), int(full.stats()["epoch"], 36))
     assert after["revision"] > before["revision"]
-    (note,) = [row for row in found["adjustments"] if row["reason"].startswith("restored a backup of 20")]
+    (note,) = [row for row in restored["adjustments"] if row["reason"].startswith("restored a backup of 20")]
     assert note["total_before"] == note["total_after"] == after["totalVisits"]
-    assert (found["audit_log"][-1]["action"], found["audit_log"][-1]["actor_id"]) == ("ledger.restore", None)
-    assert found["sessions"]
-    assert all(row["revoked_ms"] for row in found["sessions"])
-    assert found["access_version"][0]["version"] > max(access)
+    assert (restored["audit_log"][-1]["action"], restored["audit_log"][-1]["actor_id"]) == ("ledger.restore", None)
+    assert restored["sessions"]
+    assert all(row["revoked_ms"] for row in restored["sessions"])
+    assert restored["access_version"][0]["version"] > max(access)
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
     target.register("v1", visitId="by-ref", communityId="mirpur")
     target.set_total(20_000)  # new keys continue after the backup's
-    target.services[PeopleServices].reports.attend(found["communities"][0]["id"], ["u"], target.time())
+    target.services[PeopleServices].reports.attend(restored["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 

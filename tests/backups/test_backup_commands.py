@@ -118,8 +118,8 @@ def test_disk_of_the_folder_that_is_full_is_said(visited, folder, monkeypatch):
         raise UnusableBackup("It cannot be written.")
 
     monkeypatch.setattr(backup, "write", fail)
-    said = refused(visited, "backup", "--to", str(folder.path))
-    assert "It cannot be written. Free space there, or name another folder." in said
+    message = refused(visited, "backup", "--to", str(folder.path))
+    assert "It cannot be written. Free space there, or name another folder." in message
     assert os.listdir(folder.path) == []
 
 
@@ -154,8 +154,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
 def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, scratch, monkeypatch):
     s3.objects["live/a.backup"] = bytes(3_000_000)
     monkeypatch.setattr(transfers.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
-    said = refused(visited, "restore", s3.url("live/a.backup"))
-    assert f"The backup has 3.0 MB, which is 2.0 MB more than {scratch} has room for." in said
+    message = refused(visited, "restore", s3.url("live/a.backup"))
+    assert f"The backup has 3.0 MB, which is 2.0 MB more than {scratch} has room for." in message
     assert s3.calls == ["HEAD"]
 
 

@@ -126,14 +126,14 @@ def without_bots(lines: list[bytes]) -> list[bytes]:
     """Remove `is_bot` and later columns of visits, as in earlier versions."""
     made, inside, kept = [], False, 0
     for line in lines:
-        said = json.loads(line)
-        if isinstance(said, dict):
-            inside = said.get("table") == "visits"
-            kept = said["columns"].index("is_bot") if inside else 0
-            said = {**said, "columns": said["columns"][:kept]} if inside else said
+        row = json.loads(line)
+        if isinstance(row, dict):
+            inside = row.get("table") == "visits"
+            kept = row["columns"].index("is_bot") if inside else 0
+            row = {**row, "columns": row["columns"][:kept]} if inside else row
         elif inside:
-            said = said[:kept]
-        made.append(json.dumps(said).encode() + b"\n")
+            row = row[:kept]
+        made.append(json.dumps(row).encode() + b"\n")
     return made
 
 

@@ -65,7 +65,7 @@ def events(site: Site) -> list[tuple[str, Any]]:
 
 @pytest.mark.both_kinds
 def test_one_of_many_servers_begins_it(site):
-    """Each has its own connections. Afterwards none starts another backup."""
+    """The servers have separate connections. Afterwards none starts another backup."""
     site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
     with (
         Site(site.database_url, site.time, BACKUP_DIR="/") as second,
@@ -84,9 +84,9 @@ def test_failure_is_told_once_until_a_backup_succeeds(site):
     confirm(site, "nadia")
     site_admin(site, "omar")
     mails = "outbox WHERE kind = 'backup_failed' AND email = 'nadia@example.com'"
-    for report, told in ((FAILED, 1), (FAILED, 1), (PROVEN, 1), (FAILED, 2)):
+    for report, sent_so_far in ((FAILED, 1), (FAILED, 1), (PROVEN, 1), (FAILED, 2)):
         assert end(site, begun(site), report)
-        assert count(site, mails) == told
+        assert count(site, mails) == sent_so_far
         site.time.pass_(hours=2)
     assert count(site, "outbox WHERE kind = 'backup_failed'") == 2
     failed = ("backup.failed", {"step": "sending", "error": "The bucket does not exist."})
@@ -98,8 +98,8 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     row = begun(site)
     site.time.pass_(seconds=9)
     assert end(site, row, PROVEN)
-    told = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
-    assert events(site) == [("backup.verified", told)]
+    fields = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
+    assert events(site) == [("backup.verified", fields)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.backup'")
     assert [json.loads(detail) for (detail,) in details] == [{"rows": 30, "total": 12, "proven": True}]
     assert not end(site, row, PROVEN)  # by a worker whose first attempt seemed to time out
@@ -107,11 +107,11 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
 
 
 def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(site):
-    found = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
-    assert end(site, begun(site), FAILED._replace(recount=found))
+    outcome = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
+    assert end(site, begun(site), FAILED._replace(recount=outcome))
     assert [type for type, _ in events(site)] == ["backup.failed", "recount.failed"]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.recounted'")
-    assert [json.loads(detail) for (detail,) in details] == [{**found, "seconds": 0.0}]
+    assert [json.loads(detail) for (detail,) in details] == [{**outcome, "seconds": 0.0}]
 
 
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):

@@ -73,8 +73,8 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
     assert made.proven, made
     assert (made.proven.state, made.proven.total, made.proven.restored_total) == ("proven", 1, 1), made.proven
     assert Folder(folder).names() == [made.proven.name]
-    found = [path.name for directory in (folder, folder.with_name("tmp")) for path in directory.iterdir()]
-    assert found == [made.proven.name]  # and nothing else
+    names = [path.name for directory in (folder, folder.with_name("tmp")) for path in directory.iterdir()]
+    assert names == [made.proven.name]  # and nothing else
     assert site.rows("SELECT type FROM webhook_events") == [("backup.verified",)]
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
     assert site.contents() == before  # it was restored elsewhere

@@ -35,11 +35,11 @@ def states(database: Database) -> list[str]:
 def child_of(server: Server) -> psutil.Process:
     """The process that makes the backup, when it exists."""
 
-    def found() -> psutil.Process | None:
+    def find() -> psutil.Process | None:
         family = psutil.Process(server.pid).children(recursive=True)
         return next((process for process in family if "koyjabo.backups.run" in process.cmdline()), None)
 
-    return wait_until(found, "the process is there")
+    return wait_until(find, "the process is there")
 
 
 @pytest.fixture

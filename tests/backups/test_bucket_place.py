@@ -116,8 +116,8 @@ def test_refusal_of_any_call_fails_at_once_and_says_what_to_do(operations, s3):
     for name in operations.all:
         for call in range(1, operations.calls(name) + 1):
             for status, advice in REFUSALS.items():
-                said = failed(operations, s3, name, once(call, status))
-                assert re.search(advice, said), (name, call, status, said)
+                message = failed(operations, s3, name, once(call, status))
+                assert re.search(advice, message), (name, call, status, message)
                 assert len(s3.calls) <= call + 1, "an aborted upload at most"
                 assert s3.uploads == {}
 
@@ -148,8 +148,8 @@ def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault
 
 def test_server_that_is_away_is_given_up_within_a_minute(operations, s3, monkeypatch):
     monkeypatch.setattr(s3_server, "HANG_S", 600)
-    said = failed(operations, s3, "names", lambda number: HANG)
-    assert said == f"{s3.endpoint} {AWAY}: it does not answer. {ADVICE}"
+    message = failed(operations, s3, "names", lambda number: HANG)
+    assert message == f"{s3.endpoint} {AWAY}: it does not answer. {ADVICE}"
     assert sum(ASKING) <= 60
     assert max(TRANSFER) <= 60
 
@@ -171,28 +171,29 @@ def test_no_call_waits_for_ever(operations, s3, fault, advice):
     """The error persists from this call on."""
     for name in operations.all:
         for call in range(1, operations.calls(name) + 1):
-            said = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
-            assert re.search(advice, said), (name, call, said)
+            message = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
+            assert re.search(advice, message), (name, call, message)
 
 
 def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
-    def said(url: str) -> str:
+    def message(url: str) -> str:
         with pytest.raises(BackupStoreError) as error:
             store_of(url).names()
         return str(error.value)
 
     assert (
-        said(s3.url("nightly", bucket="padma")) == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
+        message(s3.url("nightly", bucket="padma"))
+        == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
     )
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
-    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in said(
+    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in message(
         s3.url("nightly")
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
-    assert "(403 InvalidAccessKeyId)" in said(s3.url())
+    assert "(403 InvalidAccessKeyId)" in message(s3.url())
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert (
-        said(s3.url())
+        message(s3.url())
         == f"There are no credentials for s3://{BUCKET}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     )
 

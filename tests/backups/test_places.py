@@ -48,16 +48,16 @@ def test_names_say_when_in_utc_and_sort_by_it():
 @pytest.mark.parametrize("size", [0, 1, 64 << 10, 150_000])
 def test_backup_that_is_put_is_listed_with_its_size_and_fetched_as_it_was(kept, made, tmp_path, size):
     place, contents = kept
-    said: list[int] = []
+    progress: list[int] = []
     made.write_bytes(made.read_bytes()[:size])
     name = new_name(NOON_MS)
-    place.put(made, name, said.append)
+    place.put(made, name, progress.append)
     assert contents() == {name: made.read_bytes()}
-    assert (place.names(), place.size(name), sum(said)) == ([name], size, size)
-    place.fetch(name, tmp_path / "fetched", said.append)
+    assert (place.names(), place.size(name), sum(progress)) == ([name], size, size)
+    place.fetch(name, tmp_path / "fetched", progress.append)
     assert (tmp_path / "fetched").read_bytes() == made.read_bytes()
     assert (tmp_path / "fetched").stat().st_mode & 0o777 == 0o600
-    assert sum(said) == 2 * size
+    assert sum(progress) == 2 * size
     place.remove(name)
     place.remove(name)
     assert (place.names(), contents()) == ([], {})

@@ -1,5 +1,5 @@
-/** Runs the lines of docs/bridges.md as the worker does: `node worker.mjs <file with these lines> <address>`, with requests as JSON
- * on standard input. Writes the answers: null where the worker goes on by itself. */
+/** Runs the code from docs/bridges.md as the worker does: `node worker.mjs <file with the code> <address>`, with requests as JSON
+ * on standard input. Writes the responses: null if the worker handles the request itself. */
 
 import { readFileSync } from "node:fs";
 

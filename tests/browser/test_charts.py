@@ -12,7 +12,7 @@ long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_
 ROWS = [("9:00", 10, 10), ("10:00", 30, 60), ("11:00", 0, 90), ("12:00", 40, 0), ("13:00", 5, 5), ("14:00", 30, 30)]
 FILL = """(rows, values) => {
   const [first, ...others] = rows.querySelectorAll("tr");
-  for (const each of others) each.remove();
+  for (const element of others) element.remove();
   values.forEach(([label, ...numbers], at) => {
     const row = first.cloneNode(true), cells = row.querySelectorAll("[data-value]");
     row.querySelector("[data-at]").childNodes[0].textContent = `16 Dec, ${label} `;
@@ -26,10 +26,10 @@ FILL = """(rows, values) => {
 STRIPE = """(figure, [row, rows, colors]) => {
   const apart = (color, at) => Math.hypot(...color.split(" ").map((part, channel) => part - data[at + channel]));
   const nearest = (at) => colors.reduce((best, color) => (apart(color, at) < apart(best, at) ? color : best));
-  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((each) => figure.querySelector(each));
+  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((selector) => figure.querySelector(selector));
   const scale = canvas.width / wrap.clientWidth, slot = over.clientWidth / rows, side = 8;
   const left = Math.round((over.offsetLeft + (row + 0.5) * slot - side / 2) * scale);
-  const [top, height] = [over.offsetTop, over.clientHeight].map((each) => Math.round(each * scale));
+  const [top, height] = [over.offsetTop, over.clientHeight].map((length) => Math.round(length * scale));
   const { data, width } = canvas.getContext("2d").getImageData(left, top, side * scale, height);
   const heights = Object.fromEntries(colors.map((color) => [color, 0]));
   for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) heights[nearest(at)] += 1 / width / scale;
@@ -121,11 +121,11 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     site.register("somebody", communityId=community)
     figure = new_device(storage_state=session).open(f"/communities/{community}").locator("#minutes")
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    said = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
+    texts = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
     assert any(
-        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in said
-    ), said
-    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
+        text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in texts
+    ), texts
+    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", texts[0])
     assert readings(plot, "Home") == [
         f"{tip.locator('strong').inner_text()}: Without an account 0, With an account 0, Visits 0"
     ]

@@ -71,7 +71,7 @@ def test_newest_visit_and_milestones_are_reported(begun, host_page):
 
 
 def test_lost_line_is_opened_less_and_less_often(timed, host_page):
-    """Each page waits a random time, so that they do not all reconnect at once."""
+    """Pages wait random times, so that they do not all reconnect at once."""
     freeze(host_page)
     waits = []
     for chance in (0, 0, 0, 0, 0.9999):

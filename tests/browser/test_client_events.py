@@ -193,5 +193,5 @@ def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_
     tab = Tab(host_page, site)
     tab.track("later")
     tab.wait_for_names("later")
-    found = {(body.get("anonymous"), event["name"]) for body in sent for event in body["events"]}
-    assert found - {(None, "later")} == ({(True, "search")} if "remember" in options else set())
+    received = {(body.get("anonymous"), event["name"]) for body in sent for event in body["events"]}
+    assert received - {(None, "later")} == ({(True, "search")} if "remember" in options else set())

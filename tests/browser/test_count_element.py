@@ -40,8 +40,8 @@ def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device,
     other.goto(other_site)
     other.set_content(line)
     expect(number(other)).to_have_text(f"{before + 1:,}")
-    said = ["The first visit is counted." if before == 4000 else f"Visit no. {before + 1:,} was just counted."]
-    expect(page.locator("[data-waiting][data-kind=good]")).to_have_text(said)
+    texts = ["The first visit is counted." if before == 4000 else f"Visit no. {before + 1:,} was just counted."]
+    expect(page.locator("[data-waiting][data-kind=good]")).to_have_text(texts)
     site.register("somebody")
     expect(number(other)).to_have_text(f"{before + 2:,}")
 

@@ -17,7 +17,7 @@ def opened(admin_device):
 
 @pytest.fixture
 def design(admin_device, opened):
-    """Shared by tests that leave it in its initial state, with nothing open."""
+    """The design page. Tests share it, and leave it in its initial state with nothing open."""
     yield opened
     admin_device.check()
 
@@ -92,7 +92,7 @@ def test_fingers_have_room_and_every_part_is_accessible(new_device, session):
     page = new_device(storage_state=session, **{**PHONE, "locale": "en-GB"}).open(PATH)
     targets = page.locator(".half :is(button, summary, input:not([type=checkbox], [type=radio]), select):visible").all()
     heights = [(target.inner_text(), box["height"]) for target in targets if (box := target.bounding_box())]
-    assert [found for found in heights if found[1] < 44] == []
+    assert [height for height in heights if height[1] < 44] == []
     menus = light(page, "menus")
     menus.locator("summary").first.tap()
     box = menus.locator(".items").first.bounding_box()

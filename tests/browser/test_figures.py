@@ -41,8 +41,8 @@ FILL = """
 async ([number, locale]) => {
   const { Figures } = await import("/static/webkit/figures.js");
   const shown = [...document.querySelectorAll("[data-stat]")];
-  for (const each of shown) each.dataset.value = "0";
-  new Figures().show(Object.fromEntries(shown.map((each) => [each.dataset.stat, number])));
+  for (const element of shown) element.dataset.value = "0";
+  new Figures().show(Object.fromEntries(shown.map((element) => [element.dataset.stat, number])));
   await new Promise(requestAnimationFrame);
   const page = document.documentElement, text = number.toLocaleString(locale);
   const board = document.querySelector("[data-board]");
@@ -51,9 +51,9 @@ async ([number, locale]) => {
     tile.append(Object.assign(document.createElement("b"), { textContent: sign }));
     return tile;
   }));
-  const isOver = (each) => each.textContent !== text || each.scrollWidth > each.clientWidth;
-  const seen = [board, ...shown.filter((each) => !each.matches(".hidden-text"))];
-  const over = seen.filter(isOver).map((each) => `${each.textContent}: ${each.scrollWidth} in ${each.clientWidth}`);
+  const isOver = (element) => element.textContent !== text || element.scrollWidth > element.clientWidth;
+  const seen = [board, ...shown.filter((element) => !element.matches(".hidden-text"))];
+  const over = seen.filter(isOver).map((node) => `${node.textContent}: ${node.scrollWidth} in ${node.clientWidth}`);
   return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
 }
 """

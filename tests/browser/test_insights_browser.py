@@ -78,10 +78,10 @@ COLUMNS = r"""
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const at = (x, y) => colours.indexOf(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join());
   const column = (_, x) => Array.from({ length: height }, (_, y) => "line ground bar".split(" ")[at(x, y)]?.[0] ?? "-");
-  const columns = Array.from({ length: width }, column).map((each) => each.join(""));
+  const columns = Array.from({ length: width }, column).map((pixels) => pixels.join(""));
 """
 HALO = f"""(names) => {{{COLUMNS}
-  return columns.some((each) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(each));
+  return columns.some((pixels) => /b-{{0,3}}g{{1,9}}-{{0,3}}l+-{{0,3}}g{{1,9}}-{{0,3}}b/.test(pixels));
 }}"""
 """Whether the line of the comparison has background above and below it where it crosses a bar."""
 
@@ -108,8 +108,8 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     bars.hover(position=thursday)
     days = rf"^{THURSDAY:%a} .*13{THURSDAY:%a} .*20Difference▼ 35%$"
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
-    said = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
-    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(said))
+    text = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(text))
     assert page.evaluate(HALO, ["--series-3", "--raised", "--tint-1"])
     assert page.evaluate(LINE, ["--series-3", "--raised", "--tint-1"]) == [2, 3, 4, 5]  # from the first visit on
     check_lines_of_rows(page, bars, thursday)

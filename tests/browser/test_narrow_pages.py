@@ -9,19 +9,19 @@ from support.browser.pages import log_in
 
 NARROW = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
 OVER = """() => {
-  const width = document.documentElement.clientWidth, found = [...document.querySelectorAll("body *")];
-  const clips = (each) => each && (getComputedStyle(each).overflowX !== "visible" || clips(each.parentElement));
+  const width = document.documentElement.clientWidth, elements = [...document.querySelectorAll("body *")];
+  const clips = (node) => node && (getComputedStyle(node).overflowX !== "visible" || clips(node.parentElement));
   const hangs = (element) => element.getBoundingClientRect().right > width + 1 && !clips(element.parentElement);
   const over = document.documentElement.scrollWidth - width;
-  return over > 0 ? [over, ...found.filter(hangs).slice(-3).map(({ outerHTML }) => outerHTML.slice(0, 200))] : [];
+  return over > 0 ? [over, ...elements.filter(hangs).slice(-3).map(({ outerHTML }) => outerHTML.slice(0, 200))] : [];
 }"""
 SMALLEST_PX = 12
 TOO_SMALL = f"""() => {{
   const has = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
   const isSmall = (element) => parseFloat(getComputedStyle(element).fontSize) < {SMALLEST_PX} && has(element);
   const texts = document.querySelectorAll("body :not(script, style, template, svg *)");
-  const found = [...texts].filter((element) => isSmall(element) && element.checkVisibility());
-  return found.map(({{ outerHTML }}) => outerHTML.slice(0, 200));
+  const elements = [...texts].filter((element) => isSmall(element) && element.checkVisibility());
+  return elements.map(({{ outerHTML }}) => outerHTML.slice(0, 200));
 }}"""
 
 NOBODYS = [
@@ -50,7 +50,7 @@ ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path
 
 
 def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, list[str]]) -> None:
-    found = {}
+    problems = {}
     for who, seen in paths.items():
         device = new_device(**NARROW, locale=locale, **({"storage_state": session} if who == "admin" else {}))
         if who == "member":
@@ -62,8 +62,8 @@ def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, l
             for element in page.locator("main details:visible").all():
                 element.evaluate("(details) => { details.open = true }")
             if wrong := page.evaluate(OVER) + page.evaluate(TOO_SMALL):
-                found[f"{who} {address}"] = wrong
-    assert found == {}
+                problems[f"{who} {address}"] = wrong
+    assert problems == {}
 
 
 def test_pages_with_long_texts_do_not_scroll_sideways_in_bangla(new_device, wordy, session, addresses):

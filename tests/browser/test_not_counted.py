@@ -18,11 +18,11 @@ ERASED = "Your data has been erased. If you open the page again, you count as a 
 
 @counted
 def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(host_page, site):
-    sent, opened, said = sent_by(host_page, "register"), [], []
+    sent, opened, problems = sent_by(host_page, "register"), [], []
 
     def listen(socket) -> None:
         opened.append(socket.url)
-        socket.on("framesent", lambda frame: said.append(frame))
+        socket.on("framesent", lambda frame: problems.append(frame))
 
     host_page.on("websocket", listen)
     before = site.stats()
@@ -33,7 +33,7 @@ def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(host_page, 
     ((body,), after) = sent, site.stats()
     assert body["anonymous"] is True
     assert {url.partition(f":{site.port}")[2] for url in opened} == {"/?anonymous=true"}, "proxies log URLs"
-    assert {json.loads(frame)["visitorId"] for frame in said if "visitorId" in frame} == {body["visitorId"]}
+    assert {json.loads(frame)["visitorId"] for frame in problems if "visitorId" in frame} == {body["visitorId"]}
     assert (after.total, after.unique) == (before.total + 1, before.unique + 1)
     assert not is_known(site, body["visitorId"])
     assert site.post("/api/visitor/heartbeat", json={**body}).status_code == 204
@@ -120,8 +120,8 @@ def test_it_takes_as_many_times_as_it_takes(device, site):
     def answer(route) -> None:
         asked.append(route)
         if len(asked) < 3:
-            said = {"error": "There is more.", "code": "not_yet_forgotten", "details": {}}
-            route.fulfill(status=503, json=said, headers={"Retry-After": "0"})
+            response = {"error": "There is more.", "code": "not_yet_forgotten", "details": {}}
+            route.fulfill(status=503, json=response, headers={"Retry-After": "0"})
         else:
             route.continue_()
 

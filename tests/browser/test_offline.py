@@ -126,11 +126,11 @@ def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
 
 def sync(device: Device, page) -> None:
     """Send waiting visits, as the browser does at some time after the network is back."""
-    session, found = device.context.new_cdp_session(page), []
-    session.on("ServiceWorker.workerRegistrationUpdated", lambda said: found.extend(said["registrations"]))
+    session, registrations = device.context.new_cdp_session(page), []
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda said: registrations.extend(said["registrations"]))
     session.send("ServiceWorker.enable")
-    wait_for(page, lambda: found, "it names the registration")
-    registration = found[0]["registrationId"]
+    wait_for(page, lambda: registrations, "it names the registration")
+    registration = registrations[0]["registrationId"]
     session.send(
         "ServiceWorker.dispatchSyncEvent",
         {"origin": page.evaluate("origin"), "registrationId": registration, "tag": "koyjabo", "lastChance": False},

@@ -69,9 +69,9 @@ class Queue:
 
     def waits(self) -> list[str]:
         """The ids of what waits, and the flag in localStorage."""
-        found: list[str] = self.page.evaluate(WAITING)
-        assert bool(found) == bool(self.page.evaluate(KEYS))
-        return found
+        ids: list[str] = self.page.evaluate(WAITING)
+        assert bool(ids) == bool(self.page.evaluate(KEYS))
+        return ids
 
     def visits(self) -> list[str]:
         return self._stored("SELECT visit_id FROM visits WHERE visitor_id = '{}' ORDER BY id")

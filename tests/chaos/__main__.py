@@ -51,12 +51,14 @@ def main(
     given = {"--pooled": pooled, "--sentinels": sentinels, "--standby": standby}
     options = [option for option, is_given in given.items() if is_given]
     chosen = {"is_pooled": pooled, "has_sentinels": sentinels, "has_standby": standby}
-    wanted = ["postgres"] if options else [only] if only else [*kinds]
-    for name in wanted:
+    chosen_kinds = ["postgres"] if options else [only] if only else [*kinds]
+    for name in chosen_kinds:
         check_faults(kinds[name], wanted_faults, faults_of(name == "postgres", standby, sentinels))
     options += [f"--only={only}"] if only and not options else []
     options += [f"--faults={shlex.quote(wanted_faults)}"] if wanted_faults else []
-    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)]
+    broken = [
+        breach for name in chosen_kinds for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)
+    ]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Short and last, because many CI services show only the end of a long output.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
@@ -64,11 +66,11 @@ def main(
     sys.exit(1 if broken else 0)
 
 
-def check_faults(kind: str, wanted: str, offered: Sequence[Fault]) -> None:
+def check_faults(kind: str, name_part: str, offered: Sequence[Fault]) -> None:
     """Raise UsageError with the names of all faults if none contains the requested text."""
     names = [fault.kind for fault in offered]
-    if not any(wanted in name for name in names):
-        raise click.UsageError(f"No fault on {kind} has {wanted!r} in its name. Its faults: {'; '.join(names)}.")
+    if not any(name_part in name for name in names):
+        raise click.UsageError(f"No fault on {kind} has {name_part!r} in its name. Its faults: {'; '.join(names)}.")
 
 
 def campaign(kind: str, seconds: float, seed: int, wanted_faults: str = "", **chosen: Any) -> list[Breach]:

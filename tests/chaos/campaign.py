@@ -65,12 +65,12 @@ class Outcome:
 class Campaign:
     """Runs the faults whose names contain the given text, or all."""
 
-    def __init__(self, world: World, seconds: float, seed: int, wanted: str = "") -> None:
+    def __init__(self, world: World, seconds: float, seed: int, name_part: str = "") -> None:
         self._world = world
         self._seconds = seconds
         self._chance = random.Random(f"faults {seed}")
         kinds, missing = all_of(world)
-        self._kinds = [fault for fault in kinds if wanted in fault.kind]
+        self._kinds = [fault for fault in kinds if name_part in fault.kind]
         self._outcome = Outcome(missing=missing)
         self._tokens_at = time.monotonic()
 
@@ -200,8 +200,8 @@ def check_goodbye(world: World) -> None:
 def check_log(world: World) -> None:
     """Expected failures log one line. A traceback is an unforeseen error."""
     log = world.supervisor.log()
-    if found := log.count("Traceback"):
+    if tracebacks := log.count("Traceback"):
         at = log.index("Traceback")
         errors = Counter(found_error[2] for found_error in ERROR_OF_TRACEBACK.finditer(log))
-        said = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
-        world.journal.breach(f"{found} tracebacks in the log, {said}: …{log[max(0, at - 300) : at + 3000]}")
+        summary = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
+        world.journal.breach(f"{tracebacks} tracebacks in the log, {summary}: …{log[max(0, at - 300) : at + 3000]}")

@@ -37,8 +37,10 @@ def check_presence(world: World) -> float:
     world.still.set()
     world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
-    if not _is_right_within(world, AGREED_WITHIN_S) and (found := _disagreements(world)):
-        world.journal.breach(f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {found[:3]} and {len(found)} in all")
+    if not _is_right_within(world, AGREED_WITHIN_S) and (disagreements := _disagreements(world)):
+        world.journal.breach(
+            f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {disagreements[:3]} and {len(disagreements)} in all"
+        )
     return time.monotonic() - began
 
 
@@ -58,7 +60,7 @@ def _unseated(world: World) -> list[Tab]:
 
 
 def _disagreements(world: World) -> list[Any]:
-    found: list[Any] = []
+    disagreements: list[Any] = []
     for community in world.communities:
         people = [
             person
@@ -66,11 +68,13 @@ def _disagreements(world: World) -> list[Any]:
             if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.should_be_open)
         ]
         counts = [tab.count for tab in _tabs(world) if tab.community == community]
-        found += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
-        if not found and people:
+        disagreements += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
+        if not disagreements and people:
             asked = [_reported(world, people[0].token, community) for _ in range(ASKED)]
-            found += [("asked, it said", said, "of", len(people)) for said in asked if said != len(people)]
-    return found
+            disagreements += [
+                ("asked, it said", number, "of", len(people)) for number in asked if number != len(people)
+            ]
+    return disagreements
 
 
 def _reported(world: World, token: str, community: str) -> Any:
@@ -96,15 +100,15 @@ class Held:
 
 def measure(world: World) -> list[Held]:
     """Measure the parent, then the workers. Leaves out processes that just ended."""
-    found = []
+    usages = []
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
         with suppress(psutil.Error):
             lines = process.net_connections("tcp")
             clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
             megabytes, age_s = process.memory_info().rss / 1e6, time.time() - process.create_time()
             names = _open_names(process.pid)
-            found.append(Held(age_s, megabytes, names.total() - clients, clients, names))
-    return found
+            usages.append(Held(age_s, megabytes, names.total() - clients, clients, names))
+    return usages
 
 
 def _open_names(pid: int) -> Counter[str]:
@@ -135,8 +139,8 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
     after = measure(world)
     _compare(world, "the parent", before[:1], after[:1])
     _compare(world, "a worker", before[1:], after[1:])
-    with worker_connections(world.server) as found:
-        for connection in found:
+    with worker_connections(world.server) as connections:
+        for connection in connections:
             _, kept = connection.ask("GET", "/test/held")
             if any(kept.values()):
                 world.journal.breach(f"a worker still keeps {kept} when all clients are gone")

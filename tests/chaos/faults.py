@@ -174,12 +174,12 @@ def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
 
 
 def _master(world: World) -> RedisNode:
-    def found() -> RedisNode | None:
+    def find() -> RedisNode | None:
         with suppress(redis_client.RedisError, AssertionError):
             return world.redis.master()
         return None
 
-    return wait_until(found, "Redis has a master", RESTARTS_S)
+    return wait_until(find, "Redis has a master", RESTARTS_S)
 
 
 @contextmanager
@@ -240,7 +240,7 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
     """Roll the database back to a state from a moment before. Lasts until the server notices, unless nothing was
     lost.
     """
-    found = len(world.database.rows(ROLLBACKS))
+    rollbacks = len(world.database.rows(ROLLBACKS))
     with world.journal.losing():
         remembered = world.database.remember()
         ((held,),) = remembered.rows("SELECT total FROM counters WHERE scope = 'site'")
@@ -251,7 +251,9 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
             world.database.go_back(remembered)
         if world.journal.newest > held:
             world.journal.expect(
-                lambda: len(world.database.rows(ROLLBACKS)) > found, "the server finds that its database went back", 10
+                lambda: len(world.database.rows(ROLLBACKS)) > rollbacks,
+                "the server finds that its database went back",
+                10,
             )
     remembered.remove()
     yield

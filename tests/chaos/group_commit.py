@@ -78,8 +78,8 @@ def _commits_of_all(world: World, sync_delay: SharedNumber) -> int | None:
 
 
 def _all_wait(world: World) -> bool:
-    found = WAITING.search(world.server.metrics())
-    return found is not None and int(found[1]) >= CLIENTS
+    match = WAITING.search(world.server.metrics())
+    return match is not None and int(match[1]) >= CLIENTS
 
 
 def _any_is_answered(clients: list[Connection]) -> bool:

@@ -39,7 +39,7 @@ def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
 @contextmanager
 def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
     """Promote a standby that lacks the last acknowledged visits."""
-    pair, found = world.postgres, len(world.database.rows(ROLLBACKS))
+    pair, rollbacks = world.postgres, len(world.database.rows(ROLLBACKS))
     pair.wait_until_streaming()
     with world.journal.losing():
         pair.standby.follow(None)
@@ -50,7 +50,9 @@ def promote_behind(world: World, chance: random.Random) -> Iterator[None]:
         with _promoted(world, chance):
             yield
             world.journal.expect(
-                lambda: len(world.database.rows(ROLLBACKS)) > found, "the server finds what was lost", FOUND_WITHIN_S
+                lambda: len(world.database.rows(ROLLBACKS)) > rollbacks,
+                "the server finds what was lost",
+                FOUND_WITHIN_S,
             )
     _bring_back(world, chance)
 

@@ -36,9 +36,9 @@ def _recoveries(faults: Counter[str], recoveries: list[Recovery]) -> list[str]:
     return table(head, rows)
 
 
-def _times(found: list[Recovery]) -> tuple[str, str]:
-    return _middle_and_worst([recovery.acknowledged_s for recovery in found]), _middle_and_worst(
-        [recovery.agreed_s for recovery in found]
+def _times(recoveries: list[Recovery]) -> tuple[str, str]:
+    return _middle_and_worst([recovery.acknowledged_s for recovery in recoveries]), _middle_and_worst(
+        [recovery.agreed_s for recovery in recoveries]
     )
 
 

@@ -103,8 +103,8 @@ class WebSocketClient:
     def _take(self) -> None:
         if not self._accepted and not self._take_handshake():
             return
-        while self.state != AWAY and (found := take_frame(self._received)) is not None:
-            self._receive(*found)
+        while self.state != AWAY and (frame := take_frame(self._received)) is not None:
+            self._receive(*frame)
 
     def _take_handshake(self) -> bool:
         end = self._received.find(b"\r\n\r\n") + 4

@@ -49,9 +49,9 @@ def many(tmp_path):
 
 def done(server, *arguments: str) -> str:
     """The output of a command that must succeed."""
-    found = server.koyjabo(*map(str, arguments))
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
+    done = server.koyjabo(*map(str, arguments))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def rows(server, what: str) -> list:
@@ -153,10 +153,10 @@ def is_being_written(server) -> bool:
 
 def test_export_and_import_through_pipes(server, elsewhere):
     server.register("ayesha", visit="1", page="/a")
-    said = done(server, "export", "-", "--format", "jsonl")
-    made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=said)
+    output = done(server, "export", "-", "--format", "jsonl")
+    made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=output)
     assert made.stdout == "Imported 1 visits; 0 were stored already.\n"
-    assert done(elsewhere, "export", "-", "--format", "jsonl") == said
+    assert done(elsewhere, "export", "-", "--format", "jsonl") == output
 
 
 REFUSED = {
@@ -174,10 +174,10 @@ REFUSED = {
 def test_what_cannot_be_done_is_said_in_a_sentence(new_server, sqlite_database):
     server = new_server(sqlite_database)
     for arguments, sentence in REFUSED.items():
-        found = server.koyjabo(*arguments)
-        assert found.returncode in (1, 2), arguments
-        assert sentence in found.stderr
-        assert "Traceback" not in found.stderr
+        done = server.koyjabo(*arguments)
+        assert done.returncode in (1, 2), arguments
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_repair_beside_a_running_server(server):
@@ -186,9 +186,9 @@ def test_repair_beside_a_running_server(server):
     rows(server, "UPDATE daily_visits SET visits = 7")
     rows(server, "UPDATE counters SET total = 9, visits = 9")
     assert server.koyjabo("verify").returncode == 1
-    said = done(server, "verify", "--repair")
-    assert said.count("Repaired: counters: site") == 2
-    assert said.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
+    output = done(server, "verify", "--repair")
+    assert output.count("Repaired: counters: site") == 2
+    assert output.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
     assert (server.stats().total, server.stats().today) == (2, 2)
     assert server.register("nila").ordinal == 3
     rows(server, "DELETE FROM visits WHERE id = 2")

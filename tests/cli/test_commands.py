@@ -61,10 +61,10 @@ def sound_ledger(sqlite_database):
 
 def verify(database) -> set[str]:
     """Tables that the command reports."""
-    found = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
-    assert found.returncode == 1, found.stdout + found.stderr
-    assert "Traceback" not in found.stderr
-    return tables(found.stdout.splitlines())
+    done = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return tables(done.stdout.splitlines())
 
 
 def tables(problems: list[str]) -> set[str]:
@@ -78,9 +78,9 @@ def test_verify_finds_each_damage_and_all_at_once(sound_ledger):
         damaged = sound_ledger.copy()
         damaged.rows(damage)
         with Site(damaged.url) as site:
-            found = tables(site.recount())
-        if where not in found:
-            missed[name] = found
+            wrong_tables = tables(site.recount())
+        if where not in wrong_tables:
+            missed[name] = wrong_tables
     assert missed == {}
     assert verify(ruin) >= {table for table, _ in DAMAGE.values()}
 
@@ -118,9 +118,9 @@ def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys)
         for _ in range(4):
             now[0] += command_line.INTERVAL_S / 2
             advance(600_000)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
 
 
 def test_programs_of_the_command_are_those_that_there_are():

@@ -91,10 +91,10 @@ def test_long_rows_come_in_small_pieces(tmp_path, memory):
     row = b'["' + b"x" * 900_000 + b'"]\n'
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.writelines([HEAD, b'{"table":"visits","columns":["page"]}\n', *[row] * 100])
-    found = backup_file.pieces(path)
-    assert all(len(next(found).rows) <= 2 for _ in range(50))
+    pieces = backup_file.pieces(path)
+    assert all(len(next(pieces).rows) <= 2 for _ in range(50))
     with pytest.raises(UnusableBackup, match="cut off"):
-        list(map(len, found))
+        list(map(len, pieces))
     assert memory() < MOST_MEMORY
 
 

@@ -47,17 +47,19 @@ def proxy_of(port: int) -> Iterator[Proxy]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxy.asked.append((self.path, body))
             proxy.headers.append(dict(self.headers))
-            said = proxy.faults.popleft() if proxy.faults else None
-            if said is None or said == LOST:
+            replacement = proxy.faults.popleft() if proxy.faults else None
+            if replacement is None or replacement == LOST:
                 url = f"http://127.0.0.1:{port}{self.path}"
-                found = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
-                said = said or Said(found.status_code, found.content, {"Content-Type": found.headers["Content-Type"]})
-            if isinstance(said, Said):
-                self.send_response(said.status)
-                for name, value in said.headers.items():
+                answer = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
+                replacement = replacement or Said(
+                    answer.status_code, answer.content, {"Content-Type": answer.headers["Content-Type"]}
+                )
+            if isinstance(replacement, Said):
+                self.send_response(replacement.status)
+                for name, value in replacement.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(said.body)
+                self.wfile.write(replacement.body)
 
         do_POST = do_GET  # noqa: N815
 

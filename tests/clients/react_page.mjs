@@ -1,4 +1,4 @@
-// A page of a project that uses the React package, under Node: what it shows and what its sockets hear, one JSON on a line.
+// A page of a project that uses the React package, under Node. Prints what it shows and receives, one JSON object per line.
 // Commands come the same way: {"do": "show", "name", "component", "props"}, {"do": "hide" | "click" | "clear", "name"}.
 
 import { createRequire } from "node:module";
@@ -19,7 +19,7 @@ class WatchedWebSocket extends window.WebSocket {
   constructor(...address) {
     super(...address);
     open.add(this);
-    this.addEventListener("close", () => setTimeout(() => open.delete(this))); // when the package has heard of it as well
+    this.addEventListener("close", () => setTimeout(() => open.delete(this))); // after the package has handled it
     say("socket", { url: address[0], protocols: address[1] ?? [] });
     this.addEventListener("message", ({ data }) => say("received", { event: JSON.parse(data) }));
   }
@@ -35,13 +35,13 @@ const { createElement } = require("react");
 const { createRoot } = require("react-dom/client");
 const built = await import(require.resolve("@koyjabo/react"));
 
-/** The hook itself, with nothing between. */
+/** Uses the hook directly. */
 function Hook({ communityId, ...options }) {
   const { visitorCount, isConnected, requestCount } = built.useVisitorWebSocket(communityId, options);
   return createElement("button", { onClick: requestCount }, `${visitorCount} ${isConnected}`);
 }
 
-/** As the example of the README does it. */
+/** The example in the README. */
 async function refreshed(refreshToken) {
   const headers = { Authorization: `Bearer ${refreshToken}` };
   const answer = await fetch(`${url}/api/auth/refresh`, { method: "POST", headers });
@@ -66,7 +66,7 @@ const commands = {
   clear: async ({ name }) => {
     for (const { place, root } of shown.values()) root.unmount(), place.remove();
     shown.clear();
-    for (const socket of open) socket.close(); // where the package did not
+    for (const socket of open) socket.close(); // if the package did not
     while (open.size) await new Promise((resolve) => setTimeout(resolve, 10));
     window.localStorage.clear();
     say("cleared", { name });

@@ -24,7 +24,7 @@ LONG_S = PATIENCE_S
 
 @contextmanager
 def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
-    """The bus of a worker that listens, and what it has received."""
+    """The bus of a listening worker, and the messages it has received."""
     runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
@@ -38,16 +38,16 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
 def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
     with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
         monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)
-        said = list(range(TOGETHER))
-        for n in said:
+        messages = list(range(TOGETHER))
+        for n in messages:
             assert (one, other)[n % 2].broadcast(SUBJECT, n)
             assert (first, second)[n % 2][-1] == n, "the sender has received it when the call returns"
         wait_until(lambda: len(first) == len(second) == TOGETHER, "all are received", every_s=0.002)
-        assert first == second == said
+        assert first == second == messages
 
 
 def test_message_that_did_not_come_back_never_does(disposable_redis):
-    """Its sender delivers it in another way, so that once more would be twice."""
+    """Its sender delivers it in another way, so sending it later would duplicate it."""
     with worker(disposable_redis) as (bus, received):
         disposable_redis.freeze()
         assert bus.broadcast(SUBJECT, "lost") is False, "it gives up"

@@ -16,8 +16,8 @@ SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}
 
 
 def worker(name: str = "a", **facts: object) -> Worker:
-    said = {"host": "here", "pid": 7, "started_ms": 1, "seen_ms": 2, "memory_kb": 90_000, "sockets": SOCKETS}
-    return Worker(**{"id": name, "recount": None, **said, **facts})
+    fields = {"host": "here", "pid": 7, "started_ms": 1, "seen_ms": 2, "memory_kb": 90_000, "sockets": SOCKETS}
+    return Worker(**{"id": name, "recount": None, **fields, **facts})
 
 
 class ReportingWorker(RedisLink):

@@ -214,8 +214,8 @@ def test_members_are_those_of_the_last_list(boss, lists):
     model = listed(boss, here)
     for items in lists:
         now = {f"m-{ref}": value for ref, value in items.items()}
-        said = [entry(ref, *value) for ref, value in now.items()]
-        done = sync(boss, here, *said, tag=tag(boss, here)).json
+        entries = [entry(ref, *value) for ref, value in now.items()]
+        done = sync(boss, here, *entries, tag=tag(boss, here)).json
         assert done == {
             "added": len(now.keys() - model.keys()),
             "changed": sum(model[ref] != now[ref] for ref in now.keys() & model.keys()),

@@ -32,7 +32,7 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
 
 
 def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
-    """Without a login, it also explains what communities are."""
+    """It also explains to strangers what communities are."""
     cast.community(name="Listed way")
     cast.community(name="Hidden way", listed=False)
     page = Reader(site).get("/communities?per_page=100")
@@ -68,14 +68,14 @@ def test_list_is_gone_through_by_the_page(site, readers):
     for number in range(3):
         reader.send("/communities/new", name=f"AAA {number}", listed="on")
         reader.get(reader.location)
-    found, following = [], ["/communities?per_page=2"]
+    shown, following = [], ["/communities?per_page=2"]
     while following:
         page = reader.get(following[0].replace("&amp;", "&"))
-        found.append(re.findall(r"AAA \d", words(page)))
-        assert len(found[-1]) <= 2
+        shown.append(re.findall(r"AAA \d", words(page)))
+        assert len(shown[-1]) <= 2
         following = re.findall(r'rel="next" href="([^"]+)"', page)
-    assert [name for names in found for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
-    assert len(found) > 1
+    assert [name for names in shown for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
+    assert len(shown) > 1
     reader.get("/communities?page=0", 400)
     assert "There are no communities yet." in words(reader.get("/communities?page=900"))
 
@@ -103,9 +103,9 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
 def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
     longest = "ব" * 2000
     reader = readers["outsider"]
-    said = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
+    form = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
     answer = reader.client.post(
-        "/communities/new", headers=reader.headers, data=said, content_type="multipart/form-data"
+        "/communities/new", headers=reader.headers, data=form, content_type="multipart/form-data"
     )
     assert answer.status_code == 303
     assert 'enctype="multipart/form-data"' in reader.get("/communities/new")
@@ -145,8 +145,8 @@ def test_settings_change_what_is_sent(site, readers, cast):
     assert page.count(" checked") == 1
     readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
     assert "The settings of New were saved." in words(readers["admin"].get(readers["admin"].location))
-    found = cast["admin"].get(f"/api/communities/{community}").json
-    assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
+    fields = cast["admin"].get(f"/api/communities/{community}").json
+    assert (fields["name"], fields["description"], fields["open"], fields["listed"]) == ("New", "", False, True)
     page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
     assert "must have 1 to 200 characters" in words(page)
 

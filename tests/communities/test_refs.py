@@ -105,8 +105,8 @@ def test_ref_stands_for_the_id_where_a_community_has_keys_webhooks_and_links(bos
     link = boss.post("/api/shares", json={"name": "Board", "filters": {"community": [community]}}).json
     assert [share["id"] for share in boss.get(f"/api/shares?community={REF}").json] == [link["id"]]
     for where in ("keys", "webhooks"):
-        wanted = {"name": "App", "scopes": ["stats:read"], "url": "https://8.8.8.8/x", "events": ["member.joined"]}
-        assert_error(boss.post(f"/api/{where}", json={**wanted, "community": ""}), 404, "unknown_community")
+        body = {"name": "App", "scopes": ["stats:read"], "url": "https://8.8.8.8/x", "events": ["member.joined"]}
+        assert_error(boss.post(f"/api/{where}", json={**body, "community": ""}), 404, "unknown_community")
 
 
 def test_id_that_was_met_once_costs_no_query(site, community):

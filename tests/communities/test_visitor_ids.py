@@ -62,9 +62,9 @@ def fetched(site, cast, part: str, community: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("part", ["admin", pytest.param("member", marks=pytest.mark.long)])
 def test_nothing_that_is_fetched_has_one(site, cast, community, part):
-    said = fetched(site, cast, part, community)
-    assert "api.who_is_online" in {name.split()[0] for name in said}
-    assert [name for name, text in said.items() if MARK in text] == []
+    responses = fetched(site, cast, part, community)
+    assert "api.who_is_online" in {name.split()[0] for name in responses}
+    assert [name for name, text in responses.items() if MARK in text] == []
 
 
 def test_no_event_has_one(site, cast, community):

@@ -14,11 +14,11 @@ REFUSALS = {
 
 
 def test_react_package_knows_every_code_of_a_refusal():
-    said = (ROOT / "clients/react/src/endings.ts").read_text()
-    known = {int(code) for code in re.findall(r"\b4\d{3}\b", said)}
+    source = (ROOT / "clients/react/src/endings.ts").read_text()
+    known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
     assert known == REFUSALS
 
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
-    said = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in said
+    source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
+    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in source

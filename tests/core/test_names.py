@@ -39,8 +39,8 @@ def test_community_has_a_name_that_can_be_seen(founder):
 
 
 def test_user_without_a_name_that_can_be_seen_has_that_of_the_email(site):
-    found = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
-    assert found == [f"karim{number}" for number in range(len(INVISIBLE))]
+    names = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
+    assert names == [f"karim{number}" for number in range(len(INVISIBLE))]
     unseen = [f"{local}@example.com" for local in ("\u3164", "\u0301", "\u061c")]
     assert [name_after_sign_up(site, email) for email in unseen] == unseen
 
@@ -57,6 +57,6 @@ SAID = {
 
 
 def test_direction_marks_go_and_joiners_inside_words_stay(site, founder):
-    assert {said: found(founder, name=said)["name"] for said in SAID} == SAID
-    users = {said: name_after_sign_up(site, f"name{number}@example.com", said) for number, said in enumerate(SAID)}
+    assert {name_: found(founder, name=name_)["name"] for name_ in SAID} == SAID
+    users = {name_: name_after_sign_up(site, f"name{number}@example.com", name_) for number, name_ in enumerate(SAID)}
     assert users == SAID

@@ -61,8 +61,8 @@ def test_nothing_is_kept_that_leads_to_a_person(site, headers, fields, monkeypat
     places = site.services[NetworkServices].places
     monkeypatch.setattr(places, "locate", lambda _, has_city=True: "Dhaka, BD" if has_city else "Bangladesh")
     sent = {**headers, "Authorization": f"Bearer {sign_up(site, 'karim').access}", "Accept-Language": "bn-BD,bn;q=0.9"}
-    said = {"visitId": "ayesha-1", "timestamp": 5, "userAgent": PHONE, "referrer": "https://News.example:8443/a/b?c"}
-    assert register(site, sent, **said, **fields, page="/history?x&utm_source=fb") == (1, False)
+    body = {"visitId": "ayesha-1", "timestamp": 5, "userAgent": PHONE, "referrer": "https://News.example:8443/a/b?c"}
+    assert register(site, sent, **body, **fields, page="/history?x&utm_source=fb") == (1, False)
     row = newest(site)
     assert HASHED.fullmatch(row["visitor_id"])
     assert re.fullmatch("[0-9a-f]{32}", row["visit_id"])
@@ -93,8 +93,8 @@ def test_headers_are_ignored_where_the_operator_says_so_and_what_the_page_says_i
 
 def test_anonymous_is_true_or_false(site):
     for what in ("register", "heartbeat"):
-        for said in ("true", 1, "", []):
-            assert_error(call(site, what, anonymous=said), 400, "invalid_input", "anonymous")
+        for value in ("true", 1, "", []):
+            assert_error(call(site, what, anonymous=value), 400, "invalid_input", "anonymous")
 
 
 @pytest.mark.both_kinds

@@ -84,9 +84,9 @@ def test_several_servers_number_their_visits_together(site):
         return committed
 
     with ThreadPoolExecutor(STORES) as servers:
-        found = [pair for committed in servers.map(run, range(STORES)) for pair in committed]
+        pairs = [pair for committed in servers.map(run, range(STORES)) for pair in committed]
     numbers = defaultdict(list)
-    for at_ms, number in found:
+    for at_ms, number in pairs:
         numbers[at_ms].append(number)
     assert {at_ms: sorted(number) for at_ms, number in numbers.items()} == {
         midnight - 1: list(range(1, 2 * STORES * EACH + 1)),

@@ -186,9 +186,9 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
 
     def look(cursor) -> None:
         cursor.execute(LIMITS)
-        found.append(dict(cursor.fetchall()))
+        settings.append(dict(cursor.fetchall()))
 
-    found: list[dict[str, str]] = []
+    settings: list[dict[str, str]] = []
     with ledger_of(site, look) as ledger:
         (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
         assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
@@ -196,4 +196,4 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
             with link.connection().cursor() as cursor:
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
-    assert found == [limits, {}, {}]
+    assert settings == [limits, {}, {}]

@@ -103,8 +103,8 @@ def test_a_community_has_its_own_and_the_operator_says_which_there_are(database)
         site.add_community(HERE)
         for visit in "1234":
             site.register("ayesha", visitId=visit, communityId=HERE)
-        found = {key for key, *_ in rows(site)}
-        assert found == {f"milestone:{HERE}:3", "milestone:site:9"}
+        keys = {key for key, *_ in rows(site)}
+        assert keys == {f"milestone:{HERE}:3", "milestone:site:9"}
         live = site.services[CountingServices].visits.community(HERE)
         assert (live.scope, live.snapshot.total) == (HERE, 4)
         site.settings["MILESTONES"] = "none"

@@ -59,9 +59,13 @@ def test_visitor_is_network_and_browser_of_the_day(site):
 
 def test_prefetch_counts_nothing(site):
     prefetches = ("prefetch", "prefetch;prerender")
-    for said in ({"method": "HEAD"}, *({"Sec_Purpose": prefetch} for prefetch in prefetches), {"Purpose": "prefetch"}):
+    for request in (
+        {"method": "HEAD"},
+        *({"Sec_Purpose": prefetch} for prefetch in prefetches),
+        {"Purpose": "prefetch"},
+    ):
         with nothing_counted(site):
-            answer = ask(site, **said)
+            answer = ask(site, **request)
         assert (answer.status_code, answer.content_length) == (200, 43)
     with nothing_counted(site):
         assert ask(site, X_Moz="prefetch").status_code == 200

@@ -57,10 +57,10 @@ def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_w
     losses = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
     for table, kind, details in (("webhook_events", "type", "data"), ("audit_log", "action", "details")):
         stored = site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
-        found = [json.loads(text) for (text,) in stored]
-        for loss in found:
+        parsed = [json.loads(text) for (text,) in stored]
+        for loss in parsed:
             loss.pop("at", None)
-        assert sorted(found, key=str) == sorted(losses, key=str)
+        assert sorted(parsed, key=str) == sorted(losses, key=str)
     assert "ledger_rolled_back scope=site from=3 to=1 lost=2" in caplog.text
     metrics = site.client.get("/metrics", headers=bearer(METRICS_TOKEN)).text
     assert "koyjabo_ledger_rollbacks_total 1.0" in metrics

@@ -31,8 +31,8 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
     assert answer.status_code == 200
     assert answer.headers["X-Robots-Tag"] == "noindex"
     main = re.search("<main.*</main>", answer.text, re.DOTALL)[0]
-    said = ("4,001", "16 Dec 2025", "1 visit has come after it.", 'href="/" data-next>Be no. 4,003<')
-    assert [text in main for text in said] == [True] * 4
+    texts = ("4,001", "16 Dec 2025", "1 visit has come after it.", 'href="/" data-next>Be no. 4,003<')
+    assert [text in main for text in texts] == [True] * 4
     assert [text in answer.text for text in ("ayesha", "secret", "google.com")] == [False] * 3
     assert "৪,০০১" in site.client.get(share, headers=BANGLA).text
 

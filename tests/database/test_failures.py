@@ -51,8 +51,8 @@ def assert_refused_until_released(server: Server, hold) -> None:
 
 
 def assert_said(server: Server, times: int = 1) -> None:
-    said = [server.log.count(f"ledger_{what}") for what in ("unavailable", "recovered")]
-    assert said == [times] * 2, server.log
+    counts = [server.log.count(f"ledger_{what}") for what in ("unavailable", "recovered")]
+    assert counts == [times] * 2, server.log
     assert "Traceback" not in server.log
 
 

@@ -30,9 +30,9 @@ def test_new_database_is_for_its_owner_alone(tmp_path):
     folder = tmp_path / "new"
     with Site(f"sqlite:///{folder}/koyjabo.db") as site:
         site.register()
-        found = modes(folder)
-        assert {"koyjabo.db", "koyjabo.db-wal", "koyjabo.db-shm"} <= set(found)
-        assert set(found.values()) == {0o600}
+        file_modes = modes(folder)
+        assert {"koyjabo.db", "koyjabo.db-wal", "koyjabo.db-shm"} <= set(file_modes)
+        assert set(file_modes.values()) == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

@@ -48,7 +48,7 @@ def downgrade(revision: str) -> None:
         command.downgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
 
 
-def is_declared(item: object, name: str, kind: str, *found: object) -> bool:
+def is_declared(item: object, name: str, kind: str, *reflected: object) -> bool:
     return kind != "table" or name not in REMOVED_TABLES
 
 
@@ -64,7 +64,7 @@ def partial_indexes(site: Site) -> dict[str, str]:
         look, option = inspect(db.engine), f"{db.engine.dialect.name}_where"
         indexes = [index for table in look.get_table_names() for index in look.get_indexes(table)]
         options = {index["name"]: index.get("dialect_options", {}) for index in indexes}
-        return {name: str(said[option]) for name, said in options.items() if option in said}
+        return {name: str(value[option]) for name, value in options.items() if option in value}
 
 
 def tables(site: Site) -> set[str]:
@@ -77,8 +77,8 @@ def shape(site: Site) -> dict[str, object]:
     with site.app.app_context():
         look = inspect(db.engine)
         parts = (look.get_multi_columns(), look.get_multi_pk_constraint(), look.get_multi_indexes())
-        found = {table: [repr(part[None, table]) for part in parts] for table in look.get_table_names()}
-        return {table: [re.sub(r" object at 0x\w+", "", part) for part in parts] for table, parts in found.items()}
+        tables = {table: [repr(part[None, table]) for part in parts] for table in look.get_table_names()}
+        return {table: [re.sub(r" object at 0x\w+", "", part) for part in parts] for table, parts in tables.items()}
 
 
 @pytest.mark.both_kinds
@@ -88,9 +88,9 @@ def test_models_and_migrations_agree(site):
     assert differences(site) == []
     declared = {index.name: index.info.get("where") for table in db.metadata.tables.values() for index in table.indexes}
     columns = {name: where.split()[0] for name, where in declared.items() if where}
-    found = partial_indexes(site)
-    assert {name: column for name, column in columns.items() if column in found.get(name, "")} == columns
-    assert sorted(found) == sorted(columns)
+    conditions = partial_indexes(site)
+    assert {name: column for name, column in columns.items() if column in conditions.get(name, "")} == columns
+    assert sorted(conditions) == sorted(columns)
     assert tables(site) - MODELS - REMOVED_TABLES == {"alembic_version"}
 
 

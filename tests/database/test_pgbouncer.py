@@ -94,8 +94,8 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
         kill_all(psutil.Process(server.pid).children())
         server.kill()
         server.launch()
-        said = wait_until(lambda: "database_lock_held" in server.log and server.log, "for whom it waits", IN_TIME_S)
-        assert "application='koyjabo'" in said
+        log = wait_until(lambda: "database_lock_held" in server.log and server.log, "for whom it waits", IN_TIME_S)
+        assert "application='koyjabo'" in log
     server.wait_until_serving(IN_TIME_S)
     assert server.register("ayesha").ordinal == 1
     assert_verified(server)

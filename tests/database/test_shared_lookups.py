@@ -1,4 +1,4 @@
-"""Requests that arrive during a lookup share the next one."""
+"""Requests that arrive during a lookup share the next lookup."""
 
 from __future__ import annotations
 

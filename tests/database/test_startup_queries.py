@@ -57,11 +57,11 @@ LACKS = {  # missing objects, and how to restore them
 def test_database_that_lacks_something_is_to_be_prepared(database):
     with Site(database.url):
         pass
-    for lost, found in LACKS.items():
+    for lost, restoring in LACKS.items():
         database.rows(lost)
         assert not prepared(database), lost
-        database.rows(found)
-        assert prepared(database), found
+        database.rows(restoring)
+        assert prepared(database), restoring
 
 
 @pytest.mark.both_kinds

@@ -29,8 +29,8 @@ def missing(reader: Reader) -> list[str]:
 
 
 def first_page(reader: Reader) -> str | None:
-    found = STATE.search(reader.get("/admin/"))
-    return found and found[1]
+    match = STATE.search(reader.get("/admin/"))
+    return match and match[1]
 
 
 def hide(reader: Reader, step: str, state: str = "hidden", status: int = 303) -> str:

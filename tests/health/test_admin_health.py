@@ -41,8 +41,8 @@ def admin(site):
 
 def hops(page):
     """Addresses by number of proxies, and the current number."""
-    found = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
-    return [address for _, address, _ in found], [int(number) for number, _, is_in_force in found if is_in_force]
+    matches = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    return [address for _, address, _ in matches], [int(number) for number, _, is_in_force in matches if is_in_force]
 
 
 def seen_from(site, admin, **headers):
@@ -60,12 +60,12 @@ def test_every_check_is_said_with_its_level(site, admin):
     assert levels == {check.name: check.level for check in report.checks}
     assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
     assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
-    for said in (
+    for text in (
         "Not used (single worker)",
         "Visits are saved at once. Stored: 1",
         "No backup yet. Set BACKUP_DIR or BACKUP_TO",
     ):
-        assert said in words(page)
+        assert text in words(page)
 
 
 def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
@@ -79,8 +79,8 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert 'data-age="10800000"' in admin.get("/admin/health")
         add_failure(site, hours_ago=2)
         failed = f"No space is left on /backups. The last verified one was r{proven} Data shows at which step."
-        level, said = of_backups(admin)
-        assert (level, failed in said) == ("danger", True)
+        level, text = of_backups(admin)
+        assert (level, failed in text) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
         assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
@@ -105,11 +105,11 @@ def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
 
 
 def test_every_problem_has_its_section_of_the_guide():
-    found = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
-    assert {check.name for check in found} == set(CHECKS)
-    sections = {check.section for check in found if check.section} | {cause.section for cause in CAUSES.values()}
+    findings = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
+    assert {check.name for check in findings} == set(CHECKS)
+    sections = {check.section for check in findings if check.section} | {cause.section for cause in CAUSES.values()}
     assert [name for name in sections if f' id="{name}"' not in guide("troubleshooting").html] == []
-    wrong = [check for check in found if check.level in (WARNING, DANGER)]
+    wrong = [check for check in findings if check.level in (WARNING, DANGER)]
     assert {check.name for check in wrong if check.advice and not check.section} == set()
 
 
@@ -139,8 +139,8 @@ def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(si
 
 def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
-        said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
-        page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
+        header = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
         assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
         assert "The server sees your address as 2001:db8::1 ." in words(page)
 
@@ -156,8 +156,8 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
     monkeypatch.setattr(DatabaseThread, "_connected", away)
     site.services[CountingServices].unsaved.since_ms = site.time.ms
-    said = json.loads(admin.get("/admin/state"))
-    assert (said["unsaved"], said["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
+    state = json.loads(admin.get("/admin/state"))
+    assert (state["unsaved"], state["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
     admin.get("/admin/users", 503)
     Reader(site).get("/admin/state", 303)
     site.services[CountingServices].unsaved.since_ms = None

@@ -84,14 +84,14 @@ def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, adm
     assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
     assert "Database rolled back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
     assert "Lost when the database was rolled back on 16 Dec 2025, 10:48 0 → 12" in words(admin.get("/receipt"))
-    assert said(site, SITE) == [(TODAY, "The database was rolled back: 12 visits lost")]
-    assert said(site, HERE) == [(TODAY, "The database was rolled back: 1 visit lost")]
+    assert annotations_of(site, SITE) == [(TODAY, "The database was rolled back: 12 visits lost")]
+    assert annotations_of(site, HERE) == [(TODAY, "The database was rolled back: 1 visit lost")]
     for path in ("/admin/", "/admin/", "/admin/annotations"):
         assert "The database was rolled back: 12 visits lost" in admin.get(path)
-    assert said(site, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
+    assert annotations_of(site, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
 
 
-def said(site: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
+def annotations_of(site: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
     annotations = site.services[ReportServices].annotations.between(scope, TODAY, TODAY)
     with site.app.test_request_context(headers={"Accept-Language": language}):
         return [

@@ -171,19 +171,19 @@ BAD = (WARNING, DANGER)
 
 
 def test_all_is_well_where_nothing_is_wrong():
-    found = checks.checks(SEEN)
-    assert {check.name for check in found if check.level != GOOD} == {"standby", "webhooks"}  # turned off
-    assert checks.worst(found) == GOOD
+    results = checks.checks(SEEN)
+    assert {check.name for check in results if check.level != GOOD} == {"standby", "webhooks"}  # turned off
+    assert checks.worst(results) == GOOD
 
 
 @pytest.mark.parametrize(("name", "seen", "level", "code"), FACTS, ids=[f"{name} {code}" for name, *_, code in FACTS])
 def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, level, code):
     """Unsaved visits make two checks red: a database that can only be read is not healthy."""
-    found = checks.checks(seen)
-    assert [(check.level, check.code) for check in found if check.name == name] == [(level, code)]
+    results = checks.checks(seen)
+    assert [(check.level, check.code) for check in results if check.name == name] == [(level, code)]
     bad = {"writer", "database"} if seen.facts.unsaved else {name} if level in BAD else set()
-    assert {check.name for check in found if check.level in BAD} == bad
-    assert checks.worst(found) == (level if level in BAD else GOOD)
+    assert {check.name for check in results if check.level in BAD} == bad
+    assert checks.worst(results) == (level if level in BAD else GOOD)
 
 
 def test_worst_checks_are_first_and_those_that_are_off_last():
@@ -193,16 +193,16 @@ def test_worst_checks_are_first_and_those_that_are_off_last():
 
 
 def test_without_redis_no_worker_is_called_missing():
-    """Each worker sees only itself."""
+    """Without Redis, workers know only themselves."""
     facts = WELL._replace(installation=WELL.installation._replace(workers=2), redis_ms=None)
-    found = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
-    assert (found["redis"].level, found["workers"].code) == (DANGER, "unseen")
+    by_name = {check.name: check for check in checks.checks(SEEN._replace(facts=facts))}
+    assert (by_name["redis"].level, by_name["workers"].code) == (DANGER, "unseen")
 
 
 @pytest.mark.parametrize("is_remembered", [True, False])
 def test_nothing_that_only_the_database_knows_is_green_while_it_is_away(is_remembered):
     seen = at("database", backup=None)._replace(ready={**READY, "database": FAILED})
-    found = {check.name: check for check in checks.checks_without_database(seen, is_remembered)}
-    assert found["database"].level == DANGER
-    assert (found["recount"].level, found["recount"].code) == (OFF, UNREAD)
-    assert found["backups"].level == (WARNING if is_remembered else OFF)  # the failure is repeated
+    by_name = {check.name: check for check in checks.checks_without_database(seen, is_remembered)}
+    assert by_name["database"].level == DANGER
+    assert (by_name["recount"].level, by_name["recount"].code) == (OFF, UNREAD)
+    assert by_name["backups"].level == (WARNING if is_remembered else OFF)  # the failure is repeated

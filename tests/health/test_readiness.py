@@ -36,9 +36,9 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
     with server.database.locked():
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
         visit.start()
-        found = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
+        result = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
         assert answers == [], "it was red only after the visitor got an error"
-        assert found["database"]["ok"], "reads go on"
+        assert result["database"]["ok"], "reads go on"
         assert server.get("/readyz").headers["Retry-After"]
     visit.join()
     assert answers == [200]
@@ -65,18 +65,20 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
         time.sleep(2.5)  # keep it busy: the time beyond the limit counts as delay
     ends = time.monotonic() + 1
     while time.monotonic() < ends:
-        if not (found := checks(server))["loop"]["ok"]:
-            return found
+        if not (result := checks(server))["loop"]["ok"]:
+            return result
     return None
 
 
 def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
     (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    said = [sys.executable, *json.loads(command)[1:]]
+    command_line = [sys.executable, *json.loads(command)[1:]]
     surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}
 
     def status() -> int:
-        return subprocess.run(said, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False).returncode
+        return subprocess.run(
+            command_line, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False
+        ).returncode
 
     assert status() == 0
     server.stop()

@@ -84,8 +84,8 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
 
 
 def test_name_in_an_archive_is_said_without_what_changes_a_terminal():
-    (said,) = read(zipped(**{"b\x1b[2J\u202e": "a,b\n1\n", "c": WHOLE}))[1]
-    assert said == "Not imported, line 2: has not as many values as there are columns (b\ufffd[2J\ufffd.csv)."
+    (message,) = read(zipped(**{"b\x1b[2J\u202e": "a,b\n1\n", "c": WHOLE}))[1]
+    assert message == "Not imported, line 2: has not as many values as there are columns (b\ufffd[2J\ufffd.csv)."
 
 
 def test_files_of_macos_and_folders_are_passed_over():
@@ -114,9 +114,9 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
         b'"never ends,5',  # 11
         b"6,7",
     ]
-    rows, said = read(b"\n".join(lines))
+    rows, messages = read(b"\n".join(lines))
     assert rows == [{"a": "1", "b": "2"}, {"a": "several\nlines", "b": "3"}, {"a": "4"}]
-    assert said == [
+    assert messages == [
         "Not imported, line 3: has not as many values as there are columns.",
         "Not imported, line 5: is not in UTF-8.",
         "Not imported, lines 6, 11, 12: is not valid CSV.",
@@ -125,15 +125,15 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
 
 
 def test_lines_that_a_quotation_without_end_takes_are_all_named():
-    rows, (said,) = read(b'a,b\n1,2\n"' + b"3,4\n" * 40_000)
-    named, more = re.findall(r"lines (3, 4, .*) and ([\d,]+) more", said)[0]
+    rows, (message,) = read(b'a,b\n1,2\n"' + b"3,4\n" * 40_000)
+    named, more = re.findall(r"lines (3, 4, .*) and ([\d,]+) more", message)[0]
     assert rows[0] == {"a": "1", "b": "2"}
     assert len(rows) + len(named.split(", ")) + int(more.replace(",", "")) == 40_001
 
 
 def test_very_many_bad_lines_are_named_in_part():
-    (said,) = read(b"a,b\n" + b"1\n" * 30)[1]
-    assert said.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: has not as many")
+    (message,) = read(b"a,b\n" + b"1\n" * 30)[1]
+    assert message.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: has not as many")
 
 
 def test_temporary_database_without_room_is_a_sentence(monkeypatch):

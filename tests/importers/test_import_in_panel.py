@@ -29,9 +29,9 @@ PROVED_BY = (
 
 
 def state(site: Site) -> FileImport:
-    found = site.services[FileImports].state(OPERATOR)
-    assert found is not None
-    return found
+    upload = site.services[FileImports].state(OPERATOR)
+    assert upload is not None
+    return upload
 
 
 def upload(admin: Reader, file: bytes | str, program: str = "koyjabo", status: int = 303, **more: Any) -> str:
@@ -68,15 +68,15 @@ def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(sit
     file = visits(
         f"here,v0,{iso(site.time.ms)}", f"a,v1,{at(3)}", f"a,v1,{at(3)}", "b,v2,never", f"b,v3,{at(2)}", "x y,v,1"
     )
-    found = check(site, admin, file)
-    assert found.error is None
+    upload = check(site, admin, file)
+    assert upload.error is None
     page = words(admin.get(PATH))
     assert "2 visits on 2 days, 2 bad lines, 2 known already" in page
     assert "Total now 1 After the import 3 Difference +2" in page
     assert "at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
     assert site.stats()["totalVisits"] == 1
     assert re.search(r"<button[^>]*>Import 2 visits</button>", admin.get(PATH))
-    done = confirm(site, admin, found)
+    done = confirm(site, admin, upload)
     assert (done.result["new"], done.result["known"], done.result["bad"]) == (2, 2, 2)
     assert site.stats()["totalVisits"] == 3
     assert "Imported: 2. Known already: 2. Bad lines: 2." in words(admin.get(PATH))
@@ -127,10 +127,10 @@ GA4 = "# All\n# 20250301-20250302\nDate,Sessions\n20250301,40\n20250302,2\n20250
 def test_check_of_each_program_says_what_its_import_does(site, program, file, new, days):
     admin = panel(site)
     site.set_total(1000)
-    found = check(site, admin, file, program)
-    assert (found.error, found.preview["new"], found.preview["days"], found.preview["bad"]) == (None, new, days, 1)
-    assert (found.preview["before"], found.preview["after"]) == (1000, 1000 + new)
-    done = confirm(site, admin, found)
+    upload = check(site, admin, file, program)
+    assert (upload.error, upload.preview["new"], upload.preview["days"], upload.preview["bad"]) == (None, new, days, 1)
+    assert (upload.preview["before"], upload.preview["after"]) == (1000, 1000 + new)
+    done = confirm(site, admin, upload)
     assert {name: done.result[name] for name in ("new", "known", "bad")} == {"new": new, "known": 0, "bad": 1}
     assert site.stats()["totalVisits"] == 1000 + new
     again = check(site, admin, file, program)
@@ -204,15 +204,15 @@ def test_only_admins_may_send_a_file(site):
 def test_import_that_is_broken_off_is_completed_by_the_next_one(site, how):
     admin, count = panel(site), 30_000
     file = visits(*(f"visitor{n % 50},v{n},{at(3)}" for n in range(count)))
-    found = check(site, admin, file)
-    assert found.preview["new"] == count
-    admin.send(f"{PATH}/{found.id}/import")
+    upload = check(site, admin, file)
+    assert upload.preview["new"] == count
+    admin.send(f"{PATH}/{upload.id}/import")
     imports = site.services[FileImports]
     wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", every_s=0.01)
     if how == "killed":
         imports._process.kill()
     else:
-        admin.send(f"{PATH}/{found.id}/cancel")
+        admin.send(f"{PATH}/{upload.id}/cancel")
     ended = settled(site, "failed" if how == "killed" else "cancelled")
     some = site.stats()["totalVisits"]
     assert 0 < some < count

@@ -34,9 +34,9 @@ def admin(server) -> requests.Session:
 
 
 def token(session: requests.Session, server: Server) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{server.url}{PATH}").text)
-    assert found
-    return found[1]
+    match = re.search(r'name="csrf_token" value="([^"]+)"', session.get(f"{server.url}{PATH}").text)
+    assert match
+    return match[1]
 
 
 @pytest.mark.long(proved_by="importers/test_import_in_panel.py::test_only_admins_may_send_a_file")

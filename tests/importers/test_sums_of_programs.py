@@ -137,9 +137,9 @@ Direct,1234
 ANALYTICS = {"an exploration": EXPLORATION, "another language": IN_FRENCH, "the chart of a report": REPORT}
 
 
-@pytest.mark.parametrize("said", ANALYTICS.values(), ids=ANALYTICS)
-def test_sessions_by_date_of_google_analytics_are_added(site, said):
-    report = bring_export(site, "ga4", said)
+@pytest.mark.parametrize("export", ANALYTICS.values(), ids=ANALYTICS)
+def test_sessions_by_date_of_google_analytics_are_added(site, export):
+    report = bring_export(site, "ga4", export)
     assert (report.summed.visits, report.refused) == (1234, 0)
     days = [(row["source"], row["day"]) for row in everything(site)["imported_days"]]
     assert days == [("ga4", "2025-11-01"), ("ga4", "2025-11-03")]
@@ -153,12 +153,12 @@ def test_days_of_a_report_of_google_analytics_with_a_wrong_start_are_not_taken(s
 def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
     today = "2025-12-16"
     assert site.time.ms == SPEC_MOMENT
-    said = table(
+    export = table(
         "Date,Sessions",
         *("20251101,5", "20251317,1", "20251102,many", "20251103,1.5", f"{today},7", "20251217,9", "19691231,3"),
         *("(other),1", "20251104,-1", "20251105,9999999999999", "20251106,"),
     )
-    report = bring_export(site, "ga4", said)
+    report = bring_export(site, "ga4", export)
     assert report.summed[:2] == (2, 12)
     assert [*report.sentences()][2:] == [
         "Not imported, lines 3, 9: the day must be a date, such as 2025-12-16 or 20251216.",

@@ -141,22 +141,22 @@ def test_goatcounter_1_has_the_same_sessions_and_the_user_agent(site):
     assert bring_export(site, "goatcounter", first).imported == (1, 0)
     assert visits(site)[0][6] == ANDROID
     as_number = session.replace("-", "").lstrip("0")
-    said = table(GOATCOUNTER_2, hit(as_number, "2025-03-01T10:00:00Z"), hit(as_number + "0", "2025-03-01T10:00:00Z"))
-    assert bring_export(site, "goatcounter", said).imported == (1, 1)
+    export = table(GOATCOUNTER_2, hit(as_number, "2025-03-01T10:00:00Z"), hit(as_number + "0", "2025-03-01T10:00:00Z"))
+    assert bring_export(site, "goatcounter", export).imported == (1, 1)
 
 
 def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(site):
     old, kept = (iso(SPEC_MOMENT - age * DAY_MS) for age in (400, 100))
-    said = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
-    assert bring_export(site, "umami", said).imported == (2, 0)
+    export = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
+    assert bring_export(site, "umami", export).imported == (2, 0)
     retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
-    report = bring_export(site, "umami", said)
+    report = bring_export(site, "umami", export)
     assert (report.imported, report.refused) == ((0, 1), 2)
     assert "Not imported, line 4: at is in the future." in [*report.sentences()]
     assert "Not imported, line 2: at is on a day whose visits were folded" in "\n".join(report.sentences())
     assert site.stats()["totalVisits"] == 2
-    assert bring_export(site, "umami", said, even_folded=True).imported == (1, 1)
+    assert bring_export(site, "umami", export, even_folded=True).imported == (1, 1)
     assert site.recount() == []
 
 

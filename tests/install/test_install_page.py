@@ -21,17 +21,17 @@ def site(sqlite_database):
 
 
 def snippets(page: str) -> list[str]:
-    found = [unescape(code) for code in CODE.findall(page)]
-    assert [unescape(code) for code in COPIED.findall(page)] == found
-    return found
+    codes = [unescape(code) for code in CODE.findall(page)]
+    assert [unescape(code) for code in COPIED.findall(page)] == codes
+    return codes
 
 
 def test_every_snippet_names_this_server_and_can_be_copied(site):
-    found = snippets(Reader(site).get("/install"))
-    about_us = [code for code in found if "BRIDGES" not in code and "npm install" not in code]
-    assert len(found) > 10
+    codes = snippets(Reader(site).get("/install"))
+    about_us = [code for code in codes if "BRIDGES" not in code and "npm install" not in code]
+    assert len(codes) > 10
     assert all("https://koyjabo.example" in code for code in about_us)  # the script replaces it
-    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in "\n".join(found)
+    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in "\n".join(codes)
 
 
 def test_addresses_in_it_answer(site):

@@ -85,12 +85,12 @@ def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
 
 
 def test_login_reads_a_new_key_itself_while_another_one_reads():
-    time, published, found = Time(), [document("first"), document("first"), document("second")], []
+    time, published, answers = Time(), [document("first"), document("first"), document("second")], []
 
     def read() -> KeySet:
         answered = key_set.read(published.pop(0))
         if len(published) == 1:
-            found.append(keys.find_or_read("second", "ES256"))
+            answers.append(keys.find_or_read("second", "ES256"))
         return answered
 
     with loop_on() as runtime:
@@ -99,7 +99,7 @@ def test_login_reads_a_new_key_itself_while_another_one_reads():
         keys.tick()
         time.pass_(seconds=FRESH_S)
         keys.tick()
-    assert [key is not None for key in found] == [True]
+    assert [key is not None for key in answers] == [True]
 
 
 def test_login_without_any_keys_is_told_and_tries_again(reader, server):

@@ -1,4 +1,4 @@
-"""Mails: when each is sent, to whom, in which language, and with which content."""
+"""Mails: when each is sent, to whom, its language and its content."""
 
 from __future__ import annotations
 

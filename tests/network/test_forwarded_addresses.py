@@ -28,7 +28,7 @@ def register(site: Site, peer: str, forwarded: str | None = None, **headers: str
     assert answer.status_code == 200, answer.text
     locations = answer.json["stats"]["locations"]
     assert site.stats()["locations"] == locations
-    return {place: said["count"] for place, said in locations.items()}
+    return {place: details["count"] for place, details in locations.items()}
 
 
 def chain(proxies: int, *hops: str) -> str:
@@ -53,11 +53,11 @@ def test_hop_that_our_outermost_proxy_saw_is_the_visitor_whatever_is_forged(behi
     forged += [(value,) for value in ('"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b")]
     for hop in hops:
         for before in forged:
-            found = register(site, PROXY, chain(proxies, *before, hop))
-            assert found == {"Bangladesh": 1}, (before, hop)
+            places = register(site, PROXY, chain(proxies, *before, hop))
+            assert places == {"Bangladesh": 1}, (before, hop)
     for header in ("X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"):
-        said = {header: f"for={AMERICA}" if header == "Forwarded" else AMERICA}
-        assert register(site, PROXY, chain(proxies, BANGLADESH), **said) == {"Bangladesh": 1}, header
+        header_value = {header: f"for={AMERICA}" if header == "Forwarded" else AMERICA}
+        assert register(site, PROXY, chain(proxies, BANGLADESH), **header_value) == {"Bangladesh": 1}, header
 
 
 def test_header_with_fewer_hops_than_are_ours_is_not_believed(behind):

@@ -94,8 +94,8 @@ def test_record_that_says_no_place_falls_back_on_the_country(locate):
 def test_files_are_asked_in_their_order(place_database):
     first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
     second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
-    found = [PlaceFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
-    assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
+    places = [PlaceFinder([first, second]).locate(address) for address in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    assert places == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
 def test_damaged_file_is_no_error(place_database):

@@ -15,9 +15,9 @@ from koyjabo.observability.socket_log import Reconnections
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
     """The monotonic clock in s, which tests set."""
-    said = [100.0]
-    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: said[0]))
-    return said
+    seconds = [100.0]
+    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    return seconds
 
 
 def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(now):

@@ -40,14 +40,14 @@ sys.exit(serve())
 """
 
 
-def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
+def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
     """Lines of an event, as dictionaries."""
-    found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
-    return [line for line in found if all(line.get(key) == str(value) for key, value in wanted.items())]
+    parsed = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
+    return [line for line in parsed if all(line.get(key) == str(value) for key, value in values.items())]
 
 
-def wait_for_line(server: Server, event: str, **wanted: Any) -> dict[str, str]:
-    return wait_until(lambda: lines(server, event, **wanted), f"{event} {wanted}")[0]
+def wait_for_line(server: Server, event: str, **values: Any) -> dict[str, str]:
+    return wait_until(lambda: lines(server, event, **values), f"{event} {values}")[0]
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,8 @@ def sockets_in(server: Server) -> tuple[float, float]:
 
 
 def refused_in(server) -> float:
-    found = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
-    return float(found[1]) if found else 0
+    match = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
+    return float(match[1]) if match else 0
 
 
 def test_nothing_personal_is_written_down(new_server, sqlite_database):
@@ -183,15 +183,15 @@ def test_start_says_that_countries_are_missing_and_which_settings_are_removed(ne
 
 def in_json(server: Server) -> set[str]:
     """The events of a JSON log. Every line is an object, except the one that announces the address."""
-    said = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
-    assert all({"time", "level", "logger"} <= set(line) for line in said)
-    return {line["event"].partition(" ")[0] for line in said}
+    lines_ = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
+    assert all({"time", "level", "logger"} <= set(line) for line in lines_)
+    return {line["event"].partition(" ")[0] for line in lines_}
 
 
 def in_text(server: Server) -> set[str]:
-    said = [line for line in server.log.splitlines() if not SERVING.match(line)]
-    assert [line for line in said if not IN_TEXT.match(line)] == []
-    return {line.split(" ")[3] for line in said if not line.startswith(" ")}
+    lines_ = [line for line in server.log.splitlines() if not SERVING.match(line)]
+    assert [line for line in lines_ if not IN_TEXT.match(line)] == []
+    return {line.split(" ")[3] for line in lines_ if not line.startswith(" ")}
 
 
 def live(server: Server) -> None:

@@ -75,8 +75,8 @@ def test_lines_carry_the_request_that_is_being_answered(written, style):
 
 def test_errors_are_counted_by_their_event(written):
     log, _ = written("text")
-    found: list[str] = []
-    logs.count_errors(found.append)
+    events: list[str] = []
+    logs.count_errors(events.append)
     log.warning("not_an_error")
     log.error("broadcast_failed room=%s", "stats")
-    assert found == ["broadcast_failed"]
+    assert events == ["broadcast_failed"]

@@ -91,11 +91,11 @@ def test_broadcast_that_tells_no_visit_has_no_commit(site):
 
 
 def test_present_state_is_there(site):
-    found = scraped(site)
-    assert found["koyjabo_database_up", ""] == found["koyjabo_workers", ""] == 1
-    assert found["koyjabo_visits_waiting", ""] == found["koyjabo_connections", "site"] == 0
-    assert found[("koyjabo_connections", "socketio")] == 0
-    assert found["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
+    metrics = scraped(site)
+    assert metrics["koyjabo_database_up", ""] == metrics["koyjabo_workers", ""] == 1
+    assert metrics["koyjabo_visits_waiting", ""] == metrics["koyjabo_connections", "site"] == 0
+    assert metrics[("koyjabo_connections", "socketio")] == 0
+    assert metrics["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
 
 
 def values_of(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -112,24 +112,24 @@ def test_kinds_of_errors_have_an_end(metrics):
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
-    found = values_of(metrics)
-    assert found["koyjabo_errors_total", "kind_0"] == 2
-    assert found["koyjabo_errors_total", "other"] == 30
-    assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_errors_total", "kind_0"] == 2
+    assert numbers["koyjabo_errors_total", "other"] == 30
+    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MOST_KINDS + 1
 
 
 def test_what_is_no_word_is_no_kind_of_error(metrics):
-    for said in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
-        metrics.error(said)
+    for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
+        metrics.error(kind)
     assert values_of(metrics)["koyjabo_errors_total", "other"] == 5
 
 
 def test_events_that_there_are_not_are_counted_together(metrics):
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
-    found = values_of(metrics)
-    assert found["koyjabo_messages_received_total", "other"] == 3
-    assert {label for name, label in found if name == "koyjabo_messages_received_total"} == {
+    numbers = values_of(metrics)
+    assert numbers["koyjabo_messages_received_total", "other"] == 3
+    assert {label for name, label in numbers if name == "koyjabo_messages_received_total"} == {
         *("ping", "request_count", "join", "leave", "other")
     }
 
@@ -172,18 +172,18 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
 def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path):
     names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
-    found = values(second.collect())
-    assert (found[COMMUNITIES.name, "a"], found[COMMUNITIES.name, "b"]) == (5, 1)
-    assert (found[OLDEST.name, ""], found[DATABASE.name, ""]) == (0.5, 0)
+    numbers = values(second.collect())
+    assert (numbers[COMMUNITIES.name, "a"], numbers[COMMUNITIES.name, "b"]) == (5, 1)
+    assert (numbers[OLDEST.name, ""], numbers[DATABASE.name, ""]) == (0.5, 0)
     (tmp_path / "now_2.json").write_text("{ half a fi")
     os.utime(tmp_path / "now_0.json", (1, 1))
     assert values(second.collect())[COMMUNITIES.name, "a"] == 3
 
 
 def test_communities_are_bounded_in_number():
-    found = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
-    assert len(found) == MOST_COMMUNITIES + 1
-    assert sum(found.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
+    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
+    assert len(largest) == MOST_COMMUNITIES + 1
+    assert sum(largest.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
 
 
 MOST = 2

@@ -40,7 +40,7 @@ def test_sockets_are_counted_by_kind_and_community_wherever_they_are(workers):
     founder, ended = Member(workers), scraped(workers)[ENDED]
     community = founder.found()
     of_community = f'koyjabo_community_connections{{community="{community}"}}'
-    found = [kind(workers.port) for kind in (WebSocket, SocketIO) for _ in range(6)]
+    sockets = [kind(workers.port) for kind in (WebSocket, SocketIO) for _ in range(6)]
     member = PlainMember(workers.port, community, founder.token)
     expected = {'koyjabo_connections{kind="site"}': 6, 'koyjabo_connections{kind="socketio"}': 6, "koyjabo_workers": 2}
     expected[of_community] = 1
@@ -51,7 +51,7 @@ def test_sockets_are_counted_by_kind_and_community_wherever_they_are(workers):
 
     wait_until(shown, "six of each")
     member.close()
-    for socket in found:
+    for socket in sockets:
         socket.end()
     wait_until(lambda: scraped(workers)['koyjabo_connections{kind="site"}'] == 0, "nobody")
     wait_until(lambda: scraped(workers)[ENDED] == ended + 13, "all have ended")
@@ -110,8 +110,8 @@ def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, s
     server.kill()
     (left_behind,) = place.iterdir()
     server.start()
-    (found,) = place.iterdir()
-    assert found != left_behind
+    (folder,) = place.iterdir()
+    assert folder != left_behind
     server.stop()
     assert list(place.iterdir()) == []
 

@@ -61,8 +61,8 @@ class Asked(NamedTuple):
 def asked(expression: str) -> list[Asked]:
     """Metrics in an expression, with the labels it compares or groups by."""
     grouped = {label for names in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.findall(r"\w+", names)}
-    found = re.findall(r"\b(koyjabo_\w+|up)\b(?:\{([^}]*)\})?", expression)
-    return [Asked(name, frozenset(re.findall(r"(\w+)=", labels)) | grouped) for name, labels in found]
+    matches = re.findall(r"\b(koyjabo_\w+|up)\b(?:\{([^}]*)\})?", expression)
+    return [Asked(name, frozenset(re.findall(r"(\w+)=", labels)) | grouped) for name, labels in matches]
 
 
 def panels() -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Where a user's URL may connect to: global addresses, and networks that the operator allows."""
+"""Addresses that a user's URL may connect to: global ones, and networks that the operator allows."""
 
 from __future__ import annotations
 

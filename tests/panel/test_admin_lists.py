@@ -62,10 +62,10 @@ def ordinals(page):
 
 def pages(admin, path):
     """This page and all older ones, in order."""
-    found = [admin.get(path)]
-    while OLDER.search(found[-1]):
-        found.append(follow(admin, OLDER, found[-1]))
-    return found
+    texts = [admin.get(path)]
+    while OLDER.search(texts[-1]):
+        texts.append(follow(admin, OLDER, texts[-1]))
+    return texts
 
 
 def follow(admin, link, page):
@@ -121,9 +121,9 @@ def test_filter_that_visits_do_not_have_is_refused_by_name(admin):
 
 def test_results_and_filters_are_said_and_each_can_be_removed(admin, example):
     page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
-    said = words(page)
+    text = words(page)
     for part in ("11 visits", "“stop/3”", "From 16 Dec 2025", "To 16 Dec 2025", "Traffic: People", "Clear"):
-        assert part in said
+        assert part in text
     assert 'href="/admin/visits?text=stop%2F3&amp;first_day=2025-12-16&amp;last_day=2025-12-16" aria-label=' in page
     assert "Community: Mirpur 10" in words(admin.get(f"/admin/visits?community_id={example.community}"))
     today = admin.get("/admin/visits")

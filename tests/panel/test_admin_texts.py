@@ -39,11 +39,11 @@ def admin(site, example):
 
 def paths(example):
     user = f"/admin/users/{example.member.id}"
-    found = ["/admin/", "/admin/communities", "/admin/users", user, "/admin/visits", "/admin/audit"]
+    paths = ["/admin/", "/admin/communities", "/admin/users", user, "/admin/visits", "/admin/audit"]
     pages = ("", "/members", "/reports", "/settings", "/delete")
-    found += [f"/communities/{example.community}{page}" for page in pages]
+    paths += [f"/communities/{example.community}{page}" for page in pages]
     fields = "communities?query users?query visits?place visits?text audit?actor data?place find?q"
-    return found + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
+    return paths + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
 
 
 def test_texts_of_others_are_text(admin, example):

@@ -79,13 +79,13 @@ class Panel:
 def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
     """A panel on each worker."""
     with ExitStack() as stack:
-        found = []
+        opened = []
         for worker in server.workers():
             with only(server, worker):
-                found.append(Panel(server, boss))
-                stack.callback(found[-1].close)
-                found[-1].get("/admin/state")
-        yield found
+                opened.append(Panel(server, boss))
+                stack.callback(opened[-1].close)
+                opened[-1].get("/admin/state")
+        yield opened
 
 
 def test_recount_is_one_at_a_time_on_all_workers(server, boss, redis, monkeypatch):

@@ -94,9 +94,9 @@ def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer
     assert "Babul" in viewer.get("/admin/users?query=bab")
     for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):
         assert "No visit matches." in viewer.get(f"/admin/visits?text={text}")
-    found = words(viewer.get("/admin/visits?text=1"))
-    assert "•••" in found
-    assert "No visit matches." not in found
+    page = words(viewer.get("/admin/visits?text=1"))
+    assert "•••" in page
+    assert "No visit matches." not in page
 
 
 def test_right_of_a_viewer_ends_at_once(site):

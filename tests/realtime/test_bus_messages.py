@@ -111,8 +111,8 @@ def capture_state(server, redis):
 
 
 def _state_with(total, message):
-    said = json.loads(message["data"]) if message and message["type"] == "message" else {}
-    state = said.get("state", {"figures": ()})
+    content = json.loads(message["data"]) if message and message["type"] == "message" else {}
+    state = content.get("state", {"figures": ()})
     return state if total in state["figures"] else None
 
 
@@ -148,9 +148,9 @@ def test_rubbish_on_the_channel_is_ignored(server, redis):
 
 def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redis, outside):
     """During an upgrade they share the Socket.IO queue with this version."""
-    told = {"type": "koyjabo:value", "figures": []}
+    message = {"type": "koyjabo:value", "figures": []}
     with pages(server) as open_pages:
-        publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [told]}, QUEUE)
+        publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [message]}, QUEUE)
         outside.emit("notice", {"type": "notice"}, to="stats")
         for page in flat(open_pages):
             page.next_of_type("notice")

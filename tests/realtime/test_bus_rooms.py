@@ -37,9 +37,9 @@ def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, r
 
             def total_of_the_next() -> int:
                 if message := line.get_message(timeout=0.02):
-                    said = json.loads(message["data"])
-                    published[said["from"]] += 1
-                    totals.append(said["state"]["figures"][4])
+                    message_ = json.loads(message["data"])
+                    published[message_["from"]] += 1
+                    totals.append(message_["state"]["figures"][4])
                 return totals[-1]
 
             last = 0

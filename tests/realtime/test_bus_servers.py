@@ -36,10 +36,10 @@ def open_at(servers):
     """An HTTP connection and a page of each kind on each server, which has one worker."""
     with ExitStack() as stack:
         each = [stack.enter_context(WorkerConnection(server)) for server in servers]
-        found = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
-        for page in flat(found):
+        opened = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
+        for page in flat(opened):
             page.first()
-        yield each, found
+        yield each, opened
 
 
 def two_servers(new_server, database, **settings):
@@ -84,8 +84,8 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
         for number in range(1, 6):
             assert each_site[1].register("karim").stats.total == number
             assert each_site[0].register("ayesha").stats.total == 4000 + number
-        for found, total in zip(open_pages, (4005, 5), strict=True):
-            for page in found:
+        for of_server, total in zip(open_pages, (4005, 5), strict=True):
+            for page in of_server:
                 page.wait_for_total(total)
                 assert {stats.epoch for stats in page.updates} == {page.first().epoch}
                 assert_never_fell(page)
@@ -119,16 +119,16 @@ def server(module_servers, module_database, redis):
     return two_workers(module_servers(module_database, REDIS_URL=redis.url))
 
 
-def ten_visits_are_ten_events(each_worker, found):
+def ten_visits_are_ten_events(each_worker, open_pages):
     """Whether ten visits were ten events. False if a worker corrected its active visitors in between, which is an event
     as well: it counts a visitor twice until Redis has reported that the other worker knows them.
     """
-    received = [len(page.updates) for page in found]
+    received = [len(page.updates) for page in open_pages]
     for number in range(10):
         receipt = each_worker[number % 2].register("ayesha")
-        for page in found:
+        for page in open_pages:
             page.wait_for_total(receipt.ordinal)
-    later = [page.updates[already:] for page, already in zip(found, received, strict=True)]
+    later = [page.updates[already:] for page, already in zip(open_pages, received, strict=True)]
     totals = list(range(receipt.ordinal - 9, receipt.ordinal + 1))
     if any([stats.total for stats in shown] != totals for shown in later):
         return False
@@ -139,11 +139,11 @@ def ten_visits_are_ten_events(each_worker, found):
 
 def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_json(server):
     with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
-        found = flat(open_pages)
+        all_pages = flat(open_pages)
         for connection in each_worker:
             receipt = connection.register("ayesha")
-        wait_until_same(found, each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
-        wait_until(lambda: ten_visits_are_ten_events(each_worker, found), "ten visits are ten events", SOON_S)
+        wait_until_same(all_pages, each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
+        wait_until(lambda: ten_visits_are_ten_events(each_worker, all_pages), "ten visits are ten events", SOON_S)
 
 
 def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(server):

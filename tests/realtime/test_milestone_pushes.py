@@ -1,4 +1,4 @@
-"""Each open page receives a milestone once, with the first push that contains it, on every worker."""
+"""Milestones reach each open page once, with the first push that contains it, on every worker."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ SPEC_KEYS = ["totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniq
 def pages(server, of_each=1):
     """Open pages of both kinds that have received only their first event."""
     with ExitStack() as stack:
-        found = [stack.enter_context(kind(server.port)) for kind in BOTH_KINDS for _ in range(of_each)]
-        for page in found:
+        opened = [stack.enter_context(kind(server.port)) for kind in BOTH_KINDS for _ in range(of_each)]
+        for page in opened:
             page.first()
-        yield found
+        yield opened
 
 
 def ledger_total(server) -> int:

@@ -54,7 +54,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     sqlite_database.go_back(remembered)
     last = site.register(visitId="kept")
     site.set_total(40_001, new_epoch=True)
-    found = receipt(site)
+    parts = receipt(site)
     assert lines(site) == [
         ("start", 4000, 1, 4000),
         ("visits", 3, 4001, 4003),
@@ -64,8 +64,8 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
         ("visits", 1, 40_032, 40_032),
         ("adjustment", -31, 40_002, 40_032),
     ]
-    assert (found["total"], last.ordinal) == (sum(part["count"] for part in found["parts"]), 40_032)
-    assert found["parts"][2]["at"] == iso(began_ms)
+    assert (parts["total"], last.ordinal) == (sum(part["count"] for part in parts["parts"]), 40_032)
+    assert parts["parts"][2]["at"] == iso(began_ms)
 
 
 def test_folded_visits_keep_their_numbers(site):
@@ -95,9 +95,9 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     boss = panel(site, "ayesha")
     boss.confirm("/admin/receipt/total", total="5000", reason="Old app, ask nila@example.com")
     site.set_total(6000)
-    told = boss.client.get("/api/receipt")
-    assert told.headers["Cache-Control"] == "private, no-store"
-    assert [(part["by"], part["reason"]) for part in told.json["parts"]] == [
+    answer = boss.client.get("/api/receipt")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert [(part["by"], part["reason"]) for part in answer.json["parts"]] == [
         (None, None),
         ("Ayesha", "Old app, ask nila@example.com"),
         ("operator", "koyjabo total set"),
@@ -105,9 +105,9 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     assert "by Ayesha" in words(boss.get("/receipt"))
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
-    for said in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
-        assert "Old app, ask •••" in said
-        assert "nila@example.com" not in said
+    for text in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
+        assert "Old app, ask •••" in text
+        assert "nila@example.com" not in text
     public = Reader(site).get("/receipt")
     assert "Ayesha" not in public
     assert "Old app" not in public

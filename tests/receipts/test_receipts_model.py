@@ -127,9 +127,9 @@ class ReceiptMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_receipt_adds_up(self) -> None:
-        found, stats = self.site.client.get("/api/receipt").json, self.site.stats()
-        parts, expected = found["parts"], self.expected
-        assert found["total"] == stats["totalVisits"] == expected.total == sum(part["count"] for part in parts)
+        shown, stats = self.site.client.get("/api/receipt").json, self.site.stats()
+        parts, expected = shown["parts"], self.expected
+        assert shown["total"] == stats["totalVisits"] == expected.total == sum(part["count"] for part in parts)
         assert self.sums(parts) == expected.sums
         assert self.numbers(parts) == expected.numbers
         assert {ordinal for (ordinal,) in self.site.rows("SELECT ordinal FROM visits")} <= set(expected.numbers)

@@ -29,8 +29,8 @@ def site(database):
 
 
 def actions(site: Site, admin: Account) -> list[str]:
-    found = [line.action for line in site.services[Audit].page(admin).lines]
-    return [action for action in found if action.startswith("ledger.")]
+    actions = [line.action for line in site.services[Audit].page(admin).lines]
+    return [action for action in actions if action.startswith("ledger.")]
 
 
 def wait_for_end(site: Site) -> None:
@@ -73,15 +73,15 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
     monkeypatch.setattr(recount_queries, "MOST_SHOWN", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
-    found = recounted(site, admin)
-    assert found.pop("seconds") >= 0
-    assert found == {"agrees": True, "problems": [], "problem_count": 0, "rows": 3}
+    result = recounted(site, admin)
+    assert result.pop("seconds") >= 0
+    assert result == {"agrees": True, "problems": [], "problem_count": 0, "rows": 3}
     assert actions(site, admin) == [ENDED, BEGUN]
     site.rows("UPDATE daily_visits SET visits = 7")
     site.rows("UPDATE counters SET unique_visitors = 9")
-    found = recounted(site, admin)
-    assert (found["agrees"], found["problems"]) == (False, site.recount()[:1])
-    assert found["problem_count"] > 1
+    result = recounted(site, admin)
+    assert (result["agrees"], result["problems"]) == (False, site.recount()[:1])
+    assert result["problem_count"] > 1
 
 
 def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):

@@ -48,8 +48,8 @@ def repair(site: Site) -> Repaired:
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:
-    found = everything(site)
-    kept = {table: [{k: v for k, v in row.items() if k not in NEW} for row in found[table]] for table in NUMBERS}
+    tables = everything(site)
+    kept = {table: [{k: v for k, v in row.items() if k not in NEW} for row in tables[table]] for table in NUMBERS}
     return {table: sorted(rows, key=str) for table, rows in kept.items()}
 
 
@@ -75,7 +75,9 @@ def test_every_figure_of_a_derived_table_is_recounted_and_repaired(full):
         full.rows(f"UPDATE {table} SET {figure} = {figure} + 1")
     wrong = full.recount()
     assert [
-        figure for figure in FIGURES if not any(re.match(r"{}: .*: {} is".format(*figure), said) for said in wrong)
+        figure
+        for figure in FIGURES
+        if not any(re.match(r"{}: .*: {} is".format(*figure), message) for message in wrong)
     ] == []
     assert repair(full).repaired == wrong
     assert numbers(full) == before

@@ -42,8 +42,8 @@ def rani(shared_site):
 
 
 def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
-    found = site.services[ReportServices].annotations.between(scope, first, last)
-    return [(annotation.day, annotation.text or annotation.action) for annotation in found]
+    annotations = site.services[ReportServices].annotations.between(scope, first, last)
+    return [(annotation.day, annotation.text or annotation.action) for annotation in annotations]
 
 
 def test_note_is_at_its_day_and_scope_until_it_is_removed(site):
@@ -105,8 +105,8 @@ def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site)
         {"version": "1.1.0", "before": ""},
         {"version": "1.2.0", "before": "1.1.0"},
     ]
-    (found,) = site.services[ReportServices].annotations.between(SITE, TODAY, TODAY)
-    assert found.details["version"] == "1.2.0"  # the first one changed nothing
+    (annotation,) = site.services[ReportServices].annotations.between(SITE, TODAY, TODAY)
+    assert annotation.details["version"] == "1.2.0"  # the first one changed nothing
 
 
 def test_page_adds_and_removes_and_takes_a_removal_back(site, rani):

@@ -56,12 +56,12 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     open_and_sign_up(site, metro, "salma", "/fares")
     open_and_sign_up(site, metro, "rima", None)
     site.register("nobody", page="/fares", communityId=metro)
-    found = report(site, metro, FIRST, FIRST)
-    assert [tuple(page) for page in found.pages] == [("/fares", 2), (None, 1)]
-    assert found.conversions == 3
-    assert found.average_ms == 4 * HOUR_MS // 3
+    conversions = report(site, metro, FIRST, FIRST)
+    assert [tuple(page) for page in conversions.pages] == [("/fares", 2), (None, 1)]
+    assert conversions.conversions == 3
+    assert conversions.average_ms == 4 * HOUR_MS // 3
     site.services[Erasure].forget("karim")
-    assert report(site, metro, FIRST, FIRST) == found
+    assert report(site, metro, FIRST, FIRST) == conversions
 
 
 def test_range_is_of_the_days_of_first_visits(site, metro):

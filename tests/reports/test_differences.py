@@ -40,16 +40,16 @@ def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now
     visit_on(site, day, now)
     asked = Question(day, day), Question(shifted(day, -7), shifted(day, -7))
     insights = site.services[ReportServices].reports
-    found = differences.difference(insights, *asked, "en")
-    assert (found.visits, found.before) == (len(now), len(before))
+    result = differences.difference(insights, *asked, "en")
+    assert (result.visits, result.before) == (len(now), len(before))
     for place, dimension in enumerate(("source", "page")):
         answers = insights.read([BreakdownRequest(question, dimension, 1_000) for question in asked])
         changes = list(differences.changes_by(dimension, *answers))
         assert sum(change.more for change in changes) == len(now) - len(before)
-        for difference in (*changes, *(change for change in found.changes if change.dimension == dimension)):
+        for difference in (*changes, *(change for change in result.changes if change.dimension == dimension)):
             assert difference.visits == sum(visit[place] == difference.value for visit in now)
             assert difference.before == sum(visit[place] == difference.value for visit in before)
-    assert all(abs(change.more) >= max(5, abs(found.more) / 10) for change in found.changes)
+    assert all(abs(change.more) >= max(5, abs(result.more) / 10) for change in result.changes)
 
 
 def overview(site, day: str):

@@ -55,16 +55,16 @@ def figures(page):
 
 def rows(page, dimension):
     return {
-        unescape(found["label"]): (unescape(found["url"]), int(found["number"]))
-        for found in ROW.finditer(page)
-        if found["dimension"] == dimension
+        unescape(row["label"]): (unescape(row["url"]), int(row["number"]))
+        for row in ROW.finditer(page)
+        if row["dimension"] == dimension
     }
 
 
 def link(page, key):
-    found = re.search(rf'data-key="{key}"[^>]* href="([^"]+)"', page)
-    assert found, key
-    return unescape(found[1])
+    match = re.search(rf'data-key="{key}"[^>]* href="([^"]+)"', page)
+    assert match, key
+    return unescape(match[1])
 
 
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
@@ -94,8 +94,8 @@ def test_comparison_says_how_much_each_row_changed(admin):
 
 
 def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
-    said = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
-    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in said] == [
+    texts = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
+    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in texts] == [
         "16 Dec 2025, compared with 15 Dec 2025, TIME: Visits 14"
     ]
     assert "insights-words" not in admin.get("/admin/?range=today&compare=previous&part=pages")
@@ -149,8 +149,8 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert "Nothing found." in admin.get("/admin/?by=page&range=all&find=nowhere")
     assert "searched" not in admin.get("/admin/?by=page&range=all&find=FARE")
     monkeypatch.setattr(asked, "MOST_ROWS", 2)
-    found = words(admin.get("/admin/?by=page&range=all&find=FARE"))
-    assert "1 to 1 of 1 · searched in the 2 largest" in found
+    text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
+    assert "1 to 1 of 1 · searched in the 2 largest" in text
     assert PART.findall(admin.get(link(second, "back")))[-1] == "hours"
 
 

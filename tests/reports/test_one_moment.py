@@ -21,8 +21,8 @@ ANSWERS = 8
 
 
 def numbers_of(page: str) -> dict[str, int]:
-    found = re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)
-    return {name: int(value) for name, value in found}
+    matches = re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)
+    return {name: int(value) for name, value in matches}
 
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:

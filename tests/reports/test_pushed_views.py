@@ -52,13 +52,13 @@ class Shown:
     @property
     def states(self) -> list[tuple[int, dict[str, Any], dict[str, str]]]:
         """After each update: its snapshot, all cells, all versions."""
-        cells, versions, found = {}, {}, []
+        cells, versions, states = {}, {}, []
         for update in self.updates:
             if update.get("whole"):
                 cells, versions = {}, {}
             cells, versions = cells | update.get("cells", {}), versions | update.get("parts", {})
-            found.append((update["moment"], cells, versions))
-        return found
+            states.append((update["moment"], cells, versions))
+        return states
 
     def wait_for(self, moment: int) -> tuple[dict[str, Any], dict[str, str]]:
         wait_until(lambda: self.states and self.states[-1][0] >= moment, f"visit {moment} is in the view")
@@ -74,12 +74,12 @@ def page_of(server: Server, member: Member, path: str) -> str:
 
 
 def on_each_worker(stack: ExitStack, server: Server, member: Member) -> list[Shown]:
-    found = []
+    parts = []
     for worker in server.workers():
         with only(server, worker):
-            found.append(Shown(stack.enter_context(PanelSocket(server.port, member.token))).ask())
-            wait_until(lambda: found[-1].states and found[-1].states[-1][1], "its view is answered")
-    return found
+            parts.append(Shown(stack.enter_context(PanelSocket(server.port, member.token))).ask())
+            wait_until(lambda: parts[-1].states and parts[-1].states[-1][1], "its view is answered")
+    return parts
 
 
 def listed(cells: dict[str, Any], part: str) -> int:
@@ -139,7 +139,7 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
         assert cells["figures.visits"] == [summary["visits"]]
         assert {update["view"] for update in view.updates[before:]} == {first}
-        view.ask("?range=today&compare=none&page=/fares")  # as a page that has had no answer
+        view.ask("?range=today&compare=none&page=/fares")  # like a page that got no response
         wait_until(lambda: view.updates[-1].get("whole"), "it is sent again")
         assert view.states[-1][1] == cells
 

@@ -36,9 +36,9 @@ class World:
         )
 
     def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
-        found = self.reports.trend(HERE, granularity, start, end)
-        assert [row.period for row in found] == sorted({row.period for row in found}, key=datetime.fromisoformat)
-        return {row.period: tuple(row.people) for row in found}
+        periods = self.reports.trend(HERE, granularity, start, end)
+        assert [row.period for row in periods] == sorted({row.period for row in periods}, key=datetime.fromisoformat)
+        return {row.period: tuple(row.people) for row in periods}
 
 
 @pytest.fixture

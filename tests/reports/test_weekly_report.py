@@ -99,18 +99,18 @@ def test_admins_and_viewers_read_the_leading_pages_sources_and_places(site, mail
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'karim@example.com'")
     site.time.go_to(MORNING)
     tick(site)
-    found = {mail["To"]: mail for mail in reports(mailbox)}
-    text = text_of(found["ayesha@example.com"]).replace("\r", "")
+    mails = {mail["To"]: mail for mail in reports(mailbox)}
+    text = text_of(mails["ayesha@example.com"]).replace("\r", "")
     assert "8 visits last week, 700% more than the week before. facebook.com brought 5 of the 7 more.\n" in text
     assert "Pages\n- /metro: 3 (+200%)\n- /100%(count)s: 1\n" in text
     assert "Sources\n- facebook.com: 5\n- Direct: 3\n" in text
     assert "Places\n- Dhaka, Bangladesh: 8 (+700%)\n" in text
     assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
-    html = html_of(found["ayesha@example.com"])
+    html = html_of(mails["ayesha@example.com"])
     assert "<strong>Sources</strong>" in html
     assert "<li>facebook.com: 5</li>" in html
-    assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০%)" in text_of(found["karim@example.com"])
-    assert "/metro" not in text_of(found["salma@example.com"])
+    assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০%)" in text_of(mails["karim@example.com"])
+    assert "/metro" not in text_of(mails["salma@example.com"])
 
 
 def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):

@@ -251,8 +251,8 @@ def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
         )
         wait_until(lambda: not is_in_redis(redis, "ayesha"), "Redis knows of it no more")
         for connection in each_worker:
-            status, said = connection.ask("POST", "/api/visitor/heartbeat", {"visitorId": "ayesha"})
-            assert (status, said["code"]) == (404, "unknown_visitor")
+            status, body = connection.ask("POST", "/api/visitor/heartbeat", {"visitorId": "ayesha"})
+            assert (status, body["code"]) == (404, "unknown_visitor")
         for page in pages:
             page.wait_for(lambda shown: shown.active == 1, "the page shows it")
             page.close()
@@ -276,6 +276,6 @@ def test_operator_forgets_a_visitor_and_their_anonymous_visits_of_the_day(server
     assert "visitorId" in unknown.stderr
     after = server.stats()
     assert (after.total, after.unique, after.today) == (before.total, before.unique, before.today)
-    for said in ({}, {"anonymous": True}):
-        assert server.post("/api/visitor/heartbeat", json={"visitorId": "nila", **said}).status_code == 404
+    for fields in ({}, {"anonymous": True}):
+        assert server.post("/api/visitor/heartbeat", json={"visitorId": "nila", **fields}).status_code == 404
     assert_verified(server)

@@ -48,13 +48,13 @@ def test_pages_say_of_each_column_whether_erasing_removes_it(site):
     for n, language in enumerate(("en", "bn")):
         admin.headers["Accept-Language"] = language
         for address in ("/", "/admin/data"):
-            assert in_the_page(admin.get(address)) == [said(REMOVED, n), said(KEPT, n)], (language, address)
-    assert in_the_guide() == [said(REMOVED, 0), said(KEPT, 0)]
+            assert in_the_page(admin.get(address)) == [texts_of(REMOVED, n), texts_of(KEPT, n)], (language, address)
+    assert in_the_guide() == [texts_of(REMOVED, 0), texts_of(KEPT, 0)]
     fates = {column.name: column.info.get("forgotten", "lost") for column in Visit.__table__.columns}
     assert fates == {name: fate_of(row) for names, row in SAID.items() for name in names.split()} | RENAMED
 
 
-def said(fate: int, language: int) -> set[str]:
+def texts_of(fate: int, language: int) -> set[str]:
     return {row[fate][language] for row in SAID.values() if row[fate] != NOT_SAID}
 
 

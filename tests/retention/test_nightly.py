@@ -84,7 +84,7 @@ def test_preview_is_what_the_next_run_folds(site, caplog):
 
 @pytest.mark.both_kinds
 def test_one_of_many_at_once_does_it(site, nights):
-    """Each server has its own connections."""
+    """The servers have separate connections."""
     with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
         with ThreadPoolExecutor(3) as threads:
             list(threads.map(Nightly.tick, map(worker, (site, second, third))))

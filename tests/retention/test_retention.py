@@ -118,10 +118,10 @@ def test_log_is_looked_through_where_ids_are_missing(site):
     for first in range(9, 30):
         for last in range(first, 31, 3):
             days = VisitFilter(f"2025-11-{first:02}", f"2025-11-{last:02}" if last < 31 else "")
-            found = log.page(admin, days, count=100)
-            assert found.before is None
+            page = log.page(admin, days, count=100)
+            assert page.before is None
             expected = [f"v{day}" for day in reversed(kept) if first <= day <= last for _ in range(2)]
-            assert [visit.visitor_id for visit in found.visits] == expected, days
+            assert [visit.visitor_id for visit in page.visits] == expected, days
     assert [visit.ordinal for visit in log.page(admin, VisitFilter(text="4004")).visits] == [4004]
     assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was rolled up
 

@@ -20,10 +20,10 @@ def problem(tmp_path, monkeypatch):
     for name in ("BACKUP_DIR", "BACKUP_TO"):
         monkeypatch.delenv(name, raising=False)
 
-    def said(environment: dict[str, str] | None = None, **settings: str) -> str | None:
+    def message(environment: dict[str, str] | None = None, **settings: str) -> str | None:
         return backup_start.problem(config.load(settings, instance=tmp_path / "instance"), environment or {})
 
-    return said
+    return message
 
 
 def test_folder_is_made_for_its_owner_or_refused(problem, tmp_path):

@@ -109,7 +109,7 @@ def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
         sentence = refusal(load, **{**PRODUCTION, name: bad})
         assert sentence.startswith(name), (name, bad, sentence)
         assert sentence.endswith("."), (name, bad, sentence)
-        assert not any(said in sentence for said in ("\n", KEY)), (name, bad, sentence)
+        assert not any(text in sentence for text in ("\n", KEY)), (name, bad, sentence)
     assert {name for name, _ in BAD} == set(NAMES)
 
 
@@ -225,10 +225,10 @@ def test_urls_are_understood_as_hosts_write_them(load):
 
 
 def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
-    for said in (":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"):
+    for address in (":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"):
         with pytest.raises(SettingsError, match=r"^REDIS_URL cannot be read: .*%2F") as caught:
-            load(**PRODUCTION, REDIS_URL=f"redis://{said}@host:6379/0")
-        assert not any(part in str(caught.value) for part in ("ss@", "123", said))
+            load(**PRODUCTION, REDIS_URL=f"redis://{address}@host:6379/0")
+        assert not any(part in str(caught.value) for part in ("ss@", "123", address))
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 

@@ -52,11 +52,11 @@ def counted(server, kind: str = "streams") -> float:
 def test_first_event_is_the_present_state_and_every_change_follows(server):
     total, opened = server.register("ayesha").ordinal, counted(server)
     with EventSource(server.port, Last_Event_ID="0-1", Origin=ELSEWHERE) as source:
-        said = source.answer.headers
-        assert (source.status, said["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
-        assert (said["Cache-Control"], said["X-Accel-Buffering"]) == ("no-store", "no")
-        assert (said["Access-Control-Allow-Origin"], said["Connection"]) == ("*", "close")
-        assert not {"Content-Encoding", "Content-Length", "Transfer-Encoding"} & set(said)
+        headers = source.answer.headers
+        assert (source.status, headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+        assert (headers["Cache-Control"], headers["X-Accel-Buffering"]) == ("no-store", "no")
+        assert (headers["Access-Control-Allow-Origin"], headers["Connection"]) == ("*", "close")
+        assert not {"Content-Encoding", "Content-Length", "Transfer-Encoding"} & set(headers)
         assert source.block().fields == {"retry": "5000"}
         first = source.event_block()
         assert set(first.fields) == {"id", "data"}
@@ -117,8 +117,8 @@ def test_refusals_are_http_statuses(server, stranger):
         for method in ("GET", "HEAD"):
             with EventSource(server.port, where, method, **headers) as source:
                 assert source.answer.headers["Access-Control-Allow-Origin"] == "*"
-                found = source.error if method == "GET" else (source.status, expected[1])
-                assert found == expected, (where, headers)
+                error = source.error if method == "GET" else (source.status, expected[1])
+                assert error == expected, (where, headers)
     for where, headers in ((f"{path}?token={founder.token}", {}), (path, {"Cookie": cookies})):
         with EventSource(server.port, where, **headers) as source:
             assert source.event()["type"] == "visitor_count"

@@ -53,12 +53,12 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
     where = path if path == "/" else f"/ws/communities/{community}/{path}"
 
     @effort(60)
-    @given(said=st.lists(texts | st.binary(max_size=20), max_size=14))
-    def talk(said: list[str | bytes]) -> None:
+    @given(sent=st.lists(texts | st.binary(max_size=20), max_size=14))
+    def talk(sent: list[str | bytes]) -> None:
         with WebSocket(others.server.port, f"Authorization: Bearer {moderator.token}", path=where) as client:
             assert client.event()["type"] == PRESENT[path]
-            client.send(*(_as_frame(packet) for packet in said))
-            expected = [_answer_to(packet, PRESENT[path]) for packet in said]
+            client.send(*(_as_frame(packet) for packet in sent))
+            expected = [_answer_to(packet, PRESENT[path]) for packet in sent]
             _assert_received(client, expected, PRESENT[path])
 
     talk()
@@ -84,24 +84,24 @@ def _assert_received(client: WebSocket, expected: list[str], present: str) -> No
         assert client.is_answered()
 
 
-def _as_frame(said: str | bytes) -> bytes:
-    return frame(said, TEXT if isinstance(said, str) else BINARY)
+def _as_frame(packet: str | bytes) -> bytes:
+    return frame(packet, TEXT if isinstance(packet, str) else BINARY)
 
 
-def _answer_to(said: str | bytes, present: str) -> str:
+def _answer_to(packet: str | bytes, present: str) -> str:
     """The expected response. `texts` never generates `visitor`, because a valid id gets no response."""
     with suppress(ValueError, RecursionError, KeyError, TypeError):
-        kind = json.loads(said)["type"] if isinstance(said, str) else None
+        kind = json.loads(packet)["type"] if isinstance(packet, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")
     return "error"
 
 
 def test_socketio_takes_packets_or_closes(others, moderator, community):
     @effort(200)
-    @given(said=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
-    def talk(said: list[list[str | bytes]]) -> None:
+    @given(sent=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
+    def talk(sent: list[list[str | bytes]]) -> None:
         with SocketIO(others.server.port) as client:
-            client.send(*(_as_frame(part) for packet in said for part in packet))
+            client.send(*(_as_frame(part) for packet in sent for part in packet))
             frames = _until_the_end(client)
         assert frames[-1].opcode == CLOSE
         assert int.from_bytes(frames[-1].payload[:2], "big") in {NORMAL, ABUSE}

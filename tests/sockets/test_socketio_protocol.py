@@ -68,10 +68,10 @@ def while_it_polls(session) -> Callable[[Callable[[], object]], tuple[int, str]]
 
 
 def next_packets(session: Polling, count: int) -> list[str]:
-    found: list[str] = []
-    while len(found) < count:
-        found += session.next_packets()
-    return found
+    packets: list[str] = []
+    while len(packets) < count:
+        packets += session.next_packets()
+    return packets
 
 
 def assert_ended(session: Polling) -> None:
@@ -112,16 +112,16 @@ def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
     dhaka = json.dumps("ঢাকা")
     posted = session.post(SAID, '42["message","ঢাকা"]', '451-["message",{"_placeholder":true,"num":0}]', "bAQIDBA==")
     assert (posted.status_code, posted.text) == (200, "ok")
-    said = [f'42["message-back",{dhaka}]', HEARD, '451-["message-back",{"_placeholder":true,"num":0}]', "bAQIDBA=="]
+    expected = [f'42["message-back",{dhaka}]', HEARD, '451-["message-back",{"_placeholder":true,"num":0}]', "bAQIDBA=="]
     received = next_packets(session, 4)
-    assert sorted(received) == sorted(said)
-    assert received.index(said[3]) == received.index(said[2]) + 1, "what is attached follows"
+    assert sorted(received) == sorted(expected)
+    assert received.index(expected[3]) == received.index(expected[2]) + 1, "what is attached follows"
 
 
 def test_messages_come_back_in_order_by_websocket(socket):
     """One message is as large as in the public test suite."""
-    for said in [*map(str, range(200)), json.dumps("a" * 100_000)]:
-        assert socket.send(f'42["message",{said}]').receive() == f'42["message-back",{said}]'
+    for argument in [*map(str, range(200)), json.dumps("a" * 100_000)]:
+        assert socket.send(f'42["message",{argument}]').receive() == f'42["message-back",{argument}]'
 
 
 @pytest.mark.parametrize(
@@ -227,19 +227,19 @@ def test_after_disconnecting_from_a_namespace_nothing_is_received_there(socket):
 
 
 def test_event_comes_back_and_is_acknowledged_with_what_the_handler_returns(socket):
-    for said in (',1,"2",{"3":[true]}', "", ',"ঢাকা"', ",null"):
-        answer = socket.send(f'42["message"{said}]').receive()
-        assert json.loads(answer.removeprefix("42")) == json.loads(f'["message-back"{said}]')
+    for arguments in (',1,"2",{"3":[true]}', "", ',"ঢাকা"', ",null"):
+        answer = socket.send(f'42["message"{arguments}]').receive()
+        assert json.loads(answer.removeprefix("42")) == json.loads(f'["message-back"{arguments}]')
     answer = socket.send('42456["message-with-ack",1,"2",{"3":[false]}]').receive()
     assert answer == '43456[1,"2",{"3":[false]}]'
 
 
 def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket):
-    for said, received in (
+    for sent, received in (
         (f'452-["message",{TWO}]', f'452-["message-back",{TWO}]'),
         (f'452-789["message-with-ack",{TWO}]', f"462-789[{TWO}]"),
     ):
-        socket.send(said, b"\1\2\3", b"\4\5\6")
+        socket.send(sent, b"\1\2\3", b"\4\5\6")
         assert [socket.receive() for _ in range(3)] == [received, b"\1\2\3", b"\4\5\6"]
 
 

@@ -57,8 +57,8 @@ class Guide:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.member = cast.GUIDE
-        said = {"email": self.member.email, "password": cast.password(SECRET)}
-        answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=PATIENCE_S)
+        body = {"email": self.member.email, "password": cast.password(SECRET)}
+        answer = requests.post(f"{server.url}/api/auth/login", json=body, timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
         self._headers = {"Authorization": f"Bearer {self.token}"}
@@ -88,18 +88,18 @@ def test_the_past_has_a_thursday_without_search_visits_to_one_page(server):
         "SELECT day, sum(CASE WHEN page = '/metro' THEN 1 ELSE 0 END), count(*) FROM visits "
         "WHERE referrer LIKE '%google%' AND campaign IS NULL GROUP BY day ORDER BY day"
     )
-    found = server.database.rows(searched)[1:-1]
-    (outage,) = [day for day, metro, _ in found if not metro]
+    rows = server.database.rows(searched)[1:-1]
+    (outage,) = [day for day, metro, _ in rows if not metro]
     assert date.fromisoformat(outage).weekday() == 3
-    assert min(count for _, _, count in found) > 20
+    assert min(count for _, _, count in rows) > 20
 
 
 @PAST
 def test_communities_have_members_moderators_and_conversions(server):
     guide = Guide(server)
-    found = guide.communities()
-    assert sorted(found) == sorted(plan.name for plan in COMMUNITIES)
-    here = found[guide.member.community]
+    communities = guide.communities()
+    assert sorted(communities) == sorted(plan.name for plan in COMMUNITIES)
+    here = communities[guide.member.community]
     roles = [member["role"] for member in guide.get(f"/{here['id']}/members?per_page=100")]
     assert (roles.count("admin"), roles.count("moderator"), len(roles)) == (1, 2, len(COMMUNITIES[0].names))
     growth = guide.get(f"/{here['id']}/visitors/growth")

@@ -21,9 +21,11 @@ def test_every_mutation_breaks_a_place_that_is_there_once():
 
 
 def test_every_mutation_has_quick_tests_that_fail_with_it(pytestconfig):
-    found = promises(pytestconfig)
+    by_name = promises(pytestconfig)
     for mutation in mutations():
         assert mutation.quick, mutation.name
-        assert [test for test in mutation.quick if test not in found or not found[test].is_quick] == [], mutation.name
+        assert [test for test in mutation.quick if test not in by_name or not by_name[test].is_quick] == [], (
+            mutation.name
+        )
         for test in mutation.full:
-            assert found[test].is_quick or found[test].proved_by & set(mutation.quick), (mutation.name, test)
+            assert by_name[test].is_quick or by_name[test].proved_by & set(mutation.quick), (mutation.name, test)

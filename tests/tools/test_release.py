@@ -94,13 +94,13 @@ def released(clone, tmp_path_factory) -> tuple[Path, str]:
 
 @whole
 def test_packages_are_made_with_their_sums_and_the_checkout_stays_clean(released, clone):
-    folder, said = released
+    folder, output = released
     assert {path.name for path in folder.iterdir()} == {*names(NEXT).values(), "SHA256SUMS"}
     subprocess.run(("sha256sum", "--check", "--strict", "SHA256SUMS"), cwd=folder, check=True, capture_output=True)
     assert git(clone, "status", "--porcelain") == ""
-    assert "nothing was sent" in said
+    assert "nothing was sent" in output
     for package in names(NEXT).values():
-        assert f"{folder}/{package}" in said, "no command would send it"
+        assert f"{folder}/{package}" in output, "no command would send it"
 
 
 @whole

@@ -38,11 +38,11 @@ def get(site: Site, path: str, text: str):
 
 
 def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, community):
-    for said, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
-        text = token("u1", communities={"mirpur": said})
+    for role, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
+        text = token("u1", communities={"mirpur": role})
         for ref in ("mirpur", community):
-            assert get(site, f"{PATH}/{ref}/stats", text).status_code == member, said
-            assert get(site, f"{PATH}/{ref}/visitors/online", text).status_code == moderator, said
+            assert get(site, f"{PATH}/{ref}/stats", text).status_code == member, role
+            assert get(site, f"{PATH}/{ref}/visitors/online", text).status_code == moderator, role
     assert_error(get(site, f"{PATH}/nowhere/stats", token(communities={"nowhere": "admin"})), 404, "unknown_community")
     assert roles_listed(site, token("u2", communities={"mirpur": "moderator"})) == [(community, "moderator")]
 
@@ -121,8 +121,8 @@ def test_pages_take_no_such_token(site, community):
 
 
 def test_closed_community_counts_visits_of_those_whom_the_token_makes_members(site, community):
-    for number, (said, total) in enumerate([({}, 0), ({"mirpur": "member"}, 1), ({community: "member"}, 1)]):
-        text = token("visitor", communities=said)
+    for number, (claimed, total) in enumerate([({}, 0), ({"mirpur": "member"}, 1), ({community: "member"}, 1)]):
+        text = token("visitor", communities=claimed)
         body = {"visitorId": f"v{number}", "communityId": "mirpur"}
         answer = bare(site).post("/api/visitor/register", json=body, headers=bearer(text))
         assert (answer.status_code, answer.json["success"]) == (200, True)

@@ -172,7 +172,7 @@ def test_audience_may_be_a_list_and_required_claims_too(by_keys):
 
 
 @pytest.mark.parametrize(
-    ("said", "claimed"),
+    ("communities", "claimed"),
     [
         (None, None),
         ({}, ()),
@@ -183,8 +183,8 @@ def test_audience_may_be_a_list_and_required_claims_too(by_keys):
         ("mirpur", ()),
     ],
 )
-def test_roles_are_those_of_the_claim_if_it_is_there(by_secret, said, claimed):
-    assert by_secret.read(shared(communities=said)).roles.claimed == claimed
+def test_roles_are_those_of_the_claim_if_it_is_there(by_secret, communities, claimed):
+    assert by_secret.read(shared(communities=communities)).roles.claimed == claimed
 
 
 def test_person_is_described_as_far_as_it_can_be_used(by_secret):

@@ -32,8 +32,8 @@ def admin(site, example):
 
 def download(admin, **fields):
     """The file and its headers."""
-    said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
-    answer = admin.client.post("/admin/data/export", data=said, headers=admin.headers)
+    form = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
+    answer = admin.client.post("/admin/data/export", data=form, headers=admin.headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.is_streamed

@@ -83,8 +83,8 @@ INSIDE = [
 ]
 
 
-def exported(said: str) -> str:
-    visit = LoggedVisit(1, 1, SPEC_MOMENT, said, "x", said, said, said, said, False, None, said, None, said)
+def exported(name: str) -> str:
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
     return file_format.text("csv", [visit], PARSER)
 
 
@@ -103,10 +103,10 @@ def cells(text: str, separator: str) -> Iterator[str]:
 
 
 def test_no_list_separator_makes_a_formula_of_a_text():
-    for said in [*SAID, *INSIDE]:
-        text = exported(said)
+    for name in [*SAID, *INSIDE]:
+        text = exported(name)
         made = [cell for separator in ",;\t|: ^~" for cell in cells(text, separator) if cell.startswith(SIGNS[:-3])]
-        assert made == [], said
+        assert made == [], name
 
 
 @effort(100)

@@ -47,10 +47,10 @@ def imported(site, monkeypatch) -> str:
     monkeypatch.setattr(importing, "BATCH", 2)
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
-    said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
-    assert bring(site, said) == Imported(LINES, 0)
+    file = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
+    assert bring(site, file) == Imported(LINES, 0)
     site.services[ReportServices].storing.catch_up()  # only visits that reports have read are rolled up
-    return said
+    return file
 
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:

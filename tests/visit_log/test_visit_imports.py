@@ -88,9 +88,9 @@ def test_import_goes_on_from_a_total_that_was_lowered(site):
 
 
 def test_minimal_file_counts_once_however_often_it_is_imported(site):
-    said = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
-    assert bring(site, said) == Imported(3, 0)
-    assert bring(site, said) == Imported(0, 3)
+    file = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
+    assert bring(site, file) == Imported(3, 0)
+    assert bring(site, file) == Imported(0, 3)
     days = {row["day"]: row["visits"] for row in everything(site)["daily_visits"]}
     assert days == {"2024-05-01": 3}  # in TIMEZONE
     assert site.stats()["uniqueVisitors"] == 2
@@ -129,10 +129,10 @@ BAD_JSON = {
 
 def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site):
     bad = [(*example, "csv") for example in BAD.values()] + [(*example, "jsonl") for example in BAD_JSON.values()]
-    for said, sentence, kind_of_file in bad:
+    for file, sentence, kind_of_file in bad:
         before = site.stats()["totalVisits"]
         with pytest.raises(BadLine, match=sentence):
-            bring(site, said, kind_of_file)
+            bring(site, file, kind_of_file)
         usable = int(sentence.removeprefix("Line ").partition(":")[0]) - (2 if kind_of_file == "csv" else 1)
         assert site.stats()["totalVisits"] - before == max(0, usable), sentence
     assert site.recount() == []
@@ -149,16 +149,16 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     """It is unknown whether it was there. A day with a remaining row is not rolled up."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
-    said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
-    bring(site, said)
+    file = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
+    bring(site, file)
     retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
     site.services[Erasure].forget("c")
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
-        bring(site, said)
+        bring(site, file)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
     assert site.stats()["totalVisits"] == 4
-    assert bring(site, said, even_folded=True) == Imported(2, 1)
+    assert bring(site, file, even_folded=True) == Imported(2, 1)
 
 
 # The visit log finds days by binary search, which requires ids in order of time.
@@ -239,8 +239,17 @@ def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
     site.register("a", page="/?utm_term=a")
     site.services[Erasure].forget("a")
     text = export(site, kind).decode()
-    for said in ("Chrome on Android (phone)", "Chrome", "Android", "phone", "facebook.com", "campaign", "mail", "ক"):
-        assert said in text
+    for fragment in (
+        "Chrome on Android (phone)",
+        "Chrome",
+        "Android",
+        "phone",
+        "facebook.com",
+        "campaign",
+        "mail",
+        "ক",
+    ):
+        assert fragment in text
     columns = "SELECT visitor_id, visit_id, user_agent, referrer, language, campaign, page FROM visits ORDER BY id"
     before = site.rows(columns)
     assert before[1][5] is not None

@@ -31,8 +31,8 @@ def test_everything_is_there_newest_first(log):
     assert len(log.everything) == 24
     assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
     newest = log.everything[0]
-    said = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
-    assert newest == LoggedVisit(24, 4024, newest.at_ms, *said, others=newest.others)
+    expected = ("v21", "2-21", SYLHET, None, "=cmd|'/c calc'!A0", None, False, log.hikers, "Hikers", None, None)
+    assert newest == LoggedVisit(24, 4024, newest.at_ms, *expected, others=newest.others)
 
 
 def test_pages_fit_together(log):
@@ -49,8 +49,8 @@ def test_pages_fit_together(log):
 def test_days_are_those_of_the_time_zone_both_included(log):
     clock = log.site.services.clock
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
-        wanted = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
-        assert log.pages(first_day=first, last_day=last) == wanted, (first, last)
+        visits = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
+        assert log.pages(first_day=first, last_day=last) == visits, (first, last)
 
 
 UNUSABLE = [

@@ -53,10 +53,10 @@ def test_types_of_communities_are_those_that_the_document_names():
 @pytest.mark.parametrize("community", [None, "Night bus"])
 def test_people_read_what_happened(community):
     for type, data in {**examples(), TEST: {}}.items():
-        told = message(Occurrence(type, 0, "site", community, data))
-        assert told.title
-        assert told.text
-        assert "?" not in told.title + told.text, type
+        text = message(Occurrence(type, 0, "site", community, data))
+        assert text.title
+        assert text.text
+        assert "?" not in text.title + text.text, type
 
 
 @pytest.mark.parametrize(

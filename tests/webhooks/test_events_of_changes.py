@@ -53,9 +53,9 @@ def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_vi
     for _, scope, data in events:
         assert sorted(data) == ["at", "community", "id", "rate"]
         assert (data["community"], data["rate"], data["at"]) == (scope, 100.0, AT)
-    told = json.dumps(written(site))
-    assert "visitor_2" not in told
-    assert "@" not in told
+    text = json.dumps(written(site))
+    assert "visitor_2" not in text
+    assert "@" not in text
     milestone = {"milestone": 100, "epoch": site.stats()["epoch"]}
     assert ("milestone.reached", "site", milestone) in written(site)
 

@@ -1,4 +1,4 @@
-"""Online members of communities on two workers, one of which is killed: each change is one event."""
+"""Online members of communities on two workers. One is killed, and each change is still one event."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ def test_attempts_come_with_growing_pauses_under_one_id_until_the_delivery_is_de
         tried.append((due[0] - began) / 1000 / MINUTE_S)
         hooked.deliver(len(tried))
     pauses = [after - before for before, after in pairwise(tried)]
-    wanted = [5 / 60, 5, 30, 120, 300, 600]
-    assert len(pauses) == len(wanted)
-    assert all(0.8 * pause_s <= pause <= 1.2 * pause_s for pause, pause_s in zip(pauses, wanted, strict=True)), pauses
+    expected = [5 / 60, 5, 30, 120, 300, 600]
+    assert len(pauses) == len(expected)
+    assert all(0.8 * pause_s <= pause <= 1.2 * pause_s for pause, pause_s in zip(pauses, expected, strict=True)), pauses
     assert len(set(receiver.ids)) == 1
     assert len({delivery.headers["webhook-timestamp"] for delivery in receiver.received}) == 7
     assert hooked.deliveries(webhook, "dead")[0]["last_status"] == "500"

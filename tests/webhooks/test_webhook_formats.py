@@ -35,9 +35,9 @@ def test_every_event_has_words_and_a_body_in_every_format(type):
             assert len(body.encode()) < 20_000
             assert all("\n" not in value and value.isascii() for value in headers.values())
             assert format == "ntfy" or json.loads(body)
-        told = messages.message(event)
-        assert told.title
-        assert told.text.endswith((".", "\n")) or type == "health.changed"
+        text = messages.message(event)
+        assert text.title
+        assert text.text.endswith((".", "\n")) or type == "health.changed"
 
 
 def test_programs_get_the_type_the_time_and_the_data_with_its_community():

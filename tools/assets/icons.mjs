@@ -10,14 +10,14 @@ const NAMES = `
   scroll-text search settings sun triangle-alert upload user users x
 `.trim().split(/\s+/);
 
-/** With two decimals. Numbers that would become one with their neighbours get a space. */
+/** Round to two decimals. Adds a space where a number would merge with its neighbour. */
 function short(text, at, path) {
   const rounded = String(Math.round(Number(text) * 100) / 100).replace(/^(-?)0\./, "$1.");
   const before = /\d/.test(path[at - 1] ?? "") && /^\d/.test(rounded) ? " " : "";
   return before + rounded + (path[at + text.length] === "." && !rounded.includes(".") ? " " : "");
 }
 
-/** Behind another path, a path may not begin with a relative `m`. The points after the first of an `m` are lines. */
+/** Make the first `m` absolute, because the path is appended to another one. Further points of an `m` are lines. */
 const absolute = (d) => d.replace(/^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)(?![\d.])\s*(?=[-\d.])/, "M$1 $2l").replace(/^m/, "M");
 
 const circle = ({ cx, cy, rx, ry }) => `M${cx - rx} ${cy}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
@@ -38,7 +38,7 @@ const SHAPES = {
   polygon: ({ points }) => `M${points}z`,
 };
 
-/** The attributes of an element: numbers where they are numbers. */
+/** The attributes of an element, with numeric values as numbers. */
 function attributes(text) {
   const pairs = [...text.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]);
   return Object.fromEntries(pairs.map(([name, value]) => [name, /^-?[\d.]+$/.test(value) ? Number(value) : value]));

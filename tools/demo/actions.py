@@ -1,4 +1,4 @@
-"""What visitors do after opening a page: page views, and the events of the commuter app."""
+"""Visitors' actions after opening a page: page views, and the events of the commuter app."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ class Action(NamedTuple):
 
 def actions(page: str, dice: Random) -> list[Action]:
     """Actions in order, on the opened page and on those viewed after it."""
-    found: list[Action] = []
-    while len(found) < MOST:
+    events: list[Action] = []
+    while len(events) < MOST:
         if dice.random() < SEARCHES:
             name, props = _search(page, dice)
-            found.append(Action(name, page, props))
+            events.append(Action(name, page, props))
         elif dice.random() < VIEWS:
             page = one_of(REGULAR, dice)[0]
-            found.append(Action(PAGEVIEW, page, {}))
+            events.append(Action(PAGEVIEW, page, {}))
         else:
             break
-    return found
+    return events
 
 
 def _search(page: str, dice: Random) -> Search:

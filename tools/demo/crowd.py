@@ -1,4 +1,4 @@
-"""As many simultaneous visitors as the simulated hour has, each in a thread."""
+"""The crowd: as many simultaneous visitors as the simulated hour has, each in a thread."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Crowd:
         return partial(stage.visit, self._stage, community_id)
 
     def _community(self, plans: Sequence[Plan]) -> str | None:
-        """The id of one of these, by weight; None when none of them exists."""
+        """The id of a random community by weight, or None if none exists."""
         existing = [plan for plan in plans if plan.name in self._communities]
         if not existing:
             return None

@@ -1,4 +1,4 @@
-"""Which page visitors open, and where they come from. It depends on their source and on the day."""
+"""The pages that visitors open, and where they come from. Both depend on the source and on the day."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def is_outage(local: datetime, age_days: int) -> bool:
     return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
 
 
-def is_prevented(found: Opening) -> bool:
+def is_prevented(opening: Opening) -> bool:
     """Whether an outage prevents this visit."""
-    return found.page == METRO and found.referrer in SEARCH_ENGINES
+    return opening.page == METRO and opening.referrer in SEARCH_ENGINES
 
 
 def _is_going_home(local: datetime) -> bool:

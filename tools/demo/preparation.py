@@ -38,8 +38,8 @@ def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[s
         if not _has_members(site, password):
             _write(backdated, settings, password, days if is_new else 0, report)
     with logged_in(site, cast.GUIDE, password) as guide:
-        found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
-    return {community["name"]: community["id"] for community in found}
+        communities = site.call("GET", "/api/communities?per_page=100", visitor=guide)
+    return {community["name"]: community["id"] for community in communities}
 
 
 def _has_members(site: Site, password: str) -> bool:

@@ -38,24 +38,24 @@ def main() -> int:
     parser.add_argument("--name", default="", help="part of the name of those to try")
     parser.add_argument("--copies", type=int, default=2, help="how many are tried at a time")
     chosen = parser.parse_args()
-    wanted = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
-    if not wanted:  # without names, pytest would run all tests
+    selected = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
+    if not selected:  # without names, pytest would run all tests
         parser.error("there is no mutation of this area and name")
     with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:
-        return _try_all(wanted, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
+        return _try_all(selected, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
 
 
-def _try_all(wanted: list[Mutation], copies: list[Path]) -> int:
-    broken = _failing(copies[0], sorted({test for mutation in wanted for test in mutation.tests}), expected=set())
+def _try_all(selected: list[Mutation], copies: list[Path]) -> int:
+    broken = _failing(copies[0], sorted({test for mutation in selected for test in mutation.tests}), expected=set())
     for test in sorted(broken):
         _say(f"BROKEN    {test} fails without a mutation")
     free: SimpleQueue[Path] = SimpleQueue()
     for copy in copies:
         free.put(copy)
     with ThreadPoolExecutor(len(copies)) as threads:
-        killed = sum(threads.map(lambda mutation: _is_killed(mutation, free), wanted))
-    _say(f"{killed} of {len(wanted)} mutations killed")
-    return int(bool(broken) or killed < len(wanted))
+        killed = sum(threads.map(lambda mutation: _is_killed(mutation, free), selected))
+    _say(f"{killed} of {len(selected)} mutations killed")
+    return int(bool(broken) or killed < len(selected))
 
 
 def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:

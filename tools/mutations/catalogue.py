@@ -38,9 +38,9 @@ class Mutation:
 
 def mutations(area: str = "") -> list[Mutation]:
     """The mutations of one area, or all."""
-    found = []
+    selected = []
     for path in sorted(FOLDER.glob(f"{area or '*'}.toml")):
         for given in tomllib.loads(path.read_text())["mutation"]:
             lists = {"quick": tuple(given["quick"]), "full": tuple(given.get("full", ()))}
-            found.append(Mutation(path.stem, **{**given, **lists}))
-    return found
+            selected.append(Mutation(path.stem, **{**given, **lists}))
+    return selected

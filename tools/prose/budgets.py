@@ -56,7 +56,7 @@ LONG_SENTENCES = 0
 """Sentences of documents with more words than LONGEST_SENTENCE."""
 
 WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
-"""Of a file, or of all files below a folder that no other line names."""
+"""Maximum words of a file, or of all files below a folder that have no other line here."""
 WORDS_OF_A_PAGE = 4_500
 WORDS_OF_A_DECISION = 260
 """250, and its title."""
@@ -68,7 +68,7 @@ GUIDE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
 
 
 def complaints(root: Path, passages: list[Passage]) -> list[str]:
-    """What to rewrite, a line each: places of a habit over its budget, budgets that can fall, pages too long."""
+    """Lines about what to rewrite: habits over their budget, budgets that can be lowered, pages that are too long."""
     return [
         *complaints_of_habits(passages),
         *complaints_of_length(passages),

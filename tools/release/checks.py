@@ -55,10 +55,10 @@ NEEDED = {
 
 def check_files(folder: Path, version: str) -> None:
     """Check names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first problem."""
-    wanted = names(version)
-    if extra := {path.name for path in folder.iterdir()} ^ set(wanted.values()):
+    expected = names(version)
+    if extra := {path.name for path in folder.iterdir()} ^ set(expected.values()):
         raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
-    for kind, name in wanted.items():
+    for kind, name in expected.items():
         _check_one(kind, folder / name, version)
 
 
@@ -72,9 +72,11 @@ def _check_one(kind: str, package: Path, version: str) -> None:
         raise Refusal(f"{package.name} has files that do not belong to it: {', '.join(forbidden)}")
     if missing := sorted(set(NEEDED[kind]) - set(files)):
         raise Refusal(f"{package.name} lacks {', '.join(missing)}")
-    said = json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
-    if said != version:
-        raise Refusal(f"{package.name} says that it is version {said}")
+    packed_version = (
+        json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
+    )
+    if packed_version != version:
+        raise Refusal(f"{package.name} says that it is version {packed_version}")
 
 
 def contents(package: Path) -> dict[str, bytes]:
@@ -102,9 +104,9 @@ def check_requirements(wheel: Path) -> None:
 def _check_requirement(requirement: Requirement) -> None:
     if requirement.marker and not requirement.marker.evaluate({"extra": "s3"}):
         return
-    found = installed_version(requirement.name)
-    if not requirement.specifier.contains(found, prereleases=True):
-        raise Refusal(f"The wheel requires {requirement}, and was tested with {found}")
+    installed = installed_version(requirement.name)
+    if not requirement.specifier.contains(installed, prereleases=True):
+        raise Refusal(f"The wheel requires {requirement}, and was tested with {installed}")
 
 
 def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:

@@ -32,9 +32,9 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
     """
     python = _environment(folder / "venv", wheel, client)
     (work := folder / "work").mkdir()
-    said = _output([str(python.parent / "koyjabo"), "--version"], work)
-    if version not in said.split():
-        raise Refusal(f"`koyjabo --version` of the wheel says: {said}")
+    output = _output([str(python.parent / "koyjabo"), "--version"], work)
+    if version not in output.split():
+        raise Refusal(f"`koyjabo --version` of the wheel says: {output}")
     log = folder / "serve.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
@@ -68,8 +68,8 @@ def _environment(folder: Path, *wheels: Path) -> Path:
 def _wait_for_url(log: Path, server: subprocess.Popen[bytes]) -> str:
     until = time.monotonic() + START_S
     while time.monotonic() < until and server.poll() is None:
-        if found := SERVING.search(log.read_text()):
-            return found[1]
+        if match := SERVING.search(log.read_text()):
+            return match[1]
         time.sleep(0.1)
     raise Refusal(f"The server of the wheel does not serve:\n{log.read_text()}")
 

@@ -17,22 +17,22 @@ NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/p
 
 def versions(root: Path) -> dict[str, str]:
     """The version in each file that has one, by path."""
-    said = VERSION.search((root / SOURCE).read_text())
-    found = {SOURCE: said[1] if said else ""}
-    found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
+    match = VERSION.search((root / SOURCE).read_text())
+    by_file = {SOURCE: match[1] if match else ""}
+    by_file |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
-    found[python] = tomllib.loads((root / python).read_text())["project"]["version"]
-    found["docs/CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
-    return found
+    by_file[python] = tomllib.loads((root / python).read_text())["project"]["version"]
+    by_file["docs/CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
+    return by_file
 
 
 def agreed_version(root: Path) -> str:
     """The version that all files agree on. Raises Refusal if they do not."""
-    found = versions(root)
-    if len(set(found.values())) > 1:
-        said = "\n".join(f"  {version or 'none'}  {name}" for name, version in found.items())
-        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{said}")
-    return found[SOURCE]
+    by_file = versions(root)
+    if len(set(by_file.values())) > 1:
+        lines = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
+        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{lines}")
+    return by_file[SOURCE]
 
 
 def changes_without_release(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Open pages in several processes, because one may not have enough open files."""
+"""Open pages in several processes, because one process is allowed too few open files."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ class Experiment:
 
     def many_visits(self, crowd: Crowd, rate: int, seconds: int) -> ManyVisits:
         crowd.settle()
-        wanted = self.total + rate * seconds
-        crowd.begin_waiting_for(wanted)
+        total = self.total + rate * seconds
+        crowd.begin_waiting_for(total)
         answers = Steady(self._server.port, "register", rate, seconds, REGISTERING_CONNECTIONS).answers()
         reached = crowd.wait_for_total()
         _, stats, _ = self._server.ask("GET", "/api/stats", timeout_s=20)
@@ -137,9 +137,9 @@ class Experiment:
 
     def _register(self) -> None:
         visit = {"visitorId": f"visitor_{token_hex(8)}", "page": "/"}
-        status, said, _ = self._server.post("/api/visitor/register", visit, timeout_s=20)
+        status, body, _ = self._server.post("/api/visitor/register", visit, timeout_s=20)
         if status != OK:
-            raise RuntimeError(f"a visit was answered with {status}: {said!r}")
+            raise RuntimeError(f"a visit was answered with {status}: {body!r}")
         self.total += 1
 
 

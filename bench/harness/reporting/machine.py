@@ -50,7 +50,7 @@ def all_cores() -> str:
 
 
 def say_head(report: Report, *lines: str) -> None:
-    """Print what is measured, on which machine and with which software. Call it while the machine is idle."""
+    """Print the subject of the measurement, the machine and the software. Call it while the machine is idle."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -64,10 +64,10 @@ def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
     """All pages that have names, or those with the given ones."""
     password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
-    said = {"visit": str(stats(server)["totalVisits"])}
-    said |= _made_by(server, readers[SITE_ADMIN], password)
+    values = {"visit": str(stats(server)["totalVisits"])}
+    values |= _made_by(server, readers[SITE_ADMIN], password)
     return [
-        Subject(name, path.format(**said, **readers[who].names), readers[who].cookies)
+        Subject(name, path.format(**values, **readers[who].names), readers[who].cookies)
         for name, (who, path) in PAGES.items()
         if (name in names if names else name not in LEFT_OUT)
     ]
@@ -96,20 +96,20 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
     assert status == 200, answer
     cookies = dict(cookie.partition(";")[0].split("=", 1) for cookie in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
-    found = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
-    (community,) = (community["id"] for community in found if community["name"] == GUIDE.community)
+    communities = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
+    (community,) = (community["id"] for community in communities if community["name"] == GUIDE.community)
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 
 def _made_by(server: Server, admin: Reader, password: str) -> dict[str, str]:
     """Create two share links, one with a password, and a webhook. Returns their tokens and id."""
-    wanted = {
+    requests = {
         "share": ("shares", "token", {"name": "share", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "locked", "password": password}),
         "webhook": ("webhooks", "id", {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"]}),
     }
     made = {}
-    for name, (kind, field, fields) in wanted.items():
+    for name, (kind, field, fields) in requests.items():
         status, answer, _ = server.post(f"/api/{kind}", fields, admin.header)
         assert status == 201, answer
         made[name] = json.loads(answer)[field]

@@ -19,10 +19,10 @@ LOADED_S, LOADED_MB, LOOK_S = 3, 0.5, 0.5
 
 def tree(root: int) -> list[int]:
     """`root` and all its living descendants, parents before children."""
-    found = [root]
-    for pid in found:
-        found.extend(child_pids(pid))
-    return found
+    pids = [root]
+    for pid in pids:
+        pids.extend(child_pids(pid))
+    return pids
 
 
 def name(pid: int) -> str:

@@ -48,9 +48,9 @@ def at(commit: str) -> Version:
             click.echo(f"installing what {number[:7]} pins", err=True)
             _run(sys.executable, "-m", "venv", str(folder / ".venv"))
             _run(str(python), "-m", "pip", "install", "--quiet", "-r", str(folder / "requirements.txt"))
-        found = str(python) if python.exists() else sys.executable
-        translate(folder, found)
-        _run(found, *COMPILE, cwd=folder)
+        path = str(python) if python.exists() else sys.executable
+        translate(folder, path)
+        _run(path, *COMPILE, cwd=folder)
         done.touch()
     return Version(f"before ({number[:7]})", folder, str(python) if python.exists() else sys.executable)
 

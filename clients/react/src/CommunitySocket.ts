@@ -5,7 +5,7 @@ import type { Ending } from "./endings.js";
 import { Heartbeat } from "./Heartbeat.js";
 import type { VisitorSocketOptions } from "./options.js";
 
-/** An event of the server. */
+/** An event from the server. */
 export interface CommunityEvent {
   type: string;
   [field: string]: unknown;
@@ -33,7 +33,7 @@ export class CommunitySocket {
   #hasRenewed = false; // since the last value: if the new token has expired as well, renewing again is useless
   #isOver = false;
 
-  /** @param path of the socket on the server, with the first slash */
+  /** @param path path of the socket on the server, with a leading slash */
   constructor(path: string, listener: Listener) {
     this.#path = path;
     this.#listener = listener;
@@ -84,7 +84,7 @@ export class CommunitySocket {
     try {
       this.#listenTo(this.#newSocket());
     } catch (error) {
-      this.#isRefused = true; // by the browser: the address or the token is not valid in a WebSocket
+      this.#isRefused = true; // by the browser: the URL or the token is invalid for a WebSocket
       console.error("WebSocket error:", error);
     }
   }

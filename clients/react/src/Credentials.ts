@@ -23,21 +23,21 @@ export class Credentials {
     return this.#options().refreshToken !== undefined;
   }
 
-  /** Whether there is another token than the last one used. */
+  /** Whether there is a token other than the last one used. */
   get areOthers(): boolean {
     return this.#present() !== this.#shown;
   }
 
-  /** Get another token than the last one used. Rejects as the page's hook does. */
+  /** Get a token other than the last one used. Rejects if the page's hook rejects. */
   async renew(): Promise<void> {
     const { refreshToken } = this.#options();
-    if (!refreshToken || this.areOthers) return; // the page has another one already
+    if (!refreshToken || this.areOthers) return; // the page already has another token
     const replaced = this.#given();
     this.#renewed = await shared(refreshToken);
     this.#replaced = replaced;
   }
 
-  /** Use the renewed token until the page's options have another one. */
+  /** Use the renewed token until the page's options contain another token. */
   #present(): string | null {
     const given = this.#given();
     return this.#renewed !== null && given === this.#replaced ? this.#renewed : given;

@@ -10,7 +10,7 @@ export class Heartbeat {
   #timer: ReturnType<typeof setInterval> | undefined;
   #limit: ReturnType<typeof setTimeout> | undefined;
 
-  /** Call `ping` every 30 s, or `dead` if two pings got no answer. */
+  /** Call `ping` every 30 s, or `dead` if two pings got no response. */
   start(ping: () => void, dead: () => void): void {
     this.stop();
     this.#unanswered = 0;
@@ -19,7 +19,7 @@ export class Heartbeat {
     this.#timer = setInterval(() => this.#beat(), PING_MS);
   }
 
-  /** Check now; the connection is dead after 10 s without an answer. For a device that slept or changed networks. */
+  /** Check now; the connection is dead after 10 s without a response. Used after a device slept or changed networks. */
   check(): void {
     if (this.#timer === undefined || this.#limit !== undefined) return;
     this.#limit = setTimeout(() => this.#dead(), ANSWER_MS);

@@ -1,10 +1,10 @@
 /** The server, and the credentials of the user. */
 export interface VisitorSocketOptions {
-  /** Origin of the server, as `https://live.example.com`. Default: the origin of the page. */
+  /** Origin of the server, such as `https://live.example.com`. Default: the origin of the page. */
   baseUrl?: string | undefined;
   /**
-   * The access token. Default: `jwt_token` in `localStorage`, read at each connection. `null`: no token; the session
-   * cookie of the browser decides.
+   * The access token. Default: `jwt_token` in `localStorage`, read at each connection. `null`: no token; the browser's
+   * session cookie is used.
    */
   token?: string | null | undefined;
   /** Gets a new access token after the server has refused an expired one (4004). */

@@ -15,7 +15,7 @@ const NOTHING: SiteNumbers = { stats: null, line: "connecting", visit: null, las
 /**
  * The numbers of the site, live.
  *
- * @param koyjabo of the package `koyjabo`, made and started once outside of components; null on a server, which has none
+ * @param koyjabo a client of the package `koyjabo`, created and started once outside of components; null in server rendering
  */
 export function useKoyJabo(koyjabo: KoyJabo | null): SiteNumbers {
   const [numbers, setNumbers] = useState(NOTHING);

@@ -1,9 +1,9 @@
-/** The browser's WebSocket as its user sees it, with a server that the test plays. */
+/** A fake of the browser's WebSocket. The test plays the server. */
 export class FakeWebSocket {
   static readonly OPEN = 1;
   static all: FakeWebSocket[] = [];
 
-  /** The newest. */
+  /** The newest socket. */
   static get last(): FakeWebSocket {
     const last = this.all.at(-1);
     if (!last) throw new Error("no WebSocket was opened");
@@ -22,7 +22,7 @@ export class FakeWebSocket {
     readonly url: string,
     readonly protocols: string[] = [],
   ) {
-    if (protocols.some((each) => each.includes(" "))) throw new SyntaxError("that is no sub-protocol");
+    if (protocols.some((protocol) => protocol.includes(" "))) throw new SyntaxError("that is no sub-protocol");
     FakeWebSocket.all.push(this);
   }
 
@@ -35,7 +35,7 @@ export class FakeWebSocket {
     this.readyState = 3;
   }
 
-  /** The server opens, as it does for everybody. */
+  /** Accept the connection. The server accepts every socket. */
   accept(): this {
     this.readyState = 1;
     this.onopen?.();
@@ -47,12 +47,12 @@ export class FakeWebSocket {
     return this;
   }
 
-  /** Open, and say the first value. */
+  /** Accept the connection, and send the first event. */
   welcome(count: number): this {
     return this.accept().tell({ type: "visitor_count", count });
   }
 
-  /** The server closes, or the line is lost. */
+  /** Close the socket as the server would, or lose the connection. */
   end(code: number, reason = ""): void {
     this.readyState = 3;
     this.onclose?.({ code, reason });

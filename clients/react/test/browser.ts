@@ -3,7 +3,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 
 import { FakeWebSocket } from "./FakeWebSocket.js";
 
-/** Time that the test moves, sockets that it answers, and a console that it reads. */
+/** Fake timers, sockets whose server is the test, and a captured console. */
 export function useFakeBrowser(): void {
   beforeEach(() => {
     vi.useFakeTimers();
@@ -21,12 +21,12 @@ export function useFakeBrowser(): void {
   });
 }
 
-/** Let `ms` pass, and run everything that is due. */
+/** Advance the timers by `ms`, and run everything that is due. */
 export function pass(ms: number): Promise<void> {
   return act(() => vi.advanceTimersByTimeAsync(ms).then(() => {}));
 }
 
-/** Let the server act, and run everything that follows. */
+/** Act as the server, and run everything that follows. */
 export function server(does: (socket: FakeWebSocket) => void): Promise<void> {
   return act(async () => {
     does(FakeWebSocket.last);
@@ -34,7 +34,7 @@ export function server(does: (socket: FakeWebSocket) => void): Promise<void> {
   });
 }
 
-/** Lose the line, and say how long it takes until there is another try; null when there is none within five minutes. */
+/** Lose the connection. Returns the time until the next attempt, or null if there is none within five minutes. */
 export async function waitAfter(code: number): Promise<number | null> {
   await server((socket) => socket.end(code));
   return nextTry();

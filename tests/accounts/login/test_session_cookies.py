@@ -37,12 +37,12 @@ def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
 
 def cookies_of(answer) -> dict[str, dict[str, str]]:
     """Attributes by cookie name, in lower case."""
-    found = {}
+    cookies = {}
     for line in answer.headers.getlist("Set-Cookie"):
         first, *rest = line.split("; ")
         attributes = dict(part.partition("=")[::2] for part in rest)
-        found[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
-    return found
+        cookies[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
+    return cookies
 
 
 @pytest.mark.parametrize(("environment", "secure"), [("production", True), ("development", False)])
@@ -102,7 +102,7 @@ def test_browser_stays_logged_in_over_https(ayesha):
 
 
 def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
-    """Without the prefix, a browser accepts cookies for this host from its neighbours."""
+    """A browser accepts cookies for this host from its neighbours, unless they have the prefix."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
     for name in SESSION:

@@ -32,8 +32,8 @@ def connect(reader: Reader, provider: OpenidProvider, subject: str, status: int 
 
 
 def identities(site: Site, subject: str) -> list[str]:
-    found = "SELECT email FROM users JOIN oidc_identities ON user_id = id WHERE subject = :subject"
-    return [row[0] for row in site.rows(found, subject=subject)]
+    query = "SELECT email FROM users JOIN oidc_identities ON user_id = id WHERE subject = :subject"
+    return [row[0] for row in site.rows(query, subject=subject)]
 
 
 def test_account_is_connected_with_its_password_and_disconnected_again(site, work):

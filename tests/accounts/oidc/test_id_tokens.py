@@ -44,13 +44,13 @@ def read(token: str) -> ProviderUser:
     return id_tokens.read(token, PROVIDER, NONCE, PUBLISHED.find)
 
 
-def signed(algorithm: str, said: dict[str, Any] | None = None, key: Any = None, **header: Any) -> str:
-    return jwt.encode(said or claims(), key or OWN[algorithm], algorithm, {"kid": algorithm, **header})
+def signed(algorithm: str, payload: dict[str, Any] | None = None, key: Any = None, **header: Any) -> str:
+    return jwt.encode(payload or claims(), key or OWN[algorithm], algorithm, {"kid": algorithm, **header})
 
 
-def by_hand(header: dict[str, Any], sign: Callable[[bytes], bytes], said: dict[str, Any] | None = None) -> str:
+def by_hand(header: dict[str, Any], sign: Callable[[bytes], bytes], payload: dict[str, Any] | None = None) -> str:
     """Tokens that PyJWT refuses to make."""
-    text = b".".join(jwt.utils.base64url_encode(json.dumps(part).encode()) for part in (header, said or claims()))
+    text = b".".join(jwt.utils.base64url_encode(json.dumps(part).encode()) for part in (header, payload or claims()))
     return (text + b"." + jwt.utils.base64url_encode(sign(text))).decode()
 
 
@@ -116,8 +116,8 @@ def test_clocks_may_differ_by_half_a_minute():
 
 
 def test_claims_are_read_as_providers_write_them():
-    def user(**said: Any) -> ProviderUser:
-        return ProviderUser("https://x.example", "1", said)
+    def user(**userinfo: Any) -> ProviderUser:
+        return ProviderUser("https://x.example", "1", userinfo)
 
     emails = ("a@b.example", "x", None, 5, ["a@b.example"])
     assert [user(email=email).email for email in emails] == ["a@b.example", *[None] * 4]

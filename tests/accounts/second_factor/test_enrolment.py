@@ -208,8 +208,8 @@ def test_admins_may_be_asked_alone_and_sessions_of_before_end_with_the_new_setti
     promote(site, admin.email)
     for policy, statuses in (("admins", (200, 200, 401)), ("all", (401, 200, 401))):
         site = new_site(policy)
-        found = [bare(site).get(ME, headers=bearer(person.access)) for person in (ayesha, with_one, admin)]
-        assert tuple(answer.status_code for answer in found) == statuses
+        answers = [bare(site).get(ME, headers=bearer(person.access)) for person in (ayesha, with_one, admin)]
+        assert tuple(answer.status_code for answer in answers) == statuses
         enrolling(site, "rani")
         assert ("access_token" in try_login(site).json) == (policy == "admins")
 

@@ -77,8 +77,8 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     token, options = ask(site, first_step(site).token)
     proof = key.get(options)
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda server: prove(server, token, proof).status_code, [site, other, site, other]))
-    assert sorted(found) == [200, 401, 401, 401]
+        statuses = list(threads.map(lambda server: prove(server, token, proof).status_code, [site, other, site, other]))
+    assert sorted(statuses) == [200, 401, 401, 401]
 
 
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
@@ -149,8 +149,8 @@ def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
 def test_credential_ids_have_16_to_1023_bytes(database):
     with Site(database.url) as site:
         ayesha = sign_up(site)
-        found = {size: add(ayesha, Authenticator(id_bytes=size)).status_code for size in (1, 15, 16, 1023, 1024)}
-        assert found == {1: 401, 15: 401, 16: 201, 1023: 201, 1024: 401}
+        statuses = {size: add(ayesha, Authenticator(id_bytes=size)).status_code for size in (1, 15, 16, 1023, 1024)}
+        assert statuses == {1: 401, 15: 401, 16: 201, 1023: 201, 1024: 401}
 
 
 def test_copied_passkey_is_noticed(site, ayesha):

@@ -66,8 +66,8 @@ def test_code_is_good_once_for_two_servers_at_once(database, kind):
         code = app.code() if kind == "totp" else app.recovery_codes[0]
         with Site(database.url, site.time) as other, ThreadPoolExecutor(4) as threads:
             tries = [(server, first_step(server).token) for server in (site, other, site, other)]
-            found = threads.map(lambda where: second_step(*where, code).status_code, tries)
-        assert sorted(found) == [200, 401, 401, 401]
+            statuses = threads.map(lambda where: second_step(*where, code).status_code, tries)
+        assert sorted(statuses) == [200, 401, 401, 401]
 
 
 def test_recovery_code_is_good_once_however_it_is_typed(site, app):

@@ -81,7 +81,7 @@ class Account:
         guess_budget.forgive(self.state)
 
     def wait_of_owner(self, others: Callable[[], object]) -> int:
-        """How long (ms) an owner needs who tries every 5 s, while others act before each attempt."""
+        """How long (ms) it takes the owner to log in, trying every 5 s, while others act before each attempt."""
         began_ms = self.now_ms
         others()
         while self.log_in(OWNER):
@@ -92,7 +92,7 @@ class Account:
 
 
 def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """All networks try, and again at the time in the refusal."""
+    """All networks guess, and guess again as soon as the refusal allows."""
     due = dict.fromkeys(range(len(networks)), account.now_ms)
     while True:
         for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
@@ -101,7 +101,7 @@ def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
 
 
 def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """Few use up the budget; the others come just before and just after their keys change."""
+    """A few networks use up the budget. The others guess just before and just after their keys change."""
     few, midnight_ms = exact(account, networks[:6]), account.now_ms + DAY_MS
     while True:
         next(few)

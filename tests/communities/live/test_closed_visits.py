@@ -46,11 +46,11 @@ def test_closed_community_counts_its_members_alone(site, cast):
 
 
 def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
-    for said in ({"anonymous": True}, {"headers": {"Sec-GPC": "1"}}):
+    for request in ({"anonymous": True}, {"headers": {"Sec-GPC": "1"}}):
         community = cast.community(open=False)
         visitor = f"unnamed-{community}"
-        visit(site, community, visitor, cast["member"], **said)
-        visit(site, community, visitor, cast["outsider"], **said)
+        visit(site, community, visitor, cast["member"], **request)
+        visit(site, community, visitor, cast["outsider"], **request)
         assert counted(site, cast, community) == (1, 1, 1)
         stored = site.rows("SELECT visitor_id, user_id FROM visits WHERE scope = :id", id=community)
         assert [(name.startswith("anonymous_"), user) for name, user in stored] == [(True, None)]

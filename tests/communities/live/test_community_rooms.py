@@ -74,8 +74,8 @@ class Client:
         self.received: list[dict] = []
         self._client = socketio.test_client(site.app, auth={"token": token})
 
-    def ask(self, event: str, said: dict) -> dict:
-        return self._client.emit(event, said, callback=True)
+    def ask(self, event: str, body: dict) -> dict:
+        return self._client.emit(event, body, callback=True)
 
     def events(self, kind: str) -> list[dict]:
         self.received += [packet["args"][0] for packet in self._client.get_received()]

@@ -86,8 +86,8 @@ def test_socketio_takes_a_token_from_each_place(server, community, member):
             headers=member.bearer if where == "header" else {},
             transports=["websocket"],
         )
-        said = {"room": "visitors", "communityId": community, **({"token": member.token} if where == "join" else {})}
-        assert client.call("join", said, timeout=PATIENCE_S)["ok"] is True, where
+        body = {"room": "visitors", "communityId": community, **({"token": member.token} if where == "join" else {})}
+        assert client.call("join", body, timeout=PATIENCE_S)["ok"] is True, where
         client.disconnect()
 
 
@@ -99,8 +99,8 @@ def test_token_that_is_not_ours_is_4002_and_comes_before_4003(server, community,
         "another algorithm": signed(member, algorithm="HS512"),
         "a refresh token": member.refresh,
     }
-    found = {why: refused_with(server.port, community, token) for why, token in wrong.items()}
-    assert found == {why: {INVALID} for why in wrong}
+    codes = {why: refused_with(server.port, community, token) for why, token in wrong.items()}
+    assert codes == {why: {INVALID} for why in wrong}
     member.call("POST", "/api/auth/logout")
     assert refused_with(server.port, "none", member.token) == {INVALID}
 
@@ -233,9 +233,9 @@ def test_socketio_clients_ask_for_the_count_of_the_room_they_name(server, commun
 
 def test_join_that_names_no_room_is_refused(server, community, member):
     bodies = [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}]
-    for said in (*bodies, {"room": 5}, {"room": []}):
+    for body in (*bodies, {"room": 5}, {"room": []}):
         with SocketioMember(server.port, community, member.token) as client:
             for event in ("join", "leave"):
-                answer = client.ask(event, said)
-                assert (said, answer["ok"], answer["code"]) == (said, False, "invalid_message")
+                answer = client.ask(event, body)
+                assert (body, answer["ok"], answer["code"]) == (body, False, "invalid_message")
             assert client.next_of_type("error")["code"] == "invalid_message"

@@ -123,8 +123,8 @@ def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(ser
             list(senders.map(say, "ab", connections))
         for socket in sockets:
             socket.next_of_type("message", 2 * MESSAGES_EACH - 1)
-            said = [received.event["data"] for received in socket.of_type("message")]
-            assert sorted(said, key=lambda message: message[0]) == [
+            messages = [received.event["data"] for received in socket.of_type("message")]
+            assert sorted(messages, key=lambda message: message[0]) == [
                 [name, n] for name in "ab" for n in range(MESSAGES_EACH)
             ]
 

@@ -75,11 +75,11 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, c
         people = [(person["name"], person["tabs"]) for person in data["people"]]
         return people, data["arrivals"]["came"], data["arrivals"]["left"]
 
-    def wait_until_shown(*wanted) -> dict:
+    def wait_until_shown(*numbers) -> dict:
         def shown() -> list[dict]:
-            return [update["data"] for update in updates(dashboard) if seen(update["data"]) == wanted]
+            return [update["data"] for update in updates(dashboard) if seen(update["data"]) == numbers]
 
-        return wait_until(shown, f"the dashboard shows {wanted}")[0]
+        return wait_until(shown, f"the dashboard shows {numbers}")[0]
 
     with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         wait_until_shown([], 0, 0)

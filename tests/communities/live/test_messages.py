@@ -49,7 +49,7 @@ def send(by: Member, data: object, named: str = REF, status: int | None = None) 
 
 
 def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, boss, ayesha, community):
-    port, said = sqlite_server.port, [{"n": n, "text": "নমস্কার"} for n in range(30)]
+    port, messages = sqlite_server.port, [{"n": n, "text": "নমস্কার"} for n in range(30)]
     with ExitStack() as opened:
         members = [
             *(opened.enter_context(PlainMember(port, named, ayesha.token)) for named in (community, REF)),
@@ -62,12 +62,12 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
         ]
         for listener in (*members, *others):
             wait_until(lambda listener=listener: listener.received, "it is let in")
-        for data in said:
+        for data in messages:
             send(boss, data)
         for member in members:
-            member.next_of_type("message", len(said) - 1)
+            member.next_of_type("message", len(messages) - 1)
             events = [received.event for received in member.of_type("message")]
-            assert [event["data"] for event in events] == said
+            assert [event["data"] for event in events] == messages
             assert {event["community_id"] for event in events} == {community}
             assert list(events[0]) == ["type", "community_id", "data", "timestamp"]
         assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards are told nothing"

@@ -47,8 +47,8 @@ class Browser:
 
 
 def join(client: socketio.Client, community: str) -> int | None:
-    said = client.call("join", {"room": "visitors", "communityId": community}, timeout=PATIENCE_S)
-    return said.get("code")
+    reply = client.call("join", {"room": "visitors", "communityId": community}, timeout=PATIENCE_S)
+    return reply.get("code")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def world(redis_server):
 
 @pytest.fixture
 def two(world):
-    """Two workers that have read the members."""
+    """Two workers that have both read the online members."""
     workers = world.new_worker(), world.new_worker()
     assert counts(*workers) == [0, 0]
     return workers
@@ -97,11 +97,11 @@ def test_newer_count_of_another_worker_is_adopted_but_its_guess_is_not(world, tw
     here, there = two
     here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
-    said = here.members.online(HIKERS)
-    there.members.apply_remote(HIKERS, Online._make(said))
-    for wrong in (Online(said.version - 1, 7), Online(said.version + 1000, 7, is_estimate=True)):
+    online = here.members.online(HIKERS)
+    there.members.apply_remote(HIKERS, Online._make(online))
+    for wrong in (Online(online.version - 1, 7), Online(online.version + 1000, 7, is_estimate=True)):
         there.members.apply_remote(HIKERS, wrong)
-        assert there.members.online(HIKERS) == said
+        assert there.members.online(HIKERS) == online
 
 
 def test_answer_that_was_overtaken_changes_nothing(world, two):

@@ -43,9 +43,9 @@ def new_peaks(database, time):
 
 
 def of(peaks: Peaks, scope: Scope = HIKERS) -> tuple[int, int, int]:
-    found = peaks.get(scope)
-    assert list(found) == ["day", "week", "month"]
-    return found["day"], found["week"], found["month"]
+    peak = peaks.get(scope)
+    assert list(peak) == ["day", "week", "month"]
+    return peak["day"], peak["week"], peak["month"]
 
 
 def record(peaks: Peaks, *counts: int, scope: Scope = HIKERS) -> None:

@@ -89,9 +89,9 @@ def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(serv
             assert page.next_of_type("pong")
             assert page.of_type("error") == []
     with PlainListener(server.port) as page:
-        for said in ({"visitorId": "a b"}, {"visitorId": 5}, {}):
+        for body in ({"visitorId": "a b"}, {"visitorId": 5}, {}):
             before = len(page.of_type("error"))
-            page.say({"type": "visitor", **said})
+            page.say({"type": "visitor", **body})
             assert "visitorId" in page.next_of_type("error", before)["error"]
         page.say({"type": "visitor", "visitorId": "ayesha"})
         page.say({"type": "visitor", "visitorId": "karim"})

@@ -20,7 +20,7 @@ class MatchingWorker(RedisLink):
     def __init__(self, url: str, window_s: int) -> None:
         super().__init__(url)
         self.exchange = RedisVisitMatcher(self.client, self.outbox, window_s)
-        self.found: list[str] = []
+        self.visitors: list[str] = []
 
     def offer(self, caller: bytes, *visitors: str) -> None:
         for visitor in visitors:
@@ -30,9 +30,9 @@ class MatchingWorker(RedisLink):
     def ask(self, caller: bytes, times: int = 1) -> list[str]:
         """Answers to this question and to all earlier ones."""
         for _ in range(times):
-            self.exchange.ask(caller, self.found.append)
+            self.exchange.ask(caller, self.visitors.append)
         self.flush()
-        return self.found
+        return self.visitors
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_each_is_given_to_exactly_one_of_many_askers(new_worker):
     here.offer(CAMPUS, *visitors)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(80)))
-    assert sorted(visitor for connection in askers for visitor in connection.found) == sorted(visitors)
+    assert sorted(visitor for connection in askers for visitor in connection.visitors) == sorted(visitors)
 
 
 def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
@@ -92,7 +92,7 @@ def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
 
     def one_round() -> None:
         connection.exchange.offer(CAMPUS, "babul")
-        connection.exchange.ask(CAMPUS, connection.found.append)
+        connection.exchange.ask(CAMPUS, connection.visitors.append)
 
     disposable_redis.freeze()
     assert_none_waits(connection.outbox, one_round)

@@ -64,22 +64,22 @@ def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(k
 def happen(workers, steps, world=None) -> None:
     world = world or workers[0]
     seen: dict[tuple[Scope, str], tuple[int, str]] = {}
-    for number, (what, *said) in steps:
+    for number, (what, *values) in steps:
         visitors = workers[number].visitors
         if what == "pass":
-            world.pass_(seconds=said[0])
+            world.pass_(seconds=values[0])
         elif what == "resend":
             getattr(visitors, "resend", lambda: None)()  # resending does not show new activity
         elif what == "forget":
-            seen.pop(tuple(said), None)
+            seen.pop(tuple(values), None)
             for worker in workers:
-                worker.visitors.forget(*said)
+                worker.visitors.forget(*values)
         else:
-            scope, visitor = said[:2]
-            answer = getattr(visitors, what)(*said)
+            scope, visitor = values[:2]
+            answer = getattr(visitors, what)(*values)
             known = seen.pop((scope, visitor), None)
             if what == "touch":
-                seen[scope, visitor] = world.time.ms, said[2] or (known[1] if known else UNKNOWN)
+                seen[scope, visitor] = world.time.ms, values[2] or (known[1] if known else UNKNOWN)
             elif known:
                 seen[scope, visitor] = (world.time.ms if answer else known[0]), known[1]
             assert what == "touch" or answer == bool(known) or (known and len(set(workers)) > 1)

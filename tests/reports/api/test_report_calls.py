@@ -85,8 +85,8 @@ def test_a_summary_is_compared_with_the_same_time_before(ask):
         "exact": True,
     }
     for name, days in SAME_WEEKDAYS.items():
-        found = ask(f"/api/reports/summary?range={name}&compare=weekday").json["compared"]
-        assert (found["start"], found["end"], found["until"]) == (*days, f"{days[1]}T10:30:00+06:00"), name
+        range_ = ask(f"/api/reports/summary?range={name}&compare=weekday").json["compared"]
+        assert (range_["start"], range_["end"], range_["until"]) == (*days, f"{days[1]}T10:30:00+06:00"), name
     year = ask("/api/reports/summary?start=2025-10-08&end=2025-10-09&compare=year").json["compared"]
     assert (year["start"], year["end"], year["until"]) == ("2024-10-08", "2024-10-09", None)
 

@@ -176,60 +176,60 @@ class History:
             self.compare_summary(question)
             self.compare_breakdown(question, self.choose.choice(sorted(VALUES)), self.choose.randint(1, 4))
             self.compare_timeline(question, self.choose.choice(GRANULARITIES))
-            found = self.insights.hours(question)
-            assert found.rows == (self.model.hours(question) if found.reason is None else [])
+            hours = self.insights.hours(question)
+            assert hours.rows == (self.model.hours(question) if hours.reason is None else [])
 
-    def agree(self, question: Question, found: Sequence[int | None], expected: Sequence[int]) -> None:
+    def agree(self, question: Question, actual: Sequence[int | None], expected: Sequence[int]) -> None:
         """Assert equal numbers, or unknown ones where days are rolled up."""
         if self.is_folded(question):
-            expected = [None if row is None else number for row, number in zip(found, expected, strict=True)]
-        assert list(found) == list(expected)
+            expected = [None if row is None else number for row, number in zip(actual, expected, strict=True)]
+        assert list(actual) == list(expected)
 
     def is_folded(self, question: Question) -> bool:
         return any(question.first <= day <= question.last for day in self.folded)
 
     def compare_summary(self, question: Question) -> None:
         summary = self.insights.summary(question, "previous")
-        found, (visits, visitors, new, pages) = summary.figures, self.model.figures(question)
-        self.agree(question, found[2:7], (visits, visitors, new, visitors - new, pages))
+        figures, (visits, visitors, new, pages) = summary.figures, self.model.figures(question)
+        self.agree(question, figures[2:7], (visits, visitors, new, visitors - new, pages))
         other, before = self.insights.compared(question, "previous"), summary.compared
         self.agree(other, (*before[2:5], before.page_views), self.model.figures(other))
-        assert summary.exact == (None not in (*found[2:7], *before[2:7]))
+        assert summary.exact == (None not in (*figures[2:7], *before[2:7]))
         if question.filters == {} and question.until_ms is None:
             days = counting_queries.visits_by_day
             rollups = self.insights._database.read(days, question.scope, question.first, question.last)
-            assert sum(day.visits for day in rollups.values()) == found.visits == visits
+            assert sum(day.visits for day in rollups.values()) == figures.visits == visits
 
     def compare_breakdown(self, question: Question, dimension: str, limit: int) -> None:
         expected = self.model.breakdown(question, dimension)
         total = self.model.figures(question)
         order = sorted(expected, key=lambda value: (-expected[value][0], value is not None, value or ""))
         for offset in (0, 1):
-            found = self.insights.breakdown(question, dimension, limit, offset)
-            if found.total[1:3] == (None, None) and not found.rows:
-                self.agree(question, found.other[:3], total[:3])
-                assert (self.is_folded(question), found.reason is None) == (True, False)
+            breakdown = self.insights.breakdown(question, dimension, limit, offset)
+            if breakdown.total[1:3] == (None, None) and not breakdown.rows:
+                self.agree(question, breakdown.other[:3], total[:3])
+                assert (self.is_folded(question), breakdown.reason is None) == (True, False)
                 continue
             shown = order[offset : offset + limit]
-            assert [row.value for row in found.rows] == shown
-            for row in found.rows:
+            assert [row.value for row in breakdown.rows] == shown
+            for row in breakdown.rows:
                 self.agree(question, row.sums[:3], expected[row.value][:3])
-            assert [row.share for row in found.rows] == [expected[label][0] / total[0] for label in shown]
+            assert [row.share for row in breakdown.rows] == [expected[label][0] / total[0] for label in shown]
             rest = question.within({dimension: Filter(none_of=frozenset(shown))})
-            self.agree(question, found.other[:3], self.model.figures(rest)[:3])
-            self.agree(question, found.total[:3], total[:3])
-            assert found.values == len(expected)
+            self.agree(question, breakdown.other[:3], self.model.figures(rest)[:3])
+            self.agree(question, breakdown.total[:3], total[:3])
+            assert breakdown.values == len(expected)
 
     def compare_timeline(self, question: Question, granularity: str) -> None:
-        found = self.insights.timeline(question, granularity)
+        periods = self.insights.timeline(question, granularity)
         expected = self.model.timeline(question, granularity)
-        for period in found:
+        for period in periods:
             self.agree(question, period[1:5], expected.pop(period.period, (0, 0, 0, 0)))
         assert expected == {}
-        assert [row.period for row in found] == sorted({row.period for row in found})
+        assert [row.period for row in periods] == sorted({row.period for row in periods})
         is_running = question.last == self.site.services.clock.today()
         if granularity != HOUR:
-            assert [row.so_far for row in found] == [False] * (len(found) - 1) + [is_running]
+            assert [row.so_far for row in periods] == [False] * (len(periods) - 1) + [is_running]
 
 
 def live_through(url: str, seed: int) -> None:

@@ -93,8 +93,8 @@ MOMENTS = {1702757318000: 1702757318000, "5": 5, None: None, HUGE: None}
 
 def test_properties_are_kept_as_texts(site):
     for sent, stored in PROPS:
-        found = kept(site, "props", props=sent)
-        assert (json.loads(found) if found else found) == stored
+        result = kept(site, "props", props=sent)
+        assert (json.loads(result) if result else result) == stored
 
 
 def test_page_is_kept_without_its_query_and_at_as_the_clients_word(site):

@@ -23,8 +23,8 @@ def send(site: Site, visitor: str, *ids: str, **fields: object) -> None:
 
 def figures(site: Site) -> tuple:
     insights, day = site.services[ReportServices].reports, "2025-12-16"
-    found = insights.breakdown(Question(day, day), "event:search:to")
-    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in found.rows]
+    breakdown = insights.breakdown(Question(day, day), "event:search:to")
+    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
 
 
 @pytest.mark.both_kinds

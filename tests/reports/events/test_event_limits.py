@@ -92,8 +92,8 @@ def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sq
             site.register("ayesha", page=f"/{number}" + "\u0995" * 400, userAgent=f"{number}" + "x" * 500)
         site.register("ayesha", **known)
         site.services[ReportServices].storing.catch_up()
-        wanted = "SELECT count(*), count(page), count(user_agent), count(*) FILTER (WHERE page = '/known') FROM visits"
-        ((visits, pages, agents, same),) = site.rows(wanted)
+        counts = "SELECT count(*), count(page), count(user_agent), count(*) FILTER (WHERE page = '/known') FROM visits"
+        ((visits, pages, agents, same),) = site.rows(counts)
         assert (visits, same) == (152, 2)
         assert 50 < pages == agents < 70
         now[0] += DAY_S

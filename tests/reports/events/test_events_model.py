@@ -62,18 +62,18 @@ class Model:
 
     def sums(self) -> Counter[tuple[str, str, str, str]]:
         """The sums of events whose rows were removed."""
-        found: Counter[tuple[str, str, str, str]] = Counter()
+        counts: Counter[tuple[str, str, str, str]] = Counter()
         for event in (event for event in self.events if not event["has_row"]):
             name, day = event["name"], event["day"]
             for scope in {"site", event["scope"]}:
                 if name == "pageview":
-                    found[scope, "viewed_page", day, encoded(event["page"])] += 1
-                    found[scope, "hour", str(event["hour_s"]), ""] += 1
+                    counts[scope, "viewed_page", day, encoded(event["page"])] += 1
+                    counts[scope, "hour", str(event["hour_s"]), ""] += 1
                 else:
-                    found[scope, "event", day, name] += 1
+                    counts[scope, "event", day, name] += 1
                 for key, value in event["props"].items():
-                    found[scope, f"event:{name}:{key}", day, encoded(str(value))] += 1
-        return found
+                    counts[scope, f"event:{name}:{key}", day, encoded(str(value))] += 1
+        return counts
 
 
 class History:
@@ -134,10 +134,10 @@ class History:
             if name is None:
                 values = Counter(event["name"] for event in here if event["name"] != "pageview")
             question = Question(self.day, self.day, scope=scope)
-            found = reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
-            assert {row.value: row.sums.count for row in found.rows if row.sums.count} == +values
-            assert not any(row.at_least for row in found.rows)
-            assert (found.other.count, found.total.count) == (0, values.total())
+            breakdown = reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
+            assert {row.value: row.sums.count for row in breakdown.rows if row.sums.count} == +values
+            assert not any(row.at_least for row in breakdown.rows)
+            assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
     def compare_sums(self) -> None:
         stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")

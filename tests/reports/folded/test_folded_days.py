@@ -151,8 +151,8 @@ def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
     nowhere = {"country": Filter(frozenset(["ZZ"]))}
     assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
     for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
-        found = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
-        assert (found.figures.visits, found.reason) == (None, FOLDED)
+        summary = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
+        assert (summary.figures.visits, summary.reason) == (None, FOLDED)
 
 
 def of_page(page: str) -> Question:
@@ -217,12 +217,12 @@ def test_rows_that_change_before_the_sums_of_their_day_are_stored_are_summed_up_
     read = reports.day_sums
 
     def day_sums_(day: str):
-        found = read(day)
+        sums = read(day)
         calls.append(day)
         if len(calls) == 1:
             bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-10-08T12:00:00+06:00,/\n")
             reports._database.write(state_queries.changed)
-        return found
+        return sums
 
     monkeypatch.setattr(reports, "day_sums", day_sums_)
     assert prune(unfolded) == len(PAGES) + 1

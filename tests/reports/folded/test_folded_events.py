@@ -56,16 +56,20 @@ def fold(site: Site) -> None:
 
 
 def sums(site: Site) -> dict[str, int]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for scope, dimension, _, _, count in site.rows("SELECT * FROM event_sums WHERE period = '2025-12-16'"):
         assert scope == "site"
-        found[dimension] += count if dimension != "property" else 0
-    return dict(found)
+        counts[dimension] += count if dimension != "property" else 0
+    return dict(counts)
 
 
 def ask(site: Site, by: str, last: str = FIRST):
-    found = site.services[ReportServices].reports.breakdown(Question(FIRST, last), by)
-    return {row.value: (row.sums.count, row.at_least) for row in found.rows}, found.other.count, found.total.count
+    breakdown = site.services[ReportServices].reports.breakdown(Question(FIRST, last), by)
+    return (
+        {row.value: (row.sums.count, row.at_least) for row in breakdown.rows},
+        breakdown.other.count,
+        breakdown.total.count,
+    )
 
 
 @pytest.mark.both_kinds

@@ -39,9 +39,9 @@ def test_an_answer_reads_what_is_new(site, monkeypatch):
     read, spans = Log.rows, []
 
     def rows(log, session, start, end, *days):
-        for found in read(log, session, start, end, *days):
+        for batch in read(log, session, start, end, *days):
             spans.append((log is live.visits, start, end))
-            yield found
+            yield batch
 
     live = site.services[ReportServices].reports.live
     monkeypatch.setattr(Log, "rows", rows)

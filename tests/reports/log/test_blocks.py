@@ -180,23 +180,23 @@ texts = st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=5))
 rows = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**50), st.integers(0, 9), texts, texts), max_size=60)
 
 
-def block_of(found: list[tuple]) -> Block:
+def block_of(rows: list[tuple]) -> Block:
     made, id = Block.after(EVENTS, 0), 0
-    for gap, at_ms, visit_id, page, props in found:
+    for gap, at_ms, visit_id, page, props in rows:
         id += gap
         made.append((id, at_ms, visit_id), ("2025-10-08", at_ms // 3_600_000, "site", "search", page, props))
     return made
 
 
 @given(rows, st.integers(0, 2**32))
-def test_block_is_unpacked_as_it_was_and_changed_as_if_it_had_always_been_so(found, seed):
-    made = block_of(found)
+def test_block_is_unpacked_as_it_was_and_changed_as_if_it_had_always_been_so(block_rows, seed):
+    made = block_of(block_rows)
     read = Block.unpack(EVENTS, made.first, made.last, made.pack())
     assert (read.columns, read.values) == (made.columns, made.values)
-    choose, changed = Random(seed), list(found)
+    choose, changed = Random(seed), list(block_rows)
     new = {}
-    for at in choose.sample(range(len(found)), len(found) // 3):
-        changed[at] = (*found[at][:3], "/new", None)
-        new[made.columns["id"][at]] = ("2025-10-08", found[at][1] // 3_600_000, "site", "search", "/new", None)
+    for at in choose.sample(range(len(block_rows)), len(block_rows) // 3):
+        changed[at] = (*block_rows[at][:3], "/new", None)
+        new[made.columns["id"][at]] = ("2025-10-08", block_rows[at][1] // 3_600_000, "site", "search", "/new", None)
     read.replace(new)
     assert read.pack() == block_of(changed).pack()

@@ -34,18 +34,18 @@ def forget(site: Site) -> None:
 
 
 def traces(site: Site) -> list[str]:
-    found = [
+    values = [
         (table, site.rows(f"SELECT {column} FROM {table} WHERE {column} LIKE '{like}'"))
         for table, column, like in WHERE
     ]
     blocks = [zlib.decompress(packed) for (packed,) in site.rows("SELECT packed FROM visit_blocks")]
     texts = [text for text in ("ayesha", "a@example") if any(text.encode() in block for block in blocks)]
-    return [f"{table}: {rows}" for table, rows in found if rows] + texts
+    return [f"{table}: {rows}" for table, rows in values if rows] + texts
 
 
 def values(site: Site, dimension: str) -> dict:
-    found = site.services[ReportServices].reports.breakdown(Question(DAY, DAY), dimension)
-    return {row.value: row.sums.visits for row in found.rows}
+    breakdown = site.services[ReportServices].reports.breakdown(Question(DAY, DAY), dimension)
+    return {row.value: row.sums.visits for row in breakdown.rows}
 
 
 @pytest.mark.both_kinds

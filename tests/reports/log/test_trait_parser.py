@@ -95,5 +95,5 @@ def test_a_stored_campaign_is_read_as_it_was_sent(source, term, rest):
 @effort(100)
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=20), st.text(max_size=50))
 def test_no_text_breaks_the_parser(user_agent, referrer, place, language, campaign):
-    found = parse(user_agent=user_agent, referrer=referrer, place=place, language=language, campaign=campaign)
-    assert found.channel in ("direct", "campaign", "search", "social", "ai", "referral")
+    traits = parse(user_agent=user_agent, referrer=referrer, place=place, language=language, campaign=campaign)
+    assert traits.channel in ("direct", "campaign", "search", "social", "ai", "referral")

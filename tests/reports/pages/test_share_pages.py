@@ -60,15 +60,15 @@ def test_page_begins_with_the_days_of_the_link_and_shows_no_more_than_its_filter
 
 
 def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
-    said, filters = "Only these visits are shown", {"page": ["/metro"], "device": ["!bot"]}
+    text, filters = "Only these visits are shown", {"page": ["/metro"], "device": ["!bot"]}
     page = words(Reader(site).get(f"/share/{share(boss, filters=filters)['token']}"))
-    assert f"{said}: Device is not Bot Landing page is /metro" in page
+    assert f"{text}: Device is not Bot Landing page is /metro" in page
     ids = [found(boss, name=name)["id"] for name in ("Secret society", "Hidden circle")]
     for some in (ids, ids[:1]):
         page = words(Reader(site).get(f"/share/{share(boss, filters={'community': some})['token']}"))
-        assert said not in page
+        assert text not in page
         assert "Secret society" not in page
-    assert said not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
+    assert text not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
 
 
 def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others(site, boss):
@@ -150,9 +150,9 @@ def test_pass_is_good_for_one_link_for_half_a_day(site, boss):
 
 
 def guess(site: Site, token: str, password: str, address: str) -> int:
-    said = {"data": {"password": password}, "headers": {"Accept": "text/html"}}
+    request = {"data": {"password": password}, "headers": {"Accept": "text/html"}}
     client = site.app.test_client()
-    return client.post(f"/share/{token}", environ_overrides={"REMOTE_ADDR": address}, **said).status_code
+    return client.post(f"/share/{token}", environ_overrides={"REMOTE_ADDR": address}, **request).status_code
 
 
 def test_one_address_has_ten_guesses_a_minute(site, boss):
@@ -167,8 +167,8 @@ def test_guesses_from_many_addresses_have_one_budget(site, boss):
     token = share(boss, password=PASSWORD)["token"]
     most = PLANS[LOGIN].most
     addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
-    found = [guess(site, token, WRONG, address) for address in addresses]
-    assert found.count(422) <= most + len(set(addresses))
+    statuses = [guess(site, token, WRONG, address) for address in addresses]
+    assert statuses.count(422) <= most + len(set(addresses))
     assert guess(site, token, WRONG, addresses[-1]) == 429
     with Site(site.database_url, site.time, RATE_LIMIT_LOGINS=1000) as restarted:
         assert guess(restarted, token, WRONG, addresses[-1]) == 429

@@ -77,8 +77,8 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
         "start=2026-11-20&end=2027-01-01": ("2026-11-20", TODAY),
         "start=2027-01-01": (TODAY, TODAY),
     }
-    found = {query: read(*parse_qsl(query)).question for query in asked}
-    assert {query: (question.first, question.last) for query, question in found.items()} == asked
+    questions = {query: read(*parse_qsl(query)).question for query in asked}
+    assert {query: (question.first, question.last) for query, question in questions.items()} == asked
     assert read(("range", "all"), first_day=None).question.first == TODAY
     for name in RANGES:
         named = read(("range", name))
@@ -94,8 +94,8 @@ def test_refusals_name_all_that_is_possible():
 
 def test_filters_are_values_and_exceptions():
     pages = (("page", "/"), ("page", ""), ("page", "!/fares"))
-    found = read(*pages, ("source", "!"), ("utm_term", "\\!a"), ("city", "!!a"))
-    assert found.question.filters == {
+    parsed = read(*pages, ("source", "!"), ("utm_term", "\\!a"), ("city", "!!a"))
+    assert parsed.question.filters == {
         "page": Filter(frozenset(["/", None]), frozenset(["/fares"])),
         "source": Filter(none_of=frozenset([None])),
         "utm_term": Filter(frozenset(["!a"])),

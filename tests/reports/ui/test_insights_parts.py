@@ -72,10 +72,10 @@ def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, ex
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1]) for start in starts]
-    found = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
-    assert [period.is_partial for period in found] == expected
-    assert step == "hour" or f"start={max(days[0], starts[0])}&" in found[0].url
-    assert step == "hour" or found[-1].url.endswith(f"&end={days[1]}")
+    rows = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
+    assert [period.is_partial for period in rows] == expected
+    assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
+    assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
 
 
 def test_changes_are_in_percent_new_or_not_known():
@@ -87,15 +87,15 @@ def test_a_value_that_the_other_days_may_have_among_the_rest_has_no_change():
     now = Breakdown([row("/"), row("/new")], Sums(0, 0, 0), Sums(10, 5, 5), 2, None)
     whole = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
     for before, expected in ((whole, [0, "new"]), (whole._replace(values=2), [0, None]), (None, [None, None])):
-        found = breakdowns.values(now, before, Question(TODAY, TODAY), "page", HERE, 0)
-        assert [line.change for line in found.lines] == expected
+        values = breakdowns.values(now, before, Question(TODAY, TODAY), "page", HERE, 0)
+        assert [line.change for line in values.lines] == expected
 
 
 def test_values_that_only_the_other_days_have_are_said_to_be_gone():
     now = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
     before = Breakdown([row("/old", 9), row("/")], Sums(0, 0, 0), Sums(14, 9, 9), 2, None)
-    for found, expected in ((now, [("/", 0), ("/old", -100)]), (now._replace(values=3), [("/", 0)])):
-        lines = breakdowns.values(found, before, Question(TODAY, TODAY), "page", HERE, 0).lines
+    for breakdown, expected in ((now, [("/", 0), ("/old", -100)]), (now._replace(values=3), [("/", 0)])):
+        lines = breakdowns.values(breakdown, before, Question(TODAY, TODAY), "page", HERE, 0).lines
         assert [(line.label, line.change) for line in lines] == expected
     folded = now._replace(reason="folded")
     assert len(breakdowns.values(folded, before, Question(TODAY, TODAY), "page", HERE, 0).lines) == 1
@@ -114,8 +114,8 @@ def row(value, visits=5):
 def test_cities_have_dots_by_every_name():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
     cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
-    found = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
-    dots = maps.dots(breakdowns.values(found, None, Question(TODAY, TODAY), "city", HERE, 0))
+    breakdown = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
+    dots = maps.dots(breakdowns.values(breakdown, None, Question(TODAY, TODAY), "city", HERE, 0))
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
     assert dots[0].radius == maps.LARGEST > dots[1].radius

@@ -56,7 +56,7 @@ def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
-    shared, _, _ = CONFIGURATION.read_text().partition("# One such block")
+    shared, _, _ = CONFIGURATION.read_text().partition("# One block like this")
     configuration = tmp_path / "Caddyfile"
     configuration.write_text(shared + "".join(blocks))
     command = [program("caddy", "`make tools` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
@@ -93,12 +93,12 @@ def test_pages_of_every_kind_receive_every_visit_at_once(front):
 @insurance
 def test_client_cannot_choose_its_address_scheme_or_request_id(front):
     """The client's real address is this machine's, which has no location."""
-    said = {"X-Forwarded-For": "8.8.8.8", "X-Forwarded-Proto": "https", "X-Request-Id": "made-up"}
+    headers = {"X-Forwarded-For": "8.8.8.8", "X-Forwarded-Proto": "https", "X-Request-Id": "made-up"}
     before = front.stats().locations
-    answer = front.post("/api/visitor/register", json={"visitorId": "liar"}, headers=said)
-    found = answer.json()["stats"]["locations"]
-    assert [place for place in found if found[place] != before.get(place)] == ["Unknown"]
-    page = front.get("/login", headers=said)
+    answer = front.post("/api/visitor/register", json={"visitorId": "liar"}, headers=headers)
+    places = answer.json()["stats"]["locations"]
+    assert [place for place in places if places[place] != before.get(place)] == ["Unknown"]
+    page = front.get("/login", headers=headers)
     assert "Strict-Transport-Security" not in page.headers
     assert page.headers["X-Request-Id"] != "made-up"
     wait_until(lambda: f"request={page.headers['X-Request-Id']}" in front.server.log, "its line in the log")
@@ -116,9 +116,9 @@ def test_bodies_have_the_limits_of_the_server(front):
 
 @insurance
 def test_scripts_and_styles_are_compressed(front):
-    found = re.search(r"/static/[^\s\"'>]+\.css[^\s\"'>]*", front.get("/install").text)
-    assert found
-    answer = front.get(found[0], headers={"Accept-Encoding": "gzip"})
+    match = re.search(r"/static/[^\s\"'>]+\.css[^\s\"'>]*", front.get("/install").text)
+    assert match
+    answer = front.get(match[0], headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert "immutable" in answer.headers["Cache-Control"]
 

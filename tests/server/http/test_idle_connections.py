@@ -62,7 +62,7 @@ def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_f
 
 def answers(connections: list[socket.socket]) -> int:
     """Send a request on all connections. Returns how many get 200."""
-    found = 0
+    answered = 0
     with select.epoll() as poller:
         by_number = {connection.fileno(): connection for connection in connections}
         for connection in connections:
@@ -72,8 +72,8 @@ def answers(connections: list[socket.socket]) -> int:
             ready = poller.poll(ANSWER_S, 1000)
             assert ready, f"{len(by_number)} of {len(connections)} were not answered in {ANSWER_S} s"
             for number, _ in ready:
-                found += by_number.pop(number).recv(4096).startswith(b"HTTP/1.1 200 ")
-    return found
+                answered += by_number.pop(number).recv(4096).startswith(b"HTTP/1.1 200 ")
+    return answered
 
 
 FEW = 16

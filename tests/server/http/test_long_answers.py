@@ -62,13 +62,13 @@ def admin(server: ChangedServer) -> Member:
 
 def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse]:
     cookies = {cookie.name: cookie.value for cookie in admin.http.cookies}
-    said = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    cookie_header = "; ".join(f"{name}={value}" for name, value in cookies.items())
     body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"}).encode()
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     connection.settimeout(PATIENCE_S)
     connection.connect(("127.0.0.1", admin.server.port))
-    asked = head("POST", "/admin/data/export", f"Content-Length: {len(body)}", f"Cookie: {said}")
+    asked = head("POST", "/admin/data/export", f"Content-Length: {len(body)}", f"Cookie: {cookie_header}")
     connection.sendall(asked.replace(b"application/json", b"application/x-www-form-urlencoded") + body)
     answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()

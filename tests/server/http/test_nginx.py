@@ -39,8 +39,8 @@ class Front(Caller):
         before = self.stats().locations
         body = {"visitorId": visitor}
         answer = self.post("/api/visitor/register", json=body, headers={"X-Forwarded-For": forwarded})
-        found = answer.json()["stats"]["locations"]
-        (place,) = (key for key in found if found[key] != before.get(key))
+        places = answer.json()["stats"]["locations"]
+        (place,) = (key for key in places if places[key] != before.get(key))
         return place
 
 
@@ -109,9 +109,9 @@ class Browser(Caller):
 
 def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
     """Otherwise forms of an https: page would count as cross-site. Without a certificate, no login is kept."""
-    for said, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
-        answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
-        assert ("Strict-Transport-Security" in answer.headers) == is_secure, said
+    for scheme, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
+        answer = front.get("/login", headers={"X-Forwarded-Proto": scheme} if scheme else {})
+        assert ("Strict-Transport-Security" in answer.headers) == is_secure, scheme
     assert Browser(front.port).log_in(founder) == 303
 
 
@@ -147,10 +147,10 @@ def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
 def test_token_of_a_link_is_in_no_log_and_one_id_follows_a_request_through_both(front):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
-        found = front.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]
-        assert found != "made-up"
+        request_id = front.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]
+        assert request_id != "made-up"
         for log in (lambda: front.nginx.log_of("access.log"), lambda: front.server.log):
-            wait_until(lambda found=found, log=log: f"request={found}" in log(), "its line")
+            wait_until(lambda request_id=request_id, log=log: f"request={request_id}" in log(), "its line")
         assert f'path="/{path}/*" status=' in front.nginx.log_of("access.log")
         assert token not in front.nginx.logs + front.server.log
 

@@ -42,14 +42,14 @@ REQUESTS = {
 
 def read_all(pieces: list[bytes]) -> list[tuple]:
     """All requests in these pieces, as one connection reads them."""
-    parser, found = RequestParser(BodyLimits(LARGEST_BODY)), []
+    parser, requests = RequestParser(BodyLimits(LARGEST_BODY)), []
     for piece in pieces:
         while piece:
             piece = parser.feed(piece)
             if parser.is_complete:
-                found.append((parser.method, parser.url, parser.headers, parser.body[: LARGEST_BODY + 1]))
+                requests.append((parser.method, parser.url, parser.headers, parser.body[: LARGEST_BODY + 1]))
                 parser.begin()
-    return found
+    return requests
 
 
 def test_request_may_be_cut_anywhere():

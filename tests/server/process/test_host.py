@@ -12,8 +12,8 @@ from support.servers.server import Server
 
 def announced(server: Server) -> int:
     """The port, once the server has logged it."""
-    found = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
-    return int(found[1])
+    match = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
+    return int(match[1])
 
 
 def is_alive(host: str, port: int) -> bool:

@@ -1,5 +1,6 @@
-"""SIGTERM and Ctrl+C: what was begun is committed and answered, then the server leaves with status 0. It has an hour to
-leave, so that one that waits for the end of its time is noticed.
+"""SIGTERM and Ctrl+C: open requests are committed and answered, then the server exits with status 0.
+
+Draining may take an hour here, so that tests notice when a server waits for the limit.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def test_requests_in_flight_are_answered_and_stored(database, new_patient):
     with ExitStack() as stack:
         with server.database.locked():
             clients = [stack.enter_context(Connection(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
-            assert server.get("/healthz").ok  # it came after them, so all of them have been read
+            assert server.get("/healthz").ok  # sent later, so the others have been read
             server.tell(signal.SIGTERM)
             wait_until(lambda: not accepts(server.port), "no new connection is accepted")
         answers = [client.answer() for client in clients]
@@ -84,7 +85,7 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
 
 
 def test_database_that_stays_locked_cannot_hold_it_back(database, new_patient):
-    """Requests in flight are answered, and the server leaves while the lock, which all writers wait for, is held."""
+    """Requests in flight get a response, and the server exits while the lock that all writers wait for is held."""
     server = new_patient(database).start()
     server.register("ayesha")
     is_sqlite = isinstance(database, SqliteDatabase)

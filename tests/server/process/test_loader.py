@@ -32,12 +32,12 @@ def serving(server) -> set[int]:
 
 def descriptors(process: psutil.Process) -> dict[str, str]:
     """The kernel's open files by descriptor, without the standard streams."""
-    found = {}
+    files = {}
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):
-            found[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
-    inherited = {found.get(number) for number in ONE_FOR_ALL}
-    return {number: what for number, what in found.items() if what not in inherited}
+            files[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
+    inherited = {files.get(number) for number in ONE_FOR_ALL}
+    return {number: what for number, what in files.items() if what not in inherited}
 
 
 def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
@@ -46,7 +46,7 @@ def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
 
 
 def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
-    """Each worker also has a private pipe to the parent."""
+    """They also have a private pipe to the parent."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
     parent, *workers = (

@@ -70,7 +70,7 @@ print(preparation.prepare(settings), "alembic" in sys.modules)
 
 
 @pytest.fixture(scope="module")
-def said(module_sqlite_database):
+def output_of(module_sqlite_database):
     """Output of a process that has loaded. Starting it takes longer than all checks, so they share it."""
 
     def by(*scripts: str, **settings: object) -> list[str]:
@@ -84,22 +84,22 @@ def said(module_sqlite_database):
 
 
 @pytest.fixture(scope="module")
-def with_redis(said) -> list[str]:
+def with_redis(output_of) -> list[str]:
     keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
-    return said(ALONE + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
+    return output_of(ALONE + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
 
 
-def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(said, with_redis):
+def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(output_of, with_redis):
     _, with_sqlite, late, verifies, _ = with_redis
     assert (with_sqlite, late, verifies) == ("redis sqlite3", "", "True")
-    assert said(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
+    assert output_of(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
 
 
 @pytest.mark.long(
     proved_by="server/process/test_loading.py::test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load"
 )
-def test_driver_of_postgres_is_loaded_where_it_is_used(said):
-    assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == [
+def test_driver_of_postgres_is_loaded_where_it_is_used(output_of):
+    assert output_of(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == [
         "psycopg2 sqlalchemy.dialects.postgresql sqlite3"
     ]
 

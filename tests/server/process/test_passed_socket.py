@@ -60,8 +60,8 @@ class Newcomers:
                 client.result()
 
     def wait_for(self, more: int) -> None:
-        wanted = len(self.answers) + more
-        wait_until(lambda: len(self.answers) >= wanted, f"{more} more visits are acknowledged", START_S, 0.005)
+        enough = len(self.answers) + more
+        wait_until(lambda: len(self.answers) >= enough, f"{more} more visits are acknowledged", START_S, 0.005)
 
     def _come(self) -> None:
         while not self._is_over.is_set():
@@ -149,7 +149,7 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_pat
     ):
         local.bind("")  # a name that the kernel chooses
         local.listen()
-        for given, count_, said in (
+        for given, count_, message in (
             (two, "2", "LISTEN_FDS is '2'"),
             (silent, "1", "Descriptor 3 is not a TCP socket that listens"),
             (local, "1", "Descriptor 3 is not a TCP socket that listens"),
@@ -157,7 +157,7 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_pat
         ):
             server = ActivatedServer(sqlite_database, tmp_path, given, LISTEN_FDS=count_).launch()
             assert server.wait().status == 2
-            assert re.fullmatch(rf"{re.escape(said)}[^\n]+\.\n", server.log), server.log
+            assert re.fullmatch(rf"{re.escape(message)}[^\n]+\.\n", server.log), server.log
 
 
 def test_socket_for_another_process_is_left_alone_and_no_child_hears_of_any(monkeypatch):

@@ -40,19 +40,19 @@ def refused(sqlite_database):
 
 def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(refused, sqlite_database):
     for setting, given in BAD:
-        said = refused(**given)
-        assert setting in said, given
-        assert len(said.splitlines()) == 1, said
-        assert said.endswith("."), said
+        message = refused(**given)
+        assert setting in message, given
+        assert len(message.splitlines()) == 1, message
+        assert message.endswith("."), message
     assert not sqlite_database.path.exists(), "the database was touched"
 
 
 def test_port_in_use_or_host_that_is_not_ours_stops_the_server_with_a_sentence(refused):
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
-        for said, begin in ((refused(PORT=port), f"PORT {port} "), (refused(HOST="192.0.2.1"), "HOST 192.0.2.1 ")):
-            assert said.startswith(begin)
-            assert len(said.splitlines()) == 1, said
+        for message, begin in ((refused(PORT=port), f"PORT {port} "), (refused(HOST="192.0.2.1"), "HOST 192.0.2.1 ")):
+            assert message.startswith(begin)
+            assert len(message.splitlines()) == 1, message
 
 
 def test_command_line_refuses_the_same_settings(sqlite_database):

@@ -50,7 +50,7 @@ def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
 
 
 def test_no_worker_shows_less_than_another_acknowledged(two_workers):
-    """Each request uses a new connection, so that any worker may answer."""
+    """Requests use new connections, so that any worker may answer."""
 
     before = two_workers.stats().total
 

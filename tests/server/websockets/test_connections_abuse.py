@@ -90,14 +90,14 @@ HARMLESS = {
 
 def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
     """The protocol's own test suite expects the close. A traceback for each packet would fill a disk."""
-    said, codes = len(server.log), {}
+    log_size, codes = len(server.log), {}
     for what, nonsense in NO_PACKETS.items():
         with SocketIO(server.port) as client:
             client.event()
             client.send(*[frame(nonsense)] * 3)
             codes[what] = client.close_frame().code
     assert codes == dict.fromkeys(NO_PACKETS, ABUSE)
-    assert "Traceback" not in server.log[said:]
+    assert "Traceback" not in server.log[log_size:]
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 

@@ -70,9 +70,9 @@ def test_pings_in_between_fragments_are_answered_at_once_with_their_payload(clie
 def test_message_that_arrives_byte_by_byte_is_one_message(client):
     everything = b"".join(fragments(ASKED[type(client)], 6)) + frame("slow", PING)
     client.send(*(everything[at : at + 1] for at in range(len(everything))))
-    said = [client.frame(), client.frame()]  # the Socket.IO event may come after an earlier frame
-    assert Frame(PONG, b"slow") in said
-    assert any(b"timestamp" in frame.payload for frame in said)
+    frames = [client.frame(), client.frame()]  # the Socket.IO event may come after an earlier frame
+    assert Frame(PONG, b"slow") in frames
+    assert any(b"timestamp" in frame.payload for frame in frames)
 
 
 def test_messages_of_the_largest_size_are_read(client):

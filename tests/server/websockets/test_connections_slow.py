@@ -112,8 +112,8 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
 
 def read_slowly(client: WebSocket, chance: random.Random):
     """The next frame, in pieces smaller than the server sent."""
-    while (found := take_frame(client._received)) is None:
+    while (frame := take_frame(client._received)) is None:
         data = client._socket.recv(chance.randrange(1, 3000))
         assert data, "closed"
         client._received += data
-    return found
+    return frame

@@ -77,34 +77,34 @@ def test_server_answers_frames_as_the_rfc_says(others):
     @given(data=streams(), cuts=cuts, early=st.integers(0, 20))
     def talk(data: bytes, cuts: list[float], early: int) -> None:
         plain = WebSocket(others.server.port, early=data[:early])
-        said, model = _answers(plain, pieces(data[early:], cuts)), expected(data, LARGEST)
+        replies, model = _answers(plain, pieces(data[early:], cuts)), expected(data, LARGEST)
         pongs, answers = model.pongs, len(model.messages)
-        if said.was_reset:  # the reset discards unread data
-            pongs, answers = pongs[: len(said.pongs)], min(answers, len(said.messages))
-        assert (said.pongs, len(said.messages)) == (pongs, answers)
-        assert said.was_reset or said.code in model.codes
-        said = _answers(SocketIO(others.server.port), pieces(data, cuts))
-        assert said.pongs == model.pongs[: len(said.pongs)]
-        assert said.was_reset or said.code in {NORMAL, ABUSE, *model.codes}
+        if replies.was_reset:  # the reset discards unread data
+            pongs, answers = pongs[: len(replies.pongs)], min(answers, len(replies.messages))
+        assert (replies.pongs, len(replies.messages)) == (pongs, answers)
+        assert replies.was_reset or replies.code in model.codes
+        replies = _answers(SocketIO(others.server.port), pieces(data, cuts))
+        assert replies.pongs == model.pongs[: len(replies.pongs)]
+        assert replies.was_reset or replies.code in {NORMAL, ABUSE, *model.codes}
 
     talk()
 
 
 def _answers(client: WebSocket, sent: list[bytes]) -> Said:
     """All responses to these frames, without the site's changing numbers. The client sends nothing afterwards."""
-    found: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
+    payloads: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
     with client:
         with suppress(OSError):
             client.send(*sent)
             client.send_no_more()
         try:
-            while not found[CLOSE]:
+            while not payloads[CLOSE]:
                 opcode, payload = client.frame()
-                found[opcode].append(payload)
+                payloads[opcode].append(payload)
             was_reset = False
             assert client.rest() == b"", "something was said after the close"
         except Lost as lost:
             was_reset = bool(lost.args)
-    messages = [message for message in found[TEXT] if b"visitor_update" not in message]
-    code = int.from_bytes(found[CLOSE][0][:2]) if found[CLOSE] else 0
-    return Said(found[PONG], messages, code or None, was_reset)
+    messages = [message for message in payloads[TEXT] if b"visitor_update" not in message]
+    code = int.from_bytes(payloads[CLOSE][0][:2]) if payloads[CLOSE] else 0
+    return Said(payloads[PONG], messages, code or None, was_reset)

@@ -60,11 +60,11 @@ class World:
 
     def seconds_until_received(self) -> tuple[float, bytes]:
         began, most_s = self.now, 2 * HOUR_S
-        while (found := self.received()) is None:
+        while (data := self.received()) is None:
             assert self.now < began + most_s, "nothing"
             self.now += SWEEP_INTERVAL_S
             self.loop.sweep()
-        return self.now - began, found
+        return self.now - began, data
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_stream_without_events_is_commented_within_20_s(world):
     stream = world.stream()
     assert world.received() == b"retry: 5000\n\n"
     for _ in range(2):
-        silent_s, said = world.seconds_until_received()
-        assert said == b":\n\n"
+        silent_s, data = world.seconds_until_received()
+        assert data == b":\n\n"
         assert 10 < silent_s <= 20
         world.now += 3
         stream.send("{}")
@@ -112,13 +112,13 @@ def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
     assert (connection.is_open, len(world.loop)) == (False, 0)
 
 
-@pytest.mark.parametrize("said", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
-def test_client_whose_answer_waits_to_be_read_stays(world, said):
+@pytest.mark.parametrize("frame_", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
+def test_client_whose_answer_waits_to_be_read_stays(world, frame_):
     """This happens after a pause of the machine."""
     connection = world.connect()
     for _ in range(3):
         assert take_frame(bytearray(world.seconds_until_received()[1])).opcode == PING
-        world.theirs.sendall(said)
+        world.theirs.sendall(frame_)
     assert connection.is_open
 
 
@@ -145,11 +145,11 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
 
 def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
     """Even if one of them fails. A task may wait; the others go on."""
-    tasks, told = [], []
+    tasks, owners = [], []
 
     def ended(connection, code):
-        told.append(connection)
-        if len(told) == 1:
+        owners.append(connection)
+        if len(owners) == 1:
             raise OSError("it fails as the test asked")
 
     owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
@@ -159,12 +159,12 @@ def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
         loop.drop(connection, LOST)
     assert len(tasks) == MOST_NOTIFIERS
     tasks.pop()()
-    assert told == crowd
+    assert owners == crowd
     for task in tasks:
         task()
     loop.drop(loop.add(world.ours.dup(), "", owner, b"", b""), LOST)
     tasks[-1]()
-    assert len(told) == len(crowd) + 1
+    assert len(owners) == len(crowd) + 1
 
 
 def test_client_that_answers_no_close_is_dropped_after_5_s(world):
@@ -181,9 +181,9 @@ def test_socket_is_closed_after_a_day_with_a_code_to_come_back(world):
         world.theirs.sendall(frame("", PONG))
         connection.read()
         world.loop.sweep()
-        said = take_frame(bytearray(world.received()))
-        assert said.opcode == opcode
-    assert int.from_bytes(said.payload[:2]) == GOING_AWAY
+        close_frame = take_frame(bytearray(world.received()))
+        assert close_frame.opcode == opcode
+    assert int.from_bytes(close_frame.payload[:2]) == GOING_AWAY
 
 
 def test_sockets_that_came_together_need_not_come_back_together(world):

@@ -61,9 +61,9 @@ def take(settings: Mapping[str, Any]) -> KeptApp:
     kept = _kept[key_of(chosen)]
     if not kept:
         return KeptApp(chosen, settings)
-    found = kept.pop()
-    found.renew(settings)
-    return found
+    app = kept.pop()
+    app.renew(settings)
+    return app
 
 
 def give_back(kept: KeptApp) -> None:
@@ -80,9 +80,9 @@ def copied(value: Any) -> Any:
     if type(value) in (list, set):
         return type(value)(map(copied, value))
     if isinstance(value, dict):
-        found = copy(value)  # keeps subclasses, such as defaultdict
-        found.update({key: copied(inner) for key, inner in value.items()})
-        return found
+        copied_dict = copy(value)  # keeps subclasses, such as defaultdict
+        copied_dict.update({key: copied(inner) for key, inner in value.items()})
+        return copied_dict
     return value
 
 
@@ -90,8 +90,8 @@ def routes_of(routes: Map) -> tuple[State, dict[Any, list[Rule]]]:
     return copy_of(routes._matcher._root), copied(routes._rules_by_endpoint)
 
 
-def put_routes(routes: Map, found: tuple[State, dict[Any, list[Rule]]]) -> None:
-    root, by_endpoint = found
+def put_routes(routes: Map, kept_routes: tuple[State, dict[Any, list[Rule]]]) -> None:
+    root, by_endpoint = kept_routes
     routes._matcher._root, routes._rules_by_endpoint = copy_of(root), copied(by_endpoint)
     routes._remap = True
 

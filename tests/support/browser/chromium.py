@@ -36,8 +36,8 @@ OPTIONS = [
 def chromium() -> str:
     """The path of Chromium. Skips the test if it is not installed."""
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     pytest.skip(MISSING)
 
 

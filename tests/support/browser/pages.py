@@ -140,9 +140,9 @@ def freeze(page: Page) -> None:
 
 def sent_by(page: Page, path: str) -> list[Any]:
     """A list that fills with the bodies of the page's requests to addresses that contain `path`; None for no body."""
-    found: list[Any] = []
-    page.on("request", lambda request: path in request.url and found.append(request.post_data_json))
-    return found
+    bodies: list[Any] = []
+    page.on("request", lambda request: path in request.url and bodies.append(request.post_data_json))
+    return bodies
 
 
 def over(page: Page) -> int:
@@ -157,8 +157,8 @@ def check_accessible(page: Page) -> None:
         look = f"{scheme}, {width} px"
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
-        found = page.evaluate(FIND_SERIOUS_VIOLATIONS)
-        assert found == [], f"{page.url}, {look}: {found}"
+        violations = page.evaluate(FIND_SERIOUS_VIOLATIONS)
+        assert violations == [], f"{page.url}, {look}: {violations}"
         assert over(page) <= 0, f"{page.url}, {look}: {over(page)} px hang over the edge"
 
 

@@ -58,8 +58,8 @@ class Polling:
             packets = self.poll()
             if PING in packets:
                 self.post(PONG)
-            if found := [packet for packet in packets if packet not in (PING, NOOP)]:
-                return found
+            if others := [packet for packet in packets if packet not in (PING, NOOP)]:
+                return others
         raise AssertionError("only pings came")
 
     @property

@@ -50,7 +50,9 @@ class EventSource:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(SILENT_PATIENCE_S)
         self.sock.connect(("127.0.0.1", port))
-        self.connection.request(method, path, headers={name.replace("_", "-"): said for name, said in headers.items()})
+        self.connection.request(
+            method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
         self.answer = self.connection.getresponse()
 
     def __enter__(self) -> Self:
@@ -81,21 +83,21 @@ class EventSource:
 
     def event_block(self) -> Block | None:
         """The next block with an event."""
-        while (found := self.block()) is not None and "data" not in found.fields:
+        while (block := self.block()) is not None and "data" not in block.fields:
             pass
-        return found
+        return block
 
     def event(self) -> dict[str, Any]:
-        found = self.event_block()
-        assert found is not None, "the stream has ended"
-        return found.event
+        block = self.event_block()
+        assert block is not None, "the stream has ended"
+        return block.event
 
     def rest(self) -> list[dict[str, Any]]:
         """The remaining events."""
-        found = []
+        events = []
         while (block := self.event_block()) is not None:
-            found.append(block.event)
-        return found
+            events.append(block.event)
+        return events
 
     def close(self) -> None:
         self.answer.close()

@@ -33,19 +33,19 @@ class _Parser(HTMLParser):
         self._text_of: tuple[dict[str, str], str] | None = None
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attributes}
+        values = {name: value or "" for name, value in attributes}
         self._is_main = self._is_main or tag == "main"
         if not self._is_main:
             return
         if tag == "form":
-            self.forms.append(FormOnPage(found.get("action", ""), {}, {}, {}))
-        elif tag == "input" and (found["type"] != "checkbox" or "checked" in found):
-            self.forms[-1].fields[found["name"]] = found.get("value", "on" if found["type"] == "checkbox" else "")
-            self.forms[-1].kinds[found["name"]] = found["type"]
+            self.forms.append(FormOnPage(values.get("action", ""), {}, {}, {}))
+        elif tag == "input" and (values["type"] != "checkbox" or "checked" in values):
+            self.forms[-1].fields[values["name"]] = values.get("value", "on" if values["type"] == "checkbox" else "")
+            self.forms[-1].kinds[values["name"]] = values["type"]
         elif tag == "textarea":
-            self._text_of = self.forms[-1].fields, found["name"]
+            self._text_of = self.forms[-1].fields, values["name"]
         elif tag == "label":
-            self._text_of = self.forms[-1].labels, found["for"]
+            self._text_of = self.forms[-1].labels, values["for"]
 
     def handle_data(self, data: str) -> None:
         if self._text_of is not None:

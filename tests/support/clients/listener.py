@@ -24,9 +24,9 @@ BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 
 
 class _Connection(engineio.Client):
-    def _trigger_event(self, event: str, *said: Any, **options: Any) -> Any:
+    def _trigger_event(self, event: str, *arguments: Any, **options: Any) -> Any:
         """Handle events on this thread. The library starts a thread for each, which can swap two events."""
-        return super()._trigger_event(event, *said, **{**options, "run_async": False})
+        return super()._trigger_event(event, *arguments, **{**options, "run_async": False})
 
 
 class Client(socketio.Client):
@@ -83,8 +83,8 @@ class Listener:
 
     def wait_for(self, shows: Callable[[Stats], object], what: str, timeout_s: float = PATIENCE_S) -> Stats:
         """The first stats received where `shows` is true."""
-        found = wait_until(lambda: [update for update in self.updates if shows(update)], what, timeout_s, 0.002)
-        return found[0]
+        matching = wait_until(lambda: [update for update in self.updates if shows(update)], what, timeout_s, 0.002)
+        return matching[0]
 
     def wait_for_total(self, total: int) -> Stats:
         return self.wait_for(lambda stats: stats.total == total, f"total {total}")
@@ -147,9 +147,9 @@ class SocketioSocket(Listener):
         self.client.on("*", self._note)
         self.client.connect(url, wait_timeout=PATIENCE_S, **options)
 
-    def ask(self, event: str, *said: Any) -> Any:
+    def ask(self, event: str, *arguments: Any) -> Any:
         """Send an event and wait for its acknowledgement."""
-        return self.client.call(event, said or None, timeout=PATIENCE_S)
+        return self.client.call(event, arguments or None, timeout=PATIENCE_S)
 
     def close(self) -> None:
         if self.client.connected:
@@ -159,9 +159,9 @@ class SocketioSocket(Listener):
     def has_ended(self) -> bool:
         return not self.client.connected
 
-    def _note(self, name: str, *said: Any) -> None:
-        assert name == said[0]["type"], f"event {name} carries {said[0]}"
-        self.note(said[0])
+    def _note(self, name: str, *arguments: Any) -> None:
+        assert name == arguments[0]["type"], f"event {name} carries {arguments[0]}"
+        self.note(arguments[0])
 
 
 class SocketioListener(SocketioSocket):

@@ -98,8 +98,8 @@ class Member:
 
     def _welcome(self, answer: requests.Response) -> None:
         assert answer.ok, answer.text
-        said = answer.json()
-        self.token, self.refresh, self.id = said["access_token"], said["refresh_token"], said["user"]["id"]
+        user = answer.json()
+        self.token, self.refresh, self.id = user["access_token"], user["refresh_token"], user["user"]["id"]
 
 
 def members(server: Server, community: str, count: int) -> list[Member]:
@@ -207,11 +207,11 @@ class SocketioMember(SocketioSocket, CommunityListener):
         room: str = "visitors",
         auth: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-        **said: Any,
+        **arguments: Any,
     ) -> None:
         super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, headers=headers or {})
         self.where = {"room": room, "communityId": community}
-        self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
+        self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **arguments})
 
     def break_off(self) -> None:
         self.client.eio.ws.sock.shutdown(2)

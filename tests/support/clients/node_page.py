@@ -40,11 +40,11 @@ class NodePage:
         return self.wait_until(lambda: self.said(what)[count - 1 :], f"{what}, number {count}")[0]
 
     def wait_until(self, condition: Callable[[], Found], what: str) -> Found:
-        def found() -> Found:
+        def find() -> Found:
             assert self._process.poll() is None, "the page has broken down"
             return condition()
 
-        return wait_until(found, what)
+        return wait_until(find, what)
 
     def do(self, command: str) -> None:
         assert self._process.stdin

@@ -1,4 +1,4 @@
-// A page's Socket.IO client under Node: says each thing that happens as a line of JSON.
+// A page's Socket.IO client under Node. Prints each event as a line of JSON.
 // Arguments: the URL, and the folder with node_modules.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";

@@ -106,9 +106,9 @@ def take_frame(received: bytearray) -> Frame | None:
         length = int.from_bytes(received[2:start])
     if len(received) < start + length:
         return None
-    found = Frame(first & 0x0F, bytes(received[start : start + length]))
+    frame = Frame(first & 0x0F, bytes(received[start : start + length]))
     del received[: start + length]
-    return found
+    return frame
 
 
 class WebSocket:
@@ -149,9 +149,9 @@ class WebSocket:
 
     def frame(self) -> Frame:
         """The next frame. Raises Lost if there is none."""
-        while (found := take_frame(self._received)) is None:
+        while (frame := take_frame(self._received)) is None:
             self._receive()
-        return found
+        return frame
 
     def message(self) -> str:
         opcode, payload = self.frame()
@@ -160,10 +160,10 @@ class WebSocket:
 
     def event(self) -> dict[str, Any]:
         """The next event. Answers pings before it: on a busy machine, a test may last longer than their interval."""
-        while answer(self, said := self.frame()):
+        while answer(self, frame := self.frame()):
             pass
-        assert said.opcode == TEXT, said
-        return self.event_of(said.payload.decode())
+        assert frame.opcode == TEXT, frame
+        return self.event_of(frame.payload.decode())
 
     def event_of(self, message: str) -> dict[str, Any]:
         return json.loads(message)
@@ -178,10 +178,10 @@ class WebSocket:
     def close_frame(self) -> CloseFrame:
         """The server's close frame. Skips frames before it."""
         deadline = time.monotonic() + SILENT_PATIENCE_S
-        while (said := self.frame()).opcode != CLOSE:
+        while (frame := self.frame()).opcode != CLOSE:
             assert time.monotonic() < deadline, "it is not closed"
-        code = unpack("!H", said.payload[:2])[0] if said.payload else None
-        return CloseFrame(code, said.payload[2:].decode())
+        code = unpack("!H", frame.payload[:2])[0] if frame.payload else None
+        return CloseFrame(code, frame.payload[2:].decode())
 
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""
@@ -245,11 +245,11 @@ class SocketIO(WebSocket):
 KINDS = {"plain": WebSocket, "Socket.IO": SocketIO}
 
 
-def answer(client: WebSocket, said: Frame) -> bool:
+def answer(client: WebSocket, received: Frame) -> bool:
     """Answer a ping of either protocol. Returns False for any other frame."""
-    if said.opcode == PING:
-        client.send(frame(said.payload, PONG))
-    elif said.payload == b"2":
+    if received.opcode == PING:
+        client.send(frame(received.payload, PONG))
+    elif received.payload == b"2":
         client.send(frame("3"))
     else:
         return False

@@ -56,13 +56,13 @@ class Listener:
     def _take(self) -> None:
         if not self._accepted:
             self._accepted = take_handshake(self._received) is not None
-        while self._accepted and (found := take_frame(self._received)) is not None:
-            self._receive(*found)
+        while self._accepted and (frame := take_frame(self._received)) is not None:
+            self._receive(*frame)
 
     def _receive(self, opcode: int, payload: bytes) -> None:
         assert self.code is None, f"said after a close frame: {payload[:80]!r}"
-        if opcode == TEXT and (said := REVISION.search(payload)):
-            self.revisions.append(int(said[1]))
+        if opcode == TEXT and (match := REVISION.search(payload)):
+            self.revisions.append(int(match[1]))
         elif opcode == TEXT and payload.startswith(b"0{"):
             self.socket.send(frame("40"))
         elif opcode == TEXT and payload == b"2":

@@ -82,9 +82,9 @@ class WorkerConnection:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body_json: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of the response; None for an empty body."""
-        body = None if said is None else json.dumps(said)
+        body = None if body_json is None else json.dumps(body_json)
         login = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
         answer = self._connection.getresponse()
@@ -100,8 +100,8 @@ class WorkerConnection:
         return Stats.of(answer)
 
     def register(self, visitor: str, visit: str | None = None) -> Registered:
-        said = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
-        status, answer = self.ask("POST", "/api/visitor/register", said)
+        body = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
+        status, answer = self.ask("POST", "/api/visitor/register", body)
         assert status == 200, answer
         return Registered.of(answer)
 
@@ -122,13 +122,13 @@ def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
 def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
     """A kept HTTP connection to each worker."""
     with ExitStack() as stack:
-        found = []
+        connections = []
         for worker in server.workers():
             with only(server, worker):
                 connection = stack.enter_context(WorkerConnection(server))
                 assert connection.status("/healthz") == 200
-            found.append(connection)
-        yield found
+            connections.append(connection)
+        yield connections
 
 
 @contextmanager
@@ -140,21 +140,23 @@ def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
 
 def _open_pages(stack: ExitStack, server: Server, worker: psutil.Process, of_each: int) -> list[Page]:
     with only(server, worker):
-        found: list[Page] = []
+        opened: list[Page] = []
         for _ in range(of_each):
-            found.append(stack.enter_context(PlainListener(server.port)))
-            found.append(stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)))
-        for page in found:
+            opened.append(stack.enter_context(PlainListener(server.port)))
+            opened.append(stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)))
+        for page in opened:
             page.first()
-    return found
+    return opened
 
 
-def flat(found: list[list[Page]]) -> list[Page]:
-    return [page for group in found for page in group]
+def flat(groups: list[list[Page]]) -> list[Page]:
+    return [page for group in groups for page in group]
 
 
 def assert_never_fell(page: Page) -> None:
-    """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
+    """Assert that totals never fell within an epoch, revisions only grew, and locations added up (specification:
+    promise 3).
+    """
     for earlier, later in pairwise(page.updates):
         assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
@@ -166,11 +168,11 @@ def assert_adds_up(shown: Stats) -> None:
     assert sum(place["count"] for place in shown.locations.values()) == shown.active
 
 
-def assert_received(worker_connections: list[WorkerConnection], found: list[Page], visits: int = 10) -> None:
-    """Send visits to each worker in turn, and wait until every page shows each."""
+def assert_received(worker_connections: list[WorkerConnection], open_pages: list[Page], visits: int = 10) -> None:
+    """Register visits on each worker in turn, and wait until every page shows each visit."""
     for number in range(visits):
         receipt = worker_connections[number % len(worker_connections)].register("ayesha")
-        for page in found:
+        for page in open_pages:
             page.wait_for(
                 lambda shown, receipt=receipt: (shown.epoch, shown.total) == (receipt.stats.epoch, receipt.ordinal),
                 "it",
@@ -182,13 +184,18 @@ def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
 
 
 def wait_until_same(
-    found: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
+    open_pages: list[Page],
+    worker_connections: list[WorkerConnection],
+    timeout_s: float,
+    condition: Callable[[Stats], bool],
 ) -> None:
     """Wait until all pages and workers show the same numbers, and `said` is true for them."""
 
     def same() -> bool:
-        everywhere = [page.updates[-1] for page in found] + [connection.stats() for connection in worker_connections]
-        return all(map(said, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
+        everywhere = [page.updates[-1] for page in open_pages] + [
+            connection.stats() for connection in worker_connections
+        ]
+        return all(map(condition, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
     wait_until(same, "all show the same", timeout_s, 0.01)
 

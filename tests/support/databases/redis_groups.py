@@ -140,9 +140,9 @@ class RedisWithSentinels:
         for sentinel in self.sentinels:
             with suppress(redis.RedisError):
                 _, port = sentinel.asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
-                (found,) = [server for server in self.servers if server.port == int(port)]
-                assert found.asks("ROLE")[0] == "master"
-                return found
+                (named,) = [server for server in self.servers if server.port == int(port)]
+                assert named.asks("ROLE")[0] == "master"
+                return named
         raise AssertionError("no Sentinel knows a master that answers")
 
     @contextmanager

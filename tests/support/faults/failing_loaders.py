@@ -123,13 +123,13 @@ class LoadingServer(Server):
     def middle(self, has_forked: bool = False) -> psutil.Process:
         """A held intermediate process between loader and worker, as soon as one has forked."""
 
-        def found() -> list[psutil.Process]:
+        def find() -> list[psutil.Process]:
             with suppress(psutil.Error):
                 born = [child for loader in self.loaders() for child in children(loader.pid) if not is_gone(child)]
                 return [process for process in born if children(process.pid) or not has_forked]
             return []
 
-        return wait_until(found, "the loader forks", START_S)[0]
+        return wait_until(find, "the loader forks", START_S)[0]
 
     def frozen_middle(self) -> psutil.Process:
         """The suspended intermediate process of a worker that was killed."""

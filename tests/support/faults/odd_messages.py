@@ -44,7 +44,7 @@ def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.Sear
     """Name and arguments of a Socket.IO event."""
     names = st.sampled_from([*NAMES, *sorted(RESERVED)]) | st.text(max_size=10)
     names = names if reserved else names.filter(lambda name: name not in RESERVED)
-    return st.builds(lambda name, said: [name, *said], names, st.lists(arguments, max_size=2))
+    return st.builds(lambda name, arguments: [name, *arguments], names, st.lists(arguments, max_size=2))
 
 
 @st.composite
@@ -54,13 +54,13 @@ def packets(draw: st.DrawFn, arguments: st.SearchStrategy[Any]) -> list[str | by
     attachments = draw(st.lists(st.binary(max_size=10), max_size=2)) if kind in "56" else []
     announced = draw(st.sampled_from([len(attachments)] * 3 + [0, 1, 11, 10**12]))
     places = [{"_placeholder": True, "num": draw(st.integers(-1, 2))} for _ in attachments]
-    said: Any = [*draw(events(arguments, reserved=True)), *places] if kind in "25" else draw(values)
+    payload: Any = [*draw(events(arguments, reserved=True)), *places] if kind in "25" else draw(values)
     text = "".join((
         f"4{kind}",
         f"{announced}-" if kind in "56" else "",
         draw(st.sampled_from(NAMESPACES)),
         draw(st.sampled_from(["", "", "7", "007", "9" * 30])),
-        "" if kind in "014" and draw(st.booleans()) else json.dumps(said),
+        "" if kind in "014" and draw(st.booleans()) else json.dumps(payload),
     ))  # fmt: skip
     if draw(st.sampled_from([False] * 5 + [True])):
         at = draw(st.integers(0, len(text)))

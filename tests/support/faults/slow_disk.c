@@ -1,5 +1,5 @@
-/* Each sync of a file takes longer by as many microseconds as the file named by SLOW_DISK says at that moment, and begins
- * only when that number is no longer negative. */
+/* Delays each sync of a file by the microseconds in the file named by SLOW_DISK. While that number is negative, syncs
+ * wait. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
 def expected(data: bytes, limit: int) -> Expected:
     """The server's expected replies. `limit` is the largest message in bytes."""
-    found = Expected()
+    reply = Expected()
     message: bytes | None = None
     is_text = False
     while data:
@@ -55,20 +55,20 @@ def expected(data: bytes, limit: int) -> Expected:
         is_whole = header.start <= len(data) - 4 and len(payload) == header.length
         wrong |= _wrong_content(header, so_far, payload, is_text, is_whole)
         if wrong or not is_whole:
-            found.codes = wrong if is_whole and wrong else {None, *wrong}
-            return found
+            reply.codes = wrong if is_whole and wrong else {None, *wrong}
+            return reply
         data = data[header.start + 4 + header.length :]
         if opcode == CLOSE:
-            found.codes = {int.from_bytes(payload[:2], "big") if payload else None}
-            return found
+            reply.codes = {int.from_bytes(payload[:2], "big") if payload else None}
+            return reply
         if opcode == PING:
-            found.pongs.append(payload)
+            reply.pongs.append(payload)
         elif not is_control:
             message = so_far + payload
             if header.final:
-                found.messages.append(message.decode() if is_text else message)
+                reply.messages.append(message.decode() if is_text else message)
                 message = None
-    return found
+    return reply
 
 
 def _header(data: bytes) -> Header:
@@ -140,11 +140,11 @@ def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
 def messages(draw: st.DrawFn) -> list[bytes]:
     """The frames of one message: fragments with control frames in between."""
     parts = pieces(draw(payloads), draw(cuts)) or [b""]
-    opcode, found = draw(st.sampled_from([TEXT, TEXT, BINARY])), []
+    opcode, frames = draw(st.sampled_from([TEXT, TEXT, BINARY])), []
     for number, part in enumerate(parts, 1):
-        found.append(frame(part, opcode if number == 1 else MORE, final=number == len(parts)))
-        found += draw(st.lists(controls, max_size=1))
-    return found
+        frames.append(frame(part, opcode if number == 1 else MORE, final=number == len(parts)))
+        frames += draw(st.lists(controls, max_size=1))
+    return frames
 
 
 @st.composite
@@ -154,8 +154,8 @@ def odd_frames(draw: st.DrawFn) -> bytes:
     length = draw(st.just(len(payload)) | st.just(len(payload)) | st.integers(0, 200) | st.integers(0, 2**64 - 1))
     width = draw(st.sampled_from([width for width, most in WIDTHS.items() if length <= most]))
     first, bit = draw(st.integers(0, 255)), draw(st.sampled_from([MASKED, MASKED, 0]))
-    said = {0: length, 2: 126, 8: 127}[width]
-    header = bytes((first, bit | said)) + (length.to_bytes(width, "big") if width else b"")
+    length_bits = {0: length, 2: 126, 8: 127}[width]
+    header = bytes((first, bit | length_bits)) + (length.to_bytes(width, "big") if width else b"")
     return header + (MASK + mask(payload) if bit else payload)
 
 

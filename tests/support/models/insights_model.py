@@ -112,11 +112,11 @@ def origin(referrer: Value) -> Value:
 
 
 def figures(visits: Iterable[Visit], scope: str) -> Figures:
-    found = list(visits)
-    people = {visit.person for visit in found}
-    new = sum(scope in visit.is_new_in for visit in found)
-    return len(found), len(people), new, sum(visit.new.page is not None for visit in found)
+    remaining = list(visits)
+    people = {visit.person for visit in remaining}
+    new = sum(scope in visit.is_new_in for visit in remaining)
+    return len(remaining), len(people), new, sum(visit.new.page is not None for visit in remaining)
 
 
-def _passes(value: Value, wanted: Filter) -> bool:
-    return (not wanted.any_of or value in wanted.any_of) and value not in wanted.none_of
+def _passes(value: Value, filter_: Filter) -> bool:
+    return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of

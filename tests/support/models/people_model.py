@@ -51,8 +51,8 @@ class PeopleModel:
         """Assign an anonymous visitor's visits to a user. Returns the communities where they were unassigned."""
         scopes = {
             scope
-            for scope, who, said, _ in self.visits
-            if who == visitor and said is None and self.names[scope, who] is None
+            for scope, who, account, _ in self.visits
+            if who == visitor and account is None and self.names[scope, who] is None
         }
         for scope in scopes:
             self.names[scope, visitor] = user
@@ -65,15 +65,15 @@ class PeopleModel:
         return round(100 * conversions / (conversions + anonymous), 1)
 
     def people(self, scope: str) -> dict[str, set[Moment]]:
-        found: dict[str, set[Moment]] = defaultdict(set)
-        for where, visitor, said, at in self.visits:
+        times: dict[str, set[Moment]] = defaultdict(set)
+        for where, visitor, account, at in self.visits:
             if where == scope:
-                user = said or self.names[scope, visitor]
-                found[f"u:{user}" if user else f"v:{visitor}"].add(at)
+                user = account or self.names[scope, visitor]
+                times[f"u:{user}" if user else f"v:{visitor}"].add(at)
         for where, user, at in self.attended:
             if where == scope:
-                found[f"u:{user}"].add(at)
-        return found
+                times[f"u:{user}"].add(at)
+        return times
 
     def between(self, scope: str, start: str, end: str) -> tuple[int, int]:
         return split(who for who, at in self.people(scope).items() if any(start <= day <= end for day, _ in at))

@@ -34,8 +34,8 @@ class Reader:
 
     def send(self, path: str, status: int = 303, **fields: Any) -> str:
         """Send a form with its CSRF token. `location` is the address of the redirect."""
-        said = {"csrf_token": self.csrf, **fields}
-        return self._take(self.client.post(path, headers=self.headers, data=said), status)
+        form = {"csrf_token": self.csrf, **fields}
+        return self._take(self.client.post(path, headers=self.headers, data=form), status)
 
     def confirm(self, path: str, status: int = 303, **fields: Any) -> str:
         """Send the form of an action that asks first, and confirm."""

@@ -36,8 +36,8 @@ def shared(site: Site, token: str, report: str = "summary", query: str = "", cli
 def visits(site: Site, token: str, query: str = "", client: Any = None) -> int:
     answer = shared(site, token, "summary", query, client)
     assert answer.status_code == 200, answer.text
-    found: int = answer.json["visits"]
-    return found
+    visits: int = answer.json["visits"]
+    return visits
 
 
 def names(person: Person, query: str = "") -> list[str]:

@@ -22,14 +22,14 @@ def left_over(marker: bytes, folder: str) -> list[int]:
     """Processes that have the marker in their environment or work in the folder. Both, because some overwrite their
     environment.
     """
-    found = []
+    pids = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             works_in = os.readlink(f"/proc/{name}/cwd")
             is_marked = marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
             if is_marked or works_in == folder or works_in.startswith(f"{folder}/"):
-                found.append(int(name))
-    return found
+                pids.append(int(name))
+    return pids
 
 
 def kill_all(marker: bytes, folder: str) -> None:

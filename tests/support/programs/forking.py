@@ -58,9 +58,9 @@ def start_anew(
     command: list[str], environment: dict[str, str], files: tuple[IO[Any], ...], folder: Path = ROOT
 ) -> Program:
     """Run any program in the same way, in any folder."""
-    said, output, errors = files
+    standard_input, output, errors = files
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=said, stdout=output, stderr=errors, start_new_session=True
+        command, cwd=folder, env=environment, stdin=standard_input, stdout=output, stderr=errors, start_new_session=True
     )
 
 
@@ -137,9 +137,9 @@ class Forked:
 
     def _receive(self, timeout_s: float | None) -> None:
         self._status.settimeout(timeout_s)
-        said = self._status.recv(64)
-        assert said, "the process that programs are forked from is gone"
-        what, value = said.decode().split()
+        status = self._status.recv(64)
+        assert status, "the process that programs are forked from is gone"
+        what, value = status.decode().split()
         if what == "pid":
             self.pid = int(value)
         else:

@@ -10,7 +10,7 @@ import pytest
 
 def program(name: str, remedy: str) -> str:
     """The path of a program. Skips the test if it is not installed."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if not found:
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not path:
         pytest.skip(f"there is no {name} on this machine: {remedy}")
-    return found
+    return path

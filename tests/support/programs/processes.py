@@ -47,18 +47,18 @@ def environment(**settings: Any) -> dict[str, str]:
 def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `python …` in the project's folder until it exits. `typed` is its standard input."""
     with ExitStack() as files:
-        given, said, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        given, output, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
         given.write(typed)
         given.seek(0)
-        program = start(arguments, environment(**settings), (given, said, complained))
+        program = start(arguments, environment(**settings), (given, output, complained))
         try:
             status = program.wait(timeout_s)
         except subprocess.TimeoutExpired:
             kill_all([psutil.Process(program.pid)])
             raise
-        said.seek(0)
+        output.seek(0)
         complained.seek(0)
-        return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
+        return subprocess.CompletedProcess(arguments, status, output.read(), complained.read())
 
 
 def wait_until(
@@ -69,11 +69,11 @@ def wait_until(
     Checks every `every_s`. By default the interval grows with the wait, since many conditions are costly.
     """
     began = time.monotonic()
-    while not (found := condition()):
+    while not (result := condition()):
         waited_s = time.monotonic() - began
         assert waited_s < timeout_s, f"not within {timeout_s} s: {what}"
         time.sleep(min(OFTEN_S + waited_s / 10, SELDOM_S) if every_s is None else every_s)
-    return found
+    return result
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -101,20 +101,20 @@ def _is_in(group: int, process: psutil.Process) -> bool:
 
 def children(pid: int) -> list[psutil.Process]:
     """The current child processes."""
-    found = []
+    processes = []
     for child in child_pids(pid):
         with suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(child))
-    return found
+            processes.append(psutil.Process(child))
+    return processes
 
 
 def child_pids(pid: int) -> list[int]:
     """Children of all its threads. psutil would read every process of the machine, and tests ask often."""
-    found: list[int] = []
+    pids: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
-    return found
+            pids += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    return pids
 
 
 def listens(pid: int) -> bool:
@@ -132,8 +132,8 @@ def listening_sockets() -> Iterator[int]:
     """Inodes of listening sockets, from sock_diag(7). /proc/net/tcp would also list thousands of closed connections."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         for family in (socket.AF_INET, socket.AF_INET6):
-            wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
-            kernel.send(struct.pack("=IHHII", 16 + len(wanted), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + wanted)
+            query = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
+            kernel.send(struct.pack("=IHHII", 16 + len(query), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + query)
             yield from _inodes(kernel)
 
 
@@ -150,11 +150,11 @@ def _inodes(kernel: socket.socket) -> Iterator[int]:
 
 def open_sockets(process: psutil.Process) -> int:
     """The number of its open sockets. Open files would not work: SQLite connections are opened on first use."""
-    found = 0
+    count = 0
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):  # closed in the meantime
-            found += os.readlink(f"/proc/{process.pid}/fd/{number}").startswith("socket:")
-    return found
+            count += os.readlink(f"/proc/{process.pid}/fd/{number}").startswith("socket:")
+    return count
 
 
 def kill_all(processes: list[psutil.Process]) -> None:

@@ -138,9 +138,9 @@ def load_for_commands() -> None:
     make_hashes_cheap()
     import koyjabo
 
-    for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
-        if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
-            import_module(found.name)
+    for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
+        if not module.name.startswith(("koyjabo.server", "koyjabo.__main__")):
+            import_module(module.name)
     for name in USED_BY_COMMANDS:
         import_module(name)
     configure_mappers()
@@ -214,9 +214,9 @@ def reap(running: dict[int, socket.socket]) -> None:
                 running.pop(pid).close()
 
 
-def tell(running: dict[int, socket.socket], pid: int, said: str) -> None:
+def tell(running: dict[int, socket.socket], pid: int, message: str) -> None:
     with suppress(OSError):  # the reader is gone
-        running[pid].send(said.encode())
+        running[pid].send(message.encode())
 
 
 def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
@@ -259,10 +259,10 @@ if __name__ == "__main__":
     sys.path[0] = ROOT
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     {"servers": load_for_servers, "commands": load_for_commands}[kind]()
-    wanted = serve(socket.socket(fileno=int(descriptor)))
+    request = serve(socket.socket(fileno=int(descriptor)))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        run(wanted["arguments"])
+        run(request["arguments"])
     except SystemExit as ended:
         end(ended.code)
         raise

@@ -17,10 +17,10 @@ ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
 
 def commit_named(name: str) -> str | None:
     """The hash of a commit, or None if this checkout does not have it."""
-    found = subprocess.run(
+    done = subprocess.run(
         ("git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"), cwd=ROOT, capture_output=True, text=True
     )
-    return found.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def export(commit: str, folder: Path) -> None:

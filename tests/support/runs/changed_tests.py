@@ -34,11 +34,11 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 def _changed_files() -> list[str]:
     """Changed files of the project, including untracked ones."""
-    said = [
+    outputs = [
         subprocess.run(["git", *words], cwd=TESTS.parent, capture_output=True, text=True, check=True).stdout
         for words in (["diff", "--name-only", "HEAD"], ["ls-files", "--others", "--exclude-standard"])
     ]
-    return "".join(said).splitlines()
+    return "".join(outputs).splitlines()
 
 
 def _folder_of(file: str) -> Path | None:
@@ -49,5 +49,5 @@ def _folder_of(file: str) -> Path | None:
     package = Path(file.removeprefix("koyjabo/")).parent
     if file.startswith("tests/support/") or (file.startswith("koyjabo/") and not package.name):
         return TESTS  # every test depends on it
-    found = [TESTS / folder for folder in (package, *package.parents) if folder.name and (TESTS / folder).is_dir()]
-    return found[0] if found and file.startswith("koyjabo/") else None
+    existing = [TESTS / folder for folder in (package, *package.parents) if folder.name and (TESTS / folder).is_dir()]
+    return existing[0] if existing and file.startswith("koyjabo/") else None

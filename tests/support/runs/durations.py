@@ -42,7 +42,7 @@ class Durations:
         lines = ",\n".join(f"  {json.dumps(module)}: {json.dumps(taken)}" for module, taken in there.items())
         FILE.write_text(f"{{\n{lines}\n}}\n")
 
-    def shard(self, wanted: str) -> set[str]:
+    def shard(self, shard_name: str) -> set[str]:
         """The modules of a shard. Raises KeyError for an unknown shard."""
         modules = [str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")]
         parts: dict[str, list[str]] = {shard: [] for shard in SHARDS}
@@ -53,4 +53,4 @@ class Durations:
             if shard in taken_s:
                 taken_s[shard] += self.of(module)
             parts[shard].append(module)
-        return set(parts[wanted])
+        return set(parts[shard_name])

@@ -58,8 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[COLLECTED] = list(items)
     durations = config.stash[DURATIONS]
     if shard := config.option.shard:
-        wanted = durations.shard(shard)
-        items[:] = [item for item in items if _module(item.nodeid) in wanted]
+        in_shard = durations.shard(shard)
+        items[:] = [item for item in items if _module(item.nodeid) in in_shard]
     if config.option.servers_of_changes:
         items[:] = servers_of_changes(items)
     modules: dict[Path, list[pytest.Item]] = {}

@@ -35,13 +35,13 @@ def promises(config: pytest.Config) -> dict[str, Promise]:
     modules = {item.path for item in items}
     if not modules.issuperset(TESTS.rglob("test_*.py")):
         pytest.skip("what proves what is known when all tests are collected")
-    found: dict[str, Promise] = {}
+    by_name: dict[str, Promise] = {}
     for item in items:
-        promise = found.setdefault(name_of(item), Promise())
+        promise = by_name.setdefault(name_of(item), Promise())
         marks = list(item.iter_markers("long"))
         promise.is_quick |= not marks
         promise.proved_by |= {mark.kwargs["proved_by"] for mark in marks if mark.kwargs}
-    return found
+    return by_name
 
 
 def name_of(item: pytest.Item) -> str:

@@ -68,8 +68,8 @@ else:
 
         def allocated(self) -> int:
             """Bytes that the worker has allocated since the first call, and not freed."""
-            (found,) = self.get("/test/allocated").json()
-            return found
+            (allocated,) = self.get("/test/allocated").json()
+            return allocated
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
             """Send `visitor_update` events of at least `size` bytes to all clients. Returns the first and last
@@ -336,9 +336,9 @@ def add_routes(app) -> None:
             "http.connection.HttpConnection",
             "http.request_parser.RequestParser",
         )
-        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
+        classes = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
         names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
-        return {name: names.count(name) for name in wanted}
+        return {name: names.count(name) for name in classes}
 
     @app.get("/test/held")
     def held():

@@ -38,19 +38,19 @@ def register(socketio) -> None:
         emit("auth", auth or {})
 
     @socketio.on("message")
-    def message(*said):
-        emit("message-back", said)
+    def message(*arguments):
+        emit("message-back", arguments)
 
     @socketio.on("message-with-ack")
-    def message_with_ack(*said):
-        return said
+    def message_with_ack(*arguments):
+        return arguments
 
     class Custom(Namespace):
         def on_connect(self, auth=None):
             emit("auth", auth or {})
 
-        def on_message(self, *said):
-            emit("message-back", said)
+        def on_message(self, *arguments):
+            emit("message-back", arguments)
 
     socketio.on_namespace(Custom("/custom"))
 

@@ -55,10 +55,10 @@ class Mailbox:
     def wait_for(self, email: str, subject: str) -> EmailMessage:
         """The newest mail to an address whose subject starts with `subject`."""
 
-        def found() -> EmailMessage | None:
+        def find() -> EmailMessage | None:
             return next((mail for mail in reversed(self.to(email)) if mail["Subject"].startswith(subject)), None)
 
-        return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}")
+        return wait_until(find, f"a mail to {email}: {subject}; there are {self.subjects()}")
 
     def subjects(self) -> list[str]:
         return [mail["Subject"] for mail in self.mails]

@@ -77,8 +77,8 @@ class OpenidProvider:
     def deny(self, url: str) -> str:
         """Cancel the login."""
         asked = parse_qs(urlsplit(url).query)
-        told = {"error": "access_denied", "state": asked["state"][0]}
-        return f"{asked['redirect_uri'][0]}?{urlencode(told)}"
+        parameters = {"error": "access_denied", "state": asked["state"][0]}
+        return f"{asked['redirect_uri'][0]}?{urlencode(parameters)}"
 
     def sign(self, claims: dict[str, Any], key_id: str | None = None, **header: Any) -> str:
         """Sign a token with the published key."""
@@ -126,8 +126,8 @@ class OpenidProvider:
         if changed is not None:
             response.data = json.dumps({**response.json, **changed})  # type: ignore[dict-item]
         if path == "/oauth2/token":
-            told: dict[str, Any] = dict(response.json or {})
-            claims = jwt.decode(told["id_token"], options={"verify_signature": False}) | self.claims
+            members: dict[str, Any] = dict(response.json or {})
+            claims = jwt.decode(members["id_token"], options={"verify_signature": False}) | self.claims
             kept = {name: value for name, value in claims.items() if value is not None}
-            response.data = json.dumps({**told, "id_token": self.make_token(kept)})
+            response.data = json.dumps({**members, "id_token": self.make_token(kept)})
         return response

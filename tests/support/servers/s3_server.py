@@ -133,17 +133,17 @@ class S3Server:
 
     def _list(self, call: _S3Call) -> S3Answer:
         prefix, start = call.query.get("prefix", ""), call.query.get("continuation-token", "")
-        found = [key for key in sorted(self.objects) if key.startswith(prefix) and key > start]
-        here = [key for key in found if "/" not in key[len(prefix) :]][:PAGE]
-        rest = bool(here) and any("/" not in key[len(prefix) :] for key in found if key > here[-1])
+        keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > start]
+        here = [key for key in keys if "/" not in key[len(prefix) :]][:PAGE]
+        rest = bool(here) and any("/" not in key[len(prefix) :] for key in keys if key > here[-1])
         rows = "".join(
             f"<Contents><Key>{key}</Key><Size>{len(self.objects[key])}</Size><ETag>e</ETag>"
             "<LastModified>2026-11-24T03:30:00.000Z</LastModified></Contents>"
             for key in here
         )
         more = f"<NextContinuationToken>{here[-1]}</NextContinuationToken>" if rest else ""
-        said = f"<IsTruncated>{str(rest).lower()}</IsTruncated><KeyCount>{len(here)}</KeyCount>{more}"
-        return S3Answer(200, f"<ListBucketResult>{said}{rows}</ListBucketResult>".encode())
+        page = f"<IsTruncated>{str(rest).lower()}</IsTruncated><KeyCount>{len(here)}</KeyCount>{more}"
+        return S3Answer(200, f"<ListBucketResult>{page}{rows}</ListBucketResult>".encode())
 
     def _get(self, call: _S3Call) -> S3Answer:
         if call.key not in self.objects:
@@ -151,10 +151,10 @@ class S3Server:
         body, about = self.objects[call.key], {"ETag": '"e"', "Last-Modified": CHANGED}
         if call.method == "HEAD":
             return S3Answer(200, b"", {**about, "Content-Length": str(len(body))})
-        wanted = call.headers.get("range", "").removeprefix("bytes=")
-        if not wanted:
+        byte_range = call.headers.get("range", "").removeprefix("bytes=")
+        if not byte_range:
             return S3Answer(200, body, about)
-        first, _, last = wanted.partition("-")
+        first, _, last = byte_range.partition("-")
         piece = body[int(first) : int(last) + 1]
         return S3Answer(206, piece, {**about, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
 

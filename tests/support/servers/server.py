@@ -63,8 +63,8 @@ class Server(Caller):
         return self.launch().wait_until_serving()
 
     def wait_until_serving(self, timeout_s: float = START_S) -> Server:
-        said = wait_until(self._serving, "the server says where it serves", timeout_s)
-        self.port = int(said[1])
+        match = wait_until(self._serving, "the server says where it serves", timeout_s)
+        self.port = int(match[1])
         return self
 
     def _serving(self) -> re.Match[str] | None:
@@ -115,9 +115,9 @@ class Server(Caller):
         """The live workers, without the loader process that forks them."""
         if not self.running:
             return []
-        found = children(self.pid)
-        self._met.update(found)
-        return [process for process in found if _name(process) != LOADER] if listens(self.pid) else []
+        processes = children(self.pid)
+        self._met.update(processes)
+        return [process for process in processes if _name(process) != LOADER] if listens(self.pid) else []
 
     def loaders(self) -> list[psutil.Process]:
         return [child for child in children(self.pid) if _name(child) == LOADER]

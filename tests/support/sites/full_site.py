@@ -83,9 +83,9 @@ def quiet(total: int, label: str) -> Any:
     return nullcontext(lambda done: None)
 
 
-def rows(*said: str) -> str:
+def rows(*lines: str) -> str:
     """A file of visits with these rows: visitor_id, visit_id and at, joined by commas."""
-    return "\r\n".join(["visitor_id,visit_id,at", *said, ""])
+    return "\r\n".join(["visitor_id,visit_id,at", *lines, ""])
 
 
 def bring(

@@ -30,12 +30,12 @@ def admin(server) -> Member:
 
 def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[PanelSocket]:
     """A panel on each worker, after its first event."""
-    found = []
+    panels = []
     for worker in server.workers():
         with only(server, worker):
-            found.append(stack.enter_context(PanelSocket(server.port, member.token)))
-            wait_until(lambda: found[-1].events, "it is let in")
-    return found
+            panels.append(stack.enter_context(PanelSocket(server.port, member.token)))
+            wait_until(lambda: panels[-1].events, "it is let in")
+    return panels
 
 
 def ordinals(panel: PanelSocket) -> list[int]:
@@ -67,10 +67,10 @@ def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
 
 def latest_minutes(panel: PanelSocket) -> dict[str, int]:
     """The newest value of each minute, as a page keeps them."""
-    found: dict[str, int] = {}
+    minutes: dict[str, int] = {}
     for event in panel.events:
-        found |= event.get("minutes", {})
-    return found
+        minutes |= event.get("minutes", {})
+    return minutes
 
 
 def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):

@@ -37,7 +37,7 @@ def contrast(theme: str, one: str, other: str) -> float:
 
 
 def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
-    return {pair: found for pair in pairs if (found := contrast(theme, *pair)) < least}
+    return {pair: ratio for pair in pairs if (ratio := contrast(theme, *pair)) < least}
 
 
 @themes

@@ -34,8 +34,8 @@ class Answered(NamedTuple):
 
 def post(path: str, fields: Any, **headers: str) -> Asked:
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
-    said = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), **headers}
-    return Asked("POST", path, headers=said, body=body)
+    environ = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), **headers}
+    return Asked("POST", path, headers=environ, body=body)
 
 
 def register(**fields: Any) -> Asked:
@@ -77,14 +77,14 @@ class Twin:
 
     def ask(self, asked: Asked) -> Answered:
         headers = {name: value.replace("TAG", self._tag) for name, value in asked.headers.items()}
-        said, body = self.call(asked._replace(headers=headers | self._added))
-        status, given = said[-1][:2]
+        start_arguments, body = self.call(asked._replace(headers=headers | self._added))
+        status, given = start_arguments[-1][:2]
         self._tag = dict(given).get("ETag", self._tag)
         return Answered(status, sorted(header for header in given if header[0] != "X-Request-Id"), body)
 
     def call(self, asked: Asked, **more: Any) -> tuple[list[Any], bytes]:
         """The arguments of `start_response`, and the body."""
-        said: list[Any] = []
+        arguments_given: list[Any] = []
         environ = {
             "REQUEST_METHOD": asked.method, "PATH_INFO": asked.path, "QUERY_STRING": asked.query, "SCRIPT_NAME": "",
             "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "localhost",
@@ -92,11 +92,11 @@ class Twin:
             "wsgi.input_terminated": True, "wsgi.errors": BytesIO(), "wsgi.version": (1, 0),
             "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False, **asked.headers, **more,
         }  # fmt: skip
-        pieces = self._site.app.wsgi_app(environ, lambda *started: said.append(started))
+        pieces = self._site.app.wsgi_app(environ, lambda *started: arguments_given.append(started))
         body = b"".join(pieces)
         if hasattr(pieces, "close"):
             pieces.close()
-        return said, body
+        return arguments_given, body
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,9 @@ def test_fast_path_answers_what_flask_would(twins, monkeypatch):
     answer = fast_path._answer
 
     def watched(*arguments: Any) -> Any:
-        found = answer(*arguments)
-        by_a_lane[found.status.value] += 1
-        return found
+        response = answer(*arguments)
+        by_a_lane[response.status.value] += 1
+        return response
 
     monkeypatch.setattr(fast_path, "_answer", watched)
     for asked in USUAL:
@@ -138,5 +138,5 @@ def test_handshake_that_fails_is_logged_as_an_error_of_the_server(twins, caplog)
     caplog.set_level(logging.DEBUG, "koyjabo.requests")
     upgrade = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}
     twins[0].call(Asked("GET", "/", headers=upgrade), **{"koyjabo.websockets": Broken()})
-    said = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
-    assert said == ["request method=GET route=/ status=500"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
+    assert messages == ["request method=GET route=/ status=500"]

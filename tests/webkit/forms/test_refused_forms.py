@@ -168,14 +168,14 @@ def wait(reader: Reader, monkeypatch) -> None:
 @pytest.mark.parametrize("language", ["en", pytest.param("bn", marks=pytest.mark.long)])
 def test_login_after_too_many_tries_comes_back_without_the_password(limited, monkeypatch, language):
     sign_up(limited)
-    reader, said = Reader(limited, language), {"email": "ayesha@example.com", "visitorId": "visitor_1"}
+    reader, values = Reader(limited, language), {"email": "ayesha@example.com", "visitorId": "visitor_1"}
     for _ in range(10):
-        reader.send("/login?next=/account", 422, **said, password="rickshaw at noon")
-    page = reader.send("/login?next=/account", 429, **said, password=PASSWORD)
+        reader.send("/login?next=/account", 422, **values, password="rickshaw at noon")
+    page = reader.send("/login?next=/account", 429, **values, password=PASSWORD)
     assert ("Please wait" in words(page)) is (language == "en")
     assert PASSWORD not in page
     form = form_on(page)
-    assert form.fields == {**said, "password": "", "csrf_token": ""}
+    assert form.fields == {**values, "password": "", "csrf_token": ""}
     wait(reader, monkeypatch)
     reader.send(form.action, **{**form.fields, "password": PASSWORD})
     assert reader.location == "/account"

@@ -39,7 +39,7 @@ def costs(site, cast) -> dict[str, Cost]:
     community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
     more = {"nothing": "/nothing-here", "own number": number}
     machine = speed()
-    found = {name: of(site, path, machine, TRIES) for name, path in more.items()}
+    all_costs = {name: of(site, path, machine, TRIES) for name, path in more.items()}
     for endpoint, rule in rules(site).items():
         if "GET" not in (rule.methods or ()) or rule.websocket:
             continue
@@ -47,8 +47,8 @@ def costs(site, cast) -> dict[str, Cost]:
         tries = 3 if endpoint in IN_PIECES else TRIES
         cost = of(site, path.replace("x" * 43, token) if "share" in endpoint else path, machine, tries)
         if cost.status not in (303, 401):
-            found[endpoint] = cost
-    return found
+            all_costs[endpoint] = cost
+    return all_costs
 
 
 def of(site: Site, path: str, machine: float, tries: int) -> Cost:

@@ -60,8 +60,8 @@ def bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
     for kind, value in values(size).items():
         yield kind, value
     for kind, value in values(size // len(fields) - 100).items():
-        said = b",".join(b'"%s":%s' % (field.encode(), value) for field in fields)
-        yield f"{kind} in fields", b"{%s}" % said
+        members = b",".join(b'"%s":%s' % (field.encode(), value) for field in fields)
+        yield f"{kind} in fields", b"{%s}" % members
 
 
 def excess(read: Callable[[], object]) -> float:
@@ -112,8 +112,8 @@ def test_no_body_of_the_api_holds_the_loop(site, cast):
         for kind, body in bodies(largest_at(path), list(operation.body.model_fields)):
 
             def send(path: str = path, method: str = method, body: bytes = body) -> Any:
-                said = {"content_type": "application/json", "headers": {**headers, "If-Match": '"x"'}}
-                return client.open(path, method=method, data=body, **said)
+                request = {"content_type": "application/json", "headers": {**headers, "If-Match": '"x"'}}
+                return client.open(path, method=method, data=body, **request)
 
             if times := excess(send):
                 slow[endpoint, kind] = round(times)

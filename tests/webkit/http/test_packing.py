@@ -42,8 +42,8 @@ def test_others_and_what_is_short_are_sent_as_they_are(site):
 
 def test_head_says_what_get_says(site):
     answers = [site.client.open("/", method=method, headers=GZIP) for method in ("GET", "HEAD")]
-    said = [{name: value for name, value in answer.headers.items() if name != "X-Request-Id"} for answer in answers]
-    assert said[0] == said[1]
+    headers = [{name: value for name, value in answer.headers.items() if name != "X-Request-Id"} for answer in answers]
+    assert headers[0] == headers[1]
     assert answers[1].data == b""
 
 
@@ -72,9 +72,9 @@ def test_etag_goes_on_to_name_what_is_sent(site, cast, admin, monkeypatch):
 
 
 def test_export_is_sent_while_it_is_made(site, admin):
-    said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv"}
+    form = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv"}
     site.register("ayesha")
-    answer = admin.client.post("/admin/data/export", headers={**admin.headers, **GZIP}, data=said)
+    answer = admin.client.post("/admin/data/export", headers={**admin.headers, **GZIP}, data=form)
     assert (answer.status_code, answer.is_streamed) == (200, True)
     assert "Content-Encoding" not in answer.headers
 

@@ -66,8 +66,8 @@ def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
             continue
         path = path_of(site, cast, rule, cast.kept_community())
         answer = boss.client.get(path, headers=named)
-        said = answer.text if "html" in answer.content_type or "json" in answer.content_type else ""
-        for text in (PICTURE.sub("", said), *(value for _, value in answer.headers)):
+        shown = answer.text if "html" in answer.content_type or "json" in answer.content_type else ""
+        for text in (PICTURE.sub("", shown), *(value for _, value in answer.headers)):
             assert EVIL not in text, f"{endpoint}: {text[:200]}"
             assert "http://localhost" not in text.replace("http://localhost:8000", ""), endpoint
         assert answer.status_code < 500 or endpoint in STREAMS, endpoint
@@ -109,11 +109,11 @@ def test_nothing_that_is_sent_becomes_a_header(site):
 
 
 def test_language_cookie_is_one_of_ours_or_none(site):
-    for said in ("fr", "", "bn; evil=1", "<script>", "bn\n", "bn\r\n", "../bn", "ঢাকা"):
-        answer = site.client.post("/language", data={"language": said})
+    for language in ("fr", "", "bn; evil=1", "<script>", "bn\n", "bn\r\n", "../bn", "ঢাকা"):
+        answer = site.client.post("/language", data={"language": language})
         assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
         reader = Reader(site)
-        reader.client.set_cookie("language", said)
+        reader.client.set_cookie("language", language)
         assert '<html lang="en"' in reader.get("/")
 
 

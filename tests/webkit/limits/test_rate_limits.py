@@ -114,8 +114,8 @@ def test_operator_beside_visitors_is_no_proxy(behind, caplog):
 
 
 def test_loopback_that_speaks_for_others_is_one_address(site):
-    said = ({"X-Forwarded-For": PHONE}, {"Forwarded": f"for={PHONE}"}, {"X-Real-IP": PHONE}, {"Via": "1.1 proxy"})
-    assert [knock(site, "127.0.0.1", **header).status_code for header in said] == [200] * LIMIT + [429]
+    headers = ({"X-Forwarded-For": PHONE}, {"Forwarded": f"for={PHONE}"}, {"X-Real-IP": PHONE}, {"Via": "1.1 proxy"})
+    assert [knock(site, "127.0.0.1", **header).status_code for header in headers] == [200] * LIMIT + [429]
 
 
 def test_network_behind_an_ipv6_prefix_is_one_address(site):

@@ -35,14 +35,14 @@ def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
     rule = rules(site)[endpoint]
     path, method = path_of(site, cast, rule, cast.kept_community()), method_of(rule)
     fields = {**BODIES, **FORMS}.get(endpoint, {})
-    said = {"data": fields} if endpoint.startswith(("pages.", "admin.")) else {"json": fields}
-    return boss.client.open(path, method=method, headers={**boss.headers, **headers}, **said)
+    request = {"data": fields} if endpoint.startswith(("pages.", "admin.")) else {"json": fields}
+    return boss.client.open(path, method=method, headers={**boss.headers, **headers}, **request)
 
 
 def changes(site) -> list[str]:
     """Routes that cookies authorise."""
-    found = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
-    return sorted(found - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
+    endpoints = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
+    return sorted(endpoints - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
 
 
 @pytest.mark.parametrize("said", [None, "x" * 36], ids=["none", "wrong"])

@@ -38,8 +38,8 @@ def claims(token: str) -> dict:
 
 def changed(token: str, key: str = SECRET, algorithm: str | None = "HS256", **new) -> str:
     """The same token with other claims (None omits one), signed with this key."""
-    said = {name: value for name, value in {**claims(token), **new}.items() if value is not None}
-    return jwt.encode(said, key if algorithm else "", algorithm)
+    new_claims = {name: value for name, value in {**claims(token), **new}.items() if value is not None}
+    return jwt.encode(new_claims, key if algorithm else "", algorithm)
 
 
 def without_signature(token: str) -> str:
@@ -95,10 +95,10 @@ def test_no_token(site):
 
 def test_times_are_15_minutes_and_30_days(person):
     for token, kind, long in ((person.access, ACCESS, ACCESS_S), (person.refresh, REFRESH, REFRESH_S)):
-        said = claims(token)
-        assert (said["exp"] - said["iat"], said["type"]) == (long, kind)
-        assert abs(said["iat"] - time.time()) < 60
-        assert said["sub"] == person.id
+        good_claims = claims(token)
+        assert (good_claims["exp"] - good_claims["iat"], good_claims["type"]) == (long, kind)
+        assert abs(good_claims["iat"] - time.time()) < 60
+        assert good_claims["sub"] == person.id
     assert (ACCESS_S, REFRESH_S) == (900, 2_592_000)
     assert claims(person.access)["sid"] == claims(person.refresh)["sid"]
     assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
@@ -114,8 +114,8 @@ def test_expired_token_has_a_code_of_its_own(site, person):
 
 def test_clocks_may_be_a_little_apart(person):
     now = int(time.time())
-    for said in ({"exp": now - 1}, {"iat": now + 2}):
-        assert person.get(ME, headers=bearer(changed(person.access, **said))).status_code == 200
+    for new_claims in ({"exp": now - 1}, {"iat": now + 2}):
+        assert person.get(ME, headers=bearer(changed(person.access, **new_claims))).status_code == 200
 
 
 def test_expired_token_still_logs_out(site):

@@ -114,15 +114,15 @@ def bodies(kind: type[Body] = Body) -> list[type[Body]]:
     """Bodies of the API. Bodies of forms are in modules for pages, the panel, forms and `ui`. Bridges are turned
     off.
     """
-    found = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
+    models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "share_forms", "bridges"}
-    parts = {model: model.__module__.split(".") for model in found}
-    return [model for model in found if not others & set(parts[model]) and parts[model][-1] != "ui"]
+    parts = {model: model.__module__.split(".") for model in models}
+    return [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
 
 
-def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:
+def is_accepted(body: type[Body], body_json: dict[str, Any]) -> bool:
     try:
-        body.read(json.dumps(said).encode(), {})
+        body.read(json.dumps(body_json).encode(), {})
     except InvalidInput:
         return False
     return True
@@ -137,8 +137,8 @@ def test_fields_are_accepted_as_they_are_described(spec):
         assert is_accepted(body, usual)
         for name in body.model_fields:
             without = {field: value for field, value in usual.items() if field != name}
-            for said in (without, *({**usual, name: value} for value in ODD)):
-                assert is_accepted(body, said) == described.is_valid(said), (body.__name__, said)
+            for json_body in (without, *({**usual, name: value} for value in ODD)):
+                assert is_accepted(body, json_body) == described.is_valid(json_body), (body.__name__, json_body)
 
 
 def test_every_body_is_described(spec):

@@ -109,11 +109,11 @@ def paths(site: Site, values: dict[str, str]) -> list[str]:
 
 
 def test_every_page_is_in_bangla(site, values, readers):
-    found: dict[str, str] = {}  # where each foreign text was first seen
+    texts: dict[str, str] = {}  # where each foreign text was first seen
     for role, reader in readers.items():
         for path in paths(site, values):
             answer = reader.client.get(path, headers=reader.headers)
             assert answer.status_code in ANSWERS, f"{path}, {role}: {answer.status_code}"
             if answer.mimetype == "text/html" and answer.status_code != 303:
-                found = dict.fromkeys(foreign(answer.text), f"{path}, {role}") | found
-    assert not found, "\n".join(f"{text!r}: {where}" for text, where in found.items())
+                texts = dict.fromkeys(foreign(answer.text), f"{path}, {role}") | texts
+    assert not texts, "\n".join(f"{text!r}: {where}" for text, where in texts.items())

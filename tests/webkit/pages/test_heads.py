@@ -30,11 +30,11 @@ def meta(page: str) -> dict[str, str]:
 def test_pages_describe_themselves(site, language):
     for path in PAGES:
         page = site.client.get(path, headers={"Accept-Language": language, "Accept": "text/html"}).text
-        said = meta(page)
-        assert len(said["description"]) > 20, path
-        assert said["og:description"] == said["description"]
-        assert said["og:title"] in unescape(re.search(r"<title>([^<]*)</title>", page)[1])
-        assert said["twitter:card"] == "summary_large_image"
+        tags = meta(page)
+        assert len(tags["description"]) > 20, path
+        assert tags["og:description"] == tags["description"]
+        assert tags["og:title"] in unescape(re.search(r"<title>([^<]*)</title>", page)[1])
+        assert tags["twitter:card"] == "summary_large_image"
 
 
 def test_card_is_a_picture_at_the_public_address(sqlite_database):
@@ -61,8 +61,8 @@ def test_colour_of_the_browser_is_that_of_the_page(site):
     for path, token, style in ("/communities", "surface", "webkit/tokens.css"), ("/", "green", "home/home.css"):
         colours = re.search(rf"--{token}: light-dark\((#\w{{6}}), (#\w{{6}})\)", (FOLDER / style).read_text()).groups()
         schemes = ("light", "dark")
-        said = meta(site.client.get(path).text)
-        assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(colours)
+        tags = meta(site.client.get(path).text)
+        assert [tags[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(colours)
         for scheme, colour in zip(schemes, colours, strict=True):
             chosen = meta(site.app.test_client(use_cookies=False).get(path, headers={"Cookie": f"theme={scheme}"}).text)
             assert {name: value for name, value in chosen.items() if name.startswith("theme-color")} == {
@@ -115,14 +115,14 @@ def is_bundle(name: str) -> bool:
 
 def imports(name: str) -> set[str]:
     """Modules that a module imports, directly or not, unless its own file contains them."""
-    found: set[str] = set()
+    modules: set[str] = set()
     waiting = {name}
     while waiting:
         module = waiting.pop()
         named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
-        waiting |= {script for script in named - found if not is_bundle(script)}
-        found |= named
-    return found
+        waiting |= {script for script in named - modules if not is_bundle(script)}
+        modules |= named
+    return modules
 
 
 def requested(name: str) -> set[str]:
@@ -134,9 +134,15 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
     """The module scripts of a page, and what it preloads."""
     tags = [(kind, attributes, ADDRESS.search(attributes)) for kind, attributes in TAG.findall(page)]
     scripts = {
-        found[1] for kind, attributes, found in tags if found and kind == "script" and 'type="module"' in attributes
+        attributes_of[1]
+        for kind, attributes, attributes_of in tags
+        if attributes_of and kind == "script" and 'type="module"' in attributes
     }
-    return scripts, [found[1] for _, attributes, found in tags if found and 'rel="modulepreload"' in attributes]
+    return scripts, [
+        attributes_of[1]
+        for _, attributes, attributes_of in tags
+        if attributes_of and 'rel="modulepreload"' in attributes
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -144,26 +150,26 @@ def all_pages(site, cast) -> dict[str, str]:
     """All pages for an admin of the site and for a stranger, by path and reader."""
     site.register("somebody")  # before the first visit, Overview is another page
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
-    found = {}
+    pages = {}
     for rule in rules(site).values():
         if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages.", "admin.", "docs.docs")):
             path = path_of(site, cast, rule, cast.kept_community())
             for who, reader in (("boss", boss), ("stranger", stranger)):
                 answer = reader.client.get(path, headers=reader.headers)
                 if answer.mimetype == "text/html" and answer.status_code == 200:
-                    found[f"{path} {who}"] = answer.text
-    return found
+                    pages[f"{path} {who}"] = answer.text
+    return pages
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
-    found = []
+    problems = []
     for path, page in all_pages.items():
         scripts, preloaded = modules_of(page)
         assert set(preloaded) == set().union(*map(requested, scripts)), path
         assert len(preloaded) == len(set(preloaded)), path
-        found.append(set(preloaded))
-    assert sum(map(len, found)) > 20
-    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)
+        problems.append(set(preloaded))
+    assert sum(map(len, problems)) > 20
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in problems)
 
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):

@@ -24,8 +24,8 @@ def admin(tmp_path_factory):
 
 
 def next_page(page: str) -> str:
-    (found,) = NEXT.findall(page)
-    return found.replace("&amp;", "&")
+    (link,) = NEXT.findall(page)
+    return link.replace("&amp;", "&")
 
 
 def test_arguments_of_an_address_are_nothing_but_arguments(admin):

@@ -34,8 +34,8 @@ TAKEN_AWAY = {
 INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
 
 
-def assert_says_nothing(said: str) -> None:
-    assert not INSIDE.search(said), said
+def assert_says_nothing(text: str) -> None:
+    assert not INSIDE.search(text), text
 
 
 @pytest.fixture(scope="module", params=["development", pytest.param("production", marks=pytest.mark.long)])
@@ -84,8 +84,8 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
     client = socketio.Client(reconnection=False)
     client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE_S)
     where = {"room": "visitors", "communityId": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"}
-    for event, said in (("ping", None), ("join", where)):
-        answer = client.call(event, said, timeout=PATIENCE_S)
+    for event, argument in (("ping", None), ("join", where)):
+        answer = client.call(event, argument, timeout=PATIENCE_S)
         assert (answer["ok"], answer["code"]) == (False, "internal_error")
         assert_says_nothing(answer["error"])
     leave(client)

@@ -112,11 +112,11 @@ def test_errors_of_addresses_are_in_bangla(admin):
     for path, sentence in ADDRESSES.items():
         answer = admin.client.get(path, headers=admin.headers)
         main = re.search(r"(?s)<main.*</main>", answer.text)[0]
-        said = words(re.sub(r"<code>.*?</code>", "", main))
-        assert (answer.status_code, sentence in said, ENGLISH.findall(said)) == (400, True, []), said
+        text = words(re.sub(r"<code>.*?</code>", "", main))
+        assert (answer.status_code, sentence in text, ENGLISH.findall(text)) == (400, True, []), text
 
 
 def check(page: str, errors: int) -> None:
-    found = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
-    assert len(found) == errors, page
-    assert [text for text in found if ENGLISH.search(text)] == []
+    texts = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
+    assert len(texts) == errors, page
+    assert [text for text in texts if ENGLISH.search(text)] == []

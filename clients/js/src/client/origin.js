@@ -1,4 +1,4 @@
-/** A package is sent by no server, so the page has to name one. @returns {string} */
+/** The server does not deliver a package, so the page must name the server. @returns {string} */
 export function origin() {
   throw new TypeError("KoyJabo needs baseUrl, the origin of your server");
 }
