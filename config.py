@@ -49,7 +49,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
 
 
 def _secret_key(settings: Settings, instance: Path) -> str:
-    """SECRET_KEY, or what SECRET_KEY_FILE or a development server keep in a file. Raises SettingsError."""
+    """SECRET_KEY, or the key that SECRET_KEY_FILE or a development server keeps in a file. Raises SettingsError."""
     file = settings.secret_key_file
     if settings.secret_key or (not file and settings.environment == "production"):
         return settings.secret_key
@@ -71,19 +71,19 @@ def _secret_key(settings: Settings, instance: Path) -> str:
 
 
 def removed_settings() -> list[str]:
-    """The settings that are set, although no version has them any more."""
+    """Settings of earlier versions that are still set."""
     given = _given({})
     return [name for name in REMOVED_SETTINGS if name in given]
 
 
 def require_backup_places(settings: Settings) -> None:
-    """For a server that starts. Raises SettingsError for a place that backups cannot be kept in."""
+    """Check the places for backups, before a server starts. Raises SettingsError for an unusable one."""
     if why := backup_start.problem(settings, os.environ):
         raise SettingsError(why)
 
 
 def protect_instance(instance: Path = INSTANCE) -> None:
-    """Let only the owner look into `instance/`, also into one that an older version made."""
+    """Let only the owner read `instance/`, even if an older version made it."""
     with suppress(OSError):  # it is not there, belongs to another user, or is mounted for reading
         if instance.stat().st_mode & 0o077:
             instance.chmod(0o700)
@@ -129,7 +129,7 @@ def _sentence(error: ValidationError) -> str:
         "SMTP_URL",
         "AUTH_SHARED_SECRET",
         "BACKUP_TO",
-    ):  # these are secret, or people put secrets into them: their values must not be shown
+    ):  # never show these values: they are secrets, or may contain some
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 

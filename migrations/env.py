@@ -26,7 +26,7 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-# The server's is in the transaction that has the lock (koyjabo.database.engine).
+# The server's connection is in the transaction that holds the lock (koyjabo.database.engine).
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)

@@ -13,8 +13,8 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""What happens to a column of `visits` if its visitor is erased or anonymous: it stays, or its own rule reduces it.
-Any other column is cleared (LOST).
+"""How an erased or anonymous visitor changes a column of `visits`: it stays, or its own rule reduces it. Any other
+column is cleared (LOST).
 """
 
 START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")

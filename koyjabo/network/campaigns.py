@@ -16,7 +16,7 @@ NAMELESS = "utm"
 
 
 class Campaign(NamedTuple):
-    """The fields are those of `dimensions.UTM`, in that order."""
+    """The fields of `dimensions.UTM`, in the same order."""
 
     utm_source: str | None = None
     utm_medium: str | None = None
@@ -34,13 +34,13 @@ class Campaign(NamedTuple):
         return cls(**parameters)
 
     def written(self) -> str | None:
-        """As `visits.campaign` has it; None without any parameter."""
+        """The value to store in `visits.campaign`; None without parameters."""
         return urlencode([(name, value) for name, value in zip(self._fields, self, strict=True) if value]) or None
 
 
 def of_forgotten(campaign: str | None) -> str | None:
-    """The part that a visit of a forgotten visitor keeps: term and content may name a person. Never empty if the visit
-    had a campaign, which its channel tells.
+    """The part that an erased visitor's visit keeps: term and content may name a person. Never empty if the visit had a
+    campaign, because its channel still shows that it had one.
     """
     if not campaign:
         return None
@@ -48,7 +48,7 @@ def of_forgotten(campaign: str | None) -> str | None:
 
 
 def of_page(page: str | None) -> str | None:
-    """The campaign in the query of a page, as it is stored. A visit costs next to nothing without one."""
+    """The campaign in a page's query, in the stored form. Fast for the usual page without one."""
     if not page or MARK not in page:
         return None
     return _of_query(page.partition("#")[0].partition("?")[2][:LONGEST_QUERY])

@@ -1,5 +1,5 @@
-"""The client address of a request, as rate limits use it, and the networks that it counts for: an IPv4 address for
-itself, an IPv6 one with its neighbours. Stores no addresses.
+"""The client address of a request, for rate limits, and the networks that it counts towards: an IPv4 address counts by
+itself, an IPv6 address together with its neighbours. Stores no addresses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
 LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 
 current: ContextVar[str] = ContextVar("client_address", default="")
-"""The `limit_key` of the current request; "" outside of one. The transport sets it before the request sends mails."""
+"""The `limit_key` of the current request; "" outside a request. The transport sets it before the request sends
+mails.
+"""
 
 current_place: ContextVar[str] = ContextVar("client_place", default="")
 """The place of the current request, such as "Dhaka, BD"; never an address (specification: Storage). The transport sets
@@ -34,25 +36,26 @@ it before the request changes anything.
 """
 
 TIMES_LOCAL = 10
-"""How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""
+"""LOCAL may use this many times the limits of one address: it may be a proxy that does not name its clients."""
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 ENOUGH = 20
-"""Requests from this machine, and none from elsewhere, after which a proxy is more likely than an operator."""
+"""After this many requests from this machine, and none from elsewhere, a proxy is more likely than an operator."""
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
-    """The addresses in X-Forwarded-For, last hop first, at most `most`; "" for an empty one. Ignores entries before
-    those of the server's own proxies, so that a client cannot hide them by what it sends.
+    """At most `most` addresses in X-Forwarded-For, last hop first; "" for an empty one. Ignores further entries,
+    because the
+    client may have sent them.
     """
     header = environ.get(X_FORWARDED_FOR)
     return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
 
 
 def behind(environ: Mapping[str, Any], proxies: int) -> str:
-    """The address from which the outermost of our `proxies` was called. Empty without proxies, and where
-    X-Forwarded-For has fewer entries.
+    """The address that called the outermost of our `proxies`; "" without proxies, or if X-Forwarded-For has fewer
+    entries.
     """
     addresses = hops(environ, proxies) if proxies else []
     return addresses[-1] if addresses and len(addresses) == proxies else ""
@@ -66,9 +69,9 @@ def _without_port(hop: str) -> str:
 
 
 def limit_key(environ: Mapping[str, Any]) -> str:
-    """The neighbourhood that a request counts for. Empty for a request without limits."""
+    """The neighbourhood that a request counts towards; "" for a request without limits."""
     address = environ.get("REMOTE_ADDR") or ""
-    if address and not is_loopback(address):  # none: a peer at a Unix socket, under another WSGI server
+    if address and not is_loopback(address):  # empty for a Unix socket, under another WSGI server
         return neighbourhood(address)
     if NO_LIMIT in environ:
         return ""
@@ -76,7 +79,7 @@ def limit_key(environ: Mapping[str, Any]) -> str:
 
 
 def guess_key(environ: Mapping[str, Any]) -> str:
-    """As `limit_key`, for guesses at one account: of these, this machine has no more than any other."""
+    """Like `limit_key`, but for guesses at one account: this machine gets no larger allowance than others."""
     key = limit_key(environ)
     return "" if key == LOCAL else key
 
@@ -108,7 +111,7 @@ def neighbourhood(address: str) -> str:
 
 
 class Level(NamedTuple):
-    """A network, and how many times the limit of one address it is allowed."""
+    """A network, and how many times the limit of one address it may use."""
 
     network: str
     times: int
@@ -116,9 +119,9 @@ class Level(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def levels(address: str) -> tuple[Level, ...]:
-    """The networks of an address as `limit_key` writes it, smallest first.
+    """The networks of a `limit_key`, smallest first.
 
-    A customer has a /64, a /56 or a /48, which are 1, 256 or 65,536 addresses of that kind, and cannot be told apart.
+    An IPv6 customer has a /64, a /56 or a /48, which hold 1, 256 or 65,536 such keys, and we cannot know which.
     """
     if not address.isdecimal():
         return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
@@ -132,7 +135,7 @@ def customer(address: str) -> str:
 
 
 def neighbours(address: str) -> str:
-    """The /24 or /48 of an address; "" for this machine, which may be a proxy of all clients, and for no limit."""
+    """The /24 or /48 of an address; "" for this machine, which may be a proxy for all clients, and for ""."""
     if not address or address in LOCAL_KEYS:
         return ""
     return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
@@ -140,22 +143,22 @@ def neighbours(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _networks(address: str) -> frozenset[str]:
-    """All that an address counts for. The /48 of IPv6 is a level, too; the /24 of IPv4 is not."""
+    """All networks that an address counts towards. An IPv6 /48 is also a level; an IPv4 /24 is not."""
     return frozenset(level.network for level in levels(address)) | ({neighbours(address)} - {""})
 
 
 class AddressCounter:
-    """How much each network holds of something, such as sockets."""
+    """Counts what each network holds, such as sockets."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def has_room(self, address: str, most: int) -> bool:
-        """Whether each network of an address holds less than it may, if one address may hold `most`."""
+        """Whether every network of an address is below its limit, if one address may hold `most`."""
         return all(self._counts[network] < most * times for network, times in levels(address))
 
     def neighbours_have_room(self, address: str, most: int) -> bool:
-        """Whether the /24 or /48 of an address holds less than `most`; true of addresses without one."""
+        """Whether the /24 or /48 of an address holds less than `most`; true for addresses without one."""
         network = neighbours(address)
         return not network or self._counts[network] < most
 
@@ -171,14 +174,15 @@ class AddressCounter:
 
 
 class LocalProxy:
-    """Notices a proxy on this machine whose clients cannot be told apart, because TRUSTED_PROXIES is not set."""
+    """Notices a proxy on this machine whose clients all look alike because TRUSTED_PROXIES is not set."""
 
     def __init__(self) -> None:
-        self.is_alone = True  # no request came from another machine; set with each that does, so it is no method
+        # No other machine has sent a request; an attribute and not a method, because every remote request sets it.
+        self.is_alone = True
         self._requests = 0
 
     def seen(self) -> None:
-        """Take note of a request that counts for one of LOCAL_KEYS."""
+        """Record a request that counts towards one of LOCAL_KEYS."""
         if self.is_alone:
             self._requests += 1
             if self._requests == ENOUGH:

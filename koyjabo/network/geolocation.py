@@ -1,7 +1,7 @@
-"""Finds the name of a place for an address, and the largest places.
+"""Finds the name of the place of an address, and the largest places.
 
-No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so no cache is needed,
-in which an address could remain.
+No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so there is no need for a
+cache, which would hold addresses.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import maxminddb
 
 DATA = Path(__file__).parent / "data"
 COUNTRIES = DATA / "countries.mmdb"
-"""Country codes by network, from DB-IP (CC BY 4.0). `make assets` brings the file."""
+"""Country codes by network, from DB-IP (CC BY 4.0). `make assets` downloads the file."""
 
 NAMES: dict[str, str] = json.loads((DATA / "country_names.json").read_text("utf-8"))
-"""English names by country code. Fixed: a visit keeps the name of its place, and reports add up equal names."""
+"""English names by country code. They never change: visits store the name of their place, and reports group by it."""
 
 UNKNOWN = "Unknown"
 OTHER = "Other"
 LONGEST = 60
-"""The most characters of a place. With 20 places an event is still under 2 KB (specification: Real time)."""
+"""The longest name of a place, characters. With 20 places an event is still under 2 KB (specification: Real time)."""
 
 CODE = re.compile(r"[A-Z]{2}")
 
@@ -45,11 +45,12 @@ MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", 
 
 
 class PlaceFinder:
-    """Finds the place of an address: searches `files` in their order, then the countries.
+    """Finds the place of an address: searches `files` in order, then the countries.
 
-    `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or in that of
-    ip-location-db. They stay on the disk, which the workers share. Raises OSError, ValueError or
-    maxminddb.InvalidDatabaseError for one that cannot be read.
+    `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or
+    ip-location-db.
+    They are memory-mapped, so that all workers share the memory. Raises OSError, ValueError or
+    maxminddb.InvalidDatabaseError if one cannot be read.
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
@@ -66,7 +67,7 @@ class PlaceFinder:
         return sources
 
     def locate(self, address: str | None, has_city: bool = True) -> str:
-        """ "Dhaka, BD", or "Bangladesh" where no city is known or wanted, or "Unknown". Never raises."""
+        """The place: "Dhaka, BD"; "Bangladesh" without a city or if `has_city` is false; or "Unknown". Never raises."""
         try:
             ip = ip_address(address or "")
         except ValueError:
@@ -117,7 +118,7 @@ def _without_district(city: str) -> str:
 
 
 def named(code: str, city: str) -> str:
-    """ "Dhaka, BD", or "Bangladesh" without a city; "" for an unknown code."""
+    """The name: "Dhaka, BD", or "Bangladesh" without a city; "" for an unknown code."""
     if city and CODE.fullmatch(code):
         return f"{city[: LONGEST - len(', BD')]}, {code}"
     return NAMES.get(code, "")
@@ -134,7 +135,7 @@ def _text(record: Any, *path: str) -> str:
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
     """The `most` largest places, then the rest as "Other", then "Unknown" (specification: Read the stats).
 
-    Places of equal size are sorted by name. The sum equals that of `places`; "Other" and "Unknown" are omitted if 0.
+    Places of equal size are sorted by name. The sum equals the sum of `places`; "Other" and "Unknown" are omitted if 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
     shown = dict(heapq.nsmallest(most, named.items(), key=lambda item: (-item[1], item[0])))

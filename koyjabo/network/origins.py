@@ -1,4 +1,4 @@
-"""Origins whose pages may use a browser's session: this server's own, and those of ALLOWED_ORIGINS."""
+"""Origins whose pages may use a browser's session: this server's own, and ALLOWED_ORIGINS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
 LONGEST_ORIGIN = 270
-"""Characters: a name has 253 at most (RFC 1035)."""
+"""The longest origin, characters: a host name has at most 253 (RFC 1035)."""
 
 
 def normal(origin: str) -> str | None:
@@ -30,7 +30,7 @@ class Origins:
         self._public_url = public_url
 
     def site(self, request: Any) -> str | None:
-        """The origin of our own pages: PUBLIC_URL, or that of the request; None if its Host is invalid."""
+        """PUBLIC_URL, or the origin of the request; None if its Host is invalid."""
         return self._public_url or _own(request)
 
     def trusts(self, request: Any) -> bool:
@@ -45,10 +45,11 @@ class Origins:
 
 
 def other_host(environ: Mapping[str, Any]) -> str:
-    """The host of the page that sent a request, with its port, if it is not the request's own; else "".
+    """The host and port of the page that sent a request, if it is another site; else "".
 
-    Images have no Origin, but a Referer; programs have neither. Behind a proxy that replaces `Host`, only the browser
-    knows that the page is one of ours.
+    Requests for images have a Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only
+    the
+    browser knows that the page is one of ours.
     """
     sender = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
     if not sender or environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
@@ -59,7 +60,7 @@ def other_host(environ: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=256)
 def host_of(address: str) -> str:
-    """The host of an address and its port, unless it is the usual one; "" for an invalid address."""
+    """The host of a URL, with its port unless it is the default; "" for an invalid URL."""
     origin = "/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3])
     known = normal(origin) if len(origin) <= LONGEST_ORIGIN else None
     return known.partition("://")[2] if known else ""

@@ -1,6 +1,6 @@
-"""Names of places in the language of a reader, and divisions of Bangladesh by their cities.
+"""Names of places in the reader's language, and the divisions of Bangladesh by city.
 
-Stored visits, and everything on the wire, have the English names.
+Stored visits and all messages have the English names.
 """
 
 from __future__ import annotations
@@ -29,19 +29,22 @@ CITIES = {
         **{"Mumbai": "মুম্বই", "London": "লন্ডন", "Dubai": "দুবাই"},
     }
 }
-"""The cities from which most visitors come, by language and by their names in databases. Others keep those names."""
+"""The cities of most visitors, by language and by name in the databases. Other cities keep the database's name."""
 
 COUNTRIES = {"bn": {"HK": "হংকং", "MM": "মিয়ানমার", "MO": "ম্যাকাও", "PS": "ফিলিস্তিন"}}
-"""Names by language and code that people use, where the Unicode CLDR has longer ones."""
+"""Everyday names of countries, by language and code, where the Unicode CLDR has longer ones."""
 
 FILE = Path(__file__).parent / "data" / "divisions.json"
-"""The seats of all districts in the spellings of databases of addresses, and larger towns. Names that several divisions
-have are not in it.
+"""The cities of each division: the seats of all districts, as address databases spell them, and larger towns. Names
+that
+occur in several divisions are left out.
 """
 
 
 def in_language(place: str, language: str) -> str:
-    """`Dhaka, BD` is `Dhaka, Bangladesh`, and in Bangla `ঢাকা, বাংলাদেশ`. Texts that name no place stay as they are."""
+    """`Dhaka, BD` becomes `Dhaka, Bangladesh`, or in Bangla `ঢাকা, বাংলাদেশ`. Texts without a known place stay as
+    they are.
+    """
     if place in CODES:
         return _country(CODES[place], language)
     match = CITY.fullmatch(place)
@@ -58,8 +61,8 @@ def country_of(place: str) -> str | None:
 
 
 def city_key(name: str) -> str:
-    """A city as tables of cities have it, in small letters and without marks: databases write names with and without.
-    tools/assets/maps.mjs makes the same.
+    """The key of a city in tables of cities: lower case and without diacritics, because only some databases have them.
+    tools/assets/maps.mjs makes the same keys.
     """
     plain = "".join(
         character for character in unicodedata.normalize("NFKD", name) if not unicodedata.combining(character)
@@ -74,13 +77,13 @@ def city_of_bangladesh(place: str) -> str | None:
 
 
 def words(language: str) -> dict[str, str]:
-    """What browsers cannot know about the names in a language: cities, and our names of countries, by English name."""
+    """The names that browsers do not know in a language: cities, and our own names of countries, by English name."""
     return CITIES.get(language, {}) | {NAMES[code]: name for code, name in COUNTRIES.get(language, {}).items()}
 
 
 def _country(code: str, language: str) -> str:
     if language == "en":
-        return NAMES[code]  # shorter than those of the CLDR
+        return NAMES[code]  # shorter than in the CLDR
     return COUNTRIES[language].get(code) or str(Locale.parse(language).territories[code])
 
 

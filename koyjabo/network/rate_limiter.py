@@ -49,19 +49,22 @@ class Rate:
         return self._use([(hash(key), self._limit)], uses)
 
     def use_address(self, address: str, *key: str, uses: int = 1) -> Allowance:
-        """Count uses for each network of an address, which with `key` is limited as many times as `levels`
-        says. If one of them has fewer left, none is counted, so that a flood of one address does not use up the
-        allowance of its neighbours.
+        """Count uses for every network of an address: with `key`, each network has the multiple of the limit that
+        `levels`
+        returns. If one of them has too few uses left, none is counted, so that a flood from one address does not use up
+        its
+        neighbours' allowance.
         """
         return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 
     def take_back(self, address: str, *key: str, uses: int = 1) -> None:
-        """Undo a `use_address` of the present minute, or some of its uses."""
+        """Undo a `use_address` of the current minute, or some of its uses."""
         self._uncount([hash((*key, network)) for network, _ in levels(address)], uses)
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
-        """Count uses of each name with its limit: all of them, or none if one of the names has fewer left. Returns the
-        allowance of the name with the fewest left.
+        """Count uses of every name against its limit, or of none if one of them has too few left. Returns the allowance
+        of the
+        name with the fewest left.
         """
         with self._lock:
             now = time.monotonic()
@@ -76,7 +79,7 @@ class Rate:
         return Allowance(limit, left, resets_at_s, is_exceeded)
 
     def _window_s(self) -> float:
-        """How long a window is that begins now."""
+        """The length of a window that begins now."""
         return WINDOW_S
 
     def _count(self, names: Sequence[int], uses: int) -> None:
@@ -85,7 +88,7 @@ class Rate:
                 self._counts[name] = self._counts.get(name, 0) + uses
 
     def undo(self, *key: str, uses: int = 1) -> None:
-        """Undo a `use` of the present minute, or some of its uses."""
+        """Undo a `use` of the current minute, or some of its uses."""
         self._uncount([hash(key)], uses)
 
     def _uncount(self, names: Sequence[int], uses: int) -> None:
@@ -96,8 +99,9 @@ class Rate:
 
 
 class DailyRate(Rate):
-    """As `Rate`, for days of UTC. So many addresses come in a day that the half with the fewest uses is forgotten when
-    there are too many.
+    """Like `Rate`, but per day in UTC. So many addresses may come in a day that the half with the fewest uses is
+    dropped
+    when the table is full.
     """
 
     def _window_s(self) -> float:

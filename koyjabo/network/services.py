@@ -1,4 +1,4 @@
-"""Where clients are, and from which origins pages may call."""
+"""The services that locate clients and check origins."""
 
 from __future__ import annotations
 

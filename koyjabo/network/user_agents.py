@@ -1,9 +1,9 @@
-"""Names of browsers, systems and devices, by the rules of ua-parser: "Chrome" on "Android", a phone; and
-declared crawlers: search engines, link previews, monitors (by the list of `crawler-user-agents`).
+"""Recognises browsers, systems and devices by the rules of ua-parser ("Chrome" on "Android", a phone), and declared
+crawlers by the list of `crawler-user-agents`: search engines, link previews, monitors.
 
 Stored texts are parsed like user agents: "Chrome on Android" of an anonymous visit, and "Chrome on Android (phone)",
-which replaces a user agent after 30 days. A crawler that does not declare itself counts as a visitor: no person must be
-mistaken for a crawler.
+which replaces a user agent after 30 days. A crawler that does not declare itself counts as a visitor, because no person
+may be mistaken for a crawler.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 BROWSERS, OPERATING_SYSTEMS, _ = load_lazy_builtins()
-"""The rules of ua-parser, not those of devices, which would take another 14 MB. They are compiled when first used."""
+"""The rules of ua-parser, without its rules for devices, which would take another 14 MB. Compiled when first used."""
 
 PHONE, TABLET, DESKTOP = "phone", "tablet", "desktop"
 
 SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
-"""Names by which people know systems, where ua-parser has others."""
+"""Common names of systems, where ua-parser has others."""
 
 OF_DESKTOPS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
 EARLIER = {"iPhone": ("iOS", PHONE), "iPad": ("iOS", TABLET)}
-EARLIER_ALONE = frozenset({"Android", "iPhone", "iPad", "Windows", "ChromeOS", "macOS", "Linux"})
-"""The systems of anonymous visits as earlier versions stored them; the latter also without a browser."""
+EARLIER_WITHOUT_BROWSER = frozenset({"Android", "iPhone", "iPad", "Windows", "ChromeOS", "macOS", "Linux"})
+"""Systems of anonymous visits as earlier versions stored them, and the systems that were stored without a browser,
+too.
+"""
 
 TABLETS = re.compile(r"iPad|Tablet|PlayBook|Kindle|Android(?!.*(Mobi|TV))")
 PHONES = re.compile(r"Mobi|iPhone|iPod|Phone|Opera Mini|BlackBerry|Nokia|MIDP")
-"""A browser on a phone has "Mobi" in its user agent, and one on an Android tablet has not (MDN, Browser detection)."""
+"""A phone's browser has "Mobi" in its user agent, an Android tablet's has not (MDN, Browser detection)."""
 
 QUALIFIERS = re.compile(r"\b(Mobile|iOS)\b")
 SEPARATORS = re.compile(r"(?:[/;()\s]|\bon\b)+")
@@ -40,12 +42,12 @@ STORED = re.compile(
     r"(?P<name>[^/;()]{0,60}?)(?:(?:^| )on (?P<system>[^/;()]{1,60}?))?(?: \((?P<device>phone|tablet|desktop)\))?"
 )
 LONGEST = 300
-"""The most characters of a user agent that are stored with a session."""
+"""How many characters of a user agent are stored with a session."""
 
 LONGEST_NAME = 60
 CACHE_SIZE = 4096
 AT_ONCE = 50
-"""Rules that are compiled at once: meanwhile no other thread runs, for 9 ms."""
+"""Rules compiled in one go: no other thread runs meanwhile, for 9 ms."""
 
 NOT_CRAWLERS = "http-library"
 """Tag of the list for HTTP libraries, which apps use as well: the User-Agent of an Android app contains `okhttp`."""
@@ -55,14 +57,14 @@ PATTERNS_PER_EXPRESSION = 25
 
 
 class Browser(NamedTuple):
-    """Each field is "" if unknown."""
+    """Unknown fields are ""."""
 
     name: str
     system: str
 
 
 class UserAgent(NamedTuple):
-    """Each field is "" if unknown."""
+    """Unknown fields are ""."""
 
     name: str
     system: str
@@ -70,7 +72,7 @@ class UserAgent(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Each has the first ones first, as ua-parser has them."""
+    """In the order of ua-parser: the first match counts."""
 
     browsers: list[Any]
     systems: list[Any]
@@ -93,12 +95,14 @@ def described(user_agent: str) -> str:
 
 
 def reduced(user_agent: str) -> str:
-    """The replacement of a user agent after 30 days: "Chrome on Android (phone)". `parsed` reads the same from both."""
+    """The replacement of a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
+    both.
+    """
     return written(parsed(user_agent))
 
 
 def written(user_agent: UserAgent) -> str:
-    """The text that `parsed` reads so; other values, which no user agent has, are left out."""
+    """The text from which `parsed` returns these values. Values that no user agent has are left out."""
     name, system = _tidy(user_agent.name), _tidy(user_agent.system)
     named = _named(name, system)
     has_device = user_agent.device in (PHONE, TABLET, DESKTOP) and user_agent.device != _usual_device(system)
@@ -111,7 +115,7 @@ def _named(name: str, system: str) -> str:
 
 def _of_stored(stored: re.Match[str]) -> UserAgent:
     name, system, device = (_tidy(stored[part] or "") for part in ("name", "system", "device"))
-    if name in EARLIER_ALONE and not system:
+    if name in EARLIER_WITHOUT_BROWSER and not system:
         name, system = "", name
     system, device = EARLIER.get(system, (system, device or _usual_device(system)))
     return UserAgent(name, system, device)
@@ -149,7 +153,9 @@ def _tidy(name: str) -> str:
 
 
 def load() -> None:
-    """Compile the rules, which the first parse does otherwise: 0.1 s, 12 MB. On a thread, the loop hardly notices."""
+    """Compile the rules now instead of at the first parse: 0.1 s, 12 MB. On another thread, this hardly delays the
+    loop.
+    """
     _rules()
 
 
@@ -170,7 +176,7 @@ def _declared() -> list[re.Pattern[str]]:
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA as KNOWN
 
     names = [crawler["pattern"] for crawler in KNOWN if NOT_CRAWLERS not in crawler["tags"]]
-    KNOWN.clear()  # megabytes, mostly of examples
+    KNOWN.clear()  # frees megabytes, mostly examples
     starts = range(0, len(names), PATTERNS_PER_EXPRESSION)
     return [re.compile("|".join(names[start : start + PATTERNS_PER_EXPRESSION])) for start in starts]
 

@@ -1,8 +1,8 @@
-"""Gauges: the present values of this worker, combined with those of the other workers of its server.
+"""Gauges: the current values of this worker, combined with the values of the server's other workers.
 
 Each worker writes its values into a file once a second; the worker that is scraped combines all files. The gauges of
-prometheus-client are not used, because they keep every label they ever had, and communities come and go. A file that
-is more than FRESH_S old belongs to a worker that is gone.
+prometheus-client are not used, because they keep every label they ever had, and communities come and go. A file older
+than FRESH_S belongs to a worker that is gone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRESH_S = 5.0
 class Gauge(NamedTuple):
     name: str
     meaning: str
-    combine: Callable[[Iterable[float]], float]  # the values of several workers into one
+    combine: Callable[[Iterable[float]], float]  # combines the values of several workers
     label: str | None = None
     family: type[CounterMetricFamily] | type[GaugeMetricFamily] = GaugeMetricFamily
 
@@ -71,10 +71,10 @@ GAUGES = (
 
 
 class Gauges(Collector):
-    """`look` reads the values of this worker. Without a folder, no other workers are read."""
+    """`read_values` returns the values of this worker. Without a folder, other workers are left out."""
 
-    def __init__(self, folder: str | None, place: str | None, look: Callable[[], Values]) -> None:
-        self._look = look
+    def __init__(self, folder: str | None, place: str | None, read_values: Callable[[], Values]) -> None:
+        self._read_values = read_values
         self._folder = Path(folder) if folder else None
         self._own = f"now_{place or os.getpid()}.json"
 
@@ -84,11 +84,11 @@ class Gauges(Collector):
             return
         draft = self._folder / f"{self._own}.draft"
         with suppress(OSError):  # the folder has been removed
-            draft.write_text(json.dumps(self._look()))
+            draft.write_text(json.dumps(self._read_values()))
             draft.replace(self._folder / self._own)
 
     def collect(self) -> Iterator[Metric]:
-        workers = [self._look(), *self._others()]
+        workers = [self._read_values(), *self._others()]
         for gauge in GAUGES:
             of_workers = [values[gauge.name] for values in workers if gauge.name in values]
             if of_workers:

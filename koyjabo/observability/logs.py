@@ -1,4 +1,4 @@
-"""Writes one line an event to standard error, as key=value or as JSON. Never an address, a query or a visitorId.
+"""Writes one line per event to standard error, as key=value or as JSON; never an address, a query or a visitorId.
 
 Log calls have the form `log.info("event key=%s other=%r", …)`; both formats are made from it. Logged values cannot
 forge a line: control characters are escaped, and the lines of a traceback are indented.

@@ -1,8 +1,8 @@
-"""Counters and histograms for Prometheus, every name in one place (a test compares them with docs/operations.md).
+"""Counters and histograms for Prometheus, with all names in one place (a test compares them with docs/operations.md).
 
-prometheus-client keeps them in files that the workers of one server share. The files of a worker are named by its
-place (0, 1, …) and not by its pid, so that a replacement continues the counts and files do not accumulate. Present
-values are in `gauges`.
+prometheus-client keeps them in files that the workers of one server share. A worker's files are named by its place
+(0, 1, …) and not by its pid, so that a replacement continues the counts and files do not accumulate. Current values
+are in `gauges`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
 
 
 class Metrics:
-    """The counters and histograms of one application; `text` includes those of the server's other workers."""
+    """The counters and histograms of one application; `text` includes the server's other workers."""
 
     def __init__(self, gauges: Gauges) -> None:
         self._folder, place = shared_folder(), worker_place()
@@ -113,7 +113,7 @@ class Metrics:
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
-        """One counter for each known label from the start: counting needs no look-up, and Prometheus sees the zero."""
+        """One counter per known label, made at the start: counting needs no look-up, and Prometheus sees the zero."""
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
 
@@ -146,7 +146,7 @@ class Metrics:
         self._rollbacks.inc()
 
     def webhook_attempt(self, result: str) -> None:
-        """One of WEBHOOK_RESULTS."""
+        """`result` is one of WEBHOOK_RESULTS."""
         self._by_label[WEBHOOKS.name][result].inc()
 
     def webhook_dropped(self, deliveries: int) -> None:
@@ -161,7 +161,9 @@ class Metrics:
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:
-        """The metrics of all workers of this server in Prometheus' format; of this one if the folder was removed."""
+        """The metrics of all workers of this server in Prometheus' format; only of this one if the folder was
+        removed.
+        """
         counted = self._own
         if self._folder and Path(self._folder).is_dir():
             counted = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""What observability offers to other packages."""
+"""The services of observability."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Lag:
 
 
 def build(base: Base, interval_s: float, values: Callable[[], Values]) -> ObservabilityServices:
-    """`values` returns the current ones of the gauges. `publish` is called every `interval_s`."""
+    """`values` returns the current values of the gauges. `publish` is called every `interval_s`."""
     lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
     metrics = Metrics(gauges)
     socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))

@@ -1,8 +1,8 @@
 """Records what happens on the sockets of this worker, in the log and in the metrics.
 
 The logger `koyjabo.websockets` has four kinds of lines: sockets opened and closed, failed authentication, broadcasts
-(at DEBUG: up to twenty a second in each room), and errors. No line has personal data. The sockets of one address have
-few lines a minute, so that a client that reconnects all the time does not fill the disk; the metrics count all.
+(at DEBUG: up to twenty a second in each room), and errors. No line has personal data. Each address gets only a few
+lines a minute, so that a client that keeps reconnecting does not fill the disk; the metrics count everything.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class Reconnections:
 
 
 def _shared(folder: str | None) -> mmap.mmap | None:
-    """The table of the server, or None. Its disk space is reserved, since a write to a page without any would end the
-    process (SIGBUS).
+    """The table that the server's workers share, or None. Its disk space is reserved, because a write to a page without
+    any
+    would end the process (SIGBUS).
     """
     if folder is None:
         return None
@@ -76,7 +77,7 @@ NOWHERE = "-"
 """The community in log lines about sockets without one."""
 
 MOST_LINES = 3
-"""Lines of one address a minute about sockets that were opened, and as many about closed and refused ones."""
+"""Lines per address and minute about opened sockets, as many about closed ones, and as many about refused ones."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
 COMMIT_EVENT = "visitor_update"
@@ -89,11 +90,12 @@ class SocketLog:
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
         self.caused_by_visits: Callable[[str], bool] = lambda room: False
-        """Whether the event that a room has just broadcast was made because of visits: others have no commit."""
+        """Whether visits caused the event that a room has just broadcast: other events have no commit."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
-        """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is the key of
-        its limits, here and below.
+        """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is its
+        `limit_key`,
+        here and below.
         """
         is_back = who is not None and self._reconnections.is_back(who)
         self._metrics.opened(kind, is_back)
@@ -132,7 +134,7 @@ class SocketLog:
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
     def sent_to_one(self, event: str) -> None:
-        """Record the present value of a room that was sent to one member."""
+        """Record that the current value of a room was sent to one member."""
         self._metrics.sent(event, 1)
 
     def _has_line(self, address: str, event: str) -> bool:

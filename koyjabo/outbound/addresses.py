@@ -1,7 +1,8 @@
-"""Which addresses a request to a URL of a user may go to. `ipaddress.is_global` is not enough: it takes NAT64 and
-multicast for global.
+"""Checks the addresses that a request to a user's URL may go to. `ipaddress.is_global` is not enough: it considers
+NAT64
+and multicast global.
 
-A list of our own, after the registries of special-purpose addresses (IANA; RFC 6890).
+The list is our own, after the IANA registries of special-purpose addresses (RFC 6890).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from koyjabo.outbound.messages import Destinations, FailureKind, Network, Outbou
 from koyjabo.outbound.unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
-"""The addresses of a name, for a port. Raises OSError or UnicodeError without any."""
+"""The addresses of a name, for a port. Raises OSError or UnicodeError if there are none."""
 
 Failure = tuple[FailureKind, str]
 
@@ -34,19 +35,20 @@ class _NameLookup:
 
 
 class NameLookups:
-    """Looks each name up in one thread, for all callers that ask for it at that time. Names do not wait for a name that
-    hangs, unless `most` of them hang. Nothing is cached.
+    """Looks up each name on one thread, for all callers that ask for it meanwhile. A name that hangs does not hold up
+    other
+    names, unless `most` names hang. Nothing is cached.
     """
 
     def __init__(self, runtime: Runtime, resolve: Resolve, most: int) -> None:
-        """`resolve` is called on a real thread. Beyond `most` threads, names wait."""
+        """`resolve` is called on a real thread. At most `most` threads run; further names wait."""
         self._runtime = runtime
         self._resolve = resolve
         self._most = most
-        self._lookups: dict[str, _NameLookup] = {}  # by name: those that run and those in `_pending`
+        self._lookups: dict[str, _NameLookup] = {}  # by name, running or in `_pending`
         self._pending: deque[_NameLookup] = deque()
         self._running = 0
-        self._lock = threading.Lock()  # of callers; no thread of ours takes it
+        self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def addresses(self, host: str, port: int, timeout_s: float) -> list[str]:
         """Return at least one address. Raises OutboundError (TIMEOUT, CONNECTION)."""
@@ -109,9 +111,9 @@ class NameLookups:
 KINDS = {
     "loopback": "127.0.0.0/8 ::1/128",
     "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10",
-    "link-local": "169.254.0.0/16 fe80::/10",  # with 169.254.169.254, the metadata of clouds
+    "link-local": "169.254.0.0/16 fe80::/10",  # includes 169.254.169.254, the metadata service of clouds
     "shared by customers of a provider": "100.64.0.0/10",
-    "no address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # with 255.255.255.255
+    "no address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # includes 255.255.255.255
     "multicast": "224.0.0.0/4 ff00::/8",
     "IPv4 in IPv6": "::ffff:0:0/96 ::ffff:0:0:0/96 ::/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32",
     "reserved": "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 2001::/23 "
@@ -121,7 +123,7 @@ REFUSED: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), kind) for kind, networks in KINDS.items() for network in networks.split()
 )
 GLOBAL = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
-"""What may be global at all."""
+"""The ranges of global addresses."""
 
 ANY_PORT = 9
 
@@ -148,7 +150,7 @@ def is_address(host: str) -> bool:
 
 
 def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
-    """What is wrong with an address; None if it is global, or in a network that is allowed."""
+    """The problem with an address; None if it is global, or in a network that is allowed."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -164,7 +166,7 @@ def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
 
 
 def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    """The system sends from the very address that is called only if it has that address. Sends nothing."""
+    """Whether this machine has the address: only then does the system send from the address it calls. Sends nothing."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:

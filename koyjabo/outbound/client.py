@@ -1,4 +1,4 @@
-"""Calls other servers from tasks and requests: each exchange on a real thread, the caller waits for it."""
+"""Calls other servers from tasks and requests: each exchange runs on a real thread, and the caller waits for it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LARGEST_HEAD = 64 * 1024
 PIECE = 64 * 1024
 
 ssl: Any = unpatched("ssl")
-socket: Any = ssl._socket  # the copy that this `ssl` builds upon
+socket: Any = ssl._socket  # the copy that this `ssl` uses
 
 
 class Deadline:
-    """When everything has to be done, however slowly the bytes arrive."""
+    """The time by which everything must be done, however slowly the bytes arrive."""
 
     def __init__(self, seconds: float) -> None:
         self._at_s = time.monotonic() + seconds
 
     def left(self) -> float:
-        """In s. Raises OutboundError (TIMEOUT) when nothing is."""
+        """The remaining time, s. Raises OutboundError (TIMEOUT) if there is none."""
         left_s = self._at_s - time.monotonic()
         if left_s <= 0:
             raise OutboundError(FailureKind.TIMEOUT, "no whole answer in time")
@@ -39,13 +39,16 @@ class Deadline:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the order of the system; an address is its own. Raises OSError."""
+    """The addresses of a name, in the system's order; for an address, the address. Raises OSError."""
     infos = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(info[4][0] for info in infos))
 
 
 def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerReader, deadline: Deadline) -> Answer:
-    """Raises OutboundError. Dials exactly `addresses`, one after the other; the name of `target` is for TLS only."""
+    """Send `data` and return the answer. Connects only to `addresses`, one after the other; the name of `target` is
+    used for
+    TLS only. Raises OutboundError.
+    """
     try:
         with closing(_connect(target, addresses, deadline)) as connection:
             _send(connection, data, deadline)
@@ -63,7 +66,7 @@ def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerRe
 
 
 def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
-    """Each address gets its share of the time that is left."""
+    """Try the addresses in turn; each gets its share of the remaining time."""
     for n, address in enumerate(addresses):
         try:
             share_s = deadline.left() / (len(addresses) - n)
@@ -85,7 +88,7 @@ def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
 
 @cache
 def _context() -> Any:
-    """Checks certificates with the store of the system; made once, because reading it takes 20 ms."""
+    """Checks certificates against the system's store; made once, because reading it takes 20 ms."""
     return ssl.create_default_context()
 
 
@@ -132,11 +135,13 @@ class AnswerReader:
             self._count_head(len(data))
 
     def discard(self) -> None:
-        """Break the cycle with llhttp, which would wait for the garbage collector."""
+        """Break the cycle with llhttp, which would otherwise wait for the garbage collector."""
         del self._parser
 
     def end(self) -> None:
-        """The server has closed the connection. Raises OutboundError (CONNECTION) if that came too early."""
+        """Call this when the server has closed the connection. Raises OutboundError (CONNECTION) if that was too
+        early.
+        """
         is_framed = "content-length" in self.headers or "transfer-encoding" in self.headers
         if not self._has_head or is_framed:
             raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the answer was whole")
@@ -189,20 +194,21 @@ class AnswerReader:
 
 
 MOST_AT_ONCE = 64
-"""The limit of a client for threads that send, and for threads that look names up. Further requests wait until their
-deadline; a server has fewer webhooks. Webhooks, logins and keys each have a client, so that none takes the threads of
-another (decision 89).
+"""The most threads of a client that send, and the most that look up names. Further requests wait until their deadline;
+a
+server has fewer webhooks. Webhooks, logins and keys have separate clients, so that none takes the threads of another
+(decision 89).
 """
 
 MOST_CHECKED = 8
-"""The limit of a client for threads that look up the names of URLs that are being set. Requests do not use them."""
+"""The most threads of a client that look up the names of URLs that are being set. Requests do not use them."""
 
 CHECK_S = 5.0
-"""Seconds that the lookup of the name of a URL that is being set may take."""
+"""How long the lookup for a URL that is being set may take, s."""
 
 
 class _Call:
-    """A piece of work, and whoever waits for it. The thread sets only `answer` and `error`."""
+    """Work for a thread, and the caller that waits for it. The thread sets only `answer` and `error`."""
 
     def __init__(self, work: Callable[[], Answer | None], waiter: Waiter) -> None:
         self.work = work
@@ -213,7 +219,7 @@ class _Call:
 
     def run(self) -> None:
         work = self.work
-        del self.work  # and with it the reader: the timer of the call keeps the call
+        del self.work  # this frees the reader, too: the timer keeps the call
         try:
             self.answer, self.error = work(), None
         except OutboundError as error:
@@ -223,7 +229,7 @@ class _Call:
 
 
 class HttpClient:
-    """Nothing else opens a connection outwards but mail, Redis and the database. Uses no proxies of the environment."""
+    """Opens all outgoing connections, except mail, Redis and the database. Ignores proxies in the environment."""
 
     def __init__(self, runtime: Runtime, resolve: Resolve = resolve) -> None:
         """`resolve` is called on a real thread."""
@@ -232,7 +238,7 @@ class HttpClient:
         self._checked = NameLookups(runtime, resolve, MOST_CHECKED)
         self._pending: deque[_Call] = deque()
         self._running = 0
-        self._lock = threading.Lock()  # of callers; no thread of ours takes it
+        self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def fetch(self, request: Request) -> Answer:
         """Send a request and wait for its answer, whatever its status. Raises OutboundError, and ValueError for a
@@ -252,7 +258,7 @@ class HttpClient:
         return answer
 
     def check(self, url: str, destinations: Destinations) -> str | None:
-        """Why no request to this URL would be sent; None if it would, or its name has no address now."""
+        """Why a request to this URL would be refused; None if it would be sent, or if its name has no address now."""
         deadline = Deadline(CHECK_S)
         try:
             target = parse(url)
@@ -273,7 +279,7 @@ class HttpClient:
             try:
                 raise call.error
             finally:
-                call.error = None  # its traceback refers to this call: only the garbage collector could collect the two
+                call.error = None  # its traceback refers to this call: only the garbage collector could free that cycle
         answer, call.answer = call.answer, None
         return answer
 
@@ -292,7 +298,9 @@ class HttpClient:
             self._finish(call)
 
     def _end(self, call: _Call) -> None:
-        """The answer has come, or the time is over; then the thread ends by itself, and what it finds is dropped."""
+        """Wake the caller: the answer is there, or the time is over. A late thread ends by itself, and its result is
+        dropped.
+        """
         if not call.has_ended:
             call.has_ended = True
             call.waiter.wake()
@@ -310,7 +318,7 @@ class HttpClient:
 
 
 def _addresses(lookups: NameLookups, target: Target, deadline: Deadline) -> list[str]:
-    """Look the name of the target up, once: the same addresses are checked and dialled."""
+    """Look up the target's name once, so that the connection uses the addresses that were checked."""
     if is_address(target.host):
         return [target.host]
     return lookups.addresses(target.host, target.port, deadline.left())

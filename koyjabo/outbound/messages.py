@@ -1,5 +1,5 @@
-"""A request to another server, its answer, and why there is none. URLs are parsed strictly here: a text that two
-programs may read in two ways is refused.
+"""Requests to other servers, their answers, and failures. URLs are parsed strictly: a text that two programs may read
+differently is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ URL_TEXT = re.compile(r"[!-~]+")
 
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
-"""A last label of this form makes a host an IPv4 address for browsers and for the C library, as in `127.1`."""
+"""A last label of this form makes browsers and the C library read a host as an IPv4 address, as in `127.1`."""
 
 FIELD_VALUE = re.compile(r"[^\x00\r\n]*")
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -36,11 +36,11 @@ class FailureKind(StrEnum):
     TLS = "tls"
     TOO_LARGE = "too_large"
     BAD_ANSWER = "bad_answer"
-    """It is not HTTP."""
+    """The answer is not HTTP."""
 
 
 class OutboundError(Exception):
-    """There is no answer. `reason` is a phrase for operators, without anything that the other server has sent."""
+    """There is no answer. `reason` is a phrase for operators, which quotes nothing that the other server sent."""
 
     def __init__(self, kind: FailureKind, reason: str) -> None:
         super().__init__(f"{kind}: {reason}")
@@ -50,11 +50,11 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """To which addresses a request may go: to all, or to global ones and those of `allowed`."""
+    """The addresses that a request may go to: all, or global ones and the networks in `allowed`."""
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False
-    """For hosts that the operator's own settings name, which may be private."""
+    """Set for hosts named in the operator's own settings, which may be private."""
 
 
 PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
@@ -62,8 +62,8 @@ PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`timeout_s` is for everything together, from the wait for a thread to the last byte. `most_bytes` limits the body
-    of the answer, which a larger one fails, or ends if `truncate` is set.
+    """`timeout_s` covers everything, from the wait for a thread to the last byte. An answer with a body of more than
+    `most_bytes` fails, or is cut off if `truncate` is set.
     """
 
     method: str
@@ -76,7 +76,7 @@ class Request:
     destinations: Destinations = PUBLIC
 
     def encode(self, target: Target) -> bytes:
-        """The request as it is sent (RFC 9112). Raises ValueError for a header that would end early."""
+        """The request as bytes (RFC 9112). Raises ValueError for an invalid header, such as one with a line break."""
         fields = {"Host": target.authority, "Connection": "close", "Accept-Encoding": "identity", **self.headers}
         if self.body or self.method != "GET":
             fields["Content-Length"] = str(len(self.body))
@@ -91,19 +91,19 @@ class Request:
 class Answer:
     status: int
     headers: dict[str, str]
-    """By their names in lower case."""
+    """By lower-case name."""
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL leads: an address of a network or a name, without brackets."""
+    """Where a URL leads. `host` is a name, or an IP address without brackets."""
 
     scheme: str
     host: str
     port: int
     path: str
-    """With the query."""
+    """Includes the query."""
 
     @property
     def authority(self) -> str:

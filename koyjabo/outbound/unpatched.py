@@ -1,7 +1,7 @@
 """Copies of modules of the standard library for code on a real thread.
 
-In a worker, those of `sys.modules` are patched for the event loop (`koyjabo.server.process.patching`): on another
-thread they would make a loop of their own and look names up on the wrong one.
+In a worker, the modules in `sys.modules` are patched for the event loop (`koyjabo.server.process.patching`): on another
+thread they would start a loop of their own, and look up names on the wrong one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATCHED = ("socket", "ssl")
 def unpatched(name: str) -> ModuleType:
     """A copy of the module `name`, with copies of `socket` and `ssl` as its attributes, if it imports them.
 
-    Must be called where modules are loaded, not on a real thread.
+    Call this when a module is imported, not on a real thread.
     """
     names = {*PATCHED, name}
     shared = {known: sys.modules.pop(known, None) for known in names}

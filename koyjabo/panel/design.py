@@ -1,4 +1,4 @@
-"""GET /admin/design: the parts of which pages are built, in both themes and languages."""
+"""GET /admin/design: the building blocks of pages, in both themes and languages."""
 
 from __future__ import annotations
 
@@ -31,26 +31,32 @@ REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarge
 @bp.get("/design")
 @for_viewers
 def design() -> Response:
-    """The light half is in the language of the page, the dark one in the other: a switch of the language shows both."""
+    """The light half is in the language of the page, the dark one in the other: switching the language shows the
+    rest.
+    """
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
     return page("panel/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
 
 
 def _half(name: str, theme: str, code: str) -> dict[str, Any]:
-    """The specimens of a section, with identifiers of their own: they are in the page twice."""
+    """The specimens of a section, with unique ids, because the page has them twice."""
     specimens = current_app.jinja_env.get_template("panel/specimens.html").module
     with speaking(code):
         html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")
-    return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda pair: _apart(pair, theme), html))}
+    return {
+        "theme": theme,
+        "language": code,
+        "html": Markup(REFERENCES.sub(lambda pair: _with_theme(pair, theme), html)),
+    }
 
 
-def _apart(match: re.Match[str], theme: str) -> str:
+def _with_theme(match: re.Match[str], theme: str) -> str:
     references = " ".join(f"{token}-{theme}" for token in match[2].split())
     return f' {match[1]}="{references}"'
 
 
 def _form() -> Form[Body]:
-    """With a mistake."""
+    """A form with an error."""
     place = {"bn": "ঢাকা"}.get(language(), "Dhaka")
     form = Form(Body, {"name": "Mirpur 10", "email": "ayesha@", "place": place})
     form.errors["email"] = EmailTaken.sentence

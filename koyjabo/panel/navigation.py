@@ -15,13 +15,13 @@ class Shortcut(NamedTuple):
     """A part of a page, or a page below it, that the command menu offers."""
 
     label: LazyString
-    endpoint: str  # without "admin."; of another blueprint with its name
+    endpoint: str  # without "admin."; with its blueprint if that is another one
     anchor: str = ""
     for_admins: bool = False
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Its templates and the templates below it name it in their block `room`."""
+    """A page of a section. Its templates, and the templates below it, name it in their block `room`."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString
@@ -88,7 +88,7 @@ SECTIONS = (
 
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
-    """For the layout of all pages of the panel."""
+    """Variables for the layout of the panel's pages."""
     return {"panel_sections": sections}
 
 
@@ -101,7 +101,7 @@ def sections(may_change: bool) -> list[PanelSection]:
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:
-    """The pages, then their parts, as far as an admin (`may_change`) or a viewer may use them."""
+    """The pages, then their parts, that an admin (`may_change`) or a viewer may use."""
     pages = [page for section in sections(may_change) for page in section.pages]
     parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]

@@ -22,7 +22,7 @@ PANEL = "panel"
 
 
 class PanelStream(PermittedStream):
-    """An open socket has every change, so `request_count` is answered with what no event says."""
+    """An open socket gets every change, so `request_count` is answered only with what no event contains."""
 
     kind = PANEL
     shows_views = True
@@ -45,6 +45,8 @@ routes.STREAMS[PANEL] = PanelStream
 
 @routes.bp.route("/ws/admin/", websocket=True)
 def panel_stream() -> Response:
-    """Sends admins and viewers of the site each visit, without anything by which its visitor could be followed, and the
-    numbers of the panel's live pages."""
+    """Sends each visit to admins and viewers of the site, without anything that would let them follow its visitor, and
+    the
+    numbers of the panel's live pages.
+    """
     return routes.open_here(PANEL, sub_protocols(request).answer)

@@ -23,7 +23,7 @@ from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 MOST = 5
-"""Results of each kind."""
+"""The most results of one kind."""
 
 LONGEST = 100
 
@@ -58,7 +58,7 @@ def _query() -> str:
 
 
 def _results(query: str) -> list[Result]:
-    """Without a query, the sections and their parts."""
+    """All results; the sections and their parts if there is no query."""
     results = _pages(query.casefold())
     if query:
         results += [*_visit(query), *_communities(query), *_users(query)]
@@ -66,7 +66,7 @@ def _results(query: str) -> list[Result]:
 
 
 def _pages(query: str) -> list[Result]:
-    """By any part of their names, in the language of the page or in English; names that begin with it come first."""
+    """Searches the names, in the language of the page and in English; names that begin with `query` come first."""
     results = []
     for shortcut in navigation.shortcuts(me().is_admin):
         label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint

@@ -44,7 +44,9 @@ REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could 
 
 
 class MailTest(NamedTuple):
-    """`problem` is a sentence, "" if the mail server took the email; `code` and `reply` are what it said itself."""
+    """`problem` is a sentence, "" if the mail server took the email; `code` and `reply` are the mail server's own
+    words.
+    """
 
     email: str
     problem: str = ""
@@ -65,7 +67,7 @@ def settings() -> Response:
 
 @bp.post("/settings/test-mail")
 def test_mail() -> Response:
-    """To the admin who asks. The page shows what the mail server has answered."""
+    """Send a test email to the admin. The page shows the mail server's answer."""
     account = me()
     limits.count_test_mail(account.id)
     try:
@@ -91,7 +93,7 @@ def show(status: int = 200, tested: MailTest | None = None) -> Response:
 
 
 def _as_html(setting: Setting) -> Markup:
-    """The Markdown of its meaning, in the language of the page: a sentence with code in it."""
+    """The setting's meaning as a sentence in the language of the page, with its code marked up."""
     meaning = _(setting.meaning)
     sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
     return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

@@ -1,1 +1,1 @@
-"""What users do with all that belongs to their account: see it, export it, delete it."""
+"""Lets users see, export and delete everything that belongs to their account."""

@@ -1,4 +1,4 @@
-"""Deletes an account at the wish of its owner. Its visits stay, and no figure changes."""
+"""Deletes an account at its owner's request. Its visits stay, and no figure changes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from koyjabo.personal_data import deletion_queries
 from koyjabo.personal_data.deletion_queries import Managed
 
 PATIENCE_S = 5.0
-"""The longest request. An account with a few visits a day for years is deleted within milliseconds."""
+"""The most seconds that one request takes. An account with a few visits a day for years is deleted within
+milliseconds.
+"""
 
-NOBODY = Subject("user", "", "")
+DELETED_USER = Subject("user", "", "")
 """The audit log must not identify the deleted user."""
 
 CHANGES |= {
@@ -28,7 +30,7 @@ CHANGES |= {
 
 
 class AccountDeletion:
-    """After the commit, `on_revoked` is called with the id of the user. All methods raise LedgerUnavailable."""
+    """Calls `on_revoked` with the user's id after the commit. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
         self._database = database
@@ -36,13 +38,15 @@ class AccountDeletion:
         self._on_revoked = on_revoked
 
     def only_admin_of(self, account: Account) -> list[Managed]:
-        """The communities that need another admin first, or are to be deleted."""
+        """The communities that must first get another admin, or be deleted."""
         return self._database.read(deletion_queries.only_admin_of, account.id)
 
     def delete(self, account: Account) -> None:
-        """Delete an account, with its sessions and sockets. Verify the password before. Raises LastAdmin for the last
-        admin of the site or of a community; InvalidToken if it was deleted before; NotYetForgotten after PATIENCE_S:
-        then a part of its rows is detached, and the next call continues.
+        """Delete an account, and end its sessions and sockets. Verify the password first. Raises LastAdmin for the last
+        admin of
+        the site or of a community; InvalidToken if the account is already deleted; NotYetForgotten after PATIENCE_S,
+        with some
+        of its rows detached: the next call continues.
         """
         by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
@@ -51,7 +55,7 @@ class AccountDeletion:
         while not throttle.do(
             deletion_queries.delete_account,
             *(account.id, name, by.at_ms),
-            audit=lambda is_deleted: by.entry("user.delete", NOBODY) if is_deleted else None,
+            audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
         ):
             if time.monotonic() - began > PATIENCE_S:
                 raise NotYetForgotten(N_("Deleting this account takes several requests. Repeat it until it succeeds."))

@@ -1,5 +1,5 @@
-"""Deletes an account in small transactions. Rows that must stay for the sums, or as a record, get DELETED, or a random
-name that begins with it, in place of the user's id: nothing tells whose they were.
+"""Deletes an account in small transactions. Rows that must stay, for the sums or as a record, get DELETED or a random
+name that begins with it in place of the user's id, so that nothing shows whose they were.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ONLY_ADMIN = N_(
 )
 
 GONE = "–"
-"""Where pages show the name of who has begun something."""
+"""Shown on pages instead of the name of the user who started something."""
 
 NAMING = ("user_id", "user", "invited_by")
 """The details of audit lines that name another user."""
@@ -72,7 +72,7 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
         *(person.id == other.user_id, person.disabled_ms.is_(None), person.external_ref.is_(None)),
     )
-    active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages those with a ref
+    active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages communities with a ref
     mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
     query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     rows = session.execute(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
@@ -85,7 +85,7 @@ def lines_about(session: Session, user_id: str, name: str) -> list[int]:
 
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
-    """Remove the user from the details of `size` audit lines. Returns the other ids."""
+    """Remove the user from the details of `size` audit lines. Returns the remaining ids."""
     rows = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
     for line_id, details in rows.all():
         kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
@@ -100,7 +100,7 @@ def events_about(session: Session, user_id: str) -> list[str]:
 
 
 def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
-    """Remove the user from `size` events, and what receivers have answered to them. Returns the other ids."""
+    """Remove the user, and the receivers' answers, from `size` events. Returns the remaining ids."""
     some = ids[:size]
     rows = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
     for event_id, data in rows:
@@ -121,7 +121,7 @@ def check(session: Session, user_id: str) -> None:
 
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
     """Detach up to `size` rows of each table and, if that was all, delete the account. Returns whether it is deleted.
-    `name` begins with DELETED and is random. Raises LastAdmin, and InvalidToken if it was deleted before.
+    `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was deleted before.
     """
     person = _locked(session, user_id)
     if detach(session, user_id, name, size):
@@ -132,7 +132,7 @@ def delete_account(session: Session, user_id: str, name: str, now_ms: int, size:
 
 
 def detach(session: Session, user_id: str, name: str, size: int) -> bool:
-    """Let up to `size` rows of each table point at the account no more. Returns whether there may be more rows."""
+    """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
     scopes = scopes_of(session, user_id)
     _lock_counters(session, scopes)
     if _detach_rows(session, user_id, name, size):
@@ -143,7 +143,7 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
 
 
 def _locked(session: Session, user_id: str) -> User:
-    """Locks the communities that the user manages, then users, as all transactions do."""
+    """Lock the communities that the user manages, then users, in the order of all transactions. Returns the user."""
     managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
     session.execute(rows.with_for_update()).all()
@@ -158,14 +158,14 @@ def _locked(session: Session, user_id: str) -> User:
 
 
 def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
-    """In the ledger's order: no visit is registered, and no presence recorded, until the commit."""
+    """Lock counters in the ledger's order: no visit is registered, and no presence recorded, until the commit."""
     for locked in ((SITE,), scopes):
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
 
 
 def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
-    """Returns whether there may be more. Conversions go before visitors, which a recount compares with them."""
+    """Returns whether there may be more. Conversions go before visitors, because a recount compares the two."""
     by_me, about_me = {"actor_id": DELETED, "actor": "", "place": ""}, {"target_id": DELETED, "target": ""}
     is_me = (AuditLine.target_id == user_id) & (AuditLine.target_kind == "user")
     counts = (
@@ -185,7 +185,7 @@ def _change(session: Session, table: Any, which: ColumnElement[bool], size: int,
 
 
 def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
-    """If a visitor that was detached before has come back meanwhile, its person has the name: then another one."""
+    """Choose another name if a detached visitor has come back meanwhile, so that a person already has `name`."""
     is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
     new = random_name() if is_taken else name
     renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
@@ -197,8 +197,9 @@ def random_name() -> str:
 
 
 def _remove(session: Session, person: User, now_ms: int) -> None:
-    """The user, with all rows that the database deletes with them: sessions, memberships, second factors, links and
-    sent invitations.
+    """Delete the user, and with it all rows that the database deletes in a cascade: sessions, memberships, second
+    factors,
+    links and sent invitations.
     """
     plainly: dict[str, Any] = {"synchronize_session": False}
     for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):

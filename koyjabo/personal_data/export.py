@@ -16,7 +16,7 @@ from koyjabo.personal_data import export_queries
 from koyjabo.personal_data.section_queries import SECTIONS, DataSubject, Section
 
 PIECE = 500
-"""Rows in a piece. Reports wait for one piece at most."""
+"""Rows per piece. Reports wait for one piece at most."""
 
 
 class AccountExport:
@@ -25,9 +25,11 @@ class AccountExport:
         self._clock = clock
 
     def pieces(self, account: Account) -> Iterator[str]:
-        """One JSON object, as text in lazy pieces: the account, then a list for each of SECTIONS. Writes the audit
-        entry before it returns. Raises InvalidToken if the account was just deleted, and LedgerUnavailable, also
-        between pieces.
+        """One JSON object, as text in pieces that are read lazily: the account, then a list for each of SECTIONS.
+        Writes the
+        audit entry before it returns. Raises InvalidToken if the account was just deleted, and LedgerUnavailable, also
+        between
+        pieces.
         """
         account_data = self._database.report(export_queries.account, account.id)
         if account_data is None:

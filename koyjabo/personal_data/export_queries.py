@@ -17,8 +17,8 @@ from koyjabo.personal_data.section_queries import DataSubject, Section
 
 Row = dict[str, Any]
 
-# People are indexed by scope first: one index lookup for each scope that ever had people. A subquery for each always
-# uses the index; for a join, PostgreSQL may read the whole table.
+# People are indexed by scope first: one index lookup per scope that ever had people. A subquery always uses the index;
+# for a join, PostgreSQL may read the whole table.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM people
@@ -67,7 +67,7 @@ def piece(session: Session, section: Section, owner: DataSubject, after: Sequenc
 
 
 def _as_shown(row: Row) -> Row:
-    """As the API writes values: moments in ISO 8601, the scope as the id of a community or null for the site."""
+    """The row as the API writes it: moments in ISO 8601, the scope as the id of a community, or null for the site."""
     shown: Row = {}
     for name, value in row.items():
         if name.endswith("_ms"):

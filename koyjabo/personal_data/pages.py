@@ -64,7 +64,7 @@ def change_password() -> Response:
 
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
-    """For an account without one."""
+    """Only for an account without a password."""
     form = Form(FirstPasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:

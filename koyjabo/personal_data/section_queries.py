@@ -1,8 +1,8 @@
 """The sections of an export: everything that is stored about an account, but no secrets (hashes of passwords and codes,
 keys), and nothing about other people that the account may not see.
 
-The visits are those made with a login of the account. Visits from before a visitor was identified as the user are left
-out: everyone who knows a visitorId can sign up with it (docs/personal-data.md).
+The visits are the ones made while logged in. Visits before a visitor was identified as the user are left out, because
+anyone who knows a visitorId can sign up with it (docs/personal-data.md).
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ ABOUT_MEMBERS = ("member.joined", "member.left")
 
 
 class DataSubject(NamedTuple):
-    """Whose data is query."""
+    """The account whose data is exported."""
 
     user_id: str
     email: str
     email_key: str
     is_verified: bool
-    scopes: tuple[str, ...]  # the communities in which they were present
+    scopes: tuple[str, ...]  # the communities where the user was present
 
 
 class Section(NamedTuple):
@@ -66,7 +66,7 @@ class Section(NamedTuple):
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
-    """Audit lines of a community about this user. An index of actions finds the few lines to read."""
+    """Audit lines of a community about this user. The index of actions finds the few lines to read."""
     return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
 
 
@@ -78,7 +78,7 @@ def accepted_from(name: str) -> ColumnElement[bool]:
 
 
 def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
-    """A range of the index of actions: SQLite takes it for small, and so does not read the whole log."""
+    """A range of the index of actions: SQLite expects few rows in it, and so does not read the whole log."""
     return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
 
 
@@ -89,7 +89,9 @@ def event_about(user_id: str) -> ColumnElement[bool]:
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
-    """Mails to the account. An invitation is to the owner of the email, who may be another person."""
+    """Emails to the account. Invitations are left out: they are for the owner of the address, who may be another
+    person.
+    """
     return and_(OutboxMail.email == email, OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION)))
 
 
@@ -103,7 +105,7 @@ def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Those to the account, at most one."""
+    """Invitations to the panel for the account, at most one."""
     query = select(User.name.label("invited_by"), *OFFERED).join(User, User.id == PanelInvitation.invited_by)
     return query.where(PanelInvitation.email_key == owner.email_key if owner.is_verified else false())
 
@@ -117,7 +119,7 @@ def _of(table: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[Any,
 
 
 def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
-    """All columns of a table but these, which say nothing about the owner that others do not."""
+    """All columns of a table except `left_out`, which say nothing about the owner that other columns do not."""
     return [column for column in table.__table__.columns if column.name not in left_out]
 
 
@@ -186,7 +188,7 @@ def _webhook_events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Those of the account's visits."""
+    """Events of the account's visits."""
     columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 

@@ -35,7 +35,7 @@ REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:
-    """As pages write numbers: with any script of digits, and grouped or not."""
+    """Read a number as pages write it: with any script of digits, grouped or not."""
     if not NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(str(value).replace(",", ""))

@@ -13,11 +13,11 @@ from koyjabo.models import SITE, Adjustment, Counter
 from koyjabo.models.ledger import IMPORTED
 
 MOST_RECORDS = 200
-"""How far back the audit log is searched for who has set a total, and who has imported visits."""
+"""The most audit lines that are searched for who set a total, and for who imported visits."""
 
 
 class TotalChange(NamedTuple):
-    """An adjustment, or all those of one import of sums by day."""
+    """An adjustment, or all adjustments of one import of daily sums."""
 
     kind: str  # one of ADJUSTMENTS
     at_ms: int
@@ -36,9 +36,10 @@ class TotalHistory(NamedTuple):
 
 
 def history(session: Session) -> TotalHistory:
-    """In one statement, which is one snapshot on both kinds of database. Reads no visits."""
+    """Read in one statement, which is one snapshot on both kinds of database. Reads no visits."""
     difference = Adjustment.total_after - Adjustment.total_before
-    alone = case((Adjustment.kind == IMPORTED, 0), else_=Adjustment.id)  # an import makes one for each of its days
+    # An import makes one adjustment for each of its days.
+    one_per_import = case((Adjustment.kind == IMPORTED, 0), else_=Adjustment.id)
     changes = (
         select(
             *(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit),
@@ -47,7 +48,7 @@ def history(session: Session) -> TotalHistory:
             func.max(Adjustment.id).label("newest"),
         )
         .where(Adjustment.scope == SITE, difference != 0)
-        .group_by(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit, alone)
+        .group_by(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit, one_per_import)
         .subquery()
     )
     counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
@@ -62,17 +63,17 @@ def history(session: Session) -> TotalHistory:
 
 
 def _cause(kind: str, reason: str) -> str:
-    """Without the day with which the reason of an imported one ends."""
+    """The reason of a change. For an import, without the day at the end of the reason."""
     return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
 
 
 def imports(session: Session) -> list[AuditRecord]:
-    """The imports of visits that added any, the oldest first, as far as the audit log still has them."""
+    """The imports of visits that added any, the oldest first, as far back as the audit log goes."""
     records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
     return [record for record in reversed(records) if record.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
-    """Who has set a total, by the moment and that total, as far as the audit log still has it."""
+    """Who set a total, by the moment and the total, as far back as the audit log goes."""
     records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}

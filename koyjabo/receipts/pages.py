@@ -1,4 +1,4 @@
-"""/receipt: what the total is made of, and what has verified it, for everybody (specification: Receipt)."""
+"""/receipt, for everyone: what the total is made of, and what has verified it (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledge
 
 
 class ReceiptRows(NamedTuple):
-    """Where the rows are that a part counts. `day` is the day of a moment, in TIMEZONE."""
+    """Links to the rows that a part counts. `day` returns the day of a moment, in TIMEZONE."""
 
     day: Callable[[int], str]
 
     def of(self, part: ReceiptPart) -> str:
-        """An address; "" for a part that has none."""
+        """A URL; "" for a part without rows."""
         if part.kind == VISITS:
             return url_for("admin.visits", text=f"{part.first}-{part.last}")
         if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
@@ -33,7 +33,7 @@ class ReceiptRows(NamedTuple):
         return self.on(part.at_ms, ACTIONS[part.kind])
 
     def on(self, at_ms: int, action: str) -> str:
-        """The address of the records of an action on the day of a moment."""
+        """The URL of the audit lines of an action on the day of a moment."""
         day = self.day(at_ms)
         return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
@@ -49,8 +49,9 @@ def status() -> Response:
 
 
 def show(status: int = 200, total: Form[Any] | None = None) -> Response:
-    """The page: for people who see the panel with names, reasons and the state of the recount; for admins of the site
-    also with the forms. `total` has the errors of one of them.
+    """The page. People who see the panel also get names, reasons and the state of the recount; admins of the site also
+    get
+    the forms. `total` has the errors of one of them.
     """
     services, login = current(), page_login.login()
     receipts, account = services[Receipts], login.account if login else None

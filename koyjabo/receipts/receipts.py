@@ -24,17 +24,18 @@ from koyjabo.receipts.verification_queries import LastRecount, Verification, Ver
 
 ADJUSTED, VISITS = "adjustment", "visits"
 KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
-"""How a receipt calls the kinds of adjustments."""
+"""The names of the kinds of adjustments in a receipt."""
 
 ORDER = (*KINDS.values(), VISITS)
 
 MOST_PARTS = 60
-"""Parts of a total until its last change. With more, the oldest are combined by their kind."""
+"""The most parts up to the last change. If there are more, the oldest are combined by kind."""
 
 
 class ReceiptPart(NamedTuple):
-    """`first` and `last` are the numbers that it covers; where it lowered the total, those that were taken back. Both
-    are None of parts that were combined.
+    """`first` and `last` are the numbers that it covers; if it lowered the total, the numbers that were taken back.
+    Both are
+    None for combined parts.
     """
 
     kind: str  # one of ORDER
@@ -47,12 +48,13 @@ class ReceiptPart(NamedTuple):
 
     @property
     def total_after(self) -> int | None:
-        """The total that it led to."""
+        """The total after this part."""
         return self.last if self.amount > 0 or self.first is None else self.first - 1
 
 
 def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
-    """The oldest first. They add up to `total`: should the ledger disagree with itself, the difference is an adjustment
+    """The parts, oldest first. They add up to `total`: if the ledger contradicts itself, the difference is an
+    adjustment
     without a moment.
     """
     parts, counted, reached = _upto_last_change(changes)
@@ -60,9 +62,9 @@ def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple
     return (*parts, *newest, *_part(ADJUSTED, total - reached - (visits - counted), reached + visits - counted))
 
 
-@lru_cache(maxsize=1)  # each visit leads to another receipt, and few to another change
+@lru_cache(maxsize=1)  # visits change the receipt, but not this part of it
 def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
-    """The parts until the last change, and the visits and the total after it."""
+    """The parts up to the last change, and the visits and the total after it."""
     parts: list[ReceiptPart] = []
     counted = reached = 0
     for change in changes:
@@ -77,13 +79,13 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
 def _part(
     kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
 ) -> tuple[ReceiptPart, ...]:
-    """The first part of a total that was `before`; none for 0."""
+    """A part that changes the total from `before`; none if `amount` is 0."""
     after = before + amount
     return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """At most MOST_PARTS: of the oldest ones, one for each kind."""
+    """At most MOST_PARTS: the oldest are combined into one for each kind."""
     if len(parts) <= MOST_PARTS:
         return tuple(parts)
     older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
@@ -98,43 +100,43 @@ def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
 
 
 ATTEMPTS = 3
-"""How often a change of the total may come between two reads of one receipt."""
+"""How often a receipt is read, if the total changes between its two reads."""
 
 VERIFICATION_KEPT_MS = 5_000
-"""How long the last recount and backup are remembered."""
+"""How long the last recount and backup are cached."""
 
 OPERATOR_NAME = "operator"
-"""Who acts at the command line."""
+"""Stands for whoever uses the command line."""
 
 NEVER = TotalHistory(0, 0, 0, ())
 
 
 class ImportOfVisits(NamedTuple):
-    """Visits of other programs, which have numbers of their own: they are among those that were counted one by one."""
+    """Imported visits of another program. They have their own numbers, and are among the visits counted one by one."""
 
     at_ms: int
     visits: int
-    program: str  # "" for a file of this one
+    program: str  # "" for a file of this program
     by: str | None
 
 
 class TotalReceipt(NamedTuple):
     total: int
     revision: int  # of the newest commit that it includes; also its moment, ms since 1970 UTC
-    newest_ms: int | None  # when the newest visit came, as far as it is known
+    newest_ms: int | None  # when the newest visit came, if known
     parts: tuple[ReceiptPart, ...]  # the oldest first; they add up to `total`
     recounted: LastRecount | None
     backup: VerifiedBackup | None
-    imports: tuple[ImportOfVisits, ...] = ()  # not told to everybody; the oldest first
+    imports: tuple[ImportOfVisits, ...] = ()  # not public; the oldest first
 
     @property
     def changes(self) -> list[ReceiptPart]:
-        """What no visit of this site has added."""
+        """All parts except visits."""
         return [part for part in self.parts if part.kind != VISITS]
 
     @property
     def visits(self) -> list[ReceiptPart]:
-        """What was counted one by one."""
+        """The visits, which were counted one by one."""
         return [part for part in self.parts if part.kind == VISITS]
 
     @property
@@ -143,13 +145,13 @@ class TotalReceipt(NamedTuple):
 
     @property
     def was_lowered(self) -> bool:
-        """Whether numbers were taken back, and so may have been given again."""
+        """Whether numbers were taken back, and so may have been used twice."""
         return any(part.amount < 0 for part in self.parts)
 
 
 class Receipts:
-    """A read costs what `Visits.stats` costs: the changes of the total are read again when something other than a visit
-    has changed it. All methods raise LedgerUnavailable.
+    """A read costs as much as `Visits.stats`: the changes of the total are read again only after something other than a
+    visit has changed it. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
@@ -161,12 +163,13 @@ class Receipts:
         self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
 
     def now(self) -> TotalReceipt:
-        """For everybody: without names and reasons."""
+        """The public receipt, without names and reasons."""
         receipt = self._read()
         return receipt._replace(parts=tuple(part._replace(reason=None) for part in receipt.parts))
 
     def explained(self, account: Account) -> TotalReceipt:
-        """With names and reasons; emails in them are masked for viewers. Raises Forbidden unless the account is an
+        """The receipt with names and reasons; emails in them are masked for viewers. Raises Forbidden unless the
+        account is an
         admin or a viewer of the site.
         """
         account.require_site_viewer()
@@ -178,7 +181,7 @@ class Receipts:
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
-        newest = self._database.read(verification)  # at once after the recount that an admin has begun
+        newest = self._database.read(verification)  # not cached, so that an admin sees the result of their own recount
         parts = tuple(explained(part) for part in receipt.parts)
         return receipt._replace(parts=parts, imports=imports, **newest._asdict())
 
@@ -189,8 +192,9 @@ class Receipts:
         return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
-        """The newest figures, and the changes that explain them: the total moves ahead of the visits only with a
-        change, and falls only in another epoch.
+        """The newest figures, and the changes that explain them: without a recorded change, the total grows only as the
+        visits
+        do, and it falls only in another epoch.
         """
         for _ in range(ATTEMPTS):
             if not self._visits.refresh(self._visits.site):

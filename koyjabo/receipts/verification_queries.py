@@ -15,12 +15,12 @@ RESTORED = "ledger.restore"
 """The action of a restore, which ends with a recount that found nothing."""
 
 RECOUNTS = 10
-"""How many lines are searched for a finished recount."""
+"""How many audit lines are searched for a finished recount."""
 
 
 class LastRecount(NamedTuple):
-    """The newest recount that came to its end: of the night, of the panel, of a command, or of a backup (verified,
-    restored).
+    """The newest finished recount: at night, from the panel, by a command, or of a backup that was verified or
+    restored.
     """
 
     at_ms: int
@@ -38,7 +38,7 @@ class Verification(NamedTuple):
 
 
 def verification(session: Session) -> Verification:
-    # The newest backup, not the latest moment: a backup of a wrong clock would stay the latest.
+    # The newest by id, not by time: a backup made with a wrong clock would stay the latest.
     newest = select(Backup).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
     row, recounted = session.scalar(newest), _recounted(session)
     if row is None:

@@ -24,7 +24,7 @@ MOST = 2_400
 
 
 class AnnotationEntry(NamedTuple):
-    """What happened on a day: an admin's text with its id, or an event or an action of the audit log with its
+    """An entry about a day: an admin's text with its id, or an event or an action of the audit log with its
     details.
     """
 

@@ -1,4 +1,4 @@
-"""What explains the difference between the visits of two ranges, in one exact sentence.
+"""Explains the difference between the visits of two ranges, in one exact sentence.
 
 The values of a dimension add up to the visits of a range, so what each of them gained or lost adds up to the whole
 difference. A value is named only if it explains something of it.

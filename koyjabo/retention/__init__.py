@@ -1,1 +1,1 @@
-"""What is kept of a visit: old ones are rolled up every night, and a visitor is erased on request."""
+"""Removes old data: visits are rolled up every night, and visitors are erased on request."""

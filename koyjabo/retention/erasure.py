@@ -1,4 +1,4 @@
-"""Erases all data of a visitor, without a change of any total."""
+"""Erases all data of a visitor, without changing any total."""
 
 from __future__ import annotations
 
@@ -34,15 +34,19 @@ VISITOR = Subject("visitor", "", "")
 CHANGES["visitor.forget"] = N_("Visitor data erased")
 
 PATIENCE_S = 5.0
-"""The longest request. A visitor with a few visits a day for years is erased within milliseconds."""
+"""The most seconds that one request takes. A visitor with a few visits a day for years is erased within
+milliseconds.
+"""
 
 
 class Erasure:
-    """After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits; `drain` waits
-    until that is published to the other workers.
+    """Calls `on_forgotten` after the commit, with the visitor_id and the scopes of their visits; `drain` waits until
+    the
+    other workers have been notified.
 
     A visitor with a million visits takes minutes. An interrupted erasure keeps the visits renamed so far, and the next
-    call continues it. All methods raise LedgerUnavailable.
+    call
+    continues it. All methods raise LedgerUnavailable.
     """
 
     def __init__(
@@ -64,11 +68,12 @@ class Erasure:
         self._read = row_queries.visits(parser)
 
     def count(self, visitor_id: str) -> int:
-        """The number of the visitor's visits that are stored."""
+        """The number of stored visits of the visitor."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, *visitor_ids: str) -> None:
-        """Erase a visitor, under all of its ids, at their own request; the id is the proof. Does not reveal whether it
+        """Erase a visitor, under all their ids, at their own request; knowing the id is proof enough. Does not reveal
+        whether it
         was known.
 
         Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
@@ -85,8 +90,9 @@ class Erasure:
                 self._forget(by, visitor_id, advance)
 
     def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
-        """Erase a visitor, under all of its ids, for the operator, without a time limit. Calls `advance` with the
-        number of visits erased since the last call. Raises UnknownVisitor if no id is known.
+        """Erase a visitor, under all their ids, for the operator, without a time limit. Calls `advance` with the number
+        of
+        visits erased since the last call. Raises UnknownVisitor if no id is known.
         """
         by, is_known = log.actor(OPERATOR, self._clock), False
         for any_id in (visitor_id, *other_ids):
@@ -98,10 +104,11 @@ class Erasure:
         self._drain()  # because the program ends right afterwards
 
     def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
-        """Erase a visitor, under all of its ids, in the background; its progress is among the jobs of this worker.
+        """Erase a visitor, under all their ids, in the background; the jobs of this worker show the progress.
 
-        For admins of the site; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the
-        worker ends meanwhile, begin again.
+        For admins of the site; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
+        ends
+        meanwhile, begin again.
         """
         account.require_site_admin()
         known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
@@ -117,7 +124,7 @@ class Erasure:
         try:
             with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
                 for visitor_id in visitor_ids:
-                    with suppress(UnknownVisitor):  # someone else has erased it meanwhile
+                    with suppress(UnknownVisitor):  # another request has erased it meanwhile
                         advance(self._forget(by, visitor_id, advance))
         except (LedgerUnavailable, NotYetForgotten) as error:
             logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
@@ -125,8 +132,9 @@ class Erasure:
             logger.exception("erasure_failed")
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
-        """Returns the visits of the last piece. They are not reported by `advance`, which may raise: after the commit,
-        `on_forgotten` must be called.
+        """Returns the number of visits in the last batch. Does not report it to `advance`, which may raise:
+        `on_forgotten` must
+        be called after the commit.
         """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)

@@ -1,9 +1,8 @@
-"""Erases visitors: all rows get a random name that no visitor can have, no row leads to the visitor any more, and no
-sum changes.
+"""Erases visitors: all their rows get a random name that no visitor can have, so that no row leads to the visitor, and
+no sum changes.
 
-A visitor with very many visits has two names until the last visit is renamed. Both are listed as visitors meanwhile,
-with the same first visit, so that visits of both are by one person; `forgotten_visitors` is one less for each second
-name.
+A visitor with very many visits has two names until the last visit is renamed. Meanwhile both are listed as visitors
+with the same first visit, so that they count as one person; `forgotten_visitors` is one lower for each second name.
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
     "user_id": lambda user_id: DELETED if user_id else None,
 }
-"""What is left of the columns that are not kept or lost as a whole (`models.ledger`)."""
+"""How to reduce the columns that are neither kept nor emptied (`models.ledger`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
 CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
 RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
 COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
-# Visitors are indexed by scope first: one index lookup for each scope that ever had visits.
+# Visitors are indexed by scope first: one index lookup per scope that ever had visits.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM daily_visits
@@ -94,8 +93,9 @@ def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) 
 
 
 def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
-    """Rename up to `size` remaining visits, and erase the visitor from `scopes` and those of these visits. If there may
-    be more visits, the visitor is not erased yet.
+    """Rename up to `size` remaining visits, then erase the visitor from `scopes` and the scopes of these visits. While
+    there
+    may be more visits, the visitor is not erased.
     """
     fold_queries.lock(session)
     _lock_counters(session, {SITE})  # no visit can be registered,
@@ -145,21 +145,22 @@ def random_name() -> str:
 
 
 def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
-    """List the name as that of a visitor, beside the old one, in those scopes where it is not listed yet."""
+    """List the new name as a visitor, in addition to the old one, in the scopes that do not list it yet."""
     values = {"visitor_id": visitor_id, "name": name, "scopes": sorted(scopes)}
     _count_forgotten(session, session.scalars(LIST_NAME, values), -1)
 
 
 def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -> None:
-    """After the last visit is renamed: the name alone remains."""
+    """Remove the old name after the last visit is renamed."""
     values = {"visitor_id": visitor_id, "scopes": sorted(scopes)}
     _count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
     session.execute(REMOVE_ZEROS)
 
 
 def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
-    """The visits to rename, and the name: the present name of a first visit that was renamed, or a new one. Of a first
-    visit that is folded, its number: the name has to be the same for each piece, and is listed with it in any case.
+    """The visits to rename, and their new name: the name of the first visit if that is renamed already, else a random
+    one.
+    If the first visit is rolled up, the name is made from its id, because every batch has to use the same name.
     """
     first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
     first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
@@ -178,7 +179,7 @@ def _values(row: Any, name: str) -> dict[str, Any]:
 
 
 def _is_reduced(row: Any) -> bool:
-    """Whether the erasure changes values of the visit in reports. A reduced user agent keeps the same values."""
+    """Whether the erasure changes what reports show of the visit. A reduced user agent makes no difference there."""
     return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 

@@ -1,7 +1,7 @@
-"""Retention: visits older than RETENTION_DAYS are folded into sums, exact user agents are replaced after 30 days, and
-expired rows are removed: once a day, at a quiet hour, on one worker of all servers.
+"""Once a day at a quiet hour, on one worker of all servers: rolls up visits older than RETENTION_DAYS into sums,
+replaces exact user agents after 30 days, and removes expired rows.
 
-No figure changes. A retry of a folded visit is a new visit (specification: Register a visit).
+No figure changes. A retry of a rolled-up visit is a new visit (specification: Register a visit).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ DAY_MS = 86_400_000
 
 WORK = "retention"
 IMPORTED, COUNTED = "visits are imported", "reports are catching up"
-"""Why the work waits."""
+"""Reasons to postpone the work."""
 
 QUIET_S = 3 * 3600 + 1800
-"""Seconds after the beginning of the local day: 03:30, except in a night when the clocks change."""
+"""When the work begins, seconds after the local day does: at 03:30, except in a night when the clocks change."""
 
 POLL_S = 30.0
 """Seconds between two calls of `tick`."""
@@ -59,11 +59,11 @@ UNCOUNTED = (
     retention_queries.removed_webhooks,
     retention_queries.webhook_events,
 )
-"""Rows that are removed and not reported."""
+"""Removals whose numbers are not reported."""
 
 
 class FoldRange(NamedTuple):
-    """The visits to fold: those of days before `first_kept`, with ids over `after` and up to `last`."""
+    """The visits to roll up: of days before `first_kept`, with ids above `after` and up to `last`."""
 
     first_kept: str
     after: int
@@ -72,7 +72,7 @@ class FoldRange(NamedTuple):
 
 class Pruned(NamedTuple):
     visits: int
-    longest_ms: float  # the longest time for which a transaction held the writer
+    longest_ms: float  # the longest time that a transaction held the writer
 
 
 class Swept(NamedTuple):
@@ -84,7 +84,9 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and StillCounting. What is committed stays."""
+    """All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Committed work
+    stays.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
         self._database = database
@@ -93,27 +95,27 @@ class Retention:
         self._days = days
 
     def past(self, days: int | None = None) -> FoldRange:
-        """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
+        """The visits to roll up now. Today and the `days` before it are kept, by default RETENTION_DAYS."""
         first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
         return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
 
     def foldable(self, day: str, days: int | None = None) -> Foldable:
-        """The visits that `prune` would fold on a local day, as of now. Reads sums, and no visits."""
+        """The visits that `prune` would roll up on a local day, as of now. Reads only sums, no visits."""
         return self._database.read(retention_queries.foldable, self._first_kept(day, days))
 
     def _first_kept(self, today: str, days: int | None = None) -> str:
         return shifted(today, -(self._days if days is None else days))
 
     def count(self, past: FoldRange) -> int:
-        """How many visits these are. Reads each of them."""
+        """The number of these visits. Reads them all."""
         return self._database.long_read(retention_queries.count_old, *past)
 
     def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
-        """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between:
-        one day after the other, its sums first.
+        """Roll up these visits and remove the events of their days, one day after the other, in transactions of some
+        milliseconds with pauses in between. Stores a day's sums before it rolls up the day's visits.
 
-        `advance` is given the number of visits folded since the last call; what it raises ends the work.
+        Calls `advance` with the number of visits rolled up since the last call; an error that it raises ends the work.
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
@@ -125,10 +127,10 @@ class Retention:
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
-        """Returns how many visits were folded."""
+        """Returns how many visits were rolled up."""
         read = self._reports.reports.day_sums
         while not self._database.write(retention_queries.begin_folding, sums := read(day)):
-            pass  # rows have changed since they were read
+            pass  # rows have changed since the sums were read
         that, visits = date.fromisoformat(day), 0
         times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
         after, last = self._database.report(id_range, *times_ms)
@@ -142,7 +144,7 @@ class Retention:
         return visits
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
-        """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
+        """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
         throttle, piece = Throttle(self._database), retention_queries.UserAgents(after, True)
@@ -152,7 +154,7 @@ class Retention:
             advance(piece.reached - reached)
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions, failed logins and the like, and old audit lines."""
+        """Remove expired sessions, failed logins and other expired rows, and old audit lines."""
         now_ms = self._clock.now_ms()
         for remove in UNCOUNTED:
             self._sweep(remove, now_ms, advance)
@@ -171,7 +173,7 @@ class Retention:
 
 
 class Nightly:
-    """Call `tick` every POLL_S."""
+    """Runs the daily work. Call `tick` every POLL_S."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
         self._database = database
@@ -179,18 +181,19 @@ class Nightly:
         self._retention = retention
         self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
         self._postponed_for = ""
-        self._preview: tuple[int, Foldable] | None = None  # when it was read, and what
+        self._preview: tuple[int, Foldable] | None = None  # when it was read, and the result
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
         self._work.begin(self._day(), self._do, self._is_possible)
 
     def forget(self) -> None:
-        """Ask the database again whether the work of the day is done."""
+        """Let the next `tick` ask the database again whether the day's work is done."""
         self._work.forget()
 
     def preview(self) -> Foldable:
-        """The visits that the next run will fold, unless more of these days are imported. At most PREVIEW_MS old.
+        """The visits that the next run will roll up, unless more visits of these days are imported. At most PREVIEW_MS
+        old.
         Raises LedgerUnavailable.
         """
         now_ms = self._clock.elapsed_ms()
@@ -217,7 +220,7 @@ class Nightly:
         return True
 
     def _postpone(self, day: str, cause: str) -> None:
-        """Wait until something has ended. Logged once a day, so that an import that never ends is noticed."""
+        """Log that the work is postponed, once a day, so that an import that never ends is noticed."""
         if self._postponed_for != day:
             self._postponed_for = day
             log.warning("nightly_work_put_off day=%s cause=%r", day, cause)

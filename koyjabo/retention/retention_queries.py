@@ -1,9 +1,8 @@
-"""Removes expired rows, at most `size` at a time; replaces exact user agents of old visits by what reports read of
-them, "Chrome on Android (phone)"; and folds old visits: adds them to the sums in `folded_visits` and deletes their
-rows, in one transaction. The counters and rollups are the sum of `folded_visits` and the rows that are left
-(`recount_queries`).
+"""Removes expired rows, at most `size` at a time; replaces exact user agents of old visits with what reports use, such
+as "Chrome on Android (phone)"; and rolls up old visits: adds them to `folded_visits` and deletes their rows, in one
+transaction. The counters and rollups are the sum of `folded_visits` and the remaining rows (`recount_queries`).
 
-A function that removes returns how many it removed; 0 when none are left.
+Functions that remove rows return how many they removed; 0 when none are left.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
 
 SHARES_KEPT_MS = 30 * 86_400_000
-"""For so long the list of share links says that one has expired."""
+"""How long the list of share links still shows an expired link."""
 
 DELIVERIES_KEPT_MS = 30 * 86_400_000
-"""How long a delivery of a webhook is kept after its end, and an event after its deliveries were made."""
+"""How long a webhook's delivery is kept after it ended, and an event after its deliveries were made."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -83,7 +82,7 @@ NEXT_UPTO = text(
 
 COUNT_OLD = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
 
-# The sums of a day have all its visits, and `folded_visits` those whose rows are gone.
+# `daily_visits` counts all visits of a day, `folded_visits` only the ones whose rows are deleted.
 FOLDABLE = text("""
 SELECT coalesce(sum(d.visits - coalesce(f.visits, 0)), 0), count(*) FROM daily_visits d
 LEFT JOIN (
@@ -94,14 +93,16 @@ WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits,
 
 
 class UserAgents(NamedTuple):
-    """The last id that was read, and whether no visit up to it has its exact user agent still."""
+    """The last id that was read, and whether all visits up to it have reduced user agents."""
 
     reached: int
     is_done: bool
 
 
 def _expired(key: Any, kept_ms: int = 0) -> Remove:
-    """For a table with the primary key `key` and the time `expires_ms`, whose rows are kept that long after it."""
+    """A removal for the table with the primary key `key` and the column `expires_ms`: rows go `kept_ms` after they
+    expired.
+    """
 
     def remove(session: Session, before_ms: int, size: int) -> int:
         return _remove(session, key, size, key.class_.expires_ms <= before_ms - kept_ms)
@@ -121,7 +122,7 @@ mail_budgets = _expired(MailBudget.key)
 
 
 def spent_codes(session: Session, before_ms: int, size: int) -> int:
-    """Remove what `size` users have left: it tells when they logged in."""
+    """Remove old codes of `size` users, because they show when the users logged in."""
     is_old = SpentCode.step < before_ms // STEP_MS - KEPT_STEPS
     users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
     removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
@@ -129,8 +130,9 @@ def spent_codes(session: Session, before_ms: int, size: int) -> int:
 
 
 def mails(session: Session, before_ms: int, size: int) -> int:
-    """Remove letters that were sent or given up, long enough ago (`outbox_queries`), and waiting letters once this
-    server sends no mails any more.
+    """Remove emails that were sent or given up long enough ago (`outbox_queries`), and waiting emails of a server that
+    no
+    longer sends any.
     """
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
     is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
@@ -143,37 +145,37 @@ def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
 
 
 def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
-    """Remove deliveries of webhooks that were deleted, alone or with their community."""
+    """Remove deliveries of webhooks that were deleted, on their own or with their community."""
     webhook_id = webhook_queries.removed_webhook(session)
     return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
 
 
 def webhook_events(session: Session, before_ms: int, size: int) -> int:
-    """Remove old events; milestones stay, because their rows are what makes them happen once."""
+    """Remove old events, except milestones: their rows make sure that each happens only once."""
     is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
     return _remove(session, WebhookEvent.id, size, is_old)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
-    """Remove the oldest lines. They are found in the order of ids, since times have no index."""
+    """Remove the oldest lines. Searches in the order of ids, because times have no index."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
 def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
-    """The ids of visits before a moment, ms, that have not been read: over the first of the two, up to the second."""
+    """The range of ids of unread visits before `before_ms`: above the first id, up to the second."""
     after, last = id_range(session, None, before_ms)
     read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
     return max(after, read), last
 
 
 def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
-    """Replace those of visits before `before_ms` among the next `size` rows, up to the id `last`.
+    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`.
 
     An import may have put newer visits among older ones. The next night begins at the first of them.
     """
-    fold_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
+    fold_queries.lock(session)  # a visitor may be renamed at the same time, with visits in another order
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
@@ -195,29 +197,29 @@ def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -
 
 
 class FoldedPiece(NamedTuple):
-    """How many rows were folded, and the last id that was read."""
+    """How many rows were rolled up, and the last id that was read."""
 
     folded: int
     reached: int
 
 
 def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
-    """The ids of visits before a moment, ms: over the first of the two returned, up to the second."""
+    """The range of ids of visits before `moment_ms`: above the first id, up to the second."""
     return id_range(session, None, moment_ms)
 
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
-    """The number of visits of days before `first_kept`, with ids over `after` and up to `last`."""
+    """The number of visits of days before `first_kept`, with ids above `after` and up to `last`."""
     return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
 
 
 class Foldable(NamedTuple):
     visits: int
-    days: int  # to which these visits belong
+    days: int  # with such visits
 
 
 def foldable(session: Session, first_kept: str) -> Foldable:
-    """The visits of days before `first_kept` that have rows still, by the sums of days: reads no visits."""
+    """The visits of days before `first_kept` that still have rows. Reads sums of days, no visits."""
     visits, days = session.execute(FOLDABLE, {"first_kept": first_kept}).one()
     return Foldable(int(visits), days)
 
@@ -232,7 +234,7 @@ def begin_folding(session: Session, sums: SumsOfDay) -> bool:
 
 
 def fold_old(session: Session, day: str, after: int, last: int, size: int) -> FoldedPiece:
-    """Fold the visits of a day among the next `size` rows, with ids over `after` and up to `last`, after
+    """Roll up the visits of a day among the next `size` rows, with ids above `after` and up to `last`, after
     `begin_folding`. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
@@ -247,8 +249,9 @@ def fold_old(session: Session, day: str, after: int, last: int, size: int) -> Fo
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:
-    """Fold the visits of a visitor that the sums of their day already contain, because an erasure cannot change these
-    sums. The caller holds the lock of folds.
+    """Roll up a visitor's visits that the sums of their day already include, because an erasure cannot change these
+    sums.
+    The caller holds the lock of `fold_queries`.
     """
     state = state_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}

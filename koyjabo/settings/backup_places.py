@@ -1,5 +1,5 @@
-"""Where backups are sent: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use,
-and raises ValueError with a description of valid values.
+"""The places for backups: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use, and raises
+ValueError with a description of valid values.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"
-"""Brings what S3 needs."""
+"""The packages that S3 needs."""
 
 CREDENTIALS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 }
-"""Variables of the environment, one of which says where credentials come from."""
+"""Environment variables; one of them says where credentials come from."""
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
@@ -28,8 +28,8 @@ class S3Url(NamedTuple):
     """A place in a bucket."""
 
     bucket: str
-    path: str  # of the prefix or of one object, without a slash at its beginning; "" for the whole bucket
-    endpoint: str  # without a slash at its end; "" for AWS
+    path: str  # of the prefix or of one object, without a leading slash; "" for the whole bucket
+    endpoint: str  # without a trailing slash; "" for AWS
     region: str  # "" for the default of the credentials
 
 
@@ -42,7 +42,7 @@ def s3_url(value: str) -> S3Url:
 
 
 def _parsed(value: str) -> S3Url:
-    """Raises ValueError, also for what cannot be split."""
+    """Raises ValueError, also for a URL that cannot be parsed."""
     parts = urlsplit(value)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
@@ -61,12 +61,12 @@ def _parsed(value: str) -> S3Url:
 
 
 def _is_key(path: str) -> bool:
-    """Whether it may be a prefix or the key of an object: other programs read empty and relative parts differently."""
+    """Whether the path is valid as a prefix or an object's key: programs disagree about empty and relative parts."""
     return not path or not {"", ".", ".."} & set(path.removesuffix("/").split("/"))
 
 
 def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
-    """Whether there can be none. AWS gives its own machines some, at an address that the library asks."""
+    """Whether no credentials are available. AWS gives its machines some at an address that the library asks."""
     return bool(url.endpoint) and not CREDENTIALS & {name for name, value in environment.items() if value}
 
 

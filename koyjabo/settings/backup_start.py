@@ -1,6 +1,6 @@
-"""Whether backups can work, before a server starts: what BACKUP_DIR and BACKUP_TO name has to be there.
+"""Checks, before a server starts, that backups can work with BACKUP_DIR and BACKUP_TO.
 
-Commands that make no backup do without.
+Commands that make no backup skip this.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from koyjabo.settings.schema import Settings
 
 
 def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
-    """A sentence that begins with the name of the setting that cannot work. Makes the folder if it is missing."""
+    """A sentence that begins with the name of the unusable setting; None without one. Makes a missing folder."""
     if settings.backup_dir and (why := _unusable(Path(settings.backup_dir))):
         return f"BACKUP_DIR is {settings.backup_dir!r}, {why}."
     if settings.backup_to and find_spec("obstore") is None:

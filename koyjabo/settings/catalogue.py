@@ -17,19 +17,19 @@ BASICS = (
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
     *("ADMIN_EMAIL", "ADMIN_PASSWORD"),
-    *("GEOIP_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # a path of this machine
+    *("GEOIP_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # paths on this machine
 }
 NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
-"""The server makes them where the operator sets none, so that their value does not say whether it was changed."""
+"""The server creates these if the operator sets none, so their values do not show whether the operator changed them."""
 
 
 class Setting(NamedTuple):
     name: str
-    value: str | None  # as one writes it; None for a secret
+    value: str | None  # as written in the environment; None for a secret
     default: str
     meaning: str  # Markdown, as in docs/settings.md; pages translate it
     is_set: bool  # has a value that is not empty
-    is_changed: bool  # has another value than the default
+    is_changed: bool  # its value differs from the default
 
 
 def catalogue(settings: Settings) -> dict[str, Setting]:

@@ -67,7 +67,7 @@ def origin(value: str) -> str:
 
 
 def url(example: str) -> Callable[[str], str]:
-    """The check of an absolute URL by http or https, without a password in it."""
+    """A check for an absolute http or https URL without a password."""
 
     def checked(value: str) -> str:
         try:
@@ -83,7 +83,7 @@ def url(example: str) -> Callable[[str], str]:
 
 
 def totals(value: str) -> str:
-    """Numbers with "," between them, or NO_TOTALS."""
+    """Comma-separated numbers, or NO_TOTALS."""
     written = [part.strip() for part in value.split(",")]
     if written == [NO_TOTALS]:
         return NO_TOTALS

@@ -1,6 +1,7 @@
-"""DATABASE_URL: as hosts write it, as SQLAlchemy takes it, and whether what it names outlives a deploy.
+"""DATABASE_URL: converts the forms that hosts use into SQLAlchemy's, and finds out whether a deploy deletes the
+database.
 
-SQLAlchemy itself is not imported: the settings are read at every start, by a process that may need no more than them.
+Does not import SQLAlchemy: settings are read at every start, sometimes by a process that needs nothing else.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ PARTS = re.compile(
     r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d*)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
-"""As SQLAlchemy reads a URL, and with several hosts, as libpq does."""
+"""Parses a URL as SQLAlchemy does, and several hosts as libpq does."""
 
 HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
 PORT = "5432"
 
 
 def normal(text: str, folder: Path) -> str:
-    """The URL for SQLAlchemy: replaces `postgres://`, which hosts write, and makes a file's path absolute, relative
-    to `folder`.
+    """The URL for SQLAlchemy: replaces `postgres://`, which many hosts use, and resolves a file's path against
+    `folder`.
 
     Raises ValueError with a message for the operator.
     """
@@ -44,8 +45,9 @@ def normal(text: str, folder: Path) -> str:
 
 
 def _with_hosts_apart(rest: str) -> str:
-    """What follows the scheme. Several hosts, as libpq writes them (`a:5432,b:5433`) or SQLAlchemy
-    (`?host=a:5432&host=b`), become a list of hosts and one of ports in the query, which both read. Raises ValueError.
+    """The part after the scheme. Turns several hosts, as libpq (`a:5432,b:5433`) or SQLAlchemy (`?host=a:5432&host=b`)
+    write
+    them, into lists of hosts and of ports in the query, which both can read. Raises ValueError.
     """
     url = PARTS.fullmatch(f"postgresql://{rest}")
     assert url is not None

@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS, and the settings of each provider, which have its name in theirs."""
+"""OIDC_PROVIDERS, and the settings of each provider, whose names contain the provider's name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class LoginProvider:
-    """An OpenID provider with which users may log in. Its text is the name alone, so that no log has the secret."""
+    """An OpenID provider that users may log in with. `str` returns only the name, so that no log contains the
+    secret.
+    """
 
     name: str  # as in paths
     issuer: str
@@ -33,8 +35,9 @@ class LoginProvider:
 
 
 def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
-    """The providers in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a whole sentence for
-    a name that is none, a setting that is missing, and one that belongs to no provider.
+    """The providers, in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a whole sentence for
+    an
+    invalid name, a missing setting, or a setting without a provider.
     """
     names = [part.strip() for part in str(given.get(PROVIDERS, "")).split(",") if part.strip()]
     if not all(NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
@@ -50,7 +53,7 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
 
 
 def is_secure(url: str) -> bool:
-    """Whether nobody on the way can read or change what is sent there: https, or this machine."""
+    """Whether data sent there cannot be read or changed on the way: https, or this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""Secrets of the operator: checks their strength, and creates and stores the SECRET_KEY where it is kept in a file."""
+"""The operator's secrets: checks their strength, and creates the SECRET_KEY if it is kept in a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def repeats(text: str) -> bool:
 def load_or_create(path: Path) -> str:
     """The secret in this file, without white space around it. Creates the file if missing, readable by its owner only.
 
-    Raises OSError if that is impossible, and UnicodeDecodeError if the file is no text.
+    Raises OSError if that is impossible, and UnicodeDecodeError if the file is not text.
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def load_or_create(path: Path) -> str:
         with draft.open("w") as file:
             file.write(secrets.token_hex(32))
             file.flush()
-            os.fsync(file.fileno())  # or a machine that loses power has the name of the file without the key
+            os.fsync(file.fileno())  # otherwise a power failure may leave the file empty
         with suppress(FileExistsError):  # another worker was first; use its key
             os.link(draft, path)  # atomic: the file appears with all its content
         draft.unlink()

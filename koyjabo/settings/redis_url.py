@@ -1,4 +1,4 @@
-"""REDIS_URL: one Redis, or the master that Sentinels name."""
+"""REDIS_URL: one Redis server, or a master found through Sentinels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaste
 
 class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
-    """As redis-py reads them: of the server, or with the host of each Sentinel and the credentials of Redis."""
+    """URLs for redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
     service: str = ""
     """The name by which Sentinels know the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
@@ -33,7 +33,7 @@ class RedisAddress(NamedTuple):
 
 
 def parse(url: str) -> RedisAddress:
-    """Raises ValueError, which says what should be written and never shows the URL."""
+    """Raises ValueError with a message that says what to write, and never shows the URL."""
     scheme, _, rest = url.partition("://")
     if scheme in CLUSTER:
         raise ValueError(NO_CLUSTER)
@@ -49,7 +49,7 @@ def parse(url: str) -> RedisAddress:
 
 
 def problem(url: str) -> str:
-    """What is wrong with the URL, without its contents; "" if it can be read."""
+    """The problem with the URL, without quoting it; "" if it can be read."""
     try:
         parse(url)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _of_sentinels(scheme: str, rest: str) -> RedisAddress:
 
 
 def _with_port(host: str) -> str:
-    """Raises ValueError for a port that is no number."""
+    """Raises ValueError for a port that is not a number."""
     parts = urlsplit(f"//{host}")
     if not parts.hostname:
         raise ValueError("a host is missing")
@@ -81,8 +81,9 @@ def _with_port(host: str) -> str:
 
 
 def _is_readable(url: str) -> bool:
-    """Whether Redis's own client can parse the URL, without taking part of a password for the host. Connects to
-    nothing. Raises ValueError."""
+    """Whether redis-py can parse the URL without mistaking part of a password for the host. Does not connect. Raises
+    ValueError.
+    """
     import redis  # late: many servers run without Redis
 
     try:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND", "LANES")
-"""Settings of earlier versions. A start warns of those that are still set."""
+"""Settings of earlier versions. The server warns at start if one of them is still set."""
 
 Policy = Literal["none", "admins", "all"]
-"""REQUIRE_TWO_FACTOR: who has to have a second factor."""
+"""REQUIRE_TWO_FACTOR: who must use a two-step login."""
 
 
 def setting(default: object, alias: str, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
@@ -36,7 +36,7 @@ TokenName = Annotated[str, AfterValidator(token_checks.name)]
 
 
 def requires(policy: Policy, is_admin: bool) -> bool:
-    """Whether an account has to have one. `is_admin`: of the site."""
+    """Whether an account must use a two-step login. `is_admin`: of the site."""
     return policy == "all" or (policy == "admins" and is_admin)
 
 
@@ -360,7 +360,7 @@ class Settings(BaseModel):
 
     @property
     def token_algorithms(self) -> list[str]:
-        """AUTH_ALGORITHMS, or those of its default."""
+        """AUTH_ALGORITHMS, or its default."""
         return (self.auth_algorithms or ("HS256" if self.auth_shared_secret else "RS256,ES256,EdDSA")).split(",")
 
     @property

@@ -1,4 +1,4 @@
-"""Checks of each setting of AUTH_…, as in `koyjabo.settings.checks`."""
+"""Checks of the AUTH_… settings, written like `koyjabo.settings.checks`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""The bytes that a secret of each has to have (RFC 7518, 3.2)."""
+"""The shortest secret of each algorithm, bytes (RFC 7518, 3.2)."""
 
 NO_CLAIMS = "none"
-"""AUTH_REQUIRED_CLAIMS: nothing tells the tokens apart that are meant for this server."""
+"""AUTH_REQUIRED_CLAIMS: no claim marks the tokens that are meant for this server."""
 
 
 NAME = re.compile(r"[!-~]{1,200}")
-"""Of an issuer, an audience or a claim."""
+"""An issuer, an audience, or the name of a claim."""
 
 
 def name(value: str) -> str:

@@ -1,4 +1,6 @@
-"""AUTH_…: whose tokens are accepted beside our own, and which of them (specification: Tokens of other systems)."""
+"""AUTH_…: the system whose tokens are accepted besides our own, and which of them (specification: Tokens of other
+systems).
+"""
 
 from __future__ import annotations
 

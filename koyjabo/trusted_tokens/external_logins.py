@@ -1,4 +1,4 @@
-"""Who calls with a token of another system: a person of that system, who is made here when first seen."""
+"""Finds who calls with another system's token: a person of that system, who is added here when first seen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Seen(NamedTuple):
 
 
 class ExternalLogins:
-    """Thousands of clients may reconnect at once, so people are looked up together, and remembered for REMEMBERED_S."""
+    """Thousands of clients may reconnect at once, so people are looked up together, and cached for REMEMBERED_S."""
 
     def __init__(self, verifier: TokenVerifier, people: ExternalPeople, runtime: Runtime, clock: Clock) -> None:
         self._verifier = verifier
@@ -36,21 +36,21 @@ class ExternalLogins:
 
     def login_of(self, token: str) -> Login:
         """Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
-        said = self._verifier.read(token)
-        person = self._person(said)
-        return Login(Account(person.id, "", person.name, is_admin=False, by_token=said.roles), NO_SESSION)
+        claims = self._verifier.read(token)
+        person = self._person(claims)
+        return Login(Account(person.id, "", person.name, is_admin=False, by_token=claims.roles), NO_SESSION)
 
     def forget(self) -> None:
-        """People may be gone with a database that went back."""
+        """Call this after the database was rolled back: people may be missing."""
         self._seen.clear()
 
-    def _person(self, said: ExternalClaims) -> ExternalPerson:
+    def _person(self, claims: ExternalClaims) -> ExternalPerson:
         now_ms = self._clock.elapsed_ms()
-        seen = self._seen.get(said.ref)
-        if seen is not None and now_ms - seen.at_ms < 1000 * REMEMBERED_S and said.name in (None, seen.person.name):
+        seen = self._seen.get(claims.ref)
+        if seen is not None and now_ms - seen.at_ms < 1000 * REMEMBERED_S and claims.name in (None, seen.person.name):
             return seen.person
-        person = self._lookups.ask(said)
-        self._seen[said.ref] = _Seen(person, now_ms)
+        person = self._lookups.ask(claims)
+        self._seen[claims.ref] = _Seen(person, now_ms)
         while len(self._seen) > MOST_REMEMBERED:
             self._seen.popitem(last=False)
         return person

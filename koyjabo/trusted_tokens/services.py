@@ -1,4 +1,4 @@
-"""Builds what accepts tokens of another system, if the settings AUTH_… name one."""
+"""Builds the logins with tokens of another system, if the AUTH_… settings name one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reads tokens of another system: whose they are, and what they say about roles (RFC 7519, RFC 8725).
+"""Reads tokens of another system: their user, and that user's roles (RFC 7519, RFC 8725).
 
-What a token says about itself decides nothing: algorithms, issuer, audience and required claims are those of the
-settings, and a key verifies by algorithms of its own kind alone (`koyjabo.jwks.key_set`).
+Nothing that a token says about itself is trusted: algorithms, issuer, audience and required claims come from the
+settings, and a key verifies only with algorithms of its own kind (`koyjabo.jwks.key_set`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What a token has to be like: the settings AUTH_…; "" for what is not set."""
+    """The conditions for a token, from the AUTH_… settings; "" where none is set."""
 
     algorithms: Collection[str]
     issuer: str
@@ -60,7 +60,7 @@ class TokenRules:
 
 
 class ExternalClaims(NamedTuple):
-    """The person whose token it is, as it describes them."""
+    """The person that a token belongs to, as the token describes them."""
 
     ref: str
     name: str | None
@@ -110,7 +110,7 @@ class TokenVerifier:
         return algorithm, key_id
 
     def _roles(self, claims: Mapping[str, Any]) -> RolesByToken:
-        """A claim that is there decides, also if nothing in it can be used."""
+        """If the claim is there, it decides, even if nothing in it can be used."""
         name = self._rules.communities_claim
         if name not in claims:
             return RolesByToken(None)
@@ -119,20 +119,20 @@ class TokenVerifier:
 
 
 def _require_times(claims: Mapping[str, Any]) -> None:
-    """PyJWT takes texts for times. Raises InvalidToken."""
+    """PyJWT accepts strings as times. Raises InvalidToken."""
     for time in (claims["exp"], claims.get("nbf", 0)):
         if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
 def _has(claim: Any, value: str) -> bool:
-    """Whether a claim is this text, or is a list with it; other values as JSON has them (`true`, `1`)."""
+    """Whether a claim is this text, or a list that contains it; other values are compared as JSON (`true`, `1`)."""
     items = claim if isinstance(claim, list) else [claim]
     return any(value == (item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None)
 
 
 def _ref(claim: Any) -> str:
-    """Numbers are refs, too: as ids, many systems have nothing else. Raises InvalidToken."""
+    """Numbers are refs, too: many systems have no other ids. Raises InvalidToken."""
     text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
     if not isinstance(text, str) or not REF.fullmatch(text):
         raise _refused("the claim with the user is missing, or no userRef")
@@ -140,7 +140,7 @@ def _ref(claim: Any) -> str:
 
 
 def _refused(why: str) -> InvalidToken:
-    """Operators who set this up see the reason; the client does not. `why` has nothing of the token."""
+    """Operators who set this up see the reason; the client does not. `why` quotes nothing of the token."""
     log.debug("token_refused why=%r", why)
     return InvalidToken()
 

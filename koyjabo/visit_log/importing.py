@@ -60,7 +60,7 @@ class Imported(NamedTuple):
 
 
 class ImportRules:
-    """Which visits can be imported now: of which communities, and of which days."""
+    """The visits that can be imported now: their communities and days."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
         self._now_ms = clock.now_ms

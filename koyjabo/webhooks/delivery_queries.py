@@ -67,7 +67,7 @@ ORDER BY n LIMIT :size
 
 
 class PollResult(NamedTuple):
-    """What a worker's poll, every second, returns."""
+    """The result of a worker's poll, every second."""
 
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks

@@ -31,7 +31,7 @@ class WebhookFact(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """What an enabled webhook subscribes to."""
+    """The events that an enabled webhook subscribes to."""
 
     webhook_id: str
     community_id: str | None  # None: of the site

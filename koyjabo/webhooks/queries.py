@@ -62,7 +62,7 @@ class Secrets(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What Health checks."""
+    """The state of webhooks that Health checks."""
 
     number: int = 0
     disabled: int = 0  # by their endpoints, not by people

@@ -1,4 +1,4 @@
-"""For years of operation: folded visits, declared crawlers, origins of sessions, failed logins, nightly work
+"""Long operation: rolled-up visits, declared crawlers, origins of sessions, failed logins, nightly work
 
 Revision ID: 0004
 Revises: 0003

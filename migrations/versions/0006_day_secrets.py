@@ -1,4 +1,4 @@
-"""Secrets of days, under which anonymous visitors are hashed
+"""Daily secrets for the hashes of anonymous visitors
 
 Revision ID: 0006
 Revises: 0005

@@ -1,4 +1,4 @@
-"""Viewers of the panel, and indexes by which all that belongs to an account is found
+"""Viewers of the panel, and indexes that find everything of an account
 
 Revision ID: 0010
 Revises: 0009

@@ -1,4 +1,4 @@
-"""Backups, which programs may use the database, what is measured of promises, and the steps of a new site
+"""Backups, programs that may use the database, measured promises, and the first steps of a new site
 
 Revision ID: 0016
 Revises: 0015

@@ -1,4 +1,4 @@
-"""What was wrong with the server, and when
+"""Problems of the server, with their times
 
 Revision ID: 0017
 Revises: 0016

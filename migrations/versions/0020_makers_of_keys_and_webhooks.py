@@ -1,4 +1,4 @@
-"""Who made a key or a webhook
+"""The users who created keys and webhooks
 
 Revision ID: 0020
 Revises: 0019

@@ -1,4 +1,4 @@
-"""Without the tables of parts that were removed before any release had them
+"""Drop the tables of features that were removed before any release
 
 Revision ID: 0022
 Revises: 0021

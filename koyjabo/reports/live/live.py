@@ -1,4 +1,4 @@
-"""What a thread remembers to answer questions about stored rows: both logs, and the sums of recent questions."""
+"""The memory of a thread to answer questions about stored rows: both logs, and the sums of recent questions."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
 IN_ADDRESS = re.compile(f"{PATH}([^/?#]+)")
 UNLISTED = N_("A community that is not listed")
-"""For readers of share links, because the name and the id of an unlisted community are not public."""
+"""Shown to readers of share links, because the name and the id of an unlisted community are not public."""
 
 
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:

@@ -37,7 +37,7 @@ SENT = ("part", "whole", comparisons.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
 ON_MAPS = {cards.BANGLADESH: ("city", MOST_ROWS)}
-"""What a map shows: a dimension, and how many values."""
+"""The contents of a map: a dimension, and how many values."""
 
 
 def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
@@ -45,7 +45,7 @@ def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
 
 
 class AskedView:
-    """What a view shows. `today` is a day. Raises InvalidInput for an invalid URL, and LedgerUnavailable."""
+    """The contents of a view. `today` is a day. Raises InvalidInput for an invalid URL, and LedgerUnavailable."""
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
         self.base, self.insights, self.today = base, insights, today

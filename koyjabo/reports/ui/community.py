@@ -54,7 +54,7 @@ class ConversionLines(NamedTuple):
 
 
 class CommunityMoment(NamedTuple):
-    """What a dashboard shows from the snapshot of its reports."""
+    """The contents of a dashboard, from the snapshot of its reports."""
 
     weekly: People
     monthly: People

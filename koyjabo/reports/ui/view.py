@@ -89,7 +89,7 @@ class View(Links):
 
     @cached_property
     def beside(self) -> Any:
-        """What else the page shows from the same snapshot; None if only parts are requested."""
+        """Other data of the page, from the same snapshot; None if only parts are requested."""
         return self._known[self._beside] if self._beside else None
 
     @property
@@ -224,7 +224,7 @@ class View(Links):
 
     @cached_property
     def _known(self) -> dict[ReportRequest, Any]:
-        """What is known even while visits are counted for reports."""
+        """The values that are known even while visits are counted for reports."""
         if not self.is_counting:
             return self._answers
         return self._read([request for request in (self.asked.totals_request, self._beside) if request])

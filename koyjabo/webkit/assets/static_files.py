@@ -37,7 +37,7 @@ bp = Blueprint("static_files", __name__)
 
 @dataclass(frozen=True)
 class Assets:
-    """What pages need to know about the static files: the contents of the manifest, or just the names of the
+    """The data that pages need about static files: the contents of the manifest, or just the names of the
     sources.
     """
 

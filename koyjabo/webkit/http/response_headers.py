@@ -85,7 +85,7 @@ PAGES = [
 FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""For this host only. Its subdomains may belong to someone else."""
+"""Sent for this host only. Its subdomains may belong to someone else."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [

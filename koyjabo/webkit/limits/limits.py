@@ -90,7 +90,7 @@ class Limits(NamedTuple):
 
 
 class Usage:
-    """What one request uses of several limits. Remembers the limit with the fewest requests left."""
+    """Counts what one request uses of several limits. Remembers the limit with the fewest requests left."""
 
     __slots__ = ("_tightest", "address")
 

@@ -56,7 +56,7 @@ def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
-    shared, _, _ = CONFIGURATION.read_text().partition("# One such block")
+    shared, _, _ = CONFIGURATION.read_text().partition("# One block like this")
     configuration = tmp_path / "Caddyfile"
     configuration.write_text(shared + "".join(blocks))
     command = [program("caddy", "`make tools` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
