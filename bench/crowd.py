@@ -55,8 +55,8 @@ class Run:
 
 
 @click.command(help=__doc__)
-@click.option("--pages", default=PAGES, show_default=True, help="how many are open")
-@click.option("--quick", is_flag=True, help="600 pages on SQLite: proves that it works; its figures are not kept")
+@click.option("--pages", default=PAGES, show_default=True, help="number of open pages")
+@click.option("--quick", is_flag=True, help="600 pages on SQLite, only to see that it works; not stored")
 @versions.option
 def main(pages: int, quick: bool, before: Version | None) -> None:
     databases, workers, seconds = (SQLITE, POSTGRES), 6, 20

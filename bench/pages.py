@@ -67,8 +67,8 @@ class Verdict(NamedTuple):
 
 
 @click.command(help=__doc__)
-@click.option("--runs", default=3, show_default=True, help="of each page; figures are their medians")
-@click.option("--only", multiple=True, help="these pages alone; nothing is stored")
+@click.option("--runs", default=3, show_default=True, help="runs for each page; figures are their medians")
+@click.option("--only", multiple=True, help="measure only these pages, and store nothing")
 def main(runs: int, only: tuple[str, ...]) -> None:
     machine.demand("node", "npm", "taskset")
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -53,9 +53,9 @@ Results = Mapping[Candidate, Measurement]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=9, show_default=True, help="how often each has a turn")
-@click.option("--size", "sizes", type=int, multiple=True, help="how many connections; 1,000 and 10,000 if not said")
-@click.option("--quick", is_flag=True, help="200 connections, 3 rounds: proves that it works; not kept")
+@click.option("--rounds", default=9, show_default=True, help="rounds for each server")
+@click.option("--size", "sizes", type=int, multiple=True, help="number of connections; 1,000 and 10,000 by default")
+@click.option("--quick", is_flag=True, help="200 connections, 3 rounds, only to see that it works; not stored")
 @versions.option
 def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
     sizes, rounds, seconds = ((200,), 3, 2) if quick else (sizes or (FEW, MANY), rounds, 20)

@@ -37,7 +37,7 @@ class Reconnection:
 
 
 @click.command(help=__doc__)
-@click.option("--quick", is_flag=True, help="300 sockets, one round: proves that it works; not kept")
+@click.option("--quick", is_flag=True, help="300 sockets, one round, only to see that it works; not stored")
 @versions.option
 def main(quick: bool, before: Version | None) -> None:
     sockets, rounds = (300, 1) if quick else (10_000, 3)

@@ -47,7 +47,7 @@ Runs = Mapping[Contender, Sequence[Run]]
 
 
 @click.command(help=__doc__)
-@click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
+@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works; not stored")
 @versions.option
 def main(quick: bool, before: Version | None) -> None:
     rounds, seconds = (1, 1) if quick else (3, 4)

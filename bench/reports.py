@@ -70,7 +70,7 @@ class Reading:
 
 
 @click.command(help=__doc__)
-@click.option("--visits", default=ALL_VISITS, show_default=True, help="how many, a tenth as many people make them")
+@click.option("--visits", default=ALL_VISITS, show_default=True, help="number of visits, by a tenth as many people")
 def main(visits: int) -> None:
     machine.demand("taskset")
     cores = machine.two_cores()

@@ -68,9 +68,9 @@ OURS = name_of(SQLITE, FEW)
 
 
 @click.command(help=__doc__)
-@click.option("--visits", default=10_000_000, show_default=True, help="how many visits the big ledger holds")
-@click.option("--postgres", "with_postgres", is_flag=True, help="on PostgreSQL too")
-@click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
+@click.option("--visits", default=10_000_000, show_default=True, help="visits in the large ledger")
+@click.option("--postgres", "with_postgres", is_flag=True, help="also measure PostgreSQL")
+@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works; not stored")
 @versions.option
 def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) -> None:
     rounds, seconds = (1, 1) if quick else (3, 4)

@@ -52,8 +52,8 @@ class Storm:
 
 
 @click.command(help=__doc__)
-@click.option("--postgres", "on_postgres", is_flag=True, help="on PostgreSQL; SQLite if not said")
-@click.option("--quick", is_flag=True, help="100 sockets, 4 s: proves that it works; its figures are not kept")
+@click.option("--postgres", "on_postgres", is_flag=True, help="use PostgreSQL instead of SQLite")
+@click.option("--quick", is_flag=True, help="100 sockets for 4 s, only to see that it works; not stored")
 @versions.option
 def main(on_postgres: bool, quick: bool, before: Version | None) -> None:
     sockets, seconds, rounds = (100, 4, 1) if quick else (1000, 30, 3 if before else 1)

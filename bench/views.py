@@ -56,8 +56,10 @@ class Page(PanelSocket):
 
 
 @click.command(help=__doc__)
-@click.option("--visits", default=30, show_default=True, help="how many come one by one")
-@click.option("--seconds", default=30, show_default=True, help="how long many come, and how long none does")
+@click.option("--visits", default=30, show_default=True, help="visits that come one by one")
+@click.option(
+    "--seconds", default=30, show_default=True, help="duration of a phase with many visits, and of one without"
+)
 def main(visits: int, seconds: int) -> None:
     report = Report()
     with scratch() as folder, full_site(folder) as server:

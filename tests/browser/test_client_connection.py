@@ -31,8 +31,8 @@ def timed(fake_server, host_page, site) -> FakeServer:
 @values
 def test_socket_says_whose_it_is(begun, host_page, site):
     visitor = host_page.evaluate("localStorage.getItem('visitorId')")
-    wait_for(host_page, lambda: begun.said, "its first message")
-    assert begun.said[0] == {"type": "visitor", "visitorId": visitor}
+    wait_for(host_page, lambda: begun.received, "its first message")
+    assert begun.received[0] == {"type": "visitor", "visitorId": visitor}
     assert begun.opened[0].url == f"ws://localhost:{site.port}/", "proxies log URLs"
 
 
@@ -113,7 +113,7 @@ def test_line_that_died_without_a_word_is_noticed_within_a_minute_and_a_quiet_on
         wait_for_state(host_page, 4001, "live")
         host_page.clock.run_for(46_000)
         asked = [{"type": "request_count"}] * revision
-        wait_for(host_page, lambda asked=asked: timed.said[1:] == asked, "it asks whether anybody is there")
+        wait_for(host_page, lambda asked=asked: timed.received[1:] == asked, "it asks whether anybody is there")
     assert len(timed.opened) == 1
     host_page.clock.run_for(11_000)
     wait_for_state(host_page, 4001, "offline")

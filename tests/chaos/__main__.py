@@ -28,13 +28,13 @@ LONGEST_SEED = 10**6
 
 
 @click.command(help=__doc__)
-@click.option("--seconds", default=600.0, show_default=True, help="of faults, on each kind of database")
-@click.option("--seed", type=int, help="of an earlier run; a new one if not said")
-@click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="on this kind of database alone")
-@click.option("--pooled", is_flag=True, help="PostgreSQL alone, through PgBouncer")
-@click.option("--sentinels", is_flag=True, help="PostgreSQL alone, with three Redis and three Sentinels")
-@click.option("--standby", is_flag=True, help="PostgreSQL alone, two servers of it")
-@click.option("--faults", "wanted_faults", default="", help="only those whose names have this in them")
+@click.option("--seconds", default=600.0, show_default=True, help="duration on each kind of database")
+@click.option("--seed", type=int, help="repeats an earlier run; random by default")
+@click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="run only on this kind of database")
+@click.option("--pooled", is_flag=True, help="only PostgreSQL, through PgBouncer")
+@click.option("--sentinels", is_flag=True, help="only PostgreSQL, with three Redis and three Sentinels")
+@click.option("--standby", is_flag=True, help="only PostgreSQL, with a standby")
+@click.option("--faults", "wanted_faults", default="", help="only faults whose names contain this text")
 def main(
     seconds: float,
     seed: int | None,

@@ -20,7 +20,7 @@ CUT = "cut"
 
 
 @dataclass(frozen=True)
-class Said:
+class Reply:
     """A response that replaces the server's."""
 
     status: int
@@ -32,7 +32,7 @@ class Proxy:
     """`faults` apply to the next requests, one each. `asked` records paths and bodies."""
 
     def __init__(self) -> None:
-        self.faults: deque[Said | str] = deque()
+        self.faults: deque[Reply | str] = deque()
         self.asked: list[tuple[str, bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -51,10 +51,10 @@ def proxy_of(port: int) -> Iterator[Proxy]:
             if replacement is None or replacement == LOST:
                 url = f"http://127.0.0.1:{port}{self.path}"
                 answer = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
-                replacement = replacement or Said(
+                replacement = replacement or Reply(
                     answer.status_code, answer.content, {"Content-Type": answer.headers["Content-Type"]}
                 )
-            if isinstance(replacement, Said):
+            if isinstance(replacement, Reply):
                 self.send_response(replacement.status)
                 for name, value in replacement.headers.items():
                     self.send_header(name, value)

@@ -37,7 +37,7 @@ class ReactPage(NodePage):
 
     def html(self, name: str) -> str:
         """The present HTML of the component with this name."""
-        rendered = self.said("html", name=name)
+        rendered = self.events("html", name=name)
         return rendered[-1]["html"] if rendered else ""
 
     def wait_to_show(self, name: str, *texts: str) -> None:
@@ -49,7 +49,7 @@ class ReactPage(NodePage):
 
     def sockets(self, token: str) -> int:
         """The number of sockets it has opened with a token."""
-        return len([message for message in self.said("socket") if token in message["protocols"]])
+        return len([message for message in self.events("socket") if token in message["protocols"]])
 
     def _do(self, what: str, name: str, **more: Any) -> None:
         self.do(json.dumps({"do": what, "name": name, **more}))

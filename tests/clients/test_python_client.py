@@ -7,7 +7,7 @@ from itertools import islice
 from threading import Timer
 
 import pytest
-from faulty_proxy import CUT, LOST, Said, proxy_of
+from faulty_proxy import CUT, LOST, Reply, proxy_of
 from support.clients.members import Member
 from support.programs.ports import free_port
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.long(
     proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
 )
 
-BUSY = Said(503, b'{"error": "Later.", "code": "ledger_unavailable", "details": {}}', {"Retry-After": "0"})
-GATEWAY = Said(502, b"<html>Bad gateway</html>")
+BUSY = Reply(503, b'{"error": "Later.", "code": "ledger_unavailable", "details": {}}', {"Retry-After": "0"})
+GATEWAY = Reply(502, b"<html>Bad gateway</html>")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_patience_ends_with_what_the_last_try_raised(proxy):
     proxy.faults.clear()
     with pytest.raises(OSError, match="refused"):
         Client(f"http://127.0.0.1:{free_port()}", patience=0.1).register("nobody")
-    proxy.faults.append(Said(429, BUSY.body, {"Retry-After": "600"}))
+    proxy.faults.append(Reply(429, BUSY.body, {"Retry-After": "600"}))
     with pytest.raises(ApiError):
         Client(proxy.url, patience=60).stats()
 
@@ -94,7 +94,9 @@ def test_other_errors_are_raised_at_once(proxy):
     with pytest.raises(ApiError, match="401 unauthenticated"):
         Client(proxy.url).report("summary")
     assert len(proxy.asked) == 2
-    proxy.faults.extend([Said(301, b"", {"Location": "/api/stats"}), Said(200, b"<html>Log in to the network</html>")])
+    proxy.faults.extend(
+        [Reply(301, b"", {"Location": "/api/stats"}), Reply(200, b"<html>Log in to the network</html>")]
+    )
     for status in (301, 200):
         with pytest.raises(ApiError) as error:
             Client(proxy.url).register("ayesha")
@@ -111,9 +113,9 @@ def test_reports_have_their_parameters_and_the_token(server, proxy):
     assert proxy.headers[-1]["Authorization"] == f"Bearer {token}"
 
 
-def said(*events: dict) -> Said:
+def events_of(*events: dict) -> Reply:
     lines = ": hello\n\nretry: 5000\n\n" + "".join(f"id: x-1\ndata: {json.dumps(event)}\n\n" for event in events)
-    return Said(200, lines.encode() + b'data: {"type": "cut', {"Content-Type": "text/event-stream"})
+    return Reply(200, lines.encode() + b'data: {"type": "cut', {"Content-Type": "text/event-stream"})
 
 
 def test_stream_follows_a_server_and_comes_back_after_its_restart(server):
@@ -132,7 +134,7 @@ def test_stream_follows_a_server_and_comes_back_after_its_restart(server):
 
 def test_stream_comes_back_until_the_client_is_closed(proxy):
     one, two, three = ({"type": "visitor_update", "stats": {"totalVisits": n}} for n in (1, 2, 3))
-    proxy.faults.extend([said(one, two), CUT, BUSY, GATEWAY, said(three)])
+    proxy.faults.extend([events_of(one, two), CUT, BUSY, GATEWAY, events_of(three)])
     with Client(proxy.url, "token") as line:
         assert [*islice(line.stream("id/of one"), 3)] == [one, two, three]
     assert {path for path, _ in proxy.asked} == {"/api/communities/id%2Fof%20one/stream"}
@@ -141,7 +143,7 @@ def test_stream_comes_back_until_the_client_is_closed(proxy):
 
 
 def test_stream_ends_with_an_error_that_stays(proxy):
-    proxy.faults.extend([said(), Said(403, b'{"error": "No.", "code": "forbidden", "details": {}}')])
+    proxy.faults.extend([events_of(), Reply(403, b'{"error": "No.", "code": "forbidden", "details": {}}')])
     with pytest.raises(ApiError, match="403 forbidden"):
         next(Client(proxy.url).stream())
 

@@ -88,13 +88,13 @@ def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(projec
     page.show("counter", "VisitorCounter", community, token=expired(guest), refresh=guest.refresh)
     page.wait_for("closed", name="counter", code=4004)
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
-    assert len(page.said("socket")) == 2
+    assert len(page.events("socket")) == 2
     page.hide("counter")
     cookies = [f"{cookie.name}={cookie.value}; Path={cookie.path}" for cookie in founder.http.cookies]
     another = ReactPage(project, server.port, cookies)
     another.show("counter", "VisitorCounter", community)
     another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
-    assert another.said("socket")[0]["protocols"] == []
+    assert another.events("socket")[0]["protocols"] == []
     another.close()
 
 

@@ -58,7 +58,7 @@ def overview(site, day: str):
     return panel(site, f"rani{next(admins)}")
 
 
-def told(page: str) -> str:
+def sentence_on(page: str) -> str:
     return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # removes the spaces left by the links' marks
 
 
@@ -68,7 +68,7 @@ def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
     visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)
     admin = overview(site, shifted(day, 1))
     page = admin.get("/admin/")
-    assert told(page) == (
+    assert sentence_on(page) == (
         "25 visits yesterday, 25% more than the Thursday before. / brought 12 more; google.com brought 12 more."
     )
     sums = f"start={day}&amp;end={day}&amp;compare=weekday"
@@ -91,4 +91,4 @@ def test_the_sentence_fits_few_visits(site, before, now, sentence):
     visit_on(site, shifted(day, -8), [(None, "/")])  # before its first visit a site has no such sentence
     visit_on(site, shifted(day, -7), [(None, "/")] * before)
     visit_on(site, day, [(None, "/")] * now)
-    assert told(overview(site, shifted(day, 1)).get("/admin/")) == sentence
+    assert sentence_on(overview(site, shifted(day, 1)).get("/admin/")) == sentence

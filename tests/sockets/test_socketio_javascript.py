@@ -25,11 +25,11 @@ class Page(NodePage):
 
     def ask(self, name):
         self.do(name)
-        return self.wait_for_number(len(self.said("acknowledged")) + 1, "acknowledged")["answer"]
+        return self.wait_for_number(len(self.events("acknowledged")) + 1, "acknowledged")["answer"]
 
     @property
     def updates(self):
-        return [Stats.of(message["event"]["stats"]) for message in self.said("received", name="visitor_update")]
+        return [Stats.of(message["event"]["stats"]) for message in self.events("received", name="visitor_update")]
 
     def wait_for_total(self, total):
         self.wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}")

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="prose", description=__doc__)
-    parser.add_argument("--sample", type=int, help="print as many random passages, and check nothing")
-    parser.add_argument("--seed", type=int, default=4, help="of the sample (4)")
+    parser.add_argument("--sample", type=int, help="print this many random passages instead of checking")
+    parser.add_argument("--seed", type=int, default=4, help="seed of the sample (4)")
     options = parser.parse_args()
     passages = passages_of(ROOT)
     if options.sample:

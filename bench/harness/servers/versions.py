@@ -59,7 +59,7 @@ option = click.option(
     "--before",
     metavar="COMMIT",
     callback=lambda _context, _option, commit: at(commit) if commit else None,
-    help="compare with the version of this commit, in turn",
+    help="compare with the version of this commit, in alternating rounds",
 )
 """Parses the option to a Version or None."""
 

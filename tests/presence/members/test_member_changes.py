@@ -46,7 +46,7 @@ def new(world):
     return worker
 
 
-def told(world) -> list[tuple[str, str, int]]:
+def delivered(world) -> list[tuple[str, str, int]]:
     """Deliver the waiting changes, and return them."""
     world.settle()
     changes = world.members.changes(HIKERS, 100)
@@ -71,14 +71,14 @@ def test_first_connection_and_the_end_of_the_last_are_told_once_and_nothing_else
         world.members.connect(HIKERS, person, connection)
         world.settle()
     world.members.connect(RIDERS, "ayesha", "1")
-    assert sorted(told(world)) == [("joined", "ayesha", 1), ("joined", "babul", 2), ("occupied", "", 1)]
+    assert sorted(delivered(world)) == [("joined", "ayesha", 1), ("joined", "babul", 2), ("occupied", "", 1)]
     world.members.disconnect(HIKERS, "ayesha", "1")
     world.members.connection_lost(HIKERS, "ayesha", "2")
     world.members.connection_lost(HIKERS, "babul", "1")
     world.members.connect(HIKERS, "babul", "2")
-    assert told(world) == []
+    assert delivered(world) == []
     world.pass_(seconds=GRACE_S)
-    assert told(world) == [("left", "ayesha", 1)]
+    assert delivered(world) == [("left", "ayesha", 1)]
     assert world.members.changes(RIDERS, 100) == [], "nobody wants them"
 
 
@@ -90,17 +90,17 @@ def test_community_is_vacated_when_nobody_was_there_for_three_seconds(world):
         world.settle()
 
     come_and_go()
-    assert sorted(told(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
+    assert sorted(delivered(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
     vacate(world, VACANT_MS - 1000)
     come_and_go()
-    assert told(world) == [("joined", "ayesha", 1), ("left", "ayesha", 0)]
+    assert delivered(world) == [("joined", "ayesha", 1), ("left", "ayesha", 0)]
     vacate(world, VACANT_MS - 1000)
-    assert told(world) == []
+    assert delivered(world) == []
     vacate(world, 1000)
-    assert told(world) == [("vacated", "", 0)]
+    assert delivered(world) == [("vacated", "", 0)]
     vacate(world, VACANT_MS)
     come_and_go()
-    assert sorted(told(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
+    assert sorted(delivered(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
 
 
 def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeypatch):
@@ -112,7 +112,7 @@ def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeyp
     world.members.connect(HIKERS, "babul", "1")
     world.settle()
     world.members.acknowledge(HIKERS, first)
-    assert told(world) == [("joined", "babul", 2)]
+    assert delivered(world) == [("joined", "babul", 2)]
     for _ in range(2):
         world.members.disconnect(HIKERS, "babul", "1")
         world.members.connect(HIKERS, "babul", "1")
@@ -129,7 +129,7 @@ def test_listener_hears_of_changes_that_wait_until_they_are_told(world):
     heard.clear()
     world.settle()
     assert set(heard) == {HIKERS}
-    told(world)
+    delivered(world)
     heard.clear()
     world.settle()
     assert heard == []
@@ -142,35 +142,35 @@ def test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not(s
         killed.members.connect(HIKERS, person, "1")
     other.members.connect(HIKERS, "ayesha", "1")
     shared.settle()
-    told(shared)
+    delivered(shared)
     shared.kill(killed)
     for worker in shared.workers:  # as after the end of a worker
         worker.members.online(HIKERS)
     shared.pass_(seconds=LEASE_S)
     due(shared, 0)
-    assert told(shared) == [], "its worker may send its leases again"
+    assert delivered(shared) == [], "its worker may send its leases again"
     due(shared, LEFT_S)
-    assert told(shared) == [("left", "babul", 1)]
+    assert delivered(shared) == [("left", "babul", 1)]
 
 
 def test_worker_that_lives_though_its_leases_expired_is_no_change(shared):
     frozen, other = new(shared), new(shared)
     frozen.members.connect(HIKERS, "ayesha", "1")
     shared.settle()
-    told(shared)
+    delivered(shared)
     shared.let_leases_end(2 * LEASE_S * 1000)
     other.look()
     assert other.members.online(HIKERS).count == 0
     frozen.look()
     due(shared, LEFT_S)
-    assert told(shared) == []
+    assert delivered(shared) == []
     shared.let_leases_end(2 * LEASE_S * 1000)  # now it sleeps for longer
     shared.workers.remove(frozen)
     other.look()
     due(shared, LEFT_S)
-    assert told(shared) == [("left", "ayesha", 0)]
+    assert delivered(shared) == [("left", "ayesha", 0)]
     shared.workers.append(frozen)
-    assert told(shared) == [("joined", "ayesha", 1)]
+    assert delivered(shared) == [("joined", "ayesha", 1)]
 
 
 def test_nobody_comes_again_after_redis_lost_its_data(shared):
@@ -178,13 +178,13 @@ def test_nobody_comes_again_after_redis_lost_its_data(shared):
     here.members.connect(HIKERS, "ayesha", "1")
     there.members.connect(HIKERS, "babul", "1")
     shared.settle()
-    told(shared)
+    delivered(shared)
     with shared.redis.client() as client:
         client.flushall()
     here.members.connect(HIKERS, "chandra", "1")
-    assert [change[:2] for change in told(shared)] == [("joined", "chandra")]
+    assert [change[:2] for change in delivered(shared)] == [("joined", "chandra")]
     there.members.disconnect(HIKERS, "babul", "1")
-    assert told(shared) == [("left", "babul", 2)]
+    assert delivered(shared) == [("left", "babul", 2)]
 
 
 def due(world, seconds: float) -> None:
@@ -206,7 +206,7 @@ def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
         step(HIKERS, chance.choice(["ayesha", "babul", "chandra"]), chance.choice("12"))
         if chance.random() < 0.2:
             world.pass_(seconds=GRACE_S)
-        for kind, person, _ in told(world):
+        for kind, person, _ in delivered(world):
             here[person] += {"joined": 1, "left": -1}.get(kind, 0)
         assert {person for person, times in here.items() if times} == {
             person.person for person in members.people(HIKERS)

@@ -19,7 +19,7 @@ from koyjabo.server.websockets.connection import CloseFrame, FrameReader, ParseF
 NORMAL, ABUSE = 1000, 1008
 
 
-class Said(NamedTuple):
+class Replies(NamedTuple):
     """The server's responses."""
 
     pongs: list[bytes]
@@ -38,7 +38,7 @@ def test_frames_are_read_as_the_rfc_says_however_they_are_cut(data, cuts):
     assert read.code in model.codes
 
 
-def _read(pieces: list[bytes]) -> Said:
+def _read(pieces: list[bytes]) -> Replies:
     """Read them with the readers of a connection: one while something is incomplete."""
     received: list[Any] = []
     reader, code = FrameReader(LARGEST), None
@@ -55,7 +55,7 @@ def _read(pieces: list[bytes]) -> Said:
             received, code = received[:number], None if part.code == 1005 else part.code
             break
     messages = [event for event in received if isinstance(event, str | bytes)]
-    return Said([event.payload for event in received if isinstance(event, PingFrame)], messages, code)
+    return Replies([event.payload for event in received if isinstance(event, PingFrame)], messages, code)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_server_answers_frames_as_the_rfc_says(others):
     talk()
 
 
-def _answers(client: WebSocket, sent: list[bytes]) -> Said:
+def _answers(client: WebSocket, sent: list[bytes]) -> Replies:
     """All responses to these frames, without the site's changing numbers. The client sends nothing afterwards."""
     payloads: dict[int, list[bytes]] = {PONG: [], TEXT: [], CLOSE: []}
     with client:
@@ -107,4 +107,4 @@ def _answers(client: WebSocket, sent: list[bytes]) -> Said:
             was_reset = bool(lost.args)
     messages = [message for message in payloads[TEXT] if b"visitor_update" not in message]
     code = int.from_bytes(payloads[CLOSE][0][:2]) if payloads[CLOSE] else 0
-    return Said(payloads[PONG], messages, code or None, was_reset)
+    return Replies(payloads[PONG], messages, code or None, was_reset)

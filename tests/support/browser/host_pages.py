@@ -18,7 +18,7 @@ async ([url, options]) => {
   const { KoyJabo } = await import(url);
   const Socket = window.WebSocket;
   window.sockets = 0;
-  window.WebSocket = class extends Socket { constructor(...said) { super(...said); window.sockets += 1; } };
+  window.WebSocket = class extends Socket { constructor(...args) { super(...args); window.sockets += 1; } };
   window.events = [];
   window.seen = [];
   addEventListener("globalStatsUpdated", (event) => window.events.push(event.detail));
@@ -40,12 +40,12 @@ class FakeServer:
 
     def __init__(self, page: Page) -> None:
         self.opened: list[WebSocketRoute] = []
-        self.said: list[dict] = []
+        self.received: list[dict] = []
         page.route_web_socket("**/*", self._open)
 
     def _open(self, socket: WebSocketRoute) -> None:
         self.opened.append(socket)
-        socket.on_message(lambda text: self.said.append(json.loads(text)))
+        socket.on_message(lambda text: self.received.append(json.loads(text)))
 
     def push(self, more_fields: dict[str, Any] | None = None, **stats: Any) -> None:
         """Push `stats`, with `more_fields` of the event."""

@@ -25,7 +25,7 @@ class NodePage:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def said(self, what: str, **fields: Any) -> list[dict[str, Any]]:
+    def events(self, what: str, **fields: Any) -> list[dict[str, Any]]:
         """All events of one kind so far."""
         return [
             message for message in list(self._said) if message["what"] == what and fields.items() <= message.items()
@@ -33,11 +33,11 @@ class NodePage:
 
     def wait_for(self, what: str, **fields: Any) -> dict[str, Any]:
         """The newest event of a kind, as soon as there is one."""
-        return self.wait_until(lambda: self.said(what, **fields), f"{what} {fields}")[-1]
+        return self.wait_until(lambda: self.events(what, **fields), f"{what} {fields}")[-1]
 
     def wait_for_number(self, count: int, what: str) -> dict[str, Any]:
         """The `count`th event of a kind, counted from 1."""
-        return self.wait_until(lambda: self.said(what)[count - 1 :], f"{what}, number {count}")[0]
+        return self.wait_until(lambda: self.events(what)[count - 1 :], f"{what}, number {count}")[0]
 
     def wait_until(self, condition: Callable[[], Found], what: str) -> Found:
         def find() -> Found:

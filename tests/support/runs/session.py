@@ -28,10 +28,12 @@ GARBAGE = 10_000
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("koyjabo")
     group.addoption("--random-order", nargs="?", type=int, const=random.randrange(10**6), metavar="SEED",
-                    help="modules, and the tests in each, in an order of their own")  # fmt: skip
-    group.addoption("--shard", default="", choices=["", *SHARDS], help="a part of the tests")
-    group.addoption("--servers-of-changes", action="store_true", help="the tests of servers near what has changed")
-    group.addoption("--store-durations", action="store_true", help="write what modules took to tests/durations.json")
+                    help="shuffle the modules, and the tests in each")  # fmt: skip
+    group.addoption("--shard", default="", choices=["", *SHARDS], help="run only this part of the tests")
+    group.addoption("--servers-of-changes", action="store_true", help="run only server tests near changed files")
+    group.addoption(
+        "--store-durations", action="store_true", help="write the modules' durations to tests/durations.json"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
