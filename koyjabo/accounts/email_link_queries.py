@@ -41,7 +41,7 @@ class EmailChanged(NamedTuple):
     to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
-        """Queue the email to the old address first, while it may count as confirmed: emails to strangers are limited."""
+        """Queue the email to the old address first, while that may count as confirmed and has no limit."""
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
         if self.to_old is not None:
