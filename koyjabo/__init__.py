@@ -1,7 +1,7 @@
 """Koy Jabo Live: exact visitor counts and community presence, in real time.
 
-Nothing is imported here at module level, because `koyjabo.server` patches the standard library in a worker before the
-rest of the package is loaded.
+Nothing is imported at module level, because `koyjabo.server` patches the standard library in a worker before it loads
+the rest of the package.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def create_app(
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
-    source of time. `app` may be one that `make_routes` has made of the same settings.
+    source of time. `app` may come from `make_routes` with the same settings.
 
-    Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot be reached,
-    errors.UnusableDatabase if it is not a usable database.
+    Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot be reached, and
+    errors.UnusableDatabase if it is unusable.
     """
     import config
     from koyjabo import sockets
@@ -49,8 +49,8 @@ def create_app(
 
 
 def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
-    """Make the part of the application that needs no database and nothing of a worker: processes that are forked after
-    it share it. `more` are configuration values of Flask.
+    """Create the part of the application that needs no database and nothing of a worker, so that processes forked
+    afterwards share it. `more` are configuration values of Flask.
     """
     from flask import Flask
 

@@ -176,8 +176,8 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def founding_limit() -> Iterator[int]:
     """Raise the limit on founding communities. Yields the product's limit."""
     with pytest.MonkeyPatch.context() as changed:
-        most = archiving.MOST_FOUNDED
-        changed.setattr(archiving, "MOST_FOUNDED", 10**6)
+        most = archiving.MAX_FOUNDED
+        changed.setattr(archiving, "MAX_FOUNDED", 10**6)
         yield most
 
 

@@ -165,7 +165,7 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     assert f"at most {login.reserve // 2} networks guess" in limits
     assert f"count as new ones | {familiar.most}, then one in 30 minutes |" in limits
     assert f"in a password change | {password.most}, then one in 30 minutes |" in limits
-    assert f"in all | {hash_queue.MOST_OF_AN_ADDRESS}; {hash_queue.MOST_WAITING} |" in limits
+    assert f"in all | {hash_queue.MAX_PER_ADDRESS}; {hash_queue.MAX_WAITING} |" in limits
 
 
 PAGES = sorted(

@@ -1,1 +1,1 @@
-"""Accounts, passwords, login sessions, tokens, and the limits of logins."""
+"""Accounts, passwords, login sessions, tokens, and login limits."""

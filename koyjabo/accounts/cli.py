@@ -102,7 +102,7 @@ def unlock(email: str) -> None:
 
 
 def _set_role(email: str, role: str) -> str:
-    """Returns the email as its owner wrote it."""
+    """Change the role. Returns the email as its owner typed it."""
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         return services[AccountServices].users.set_role(OPERATOR, user.id, role).email

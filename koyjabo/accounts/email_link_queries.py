@@ -1,4 +1,4 @@
-"""Queries for the links that are mailed to users, and for what users have chosen about mails."""
+"""Queries for mailed links, and for the emails that users have chosen to receive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
@@ -29,19 +29,19 @@ class EmailState(NamedTuple):
 
 
 class Reset(NamedTuple):
-    person: UserRecord  # as before
+    person: UserRecord  # before the change
     is_takeover: bool
 
 
 class EmailChanged(NamedTuple):
-    """Both addresses are told, and the new one is not verified. Store it after the change, in its transaction."""
+    """Informs both addresses; the new one is not verified. Store it after the change, in the same transaction."""
 
     user_id: str
-    to_old: Letter | None
-    to_new: Letter | None
+    to_old: QueuedEmail | None
+    to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
-        """The old email is told first, while it may be a confirmed one, which is no stranger's."""
+        """Write to the old address first, because it may be a confirmed one, which does not count as a stranger's."""
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
         if self.to_old is not None:
@@ -51,28 +51,28 @@ class EmailChanged(NamedTuple):
             self.to_new._replace(language=language).store(session)
 
 
-def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | None:
-    """Find out only now whether there is such a user, so that the request takes the same time for every email."""
-    person = queries.by_email(session, usable(email_key(letter.email)))
+def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
+    """Check whether the user exists just before sending, so that the request takes the same time for every email."""
+    person = queries.by_email(session, usable(email_key(queued_email.email)))
     if person is None or person.is_disabled:
         return None
-    charged = outbox_queries.charged(session, letter, person.id, now_ms)
+    charged = outbox_queries.charged(session, queued_email, person.id, now_ms)
     if charged is None:
         return None
     data = {**charged.data, "is_takeover": is_takeover(person)}
     return _with_link(session, charged._replace(email=person.email, data=data), person, RESET, now_ms)
 
 
-def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:
-    """For the user's email only: they may have changed it since."""
-    person = queries.by_id(session, letter.data["user"])
-    if person is None or email_key(person.email) != email_key(letter.email) or person.is_verified:
+def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
+    """Send only if this is still the user's email."""
+    person = queries.by_id(session, queued_email.data["user"])
+    if person is None or email_key(person.email) != email_key(queued_email.email) or person.is_verified:
         return None
-    return _with_link(session, letter, person, VERIFY, now_ms)
+    return _with_link(session, queued_email, person, VERIFY, now_ms)
 
 
 def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """The user of a link that can be used."""
+    """The user of a valid link."""
     link = session.get(EmailLink, link_id)
     if link is None or link.purpose != purpose or link.expires_ms <= now_ms:
         return None
@@ -82,14 +82,15 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> UserRecord | None:
-    """Verify the email of this user, who is logged in, by a link that was mailed to it."""
+    """Verify the email of this logged-in user with a link that was mailed to it."""
     person = find(session, link_id, VERIFY, now_ms)
     return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
 
 
 def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """Use a link, once: returns its user to one of all concurrent callers. It proves that the email is theirs. All
-    links of the user for that purpose end.
+    """Use a link once, which proves that the email is the user's. All their links for that purpose end.
+
+    Of several concurrent callers, only one gets the user.
     """
     person = find(session, link_id, purpose, now_ms)
     mine = delete(EmailLink).execution_options(synchronize_session=False)
@@ -102,16 +103,17 @@ def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def is_takeover(person: UserRecord) -> bool:
-    """Whether a new password by mail takes the account over: who has used it until now has never shown that they read
-    mails to this email. Admins and viewers of the site keep their second factors in any case: they got their role as
-    persons who were known, and with a mistyped email it would be a stranger's (decision 77).
+    """Whether a new password by email takes the account over, because its previous user never confirmed this email.
+
+    Admins and viewers of the site always keep their two-step login. They got their role as known people, and a mistyped
+    email would belong to a stranger (decision 77).
     """
     return not (person.is_verified or person.is_admin or person.is_viewer)
 
 
 def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Reset | None:
     link = session.get(EmailLink, link_id)
-    if link is not None:  # locked: the email cannot be verified, or a role given, meanwhile
+    if link is not None:  # locks the row: the email cannot be verified and no role given in between
         session.execute(select(User.id).where(User.id == link.user_id).with_for_update())
     person = _use(session, link_id, RESET, now_ms)
     if person is None:
@@ -123,20 +125,20 @@ def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int)
 
 
 def _end_what_was_made(session: Session, user_id: str) -> None:
-    """End what opens the account, or speaks in its name, for somebody else than its new owner. A new kind of
-    credential belongs here (specification: Unconfirmed emails).
+    """End everything that lets anyone else use the account or act in its name. A new kind of credential belongs here
+    (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
-    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay: they are the operator's
+    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay, because they belong to the operator
         theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
         session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 
 
 def _end_all(session: Session, user_id: str) -> None:
-    """End all links of a user, whose email is no longer verified: it is another one."""
+    """End all links of a user whose email has changed and is no longer verified."""
     session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 
@@ -151,10 +153,12 @@ def choose(session: Session, user_id: str, **values: Any) -> None:
     session.execute(update(User).where(User.id == user_id).values(**values))
 
 
-def _with_link(session: Session, letter: Letter, person: UserRecord, purpose: str, now_ms: int) -> Letter:
+def _with_link(
+    session: Session, queued_email: QueuedEmail, person: UserRecord, purpose: str, now_ms: int
+) -> QueuedEmail:
     link_id, expires_ms = str(uuid.uuid4()), now_ms + LIFETIME_MS[purpose]
     key = email_key(person.email)
     session.add(EmailLink(id=link_id, user_id=person.id, purpose=purpose, email_key=key, expires_ms=expires_ms))
     session.flush()
-    language = person.language or letter.language
-    return letter._replace(language=language, data={**letter.data, "link": link_id})
+    language = person.language or queued_email.language
+    return queued_email._replace(language=language, data={**queued_email.data, "link": link_id})

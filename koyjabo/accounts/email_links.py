@@ -1,6 +1,4 @@
-"""A user's actions by a link in a mail, and choices about mails: a new password without the old one, the proof that an
-email is theirs, the weekly report, alerts.
-"""
+"""Actions by a mailed link (a new password, confirming an email), and choices about emails (weekly report, alerts)."""
 
 from __future__ import annotations
 
@@ -8,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import email_link_queries, letters, queries
+from koyjabo.accounts import email_link_queries, emails, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailState, Reset
 from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.login_sessions import browser_mark_of
-from koyjabo.accounts.passwords.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
@@ -33,8 +31,10 @@ class NewPassword(NamedTuple):
 
 
 class EmailLinks:
-    """After a password was reset, `on_revoked` is called with the id of the user, and `unlock` with the key of their
-    email, to take back the failed logins. All methods raise LedgerUnavailable.
+    """Sends and uses mailed links. All methods raise LedgerUnavailable.
+
+    After a password was reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
+    failed logins.
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class EmailLinks:
         )
 
     def request_reset(self, email: str, language: str) -> None:
-        """Mail a link to the user with this email, if there is one: that is found out later, so this call does the same
-        for every email. Raises MailUnavailable.
+        """Mail a link to the user with this email. Raises MailUnavailable.
+
+        Whether that user exists is only checked when it is sent, so this call takes the same time for every email.
         """
         self._outbox.require()
-        letter = self._outbox.letter_to_unknown(RESET, email, language)
-        self._database.write(_nothing, mail=letter)
+        queued_email = self._outbox.email_to_unknown(RESET, email, language)
+        self._database.write(_nothing, mail=queued_email)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
@@ -77,12 +78,13 @@ class EmailLinks:
             raise UnknownLink
         return email_link_queries.is_takeover(person)
 
-    def reset_password(self, token: str, password: str, client: PasswordClient = FIRST) -> NewPassword:
-        """Replace the password, end all sessions, and make all browsers unfamiliar. A second factor stays if the email
-        was confirmed before; otherwise the account is taken over, and the second factors, share links and invitations
-        that were made in it end (specification: Unconfirmed emails). Raises UnknownLink, TooBusy.
+    def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> NewPassword:
+        """Replace the password, end all sessions, and make all browsers unfamiliar. Raises UnknownLink, TooBusy.
+
+        If the email was confirmed before, two-step login stays on. Otherwise the account is taken over, which ends its
+        two-step login, share links and invitations (specification: Unconfirmed emails).
         """
-        self.check_reset(token)  # before the hash, which takes time
+        self.check_reset(token)  # before hashing, which takes time
         hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
         by = log.anonymous(self._clock.now_ms())
         reset = self._database.write(
@@ -94,23 +96,24 @@ class EmailLinks:
             raise UnknownLink
         person = reset.person
         self._on_revoked(person.id)
-        with suppress(LedgerUnavailable):  # the password is new already, and the budget is renewed anyway
+        with suppress(LedgerUnavailable):  # the password is already changed, and the limit recovers by itself
             self._unlock(credential_rules.email_key(person.email))
         return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
 
     def request_verification(self, account: Account) -> bool:
-        """Mail the link again. Returns False if the mails to strangers of this day are used up. Raises
+        """Mail the link again. Returns False if today's limit of emails to strangers is used up. Raises
         MailUnavailable.
         """
         self._outbox.require()
         person = self._database.read(queries.by_id, account.id)
         language = person.language if person else None
-        letter = letters.verification(self._outbox, account.id, account.email, language)
-        return letter is None or self._database.write(letter.store)
+        queued_email = emails.verification(self._outbox, account.id, account.email, language)
+        return queued_email is None or self._database.write(queued_email.store)
 
     def verify(self, account: Account, token: str) -> None:
-        """Verify the email of this account. Only a login to it does so: who reads the mail and who uses the account
-        have to be one person. Raises UnknownLink.
+        """Verify the email of this account. Raises UnknownLink.
+
+        Requires a login to the account, so that the person who reads the email is the one who uses the account.
         """
         by = log.actor(account, self._clock)
         person = self._database.write(
@@ -125,12 +128,12 @@ class EmailLinks:
         return self._database.read(email_link_queries.state, account.id)
 
     def choose_mails(self, account: Account, weekly_report: bool, traffic_alerts: bool) -> None:
-        """Which mails the user wants."""
-        choose, wanted = email_link_queries.choose, {"weekly_report": weekly_report, "traffic_alerts": traffic_alerts}
-        self._database.write(lambda session: choose(session, account.id, **wanted))
+        """Choose which emails the user gets."""
+        choose, choices = email_link_queries.choose, {"weekly_report": weekly_report, "traffic_alerts": traffic_alerts}
+        self._database.write(lambda session: choose(session, account.id, **choices))
 
     def choose_language(self, account: Account, language: str) -> None:
-        """The language of mails to the user."""
+        """Choose the language of emails to the user."""
         self._database.write(email_link_queries.choose, account.id, language=language)
 
     def _id(self, purpose: str, token: str) -> str:
@@ -143,4 +146,4 @@ def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
 
 
 def _nothing(session: Any) -> None:
-    """For a `write` of a letter alone."""
+    """Do nothing, for a `write` that only sends an email."""

@@ -1,4 +1,4 @@
-"""The errors of accounts."""
+"""Errors of accounts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class ProviderUnavailable(KoyJaboError):
 
 
 class ProviderLoginRefused(KoyJaboError):
-    """The answer of an OpenID provider is not to a login that was begun in this browser, or nobody here has it."""
+    """The provider's response belongs to a login that was not begun in this browser, or to a user without an
+    account.
+    """
 
     code = "provider_login_refused"
     status = 401

@@ -1,4 +1,4 @@
-"""Queries for the live sessions of one user, as operations of the database executor."""
+"""Queries for a user's live sessions, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.models import LoginSession
 
 
 class SessionLine(NamedTuple):
-    """A live session. `user_agent` and `place` are those at the login; None if it is older than these columns."""
+    """A live session. `user_agent` and `place` are from its login; None for sessions from before these columns."""
 
     id: str
     created_ms: int
@@ -30,23 +30,25 @@ def page(session: Session, user_id: str, now_ms: int, start: int, count: int) ->
     """`count` sessions from the offset `start`, the most recently used first, and the number of all."""
     mine = _live(user_id, now_ms)
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
-    wanted = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
+    query = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
     total = session.execute(select(func.count()).select_from(LoginSession).where(*mine)).scalar_one()
-    return [SessionLine._make(row) for row in session.execute(wanted)], total
+    return [SessionLine._make(row) for row in session.execute(query)], total
 
 
 def line(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
-    """None if it is not a live session of this user."""
+    """The session; None if it is not a live session of this user."""
     row = session.execute(select(*COLUMNS).where(*_one(user_id, session_id, now_ms))).one_or_none()
     return SessionLine._make(row) if row is not None else None
 
 
 def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:
-    """By user, the place of the login of their most recently used live session, without users of whom none is known."""
+    """Locations of the most recently used live sessions at their login, by user; users without a known one are
+    missing.
+    """
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms
-    wanted = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
-    rows = session.execute(wanted.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
+    query = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
+    rows = session.execute(query.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
     return {row.user_id: row.place for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""Lists and ends the login sessions of a user, for that user; and the values of a login: its proof and its grant."""
+"""Lists and ends a user's login sessions, for that user; also the values of a login: its proof and its grant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from koyjabo.network.user_agents import Browser
 
 
 class Session(NamedTuple):
-    """A live login session. `browser` and `place` are those at the login; "" if unknown."""
+    """A live login session. `browser` and `place` are from its login; "" if unknown."""
 
     id: str
     created_ms: int
@@ -32,7 +32,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """All methods but `places` act on the sessions of the given login's own account. They raise LedgerUnavailable.
+    """The login's own sessions, and `places`. All methods raise LedgerUnavailable.
 
     After a commit, `on_revoked` is called with the id of the ended session, or of the user if several have ended.
     """
@@ -49,14 +49,14 @@ class Sessions:
         return Page(tuple(_session(line, login) for line in lines), total)
 
     def get(self, login: Login, session_id: str) -> Session:
-        """Raises UnknownSession."""
+        """One session. Raises UnknownSession."""
         line = self._database.read(login_session_queries.line, login.account.id, session_id, self._clock.now_ms())
         if line is None:
             raise UnknownSession
         return _session(line, login)
 
     def places(self, user_ids: Collection[str]) -> dict[str, str]:
-        """Where users have logged in with the session that they used last, as far as known."""
+        """Locations of users at their most recently used login, as far as known."""
         return self._database.read(login_session_queries.places, user_ids, self._clock.now_ms())
 
     def end(self, login: Login, session_id: str) -> None:
@@ -72,7 +72,7 @@ class Sessions:
         self._on_revoked(line.id)
 
     def end_others(self, login: Login) -> int:
-        """End all sessions except that of `login`. Returns how many ended."""
+        """End all sessions except the login's own. Returns how many ended."""
         by, target = log.actor(login.account, self._clock), subject(login.account)
         count = self._database.write(
             login_session_queries.end_others,
@@ -95,17 +95,17 @@ def _details(line: SessionLine) -> dict[str, str]:
 
 
 class Proof(NamedTuple):
-    """A second factor or the login at a provider that was verified. `settle` uses it up, in the transaction of what it
-    permits, and returns False if it was used or removed meanwhile.
+    """Proof of a verified second step or provider login. `settle` uses it up in the transaction of what it permits, and
+    returns False if it was used or removed in the meantime.
     """
 
     method: str
     settle: Callable[[Any], bool]
-    kind: str = "second_factor"  # or "provider": the detail of the audit log that has the method
+    kind: str = "second_factor"  # or "provider": the key of the audit log's detail with the method
 
 
 class Grant(NamedTuple):
-    """A login for which tokens may be issued. `refresh_id` is the id of the session's one valid refresh token."""
+    """A login that tokens may be issued for. `refresh_id` is the id of the session's only valid refresh token."""
 
     login: Login
     refresh_id: str

@@ -1,4 +1,4 @@
-"""Queries for steps of logins that wait, as operations of the database executor."""
+"""Queries for pending steps of logins, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
 MOST_SWEPT = 100
-"""Expired steps deleted with each new one: more than one adds, so the table cannot grow for long."""
+"""How many expired steps are deleted with each new one. It is more than one, so the table does not grow for long."""
 
 
 class Pending(NamedTuple):
-    """A step that waits. `token` is the hash of the client's. `user_id` is None until a passkey says whose it is."""
+    """A pending step. `token` is the hash of the client's token. `user_id` is None until a passkey identifies the
+    user.
+    """
 
     token: str
     purpose: str
@@ -32,8 +34,9 @@ COLUMNS = [getattr(PendingStep, name) for name in Pending._fields]
 
 
 def begin(session: Session, pending: Pending, now_ms: int, expires_ms: int) -> tuple[str, ...]:
-    """Add a step, in place of one with the same token. Returns the ways in which its user can make it. The steps of a
-    user begin one after the other, so that two with one token do not meet.
+    """Add a step, replacing one with the same token. Returns the methods that its user can choose.
+
+    The steps of a user begin one after the other, so that two cannot have the same token.
     """
     if pending.user_id is not None:
         session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
@@ -69,7 +72,7 @@ def set_challenge(
 
 
 def end(session: Session, pending: Pending) -> bool:
-    """Remove a step. Returns False if another request has, or has asked for another challenge."""
+    """Remove a step. Returns False if another request already has, or has requested another challenge."""
     mine = (PendingStep.token == pending.token, PendingStep.challenge.is_not_distinct_from(pending.challenge))
     return changed_rows(session, delete(PendingStep).where(*mine)) == 1
 

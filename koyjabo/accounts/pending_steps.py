@@ -1,7 +1,7 @@
-"""Logins whose password was right, and which wait for their second step. They may do nothing else.
+"""Logins with the right password that wait for their second step. They may do nothing else.
 
-The cookie of a browser in which a second step was made, and which needs none for 30 days, names no secret and is not
-stored: it ends when the password or the second factor of its user changes.
+A browser that has completed a second step needs none for 30 days. Its cookie contains no secret and is not stored. It
+becomes invalid when the user's password or two-step login changes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.schema import Policy, requires
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
-"""The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone."""
+"""Purposes of login steps: complete a two-step login, set it up to log in or to sign up, log in with only a passkey."""
 
 PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
-"""The purposes of steps in a session: make a passkey, set up an authenticator app."""
+"""Purposes of steps in a session: create a passkey, set up an authenticator app."""
 
 PENDING_S = 600
 MOST_TRIES = 5
@@ -34,7 +34,7 @@ REMEMBERED_S = 30 * 86400
 
 
 class SecondFactorDue(NamedTuple):
-    """A login that needs a second step. Without `methods` the user has none yet, and has to set one up."""
+    """A login that needs a second step. Without `methods`, the user has not set one up yet and has to do so."""
 
     token: str
     methods: tuple[str, ...]
@@ -45,7 +45,9 @@ class SecondFactorDue(NamedTuple):
 
 
 class PendingSteps:
-    """Clients get a random token, and the database has its hash. All methods raise LedgerUnavailable."""
+    """Stores pending steps. Clients get a random token; the database has its hash. All methods raise
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str, policy: Policy) -> None:
         self._database = database
@@ -54,14 +56,15 @@ class PendingSteps:
         self.policy = policy
 
     def is_required(self, person: UserRecord | Account) -> bool:
-        """Whether REQUIRE_TWO_FACTOR wants a second factor of this person."""
+        """Whether REQUIRE_TWO_FACTOR requires two-step login of this person."""
         return requires(self.policy, person.is_admin)
 
     def begin_if_due(
         self, person: UserRecord, cookie: str = "", visitor_id: str | None = None
     ) -> SecondFactorDue | None:
-        """The second step of a login with the right password; None if it needs none. `cookie` may prove that the
-        person made it in this browser within the last 30 days.
+        """Begin the second step of a login with the right password; None if it needs none.
+
+        `cookie` may prove that the person made the step in this browser within the last 30 days.
         """
         if person.second_factor_ms is None:
             return self.begin_enrolment(person, visitor_id) if self.is_required(person) else None
@@ -75,21 +78,23 @@ class PendingSteps:
         return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
 
     def begin_passkey(self, challenge: str, person: UserRecord | None = None, session_id: str = "") -> str:
-        """A login with a passkey alone, or the registration of one in a session. Returns the token."""
+        """Begin a login with only a passkey, or the registration of one in a session. Returns the token."""
         purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
         token = _of_session(purpose, session_id) if session_id else None
         return self.begin(purpose, person, challenge=challenge, token=token).token
 
     def registration(self, session_id: str) -> Pending:
-        """Raises SecondFactorExpired."""
+        """The session's passkey registration. Raises SecondFactorExpired."""
         return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
 
     def begin_setup(self, person: UserRecord | None, session_id: str) -> None:
-        """An authenticator app is set up in a session, whose user has given the password."""
+        """Begin setting up an authenticator app in a session whose user has given the password."""
         self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
 
     def require_setup(self, session_id: str) -> None:
-        """Raises SecondFactorExpired if it was begun in another session, or too long ago."""
+        """Check that the set-up was begun in this session. Raises SecondFactorExpired if not, or if it was too long
+        ago.
+        """
         self.person_of(self.find(_of_session(TOTP_SETUP, session_id), TOTP_SETUP))
 
     def begin(
@@ -107,30 +112,30 @@ class PendingSteps:
         return SecondFactorDue(token, methods)
 
     def begin_for(self, user_id: str, purpose: str, token: str) -> None:
-        """A step of this user in a session."""
+        """Begin a user's step in a session."""
         self.begin(purpose, self._database.read(queries.by_id, user_id), token=token)
 
     def find(self, token: str, *purposes: str) -> Pending:
-        """Raises SecondFactorExpired."""
+        """The pending step. Raises SecondFactorExpired."""
         return _live(self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms()))
 
     def count_try(self, token: str, *purposes: str) -> Pending:
-        """Count a try, before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
+        """Count a try before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
         count = pending_step_queries.count_try
         return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
 
     def use_once(self, token: str, purpose: str) -> Pending:
-        """The step, for the first caller. Raises SecondFactorExpired for all others."""
+        """The step, for the first caller only. Raises SecondFactorExpired for all others."""
         count = pending_step_queries.count_try
         return _live(self._database.write(count, _hash(token), (purpose,), self._clock.now_ms(), 1))
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> Pending:
-        """Raises SecondFactorExpired."""
+        """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
         change = pending_step_queries.set_challenge
         return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
 
     def fail(self, pending: Pending) -> None:
-        """After a wrong try. The last one ends the step; raises SecondFactorExpired then."""
+        """Record a wrong try. The last one ends the step; raises SecondFactorExpired then."""
         if pending.tries < MOST_TRIES:
             return
         person = self._database.read(queries.by_id, pending.user_id or "")
@@ -139,14 +144,14 @@ class PendingSteps:
         raise SecondFactorExpired
 
     def person_of(self, pending: Pending) -> UserRecord:
-        """The user, while the password and the account are as they were. Raises SecondFactorExpired."""
+        """The step's user, if the password and the account have not changed. Raises SecondFactorExpired."""
         person = self._database.read(queries.by_id, pending.user_id or "")
         if person is None or person.is_disabled or _password_mark(person) != pending.password_mark:
             raise SecondFactorExpired
         return person
 
     def cookie(self, person: UserRecord) -> str:
-        """For a browser that needs no second step for 30 days."""
+        """The cookie of a browser that needs no second step for 30 days."""
         return _remembered(self._secret, person, self._clock.now_ms() + REMEMBERED_S * 1000)
 
 
@@ -157,7 +162,9 @@ def _live(pending: Pending | None) -> Pending:
 
 
 def _of_session(purpose: str, session_id: str) -> str:
-    """A session makes one passkey at a time. This is no secret: its purpose keeps it from being a token of a login."""
+    """The token of a session's step. A session creates one passkey at a time. The token is no secret, but its purpose
+    keeps it from being used for a login.
+    """
     return f"{purpose} in session {session_id}"
 
 
@@ -174,7 +181,7 @@ def _is_remembered(secret: bytes, person: UserRecord, cookie: str, now_ms: int) 
 
 
 def _password_mark(person: UserRecord) -> str:
-    """Changes with the password and does not reveal it."""
+    """A value that changes with the password and does not reveal it."""
     return hashlib.sha256(person.password.encode()).hexdigest()
 
 

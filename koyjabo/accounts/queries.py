@@ -24,17 +24,17 @@ from koyjabo.settings.schema import Policy
 OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
 
 MOST_SWEPT = 100
-"""Expired sessions deleted each time a session begins."""
+"""How many expired sessions are deleted whenever a session begins."""
 
 
 TOGETHER_MS = 10_000
-"""For so long after a renewal, the previous refresh token is not taken as stolen: another tab of the browser may still
-use it.
-"""
+"""How long after a renewal the previous refresh token is not considered stolen, ms: another tab may still use it."""
 
 
 class UserRecord(NamedTuple):
-    """A user, with fields that only this package may see: the password hash, and whether the user is disabled."""
+    """A user, with fields that only this package may see, such as the password hash and whether the user is
+    disabled.
+    """
 
     id: str
     email: str
@@ -43,17 +43,17 @@ class UserRecord(NamedTuple):
     password: str
     is_disabled: bool
     browser_mark: str | None = None
-    """The mark of familiar browsers, if it is not that of `password`."""
+    """The mark of familiar browsers, if it differs from the mark of `password`."""
 
     second_factor_ms: int | None = None
-    """Since when logins need a second factor; None if they do not."""
+    """Since when logins need a second step; None if they do not."""
 
     language: str | None = None
-    """Of mails; None if unknown."""
+    """Language of emails; None if unknown."""
 
-    is_viewer: bool = False  # of the panel
+    is_viewer: bool = False  # may see the panel
     is_verified: bool = False
-    """Whether a link that was mailed to `email` was used."""
+    """Whether a link that was mailed to `email` has been used."""
 
     @property
     def site_role(self) -> str:
@@ -62,8 +62,8 @@ class UserRecord(NamedTuple):
 
 
 class NewHash(NamedTuple):
-    """A password hash to be stored. Browsers with another `browser_mark` than the stored one are not familiar any more;
-    None is the mark of the hash itself.
+    """A password hash to store. Browsers with another `browser_mark` are then unfamiliar; None means the hash's own
+    mark.
     """
 
     password: str
@@ -87,7 +87,7 @@ class Family(NamedTuple):
     renewed_ms: int | None
 
     def admits(self, refresh_id: str, now_ms: int) -> bool:
-        """Whether this is the valid token, or the previous one less than TOGETHER_MS after it was replaced."""
+        """Whether this is the valid token, or the previous one within TOGETHER_MS of its replacement."""
         if refresh_id == self.refresh_id:
             return True
         is_recent = self.renewed_ms is not None and now_ms - self.renewed_ms < TOGETHER_MS
@@ -95,7 +95,7 @@ class Family(NamedTuple):
 
 
 HAS_ACCOUNT = User.external_ref.is_(None)
-"""A condition on users: people of other systems have no account (decision 93)."""
+"""Condition on users: users of other systems have no account (decision 93)."""
 
 PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
@@ -104,15 +104,17 @@ FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
 def successor(session_id: str, refresh_id: str) -> str:
-    """The id of the refresh token that replaces this one. It is derived, so that the previous token can be told from
-    older ones. It need not be secret, because tokens are signed.
+    """The id of the refresh token that replaces this one.
+
+    It is derived, so that the previous token can be distinguished from older ones. It need not be secret, because
+    tokens are signed.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
 class Renewal(NamedTuple):
-    """The user whose session was renewed, or the user whose session was ended because the token was stolen. Neither
-    if the token was only refused.
+    """The user whose session was renewed, or whose session was ended because the token was stolen. Neither if the token
+    was only refused.
     """
 
     renewed: UserRecord | None = None
@@ -120,7 +122,7 @@ class Renewal(NamedTuple):
 
 
 def add_user(session: Session, person: UserRecord, email_key: str, now_ms: int) -> None:
-    """Raises EmailTaken, also to all but one of several concurrent callers."""
+    """Add a user. Raises EmailTaken, for all but one of several concurrent callers."""
     if is_taken(session, email_key):
         raise EmailTaken
     values = {name: value for name, value in person._asdict().items() if name in PERSONAL}
@@ -159,8 +161,10 @@ def by_id(session: Session, user_id: str) -> UserRecord | None:
 
 
 def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on users: they have a second factor if `policy` wants one of them. Their sessions end when it begins
-    to want one; but a server or a command that does not know the setting may begin others, or give a role.
+    """Conditions on users: they have two-step login if `policy` requires it.
+
+    Sessions without it end when the setting is turned on, but a server or command without the setting may begin others
+    or give a role.
     """
     if policy == "none":
         return ()
@@ -170,8 +174,10 @@ def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
 def of_session(
     session: Session, session_id: str, now_ms: int, refresh_id: str | None = None, policy: Policy = "none"
 ) -> UserRecord | None:
-    """The user of a live session; None if it is revoked or expired, its user is disabled or not `permitted`, or
-    `refresh_id` is given and `Family.admits` refuses it.
+    """The user of a live session.
+
+    None if the session is revoked or expired, the user is disabled or not `permitted`, or a given `refresh_id` is
+    refused by `Family.admits`.
     """
     query = select(User, *FAMILY).join(LoginSession, LoginSession.user_id == User.id)
     mine = (LoginSession.id == session_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
@@ -184,9 +190,10 @@ def of_session(
 def open_session(
     session: Session, person: UserRecord, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
-    Returns False if it was used before, or if a condition of the login has changed since: the password, whether there
-    is a second factor, whether the user is a site admin or disabled.
+    """Begin a session for a user whose credentials were verified as `person`'s. `settle` uses up the second step.
+
+    Returns False if that was used before, or if the password, two-step login, the admin role or the disabled state has
+    changed since.
     """
     user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
@@ -198,13 +205,14 @@ def open_session(
 
 
 def _needs(person: UserRecord) -> tuple[str, int | None, bool]:
-    """What decides on the steps of a login."""
+    """The fields that decide which steps a login needs."""
     return person.password, person.second_factor_ms, person.is_admin
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession, policy: Policy) -> Renewal:
-    """Replace the refresh token. An older token ends the session, because it or its successor was stolen. Less than
-    TOGETHER_MS after a renewal it is only refused: another tab may have sent it, or the response may have been lost.
+    """Replace the refresh token. An older token ends the session, because it or its successor was stolen.
+
+    Within TOGETHER_MS of a renewal, it is only refused: another tab may have sent it, or the response may be lost.
     """
     person = of_session(session, new.id, new.now_ms, policy=policy)
     if person is None or person.id != user_id:
@@ -240,22 +248,22 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
 
 
 def record_revocation(session: Session) -> None:
-    """Call it in every transaction that revokes access: that ends a session or a membership, lowers a role, or
-    disables an account.
+    """Record that access was revoked. Call it in every transaction that ends a session or a membership, lowers a role,
+    or disables an account.
     """
     session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
 
 
 def access_version(session: Session) -> int:
-    """A counter of revocations. All servers poll it to learn when to check permissions again."""
+    """A counter of revocations. All servers poll it to see when they have to check permissions again."""
     return session.execute(select(AccessVersion.version)).scalar_one()
 
 
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`; end all sessions except `kept_session_id`, and the links for a
-    new password. Returns False if the stored hash is not `old`.
+    """Replace the hash `old` (None: any hash) by `new`. Ends all sessions except `kept_session_id`, and links for a new
+    password. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
@@ -267,7 +275,7 @@ def change_password(
 
 
 def unchanged(person: UserRecord) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on users: it is this one, with the email and the password that were read."""
+    """Conditions on users: the same user, with the email and password that were read."""
     return User.id == person.id, User.email == person.email, User.password == person.password
 
 
@@ -277,9 +285,10 @@ def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None
 
 
 def change_profile(session: Session, person: UserRecord, name: str, email: str, email_key: str) -> None:
-    """Raises EmailTaken by the unique key, also to all but one of several concurrent callers. Raises WrongCredentials
-    if the email or the password has changed since it was verified: another request may have confirmed another email, or
-    the account may have been taken over.
+    """Change the profile. Raises EmailTaken, for all but one of several concurrent callers.
+
+    Raises WrongCredentials if the email or password has changed since it was verified: another request may have
+    confirmed another email, or the account may have been taken over.
     """
     changed = update(User).where(*unchanged(person)).values(name=name, email=email, email_key=email_key)
     try:

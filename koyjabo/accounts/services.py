@@ -1,4 +1,4 @@
-"""What accounts offer to other packages."""
+"""The services that accounts offer to other packages."""
 
 from __future__ import annotations
 

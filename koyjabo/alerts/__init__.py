@@ -1,1 +1,1 @@
-"""What people are told without having asked a question: unusual traffic, and checks of Health that have changed."""
+"""Alerts that are sent without a request: unusual traffic, and changed checks of Health."""

@@ -1,4 +1,4 @@
-"""What alerts are built from, and the worker that looks for all."""
+"""Builds the alerts, and decides which worker polls for all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webhooks.services import WebhookServices
 
 LEASE = "alerts"
-"""The row of `nightly_work` that says which worker looks."""
+"""The row of `nightly_work` that names the worker that polls."""
 
-LOOK_S = 15.0
+POLL_S = 15.0
 
 
 class Alerts:
-    """Call `tick` every LOOK_S, on every worker: one of them looks, and when it has ended, another one does. Where
-    nobody wants an alert, nothing is read but whether somebody wants one.
+    """Sends alerts. Call `tick` every POLL_S on every worker: one of them polls, and another one takes over when it
+    ends.
+
+    If no alert has a recipient, nothing else is read.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
@@ -36,13 +38,13 @@ class Alerts:
 
     def tick(self) -> None:
         with suppress(LedgerUnavailable):  # the next tick tries again
-            self._look()
+            self._poll()
 
     def close(self) -> None:
-        """Let another worker look at once."""
+        """Let another worker poll at once."""
         self._lease.release()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         of_traffic, of_health = self._traffic.is_wanted(), self._health.is_wanted()
         if of_traffic:
             self._traffic.note_readiness()
@@ -50,9 +52,9 @@ class Alerts:
             self._health.forget()
             return
         if of_traffic:
-            self._traffic.look()
+            self._traffic.poll()
         if of_health:
-            self._health.look()
+            self._health.poll()
         else:
             self._health.forget()
 

@@ -1,4 +1,4 @@
-"""Tells of unusual traffic: as an event for webhooks and by mail, once in REST_MS each way."""
+"""Alerts about unusual traffic: a webhook event and emails, each at most once in REST_MS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koyjabo.alerts import traffic_queries as queries
 from koyjabo.core.clock import MINUTE_MS, Clock, iso, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import SITE
 from koyjabo.reports.log import state_queries
 from koyjabo.webhooks import event_queries
@@ -20,20 +20,20 @@ from koyjabo.webhooks.events import WebhookEvents
 WINDOW_MS = 5 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
 WEEKS, FEWEST_WEEKS = 6, 2
-"""How many weeks are compared with, and how many it takes to say anything."""
+"""How many weeks traffic is compared with, and how many are needed at least."""
 
 SPIKE_WINDOWS, DROP_WINDOWS = 2, 6
-"""Consecutive windows: ten minutes, and half an hour."""
+"""Consecutive windows that make a spike or a drop: ten minutes, and half an hour."""
 
-FEWEST = 50
-"""Fewer visits in a window are no spike, and where fewer are usual there is no drop."""
+MIN_VISITS = 50
+"""Fewer visits in a window are no spike, and if fewer are usual, there is no drop."""
 
 SPIKE_TIMES, SPIKE_DEVIATIONS, DROP_SHARE = 3, 6, 0.2
 
 
 class Usual(NamedTuple):
     median: float
-    mad: float  # the median absolute deviation
+    mad: float  # median absolute deviation
 
 
 class Window(NamedTuple):
@@ -43,47 +43,51 @@ class Window(NamedTuple):
 
 
 def usual_of(counts: Sequence[int]) -> Usual:
-    """Of the counts of some windows, one or more."""
+    """The usual numbers, from the counts of one or more windows."""
     middle = float(median(counts))
     return Usual(middle, float(median(abs(count - middle) for count in counts)))
 
 
 def is_spike(windows: Sequence[Window]) -> bool:
-    """Whether visits came in such numbers in each of the newest SPIKE_WINDOWS; `windows` are in order."""
+    """Whether each of the newest SPIKE_WINDOWS had far more visits than usual; `windows` are in order."""
     newest = windows[-SPIKE_WINDOWS:]
     return len(newest) == SPIKE_WINDOWS and all(_is_high(*window[1:]) for window in newest)
 
 
 def is_drop(windows: Sequence[Window]) -> bool:
-    """Whether far fewer visits than usual came in each of the newest DROP_WINDOWS; `windows` are in order."""
+    """Whether each of the newest DROP_WINDOWS had far fewer visits than usual; `windows` are in order."""
     newest = windows[-DROP_WINDOWS:]
     return len(newest) == DROP_WINDOWS and all(_is_low(*window[1:]) for window in newest)
 
 
 def _is_high(visits: int, usual: Usual) -> bool:
     far = usual.median + SPIKE_DEVIATIONS * usual.mad
-    return visits >= FEWEST and visits >= SPIKE_TIMES * usual.median and visits > far
+    return visits >= MIN_VISITS and visits >= SPIKE_TIMES * usual.median and visits > far
 
 
 def _is_low(visits: int, usual: Usual) -> bool:
-    return usual.median >= FEWEST and visits <= DROP_SHARE * usual.median
+    return usual.median >= MIN_VISITS and visits <= DROP_SHARE * usual.median
 
 
 def same_hours(clock: Clock, at_ms: int, weeks: int = WEEKS) -> list[int]:
-    """The beginnings, ms, of the hours of the same local weekday and hour in the weeks before a moment."""
+    """The starts (ms) of the same local weekday and hour in the weeks before a moment."""
     day, hour = _local(clock, at_ms // 1000)
     days = [shifted(day, -7 * week) for week in range(1, weeks + 1)]
-    return [1000 * began_s for each in days for began_s in clock.hours(each, each) if _local(clock, began_s)[1] == hour]
+    return [1000 * began_s for day in days for began_s in clock.hours(day, day) if _local(clock, began_s)[1] == hour]
 
 
 def has_enough(clock: Clock, at_ms: int, first_ms: int) -> bool:
-    """Whether visits since `first_ms` tell what is usual at a moment: of the day FEWEST_WEEKS before, all of them."""
+    """Whether visits since `first_ms` are enough to know what is usual: they cover the whole day FEWEST_WEEKS
+    before.
+    """
     day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * FEWEST_WEEKS))
     return first_ms <= 1000 * clock.began_s(day.isoformat())
 
 
 def usual_at(counts: Mapping[int, int], hours: Sequence[int]) -> Usual:
-    """What is usual in hours that began then, ms; `counts` are visits by the beginning of their window, if any came."""
+    """The usual numbers of hours that start at `hours` (ms). `counts` are visits by start of their window, without
+    empty ones.
+    """
     return usual_of([counts.get(window, 0) for hour in hours for window in range(hour, hour + HOUR_MS, WINDOW_MS)])
 
 
@@ -98,15 +102,16 @@ SPIKE, DROP = "traffic.spike", "traffic.drop"
 REST_MS = 6 * HOUR_MS
 
 SETTLE_MS = 10_000
-"""A window is looked at so long after its end: visits get their time before they are committed."""
+"""How long after its end a window is checked, ms, so that its visits are committed."""
 
 MAIL = "traffic"
 
 
 class TrafficAlerts:
-    """Call `look` every few seconds, on one worker of all servers. Methods raise LedgerUnavailable.
+    """Detects unusual traffic. Call `poll` every few seconds, on one worker of all servers. Methods raise
+    LedgerUnavailable.
 
-    `is_ready` says whether this worker can serve visitors: a drop is told only if it could all the time.
+    `is_ready` returns whether this worker can serve visitors. A drop only counts if it could during the whole drop.
     """
 
     def __init__(
@@ -123,11 +128,11 @@ class TrafficAlerts:
         self._events = events
         self._is_ready = is_ready
         self._ready_since_ms: int | None = None
-        self._looked_ms = 0
-        self._usual: dict[int, Usual] = {}  # by the beginning of the local hour, ms
+        self._polled_ms = 0
+        self._usual: dict[int, Usual] = {}  # by start of the local hour, ms
 
     def is_wanted(self) -> bool:
-        """Whether anybody wants to be told, by a webhook or by mail."""
+        """Whether there is any recipient, by webhook or email."""
         if any(self._events.wants(type, SITE) for type in (SPIKE, DROP)):
             return True
         return self._outbox.is_on and self._database.read(queries.is_wanted_by_mail)
@@ -139,42 +144,42 @@ class TrafficAlerts:
         elif self._ready_since_ms is None:
             self._ready_since_ms = self._clock.elapsed_ms()
 
-    def look(self) -> None:
-        """Look at the windows that have ended since the last call, and tell what is unusual."""
+    def poll(self) -> None:
+        """Check the windows that have ended since the last call, and send alerts."""
         ended_ms = (self._clock.now_ms() - SETTLE_MS) // WINDOW_MS * WINDOW_MS
-        if ended_ms == self._looked_ms:
+        if ended_ms == self._polled_ms:
             return
         windows = self._windows(ended_ms)
         if is_spike(windows):
-            self._tell(SPIKE, windows[-SPIKE_WINDOWS:])
+            self._send(SPIKE, windows[-SPIKE_WINDOWS:])
         elif is_drop(windows) and self._was_ready(len(windows) * WINDOW_MS):
-            self._tell(DROP, windows)
-        self._looked_ms = ended_ms
+            self._send(DROP, windows)
+        self._polled_ms = ended_ms
 
     def _windows(self, ended_ms: int) -> list[Window]:
-        """The last ones before a moment; none if there are too few visits of earlier weeks to compare them with."""
+        """The last windows before a moment; none if earlier weeks have too few visits to compare with."""
         began = range(ended_ms - DROP_WINDOWS * WINDOW_MS, ended_ms, WINDOW_MS)
-        hours = {each: 1000 * self._clock.bucket(each).hour_s for each in began}
+        hours = {window_ms: 1000 * self._clock.bucket(window_ms).hour_s for window_ms in began}
         missing = {hour for hour in hours.values() if hour not in self._usual}
         learned = {hour: self._learn(hour) for hour in missing}
-        usual = {**self._usual, **{hour: found for hour, found in learned.items() if found is not None}}
-        self._usual = {hour: usual[hour] for hour in hours.values() if hour in usual}  # the others are over
+        usual = {**self._usual, **{hour: usual for hour, usual in learned.items() if usual is not None}}
+        self._usual = {hour: usual[hour] for hour in hours.values() if hour in usual}  # the other hours are over
         if not all(hour in self._usual for hour in hours.values()):
             return []
         counts = self._read([(began[0], ended_ms)])
-        return [Window(each, counts.get(each, 0), self._usual[hours[each]]) for each in began]
+        return [Window(start, counts.get(start, 0), self._usual[hours[start]]) for start in began]
 
     def _learn(self, hour_ms: int) -> Usual | None:
-        """What is usual in an hour; None with less than two weeks of stored visits."""
+        """The usual numbers of an hour; None with less than two weeks of stored visits."""
         first_ms = self._first_ms()
         if first_ms is None or not has_enough(self._clock, hour_ms, first_ms):
             return None
-        hours = [each for each in same_hours(self._clock, hour_ms) if each >= first_ms]
-        counts = self._read([(each, each + HOUR_MS) for each in hours])
+        hours = [start for start in same_hours(self._clock, hour_ms) if start >= first_ms]
+        counts = self._read([(start, start + HOUR_MS) for start in hours])
         return usual_at(counts, hours) if hours else None
 
     def _first_ms(self) -> int | None:
-        """From when on all visits are stored."""
+        """Since when all visits are stored, ms."""
         first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None
@@ -187,41 +192,43 @@ class TrafficAlerts:
         since_ms = self._ready_since_ms
         return since_ms is not None and self._clock.elapsed_ms() - since_ms >= for_ms
 
-    def _tell(self, type: str, windows: Sequence[Window]) -> None:
-        letters = self._letters(type, windows) if self._outbox.is_on else []
-        self._database.write(_store, type, windows[-1].began_ms + WINDOW_MS, _data(windows), letters)
+    def _send(self, type: str, windows: Sequence[Window]) -> None:
+        emails = self._emails(type, windows) if self._outbox.is_on else []
+        self._database.write(_store, type, windows[-1].began_ms + WINDOW_MS, _data(windows), emails)
 
-    def _letters(self, type: str, windows: Sequence[Window]) -> list[Letter]:
+    def _emails(self, type: str, windows: Sequence[Window]) -> list[QueuedEmail]:
         ended_ms = windows[-1].began_ms + WINDOW_MS
         data: dict[str, Any] = {"first_ms": windows[0].began_ms, "last_ms": ended_ms}
-        data |= {"visits": sum(each.visits for each in windows), "usual": round(_usual(windows))}
-        letters = [
-            self._outbox.letter(MAIL, to.email, to.language, f"{type} {ended_ms} {to.id}", **data)
+        data |= {"visits": sum(window.visits for window in windows), "usual": round(_usual(windows))}
+        emails = [
+            self._outbox.email(MAIL, to.email, to.language, f"{type} {ended_ms} {to.id}", **data)
             for to in self._database.read(queries.recipients)
         ]
-        return [letter for letter in letters if letter is not None]
+        return [queued_email for queued_email in emails if queued_email is not None]
 
 
 def _usual(windows: Sequence[Window]) -> float:
-    return sum(each.usual.median for each in windows)
+    return sum(window.usual.median for window in windows)
 
 
 def _data(windows: Sequence[Window]) -> dict[str, Any]:
-    """`visits` and `usual` are those of all windows together."""
+    """The event's data. `visits` and `usual` are the sums of all windows."""
     return {
         "from": iso(windows[0].began_ms),
         "to": iso(windows[-1].began_ms + WINDOW_MS),
-        "visits": sum(each.visits for each in windows),
+        "visits": sum(window.visits for window in windows),
         "usual": _usual(windows),
-        "windows": [{"from": iso(each.began_ms), "visits": each.visits, **each.usual._asdict()} for each in windows],
+        "windows": [
+            {"from": iso(window.began_ms), "visits": window.visits, **window.usual._asdict()} for window in windows
+        ],
     }
 
 
-def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], letters: Sequence[Letter]) -> bool:
-    """Write the event with its mails; False if one of its type was told within REST_MS."""
+def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], emails: Sequence[QueuedEmail]) -> bool:
+    """Store the event and its emails. Returns False if there was one of its type within REST_MS."""
     if queries.was_told(session, type, SITE, ended_ms - REST_MS):
         return False
     event_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)
-    for letter in letters:
-        letter.store(session)
+    for queued_email in emails:
+        queued_email.store(session)
     return True

@@ -1,4 +1,4 @@
-"""Queries of alerts: visits by windows of time, read by id or from one index, and who wants to be told."""
+"""Queries of alerts: visits by time window, read by id or from one index, and the recipients."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class AlertRecipient(NamedTuple):
 
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
-    """The visits of the site, from the first moment of each span up to and without the second, ms, by the beginning of
-    their window. Visits of imports are counted at their own time.
+    """The site's visits by start of their window, in spans of ms that include their start and exclude their end.
+    Imported visits count at their own time.
 
-    Each range of ids is read once: an import whose times overlap several spans is one of them.
+    Each range of ids is read once. An import whose times overlap several spans is one of them.
     """
     by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for span in spans:
         for ids in id_ranges(session, *span):
             by_range[ids].append(span)
-    found: Counter[int] = Counter()
+    visits: Counter[int] = Counter()
     window = (Visit.at_ms - Visit.at_ms % window_ms).label("window")
     for (after, upto), theirs in by_range.items():
         times = or_(*(and_(Visit.at_ms >= began, Visit.at_ms < ended) for began, ended in theirs))
@@ -40,17 +40,17 @@ def visits_by_window(session: Session, spans: Collection[tuple[int, int]], windo
             .where(Visit.id > after, Visit.id <= upto, times)
             .group_by(window)
         )
-        found.update({row.window: row.visits for row in session.execute(rows)})
-    return dict(found)
+        visits.update({row.window: row.visits for row in session.execute(rows)})
+    return dict(visits)
 
 
 def first_hour_s(session: Session) -> int | None:
-    """The beginning of the first hour with a visit, s since 1970; None without visits."""
+    """The start of the first hour with a visit, s since 1970; None without visits."""
     return session.scalar(select(func.min(HourlyVisits.hour_s)).where(HourlyVisits.scope == SITE))
 
 
 def was_told(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
-    """Whether there is such an event from that moment on."""
+    """Whether there is such an event since that time."""
     same = (WebhookEvent.scope == scope, WebhookEvent.type == type, WebhookEvent.at_ms > since_ms)
     return session.scalar(select(exists().where(*same))) is True
 
@@ -62,7 +62,7 @@ def newest_data(session: Session, type: str, scope: Scope) -> str | None:
 
 
 def recipients(session: Session) -> Sequence[AlertRecipient]:
-    """The users who want alerts by mail and have proved that the email is theirs."""
+    """The users who have chosen alerts by email and have confirmed their address."""
     rows = session.execute(select(User.id, User.email, User.language).where(*WANTS).order_by(User.id))
     return [AlertRecipient._make(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The panel's pages of API keys: list, make, rotate and revoke them."""
+"""The panel's pages of API keys: list, create, rotate and revoke them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WORDS = {
 """Labels of the scopes: what each allows."""
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
-"""Seconds for which the previous secret stays valid, with their labels."""
+"""How long the previous secret stays valid, s, with labels."""
 
 
 def _field(scope: str) -> str:
@@ -41,7 +41,7 @@ def _field(scope: str) -> str:
 
 
 class KeyFormBody(Body):
-    """The form of a new key. `until` is the last day on which it is valid. Each scope has a box."""
+    """The form of a new key. `until` is its last valid day. Each scope has a checkbox."""
 
     name: Name
     community: Text = None
@@ -55,7 +55,7 @@ class KeyFormBody(Body):
     webhooks_manage: bool = False
 
     def key(self) -> NewKey:
-        """Raises InvalidInput."""
+        """The new key. Raises InvalidInput."""
         _began, expires_ms = current().clock.range_ms(Days(None, self.until))
         scopes = tuple(scope for scope in SCOPES if getattr(self, _field(scope)))
         community_id = current()[CommunityIds].resolve(self.community) if self.community else None
@@ -78,7 +78,7 @@ def new_key() -> Response:
 
 @bp.post("/keys/new")
 def create_key() -> Response:
-    """Shows the key, which is not stored."""
+    """Create a key and show it once. It is not stored."""
     form = _form()
     made = management.carry_out(form, lambda body: current()[ApiKeys].create(me(), body.key()))
     return _show(form, made=made)
@@ -91,7 +91,7 @@ def ask_rotation(key_id: str) -> Response:
 
 @bp.post("/keys/<key_id>/rotate")
 def rotate_key(key_id: str) -> Response:
-    """Shows the key, which is not stored."""
+    """Rotate a key and show it once. It is not stored."""
     key, form = current()[ApiKeys].find(me(), key_id), Form(GraceFormBody)
     made = management.carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
     return _show(form, key=key, made=made)
@@ -99,7 +99,7 @@ def rotate_key(key_id: str) -> Response:
 
 @bp.post("/keys/<key_id>/revoke")
 def revoke_key(key_id: str) -> Response:
-    """Raises Unconfirmed, UnknownKey."""
+    """Revoke a key after confirmation. Raises Unconfirmed, UnknownKey."""
     key = current()[ApiKeys].find(me(), key_id)
     effect = _("Programs that use this key are refused from now on. This cannot be undone.")
     management.ask(_("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.keys"))
@@ -112,7 +112,7 @@ def _form() -> Form[KeyFormBody]:
 
 
 def _show(form: Form[Any], **values: Any) -> Response:
-    """The form, or with `made` the new key and its text."""
+    """The form or, with `made`, the new key and its text."""
     boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
     graces = [(seconds, _(label)) for seconds, label in GRACES]
     return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)

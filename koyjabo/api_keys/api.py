@@ -1,4 +1,4 @@
-"""/api/keys: make, list, rotate and revoke API keys."""
+"""/api/keys: create, list, rotate and revoke API keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.api_keys.api_keys import GRACE, LONGEST_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
+from koyjabo.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
 from koyjabo.api_keys.queries import StoredKey
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
@@ -25,7 +25,7 @@ NOT_SCOPES = N_("must be a list of scopes")
 
 
 def _scopes(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
         raise refuse(NOT_SCOPES)
     wrong = wrong_scopes(value)
     if wrong is not None:
@@ -34,7 +34,7 @@ def _scopes(value: Any) -> tuple[str, ...]:
 
 
 def _grace(value: Any) -> int:
-    if not is_whole(value) or not 0 <= value <= LONGEST_GRACE_S:
+    if not is_whole(value) or not 0 <= value <= MAX_GRACE_S:
         raise refuse(GRACE)
     return int(value)
 
@@ -44,7 +44,7 @@ Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes), WithJsonSchema(SCO
 Grace = Annotated[
     int,
     BeforeValidator(_grace),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LONGEST_GRACE_S}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}),
 ]
 
 

@@ -1,6 +1,6 @@
-"""Makes, lists, rotates and revokes API keys, and finds who acts with one (specification: API keys).
+"""Creates, lists, rotates and revokes API keys, and finds their holders (specification: API keys).
 
-Each call with a key reads its row, so a key that was revoked is refused by all workers at once.
+Each call with a key reads its row, so all workers refuse a revoked key at once.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SCOPES = (
     *("visits:write", "communities:manage", "broadcast", "webhooks:manage"),
 )
 OF_COMMUNITY = SCOPES[:3]
-"""The scopes that a key of one community may have: it acts there as a moderator."""
+"""Scopes that a community's key may have. It acts as a moderator there."""
 
-MOST_KEYS = 100
-"""Keys of a server that could be used now."""
+MAX_KEYS = 100
+"""Maximum number of valid keys of a server."""
 
-LONGEST_GRACE_S = 86_400
-"""How long the secret before a rotation may stay good."""
+MAX_GRACE_S = 86_400
+"""How long the previous secret may stay valid after a rotation, s."""
 
 IN_THE_PAST = N_("must be in the future")
 NO_SCOPES = N_("must have at least one scope")
@@ -52,22 +52,23 @@ CHANGES |= {
 class NewKey(NamedTuple):
     name: str
     scopes: tuple[str, ...]
-    community_id: str | None = None  # None: of the site
+    community_id: str | None = None  # None: the key belongs to the site
     expires_ms: int | None = None
 
 
 class ApiKeys:
-    """Keys, managed by admins of the site. Methods with an account raise Forbidden for others and LedgerUnavailable."""
+    """API keys, managed by site admins. Methods with an account raise Forbidden for others, and LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._used_ms: dict[str, int] = {}  # by id: last uses that are not written yet
-        self._lock = threading.Lock()  # guards it; code that holds it must not wait
+        self._lock = threading.Lock()  # guards it; never wait while holding it
 
     def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
-        """Returns the key as it is listed, and its text, which is not stored. Raises InvalidInput by field,
-        UnknownCommunity, TooManyKeys.
+        """Create a key. Returns it and its text, which is not stored.
+
+        Raises InvalidInput by field, UnknownCommunity, TooManyKeys.
         """
         account.require_site_admin()
         by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
@@ -87,47 +88,48 @@ class ApiKeys:
         return self._database.write(_create, account, new.community_id, row, by), text
 
     def all(self, account: Account) -> list[StoredKey]:
-        """The newest first, without revoked ones."""
+        """All keys, newest first, without revoked ones."""
         account.require_site_admin()
         return self._database.read(queries.everything)
 
     def find(self, account: Account, key_id: str) -> StoredKey:
-        """Raises UnknownKey."""
+        """One key. Raises UnknownKey."""
         account.require_site_admin()
         return self._database.read(_known, key_id)
 
     def revoke(self, account: Account, key_id: str) -> StoredKey:
-        """From now on, no call with the key succeeds. Raises UnknownKey."""
+        """Revoke a key at once. Raises UnknownKey."""
         account.require_site_admin()
         return self._database.write(_revoke, key_id, log.actor(account, self._clock))
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[StoredKey, str]:
-        """Give a key another secret. The one until now stays good for `grace_s`; one before that does not. Raises
-        UnknownKey, InvalidInput.
+        """Give a key a new secret. The previous one stays valid for `grace_s`; one before that becomes invalid.
+
+        Raises UnknownKey, InvalidInput.
         """
         account.require_site_admin()
-        if not 0 <= grace_s <= LONGEST_GRACE_S:
+        if not 0 <= grace_s <= MAX_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
         return self._database.write(_rotate, key_id, grace_s, log.actor(account, self._clock))
 
     def holder_of(self, text: str) -> KeyHolder:
-        """Raises InvalidKey, KeyExpired."""
+        """The holder of a key. Raises InvalidKey, KeyExpired."""
         if not key_text.is_whole(text):
             raise InvalidKey
         digest, now_ms = key_text.digest(text), self._clock.now_ms()
-        found = self._database.read(queries.by_digest, digest)
-        if found is None or (found.digest != digest and (found.old_until_ms or 0) <= now_ms):
+        key = self._database.read(queries.by_digest, digest)
+        if key is None or (key.digest != digest and (key.old_until_ms or 0) <= now_ms):
             raise InvalidKey
-        if found.expires_ms is not None and found.expires_ms <= now_ms:
+        if key.expires_ms is not None and key.expires_ms <= now_ms:
             raise KeyExpired
         with self._lock:
-            self._used_ms[found.id] = now_ms
-        is_of_site = found.community_id is None
-        account = Account(found.id, "", f"key {found.name}", is_of_site, moderates=found.community_id)
-        return KeyHolder(account, frozenset(found.scopes.split()))
+            self._used_ms[key.id] = now_ms
+        is_of_site = key.community_id is None
+        account = Account(key.id, "", f"key {key.name}", is_of_site, moderates=key.community_id)
+        return KeyHolder(account, frozenset(key.scopes.split()))
 
     def write_uses(self) -> None:
-        """Write when keys were last used. Call it once a minute: no request waits for it."""
+        """Write when keys were last used. Call it once a minute, so that no request has to wait for it."""
         with self._lock:
             used_ms, self._used_ms = self._used_ms, {}
         if not used_ms:
@@ -149,7 +151,7 @@ def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> st
 
 
 def _check(new: NewKey, now_ms: int) -> None:
-    """Raises InvalidInput."""
+    """Check a new key. Raises InvalidInput."""
     problems, wrong = {}, wrong_scopes(new.scopes, new.community_id)
     if wrong is not None:
         problems["scopes"] = wrong
@@ -159,13 +161,13 @@ def _check(new: NewKey, now_ms: int) -> None:
         raise InvalidInput(details=problems)
 
 
-# Each runs in one transaction.
+# Operations, each in one transaction.
 
 
 def _create(session: Any, account: Account, community_id: str | None, key: ApiKey, by: Actor) -> StoredKey:
     if community_id is not None:
         memberships.visible(CommunityQueries(session), account, community_id)
-    if queries.live(session, by.at_ms) >= MOST_KEYS:
+    if queries.live(session, by.at_ms) >= MAX_KEYS:
         raise TooManyKeys
     queries.add(session, key)
     made = _known(session, key.id)

@@ -37,7 +37,7 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @click.option("--community", metavar="ID", help="The one community that the key is for. Default: the whole site.")
 @click.option("--expires", metavar="TIME", callback=_moment, help="Such as 2027-12-31T18:00:00Z. Default: never.")
 def create(name: str, scopes: tuple[str, ...], community: str | None, expires: int | None) -> None:
-    """Make a key for the program NAME, and print it. It is not shown again."""
+    """Create a key for the program NAME, and print it. It is not shown again."""
     with application() as services:
         try:
             new = NewKey(name, scopes, services[CommunityIds].resolve_if_any(community), expires)
@@ -52,8 +52,8 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
 def list_keys() -> None:
     """List the keys that were not revoked, the newest first."""
     with application() as services:
-        for each in services[ApiKeys].all(OPERATOR):
-            click.echo("  ".join(_columns(each)))
+        for key in services[ApiKeys].all(OPERATOR):
+            click.echo("  ".join(_columns(key)))
 
 
 @key.command()
@@ -65,7 +65,7 @@ def revoke(key_id: str) -> None:
     click.echo(f"Revoked {revoked.prefix}_… of {revoked.name}.")
 
 
-def _columns(each: StoredKey) -> list[str]:
-    ends = f"until {iso(each.expires_ms)}" if each.expires_ms else "without an end"
-    used = f"used {iso(each.last_used_ms)}" if each.last_used_ms else "never used"
-    return [each.id, each.prefix, ",".join(each.scopes), each.community or "site", ends, used, each.name]
+def _columns(key: StoredKey) -> list[str]:
+    ends = f"until {iso(key.expires_ms)}" if key.expires_ms else "without an end"
+    used = f"used {iso(key.last_used_ms)}" if key.last_used_ms else "never used"
+    return [key.id, key.prefix, ",".join(key.scopes), key.community or "site", ends, used, key.name]

@@ -1,7 +1,8 @@
-"""The text of a key: `kj_`, 8 characters of its id, `_`, 43 random ones of base 62, and 6 of a checksum of all these.
+"""The text of a key: `kj_`, 8 characters of its id, `_`, 43 random characters of base 62, and a checksum of 6
+characters.
 
-The checksum lets scanners of source code recognise a key without asking anybody, and a mistyped one be refused without
-a query. 43 characters are 256 random bits: a hash that is slow to compute would protect nothing (decision 92).
+With the checksum, scanners of source code recognise a key offline, and mistyped keys are refused without a query. 43
+characters are 256 random bits, so a hash that is slow to compute would add no protection (decision 92).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{{OF_ID}}}_[0-9A-Za-z]{{{RANDOM + CHECK
 
 
 def prefix_of(key_id: str) -> str:
-    """How a key begins, which may be shown: it stays when the key is rotated."""
+    """The visible beginning of a key, which does not change in a rotation."""
     return KEY_PREFIX + key_id[:OF_ID]
 
 
@@ -32,12 +33,12 @@ def make(key_id: str) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Whether this looks like a key, and its checksum is right."""
+    """Whether the text has the form of a key and a valid checksum."""
     return KEY.fullmatch(text) is not None and _checksum(text[:-CHECKSUM]) == text[-CHECKSUM:]
 
 
 def digest(text: str) -> str:
-    """What is stored of a key: its SHA-256, in hexadecimal."""
+    """The stored form of a key: its SHA-256, in hexadecimal."""
     return sha256(text.encode()).hexdigest()
 
 

@@ -19,24 +19,24 @@ class StoredKey(NamedTuple):
     id: str
     name: str
     scopes: tuple[str, ...]
-    community_id: str | None  # None: of the site
+    community_id: str | None  # None: the key belongs to the site
     prefix: str
     created_ms: int
     expires_ms: int | None
     last_used_ms: int | None
     community: str | None  # its name
-    created_by: Maker | None  # None: unknown, the operator, or an account that was deleted
+    created_by: Maker | None  # None: unknown, the operator, or a deleted account
 
 
 class FoundKey(NamedTuple):
-    """What decides whether a key may be used."""
+    """The columns that decide whether a key may be used."""
 
     id: str
     name: str
     scopes: str
     community_id: str | None
     digest: str
-    old_until_ms: int | None  # until when another digest than `digest` is good
+    old_until_ms: int | None  # until when the previous digest is valid as well
     expires_ms: int | None
 
 
@@ -59,15 +59,15 @@ def add(session: Session, key: ApiKey) -> None:
 
 
 def live(session: Session, now_ms: int) -> int:
-    """How many keys could be used now. No other transaction counts them, to add one, until the commit."""
+    """The number of valid keys. Until the commit, no other transaction can count them to add one."""
     lock_limit(session, ApiKey)
     usable = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
     return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, usable)) or 0
 
 
 def by_digest(session: Session, digest: str) -> FoundKey | None:
-    wanted = select(*FOUND).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), NOT_REVOKED)
-    row = session.execute(wanted).one_or_none()
+    query = select(*FOUND).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), NOT_REVOKED)
+    row = session.execute(query).one_or_none()
     return FoundKey._make(row) if row else None
 
 
@@ -76,32 +76,32 @@ def find(session: Session, key_id: str) -> StoredKey | None:
 
 
 def everything(session: Session) -> list[StoredKey]:
-    """The newest first, as in all lists."""
+    """All keys, newest first."""
     return _stored(session)
 
 
 def revoke(session: Session, key_id: str, now_ms: int) -> bool:
-    """Returns True to one of all concurrent callers."""
+    """Revoke a key. Returns True to exactly one of all concurrent callers."""
     return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(revoked_ms=now_ms)) == 1
 
 
 def rotate(session: Session, key_id: str, digest: str, old_until_ms: int) -> bool:
-    """Let the digest of now be good until `old_until_ms`. Returns False if the key was revoked meanwhile."""
+    """Replace the digest. The old one stays valid until `old_until_ms`. Returns False if the key was revoked."""
     values: dict[str, Any] = {"digest": digest, "old_digest": ApiKey.digest, "old_until_ms": old_until_ms}
     return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(**values)) == 1
 
 
 def record_use(session: Session, used_ms: Mapping[str, int]) -> None:
-    """The last use of each key, by its id. Another worker may have written a later one."""
+    """Store the last use of each key by id, unless another worker has written a later one."""
     for key_id, at_ms in sorted(used_ms.items()):
         is_later = or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < at_ms)
         session.execute(update(ApiKey).where(ApiKey.id == key_id, is_later).values(last_used_ms=at_ms))
 
 
 def _stored(session: Session, *which: ColumnElement[bool]) -> list[StoredKey]:
-    wanted = select(*STORED).outerjoin(Community, Community.id == ApiKey.community_id)
-    wanted = wanted.outerjoin(User, User.id == ApiKey.created_by).where(NOT_REVOKED, *which)
-    rows = session.execute(wanted.order_by(ApiKey.created_ms.desc(), ApiKey.id))
+    query = select(*STORED).outerjoin(Community, Community.id == ApiKey.community_id)
+    query = query.outerjoin(User, User.id == ApiKey.created_by).where(NOT_REVOKED, *which)
+    rows = session.execute(query.order_by(ApiKey.created_ms.desc(), ApiKey.id))
     return [
         StoredKey._make([key_id, name, tuple(scopes.split()), *others, Maker(maker_id, maker) if maker_id else None])
         for key_id, name, scopes, *others, maker_id, maker in rows

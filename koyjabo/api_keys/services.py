@@ -1,4 +1,4 @@
-"""What API keys offer to other packages."""
+"""The services that API keys offer to other packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from koyjabo.core.identity import KeyHolders
 
 
 def build(base: Base) -> ApiKeys:
-    """Also lets all doors find the holders of keys."""
+    """Build the services, and register them for finding the holders of keys."""
     keys = ApiKeys(base.database, base.clock)
     base.services.add(KeyHolders(keys.holder_of))
     return keys

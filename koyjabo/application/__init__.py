@@ -1,1 +1,1 @@
-"""The composition root: builds the services and subscribes their event handlers."""
+"""The composition root: builds the services and connects their event handlers."""

@@ -1,4 +1,4 @@
-"""Builds all features in their order, connects them by signals, and schedules their periodic work."""
+"""Builds all features in order, connects them by signals, and schedules their periodic work."""
 
 from __future__ import annotations
 
@@ -78,8 +78,9 @@ TICK_S, MINUTE_S = 1.0, 60.0
 
 
 def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: CounterSnapshot) -> Services:
-    """Build the services of the application. `snapshot` is the current one of the site's counter. Needs an application
-    context. Raises LedgerUnavailable.
+    """Build the application's services. `snapshot` has the site's current figures.
+
+    Needs an application context. Raises LedgerUnavailable.
     """
     services = Services(clock, Signals(), Lifetime(runtime))
     cluster = open_cluster(settings, runtime, services.signals)
@@ -93,7 +94,7 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
 
 
 def _build(base: Base, snapshot: CounterSnapshot) -> None:
-    """In this order: a feature finds the earlier ones in `base.services`."""
+    """Build the features in this order, because a feature finds earlier ones in `base.services`."""
     settings, services = base.settings, base.services
     add = services.add
     add(settings)
@@ -128,7 +129,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
 
 
 def _build_upkeep(base: Base) -> None:
-    """What keeps the stored visits right, few and safe, and says whether the server is well."""
+    """Build the features that maintain stored visits, back them up, and check the server's health."""
     settings, services, database, clock, runtime = base.settings, base.services, base.database, base.clock, base.runtime
     add = services.add
     add(RunningJobs(clock))
@@ -147,7 +148,9 @@ def _build_upkeep(base: Base) -> None:
 
 
 def _tick(base: Base) -> None:
-    """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
+    """Schedule the periodic work. Calls in one line run one after the other, so leases are not in a line with the
+    database.
+    """
     services, window_s = base.services, base.settings.active_window_seconds
     counting, presence = services[CountingServices], services[PresenceServices]
     communities, mails = services[CommunityServices], services[MailOutbox]
@@ -165,7 +168,7 @@ def _tick(base: Base) -> None:
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(MINUTE_S, services[ApiKeys].write_uses)
-    every(refs.LOOK_S, communities.refs.refresh)
+    every(refs.REFRESH_S, communities.refs.refresh)
     every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
     every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
@@ -175,17 +178,19 @@ def _tick(base: Base) -> None:
     every(storing.POLL_S, services[ReportServices].storing.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
-    every(alerts.LOOK_S, services[AlertServices].alerts.tick)
+    every(alerts.POLL_S, services[AlertServices].alerts.tick)
     if mails.is_on:
-        every(outbox.LOOK_S, mails.tick)
+        every(outbox.POLL_S, mails.tick)
 
 
 def _close_in_order(services: Services, base: Base) -> None:
-    """The last line is called first, so that pending writes are committed before the database is closed."""
+    """Register closing calls. The last line is called first, so that pending writes are committed before the database
+    is closed.
+    """
     at_close = services.lifetime.at_close
     at_close(base.database.close)
     at_close(base.cluster.drain)
-    at_close(services[CountingServices].recovery.shared.renew)  # what the last commits acknowledge
+    at_close(services[CountingServices].recovery.shared.renew)  # shares what the last commits acknowledge
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[WebhookServices].sender.close)
@@ -202,7 +207,7 @@ def _close_in_order(services: Services, base: Base) -> None:
 
 
 def _bind_tracker(services: Services) -> None:
-    """Let the functions of `koyjabo.presence.visitor_tracker` ask these services."""
+    """Let the functions of `koyjabo.presence.visitor_tracker` use these services."""
     presence, report = services[PresenceServices], services[PeopleServices].reports
     bind(
         TrackerServices(

@@ -1,4 +1,4 @@
-"""Loads the doors of all features, and adds to the application what all of them need."""
+"""Loads the API, pages and CLI of all features, and adds what all of them need to the application."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DOORS = {
     "home": "pages",
     "panel": "data design navigation overview panel_stream search settings",
 }
-"""The doors of each feature that put routes on the shared blueprints. The API description lists calls in this order."""
+"""Modules of each feature that add routes to the shared blueprints. The API description lists calls in this order."""
 
 
 PARTS = (
@@ -56,7 +56,7 @@ PARTS = (
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add all doors to `app`, except what `wrap` adds."""
+    """Add everything to `app` except what `wrap` adds."""
     from koyjabo.webkit import i18n
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.http import cookies, packing
@@ -77,7 +77,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def wrap(app: Flask, settings: Settings) -> None:
-    """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
+    """Put WSGI middleware around `app`. Requests of Socket.IO pass it as well. Call it last."""
     from koyjabo.webkit.fast_path import fast_path
     from koyjabo.webkit.http import middleware, response_headers
 
@@ -99,8 +99,8 @@ def wrap(app: Flask, settings: Settings) -> None:
 
 
 def blueprints(settings: Settings) -> list[Blueprint]:
-    """All blueprints, with the routes that the doors of the features have put on them."""
-    load()  # first: a door that is imported before the others would change their order
+    """All blueprints, with the routes that the features have added to them."""
+    load()  # first, because importing one of the modules earlier would change their order
     from koyjabo.badges import api as badges
     from koyjabo.counting import api as counting
     from koyjabo.health import api as health
@@ -113,14 +113,14 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:
-        from koyjabo.bridges import koyjabo  # late: nothing of it is loaded where it is off
+        from koyjabo.bridges import koyjabo  # imported late: nothing of it is loaded if it is off
 
         own.append(koyjabo.bp)
     return [*own, development.bp] if settings.environment == "development" else own
 
 
 def load() -> None:
-    """Load the doors, which put their routes on the shared blueprints. Call it before importing one of them."""
+    """Load the modules that add routes. Call it before importing one of them."""
     for feature, doors in DOORS.items():
         for door in doors.split():
             import_module(f"koyjabo.{feature}.{door}")

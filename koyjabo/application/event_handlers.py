@@ -1,4 +1,4 @@
-"""Who listens to which event: the handlers of all signals."""
+"""The handlers of all signals."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from koyjabo.webkit.login.remembered_logins import RememberedLogins
 log = logging.getLogger(__name__)
 
 FORGOTTEN = "forgotten"
-"""The subject of the message about an erased visitor: [visitor_id, scopes]."""
+"""Subject of the message about an erased visitor: [visitor_id, scopes]."""
 
 ARRIVALS = "arrivals"
-"""The subject of the messages about people who came or left: {scope: [version, people online]}."""
+"""Subject of messages about people who came or left: {scope: [version, people online]}."""
 
 ARRIVALS_S = 1.0
 
 HIGH_WATER = "high_water"
-"""The subject of the message with which a worker asks the others for what they have acknowledged: a question."""
+"""Subject of a worker's question to the others for their high-water marks."""
 
 
 def connect(services: Services) -> None:
@@ -74,13 +74,13 @@ def connect(services: Services) -> None:
 
 
 def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
-    """Call the receivers with each event, or with those of one subject."""
+    """Connect the receivers to a signal: to all events, or to the events of one subject."""
     for receiver in receivers:
         signal.connect(receiver, of, weak=False)
 
 
 class Handlers:
-    """Those that need more than one call of one service."""
+    """Handlers that call several services."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -95,7 +95,7 @@ class Handlers:
         self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
             self._anonymity.forget_secrets,
-            services[GettingStarted].look_again,
+            services[GettingStarted].invalidate,
             self._visits.texts.clear,
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,
@@ -104,7 +104,7 @@ class Handlers:
             self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
             services[Nightly].forget,
-            services[Health].look_again,
+            services[Health].invalidate,
             services[VersionLog].forget,
         )
 
@@ -117,8 +117,8 @@ class Handlers:
             call()
 
     def forget_database(self, _: object) -> None:
-        """Drop what is remembered of the database under no version that moves with the epoch, and write again what is
-        measured here alone. Waits for nothing.
+        """Drop cached data of the database that has no version tied to the epoch, and rewrite what only this worker has
+        measured. Does not wait.
         """
         for call in self._at_epoch:
             call()
@@ -136,7 +136,7 @@ class Handlers:
             self._communities.dashboards.changed(community_id)
 
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
+        self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep their visitor active
         for scope in scopes:
             self._presence.active_visitors.forget(scope, visitor_id)
         self._live_panel.reload()
@@ -151,9 +151,9 @@ class Handlers:
         self._recovery.shared.answer(str(message))
 
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
-        """Does nothing for a client that asks for privacy.
+        """Record a conversion, unless the client asks for privacy.
 
-        The request itself has succeeded, so a failure here is not reported: a later request records the conversion.
+        The request itself has succeeded, so a failure here is only logged: a later request records the conversion.
         """
         if self._anonymity.is_asked(environ):
             return
@@ -178,15 +178,17 @@ class Handlers:
         self._live_panel.user_changed(str(message))
 
     def publish_arrivals(self) -> None:
-        """For all communities together: pages of any worker name those in which people come and go."""
+        """Publish changed counts of all communities in one message, because pages on any worker show them."""
         arrivals = self._presence.arrivals
         self._realtime.bus.send_changes(ARRIVALS, arrivals.take_unsent, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
-        """Other programs may publish here: only counts of people online are taken in, of versions that can be true."""
+        """Take counts of people online from another worker. Other programs may publish here, so malformed ones and
+        impossible versions are ignored.
+        """
         newest = newest_credible(self._clock, accepted=0)
         for scope, online in message.items():
-            if [type(each) for each in online] == [int, int] and online[0] <= newest:
+            if [type(part) for part in online] == [int, int] and online[0] <= newest:
                 self._presence.arrivals.record(Scope(scope), Online(*online), is_sent=True)
 
     def receive_site_stats(self, room: str, state: Any) -> None:

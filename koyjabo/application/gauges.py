@@ -1,4 +1,4 @@
-"""The present values of the gauges, which do not depend on Prometheus."""
+"""The current values of the gauges, which do not depend on Prometheus."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str
     if figures is None:
         return {}
     proven, failures = figures
-    found = {
+    values = {
         BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
         BACKUP_BYTES: None if proven is None else proven.bytes,
         BACKUP_FAILURES: failures,
     }
-    return {gauge.name: {"": value} for gauge, value in found.items() if value is not None}
+    return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}

@@ -23,7 +23,7 @@ from koyjabo.webkit.current import EXTENSION
 
 
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock) -> Services:
-    """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` does."""
+    """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` raises."""
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
@@ -33,7 +33,8 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
-    services[CountingServices].visits.stats()  # before anybody is answered: the database may have gone back meanwhile
+    # Before any response, because the database may have been rolled back in the meantime
+    services[CountingServices].visits.stats()
     services[SecondFactorServices].second_factors.end_sessions_without()
     services[WebhookServices].sealer.seal_urls()
     _make_first_admin(settings, services[AccountServices].credentials)
@@ -41,7 +42,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
 
 
 def _learn_timelines(settings: Settings) -> None:
-    """Before anything is written: an old primary must not be migrated."""
+    """Load the timelines before anything is written, so that an old primary is not migrated."""
     if settings.redis_url and settings.database.get_backend_name() != "sqlite":
         from koyjabo.counting.high_water_redis import learn_timelines
 

@@ -1,6 +1,6 @@
-"""/admin/audit: the audit log by kind, user, action and days; and as a file.
+"""/admin/audit: the audit log by kind, user, action and days; also as a file.
 
-An entry is the label of its action, who, when, and its details as labels and values.
+An entry has the label of its action, who, when, and its details as labels and values.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def audit() -> Response:
 
 @bp.post("/audit/export")
 def export_audit() -> Response:
-    """CSV, the oldest record first."""
+    """All records as CSV, oldest first."""
     form = _form(request.form.to_dict())
     pieces = current()[Audit].export(me(), **form.values)
     name = f"audit-{current().clock.today()}.{spreadsheet.CSV}"
@@ -95,7 +95,7 @@ def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Respons
             (BY_OPERATOR, _("Command line")),
             *_people(audit_page, form.values["actor"]).items(),
         ],
-        actions=[("", _("All")), *sorted(labels.items(), key=lambda each: each[1])],
+        actions=[("", _("All")), *sorted(labels.items(), key=lambda label: label[1])],
         is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
 
@@ -109,7 +109,7 @@ def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
     people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
-    return dict(sorted(people.items(), key=lambda each: each[1].casefold()))
+    return dict(sorted(people.items(), key=lambda person: person[1].casefold()))
 
 
 TARGETS: Mapping[str, LazyString] = {
@@ -119,7 +119,7 @@ TARGETS: Mapping[str, LazyString] = {
     "share": _("Share link"),
     "webhook": _("Webhook"),
 }
-"""What an action was done to, by its kind."""
+"""Labels of an action's target, by kind."""
 
 FIELDS: Mapping[str, LazyString] = {
     "name": _("Name"),
@@ -129,7 +129,7 @@ FIELDS: Mapping[str, LazyString] = {
     "count_anonymous": _("Count all visits"),
     "public_count": _("Public numbers"),
 }
-"""The fields of a community."""
+"""Labels of a community's fields."""
 
 LABELS: Mapping[str, LazyString] = {
     "role": _("Role"),
@@ -178,7 +178,9 @@ LABELS: Mapping[str, LazyString] = {
     "removed": _("Removed"),
     "taken_over": _("Two-step login removed, share links and invitations revoked"),
 }
-"""The details that are shown, by their names, or by action and name. Others are ids, or in the file alone."""
+"""Labels of the details that are shown, by name, or by action and name. Details that are ids only appear in the
+file.
+"""
 
 ROLES = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
 WORDS: Mapping[str, Mapping[str, LazyString]] = {
@@ -188,7 +190,7 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "method": {"totp": _("Authenticator app"), "passkey": _("Passkey")},
     "state": {"open": _("Open"), "done": _("Done"), "skipped": _("Skipped")},
 }
-"""Values that are names of the program, by the name of the detail."""
+"""Labels of values that are internal names, by the detail's name."""
 
 
 class Detail(NamedTuple):
@@ -216,12 +218,12 @@ def details(record: AuditRecord) -> Iterator[Detail]:
 
 
 def _is_gone(record: AuditRecord) -> bool:
-    """The ids of deleted accounts are the same, so two of them may be two people."""
+    """Whether the user was deleted. All deleted accounts have the same id, so two of them may be two people."""
     return record.target_id == DELETED
 
 
 def _days(conditions: dict[str, str]) -> dict[str, str]:
-    """Of an export of the log. Its other conditions are names of actions and ids."""
+    """The days of an export of the log. Its other conditions are names of actions and ids."""
     return {name: value for name, value in conditions.items() if name in ("first_day", "last_day")}
 
 

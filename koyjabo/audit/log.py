@@ -1,7 +1,7 @@
 """The audit log: the author, action, subject, place and time of each audited change.
 
-The service that makes a change stores the entry in the same transaction, for the API, the panel and the command line
-alike. So each audited change has one entry, and each entry a change.
+The service that makes a change stores the entry in the same transaction, whether the API, the panel or the command line
+called it. So each audited change has exactly one entry.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ BY_OPERATOR = "operator"
 """Filters records by the operator."""
 
 PIECE = 500
-"""Records in a piece of an export."""
+"""Records per piece of an export."""
 
 CHANGES = {"audit.export": N_("Audit log exported"), "server.version": N_("New version started")}
 ARRIVALS: dict[str, str] = {}
 SIGN_INS: dict[str, str] = {}
 KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
-"""The label of each action, by kind. Each module that stores actions adds theirs, marked with `N_`."""
+"""Labels of actions by kind. Each module that stores actions adds theirs, marked with `N_`."""
 
 
 class Subject(NamedTuple):
@@ -73,8 +73,8 @@ class Actor(NamedTuple):
 
 
 def actor(account: Account, clock: Clock) -> Actor:
-    """The author of the current request's actions. Call it in the task of the request, not in an operation, which runs
-    on another thread.
+    """The author of the current request's actions. Call it in the request's task, not in an operation, which runs on
+    another thread.
     """
     if account is OPERATOR:
         return Actor(None, "", "", clock.now_ms())
@@ -91,7 +91,7 @@ EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
 
 
 class AuditFilter(NamedTuple):
-    """The conditions of a search, as typed by a user; "" matches all records. Days are those of TIMEZONE."""
+    """The conditions of a search, as typed by a user; "" matches all records. Days are in TIMEZONE."""
 
     actor: str = ""  # a user's id, or BY_OPERATOR
     action: str = ""
@@ -108,8 +108,8 @@ class AuditPage(NamedTuple):
 
 
 class Audit:
-    """For admins of the site, and `page` for its viewers, with masked emails; raises Forbidden for other accounts, and
-    LedgerUnavailable. `which` are fields of AuditFilter; raises InvalidInput by field.
+    """The log, for site admins; `page` also for site viewers, with masked emails. Raises Forbidden for other accounts,
+    and LedgerUnavailable. `which` are fields of AuditFilter; raises InvalidInput by field.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
@@ -117,27 +117,27 @@ class Audit:
         self._clock = clock
 
     def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
-        """`count` records from before the cursor."""
+        """`count` records before the cursor."""
         account.require_site_viewer()
         records = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
         lines = tuple(_as_shown_to(account, record) for record in records[:count])
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
     def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
-        """All matching records that exist now, the oldest first, in lazy pieces. Writes the audit entry before it
+        """Yield all matching records that exist now, oldest first, in lazy pieces. Writes the audit entry before it
         returns.
         """
         account.require_site_admin()
-        wanted = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
+        selection = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
         conditions = {name: value for name, value in which.items() if value}
         entry = actor(account, self._clock).entry("audit.export", Subject("audit", "", ""), filter=conditions)
         self._database.write(entry.store)
-        return self._pieces(wanted)
+        return self._pieces(selection)
 
-    def _pieces(self, wanted: Selection) -> Iterator[tuple[AuditRecord, ...]]:
-        while records := self._database.report(queries.oldest, wanted, PIECE):
+    def _pieces(self, selection: Selection) -> Iterator[tuple[AuditRecord, ...]]:
+        while records := self._database.report(queries.oldest, selection, PIECE):
             yield records
-            wanted = wanted._replace(after=records[-1].id)
+            selection = selection._replace(after=records[-1].id)
 
     def _selection(self, which: AuditFilter, before: int | None) -> Selection:
         days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
@@ -147,12 +147,12 @@ class Audit:
         return selection if before is None else selection._replace(upto=before - 1)
 
 
-def _newest(session: Any, wanted: Selection, count: int) -> tuple[AuditRecord, ...]:
-    return queries.newest(session, queries.within_days(session, wanted), count)
+def _newest(session: Any, selection: Selection, count: int) -> tuple[AuditRecord, ...]:
+    return queries.newest(session, queries.within_days(session, selection), count)
 
 
 def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
-    """The name of a user who is the subject is their email."""
+    """The record, with masked emails for viewers. The name of a user who is the subject is their email."""
     if account.is_admin:
         return line
     target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
@@ -160,7 +160,7 @@ def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
 
 
 def masked(value: Any) -> Any:
-    """With MASKED in place of what looks like an email, in texts of any depth."""
+    """The value with MASKED in place of everything that looks like an email, in nested texts."""
     if isinstance(value, dict):
         return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list):

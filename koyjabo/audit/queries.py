@@ -14,35 +14,35 @@ from koyjabo.database.rows import ids_between
 from koyjabo.database.text_search import usable
 from koyjabo.models import SITE, AuditLine, Counter
 
-LONGEST_DETAIL = 200
-"""The longest text in the details of an entry, in characters."""
+MAX_DETAIL = 200
+"""Maximum length of a text in an entry's details, characters."""
 
 
 class AuditEntry(NamedTuple):
-    """An action, with the names that the actor and the target had at that moment."""
+    """An action, with the names that the actor and the target had at that time."""
 
     at_ms: int
-    actor_id: str | None  # None for the operator, at the command line
+    actor_id: str | None  # None for the operator, on the command line
     actor: str
     action: str
     target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "annotation", "share", "server"
     target_id: str
     target: str
     details: dict[str, Any]
-    place: str  # of the client; "" if unknown
+    place: str  # the client's location; "" if unknown
 
     def store(self, session: Session | Connection) -> None:
-        """Insert the entry, in the transaction that makes the change. Long texts are cut."""
+        """Insert the entry in the transaction of the change. Long texts are cut."""
         values = {**self._asdict(), "details": json.dumps(_shortened(self.details), ensure_ascii=False)}
         session.execute(insert(AuditLine).values(**values))
 
 
 def _shortened(value: Any) -> Any:
-    """With the beginning of each long text, and its length."""
+    """The value, with the beginning of each long text and its length."""
     if isinstance(value, dict):
-        return {name: _shortened(each) for name, each in value.items()}
-    if isinstance(value, str) and len(value) > LONGEST_DETAIL:
-        return f"{value[:LONGEST_DETAIL]}… ({len(value):,} characters)"
+        return {name: _shortened(part) for name, part in value.items()}
+    if isinstance(value, str) and len(value) > MAX_DETAIL:
+        return f"{value[:MAX_DETAIL]}… ({len(value):,} characters)"
     return value
 
 
@@ -68,15 +68,15 @@ class Selection(NamedTuple):
     """The records to read."""
 
     actor: str | None = ""  # a user's id, None for the operator, "" for all
-    actions: tuple[str, ...] = ()  # none of them means all
+    actions: tuple[str, ...] = ()  # empty means all
     began_ms: int | None = None
-    ended_ms: int | None = None  # before this moment
-    after: int = 0  # ids over this
+    ended_ms: int | None = None  # before this time
+    after: int = 0  # ids greater than this
     upto: int = 2**63 - 1
 
 
 def within_days(session: Session, which: Selection) -> Selection:
-    """With the range of ids of its time, up to the newest record, so that the search reads few others."""
+    """The selection with a range of ids for its time, up to the newest record, so that the search reads few others."""
     newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
     after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
     return which._replace(after=after, upto=upto)
@@ -93,16 +93,18 @@ def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord,
 
 
 def _records(session: Session, which: Selection, count: int, order: Any) -> tuple[AuditRecord, ...]:
-    wanted = select(*COLUMNS).order_by(order).limit(count)
+    query = select(*COLUMNS).order_by(order).limit(count)
     if which.actions and which.actor == "":
-        wanted = wanted.where(AuditLine.id.in_(_of_each_action(which, count, order)))
+        query = query.where(AuditLine.id.in_(_of_each_action(which, count, order)))
     else:
-        wanted = wanted.where(*_conditions(which))
-    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(wanted))
+        query = query.where(*_conditions(which))
+    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(query))
 
 
 def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
-    """Ids, `count` of each action: the index of actions finds them, however many records of other actions there are."""
+    """Ids, `count` for each action: the index of actions finds them quickly, however many records of other actions
+    there are.
+    """
     selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
     limited = (ids.order_by(order).limit(count).subquery() for ids in selects)
     return union_all(*(select(ids.c.id) for ids in limited))
@@ -116,7 +118,7 @@ def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:
     if which.ended_ms is not None:
         yield AuditLine.at_ms < which.ended_ms
     if which.actor != "":
-        yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL, for None
+        yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL for None
     if which.actions:
         yield AuditLine.action.in_([usable(action) for action in which.actions])
 
@@ -130,6 +132,6 @@ def newest_version(session: Session) -> str:
 
 
 def lock_newest_version(session: Session) -> str:
-    """The same, until the end of the transaction."""
+    """The newest version, locked until the end of the transaction."""
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     return newest_version(session)

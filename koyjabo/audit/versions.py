@@ -1,4 +1,4 @@
-"""Records in the audit log that a server of another version has started."""
+"""Records in the audit log when a server of another version starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVER = Subject("server", "", "")
 
 
 class VersionLog:
-    """Call `record` again and again: it succeeds once, as soon as the database answers."""
+    """Call `record` repeatedly: it succeeds once, as soon as the database answers."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
         self._database = database
@@ -22,7 +22,7 @@ class VersionLog:
         self._is_recorded = False
 
     def record(self) -> None:
-        """Record this version, unless it is the one of the newest record. One of several workers does."""
+        """Record this version, unless the newest record has it. Only one of several workers does."""
         if self._is_recorded:
             return
         try:
@@ -33,11 +33,11 @@ class VersionLog:
         self._is_recorded = True
 
     def forget(self) -> None:
-        """Let the next call of `record` look at the database again."""
+        """Make the next call of `record` read the database again."""
         self._is_recorded = False
 
     def _entry(self, before: str) -> AuditEntry | None:
-        if before == self._version:  # another worker was quicker
+        if before == self._version:  # another worker was faster
             return None
         by = log.actor(OPERATOR, self._clock)
         return by.entry("server.version", SERVER, version=self._version, before=before)

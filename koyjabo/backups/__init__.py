@@ -1,3 +1,3 @@
-"""Backups: files with the whole database, where they are kept, and the nightly ones, each restored and recounted before
-it counts as a backup (specification: Backups).
+"""Backups: files with the whole database, the stores they are kept in, and nightly backups, which are verified by
+restoring and recounting them (specification: Backups).
 """

@@ -1,4 +1,4 @@
-"""Backs up the whole database to a file, as of one moment, and restores it, also to the other kind of database.
+"""Back up a snapshot of the whole database to a file, and restore it, also into the other kind of database.
 
 Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
 with the file.
@@ -34,7 +34,7 @@ from koyjabo.visit_log.import_queries import only_one
 logger = logging.getLogger(__name__)
 
 BACKUP = "ledger.backup"
-"""The action of the audit log."""
+"""The action in the audit log."""
 
 log.CHANGES |= {
     "backup.begin": N_("Backup started"),
@@ -45,15 +45,15 @@ log.CHANGES |= {
 
 MOST_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
-"""Bytes."""
+"""Interval of syncs while writing, bytes."""
 
 
 class TargetInUse(KoyJaboError):
-    """The target has contents that would be lost, and `overwrite` is False; or an import is writing to it."""
+    """The target has contents that would be lost and `overwrite` is False, or an import is writing to it."""
 
 
 def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Write everything to `path`, as of this moment, and record it.
+    """Write a snapshot of everything to `path`, and record the backup.
 
     Raises TargetInUse if the file exists, unless `overwrite`, and UnusableBackup if it cannot be written.
     """
@@ -65,7 +65,7 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
 
 
 def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """Write everything to `path`, as of this moment. Running servers need not wait.
+    """Write a snapshot of everything to `path`. Running servers need not wait.
 
     The file appears when it is complete; only its owner may read it (mode 0600). Raises UnusableBackup if it cannot be
     written.
@@ -75,7 +75,7 @@ def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
 
 
 def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """As `write`, with what this connection reads, which has to be as of one moment."""
+    """Write what `connection` reads, which has to be a snapshot, like `write`."""
     try:
         with atomic_file(path) as file:
             return write_to(file, connection, clock, progress)
@@ -84,7 +84,7 @@ def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgre
 
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
-    """As `write_from`, to a file that is open. Raises OSError."""
+    """Write like `write_from`, to an open file. Raises OSError."""
     head, writer, synced = _head(connection, clock), backup_file.BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
@@ -99,7 +99,7 @@ def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProg
 
 
 def record(head: Head, clock: Clock) -> None:
-    """So that Health knows the age of the last backup. The backup is complete, so a failure is only logged."""
+    """Record the backup, so that Health knows its age. A failure is only logged, because the backup is complete."""
     entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
     try:
         with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
@@ -109,9 +109,9 @@ def record(head: Head, clock: Clock) -> None:
 
 
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Replace the contents of the database by those of a backup, in a new epoch, so that servers and pages accept them.
+    """Replace the contents of the database by a backup, in a new epoch, so that servers and pages accept them.
 
-    Takes one transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
+    Runs in one transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
     Raises TargetInUse for a database that is in use, unless `overwrite`.
     """
     head = _checked(path, progress)
@@ -130,13 +130,13 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
             problems = recount(connection, advance).problems
         if problems:
-            found = "; ".join(problems[:MOST_PROBLEMS])
-            raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {found}.")
+            shown = "; ".join(problems[:MOST_PROBLEMS])
+            raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {shown}.")
     return head
 
 
 def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
-    """Insert all rows of a backup into empty tables. Raises UnusableBackup, which may be after the last row."""
+    """Insert all rows of a backup into empty tables. Raises UnusableBackup, possibly only after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
             if piece.table not in REMOVED_TABLES:
@@ -148,7 +148,7 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
 
 @contextmanager
 def _to_be_replaced() -> Iterator[Any]:
-    """An exclusive transaction, and no import under way that would continue in the restored database."""
+    """An exclusive transaction, with no import running that would continue in the restored database."""
     with only_one(db.engine.url) as no_import:
         if not no_import:
             raise TargetInUse(
@@ -165,8 +165,8 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _synced(file: BinaryIO, synced: int) -> int:
-    """Sync what was written since `synced`, if it is much: at the end, commits of the server would wait for all of it.
-    Returns up to where it is synced.
+    """Sync what was written since `synced`, if it is much. One sync at the end would make the server's commits wait for
+    all of it. Returns how far the file is synced.
     """
     if file.tell() - synced < SYNC_EVERY:
         return synced
@@ -189,7 +189,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
             try:
                 if piece.table not in REMOVED_TABLES:
                     _table(piece)
-            except UnusableBackup as error:  # of a damaged file it is not the reason, and that shows at its end
+            except UnusableBackup as error:  # a damaged file may cause any error; its end shows that it is damaged
                 unfit = unfit or error
             advance(len(piece.rows))
     if unfit is not None:
@@ -198,7 +198,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _table(piece: TablePiece) -> Any:
-    """The table for these rows. Columns may be missing, as in an older version, if they have a default."""
+    """The table for these rows. Columns of a newer version may be missing if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(

@@ -1,7 +1,7 @@
-"""The format of backup files: one for both kinds of database, and readable by other programs (docs/backup.md).
+"""The format of backup files: the same for both kinds of database, and readable by other programs (docs/backup.md).
 
-Lines of JSON, compressed by gzip: a head; for each table a line with its columns, then its rows as arrays; and at the
-end the numbers of rows and a SHA-256 of all lines before, by which truncated and changed files are recognised.
+Gzip-compressed lines of JSON: a head, then for each table a line with its columns and its rows as arrays. The last line
+has the numbers of rows and a SHA-256 of all previous lines, which reveals truncated and changed files.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ COMPRESSION = 3
 """The gzip level. Higher ones take several times as long and save a tenth."""
 
 GZIP = 16 + zlib.MAX_WBITS
-"""Makes zlib write the head and the check sum of gzip."""
+"""Makes zlib write gzip's header and checksum."""
 
-AT_ONCE = 1_000
-"""Rows in a piece, which has at most twice LONGEST_LINE bytes."""
+ROWS_PER_PIECE = 1_000
+"""Rows per piece. A piece has at most twice LONGEST_LINE bytes."""
 
 
 LATEST_MS = 253_402_300_799_999
-"""The last moment that has a date of four digits."""
+"""The last moment whose date has a four-digit year, ms."""
 
 CUT_OFF = "The backup is cut off: its end is missing."
 
 
 class UnusableBackup(KoyJaboError):
-    """This file cannot be restored, or not be written; the message says why."""
+    """The file cannot be restored or written; the message says why."""
 
 
 class Head(NamedTuple):
     """The first line of a backup."""
 
-    schema: str  # the newest migration of the backed-up database
+    schema: str  # newest migration of the backed-up database
     made_ms: int
     epoch: int
     total: int
@@ -51,7 +51,7 @@ class Head(NamedTuple):
 
 
 class TablePiece(NamedTuple):
-    """Some rows of a table, in the order of its columns."""
+    """Some rows of a table, with values in the order of its columns."""
 
     table: str
     columns: list[str]
@@ -59,11 +59,11 @@ class TablePiece(NamedTuple):
 
 
 class BackupWriter:
-    """Writes one backup: `head`, then for each table `table` and `rows`, then `end`."""
+    """Writes one backup. Call `head`, then `table` and `rows` for each table, then `end`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        # Unlike a GzipFile, it writes nothing after a backup that failed, when its file is closed.
+        # A GzipFile would write to its file when it is closed, even after a failed backup.
         self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._hash = hashlib.sha256()
         self._rows: dict[str, int] = {}
@@ -98,8 +98,8 @@ def head(path: Path) -> Head:
 
 
 def pieces(path: Path) -> Iterator[TablePiece]:
-    """Yields all rows, table by table. Raises UnusableBackup as soon as a problem is found, which may be at the end: do
-    not commit the rows before it has ended.
+    """Yield all rows, table by table. Raises UnusableBackup when a problem is found, possibly at the end: do not commit
+    the rows before that.
     """
     with _reading(path) as file_lines:
         first = next(file_lines, b"")
@@ -121,7 +121,7 @@ class _Body:
             if isinstance(value, list):
                 waiting.append(value)
                 size += len(line)
-                if len(waiting) < AT_ONCE and size < LONGEST_LINE:
+                if len(waiting) < ROWS_PER_PIECE and size < LONGEST_LINE:
                     self._hash.update(line)
                     continue
             if waiting:
@@ -175,7 +175,7 @@ def _table(value: Any) -> tuple[str, list[str]]:
 
 
 def _head(line: bytes) -> Head:
-    """Raises ValueError, KeyError and TypeError."""
+    """Parse the head. Raises ValueError, KeyError and TypeError."""
     values = json.loads(line)
     if not isinstance(values, dict):
         raise ValueError("it is no head")

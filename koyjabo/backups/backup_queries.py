@@ -33,17 +33,17 @@ from koyjabo.models import (
 from koyjabo.recounts.total_queries import record_epoch
 from koyjabo.reports.log.state_queries import CHANGES
 
-AT_ONCE = 1_000
-"""Rows read at once."""
+ROWS_PER_READ = 1_000
+"""Rows per read."""
 
-# As in the ledger: three times as fast as an INSERT of values, and as fast as COPY.
+# Like the ledger: three times as fast as an INSERT of values, and as fast as COPY.
 INSERT_JSON = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
 
 Row = Sequence[Any]
 
 
 class CounterState(NamedTuple):
-    """The numbers that must be greater after a restore, so that servers and pages notice it."""
+    """Numbers that must increase in a restore, so that servers and pages notice it."""
 
     epoch: int
     revision: int
@@ -52,8 +52,8 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
-    they refer to. A restore changes no other table.
+    """All tables of a backup, ordered so that rows can be inserted: tables with a foreign key after the tables they
+    refer to. A restore changes no other table.
     """
     kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
@@ -68,10 +68,10 @@ def total(connection: Connection) -> int:
 
 
 def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
-    """All rows in the order of their primary keys, AT_ONCE at a time. Bytes are in Base64."""
+    """All rows in the order of their primary keys, ROWS_PER_READ at a time. Bytes are in Base64."""
     query = select(table).order_by(*table.primary_key)
     binary = [at for at, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
-    for piece in connection.execute(query, execution_options={"yield_per": AT_ONCE}).partitions():
+    for piece in connection.execute(query, execution_options={"yield_per": ROWS_PER_READ}).partitions():
         yield [_changed(row, binary, lambda stored: b64encode(stored).decode()) for row in piece] if binary else piece
 
 
@@ -99,7 +99,7 @@ def is_used(connection: Connection) -> bool:
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
-    """The table for rows with these columns; None if there is none, or another column of it is mandatory."""
+    """The table for rows with these columns; None if it does not exist, or if another of its columns is mandatory."""
     table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
         return None
@@ -108,7 +108,7 @@ def fitting(name: str, columns: Sequence[str]) -> Table | None:
 
 
 def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) -> None:
-    """Raises ValueError for rows that have other values than these columns: SQLite would store them."""
+    """Raises ValueError if a row has a value of the wrong type, which SQLite would store."""
     for name, values in zip(columns, zip(*new, strict=True), strict=True):
         column = table.columns[name]
         kind = str if isinstance(column.type, LargeBinary) else column.type.python_type
@@ -118,20 +118,20 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
         present = [value for value in values if value is not None] if NoneType in kinds else values
         if kind is int and present and not -(2**63) <= min(present) <= max(present) < 2**63:
             raise ValueError(f"{name} has numbers that do not fit 64 bits")
-        if kind is str and b"\0" in "".join(present).encode():  # or it has half characters
+        if kind is str and b"\0" in "".join(present).encode():  # or it has lone surrogates
             raise ValueError(f"{name} has texts with NUL")
         if isinstance(column.type, LargeBinary):
             _ = [b64decode(value, validate=True) for value in present]
 
 
 def clear(connection: Connection) -> None:
-    connection.execute(delete(WebhookDelivery))  # of webhooks that may come back, about events that do not
+    connection.execute(delete(WebhookDelivery))  # their webhooks may come back, but not their events
     for table in reversed(tables()):
         connection.execute(delete(table))
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
-    """Other columns get their default. Raises ValueError for rows that the database refuses."""
+    """Insert rows. Missing columns get their default. Raises ValueError for rows that the database refuses."""
     is_sqlite = connection.dialect.name == "sqlite"
     binary = [at for at, name in enumerate(columns) if isinstance(table.columns[name].type, LargeBinary)]
     stored: Callable[[str], Any] = b64decode if is_sqlite else (lambda text: f"\\x{b64decode(text).hex()}")
@@ -147,15 +147,15 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch after all rows are inserted, and end all login sessions, links of mails and invitations."""
+    """Begin a new epoch after all rows are inserted. Ends all login sessions, mailed links and invitations."""
     restored = counter_state(connection)
     epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
     revision = max(before.revision + 1, restored.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
-    for links in (EmailLink, Invitation, PanelInvitation):  # they may have been used or withdrawn since
+    for links in (EmailLink, Invitation, PanelInvitation):  # may have been used or revoked since the backup
         connection.execute(delete(links))
-    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events of long ago
+    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events that are long past
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, restored.access) + 1))
     changes = {"name": CHANGES, "upto": max(before.insights, restored.insights) + 1, "version": 0}
@@ -170,7 +170,9 @@ def _changed(row: Row, binary: Collection[int], change: Callable[[Any], Any]) ->
 
 
 def _advance_sequences(connection: Connection) -> None:
-    """Advance PostgreSQL's sequences beyond the restored keys. Never back, because a rollback does not undo it."""
+    """Advance PostgreSQL's sequences beyond the restored keys. Never decrease them, because a rollback does not undo
+    that.
+    """
     if connection.dialect.name == "sqlite":
         return
     for table in tables():

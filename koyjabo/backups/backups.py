@@ -1,4 +1,4 @@
-"""Makes a backup every night, on one worker of all servers, and when an admin asks for one (decision 97), also as a
+"""Makes a backup every night on one worker of all servers, and whenever an admin asks for one (decision 97), also as a
 download.
 """
 
@@ -41,47 +41,51 @@ from koyjabo.webhooks.queries import recipients
 
 log = logging.getLogger(__name__)
 
-MOST = 3
-"""Attempts a day."""
+TRIES = 3
+"""Maximum number of attempts per day."""
 
 PAUSE_MS = 3_600_000
-"""After a failure, before the next attempt."""
+"""Pause after a failure before the next attempt, ms."""
 
 CLOSE_S = 0.4
-"""For storing that the server stops. Its stop takes no longer."""
+"""Time for recording that the server stops, s. Stopping takes no longer."""
 
 READ_S = 30.0
-"""Seconds between two calls of `refresh`."""
+"""Interval between calls of `refresh`, s."""
 
 KIND = "backup_failed"
-"""The kind of the mail."""
+"""The kind of the email."""
 
 STOPPED = N_("The server stopped while it made this backup.")
-"""The failure of one after which there is no pause."""
+"""A failure that is not followed by a pause."""
 
 KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
 
 PIECE, POLL_S = 256 * 1024, 0.1
-"""Bytes of a download that are read at once, and seconds between two polls of its file."""
+"""Bytes of a download read at once, and seconds between two polls of its file."""
 
-MOST_DOWNLOADS = 2
-"""Downloads at once on one worker. Each reads the whole database and has a file as large as the backup."""
+MAX_DOWNLOADS = 2
+"""Maximum number of downloads at a time on one worker. Each reads the whole database and needs a file of the backup's
+size.
+"""
 
 
 class BackupState(NamedTuple):
-    """What is known of the backups that the server makes. `proven` was restored and recounted, and is kept."""
+    """The backups that the server makes. `proven` is the newest verified backup: it was restored, recounted and
+    kept.
+    """
 
-    running: Backup | None  # of any worker
+    running: Backup | None  # on any worker
     proven: Backup | None  # the newest
-    failed: Backup | None  # the newest, if no backup was made since without a failure
+    failed: Backup | None  # the newest, if no later backup succeeded completely
     rows: list[Backup]  # newest first, with the running one
-    next_ms: int | None  # when the next one is due; None where backups are off
-    on_since_ms: int | None  # when backups were turned on first; None if that never was
+    next_ms: int | None  # when the next one is due; None if backups are off
+    on_since_ms: int | None  # when backups were first turned on; None if they never were
 
 
 class Schedule:
-    """When the backup of a day is due: at `at`, a time of the day in TIMEZONE such as 03:30, later on a server that was
-    down then, and again after a failure.
+    """When the backup of a day is due: at `at`, a time of the day in TIMEZONE such as 03:30. Later if the server was
+    down at that time, and again after a failure.
     """
 
     def __init__(self, clock: Clock, at: str) -> None:
@@ -89,7 +93,7 @@ class Schedule:
         self._at = at
 
     def newest_ms(self) -> int:
-        """The newest moment at which the backup of a day was due."""
+        """When the newest daily backup was due, ms."""
         return self._clock.newest_ms(self._at)
 
     def next_ms(self) -> int:
@@ -98,20 +102,23 @@ class Schedule:
         return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
 
     def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
-        """Whether to begin one now. `begun` are those since `newest_ms`, the oldest first; none of them runs.
+        """Whether to begin one now. `begun` has the finished backups since `newest_ms`, oldest first.
 
-        One that an admin asked for counts if it was proven. One of the future is from a wrong clock and does not.
+        A backup requested by an admin counts if it was verified. Those in the future come from a wrong clock and do not
+        count.
         """
         now_ms = self._clock.now_ms()
         known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
         tried = [row for row in known if not row.begun_by]
-        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= MOST:
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= TRIES:
             return False
         return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
 
 
 class Backups:
-    """Call `tick` every half minute. Off if no place for backups is set. Methods raise LedgerUnavailable."""
+    """Makes and lists backups. Call `tick` every half minute. Off if no backup store is set. Methods raise
+    LedgerUnavailable.
+    """
 
     def __init__(
         self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, mails: MailOutbox, settings: Settings
@@ -123,7 +130,7 @@ class Backups:
         self._plan = run.plan_of(settings)
         self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
-        """The newest proven one and the number of failures, as `refresh` has read them, for metrics."""
+        """Begin a backup in the background if one is due."""
         self._schedule = Schedule(clock, settings.backup_at)
         self._worker = secrets.token_hex(16)
         self._process: ChildProcess | None = None
@@ -142,14 +149,14 @@ class Backups:
             self._start(row, audit.actor(OPERATOR, self._clock))
 
     def refresh(self) -> None:
-        """Read the figures. Call it every READ_S: all servers have the same."""
+        """Read the figures. Call it every READ_S. They are the same on all servers."""
         if self.is_on:
             with suppress(LedgerUnavailable):
                 self.figures = self._database.read(run_queries.figures)
 
     def begin(self, account: Account) -> None:
-        """Begin a backup in the background now. Raises Forbidden unless the account is an admin of the site,
-        BackupsOff, and BackupUnderWay while one runs on any server.
+        """Begin a backup in the background now. Raises Forbidden unless the account is a site admin, BackupsOff, and
+        BackupUnderWay while one runs on any server.
         """
         account.require_site_admin()
         if not self.is_on:
@@ -162,7 +169,7 @@ class Backups:
         self._start(row, by)
 
     def close(self) -> None:
-        """End the process of a backup, which then has failed."""
+        """Stop a running backup, which then has failed."""
         self._is_closing = True
         if self._process is not None:
             self._process.kill()
@@ -171,11 +178,11 @@ class Backups:
             time.sleep(0.01)
 
     def state(self, account: Account) -> BackupState:
-        """For viewers of the site; raises Forbidden."""
+        """The state, for site viewers and admins; raises Forbidden."""
         account.require_site_viewer()
         rows, on_since_ms = self._database.read(run_queries.newest), self._database.read(run_queries.on_since_ms)
         for row in rows:
-            if self._is_dead(row):  # before a worker has written that
+            if self._is_dead(row):  # before a worker has recorded that
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
         ended = next((row for row in rows if row.state != RUNNING), None)
         return BackupState(
@@ -191,7 +198,7 @@ class Backups:
         return is_dead(row, self._clock.now_ms(), SILENT_MS)
 
     def _end_dead(self) -> None:
-        """Write that the backups of dead workers have failed."""
+        """Record that the backups of dead workers have failed."""
         for row in self._database.read(run_queries.running):
             if self._is_dead(row):
                 left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
@@ -228,17 +235,17 @@ class Backups:
             log.exception("backup_not_followed name=%s", row.name)
             process.kill()
         finally:
-            if self._process is process:  # the next one may have begun when the end of this one was stored
+            if self._process is process:  # the next one may have begun while the end of this one was stored
                 self._process = None
 
     def _renewed(self, row: Backup, report: BackupReport) -> bool:
-        """Store what the process reports. Returns False if another worker has taken this one for dead."""
+        """Store what the process reports. Returns False if another worker considers this one dead."""
         if self._is_closing:
             return True
         try:
             return self._database.write(run_queries.renew, row, report, self._clock.now_ms())
         except LedgerUnavailable:
-            return True  # it may yet be
+            return True  # it may still be ours
 
     def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
         """Log the end, unless another worker has stored it."""
@@ -260,8 +267,9 @@ class Backups:
 
 
 def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails: MailOutbox) -> bool:
-    """Store what the end of a backup changes, in one transaction: its row, the audit log, an event for webhooks, and
-    mails. `report` is the last one, as of `by.at_ms`. Returns False if it was stored before, or by another worker.
+    """Store the end of a backup in one transaction: its row, the audit log, a webhook event and emails.
+
+    `report` is the last one, as of `by.at_ms`. Returns False if the end was already stored, possibly by another worker.
     """
 
     def record(type: str, data: dict[str, Any]) -> None:
@@ -280,11 +288,11 @@ def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails:
     if not report.is_done:
         failure = {"step": report.step, "error": report.error}
         record("backup.failed", failure)
-        if is_first:  # the admins are told once until a backup is made without a failure
+        if is_first:  # admins get one email until a backup succeeds
             for to in recipients(session):
-                letter = mails.letter(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
-                if letter is not None:
-                    letter.store(session)
+                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
+                if queued_email is not None:
+                    queued_email.store(session)
     return True
 
 
@@ -293,8 +301,8 @@ def _seconds(row: Backup, by: Actor) -> float:
 
 
 class BackupDownload:
-    """A backup that an admin downloads: sent while a process writes it, into a file without a name that ends with this
-    worker (decision 97). Methods raise LedgerUnavailable.
+    """A backup that an admin downloads. It is sent while a process writes it into an unnamed file, which disappears
+    with this worker (decision 97). Methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
@@ -305,9 +313,9 @@ class BackupDownload:
         self._processes: set[ChildProcess] = set()
 
     def begin(self, account: Account) -> Iterator[bytes]:
-        """The backup, in pieces; an empty one while the next is awaited. It ends with an error if it is not whole.
+        """Yield the backup in pieces, with empty ones while waiting. Ends with an error if the backup is incomplete.
 
-        Raises Forbidden unless the account is an admin of the site, and BackupUnderWay beyond MOST_DOWNLOADS.
+        Raises Forbidden unless the account is a site admin, and BackupUnderWay beyond MAX_DOWNLOADS.
         """
         account.require_site_admin()
         self._require_room()
@@ -320,7 +328,7 @@ class BackupDownload:
             process.kill()
 
     def _require_room(self) -> None:
-        if len(self._processes) >= MOST_DOWNLOADS:
+        if len(self._processes) >= MAX_DOWNLOADS:
             raise BackupUnderWay
 
     def _pieces(self, by: Actor) -> Iterator[bytes]:
@@ -345,10 +353,10 @@ class BackupDownload:
 
 
 def _written(process: ChildProcess, file: int) -> Iterator[bytes]:
-    """What the process writes, until it has ended."""
+    """Yield what the process writes, until it has ended."""
     sent, is_over = 0, False
     while not is_over:
-        is_over = process.status is not None  # before the last look
+        is_over = process.status is not None  # before the last read
         while data := os.pread(file, PIECE, sent):
             sent += len(data)
             yield data

@@ -1,6 +1,6 @@
-"""Backups under a prefix of a bucket, by the S3 protocol (decision 97).
+"""Backups under a prefix of a bucket, through the S3 protocol (decision 97).
 
-Commands and the child of a server import this module, workers never: it loads obstore, whose calls block.
+Commands and child processes import this module, workers never do: it loads obstore, whose calls block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import S3Store
 
-from koyjabo.backups.places import NAME, BackupPlaceError, pieces, written
+from koyjabo.backups.places import NAME, BackupStoreError, pieces, written
 from koyjabo.core.runtime import Advance
 from koyjabo.settings.backup_places import S3Url, lacks_credentials
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SMALLEST_PART = 5 << 20
-"""Bytes: no part but the last may be smaller, and smaller ones get through slow lines in time."""
+MIN_PART_BYTES = 5 << 20
+"""Minimum size of all parts but the last, bytes. Parts are not much larger, to get through slow lines in time."""
 
-MOST_PARTS = 9_000
-"""S3 takes 10,000."""
+MAX_PARTS = 9_000
+"""Maximum number of parts. S3 allows 10,000."""
 
 METADATA_SERVICE = "169.254.169.254"
-"""Which obstore asks for credentials where the environment has none."""
+"""Address that obstore asks for credentials if the environment has none."""
 
-MOST_RETRIES = 1_000
-"""More than there is time for."""
+MAX_RETRIES = 1_000
+"""More retries than fit into the time limit."""
 
 NO_ANSWER = "error sending request"
 REASONS = {
@@ -48,27 +48,27 @@ REASONS = {
     "ConnectionRefused": ": it refuses connections",
     "TimedOut": ": it does not answer",
 }
-"""By what the library tells programmers."""
+"""Sentences by words in the library's messages, which are written for programmers."""
 
 MOST_CHARACTERS = 300
 
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
-"""Why listing failed, in messages of the library: its class of errors does not say."""
+"""Finds out why listing failed from the library's message, because its error class is too general."""
 
 UPLOAD_IS_OVER = "NoSuchUpload"
-"""Also of one that was completed while its answer was lost."""
+"""Also the error of an upload that was completed, but whose response was lost."""
 
 WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
 
 class StoreFailure(NamedTuple):
-    """What the message of an error of the library says."""
+    """An error of the library, parsed from its message."""
 
-    status: int  # of the server's answer; 0 without one
-    code: str  # the S3 error code, such as NoSuchBucket; "" without one
-    text: str  # without what follows for programmers
+    status: int  # of the server's response; 0 without one
+    code: str  # the S3 error code, such as NoSuchBucket, or ""
+    text: str  # without the part for programmers
 
     @classmethod
     def of(cls, error: Exception) -> StoreFailure:
@@ -78,7 +78,7 @@ class StoreFailure(NamedTuple):
 
 
 class CallLimits(NamedTuple):
-    """How long a call may take, and how long after its beginning it is tried again; s."""
+    """How long a call may take, and how long it is retried, s."""
 
     call_s: float
     again_s: float
@@ -86,11 +86,11 @@ class CallLimits(NamedTuple):
 
 ASKING = CallLimits(20, 40)
 TRANSFER = CallLimits(60, 60)
-"""A part of a file has to get through a slow line in a call of its own."""
+"""Limits for a part of a file, which has to get through a slow line within one call."""
 
 
-class BucketPlace:
-    """BackupPlace under a prefix. Errors that pass are tried again for a minute, 401, 403 and 404 are not."""
+class BucketStore:
+    """BackupStore under a prefix. Temporary errors are retried for a minute; 401, 403 and 404 are not."""
 
     def __init__(self, url: S3Url, asking: CallLimits = ASKING, transfer: CallLimits = TRANSFER) -> None:
         self._url = url
@@ -100,8 +100,8 @@ class BucketPlace:
 
     def names(self) -> list[str]:
         with self._translated_errors("list the backups in"):
-            found = _run(obstore.list_with_delimiter_async, self._asking, self._prefix or None)["objects"]
-        names = [entry["path"].removeprefix(self._prefix) for entry in found]
+            objects = _run(obstore.list_with_delimiter_async, self._asking, self._prefix or None)["objects"]
+        names = [entry["path"].removeprefix(self._prefix) for entry in objects]
         return sorted(filter(NAME.fullmatch, names))
 
     def size(self, name: str) -> int:
@@ -111,12 +111,12 @@ class BucketPlace:
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with self._translated_errors("keep", name):
             size, key = path.stat().st_size, self._prefix + name
-            if size <= SMALLEST_PART:
+            if size <= MIN_PART_BYTES:
                 _run(obstore.put_async, self._transfers, key, path.read_bytes(), use_multipart=False)
                 advance(size)
                 return
-            part = max(SMALLEST_PART, size // MOST_PARTS)
-            try:  # in a call that blocks: it aborts the upload after an error of `advance`
+            part = max(MIN_PART_BYTES, size // MAX_PARTS)
+            try:  # a blocking call, because it aborts the upload after an error of `advance`
                 obstore.put(self._transfers, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
             except FileNotFoundError as error:
                 if StoreFailure.of(error).code != UPLOAD_IS_OVER or not self._has(name, size):
@@ -127,14 +127,14 @@ class BucketPlace:
         with written(path) as file:
             while done < size:
                 with self._translated_errors("read", name):
-                    end = min(done + SMALLEST_PART, size)
+                    end = min(done + MIN_PART_BYTES, size)
                     piece = _run(obstore.get_range_async, self._transfers, self._prefix + name, start=done, end=end)
                 file.write(piece)
                 advance(len(piece))
                 done = end
 
     def remove(self, name: str) -> None:
-        """The library does not repeat a removal that timed out."""
+        """Remove a backup, retrying a removal that timed out, which the library does not."""
         begun = time.monotonic()
         with self._translated_errors("remove", name):
             while True:
@@ -151,7 +151,7 @@ class BucketPlace:
     def _has(self, name: str, size: int) -> bool:
         try:
             return self.size(name) == size
-        except BackupPlaceError:
+        except BackupStoreError:
             return False
 
     def _where(self, name: str = "") -> str:
@@ -162,17 +162,17 @@ class BucketPlace:
         try:
             yield
         except (BaseError, FileNotFoundError, ValueError) as error:
-            raise BackupPlaceError(self._sentence(error, doing, self._where(name))) from None
+            raise BackupStoreError(self._sentence(error, doing, self._where(name))) from None
 
     def _sentence(self, error: Exception, doing: str, where: str) -> str:
         status, code, text = StoreFailure.of(error)
         at, bucket = self._url.endpoint or "Amazon S3", self._url.bucket
-        said = f"{status} {code}".rstrip()
+        answered = f"{status} {code}".rstrip()
         if METADATA_SERVICE in text:
             return NO_CREDENTIALS.format(self._where())
         if status in (401, 403):
             return (
-                f"{at} refused to {doing} {where} ({said}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and "
+                f"{at} refused to {doing} {where} ({answered}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and "
                 "that this key may list, read, write and delete there."
             )
         if code in WRONG_REGION or "without LOCATION" in text:
@@ -182,7 +182,7 @@ class BucketPlace:
         if status == 404:
             return f"There is no {where}. Check bucket, prefix and name; a prefix ends in a slash."
         if status:
-            return f"{at} failed to {doing} {where} ({said}). Try again later."
+            return f"{at} failed to {doing} {where} ({answered}). Try again later."
         if NO_ANSWER not in text:
             return f"{at} failed to {doing} {where}: {text[:MOST_CHARACTERS]}."
         reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
@@ -190,7 +190,9 @@ class BucketPlace:
 
 
 def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
-    """Wait for one call, which a signal ends. Calls of the library that block would see it only when they return."""
+    """Run one async call. A signal interrupts it, while the library's blocking calls see signals only when they
+    return.
+    """
 
     async def main() -> T:
         return await call(*arguments, **options)
@@ -200,10 +202,11 @@ def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwarg
 
 def _store(url: S3Url, limits: CallLimits) -> S3Store:
     for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
-        del os.environ[name]  # the library would take it for a value; compose.yaml sets it where the operator has none
+        del os.environ[name]  # the library would take "" for a value; compose.yaml sets it if the operator has set none
     if lacks_credentials(url, os.environ):
-        raise BackupPlaceError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
-    config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}  # neither is everywhere
+        raise BackupStoreError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
+    # Not all servers support either
+    config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}
     if url.endpoint:
         config["endpoint"] = url.endpoint
     if url.region:
@@ -216,10 +219,10 @@ def _store(url: S3Url, limits: CallLimits) -> S3Store:
                 "allow_http": url.endpoint.startswith("http://"),
                 "timeout": timedelta(seconds=limits.call_s),
             },
-            retry_config={"max_retries": MOST_RETRIES, "retry_timeout": timedelta(seconds=limits.again_s)},
+            retry_config={"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=limits.again_s)},
         )
     except (BaseError, ValueError) as error:
-        raise BackupPlaceError(f"s3://{url.bucket} cannot be used: {StoreFailure.of(error).text}.") from None
+        raise BackupStoreError(f"s3://{url.bucket} cannot be used: {StoreFailure.of(error).text}.") from None
 
 
 def _counted(path: Path, size: int, advance: Advance) -> Iterator[bytes]:

@@ -56,5 +56,5 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
-        services[WebhookServices].sealer.seal_urls()  # a backup of an older version has them in clear
+        services[WebhookServices].sealer.seal_urls()  # backups of older versions have them in clear text
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

@@ -1,4 +1,4 @@
-"""Where backups are kept: folders and prefixes of buckets, which all hold files under the same kind of name."""
+"""Stores for backups: folders and prefixes of buckets, whose files have the same kind of names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from koyjabo.settings.schema import Settings
 FOLDER, BUCKET = "folder", "bucket"
 
 NAME = re.compile(r"koyjabo-\d{8}T\d{6}Z-[0-9a-f]{8}\.backup", re.ASCII)
-"""Of files that the program named itself. Sorted by name, the oldest is first."""
+"""Names of files that the program has named itself. Sorted by name, the oldest is first."""
 
-AT_ONCE = 1 << 20
-"""Bytes that are copied at a time."""
+COPY_BYTES = 1 << 20
+"""Bytes copied at a time."""
 
 ADVICE = {
     errno.ENOTDIR: "Name a folder.",
@@ -38,34 +38,34 @@ ADVICE = {
 }
 
 
-class BackupPlaceError(KoyJaboError):
-    """A place for backups does not work; the message says why, and what to do."""
+class BackupStoreError(KoyJaboError):
+    """A backup store does not work; the message says why, and what to do."""
 
 
-class BackupPlace(Protocol):
-    """Keeps backups under names that `new_name` makes; it neither lists nor removes other files.
+class BackupStore(Protocol):
+    """Keeps backups under names made by `new_name`. It neither lists nor removes other files.
 
-    All methods block, and raise BackupPlaceError. `advance` is given bytes.
+    All methods block, and raise BackupStoreError. `advance` is called with numbers of bytes.
     """
 
     def names(self) -> list[str]:
-        """Of the backups, oldest first."""
+        """Names of the backups, oldest first."""
 
     def size(self, name: str) -> int:
-        """Bytes of a backup."""
+        """Size of a backup, bytes."""
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
-        """Keep the file `path` under this name, which appears when the whole file is there. `path` stays."""
+        """Store a copy of the file `path` under this name, which appears when it is complete."""
 
     def fetch(self, name: str, path: Path, advance: Advance) -> None:
         """Write a backup to `path`. After an error, `path` has a part of it."""
 
     def remove(self, name: str) -> None:
-        """Idempotent."""
+        """Remove a backup. Idempotent."""
 
 
 class BackupTargets(NamedTuple):
-    """The settings of that name; "" where one is not set."""
+    """The settings of the same names; "" if not set."""
 
     backup_dir: str
     backup_to: str
@@ -75,18 +75,18 @@ class BackupTargets(NamedTuple):
         return cls(*(getattr(settings, name) for name in cls._fields))
 
     def shown(self) -> list[tuple[str, str]]:
-        """The kind of each target and its place, for people: without a region."""
-        found = []
+        """The kind and location of each target, for people; without the region."""
+        targets = []
         if self.backup_dir:
-            found.append((FOLDER, self.backup_dir))
+            targets.append((FOLDER, self.backup_dir))
         if self.backup_to:
             place, endpoint = self.backup_to.partition("?")[0], s3_url(self.backup_to).endpoint
-            found.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
-        return found
+            targets.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
+        return targets
 
     def restore_argument(self, name: str) -> str:
-        """What `koyjabo restore` takes for this backup, quoted for a shell: of the bucket if there is one, since that
-        outlives the disk. "" without a place.
+        """The argument of `koyjabo restore` for this backup, quoted for a shell; "" without a store. Prefers the
+        bucket, which survives the disk.
         """
         if self.backup_to:
             parts = urlsplit(self.backup_to)
@@ -100,15 +100,17 @@ def new_name(made_ms: int) -> str:
     return f"koyjabo-{made:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.backup"
 
 
-def rotate(place: BackupPlace, keep: int, proven: str) -> None:
-    """Remove all backups but the newest `keep` and the one that was proven last. Call it when that one is proven."""
-    for name in place.names()[:-keep]:
+def rotate(store: BackupStore, keep: int, proven: str) -> None:
+    """Remove all backups except the newest `keep` and the last verified one. Call it when that one was just
+    verified.
+    """
+    for name in store.names()[:-keep]:
         if name != proven:
-            place.remove(name)
+            store.remove(name)
 
 
 class Folder:
-    """BackupPlace in a folder that exists."""
+    """BackupStore in an existing folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -138,7 +140,7 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     def _linked(self, path: Path, name: str) -> bool:
-        """A second name takes no second place on the disk. False for a file of another file system."""
+        """Hard-link the file, which needs no space on the disk. Returns False for a file on another file system."""
         with suppress(OSError), path.open("rb") as file:
             os.fsync(file.fileno())
             os.link(path, self.path / name)
@@ -149,7 +151,7 @@ class Folder:
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """A file that only its owner may read, which a backup is fetched into. Raises BackupPlaceError."""
+    """A file to fetch a backup into, which only its owner may read. Raises BackupStoreError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with translated_errors(path.parent), open(os.open(path, flags, 0o600), "wb") as file:
         yield file
@@ -157,27 +159,27 @@ def written(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def translated_errors(folder: Path) -> Iterator[None]:
-    """OSError becomes BackupPlaceError with what to do about this folder."""
+    """Turn OSError into BackupStoreError, with what to do about this folder."""
     try:
         yield
     except FileNotFoundError as error:
         if not folder.is_dir():
-            raise BackupPlaceError(f"The folder {folder} does not exist. Create it, or name another folder.") from None
-        raise BackupPlaceError(f"The folder {folder} has no file {Path(str(error.filename)).name}.") from None
+            raise BackupStoreError(f"The folder {folder} does not exist. Create it, or name another folder.") from None
+        raise BackupStoreError(f"The folder {folder} has no file {Path(str(error.filename)).name}.") from None
     except OSError as error:
         advice = ADVICE.get(error.errno or 0, "Check its disk, or name another folder.")
         reason = error.strerror or error
-        raise BackupPlaceError(f"The folder {folder} cannot be used: {reason}. {advice}") from None
+        raise BackupStoreError(f"The folder {folder} cannot be used: {reason}. {advice}") from None
 
 
 def _copy(path: Path, to: BinaryIO, advance: Advance) -> None:
-    for piece in pieces(path, AT_ONCE):
+    for piece in pieces(path, COPY_BYTES):
         to.write(piece)
         advance(len(piece))
 
 
 def pieces(path: Path, size: int) -> Iterator[bytes]:
-    """The contents of a file, `size` bytes at a time. Raises BackupPlaceError."""
+    """Yield the contents of a file, `size` bytes at a time. Raises BackupStoreError."""
     with translated_errors(path.parent), path.open("rb") as file:
         while piece := file.read(size):
             yield piece

@@ -1,8 +1,8 @@
-"""Makes one backup, proves it and removes old ones: `python -m koyjabo.backups.run NAME`.
-Without a name, it only writes one, for a download.
+"""Make one backup, verify it and remove old ones: `python -m koyjabo.backups.run NAME`. Without a name, only write one,
+for a download.
 
-A server starts it with the settings that PLAN names, and reads its reports. It writes to no database but a temporary
-one.
+A server starts this process with the settings named in PLAN, and reads its reports. It writes to no database but a
+temporary one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.backups import backup, backup_file, backup_queries
 from koyjabo.backups.backup_file import Head
-from koyjabo.backups.places import BackupPlaceError, rotate
+from koyjabo.backups.places import BackupStoreError, rotate
 from koyjabo.backups.run_queries import (
     FETCHING,
     KEEPING,
@@ -27,7 +27,7 @@ from koyjabo.backups.run_queries import (
     WRITING,
     BackupReport,
 )
-from koyjabo.backups.transfers import place_of, temporary_folder, work_in
+from koyjabo.backups.transfers import store_of, temporary_folder, work_in
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import ReportProgress
@@ -39,25 +39,25 @@ from koyjabo.recounts.recount_queries import RecountResult, newest_id, recount
 from koyjabo.settings.schema import Settings
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
-"""The settings that the process gets. Others are read neither from `.env` nor at all."""
+"""Settings that the process gets. It reads no others, neither from the environment nor from `.env`."""
 
 MOST_PROBLEMS = 5
 
 
 class NotProven(KoyJaboError):
-    """A backup cannot be restored, or has other numbers then; the message says why."""
+    """A backup cannot be restored, or has other numbers afterwards; the message says why."""
 
 
 class Inconsistent(NotProven):
-    """`found` is what the recount of the restored copy has found."""
+    """The restored copy is inconsistent. `result` comes from its recount."""
 
-    def __init__(self, found: RecountResult) -> None:
-        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(found.problems[:MOST_PROBLEMS])}.")
-        self.found = found
+    def __init__(self, result: RecountResult) -> None:
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(result.problems[:MOST_PROBLEMS])}.")
+        self.result = result
 
 
 class BackupRun:
-    """One backup, under `name`, with the settings of PLAN. Raises KoyJaboError for a step that fails; the report has
+    """Makes one backup called `name`, with the settings of PLAN. Raises KoyJaboError if a step fails; the report names
     the step.
     """
 
@@ -67,8 +67,8 @@ class BackupRun:
         self._database_url = settings["database_url"]
         self._keep = settings["backup_keep"]
         self._path = settings["backup_dir"]
-        self._folder = place_of(self._path) if self._path else None
-        self._bucket = place_of(settings["backup_to"]) if settings["backup_to"] else None
+        self._folder = store_of(self._path) if self._path else None
+        self._bucket = store_of(settings["backup_to"]) if settings["backup_to"] else None
 
     def run(self) -> None:
         temporary = temporary_folder(0, on_disk=self._path)
@@ -76,31 +76,31 @@ class BackupRun:
             with work_in(temporary) as drill:
                 self._make(folder / self._name, drill)
             kept: set[str] = set()
-            for place in filter(None, (self._folder, self._bucket)):
+            for store in filter(None, (self._folder, self._bucket)):
                 with self._reporter.step(step=ROTATING):
-                    rotate(place, self._keep, self._name)
-                    kept.update(place.names())
-        self._reporter.tell(is_done=True, kept=sorted(kept))
+                    rotate(store, self._keep, self._name)
+                    kept.update(store.names())
+        self._reporter.send(is_done=True, kept=sorted(kept))
 
     def _make(self, file: Path, drill: Path) -> None:
-        """Write the backup, bring it to its places, and prove it."""
+        """Write the backup, copy it to its stores, and verify it."""
         head = self._write(file, drill)
         try:
-            self._bring(file)
-        except BackupPlaceError:
+            self._store(file)
+        except BackupStoreError:
             step = self._reporter.report.step
             self._rotate_folder(file, head, drill)
-            self._reporter.tell(step=step)
+            self._reporter.send(step=step)
             raise
         total = self._restored_total(file, head, drill)
-        self._reporter.tell(restored_total=total, is_proven=True)
+        self._reporter.send(restored_total=total, is_proven=True)
 
-    def _bring(self, file: Path) -> None:
-        """What the bucket sends back takes the place of the file that was made."""
-        for step, place in ((KEEPING, self._folder), (SENDING, self._bucket)):
-            if place is not None:
+    def _store(self, file: Path) -> None:
+        """Copy the file to its stores. Then replace it by what the bucket returns, so that this is verified."""
+        for step, store in ((KEEPING, self._folder), (SENDING, self._bucket)):
+            if store is not None:
                 with self._reporter.step(file.stat().st_size, step=step) as advance:
-                    place.put(file, self._name, advance)
+                    store.put(file, self._name, advance)
         if self._bucket is not None:
             size = file.stat().st_size
             file.unlink()
@@ -112,15 +112,15 @@ class BackupRun:
         with _room_in(folder), translated_errors(), slow_snapshot(self._database_url, folder) as connection:
             head = backup.write_from(connection, file, _clock(), progress)
         known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
-        self._reporter.tell(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
+        self._reporter.send(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
-        """Remove old backups of the folder although the bucket has no new one, if the folder's new one can be restored.
-        Otherwise they would fill the disk.
+        """When the bucket failed, remove old backups of the folder anyway, if its new one can be restored. Otherwise
+        they would fill the disk.
         """
         if self._folder is not None and self._name in self._folder.names():
-            file.unlink(missing_ok=True)  # it may be a link to what the folder keeps, or a part of what was fetched
+            file.unlink(missing_ok=True)  # it may be a link to the folder's file, or incomplete
             self._folder.fetch(self._name, file, lambda more: None)
             self._restored_total(file, head, drill)
             rotate(self._folder, self._keep, self._name)
@@ -131,16 +131,16 @@ class BackupRun:
             try:
                 return prove(file, head, folder, progress(step=RESTORING), progress(step=VERIFYING))
             except Inconsistent as error:
-                self._reporter.tell(recount=error.found.details())
+                self._reporter.send(recount=error.result.details())
                 raise
 
 
 def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
-    """Restore `path` into a database in `folder`, which has to be empty, and count it again. Returns its total. Touches
-    no other database.
+    """Restore `path` into a database in the empty `folder`, and recount it. Returns its total. Touches no other
+    database.
 
-    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable
-    where the folder has no room.
+    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable if
+    the folder has no room.
     """
     if backup_file.head(path) != made:
         raise NotProven("The file is another one than the backup that was made.")
@@ -150,9 +150,9 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
         backup.insert(connection, path, made, restoring)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with verifying(newest_id(connection, "visits"), "Recounting") as advance:
-            found = recount(connection, advance)
-    if found.problems:
-        raise Inconsistent(found)
+            result = recount(connection, advance)
+    if result.problems:
+        raise Inconsistent(result)
     if (total, epoch) != (made.total, made.epoch):
         raise NotProven(
             f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
@@ -171,22 +171,22 @@ def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
         open(INHERITED, "wb") as file,
     ):
         head = backup.write_to(file, connection, _clock(), reporter.progress(step=WRITING))
-    reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
+    reporter.send(is_done=True, rows=sum(head.rows.values()), total=head.total)
 
 
 def _clock() -> Clock:
-    """Only its `now_ms` is asked."""
+    """A clock for `now_ms`; nothing else of it is used."""
     return Clock(ZoneInfo("UTC"))
 
 
 @contextmanager
 def _room_in(folder: Path) -> Iterator[None]:
-    """For a copy of the database, and then for the database that is restored."""
+    """Report a lack of room for a copy of the database, or for the restored database."""
     try:
         yield
     except LedgerUnavailable as error:
         reason = reason_of(error)
-        if "full" not in reason:  # it is about the database itself
+        if "full" not in reason:  # the error is about the database itself
             raise
         raise NotProven(
             f"A copy of the database does not fit into {folder.parent} ({reason}). Free space there, or set TMPDIR to "

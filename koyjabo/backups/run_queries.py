@@ -1,4 +1,4 @@
-"""The rows of `backups`, one for each backup that the server has begun, and the reports whose figures go into them."""
+"""Rows of `backups`, one for each backup begun by a server, and the reports that update them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.jobs import job_queries
 from koyjabo.models import Backup, NightlyWork
 
 WORK = "backups"
-"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were turned on first."""
+"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were first turned on."""
 
 RUNNING, PROVEN, FAILED = "running", "proven", "failed"
 
@@ -28,33 +28,33 @@ WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching
 RESTORING, VERIFYING, ROTATING = "restoring", "verifying", "rotating"
 
 IsDue = Callable[[int, list[Backup]], bool]
-"""Is given since when backups are on (ms), and the rows since a moment, the oldest first."""
+"""Called with the time when backups were turned on (ms), and the rows since some time, oldest first."""
 
 IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
-"""The columns that a report has, but for the error."""
+"""Columns that a report has, except for the error."""
 
 
 class BackupReport(NamedTuple):
-    """The state of a backup. None is not known yet."""
+    """The state of a backup. None means not known yet."""
 
     step: str = WRITING
-    done: int = 0  # of this step, in rows or bytes
+    done: int = 0  # in rows or bytes of this step
     goal: int = 0
     rows: int | None = None
     bytes: int | None = None
-    made_ms: int | None = None  # the moment that the backup shows
+    made_ms: int | None = None  # time of the snapshot
     epoch: int | None = None
     total: int | None = None
     restored_total: int | None = None
     recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
     is_proven: bool = False  # and kept
-    kept: Sequence[str] | None = None  # the names of all backups that are kept
+    kept: Sequence[str] | None = None  # names of all backups that are kept
     is_done: bool = False
     error: str = ""  # a sentence
 
 
 def newest(session: Session, *which: Any) -> list[Backup]:
-    """The newest first, at most MOST_ROWS."""
+    """The newest rows first, at most MOST_ROWS."""
     return job_queries.newest(session, Backup, MOST_ROWS, *which)
 
 
@@ -63,7 +63,7 @@ def on_since_ms(session: Session) -> int | None:
 
 
 def figures(session: Session) -> tuple[Backup | None, int]:
-    """The newest that was proven, and how many have ever failed."""
+    """The newest verified backup, and the number of failures ever."""
     failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
     proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
     return (proven[0] if proven else None), session.scalar(failures) or 0
@@ -74,7 +74,7 @@ def running(session: Session) -> list[Backup]:
 
 
 def turn_on(session: Session, now_ms: int) -> None:
-    """Backups are on from now on. Idempotent."""
+    """Note that backups are on. Idempotent."""
     session.execute(MAKE_ROW, {"name": WORK, "now_ms": now_ms})
 
 
@@ -84,7 +84,7 @@ def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
 
 
 def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
-    """Begin a backup, unless one runs, or `due` says that it is not. One of all concurrent callers begins it."""
+    """Begin a backup, unless one is running or `due` returns False. Exactly one of all concurrent callers begins it."""
     turn_on(session, now_ms)
     session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
     if running(session) or (due is not None and not is_due(session, since_ms, due)):
@@ -94,14 +94,14 @@ def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: Is
 
 
 def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **more: Any) -> bool:
-    """Store how far it is. Returns False if it is not this worker's any more."""
+    """Store the progress. Returns False if another worker has taken over."""
     values = {name: getattr(report, name) for name in IN_REPORTS} | {"error": report.error or None}
     proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
     return job_queries.renew(session, row, now_ms, proven_ms=proven_ms, **values, **more)
 
 
 def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
-    """Store the end of a backup, and delete the rows that say nothing any more. Returns False as `renew` does."""
+    """Store the end of a backup, and delete obsolete rows. Returns False like `renew`."""
     state = PROVEN if report.is_done else FAILED
     if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False
@@ -111,13 +111,13 @@ def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> boo
 
 
 def was_failing(session: Session, row: Backup) -> bool:
-    """Whether the one before had failed, too."""
+    """Whether the previous backup failed as well."""
     before = select(Backup.state).where(Backup.id < row.id, Backup.state != RUNNING)
     return session.scalar(before.order_by(Backup.id.desc()).limit(1)) == FAILED
 
 
 def _delete_old(session: Session, row: Backup, kept: Collection[str], now_ms: int) -> None:
-    """Rows of backups that are not kept any more, and of failures of long ago."""
+    """Delete rows of backups that are no longer kept, and of old failures."""
     is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(kept))
     is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
     session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))

@@ -1,5 +1,5 @@
-"""Files that are not whole yet: a folder of its own for each command that makes or fetches a backup, and files that get
-their name when they are on the disk.
+"""Incomplete files: a separate folder for each command that makes or fetches a backup, and files that get their name
+when they are complete on the disk.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}", re.ASCII)
 
 @contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
-    """A new folder in `parent` that only its owner may enter (mode 0700), removed at the end with all that is in it.
+    """A new folder in `parent` that only its owner may enter (mode 0700), removed at the end with its contents.
 
-    Removes what killed processes left in `parent` first. A process has its folder locked, so that others know it is
+    First removes what killed processes have left in `parent`. A process locks its folder, so that others know it is
     alive. Raises OSError.
     """
     _remove_abandoned(parent)
@@ -36,9 +36,10 @@ def working_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
-    """A temporary file that is renamed to `path` when it is synced to disk, and deleted after an error. Only its owner
-    may read it (mode 0600). It is made in the folder `beside`, of the same file system; without one, in that of `path`.
-    Raises OSError.
+    """A temporary file that is renamed to `path` once synced to disk, or deleted after an error. Only its owner may
+    read it (mode 0600).
+
+    It is created in the folder `beside`, on the same file system, by default in the folder of `path`. Raises OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=beside or path.parent, prefix=f".{path.name}.")
     try:
@@ -66,9 +67,9 @@ def sync_folder(folder: Path) -> None:
 def _locked(parent: Path) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(dir=parent, prefix=PREFIX))
-        with suppress(FileNotFoundError):  # until it is locked, another process may take it for abandoned
+        with suppress(FileNotFoundError):  # until it is locked, another process may consider it abandoned
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            with suppress(OSError):  # a file system without locks, where nothing is ever taken for abandoned
+            with suppress(OSError):  # on a file system without locks, nothing counts as abandoned
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 return path, lock
@@ -79,7 +80,7 @@ def _remove_abandoned(parent: Path) -> None:
     with os.scandir(parent) as entries:
         left = [entry for entry in entries if OURS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
     for entry in left:
-        with suppress(OSError):  # it is another user's, a living process has it, or another one removes it
+        with suppress(OSError):  # it belongs to another user or to a living process, or is being removed
             lock = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

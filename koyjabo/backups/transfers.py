@@ -1,4 +1,4 @@
-"""Backups to and from places that commands and settings name: s3://bucket/prefix?…, or the path of a folder."""
+"""Transfer backups to and from stores named by commands and settings: s3://bucket/prefix?…, or a folder's path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from koyjabo.backups import backup
 from koyjabo.backups.backup_file import Head, UnusableBackup
-from koyjabo.backups.places import BackupPlace, BackupPlaceError, Folder, new_name, translated_errors
+from koyjabo.backups.places import BackupStore, BackupStoreError, Folder, new_name, translated_errors
 from koyjabo.backups.temporary import working_folder
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ReportProgress
@@ -21,61 +21,63 @@ VARIABLE = "TMPDIR"
 MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
 MORE_ROOM_HERE = "Free space there, or name another folder."
 DISK_FOLDER = "/var/tmp"
-"""Usually on a disk, where /tmp may be in memory."""
+"""Usually on a disk, while /tmp may be in memory."""
 
 
-def place_of(url: str) -> BackupPlace:
-    """Raises BackupPlaceError. Not for workers: it may load obstore."""
+def store_of(url: str) -> BackupStore:
+    """The store for a URL or path. Raises BackupStoreError. Not for workers, because it may load obstore."""
     return _bucket(_parsed(url)) if _is_s3(url) else Folder(Path(url))
 
 
 def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
-    """Back up to a place, and return the name there. Raises BackupPlaceError and what `backup.back_up` raises."""
-    place = place_of(url)
-    place.names()  # a place that does not work is noticed before the work
+    """Back up to a store, and return the backup's name there. Raises BackupStoreError and what `backup.back_up`
+    raises.
+    """
+    store = store_of(url)
+    store.names()  # fails before the work if the store does not work
     name = new_name(clock.now_ms())
-    is_here = isinstance(place, Folder)
+    is_here = isinstance(store, Folder)
     with work_in(Path(url) if is_here else temporary_folder(0)) as folder:
         try:
             head = backup.write(folder / name, clock, progress)
         except UnusableBackup as error:
-            raise BackupPlaceError(f"{error} {MORE_ROOM_HERE if is_here else MORE_ROOM}") from None
+            raise BackupStoreError(f"{error} {MORE_ROOM_HERE if is_here else MORE_ROOM}") from None
         with progress((folder / name).stat().st_size, "Sending") as advance:
-            place.put(folder / name, name, advance)
+            store.put(folder / name, name, advance)
     backup.record(head, clock)
     return name, head
 
 
 @contextmanager
 def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]:
-    """The file of a backup, and what it is called: of `source` itself, or of the newest in it if it ends in `/`. It is
-    there as long as the context lasts. Raises BackupPlaceError.
+    """The file of a backup, and its name: `source` itself, or the newest backup in it if it ends in `/`. The file
+    exists as long as the context lasts. Raises BackupStoreError.
     """
     if not _is_s3(source):
         name = str(Path(source, _newest(source))) if source.endswith("/") else source
         yield Path(name), name
         return
-    place, name = _object(source)
-    size = place.size(name)
+    store, name = _object(source)
+    size = store.size(name)
     parent = temporary_folder(size)
     with work_in(parent) as folder:
         with progress(size, "Fetching") as advance:
-            place.fetch(name, folder / "fetched.backup", advance)
+            store.fetch(name, folder / "fetched.backup", advance)
         yield folder / "fetched.backup", name
 
 
 def temporary_folder(size: int, on_disk: str = "") -> Path:
-    """One with room for so many bytes: TMPDIR, else /var/tmp, `on_disk` or /tmp. Raises BackupPlaceError."""
+    """A folder with room for `size` bytes: TMPDIR, otherwise /var/tmp, `on_disk` or /tmp. Raises BackupStoreError."""
     given = os.environ.get(VARIABLE)
     folders = [given] if given else [*filter(None, (DISK_FOLDER, on_disk)), tempfile.gettempdir()]
     room = {folder: shutil.disk_usage(folder).free for folder in folders if os.access(folder, os.W_OK | os.X_OK)}
     if not room:
-        raise BackupPlaceError(f"No file can be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")
+        raise BackupStoreError(f"No file can be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")
     for folder, free in room.items():
         if free >= size:
             return Path(folder)
     folder, free = max(room.items(), key=lambda item: item[1])
-    raise BackupPlaceError(
+    raise BackupStoreError(
         f"The backup has {_megabytes(size)} MB, which is {_megabytes(size - free)} MB more than {folder} has room for. "
         + MORE_ROOM
     )
@@ -83,14 +85,14 @@ def temporary_folder(size: int, on_disk: str = "") -> Path:
 
 @contextmanager
 def work_in(parent: Path) -> Iterator[Path]:
-    """A working folder in `parent`. Raises BackupPlaceError."""
+    """A working folder in `parent`. Raises BackupStoreError."""
     with ExitStack() as stack:
         with translated_errors(parent):
             folder = stack.enter_context(working_folder(parent))
         yield folder
 
 
-def _object(source: str) -> tuple[BackupPlace, str]:
+def _object(source: str) -> tuple[BackupStore, str]:
     url = _parsed(source)
     if not url.path or url.path.endswith("/"):
         return _bucket(url), _newest(source)
@@ -99,9 +101,9 @@ def _object(source: str) -> tuple[BackupPlace, str]:
 
 
 def _newest(url: str) -> str:
-    names = place_of(url).names()
+    names = store_of(url).names()
     if not names:
-        raise BackupPlaceError(f"There is no backup under {url}. Check the folder or prefix.")
+        raise BackupStoreError(f"There is no backup under {url}. Check the folder or prefix.")
     return names[-1]
 
 
@@ -113,15 +115,15 @@ def _parsed(url: str) -> S3Url:
     try:
         return s3_url(url)
     except ValueError as error:
-        raise BackupPlaceError(f"{url} {error}.") from None
+        raise BackupStoreError(f"{url} {error}.") from None
 
 
-def _bucket(url: S3Url) -> BackupPlace:
+def _bucket(url: S3Url) -> BackupStore:
     try:
-        from koyjabo.backups.bucket_place import BucketPlace
+        from koyjabo.backups.bucket_place import BucketStore
     except ImportError:
-        raise BackupPlaceError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
-    return BucketPlace(url)
+        raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
+    return BucketStore(url)
 
 
 def _megabytes(size: int) -> str:

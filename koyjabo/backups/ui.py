@@ -1,4 +1,4 @@
-"""Backups as /admin/data shows them."""
+"""Backups as shown on /admin/data."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ ENGLISH = Markup('<span lang="en">{}</span>')
 PLACE = Markup('<span translate="no">{}</span>')
 
 AT_FIRST = 10
-"""How many are shown at once; the others open."""
+"""How many are shown at first; the others can be opened."""
 
 
 class BackupsShown(NamedTuple):
-    """Backups as the page shows them. Viewers see no paths, commands or errors. A restore replaces `now`."""
+    """The backups on the page. Viewers see no paths, commands or errors. A restore would replace `now`."""
 
     is_admin: bool
     is_on: bool
     state: BackupState
-    ended: list[Backup]  # the newest first
+    ended: list[Backup]  # newest first
     targets: BackupTargets
     now: Stats
 
@@ -49,11 +49,11 @@ class BackupsShown(NamedTuple):
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: Backup) -> str:
-        """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven."""
+        """The argument of `koyjabo restore`; "" for viewers, and for a backup that is not verified."""
         return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: Backup) -> object:
-        """What a restore would lose, of the visits."""
+        """The visits that a restore would lose."""
         lost, total = self.now.total - (row.total or 0), count(row.total or 0)
         if lost < 0 or row.epoch != self.now.epoch:
             return _("A new count has started since then. The total becomes %(total)s.", total=total)
@@ -68,24 +68,24 @@ class BackupsShown(NamedTuple):
         return reason(row.error or "") if self.is_admin else Markup("")
 
     def took(self, row: Backup) -> str:
-        """`42 seconds`, `5 minutes`"""
+        """Duration, `42 seconds` or `5 minutes`."""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
     def proof(self, row: Backup) -> str:
-        """`22,121 = 22,121`: the total of the backup, and what counting it again gave; "" if it was not counted."""
+        """`22,121 = 22,121`: the backup's total, and the total of its recount; "" if it was not recounted."""
         if row.total is None or row.restored_total is None:
             return ""
         return f"{count(row.total)} {'=' if row.total == row.restored_total else '≠'} {count(row.restored_total)}"
 
 
 def reason(error: str) -> Markup:
-    """Why a backup failed: a sentence that has a translation, or the words of the system or of a bucket."""
-    said = translated(error)
-    return ENGLISH.format(error) if said == error else Markup("{}").format(said)
+    """Why a backup failed: a translated sentence, or the words of the system or bucket."""
+    translation = translated(error)
+    return ENGLISH.format(error) if translation == error else Markup("{}").format(translation)
 
 
 def shown() -> BackupsShown:
-    """For admins and viewers of the site."""
+    """The backups, for site admins and viewers."""
     services = current()
     state = services[Backups].state(me())
     return BackupsShown(

@@ -25,8 +25,8 @@ from koyjabo.webkit.openapi.describe import Image, describe
 from koyjabo.webkit.pages import errors
 
 SVG = "image/svg+xml"
-MOST_KEPT = 1024
-"""Badges that are kept as they were sent last, for requests at the same revision."""
+MAX_CACHED = 1024
+"""How many badges are cached in their last form, for requests at the same revision."""
 
 QUERY = {
     "value": ", ".join(values.VALUES),
@@ -114,14 +114,14 @@ def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], s
     kept = _kept.get((media, badge))
     if kept is None or kept.number != number:
         kept = _written(number, write(badge, number_in(badge.language, number.number)))
-        if len(_kept) >= MOST_KEPT:
+        if len(_kept) >= MAX_CACHED:
             _kept.clear()
         _kept[media, badge] = kept
     return answer_or_304(context.environ, kept.tag, media, kept.body)
 
 
 def _written(number: Number, body: str) -> Kept:
-    """The checksum stands for the query."""
+    """Cache a badge under a checksum of its query."""
     return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
 
 
@@ -135,7 +135,7 @@ def _described(badge: Badge, message: str) -> str:
 
 
 def _refusal(error: KoyJaboError) -> PlainResponse:
-    """The first reason fits into a badge."""
+    """Draw an error. Only the first reason fits into a badge."""
     label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
     _, headers, _ = errors.error_answer(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]

@@ -8,13 +8,13 @@ from math import ceil
 from typing import NamedTuple
 
 VIRAMA = "\u09cd"
-"""Joins the consonants around it to one sign."""
+"""Joins the neighbouring consonants into one sign."""
 
 JOINED = 0.5
-"""How wide a consonant is that follows a virama, as a part of its width."""
+"""Width of a consonant after a virama, relative to its full width."""
 
 WIDE, OTHER = 1000, 640
-"""Of characters that are in no table: of East Asia and emoji, and all others."""
+"""Widths of characters that are in no table: East Asian ones and emoji, and all others."""
 
 TABLES = (
     (0x20, (
@@ -39,23 +39,23 @@ TABLES = (
     650, 650, 649, 651, 651, 649, 649, 563, 585, 610, 498, 525, 622, 528, 168, 534, 393, 613, 486, 1040, 1040, 0, 0,
     )),
 )  # fmt: skip
-"""Widths in thousandths of the font size, from a first code point on: of Latin letters in DejaVu Sans, which are as
-wide as Verdana's, and of Bengali ones in Lohit Bengali.
+"""Widths in thousandths of the font size, from a first code point on: Latin letters in DejaVu Sans, which are as wide
+as Verdana's, and Bengali letters in Lohit Bengali.
 """
 
 
 def width_px(text: str, font_px: int) -> float:
     widths = 0.0
     before = ""
-    for each in text:
-        width = _width(each)
+    for character in text:
+        width = _width(character)
         widths += width * JOINED if before == VIRAMA else width
-        before = each
+        before = character
     return widths * font_px / 1000
 
 
 def _width(character: str) -> int:
-    """In thousandths of the font size."""
+    """Width in thousandths of the font size."""
     for first, widths in TABLES:
         at = ord(character) - first
         if 0 <= at < len(widths):
@@ -106,11 +106,11 @@ TEXT = (
     '<text x="{left}" y="{baseline}" fill="{fill}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs">'
     "{text}</text>"
 )
-"""`textLength` keeps the text in its shape whatever fonts there are."""
+"""`textLength` keeps the text in its shape, whatever fonts are installed."""
 
 
 def badge(label: str, message: str, color: str, style: str, language: str) -> str:
-    """An SVG whose accessible name is both texts. Without a label it has one shape."""
+    """An SVG whose accessible name is both texts. Without a label, it has one shape."""
     look = STYLES[style]
     parts = [(text, fill, width_px(text, FONT_PX)) for text, fill in ((label, LABEL), (message, color)) if text]
     shapes, texts, left = "", "", 0
@@ -133,7 +133,7 @@ def _text(text: str, left: int, width: int, length: float, baseline: int, fill: 
 
 
 def _ink(background: str) -> str:
-    """White or black: the one with the greater contrast on `background` (WCAG 2), which is 4.5 : 1 or more."""
+    """White or black: the one with the greater contrast on `background` (WCAG 2), at least 4.5 : 1."""
     luminance = _luminance(background)
     return LIGHT if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else DARK
 

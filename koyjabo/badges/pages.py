@@ -1,6 +1,6 @@
 """/embed, a frame with a number (specification: Element and frame).
 
-It may be framed anywhere (`response_headers`), so it knows no login and has no form.
+Any site may frame it (`response_headers`), so it has neither login nor forms.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language, speaking
 
 THEMES = {"auto": "", "light": "light", "dark": "dark"}
-"""The attribute of the page, by parameter."""
+"""Attribute of the page, by parameter."""
 
 PARAMETERS = ("value", "community", "lang", "theme", "counts")
 
 
 class Frame(NamedTuple):
     value: str
-    community: str  # "" without one
+    community: str  # "" for the site
     language: str
-    theme: str  # "" for that of the system
+    theme: str  # "" for the system's theme
     counts: bool
 
 
 @bp.get("/embed")
 def embed() -> str:
-    """The number of this moment, which its script keeps right. Counts the visit with `counts=1` alone."""
+    """The current number, which its script updates. Counts the visit only with `counts=1`."""
     frame = _frame()
     number = values.read(current(), frame.value, frame.community).number
     with speaking(frame.language):
@@ -41,10 +41,10 @@ def embed() -> str:
 
 
 def _frame() -> Frame:
-    """Raises InvalidInput with the reason by parameter."""
-    said = request.args.to_dict()
-    problems = values.problems(said, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
+    """The frame of the request. Raises InvalidInput with the reason by parameter."""
+    query = request.args.to_dict()
+    problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
     if problems:
         raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in problems.items()) + ".", problems)
-    value, theme = said.get("value", values.TOTAL), THEMES[said.get("theme", "auto")]
-    return Frame(value, said.get("community", ""), said.get("lang", language()), theme, said.get("counts") == "1")
+    value, theme = query.get("value", values.TOTAL), THEMES[query.get("theme", "auto")]
+    return Frame(value, query.get("community", ""), query.get("lang", language()), theme, query.get("counts") == "1")

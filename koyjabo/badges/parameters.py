@@ -1,4 +1,4 @@
-"""Reads the query of a badge: colours are names of shields.io or hexadecimal digits."""
+"""Reads the query of a badge. Colours are names from shields.io, or hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLORS = {
     "informational": "007ec6",
     "inactive": "9f9f9f",
 }
-"""The names that shields.io has."""
+"""The colour names of shields.io."""
 
 HEX = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 ACCENT = "#006a4e"
@@ -39,7 +39,7 @@ ACCENT = "#006a4e"
 PARAMETERS = ("value", "community", "label", "color", "lang", "style")
 LONGEST_LABEL = 40
 JOINERS = "\u200c\u200d"
-"""Bangla and emoji need them inside words."""
+"""Joiners, which Bangla and emoji need inside words."""
 
 MOST_FIELDS = 20
 CACHE_SIZE = 256
@@ -47,7 +47,7 @@ CACHE_SIZE = 256
 
 class Badge(NamedTuple):
     value: str
-    community: str  # "" without one
+    community: str  # "" for the site
     label: str
     color: str  # #rrggbb
     language: str
@@ -55,22 +55,22 @@ class Badge(NamedTuple):
 
 
 def query_of(environ: dict[str, Any]) -> str:
-    """The query of a request as text, also where it is not percent-encoded."""
+    """A request's query as text, even if it is not percent-encoded."""
     raw: str = environ.get("QUERY_STRING", "")
     return raw.encode("latin-1").decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def badge_of(query: str) -> Badge:
-    """Raises InvalidInput with the reason by parameter."""
-    said = _once(query)
-    problems = values.problems(said, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
-    fill = color(said["color"]) if "color" in said else ACCENT
+    """The badge of a query. Raises InvalidInput with the reason by parameter."""
+    given = _once(query)
+    problems = values.problems(given, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
+    fill = color(given["color"]) if "color" in given else ACCENT
     if problems or fill is None:
         raise InvalidInput(details=problems if fill else problems | {"color": "use green, or digits such as 97ca00"})
-    value, language = said.get("value", values.TOTAL), said.get("lang", "en")
-    label = cleaned(said["label"]) if "label" in said else values.LABELS[language][value]
-    return Badge(value, said.get("community", ""), label, fill, language, said.get("style", "flat"))
+    value, language = given.get("value", values.TOTAL), given.get("lang", "en")
+    label = cleaned(given["label"]) if "label" in given else values.LABELS[language][value]
+    return Badge(value, given.get("community", ""), label, fill, language, given.get("style", "flat"))
 
 
 def _once(query: str) -> dict[str, str]:
@@ -78,21 +78,21 @@ def _once(query: str) -> dict[str, str]:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise InvalidInput(details={"query": "too many parameters"}) from None
-    said = dict(pairs)
-    if len(said) < len(pairs):
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
         names = [name for name, _ in pairs]
-        raise InvalidInput(details={name: "say it once" for name in said if names.count(name) > 1})
-    return said
+        raise InvalidInput(details={name: "say it once" for name in parameters if names.count(name) > 1})
+    return parameters
 
 
 def cleaned(label: str) -> str:
-    """On one line, and without characters that XML does not allow or that turn the words around them."""
-    seen = "".join(each for each in " ".join(label.split()) if each in JOINERS or unicodedata.category(each)[0] != "C")
+    """A label on one line, without characters that XML forbids or that change the direction of neighbouring words."""
+    seen = "".join(char for char in " ".join(label.split()) if char in JOINERS or unicodedata.category(char)[0] != "C")
     return seen[:LONGEST_LABEL].strip()
 
 
 def color(text: str) -> str | None:
-    """`#rrggbb`, or None for a text that is no colour."""
+    """`#rrggbb`, or None for an invalid colour."""
     if text in COLORS:
         return f"#{COLORS[text]}"
     match = HEX.fullmatch(text)

@@ -1,4 +1,4 @@
-"""The numbers that pages of other sites may show, by the names that badges, elements and frames use."""
+"""The numbers that other sites may show, by the names used in badges, elements and frames."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 
 FIELDS = {"total": "total", "today": "today", "active": "active", "visitors": "unique_visitors"}
-"""Of `Stats`, by value."""
+"""Fields of `Stats`, by value."""
 
 TOTAL = "total"
-"""The value of a query that names none."""
+"""The default value."""
 
 ONLINE = "online"
-"""The value that belongs to a community."""
+"""The value of a community."""
 
 VALUES = (*FIELDS, ONLINE)
 
@@ -37,7 +37,7 @@ LABELS = {
         ONLINE: "এখন অনলাইনে",
     },
 }
-"""Here and not in the catalogues, because the fast path has no request of Flask."""
+"""Labels by language. The fast path has no Flask request, so they are not in the translation catalogues."""
 
 
 class Number(NamedTuple):
@@ -49,19 +49,17 @@ class Number(NamedTuple):
 
 
 def problems(
-    said: Mapping[str, str], parameters: Collection[str], choices: Mapping[str, Collection[str]]
+    query: Mapping[str, str], parameters: Collection[str], choices: Mapping[str, Collection[str]]
 ) -> dict[str, str]:
-    """The reasons why a query cannot be answered, by parameter. `choices` are the values of parameters that may be left
-    out.
-    """
-    reasons = {name: f"use {', '.join(parameters)}" for name in said if name not in parameters}
-    reasons |= _check(said.get("value", TOTAL), said.get("community", ""))
-    wrong = {name: known for name, known in choices.items() if name in said and said[name] not in known}
+    """Why a query is invalid, by parameter. `choices` are the allowed values of optional parameters."""
+    reasons = {name: f"use {', '.join(parameters)}" for name in query if name not in parameters}
+    reasons |= _check(query.get("value", TOTAL), query.get("community", ""))
+    wrong = {name: known for name, known in choices.items() if name in query and query[name] not in known}
     return reasons | {name: f"use {', '.join(known)}" for name, known in wrong.items()}
 
 
 def _check(value: str, community: str) -> dict[str, str]:
-    """Whether the two go together. `community` is "" without one."""
+    """Check that value and community go together. `community` is "" for the site."""
     if value not in VALUES:
         return {"value": f"use {', '.join(VALUES)}"}
     if value == ONLINE and not community:
@@ -72,8 +70,8 @@ def _check(value: str, community: str) -> dict[str, str]:
 
 
 def read(services: Services, value: str, community: str) -> Number:
-    """The present number. Raises UnknownCommunity if the community does not show its number to everyone;
-    LedgerUnavailable.
+    """The current number. Raises LedgerUnavailable, and UnknownCommunity if the community does not show its number to
+    everyone.
     """
     if value == ONLINE:
         return _online(services, community)

@@ -1,1 +1,1 @@
-"""Clients that were written for another system, answered in that system's own way. Off by default (docs/bridges.md)."""
+"""Compatibility with clients of other systems. Off by default (docs/bridges.md)."""

@@ -1,4 +1,4 @@
-"""koyjabo.com of today: its calls of a worker at Cloudflare that concern visits, POST and GET /gh (docs/bridges.md)."""
+"""The calls that koyjabo.com makes to its Cloudflare worker about visits: POST and GET /gh (docs/bridges.md)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOTHING_ELSE = "nothing else is served here"
 
 
 def _action(value: Any) -> str:
-    """Raises NotBridged."""
+    """The action. Raises NotBridged."""
     if value != RECORD_VISIT:
         raise NotBridged
     return RECORD_VISIT

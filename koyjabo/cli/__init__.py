@@ -1,4 +1,4 @@
-"""`koyjabo …`: the operator's commands. Each reads the same settings as the server."""
+"""`koyjabo …`: the operator's commands. They read the same settings as the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ COMMANDS = {
     "user": "accounts.cli:user",
     "verify": "recounts.cli:verify",
 }
-"""The module of each command, loaded when it is called: `serve` must load nothing before the server has patched."""
+"""The module of each command, loaded when it is called. `serve` must load nothing before the server has patched the
+standard library.
+"""
 
 
 class Commands(click.Group):
@@ -78,7 +80,7 @@ def _application() -> Iterator[Services]:
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """End the program with what an error means for the operator: status 2 for the settings, 1 for any other."""
+    """End the program with a message about the error: status 2 for settings, 1 for others."""
     import config
     from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
 

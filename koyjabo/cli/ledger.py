@@ -32,7 +32,7 @@ def accept() -> None:
         from koyjabo.counting.rollback_queries import accept_server
         from koyjabo.database.engine import engine_options, translated_errors
 
-        # Not the application: it reads from Redis which servers to refuse.
+        # Without the application, which would read from Redis which servers to refuse.
         with translated_errors(), Session(create_engine(database, **engine_options(database))) as session:
             place, timeline = accept_server(session, time.time_ns() // 1_000_000)
             session.commit()

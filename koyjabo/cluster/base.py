@@ -58,7 +58,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The argument of every `build`. `services` has those of the features that were built before."""
+    """The argument of every `build`. `services` has the services of all features built before."""
 
     settings: Settings
     clock: Clock

@@ -82,7 +82,7 @@ class RedisOutbox:
             self._running = bool(sends)
         for send in sends:
             if not self._try(send):
-                break  # the others would also time out, and be outdated by then
+                break  # the others would time out as well
         return bool(sends)
 
     def _try(self, send: Send) -> bool:

@@ -30,7 +30,7 @@ LISTEN_S = 1.0
 """After this time without a message, the server is pinged, s."""
 
 MOST_UNANSWERED = 2
-"""Unanswered pings after which Redis counts as unreachable."""
+"""How many pings may stay unanswered before Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
 """Called with a channel and a message published there, or with None when Redis has confirmed the subscription."""

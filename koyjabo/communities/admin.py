@@ -1,4 +1,4 @@
-"""The panel's list of communities; each community has its pages outside of the panel."""
+"""The panel's list of communities. The pages of each community are outside of the panel."""
 
 from __future__ import annotations
 

@@ -49,13 +49,13 @@ def _locked(session: Any, community_id: str) -> Overview:
     return overview(session, community_id)
 
 
-MOST_FOUNDED = 20
-"""The most communities of one founder, without archived ones. Site admins have no limit."""
+MAX_FOUNDED = 20
+"""Maximum number of communities of one founder, without archived ones. Site admins have no limit."""
 
 
 def create(records: CommunityQueries, by: Actor, account: Account, community: CommunityDetails) -> None:
-    """`account` becomes its first admin. Raises TooManyCommunities."""
-    if not account.is_admin and records.founded(account.id) >= MOST_FOUNDED:
+    """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
+    if not account.is_admin and records.founded(account.id) >= MAX_FOUNDED:
         raise TooManyCommunities
     records.add(community, account.id, by.at_ms)
     records.enrol(community.id, account.id, ADMIN, by.at_ms)
@@ -63,17 +63,17 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
 
 
 def announce(records: CommunityQueries, by: Actor, community: CommunityDetails) -> None:
-    """Let visits count for a community that was added, and write its audit entry. Call it last in the transaction."""
+    """Start counting visits for a new community, and write its audit entry. Call it last in the transaction."""
     ref = {"ref": community.ref} if community.ref else {}
-    said = {"open": community.is_open, "listed": community.is_listed, **ref}
-    records.store(by.entry("community.create", subject(community), **said))
+    details = {"open": community.is_open, "listed": community.is_listed, **ref}
+    records.store(by.entry("community.create", subject(community), **details))
     records.open_counter(community.id, by.at_ms)
 
 
 def change(
     records: CommunityQueries, by: Actor, account: Account, community_id: str, values: dict[str, Any]
 ) -> CommunityAccess:
-    """Returns the community after the change. Writes an audit entry only if a value differs."""
+    """Change the given fields. Returns the changed community. Writes an audit entry only if a value differs."""
     access = managed(records, account, community_id)
     before = access.community._asdict()
     changed = {name: value for name, value in values.items() if value != before[name]}

@@ -1,6 +1,6 @@
-"""Queries for communities including archived ones, for admins of the site.
+"""Queries for communities including archived ones, for site admins.
 
-Visits are counted only for scopes with a row in `counters`. Archiving deletes that row, restoring creates it from the
+Visits are only counted for scopes with a row in `counters`. Archiving deletes that row, restoring creates it from the
 rollups, and both leave all other rows unchanged.
 """
 
@@ -36,30 +36,30 @@ ORDERS: dict[str, Any] = {
     "members": MEMBERS,
     "created": Community.created_ms,
 }
-"""What communities can be ordered by."""
+"""Columns to order communities by."""
 
 
 def overviews(session: Session, query: str, start: int, count: int, order: str) -> Page[Overview]:
-    """Communities with this id, or with the words of `query` in their name. `order` is one of ORDERS, with "-" in front
-    for descending.
+    """Communities with the id `query`, or with its words in their name. `order` is one of ORDERS, prefixed with "-" for
+    descending.
     """
-    wanted = select(*_COLUMNS)
+    communities = select(*_COLUMNS)
     if part := sought(query):
-        wanted = wanted.where(or_(Community.id == part.lower(), and_(*has_words((Community.name,), part))))
-    ordered = wanted.order_by(ordered_by(ORDERS, order), *_BY_NAME).offset(start).limit(count)
-    total = length(session, wanted)
+        communities = communities.where(or_(Community.id == part.lower(), and_(*has_words((Community.name,), part))))
+    ordered = communities.order_by(ordered_by(ORDERS, order), *_BY_NAME).offset(start).limit(count)
+    total = length(session, communities)
     return Page(tuple(_overviews(session, ordered)), total)
 
 
 def archive(session: Session, community_id: str, now_ms: int) -> None:
-    """Deletes the counter, which waits for the batch of visits that has locked it."""
+    """Delete the counter. Waits for a batch of visits that has locked it."""
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=now_ms))
     session.execute(delete(Counter).where(Counter.scope == community_id))
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Creates the counter with the totals of before: from the rollups, which contain every visit, and from adjustments,
-    which have those that the database lost.
+    """Create the counter with its old totals: from the rollups, which contain every visit, and from adjustments, which
+    contain visits that the database has lost.
     """
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
@@ -72,8 +72,8 @@ def restore(session: Session, community_id: str, now_ms: int) -> None:
 _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)
 
 
-def _overviews(session: Session, wanted: Select[*tuple[Any, ...]]) -> list[Overview]:
-    rows = session.execute(wanted).all()
+def _overviews(session: Session, query: Select[*tuple[Any, ...]]) -> list[Overview]:
+    rows = session.execute(query).all()
     members = _members(session, [row.id for row in rows])
     return [Overview(CommunityDetails._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
 

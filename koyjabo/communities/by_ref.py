@@ -1,6 +1,6 @@
-"""Communities and members as another system calls them, which keeps them here in step with its own (decision 93).
+"""Communities and members by external ids, so that another system can keep them in sync (decision 93).
 
-Each call changes people of that system alone: members with an account stay as they are.
+Each call only changes people of that system. Members with an account stay as they are.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 
 NAMED_IN_AUDIT = 50
-"""The most refs that an entry about a whole list names of each kind; it counts all."""
+"""Maximum number of external ids of each kind that an audit entry about a whole list names. It counts all of them."""
 
 
 class RefMember(NamedTuple):
-    """A member as their own system sends them."""
+    """A member as sent by their own system."""
 
     ref: str
     role: str
@@ -37,8 +37,8 @@ class RefMember(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """How many members a list has added and changed, the ids here of those it has removed, and the tag of the list
-    after it.
+    """The result of a sync: how many members were added and changed, the ids of removed ones, and the new tag of the
+    list.
     """
 
     added: int
@@ -48,9 +48,9 @@ class Synced(NamedTuple):
 
 
 class CommunitiesByRef:
-    """For admins of the site, and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
+    """Changes by site admins and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
 
-    After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry, which names the ref.
+    After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry with the external id.
     """
 
     def __init__(
@@ -68,10 +68,11 @@ class CommunitiesByRef:
         self._on_revoked = on_revoked
 
     def put(self, account: Account, ref: str, values: Mapping[str, Any]) -> tuple[CommunityAccess, bool]:
-        """Make the community with this ref, or change and restore it. Returns whether it is new. Idempotent.
+        """Create the community with this external id, or change and restore it. Returns whether it is new. Idempotent.
 
-        `values` has the name and may have is_open, is_listed and public_count: those that are missing stay, and are as
-        in `Communities.create` for a new one. Raises RefTaken if the ref is the id of a community here.
+        `values` has the name, and may have is_open, is_listed and public_count. Missing ones stay unchanged, or have
+        the defaults of `Communities.create` for a new community. Raises RefTaken if `ref` is the id of a community
+        here.
         """
         account.require_site_admin()
         by = log.actor(account, self._clock)
@@ -82,7 +83,7 @@ class CommunitiesByRef:
         return access, is_new
 
     def archive(self, account: Account, ref: str) -> None:
-        """Idempotent. Raises UnknownCommunity for a ref that was never put."""
+        """Archive a community. Idempotent. Raises UnknownCommunity for an unknown external id."""
         account.require_site_admin()
         self._on_revoked(self._database.write(_archive, log.actor(account, self._clock), ref))
 
@@ -95,7 +96,7 @@ class CommunitiesByRef:
         return Enrolment(stored, before is None, before)
 
     def remove_member(self, account: Account, community_id: str, ref: str) -> str:
-        """Returns the id of the person here. Raises UnknownUser if no member has this ref."""
+        """Remove a member. Returns the person's id here. Raises UnknownUser if no member has this external id."""
         by = log.actor(account, self._clock)
         person_id = self._database.write(_remove_member, by, account, self._people, community_id, ref)
         self._on_revoked(person_id)
@@ -104,8 +105,10 @@ class CommunitiesByRef:
     def sync(
         self, account: Account, community_id: str, members: Sequence[RefMember], is_current: Callable[[str], bool]
     ) -> Synced:
-        """Make the members with a ref exactly these, in one transaction. Raises ChangedMeanwhile unless `is_current` is
-        true of the tag of the list at this moment (`Communities.list_tag`).
+        """Make `members` the only members with an external id, in one transaction.
+
+        Raises ChangedMeanwhile unless `is_current` returns true for the current tag of the list
+        (`Communities.list_tag`).
         """
         by = log.actor(account, self._clock)
         synced, lost = self._database.write(_sync, by, account, self._people, community_id, members, is_current)
@@ -114,7 +117,7 @@ class CommunitiesByRef:
         return synced
 
     def person(self, account: Account, community_id: str, ref: str) -> str | None:
-        """The id here of the person with this ref; None if there is none. For moderators."""
+        """The id here of the person with this external id, or None. For moderators."""
         return self._database.read(_person, account, self._people, community_id, ref)
 
 
@@ -130,7 +133,7 @@ def _put(
         if ref_queries.add(session, community, by.at_ms):
             archiving.announce(CommunityQueries(session), by, community)
             return CommunityAccess(community, ADMIN), True
-        known_id = ref_queries.id_of(session, ref)  # made at the same time
+        known_id = ref_queries.id_of(session, ref)  # created at the same time
     archiving.restore(session, by, known_id or "")
     return archiving.change(CommunityQueries(session), by, account, known_id or "", dict(values)), False
 
@@ -173,15 +176,15 @@ def _sync(
     members: Sequence[RefMember],
     is_current: Callable[[str], bool],
 ) -> tuple[Synced, str]:
-    """Returns also the community's id if somebody has lost a right, or else ""."""
+    """Sync, and also return the community's id if someone has lost a right, otherwise ""."""
     records = CommunityQueries(session)
     community = memberships.managed_by_system(records, account, community_id)
     if not is_current(memberships.tag_of(records, community)):
         raise ChangedMeanwhile
-    known = {each.user_id: each for each in records.external_members(community.id)}
-    named = people.put(session, {each.ref: each.name for each in members}, by.at_ms)
-    wanted = {named[each.ref].id: each for each in members}
-    changes = _Changes(known, wanted)
+    known = {member.user_id: member for member in records.external_members(community.id)}
+    named = people.put(session, {member.ref: member.name for member in members}, by.at_ms)
+    new = {named[member.ref].id: member for member in members}
+    changes = _Changes(known, new)
     changes.store(records, community.id, by.at_ms)
     if changes.is_any:
         records.store(by.entry("member.sync", memberships.subject(community), **changes.as_details()))
@@ -193,17 +196,17 @@ def _sync(
 
 
 class _Changes:
-    """What makes the members that are `known`, by id, those that are `wanted`."""
+    """The changes that turn the members `known` into `new`, both by id."""
 
-    def __init__(self, known: Mapping[str, Member], wanted: Mapping[str, RefMember]) -> None:
+    def __init__(self, known: Mapping[str, Member], new: Mapping[str, RefMember]) -> None:
         self._known = known
-        self._wanted = wanted
-        self.added = sorted(wanted.keys() - known.keys())
-        self.removed = sorted(known.keys() - wanted.keys())
+        self._new = new
+        self.added = sorted(new.keys() - known.keys())
+        self.removed = sorted(known.keys() - new.keys())
         self.changed = [
-            each
-            for each in sorted(known.keys() & wanted.keys())
-            if (known[each].role, known[each].name) != (wanted[each].role, wanted[each].name)
+            user_id
+            for user_id in sorted(known.keys() & new.keys())
+            if (known[user_id].role, known[user_id].name) != (new[user_id].role, new[user_id].name)
         ]
 
     @property
@@ -212,25 +215,25 @@ class _Changes:
 
     @property
     def is_loss(self) -> bool:
-        """Somebody has lost a right."""
-        lowered = (roles.is_lower(self._wanted[each].role, self._known[each].role) for each in self.changed)
+        """Whether someone has lost a right."""
+        lowered = (roles.is_lower(self._new[user_id].role, self._known[user_id].role) for user_id in self.changed)
         return bool(self.removed) or any(lowered)
 
     def store(self, records: CommunityQueries, community_id: str, now_ms: int) -> None:
-        """But the names, which are the same in all communities."""
-        for each in self.added:
-            records.enrol(community_id, each, self._wanted[each].role, now_ms)
-        for each in self.changed:
-            records.set_role(community_id, each, self._wanted[each].role)
-        for each in self.removed:
-            records.remove(community_id, each)
+        """Store the changes, except names, which are the same in all communities."""
+        for user_id in self.added:
+            records.enrol(community_id, user_id, self._new[user_id].role, now_ms)
+        for user_id in self.changed:
+            records.set_role(community_id, user_id, self._new[user_id].role)
+        for user_id in self.removed:
+            records.remove(community_id, user_id)
 
     def as_details(self) -> dict[str, Any]:
-        """For the audit log."""
+        """The changes as details of the audit log."""
         refs = {
-            "added_refs": [self._wanted[each].ref for each in self.added[:NAMED_IN_AUDIT]],
-            "changed_refs": [self._wanted[each].ref for each in self.changed[:NAMED_IN_AUDIT]],
-            "removed_refs": [self._known[each].ref for each in self.removed[:NAMED_IN_AUDIT]],
+            "added_refs": [self._new[user_id].ref for user_id in self.added[:NAMED_IN_AUDIT]],
+            "changed_refs": [self._new[user_id].ref for user_id in self.changed[:NAMED_IN_AUDIT]],
+            "removed_refs": [self._known[user_id].ref for user_id in self.removed[:NAMED_IN_AUDIT]],
         }
         return {
             "added": len(self.added),

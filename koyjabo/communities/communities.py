@@ -54,20 +54,20 @@ ANY_COMMUNITY, ANY_MEMBER = CommunitySearch(), MemberSearch()
 
 
 class Enrolment(NamedTuple):
-    """A membership after the call, and whether the call created it."""
+    """A membership, and whether the call created it."""
 
     member: Member
     is_new: bool
-    role_before: str | None = None  # of a membership whose role was set
+    role_before: str | None = None  # if the call set the role of a membership
 
 
 class Communities:
-    """Every call checks the permissions of `account`. Site admins have the role admin in all communities, without being
-    members. Every change writes an audit record.
+    """Communities and their members. Every call checks the permissions of `account`; every change writes an audit
+    entry. Site admins have the role admin in all communities, without being members.
 
     Raises UnknownCommunity for an unknown id, an archived community, and one that the account may not see; Forbidden
-    for a role that is too low; LedgerUnavailable. After a commit, `on_revoked` is called with the id of the user whose
-    permission was revoked, or of the community that was deleted or archived.
+    for a role that is too low; LedgerUnavailable. After a commit, `on_revoked` is called with the id of the user who
+    lost a permission, or of the community that was deleted or archived.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -96,36 +96,36 @@ class Communities:
     ) -> Page[ListedCommunity]:
         """`count` of the communities that `account` may see, from the offset `start`."""
         page = self._list(CommunityQueries.list_access, account, search, start, count)
-        seen = (each._replace(access=roles.as_seen_by(account, each.access)) for each in page.items)
+        seen = (listed._replace(access=roles.as_seen_by(account, listed.access)) for listed in page.items)
         return page._replace(items=tuple(seen))
 
     def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """`count` of the communities of which `account` is a member, by name, from the offset `start`."""
+        """`count` of the communities that `account` is a member of, by name, from the offset `start`."""
         page = self._list(CommunityQueries.list_own_access, account, start, count)
-        return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
+        return page._replace(items=tuple(roles.as_seen_by(account, access) for access in page.items))
 
     def home(self, account: Account) -> CommunityAccess | None:
-        """The only community that `account` moderates; if there is none, the only one of which it is a member."""
-        found = self._read(CommunityQueries.homes, account)
-        moderated = [each for each in found if each.role != MEMBER]
-        homes = moderated or found
+        """The only community that `account` moderates or, if there is none, the only one that it is a member of."""
+        joined = self._read(CommunityQueries.homes, account)
+        moderated = [access for access in joined if access.role != MEMBER]
+        homes = moderated or joined
         return homes[0] if len(homes) == 1 else None
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of those who are members. The caller checks the permission."""
+        """The roles of those users who are members. The caller checks the permission."""
         return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
-        """Those of `ids` that are listed and show everybody how many are online."""
+        """The communities among `ids` that are listed and show everyone how many are online."""
         return tuple(self._read(CommunityQueries.public, ids))
 
     def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
-        """Those of `ids` that `account` may see; what is no id is not looked for."""
+        """The communities among `ids` that `account` may see. Invalid ids are ignored."""
         known = self._read(CommunityQueries.listed_access, account.id, list(filter(uuid_of, ids)))
-        return tuple(each for each in known if roles.is_visible(account, each))
+        return tuple(access for access in known if roles.is_visible(account, access))
 
     def ids(self) -> Collection[Scope]:
-        """All communities that are not archived."""
+        """The ids of all communities that are not archived."""
         return self._list(CommunityQueries.ids)
 
     def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
@@ -133,7 +133,7 @@ class Communities:
         return self._list(CommunityQueries.sizes, community_ids)
 
     def known(self, account: Account, community_id: str) -> CommunityAccess:
-        """A community that `account` may see. The role is that of the membership, also for site admins; None for
+        """A community that `account` may see. The role is the membership's, even for site admins; None for
         non-members.
         """
         return self._read(memberships.visible, account, community_id)
@@ -142,7 +142,7 @@ class Communities:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
     def with_public_count(self, community_id: str) -> CommunityDetails:
-        """A community that shows everybody how many people are online. Raises UnknownCommunity for any other one."""
+        """A community that shows everyone how many people are online. Raises UnknownCommunity for others."""
         return self._read(memberships.with_public_count, community_id)
 
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
@@ -160,35 +160,36 @@ class Communities:
         """Delete a community and its memberships. Its visits stay in the site's total."""
         self._write(archiving.delete, self._actor(account), account, community_id)
         self._on_revoked(community_id.lower())
-        with suppress(LedgerUnavailable):  # then they go after 30 days
+        with suppress(LedgerUnavailable):  # otherwise they are deleted after 30 days
             Throttle(self._database).repeat(_in_steps, CommunityQueries.delete_events, community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
-        """Become a member of an open community, also of an unlisted one by its id. A member keeps their role."""
+        """Become a member of an open community, even of an unlisted one by its id. A member keeps their role."""
         return Enrolment(*self._write(memberships.join, self._actor(account), account, community_id))
 
     def leave(self, account: Account, community_id: str) -> None:
-        """Raises LastAdmin."""
+        """End the account's own membership. Raises LastAdmin."""
         self._write(memberships.leave, self._actor(account), account, community_id)
         self._on_revoked(account.id)
 
     def members(
         self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
     ) -> Page[Member]:
-        """`count` members in the order in which they joined, from the offset `start`.
+        """`count` members in the order they joined in, from the offset `start`.
 
         Only site admins see emails.
         """
         page = self._list(memberships.members, account, community_id, search, start, count)
-        return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
+        return page._replace(items=tuple(_as_shown_to(account, member) for member in page.items))
 
     def list_tag(self, account: Account, community_id: str) -> str:
         """The tag of the whole list of members, whatever the page."""
         return self._list(memberships.list_tag, account, community_id)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
-        """Set the role of a member. For a site admin, a user who is no member becomes one; others invite them
-        (`invitations`). Raises UnknownUser, LastAdmin.
+        """Set the role of a member. Raises UnknownUser, LastAdmin.
+
+        A site admin can also add a user who is not a member. Others invite them (`invitations`).
         """
         by = self._actor(account)
         member, before = self._write(memberships.set_role, by, account, community_id, uuid_of(user_id) or "", role)
@@ -204,17 +205,17 @@ class Communities:
         self._on_revoked(user_id.lower())
 
     def removable(self, account: Account, community_id: str, user_id: str) -> tuple[CommunityDetails, Member]:
-        """A membership that `remove_member` would end now, and its community. Raises as it does."""
+        """The community and the membership that `remove_member` would end. Raises as it does."""
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)
 
-    # Only admins of the site may call these, and viewers the ones that change nothing. Others get Forbidden.
+    # Only site admins may call these; viewers may call those that change nothing. Others get Forbidden.
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
     ) -> Page[Overview]:
-        """`count` communities from the offset `start`, archived or not: with this id, or with the words of `query` in
-        their name. `order` is one of PANEL_ORDERS, with "-" in front for descending.
+        """`count` communities from the offset `start`, including archived ones: with the id `query`, or with its words
+        in their name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
         return self._database.report(overviews, query, start, count, order)
@@ -241,7 +242,7 @@ class Communities:
         return self._database.read(_on_records, operation, *args)
 
     def _list(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Runs as a report, because a page of a list costs as much as all pages before it."""
+        """Read a list as a report, because a page of a list costs as much as all pages before it."""
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:

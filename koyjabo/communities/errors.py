@@ -1,4 +1,4 @@
-"""The errors of communities."""
+"""Errors of communities."""
 
 from __future__ import annotations
 

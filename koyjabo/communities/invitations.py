@@ -1,4 +1,4 @@
-"""Invitations to communities, and what an invited person does with a link of any kind."""
+"""Invitations to communities, and what an invited person can do with a link of any kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Joined(NamedTuple):
 
 
 class CommunityScope(InvitationScope[Joined]):
-    """Admins of a community invite to it, while it is not archived."""
+    """Invitations to a community by its admins, while it is not archived."""
 
     rows, purpose, action = invitations_by(ADMIN), INVITATION, "member"
 
@@ -37,7 +37,9 @@ class CommunityScope(InvitationScope[Joined]):
         return memberships.subject(memberships.allowed(records, account, community_id or "", ADMIN).community)
 
     def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Joined:
-        """Locks the community before it reads the invitation again: a concurrent change may have ended it."""
+        """Accept. Locks the community before reading the invitation again, because a concurrent change may have ended
+        it.
+        """
         records = CommunityQueries(session)
         records.lock(invitation_queries.valid(session, self.rows, invitation_id, by.at_ms).place.id)
         offer = invitation_queries.use_up(session, self.rows, invitation_id, by.at_ms)
@@ -54,7 +56,7 @@ class CommunityScope(InvitationScope[Joined]):
 
 
 class ReceivedInvitations:
-    """Invitations to the panel and to communities come in one list. A token of one kind is not valid as one of the
+    """A user's invitations to the panel and to communities, in one list. Tokens of one kind are not valid for the
     other.
     """
 
@@ -63,15 +65,17 @@ class ReceivedInvitations:
         self._communities = communities
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
-        """The invitations of an account, each with its token: first the one to the panel, if there is one, and then the
-        others, newest first. None if the email is not verified. Raises LedgerUnavailable.
+        """The invitations of an account, each with its token: first the one to the panel, then the others, newest
+        first.
+
+        None of them if the account's email is not confirmed. Raises LedgerUnavailable.
         """
         first = self._panel.page(account, start, count)
         rest = self._communities.page(account, max(start - first.total, 0), count - len(first.items))
         return Page(first.items + rest.items, first.total + rest.total)
 
     def of(self, token: str) -> Invitations[PanelRole] | Invitations[Joined]:
-        """The invitations to which a token belongs, which need not be valid. Raises UnknownInvitation."""
+        """The kind of invitations that a token belongs to, valid or not. Raises UnknownInvitation."""
         for invitations in (self._panel, self._communities):
             if invitations.owns(token):
                 return invitations

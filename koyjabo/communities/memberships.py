@@ -40,7 +40,7 @@ ARRIVALS |= {
 def _access(
     records: CommunityQueries, account: Account, community_id: str, lock: bool = False
 ) -> CommunityAccess | None:
-    """The access of `account`; with `lock`, the community and its members are locked until the commit."""
+    """The access of `account`. With `lock`, the community and its members are locked until the commit."""
     known_id = uuid_of(community_id)
     if known_id is None:
         return None
@@ -50,7 +50,7 @@ def _access(
 
 
 def visible(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    """Raises UnknownCommunity."""
+    """A community that the account may see. Raises UnknownCommunity."""
     return roles.visible(account, _access(records, account, community_id))
 
 
@@ -59,7 +59,7 @@ def allowed(records: CommunityQueries, account: Account, community_id: str, role
 
 
 def with_public_count(records: CommunityQueries, community_id: str) -> CommunityDetails:
-    """Raises UnknownCommunity."""
+    """A community with a public count. Raises UnknownCommunity."""
     access = records.access(uuid_of(community_id) or "", NOBODY)
     if access is None or not access.community.public_count:
         raise UnknownCommunity
@@ -67,12 +67,12 @@ def with_public_count(records: CommunityQueries, community_id: str) -> Community
 
 
 def managed(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    """Locks the community, for an account that may manage it. Raises UnknownCommunity, Forbidden."""
+    """Lock the community, for an account that may manage it. Raises UnknownCommunity, Forbidden."""
     return roles.allowed(account, _access(records, account, community_id, lock=True), ADMIN)
 
 
 def managed_by_system(records: CommunityQueries, account: Account, community_id: str) -> CommunityDetails:
-    """Locks the community, for a caller that speaks for another system: an admin of the site, or a key of one. Raises
+    """Lock the community, for a caller that acts for another system: a site admin, or an admin's key. Raises
     UnknownCommunity, Forbidden.
     """
     community = roles.visible(account, _access(records, account, community_id, lock=True)).community
@@ -81,7 +81,7 @@ def managed_by_system(records: CommunityQueries, account: Account, community_id:
 
 
 def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
-    """Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
+    """Join. Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
     access = _access(records, account, community_id, lock=True)
     if access is None:
         raise UnknownCommunity
@@ -113,15 +113,15 @@ def list_tag(records: CommunityQueries, account: Account, community_id: str) -> 
 
 
 def tag_of(records: CommunityQueries, community: CommunityDetails) -> str:
-    """The tag of the whole list of members, which changes with each of them, their roles and their names."""
+    """The tag of the whole list of members. It changes with each member, role and name."""
     return hashlib.sha256(records.list_text(community.id).encode()).hexdigest()[:32]
 
 
 def set_role(
     records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str, role: str
 ) -> tuple[Member, str | None]:
-    """Set the role of a user. Returns the membership after the change, and the previous role: None for a new member,
-    whom only site admins can add without an invitation. Raises UnknownUser, LastAdmin.
+    """Set a user's role. Returns the changed membership and the previous role, which is None for a new member: only
+    site admins can add one without an invitation. Raises UnknownUser, LastAdmin.
     """
     community = managed(records, account, community_id).community
     if records.user(user_id) is None:
@@ -135,7 +135,7 @@ def set_role(
 def give_role(
     records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str, role: str
 ) -> tuple[Member, str | None]:
-    """The community is locked. Returns as `set_role` does. Raises LastAdmin."""
+    """Set a role in a locked community. Returns the same as `set_role`. Raises LastAdmin."""
     access = records.access(community.id, user_id)
     before = access.role if access else None
     if before is None:
@@ -151,12 +151,12 @@ def give_role(
 
 
 def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
-    """Raises UnknownUser, LastAdmin."""
+    """Remove a member. Raises UnknownUser, LastAdmin."""
     end(records, by, managed(records, account, community_id).community, user_id)
 
 
 def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str | None) -> None:
-    """End a membership. The community is locked. Raises UnknownUser, LastAdmin."""
+    """End a membership in a locked community. Raises UnknownUser, LastAdmin."""
     member = _member(records, community, user_id)
     _end(records, community, member.user_id, member.role)
     records.end_invitations(community.id, member.user_id)
@@ -166,7 +166,7 @@ def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_
 def removable(
     records: CommunityQueries, account: Account, community_id: str, user_id: str | None
 ) -> tuple[CommunityDetails, Member]:
-    """A membership that `account` may end now, as `remove` and `leave` would. Raises as they do."""
+    """A membership that `account` may end now with `remove` or `leave`. Raises as they do."""
     community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
     member = _member(records, community, user_id)
     roles.require_another_admin(records, community, member.user_id, member.role)
@@ -174,7 +174,7 @@ def removable(
 
 
 def _member(records: CommunityQueries, community: CommunityDetails, user_id: str | None) -> Member:
-    """Raises UnknownUser."""
+    """The member. Raises UnknownUser."""
     access = records.access(community.id, user_id or "")
     if user_id is None or access is None or access.role is None:
         raise UnknownUser(N_("This person is not a member of this community."))
@@ -186,7 +186,7 @@ def subject(community: CommunityDetails) -> Subject:
 
 
 def details(member: Member) -> dict[str, str]:
-    """The person of an audit entry, as they are called here and by their own system."""
+    """The person in an audit entry: their name here, and their external id."""
     return {"user_id": member.user_id, "user": member.name, **({"ref": member.ref} if member.ref else {})}
 
 

@@ -1,4 +1,4 @@
-"""Looks up the sessions, users, communities and roles by which permissions are decided, for many at once."""
+"""Looks up the sessions, users, communities and roles that permissions depend on, for many at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from koyjabo.core.identity import site_role
 from koyjabo.models import Community, LoginSession, Membership, User
 from koyjabo.settings.schema import Policy
 
-AT_ONCE = 500
-"""Ids in one query."""
+IDS_PER_QUERY = 500
+"""Ids per query."""
 
 Item = TypeVar("Item")
 
 
 class ActiveCommunity(NamedTuple):
-    """What strangers may know of a community that is not archived."""
+    """Public details of a community that is not archived."""
 
     is_listed: bool
     public_count: bool
@@ -38,8 +38,8 @@ class AccessFacts(NamedTuple):
 def facts(
     session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str], policy: Policy
 ) -> AccessFacts:
-    """Look up these ids. Revoked sessions, those of users that are not `permitted`, disabled users, archived
-    communities and unknown ids are left out.
+    """Look up these ids. Missing from the result are revoked sessions, sessions of users that are not `permitted`,
+    disabled users, archived communities and unknown ids.
     """
     live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
     if policy != "none":
@@ -63,13 +63,15 @@ def facts(
 
 
 def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    wanted = select(Membership.community_id, Membership.user_id, Membership.role).where(Membership.user_id.in_(users))
+    memberships = select(Membership.community_id, Membership.user_id, Membership.role).where(
+        Membership.user_id.in_(users)
+    )
     for ids in _chunks(communities):
-        for row in session.execute(wanted.where(Membership.community_id.in_(ids))):
+        for row in session.execute(memberships.where(Membership.community_id.in_(ids))):
             yield (row.community_id, row.user_id), row.role
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
     rest = iter(items)
-    while chunk := list(islice(rest, AT_ONCE)):
+    while chunk := list(islice(rest, IDS_PER_QUERY)):
         yield chunk

@@ -1,4 +1,4 @@
-"""Checks permissions at each join, and checks those of all participants again after a revocation."""
+"""Checks permissions at each join, and again for all participants after a revocation."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
 
 WATCHER = "watcher"
-"""Sees the numbers and is not online: everybody where numbers are public, and admins and viewers of the site who are no
+"""Sees the numbers without being online: everyone where numbers are public, and site admins and viewers who are not
 members.
 """
 
 
 class RequiredAccess(NamedTuple):
-    """The access a participant must keep: a live session, and at least this role in a community; for the panel of the
-    site, as `of_panel` says. A watcher without credentials has neither session nor user: both ids are empty.
+    """The access a participant must keep: a live session, and at least this role in a community, or in the panel
+    (`of_panel`). Both ids are empty for a watcher without credentials.
     """
 
     session_id: str
     user_id: str
     community_id: str
     role: str  # the lowest sufficient role
-    by_token: RolesByToken | None = None  # of a person of another system, who has no session
+    by_token: RolesByToken | None = None  # for a person of another system, who has no session
 
     @classmethod
     def of_panel(cls, session_id: str, user_id: str) -> RequiredAccess:
-        """For admins and viewers of the site."""
+        """Access to the panel's room, for site admins and viewers."""
         return cls(session_id, user_id, SITE, SITE_VIEWER)
 
     @classmethod
     def of_stranger(cls, community_id: str) -> RequiredAccess:
-        """For a watcher without credentials."""
+        """Access of a watcher without credentials."""
         return cls("", "", community_id, WATCHER)
 
 
 class AccessRequest(NamedTuple):
-    """The access needed for a join, and the id of the refresh token that authenticates it, if one does."""
+    """The access needed for a join, and the id of the refresh token that authenticates it, if any."""
 
     needed: RequiredAccess
     refresh_id: str | None
 
 
 class Permissions:
-    """`policy` is REQUIRE_TWO_FACTOR."""
+    """Checks permissions. `policy` is REQUIRE_TWO_FACTOR."""
 
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock, policy: Policy) -> None:
         self._policy = policy
@@ -74,16 +74,17 @@ class Permissions:
         return self._database.read(account_queries.access_version)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
-        """Returns the access that is granted: `needed`, or a watcher's instead of a member's, for people who are not
-        members.
+        """The access that is granted: `needed`, or a watcher's instead of a member's for people who are not members.
 
         Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
-        A refresh token has to be the valid one of its session at this moment; it may be renewed later.
+        A refresh token has to be its session's valid one at this moment; it may be renewed later.
         """
         return self._checks.ask(AccessRequest(needed, refresh_id))
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
-        """Why each is no longer permitted; None if it is (specification: Credentials). Raises LedgerUnavailable."""
+        """Why each access is no longer permitted, or None if it is (specification: Credentials). Raises
+        LedgerUnavailable.
+        """
         known = self._look_up(accesses)
         return {access: _problem(access, known) for access in accesses}
 
@@ -97,8 +98,8 @@ class Permissions:
                 job.error = _problem(job.result, known, refresh_id, now_ms)
 
     def _look_up(self, accesses: Collection[RequiredAccess]) -> AccessFacts:
-        sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
-        communities = {each.community_id for each in accesses}
+        sessions, users = {access.session_id for access in accesses}, {access.user_id for access in accesses}
+        communities = {access.community_id for access in accesses}
         return self._database.read(facts, sessions, users, communities, self._policy)
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:

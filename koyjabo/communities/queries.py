@@ -25,12 +25,12 @@ class CommunityDetails(NamedTuple):
     is_open: bool  # all users may join
     is_listed: bool  # non-members may see it
     count_anonymous: bool = False  # counts visits of non-members although it is not open
-    public_count: bool = False  # how many are online is shown to everybody
-    ref: str | None = None  # the id that another system has given it
+    public_count: bool = False  # everyone sees how many are online
+    ref: str | None = None  # the external id
 
 
 class CommunityAccess(NamedTuple):
-    """A community, and the role of one user in it: None for a non-member."""
+    """A community, and one user's role in it: None for a non-member."""
 
     community: CommunityDetails
     role: str | None
@@ -38,18 +38,18 @@ class CommunityAccess(NamedTuple):
 
 class ListedCommunity(NamedTuple):
     access: CommunityAccess
-    members: int  # how many it has
+    members: int  # number of members
 
 
 class CommunitySearch(NamedTuple):
-    """Communities with `text` in their name, in an order of ORDERS."""
+    """A search for communities with `text` in their name, in an order of ORDERS."""
 
     text: str = ""
     order: str = "members"
 
 
 class MemberSearch(NamedTuple):
-    """Members with `text` in their name, and with `role`, if given."""
+    """A search for members with `text` in their name and, if given, with `role`."""
 
     text: str = ""
     role: str = ""
@@ -61,7 +61,7 @@ class Member(NamedTuple):
     email: str | None  # None if the reader may not see it
     role: str
     joined_ms: int
-    ref: str | None = None  # of a person of another system
+    ref: str | None = None  # external id of a person of another system
 
 
 COMMUNITY = (
@@ -74,13 +74,13 @@ COMMUNITY = (
     models.Community.public_count,
     models.Community.ref,
 )
-EVENTS_AT_ONCE = 1_000
-"""Events for webhooks that go in the transaction that deletes their community."""
+EVENTS_PER_DELETION = 1_000
+"""How many webhook events are deleted in the transaction that deletes their community."""
 
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
-"""Queries treat an archived community as unknown, except those of `archiving_queries`."""
+"""Queries treat an archived community as unknown, except those in `archiving_queries`."""
 
-_EVERY = aliased(Membership)  # because queries join the user's own one
+_EVERY = aliased(Membership)  # because queries join the user's own membership
 MEMBERS = select(func.count()).where(_EVERY.community_id == models.Community.id).scalar_subquery()
 """How many members a community has."""
 
@@ -90,21 +90,21 @@ ORDERS = {
     "name": (),
     "new": (models.Community.created_ms.desc(),),
 }
-"""The user's own communities first, the largest, by name, the newest. Where these are equal, by name."""
+"""Orders: own communities first, largest, by name, newest. Ties are ordered by name."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms, User.external_ref)
 
 
 class CommunityQueries:
-    """The queries of one transaction. Before a change, call `lock`: then no other transaction can change that community
-    or its members until the commit.
+    """The queries of one transaction. Before a change, call `lock`: until the commit, no other transaction can change
+    that community or its members.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock(self, community_id: str) -> None:
-        """A separate statement, so that later statements read data committed while this one waited for the lock."""
+        """Lock a community. A separate statement, so that later statements see data committed while this one waited."""
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
 
@@ -114,86 +114,89 @@ class CommunityQueries:
         return _access(row) if row else None
 
     def ids(self) -> list[Scope]:
-        return [Scope(each) for each in self._session.scalars(select(models.Community.id).where(NOT_ARCHIVED))]
+        return [
+            Scope(community_id)
+            for community_id in self._session.scalars(select(models.Community.id).where(NOT_ARCHIVED))
+        ]
 
     def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
-        """How many members communities have."""
+        """How many members communities have, by id."""
         members = select(Membership.community_id, func.count()).where(Membership.community_id.in_(community_ids))
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 
     def list_access(self, account: Account, search: CommunitySearch, start: int, count: int) -> Page[ListedCommunity]:
-        """The account's own communities and the listed ones; all for people of the panel."""
-        wanted = _list_access(account.id).add_columns(MEMBERS)
+        """The account's own communities and the listed ones; all of them for users of the panel."""
+        communities = _list_access(account.id).add_columns(MEMBERS)
         if not account.sees_panel:
-            wanted = wanted.where(or_(models.Community.is_listed, _own(account)))
+            communities = communities.where(or_(models.Community.is_listed, _own(account)))
         if part := sought(search.text):
-            wanted = wanted.where(has(models.Community.name, part))
-        rows = self._page(wanted, start, count, *ORDERS[search.order])
+            communities = communities.where(has(models.Community.name, part))
+        rows = self._page(communities, start, count, *ORDERS[search.order])
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in rows.items), rows.total)
 
     def public(self, ids: Collection[str]) -> list[CommunityDetails]:
-        """Those of `ids` that are listed and show everybody how many are online."""
+        """The communities among `ids` that are listed and show everyone how many are online."""
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
         return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
     def listed_access(self, user_id: str, ids: Collection[str]) -> list[CommunityAccess]:
-        """Those of `ids` that exist, with the role of the user."""
+        """The communities among `ids` that exist, with the user's role."""
         rows = self._session.execute(_list_access(user_id).where(models.Community.id.in_(ids)))
         return [_access(row) for row in rows]
 
     def homes(self, account: Account) -> list[CommunityAccess]:
-        """Two of the communities of which the account is a member, those that it moderates first."""
+        """Two of the communities that the account is a member of, those it moderates first."""
         own = _list_access(account.id).where(_own(account))
         rows = self._session.execute(own.order_by(Membership.role == "member", models.Community.id).limit(2))
         return [_access(row) for row in rows]
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of those who are members."""
+        """The roles of those users who are members."""
         theirs = select(Membership.user_id, Membership.role).where(_of(community_id), Membership.user_id.in_(user_ids))
         return {row.user_id: row.role for row in self._session.execute(theirs)}
 
     def list_own_access(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """The communities of which the account is a member; by name."""
+        """The communities that the account is a member of, by name."""
         rows = self._page(_list_access(account.id).where(_own(account)), start, count)
         return Page(tuple(map(_access, rows.items)), rows.total)
 
-    def _page(self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]) -> Page[Any]:
-        """Ordered by `first`, then by name."""
-        ordered = wanted.order_by(*first, func.lower(models.Community.name), models.Community.id)
-        return Page(tuple(self._rows(ordered, start, count)), length(self._session, wanted))
+    def _page(self, query: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]) -> Page[Any]:
+        """A page ordered by `first`, then by name."""
+        ordered = query.order_by(*first, func.lower(models.Community.name), models.Community.id)
+        return Page(tuple(self._rows(ordered, start, count)), length(self._session, query))
 
     def member(self, community_id: str, user_id: str) -> Member:
-        """Raises NoResultFound for a non-member."""
+        """The member. Raises NoResultFound for a non-member."""
         return Member._make(self._session.execute(_members(community_id).where(User.id == user_id)).one())
 
     def members(self, community_id: str, search: MemberSearch, start: int, count: int) -> Page[Member]:
-        """In the order in which they joined."""
-        wanted = _members(community_id)
+        """Members in the order they joined in."""
+        members = _members(community_id)
         if part := sought(search.text):
-            wanted = wanted.where(has(User.name, part))
+            members = members.where(has(User.name, part))
         if search.role:
-            wanted = wanted.where(Membership.role == search.role)
-        rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)
-        return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
+            members = members.where(Membership.role == search.role)
+        rows = self._rows(members.order_by(Membership.joined_ms, User.id), start, count)
+        return Page(tuple(Member._make(row) for row in rows), length(self._session, members))
 
     def external_members(self, community_id: str) -> list[Member]:
-        """Those of another system."""
+        """Members from another system."""
         rows = self._session.execute(_members(community_id).where(User.external_ref.is_not(None)))
         return [Member._make(row) for row in rows]
 
     def list_text(self, community_id: str) -> str:
-        """All that is said of all members, but their emails, in one text: it differs if anything does. The database
-        makes it, since to read the rows takes five times as long (decision 93).
+        """The complete list of members except their emails, as one text that differs if anything does. Built by the
+        database, because reading the rows takes five times as long (decision 93).
         """
         fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
-        said = fields[0].concat("\n")
+        line = fields[0].concat("\n")
         for field in fields[1:]:
-            said = said.concat(cast(field, Text)).concat("\n")
-        each = _members(community_id).with_only_columns(said.label("said")).order_by(User.id).subquery()
-        return self._session.scalar(select(func.aggregate_strings(each.c.said, "\n"))) or ""
+            line = line.concat(cast(field, Text)).concat("\n")
+        lines = _members(community_id).with_only_columns(line.label("line")).order_by(User.id).subquery()
+        return self._session.scalar(select(func.aggregate_strings(lines.c.line, "\n"))) or ""
 
     def user(self, user_id: str) -> str | None:
-        """The id, if such a user exists."""
+        """The user's id, if the user exists."""
         return self._session.scalar(select(User.id).where(User.id == user_id))
 
     def has_other_admin(self, community_id: str, user_id: str) -> bool:
@@ -204,8 +207,8 @@ class CommunityQueries:
         return self._session.scalar(admins.where(*able).limit(1)) is not None
 
     def founded(self, user_id: str) -> int:
-        """How many communities this user has founded that are neither deleted nor archived. Locks the user, so that
-        no other transaction adds one until the commit.
+        """How many communities this user has founded that are neither deleted nor archived. Locks the user, so that no
+        other transaction adds one until the commit.
         """
         self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
         own = select(func.count()).where(models.Community.founder_id == user_id, NOT_ARCHIVED)
@@ -219,9 +222,11 @@ class CommunityQueries:
     def open_counter(
         self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0, adjusted: int = 0
     ) -> None:
-        """Insert the counter, so that visits count from now on, in the site's epoch. `adjusted` is what its adjustments
-        have added to its total. Call it last in the transaction: it locks the site's counter, so that the epoch stays
-        valid, and all registrations wait for that lock.
+        """Insert the counter, in the site's epoch, so that visits count from now on. `adjusted` is the sum of its
+        adjustments.
+
+        Call it last in the transaction: it locks the site's counter, so that the epoch stays valid, and all
+        registrations wait for that lock.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
         snapshot = {"epoch": site.epoch, "visits": visits, "total": visits + adjusted, "unique_visitors": visitors}
@@ -240,10 +245,10 @@ class CommunityQueries:
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
         self._session.execute(delete(models.Peak).where(models.Peak.scope == community_id))
-        self.delete_events(community_id, EVENTS_AT_ONCE)
+        self.delete_events(community_id, EVENTS_PER_DELETION)
 
     def delete_events(self, community_id: str, size: int) -> bool:
-        """Delete `size` events of a community for webhooks. Returns whether there may be more."""
+        """Delete `size` webhook events of a community. Returns whether there may be more."""
         event = models.WebhookEvent
         some = select(event.id).where(event.scope == community_id).limit(size)
         removal = delete(event).where(event.id.in_(some)).execution_options(synchronize_session=False)
@@ -260,7 +265,7 @@ class CommunityQueries:
         self._session.execute(delete(Membership).where(*_is(community_id, user_id)))
 
     def end_invitations(self, community_id: str, user_id: str) -> None:
-        """End the invitations of the email of a user to this community."""
+        """End the invitations of a user's email to this community."""
         mine = select(User.email_key).where(User.id == user_id)
         self._session.execute(
             delete(Invitation)
@@ -279,7 +284,7 @@ class CommunityQueries:
 
 
 def invitations_by(role: str) -> InvitationRows:
-    """Invitations to communities that are not archived, by admins of the site and members with this role."""
+    """Invitations to communities that are not archived, by site admins and by members with this role."""
 
     def may_invite(query: Any) -> Any:
         joined = query.join(models.Community, models.Community.id == Invitation.community_id)

@@ -1,4 +1,4 @@
-"""Queries for the refs of communities: the ids that another system has given them. Of archived ones, too."""
+"""Queries for the external ids of communities, including archived ones."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sqlalchemy.orm import Session
 from koyjabo.communities.queries import CommunityDetails, CommunityQueries
 from koyjabo.models import Community
 
-AT_ONCE = 500
-"""Names in one query."""
+IDS_PER_QUERY = 500
+"""Ids per query."""
 
 
 class Named(NamedTuple):
-    """A community by both of its names."""
+    """A community's id and external id."""
 
     id: str
     ref: str | None
 
 
 def find(session: Session, ids: Collection[str], refs: Collection[str]) -> list[Named]:
-    """The communities with one of these ids, or one of these refs; AT_ONCE of each at most."""
-    wanted = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
-    return [Named._make(row) for row in session.execute(wanted)]
+    """The communities with one of these ids or external ids; at most IDS_PER_QUERY of each."""
+    query = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
+    return [Named._make(row) for row in session.execute(query)]
 
 
 def id_of(session: Session, ref: str) -> str | None:
@@ -38,7 +38,9 @@ def is_id(session: Session, community_id: str) -> bool:
 
 
 def add(session: Session, community: CommunityDetails, now_ms: int) -> bool:
-    """Insert a community that nobody here has founded. False, without it, if its ref is in use meanwhile."""
+    """Insert a community without a founder. Returns False, and inserts nothing, if its external id is already in
+    use.
+    """
     try:
         with session.begin_nested():
             CommunityQueries(session).add(community, None, now_ms)

@@ -1,4 +1,4 @@
-"""The bodies of requests that name communities and people by the ids of another system, and of their responses."""
+"""Bodies of requests that name communities and people by external ids, and of their responses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _ref(value: Any) -> str:
 
 
 def checked_ref(name: str, text: str) -> str:
-    """A ref in a path. Raises InvalidInput with the reason for `name`."""
+    """An external id in a path. Raises InvalidInput with the reason for `name`."""
     try:
         return _ref(text)
     except PydanticCustomError as error:
@@ -70,7 +70,7 @@ class MemberOfList(BaseModel):
 def _members(value: Any) -> Any:
     if not isinstance(value, list) or len(value) > MOST_MEMBERS:
         raise refuse("must be a list of up to 500 members")
-    refs = [each["ref"] for each in value if isinstance(each, dict) and isinstance(each.get("ref"), str)]
+    refs = [member["ref"] for member in value if isinstance(member, dict) and isinstance(member.get("ref"), str)]
     if len(set(refs)) < len(refs):
         raise refuse("must have each ref once")
     return value

@@ -12,7 +12,7 @@ from koyjabo.core.identity import Account
 OTHER_COMMUNITY = N_("This API key belongs to another community.")
 
 ROLES = ("member", "moderator", "admin")
-"""From the lowest to the highest. Each role has the permissions of those before it."""
+"""From the lowest to the highest. Each role includes the permissions of those before it."""
 
 MEMBER, MODERATOR, ADMIN = ROLES
 
@@ -28,7 +28,7 @@ def is_lower(role: str, than: str) -> bool:
 
 
 def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """With the role that the token of another system gives, if it says which."""
+    """The access with the role from another system's token, if it has one."""
     if account.by_token is None:
         return access
     role = account.by_token.role_in(access.community.ref, access.role)
@@ -36,8 +36,8 @@ def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
 
 
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity unless the community is listed, or `account` a member, an admin or a viewer of the site;
-    Forbidden for the key of another community.
+    """Raises UnknownCommunity unless the community is listed or `account` is a member, or an admin or viewer of the
+    site; Forbidden for another community's key.
     """
     access = by_token(account, access) if access is not None else None
     if account.moderates:
@@ -56,8 +56,8 @@ def is_visible(account: Account, access: CommunityAccess) -> bool:
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """Returns `access` with the effective role: site admins are admins of all communities, site viewers at least
-    members, and the key of a community is a moderator there.
+    """The access with the effective role: site admins are admins of all communities, site viewers at least members, and
+    a community's key is a moderator there.
     """
     if account.is_admin:
         return access._replace(role=ADMIN)
@@ -76,8 +76,8 @@ def allowed(account: Account, stored: CommunityAccess | None, role: str) -> Comm
 
 
 def check_open(account: Account, community: CommunityDetails) -> None:
-    """Raises UnknownCommunity or Forbidden if `account`, a non-member, may not join by themselves. The id of an open
-    community is sufficient, also if it is unlisted.
+    """Raises UnknownCommunity or Forbidden if `account`, a non-member, may not join. The id of an open community is
+    enough, even if it is unlisted.
     """
     if community.is_open or account.is_admin:
         return
@@ -87,8 +87,8 @@ def check_open(account: Account, community: CommunityDetails) -> None:
 
 
 def require_another_admin(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str) -> None:
-    """Raises LastAdmin if `user_id`, whose role is `role`, is the only admin who can log in. A community with a ref is
-    managed by another system and needs no admin here.
+    """Raises LastAdmin if `user_id`, whose role is `role`, is the only admin who can log in. A community with an
+    external id is managed by another system and needs no admin here.
     """
     if role == ADMIN and community.ref is None and not records.has_other_admin(community.id, user_id):
         raise LastAdmin

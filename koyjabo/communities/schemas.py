@@ -1,6 +1,4 @@
-"""The bodies of requests to /api/communities and of their responses, which no cache may store. Forms use those of
-requests, too.
-"""
+"""Bodies of requests to /api/communities, also used by forms, and of their responses, which must not be cached."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
-"""The domain's names of fields whose names differ."""
+"""The domain's names of fields with different names."""
 
 
 COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
@@ -165,8 +163,8 @@ class MemberAnswer(BaseModel):
     def of(cls, member: Member) -> MemberAnswer:
         more = {"email": member.email, "ref": member.ref}
         joined_at = iso(member.joined_ms)
-        said = {name: value for name, value in more.items() if value}
-        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **said)
+        optional = {name: value for name, value in more.items() if value}
+        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **optional)
 
 
 class NamedAnswer(BaseModel):

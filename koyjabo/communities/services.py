@@ -1,4 +1,4 @@
-"""What communities offer to other packages."""
+"""The services that communities offer to other packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CommunityServices:
 
 
 def build(base: Base) -> CommunityServices:
-    """Also lets every counted visit update the rooms."""
+    """Build the services, and let every counted visit update the rooms."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
     realtime = services[RealtimeServices]
@@ -88,7 +88,7 @@ def build(base: Base) -> CommunityServices:
 
 
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
-    """The room of the only community of an account."""
+    """The room of the account's only community."""
     home = directory.home(account)
     return None if home is None else ("pages.community", {"community_id": home.community.id})
 
@@ -108,6 +108,6 @@ def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
 def _leader(base: Base) -> DashboardLeader:
     if base.cluster.redis is None:
         return LocalLeader(base.clock)
-    from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # late: Redis' client is 15 MB
+    from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # imported late: Redis' client is 15 MB
 
     return RedisLeader(*base.cluster.redis, base.runtime, base.clock)

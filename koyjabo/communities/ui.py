@@ -1,4 +1,4 @@
-"""What pages of communities and of the panel share: the community of a page, forms, lists of members."""
+"""Helpers for pages of communities and of the panel: the community of a page, forms, lists of members."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin
 
 
 def init_app(app: Flask) -> None:
-    """Let a ref stand in every path where the id of a community does. Sockets resolve theirs when they are admitted:
-    then a database that is away has its close code.
+    """Accept an external id in every path in the place of a community's id. Sockets resolve theirs when they are
+    admitted, so that a database that is down has its close code.
     """
     app.url_value_preprocessor(_resolve)
 
@@ -42,7 +42,7 @@ def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 class MemberProblem(NamedTuple):
-    """The status and the errors with which the list of members is shown; by default without errors."""
+    """Status and errors of the page with the list of members; by default without errors."""
 
     status: int = 200
     invitation: Form[InvitationBody] | None = None  # the form with its errors
@@ -57,7 +57,7 @@ NO_PROBLEM = MemberProblem()
 
 
 class MemberChange(NamedTuple):
-    """The change a form has made, for the message about it (`flash.SENTENCES`)."""
+    """The change made by a form, for the message about it (`flash.SENTENCES`)."""
 
     code: str
     about: str  # the name or email of the person
@@ -68,15 +68,14 @@ Result = MemberProblem | MemberChange
 
 
 def search() -> MemberSearch:
-    """The members that the request asks for."""
+    """The search for members in the request."""
     role = request.args.get("role", "")
     return MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
 
 
 def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Result:
-    """Carry out the form of the current request.
-
-    `count` is called before the person is invited, and may raise TooManyRequests.
+    """Carry out the form of the current request. `count` is called before the person is invited, and may raise
+    TooManyRequests.
     """
     form = Form(InvitationBody)
     body = form.read()
@@ -91,7 +90,7 @@ def pending(account: Account, community: CommunityDetails) -> list[SentInvitatio
     """The invitations to a community, for its admins."""
     title = _("Invitation to %(community)s", community=community.name)
     invitations = current()[CommunityServices].invitations.pending(account, community.id)
-    return [sent(each, token, title) for each, token in invitations]
+    return [sent(invitation, token, title) for invitation, token in invitations]
 
 
 def set_role(account: Account, community_id: str, user_id: str) -> Result:
@@ -109,7 +108,7 @@ def set_role(account: Account, community_id: str, user_id: str) -> Result:
 
 
 def remove(account: Account, community_id: str, user_id: str, back: str) -> Result:
-    """`back` is the path of the list. Raises Unconfirmed."""
+    """Remove a member after confirmation. `back` is the path of the list. Raises Unconfirmed."""
 
     def act() -> MemberChange:
         community, member = current()[CommunityServices].directory.removable(account, community_id, user_id)
@@ -122,7 +121,7 @@ def remove(account: Account, community_id: str, user_id: str, back: str) -> Resu
 
 
 def removal(account: Account, community: CommunityDetails, member: Member, back: str) -> Confirmation:
-    """The question before the end of a membership."""
+    """The question before a membership ends."""
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
         title = _("Leave %(community)s?", community=community.name)
@@ -186,12 +185,12 @@ class EnteredCommunity(NamedTuple):
 
 
 STRANGER = Account(id="", email="", name="", is_admin=False)
-"""Of a reader without a login, who may know of listed communities."""
+"""The account of a reader without a login, who may see listed communities."""
 
 
 def look_at(community_id: str) -> EnteredCommunity:
-    """A listed community, for a reader without a login. Raises Unauthenticated for any other one, be it there or not;
-    LedgerUnavailable.
+    """A listed community, for a reader without a login. Raises LedgerUnavailable, and Unauthenticated for any other
+    community, whether it exists or not.
     """
     try:
         access = current()[CommunityServices].directory.known(STRANGER, community_id)
@@ -217,5 +216,5 @@ def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> R
 
 
 def online(communities: list[str]) -> dict[str, int]:
-    """The number of people online, by the id of the community. Callers check the permission."""
+    """The number of people online by community id. Callers check the permission."""
     return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))

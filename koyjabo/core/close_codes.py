@@ -8,9 +8,7 @@ NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 10
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Codes after which the client has left on purpose. After any other code it may reconnect soon (specification: promise
-4).
-"""
+"""Codes of a client that has left on purpose. After any other code it may reconnect soon (specification: promise 4)."""
 
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,

@@ -29,7 +29,7 @@ REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 """External ids: what another system may call a community or one of its users."""
 
 RESERVED_REFS = ("online", "by-ref")
-"""Not allowed as external ids, because they occur in paths in the place of an id."""
+"""Refused as external ids, because paths have these words in the place of an id."""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -138,7 +138,7 @@ class _EventWaiter:
 
 
 class ThreadRuntime:
-    """For servers with one thread per request: without a loop, calls run on the caller's thread."""
+    """Runtime of servers with one thread per request: without a loop, calls run on the caller's thread."""
 
     async_mode = "threading"
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Each feature adds its services. Its own pages and later features look them up: `services[Erasure]`."""
+    """Services by class. Features add theirs; their own pages and later features look them up: `services[Erasure]`."""
 
     clock: Clock
     signals: Signals

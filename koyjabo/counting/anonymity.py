@@ -69,7 +69,7 @@ class Anonymity:
         )
 
     def names(self, visitor_id: str) -> list[str]:
-        """The hashes under which a visitor may have registered, today's first."""
+        """The possible hashes of a visitor who has registered, today's first."""
         return [_hashed(secret, visitor_id) for secret in self._valid_secrets()]
 
     def known_as(self, visitor_id: str) -> str:

@@ -102,7 +102,7 @@ def register_visits() -> Response:
     """
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
-    return answer(SentVisitsAnswer(results=[SentVisitAnswer.of(each) for each in outcomes]))
+    return answer(SentVisitsAnswer(results=[SentVisitAnswer.of(outcome) for outcome in outcomes]))
 
 
 @bp.post("/visitor/heartbeat")

@@ -94,7 +94,7 @@ class BatchPlan:
 
 
 def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
-    """The keys under which the visits may have been counted before."""
+    """The keys that may identify earlier attempts of the visits."""
     pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
     pairs += [visit.other_key for visit, _ in batch if visit.other_key]
     return pairs

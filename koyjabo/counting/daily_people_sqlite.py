@@ -12,7 +12,7 @@ from koyjabo.models import HourlyPeople, Return
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
-# {asked} is a list of [scope, person, day]. CROSS JOIN fixes the order in which SQLite reads the tables.
+# {asked} is a list of [scope, person, day]. CROSS JOIN makes SQLite read the tables in this order.
 SEEN = """
     SELECT json_group_array(json_array(
         p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,

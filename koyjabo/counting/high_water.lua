@@ -1,6 +1,6 @@
 -- high_water.lua: raise the marks of scopes to what a worker has acknowledged.
 -- KEYS  1 koyjabo:{database}:high_water (hash: scope → "epoch total revision")
--- ARGV  of each scope: scope, epoch, total, revision
+-- ARGV  for each scope: scope, epoch, total, revision
 -- Returns the mark of the site, or nil.
 
 local function parse(stored)

@@ -182,7 +182,7 @@ class SharedHighWater(Protocol):
 
 
 class UnsharedHighWater:
-    """For a single worker, which keeps its marks in memory only."""
+    """Does nothing, because a single worker keeps its marks in memory only."""
 
     def load(self) -> None:
         pass

@@ -144,8 +144,8 @@ class PostgresStore:
         """Write `batch` in one transaction. Raises DatabaseRolledBack.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes are returned, so its visits are not marked as retries. Another server, such as a promoted standby,
-        cannot tell: visits that its rows contain are then marked as retries.
+        outcomes are returned, so its visits are not marked as retries. Another server, such as a promoted standby, does
+        not know about the attempt: visits that its rows contain are then marked as retries.
         """
         fresh = not self._writing.is_open
         self._planned = None

@@ -75,7 +75,7 @@ class LiveStats:
     # State exchanged with other servers.
 
     def state(self) -> dict[str, Any]:
-        """What another server needs to show the same stats, as JSON."""
+        """The state that another server needs to show the same stats, as JSON."""
         with self._lock:
             count, stats = self._current()
             return {"figures": self._snapshot, "census": count, "revision": stats.revision}

@@ -46,21 +46,21 @@ CHANGES |= {
 
 
 class LostVisits(NamedTuple):
-    """What a scope has lost in a rollback."""
+    """The visits that a scope has lost in a rollback."""
 
     scope: Scope
     name: str  # the community's name; "" for the site
     acknowledged: int  # the greatest total that was acknowledged or shown, where the scope continues
-    found: int  # the total of the database
+    stored: int  # the total of the database
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
         """The object in the audit log and in the webhook event (specification: A database that goes back)."""
-        lost = self.acknowledged - self.found
+        lost = self.acknowledged - self.stored
         return {
             "scope": self.scope,
             "from": self.acknowledged,
-            "to": self.found,
+            "to": self.stored,
             "lost": lost,
             "at": iso(self.at_ms),
         }

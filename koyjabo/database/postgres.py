@@ -46,7 +46,7 @@ STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
 """How often a reading connection asks whether it still reaches the same server, s. A pooler may have switched it."""
 
-READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the class of several
+READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the first characters of several
 
 UNAVAILABLE: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
@@ -198,7 +198,7 @@ def server_of(connection: Any) -> ServerTimeline | None:
         try:
             cursor.execute(ACCEPTED)
             accepted_ms = cursor.fetchone()[0]
-        except psycopg2.ProgrammingError:  # a database without tables, or with those of an older version
+        except psycopg2.ProgrammingError:  # a database without tables, or of an older version
             accepted_ms = 0
     return ServerTimeline(system, accepted_ms, timeline)
 
@@ -270,9 +270,9 @@ def interrupt(connection: PostgresConnection | None) -> None:
 def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
     """Whether a transaction on `server` was committed whose connection broke.
 
-    Rows alone cannot tell, because another server may have written the same ones. The caller holds a lock that the
-    transaction held, so it has ended. Returns False if the cursor's server is another one, such as a promoted standby:
-    transaction numbers mean nothing there, and only the rows can tell.
+    Rows are not enough to decide, because another server may have written the same ones. The caller holds a lock that
+    the transaction held, so it has ended. Returns False if the cursor's server is another one, such as a promoted
+    standby, where transaction numbers mean nothing.
     """
     if server is None:
         return False

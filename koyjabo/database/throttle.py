@@ -24,7 +24,7 @@ becomes slow.
 
 GROWTH = 1.3
 REST = 2
-"""Length of the pause after a transaction, as a multiple of its own time."""
+"""Length of the pause after a transaction, as a multiple of the transaction's time."""
 
 Result = TypeVar("Result")
 

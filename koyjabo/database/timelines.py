@@ -1,4 +1,4 @@
-"""Which PostgreSQL server is the right one, so that an old primary that rejoins is not used (decision 88).
+"""Decides which PostgreSQL server is the right one, so that an old primary that rejoins is not used (decision 88).
 
 A promoted standby begins a timeline with a greater number than its old primary's. Both keep the `system_identifier` of
 the cluster they are copies of.

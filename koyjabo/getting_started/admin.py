@@ -1,4 +1,4 @@
-"""What admins hide of the first run, and what a server lacks, for the page Health."""
+"""Hiding the steps of the first run, and what a server lacks, for the page Health."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def of_server() -> dict[str, Any]:
 
 
 def missing() -> tuple[str, ...]:
-    """Empty while the database is away: Health says so itself."""
+    """Names of what the server lacks; empty while the database is down, which Health reports itself."""
     try:
         return current()[GettingStarted].missing(me())
     except LedgerUnavailable:
@@ -32,7 +32,7 @@ def missing() -> tuple[str, ...]:
 
 @bp.get("/getting-started")
 def getting_started() -> Response:
-    """Redirect to Health, which has the list now."""
+    """Redirect to Health, which now has the list."""
     return redirects.to("admin.health")
 
 

@@ -23,7 +23,7 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network.origins import host_of
 
 PAGE, LIST = "page", "all"
-"""What admins can hide: the line to paste, and the list of what the server lacks."""
+"""The parts that admins can hide: the line to paste, and the list of what the server lacks."""
 
 NEW_MS = 600_000
 """How long Overview shows the first visit of a page, ms."""
@@ -35,7 +35,7 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 
 class GettingStarted:
-    """What admins of the site see of the first run. Raises LedgerUnavailable."""
+    """The first run, as shown to site admins. Raises LedgerUnavailable."""
 
     def __init__(
         self,
@@ -55,8 +55,9 @@ class GettingStarted:
         self._is_seen = False
 
     def first_page(self, account: Account) -> StoredStep | None:
-        """The first page of another host whose visit was counted, or an empty step while there is none. None for other
-        accounts, and once the page is hidden, known for NEW_MS, or the site in use without one.
+        """The first page on another host whose visit was counted, or an empty step while there is none.
+
+        None for other accounts, and once the page is hidden, known for NEW_MS, or the site is in use without one.
         """
         if not account.is_admin:
             return None
@@ -66,7 +67,9 @@ class GettingStarted:
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """What the server lacks, for the list on Health; empty for other accounts, and once the list is hidden."""
+        """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is
+        hidden.
+        """
         if not account.is_admin:
             return ()
         if self._step(LIST).done_ms is not None:
@@ -92,7 +95,7 @@ class GettingStarted:
         self._database.write(change, step, by.at_ms, audit=entry)
 
     def committed(self, visits: Sequence[tuple[NewVisit, Receipt]]) -> None:
-        """Note the first page on another host that has counted a visit. Called with each batch; does not wait."""
+        """Store the first page on another host that has counted a visit. Called with each batch; does not wait."""
         if self._is_seen:
             return
         for visit, receipt in visits:
@@ -101,15 +104,15 @@ class GettingStarted:
                 self._runtime.start_task(partial(self._store_page, visit.page_host, receipt.ordinal))
                 return
 
-    def look_again(self) -> None:
-        """The database may have forgotten the page."""
+    def invalidate(self) -> None:
+        """Read the database again, because it may have lost the page."""
         self._is_seen = False
 
     def _store_page(self, host: str, ordinal: int) -> None:
         try:
             self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, ordinal)
         except LedgerUnavailable:
-            self.look_again()
+            self.invalidate()
 
     def _step(self, name: str) -> StoredStep:
         return self._database.read(queries.step, name)

@@ -23,9 +23,9 @@ class StoredStep(NamedTuple):
 
 
 class SiteFacts(NamedTuple):
-    has_second_factor: bool  # the account that asks
+    has_second_factor: bool  # of the account that asks
     has_second_person: bool  # another account may open the panel
-    has_total: bool  # it was set
+    has_total: bool  # the total was set
     is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
 
 
@@ -42,7 +42,7 @@ STORED = [getattr(StartingStep, name) for name in StoredStep._fields]
 
 
 def step(session: Session, name: str) -> StoredStep:
-    """The step, empty if nothing is stored of it."""
+    """The step; empty if nothing is stored about it."""
     row = session.execute(select(*STORED).where(StartingStep.step == name)).one_or_none()
     return StoredStep() if row is None else StoredStep._make(row)
 
@@ -62,7 +62,7 @@ def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
 
 
 def finish(session: Session, step: str, at_ms: int, host: str | None = None, ordinal: int | None = None) -> None:
-    """The first time counts."""
+    """Finish a step, unless it is already finished."""
     session.execute(FINISH, {"step": step, "at_ms": at_ms, "host": host, "ordinal": ordinal})
 
 
@@ -71,7 +71,7 @@ def skip(session: Session, step: str, at_ms: int) -> None:
 
 
 def reopen(session: Session, step: str, _at_ms: int) -> None:
-    """Show it again. The page that was seen stays."""
+    """Show the step again. A page that was seen stays stored."""
     stored = session.get(StartingStep, step)
     if stored is not None:
         stored.skipped_ms = None

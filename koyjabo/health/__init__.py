@@ -1,1 +1,1 @@
-"""The health of the server: facts about it, and the rules that judge them, for operators and for load balancers."""
+"""The health of the server: facts, and rules that judge them, for operators and load balancers."""

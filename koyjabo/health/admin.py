@@ -1,8 +1,8 @@
-"""GET /admin/health: the checks, the worst first, with what to do; workers, mails, and the operator's own address.
+"""GET /admin/health: the checks, worst first, with what to do; workers, emails, and the operator's own address.
 
-POST /admin/health/rollback: an admin has seen that the database went back.
+POST /admin/health/rollback: an admin acknowledges that the database was rolled back.
 
-GET /admin/state: the state of the server in the header of every page of the panel, for pages that are open.
+GET /admin/state: the server's state in the header of every page of the panel, for pages that are open.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEVEL_WORDS = {
     WARNING: _("Something needs attention"),
     DANGER: _("Something is wrong"),
 }
-"""The meaning of the colour of the whole, for people who do not see it."""
+"""Meanings of the overall colour, for people who cannot see it."""
 
 SOCKETS = {
     "site": _("Site"),
@@ -90,9 +90,10 @@ def mark_rollback_seen() -> Response:
 @bp.get("/state")
 @for_viewers
 def state() -> Response:
-    """At most 300 bytes: open pages ask once a minute, every few seconds while something is not saved, and when their
-    line says that it has changed. While the database does not answer, the account is not looked up; /readyz says as
-    much to everyone.
+    """The state, at most 300 bytes. Open pages request it once a minute, every few seconds while visits are not saved,
+    and when their connection reports a change.
+
+    While the database is down, the account is not checked: /readyz shows everyone as much.
     """
     level = health_level()
     refuses = level == DANGER and current()[Readiness].refuses_old_primary
@@ -108,11 +109,11 @@ def health_level() -> str:
 def unsaved() -> str:
     """Since when visits are not saved, and why; "" while they are."""
     system = current()[System]
-    found = system.unsaved()
-    if found is None:
+    outage = system.unsaved()
+    if outage is None:
         return "" if system.reads_ledger else translated(CAUSES["away"].sentence)
-    sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(found.since_ms)))
-    return " ".join((sentence, translated(CAUSES[found.cause].sentence))) if found.cause else sentence
+    sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(outage.since_ms)))
+    return " ".join((sentence, translated(CAUSES[outage.cause].sentence))) if outage.cause else sentence
 
 
 @bp.context_processor
@@ -121,12 +122,12 @@ def _header() -> dict[str, object]:
 
 
 def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
-    """What stands in the sentences of a check: the pages that they name, and its values as pages write them."""
+    """The values in the sentences of a check: links to pages, and formatted values."""
     return {**_links(is_admin), **_written(check.values, is_admin)}
 
 
 def _links(is_admin: bool) -> dict[str, object]:
-    """The pages that texts name. Viewers have no page of webhooks."""
+    """Links to pages by name. Viewers have no page of webhooks."""
     return {
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
@@ -135,7 +136,7 @@ def _links(is_admin: bool) -> dict[str, object]:
 
 
 def _written(values: Mapping[str, object], is_admin: bool) -> dict[str, object]:
-    """Errors of backups may have a path, which viewers do not see."""
+    """The check's formatted values. Viewers do not see errors of backups, which may contain a path."""
     shown = {name: value for name, value in values.items() if is_admin or name != "error"}
     return {"error": "", **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()}}
 
@@ -154,4 +155,4 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "host": str,
     "since": clock_time,
 }
-"""How the values of checks are written, by their names; all others with the digits of the language."""
+"""Formatters of values by name. Others get the digits of the language."""

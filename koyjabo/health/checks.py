@@ -1,4 +1,4 @@
-"""The rules of Health: each looks at the facts and decides on green, amber or red, or on grey without a result."""
+"""The rules of Health. Each checks the facts and returns green, amber or red, or grey if it has no result."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from koyjabo.recounts.recounts import BEGUN
 from koyjabo.reports.log.log import MOST_UNREAD
 
 SLOW_MS = 100.0
-"""A database or Redis that takes longer to answer is slow: each page and each commit waits for it."""
+"""A database or Redis that takes longer than this to respond is slow, ms: each page and each commit waits for it."""
 
 BUSY_MS = 250.0
-"""A lag of the event loop that people begin to notice."""
+"""Delay of the event loop that people begin to notice, ms."""
 
 FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
-"""Free space of the disk: below FULL_BYTES it is red, below one of the others amber."""
+"""Free space of the disk, bytes or share: below FULL_BYTES it is red, below one of the others amber."""
 
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
 DAY_MS = 86_400_000
 OLD_BACKUP_MS = 7 * DAY_MS
 LATE_PROOF_MS = 36 * 3_600_000
-"""Without a newer proven backup: a night and half a day."""
+"""Maximum age of the newest verified backup, ms: a night and half a day."""
 
 LATE_NIGHT_MS = 2 * DAY_MS
-"""How long the work of a night may be missing, ms."""
+"""How long the nightly work may be overdue, ms."""
 
 LATE_MAIL_MS = 900_000
 FAILING_WEBHOOK_MS = 3_600_000
 
 
 class Seen(NamedTuple):
-    """Everything that the rules look at."""
+    """The facts for all rules."""
 
     facts: SystemFacts
     ready: Mapping[str, Ready]  # the checks of /readyz, by name
@@ -50,13 +50,15 @@ class Seen(NamedTuple):
 
 
 def checks(seen: Seen) -> list[HealthCheck]:
-    """All checks, the worst first."""
+    """All checks, worst first."""
     return worst_first([rule(seen) for rule in RULES])
 
 
 def checks_without_database(seen: Seen, is_remembered: bool) -> list[HealthCheck]:
-    """As `checks`, while the database cannot be read. What was wrong when it last could is repeated; nothing that only
-    the database knows is called good. Without `is_remembered`, `seen` has nothing of the database.
+    """All checks, while the database cannot be read. Problems found in the last read are repeated. Nothing that only
+    the database knows is called good.
+
+    Without `is_remembered`, `seen` has nothing from the database.
     """
     return worst_first([_as_far_as_known(rule(seen), is_remembered) for rule in RULES])
 
@@ -68,12 +70,12 @@ def _as_far_as_known(check: HealthCheck, is_remembered: bool) -> HealthCheck:
 
 
 def worst_first(results: list[HealthCheck]) -> list[HealthCheck]:
-    """Those of one level stay in their order."""
+    """Sort by level. Checks of one level keep their order."""
     return sorted(results, key=lambda check: LEVELS.index(check.level), reverse=True)
 
 
 def worst(results: list[HealthCheck]) -> str:
-    """The level of the whole."""
+    """The overall level."""
     return max((check.level for check in results), key=LEVELS.index)
 
 
@@ -82,7 +84,7 @@ def _database(seen: Seen) -> HealthCheck:
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not seen.ready["database"].ok:
         return HealthCheck.of("database", "silent")
-    if facts.unsaved is not None:  # reading is not enough; the check of visits has the cause
+    if facts.unsaved is not None:  # reading is not enough; the check of visits shows the cause
         return HealthCheck.of("database", "unwritable", values)
     if not facts.installation.survives_deploy:
         return HealthCheck.of("database", "ephemeral")
@@ -150,9 +152,7 @@ def _disk(seen: Seen) -> HealthCheck:
 
 
 def _clock(seen: Seen) -> HealthCheck:
-    """The database's clock is compared where it has one of its own, and else the newest commit, which cannot come from
-    the future.
-    """
+    """Compare the database's clock, if it has its own; otherwise the newest commit, which cannot be in the future."""
     off_ms, ahead_ms = seen.facts.clock_off_ms, seen.facts.database.newest_commit_ms - seen.facts.now_ms
     if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
         return _wrong_clock("off", abs(off_ms))
@@ -175,14 +175,14 @@ def _proxies(seen: Seen) -> HealthCheck:
 
 
 def _workers(seen: Seen) -> HealthCheck:
-    workers, wanted = seen.facts.workers, seen.facts.installation.workers
+    workers, expected = seen.facts.workers, seen.facts.installation.workers
     slowest = max(workers, key=lambda worker: worker.lag_ms)
-    values = {"count": len(workers), "wanted": wanted, "ms": round(slowest.lag_ms), "worker": str(slowest.pid)}
+    values = {"count": len(workers), "wanted": expected, "ms": round(slowest.lag_ms), "worker": str(slowest.pid)}
     if not seen.ready["loop"].ok or slowest.lag_ms > LATE_S * 1000:
         return HealthCheck.of("workers", "late", values)
-    if _is_redis_silent(seen) and wanted > 1:  # each then sees only itself
+    if _is_redis_silent(seen) and expected > 1:  # each worker then only sees itself
         return HealthCheck.of("workers", "unseen", values)
-    if len(workers) < wanted:
+    if len(workers) < expected:
         return HealthCheck.of("workers", "missing", values)
     if slowest.lag_ms > BUSY_MS:
         return HealthCheck.of("workers", "busy", values)
@@ -190,7 +190,9 @@ def _workers(seen: Seen) -> HealthCheck:
 
 
 def _backups(seen: Seen) -> HealthCheck:
-    """Red from a failed one until the next proven one; amber LATE_PROOF_MS after the last, or after being turned on."""
+    """Red from a failure until the next verified backup; amber LATE_PROOF_MS after the last one, or after turning
+    backups on.
+    """
     if seen.backups is None:
         return _manual_backups(seen)
     state, now_ms = seen.backups, seen.facts.now_ms
@@ -211,7 +213,7 @@ def _backups(seen: Seen) -> HealthCheck:
 
 
 def _manual_backups(seen: Seen) -> HealthCheck:
-    """Where the server makes none by itself: those of `koyjabo backup`, by their lines in the audit log."""
+    """If the server makes none by itself: backups of `koyjabo backup`, by their entries in the audit log."""
     backup = seen.facts.database.backup
     if backup is None:
         return HealthCheck.of("backups", "unknown" if seen.facts.database.visits else "nothing")
@@ -263,7 +265,7 @@ def _retention(seen: Seen) -> HealthCheck:
 
 
 def _reports(seen: Seen) -> HealthCheck:
-    """Reports respond with 503 while more than MOST_UNREAD visits have no block."""
+    """Reports return 503 while more than MOST_UNREAD visits have no block."""
     unread = seen.facts.database.unread
     return HealthCheck.of("reports", "late" if unread > MOST_UNREAD else "ready", {"count": unread})
 
@@ -302,9 +304,9 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _places,
     _version,
 )
-"""In the order of the harm that they stand for: checks of one level are shown in it."""
+"""Ordered by the harm they indicate. Checks of one level are shown in this order."""
 
 STORED = frozenset(
     ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")
 )
-"""Checks of what only the database knows."""
+"""Checks of facts that only the database knows."""

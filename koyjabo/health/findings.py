@@ -1,4 +1,4 @@
-"""What a check of Health can find: its level, what pages say, and what to do."""
+"""The possible findings of Health's checks: their level, their texts, and what to do."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import NamedTuple
 from koyjabo.core.i18n import N_
 
 OFF, GOOD, WARNING, DANGER = LEVELS = ("off", "good", "warning", "danger")
-"""Grey (not set up, no result yet, or not known), green, amber and red; the last one is the worst."""
+"""Grey (not set up, no result yet, or unknown), green, amber and red; the last one is the worst."""
 
 NO_RESULT, UNKNOWN = N_("No result yet"), N_("Unknown")
 STATES = {DANGER: N_("Wrong"), WARNING: N_("Needs attention"), GOOD: N_("Fine"), OFF: N_("Off")}
-"""The meaning of the colour of one check."""
+"""Meanings of one check's colour."""
 
 
 class CheckGuide(NamedTuple):
-    """What pages call a check, and where the guide has more."""
+    """A check's title, and its section in the guide."""
 
     label: str
-    section: str = ""  # of docs/troubleshooting.md, for findings without one of their own
+    section: str = ""  # of docs/troubleshooting.md, for findings without their own
 
 
 class Finding(NamedTuple):
-    """The sentences are translated by pages, with the values of the check."""
+    """A finding. Pages translate the sentences and fill in the check's values."""
 
-    level: str  # the usual one of LEVELS
+    level: str  # its usual level, one of LEVELS
     sentence: str
     advice: str = ""  # what to do; "" if there is nothing to do
-    section: str = ""  # of docs/troubleshooting.md; "" for the section of the check
-    state: str = ""  # what a grey finding means; "" for the state of its level
+    section: str = ""  # of docs/troubleshooting.md; "" for the check's section
+    state: str = ""  # what a grey finding means; "" for its level's meaning
 
 
 class OutageCause(NamedTuple):
@@ -256,10 +256,10 @@ FINDINGS = {
         N_("Deploy the newer version to all machines."),
     ),
 }
-"""By the name of the check and the code of the rule that decided."""
+"""Findings by name of the check, and code of the rule that decided."""
 
 UNREAD = "unread"
-"""The code of a check that cannot be made while the database cannot be read."""
+"""Code of a check that is impossible while the database cannot be read."""
 
 NOT_READ = Finding(OFF, N_("Not known while the database cannot be read."), state=UNKNOWN)
 
@@ -295,7 +295,7 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class HealthCheck(NamedTuple):
-    """`code` names the rule that decided: FINDINGS has what pages say, with these `values`."""
+    """A check's result. `code` names the rule that decided: FINDINGS has its texts, to be filled in with `values`."""
 
     name: str
     level: str  # one of LEVELS
@@ -304,7 +304,7 @@ class HealthCheck(NamedTuple):
 
     @classmethod
     def of(cls, name: str, code: str, values: Mapping[str, object] = NOTHING) -> HealthCheck:
-        """A check with the level that FINDINGS has for it."""
+        """A check with its level from FINDINGS."""
         return cls(name, FINDINGS[f"{name}.{code}"].level, code, values)
 
     @property
@@ -326,7 +326,7 @@ class HealthCheck(NamedTuple):
 
     @property
     def advice(self) -> str:
-        """What to do; "" if there is nothing to do."""
+        """Advice; "" if there is nothing to do."""
         return self.cause.remedy if self.cause else self.finding.advice
 
     @property

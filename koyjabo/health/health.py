@@ -1,4 +1,4 @@
-"""Health as pages show it: the checks with the facts behind them, and the level of the whole."""
+"""Health as pages show it: the checks with their facts, and the overall level."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.mail.outbox_queries import Status
 from koyjabo.network.services import NetworkServices
 
 KEPT_MS, RED_KEPT_MS = 10_000, 1_000
-"""Every page of the panel shows the level. It is read again when it is so old; a red one sooner."""
+"""How long the level is cached, ms, because every page of the panel shows it; a red one is cached shorter."""
 
 
 class HealthReport(NamedTuple):
@@ -28,7 +28,7 @@ class HealthReport(NamedTuple):
     mail: Status | None
     checks: list[HealthCheck]  # the worst first
     is_read: bool = True  # False while the database cannot be read
-    as_of_ms: int | None = None  # when it last could, as far as this worker knows
+    as_of_ms: int | None = None  # time of the last successful read, as far as this worker knows
 
     @property
     def level(self) -> str:
@@ -36,7 +36,9 @@ class HealthReport(NamedTuple):
 
 
 class Health:
-    """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.client_address`)."""
+    """The server's health. `is_behind_local_proxy`: what this worker has noticed in its clients' addresses
+    (`network.client_address`).
+    """
 
     def __init__(
         self,
@@ -53,19 +55,20 @@ class Health:
         self._backups = backups
         self._clock = clock
         self._has_countries = has_countries
-        self._level, self._looked_ms = DANGER, -KEPT_MS
+        self._level, self._checked_ms = DANGER, -KEPT_MS
         self._last: Seen | None = None
 
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        """For admins and viewers of the site; raises Forbidden for other accounts. While the database cannot be read,
-        by what this worker last read of it.
+        """The report, for site admins and viewers; raises Forbidden for other accounts.
+
+        While the database cannot be read, it uses what this worker last read.
         """
         report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
-        self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
+        self._level, self._checked_ms = report.level, self._clock.elapsed_ms()
         return report
 
     def _read_report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport | None:
-        if not self._system.reads_ledger:  # no reader waits for it
+        if not self._system.reads_ledger:  # so no reader has to wait for it
             return None
         try:
             self._last = self._seen(account, is_behind_local_proxy)
@@ -78,8 +81,8 @@ class Health:
         facts = self._system.facts_without_database(account, last.facts if self._last else None)
         away = {**self._readiness.checks(), "database": Ready(False)}
         seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
-        found = checks.checks_without_database(seen, self._last is not None)
-        return HealthReport(facts, seen.mail, found, False, last.facts.now_ms if self._last else None)
+        results = checks.checks_without_database(seen, self._last is not None)
+        return HealthReport(facts, seen.mail, results, False, last.facts.now_ms if self._last else None)
 
     def _seen(self, account: Account, is_behind_local_proxy: bool) -> Seen:
         facts, mail = self._system.facts(account), self._outbox.status()
@@ -87,25 +90,25 @@ class Health:
         return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
-        """An admin of the site has seen that the database went back at `at_ms` (UTC), the newest time; raises Forbidden
-        for other accounts. Raises LedgerUnavailable.
+        """Acknowledge that the database was rolled back at `at_ms` (UTC), the newest time. Raises Forbidden unless the
+        account is a site admin, and LedgerUnavailable.
         """
         self._system.mark_rollback_seen(account, at_ms)
-        self.look_again()  # so that the next page of this worker looks again
+        self.invalidate()  # so that this worker's next page reads the facts
 
     def level(self, is_behind_local_proxy: bool) -> str:
-        """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red); red at once while visits are not saved."""
+        """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red). Red at once while visits are not saved."""
         if self._system.unsaved() is not None:
             return DANGER
         kept_ms = RED_KEPT_MS if self._level == DANGER else KEPT_MS
-        if self._clock.elapsed_ms() - self._looked_ms >= kept_ms:
-            self._looked_ms = self._clock.elapsed_ms()  # first: requests that come meanwhile do not look as well
+        if self._clock.elapsed_ms() - self._checked_ms >= kept_ms:
+            self._checked_ms = self._clock.elapsed_ms()  # first, so that concurrent requests do not check as well
             self.report(OPERATOR, is_behind_local_proxy)
         return self._level
 
-    def look_again(self) -> None:
-        """Let the next call of `level` look at the facts."""
-        self._looked_ms = self._clock.elapsed_ms() - KEPT_MS
+    def invalidate(self) -> None:
+        """Make the next call of `level` read the facts."""
+        self._checked_ms = self._clock.elapsed_ms() - KEPT_MS
 
 
 def build(base: Base) -> Health:

@@ -37,24 +37,24 @@ SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
 FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
 WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup'
 """)
-"""A role without pg_read_all_stats sees that there are rows, and nothing in them."""
+"""A role without pg_read_all_stats sees the rows, but not their contents."""
 
 SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
 class Standbys(NamedTuple):
-    """The servers of PostgreSQL that copy this one, by number."""
+    """Counts of PostgreSQL servers that replicate this one."""
 
     connected: int = 0
-    hidden: int = 0  # those of which the role may not see how they do it
-    synchronous: int = 0  # those that a commit waits for
+    hidden: int = 0  # replication hidden from this role
+    synchronous: int = 0  # a commit waits for them
 
 
 class Rollback(NamedTuple):
-    """The newest time that the database went back."""
+    """The newest rollback of the database."""
 
     at_ms: int
-    lost: int  # visits of the site, with those of earlier times that no admin has seen either
+    lost: int  # visits of the site, including earlier rollbacks that no admin has acknowledged
     is_seen: bool
 
 
@@ -62,24 +62,26 @@ class DatabaseFacts(NamedTuple):
     bytes: int
     schema: str  # its newest migration
     visits: int  # ever counted
-    newest_commit_ms: int  # of visits, by the hybrid clock (specification: promise 3)
+    newest_commit_ms: int  # newest visit, by the hybrid clock (specification: promise 3)
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
-    unread: int = 0  # visits without a block, which each report reads
+    unread: int = 0  # visits without a block, which each report has to read
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
 
 
 class Importing(NamedTuple):
-    """`visits` are those counted since a running import began, with those of visitors; None while none runs."""
+    """A running import. `visits` counts the visits since it began, including new ones of visitors; None if none is
+    running.
+    """
 
     visits: int | None
     last: AuditRecord | None
 
 
 def clock_ms(session: Session) -> int | None:
-    """A ping: the time by the database's own clock. None for SQLite, whose clock is this machine's."""
+    """Ping: the time by the database's own clock; None for SQLite, whose clock is this machine's."""
     if session.get_bind().dialect.name == "sqlite":
         session.execute(text("SELECT 1"))
         return None
@@ -87,7 +89,7 @@ def clock_ms(session: Session) -> int | None:
 
 
 def facts(session: Session, retention: str) -> DatabaseFacts:
-    """`retention` is the name of the nightly work."""
+    """Facts from the database. `retention` is the name of the nightly work."""
     counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
     visits, revision = session.execute(counter).one()
     return DatabaseFacts(
@@ -105,7 +107,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
 
 
 def importing(session: Session, is_going_on: bool) -> Importing:
-    """An import that was killed leaves its record until the next one begins, so it alone does not say that it runs."""
+    """The running import. A killed import leaves its record until the next one begins, so the record is not enough."""
     began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
     after = session.scalar(began) if is_going_on else None
     visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
@@ -113,8 +115,10 @@ def importing(session: Session, is_going_on: bool) -> Importing:
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
-    """An admin has seen that the database went back at `at_ms`. Changes nothing if it did so again since then, or if an
-    admin was quicker. The lock lets no entry of either kind be written meanwhile.
+    """Record that an admin has acknowledged the rollback at `at_ms`. Changes nothing if there was another one since, or
+    if another admin was faster.
+
+    Holds a lock, so that no entry of either kind is written at the same time.
     """
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     newest = _rollback(session)

@@ -1,4 +1,4 @@
-"""Whether this worker can serve visitors: the checks of `/readyz`, which Health shows as well."""
+"""Whether this worker can serve visitors: the checks of `/readyz`, which Health also shows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from koyjabo.observability.services import ObservabilityServices
 
 class Ready(NamedTuple):
     ok: bool
-    ms: float | None = None  # the response time, or how late it is
+    ms: float | None = None  # response time, or delay
     error: str | None = None  # one sentence, in English
 
 
 class Readiness:
-    """`lag_s` is the last measured lag of the event loop. `redis_answers` says whether Redis answered the last regular
-    call, about a second ago, so that no request waits for it; it is None without Redis.
+    """Checks this worker. `lag_s` is the last measured delay of the event loop.
+
+    `redis_answers` is whether Redis answered the last regular call, about a second ago, so that no request waits for
+    it; None without Redis.
     """
 
     def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_answers: Callable[[], bool] | None) -> None:
@@ -31,7 +33,7 @@ class Readiness:
         self._redis_answers = redis_answers
 
     def checks(self) -> dict[str, Ready]:
-        """By name: `database`, `writer`, `loop`, and `redis` where it is used. Never raises."""
+        """Results by name: `database`, `writer`, `loop`, and `redis` if it is used. Never raises."""
         checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
         if self._redis_answers is not None:
             answers = self._redis_answers()
@@ -40,7 +42,7 @@ class Readiness:
 
     @property
     def refuses_old_primary(self) -> bool:
-        """Whether the database server that was reached last is not used (`database.timelines`)."""
+        """Whether the last reached database server is refused (`database.timelines`)."""
         return bool(TIMELINES.refusal)
 
     def _database(self) -> Ready:

@@ -37,11 +37,11 @@ MEMORY = Path("/proc/self/statm")
 
 
 class Installation(NamedTuple):
-    """What does not change while the server runs."""
+    """Facts that do not change while the server runs."""
 
     kind: str  # "SQLite" or "PostgreSQL"
-    survives_deploy: bool  # False for a file that the host deletes with the next deploy
-    folder: Path  # of the database file, or with PostgreSQL of the program
+    survives_deploy: bool  # False for a file that the host deletes with the next deployment
+    folder: Path  # of the database file or, with PostgreSQL, of the program
     has_redis: bool
     workers: int  # WEB_CONCURRENCY
     trusted_proxies: int
@@ -49,10 +49,10 @@ class Installation(NamedTuple):
 
 
 class WorkerGauges(NamedTuple):
-    """What a worker measures of itself."""
+    """A worker's measurements of itself."""
 
-    sockets: Callable[[], dict[str, int]]  # their number by SOCKET_KINDS
-    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    sockets: Callable[[], dict[str, int]]  # number of sockets by SOCKET_KINDS
+    lag_s: Callable[[], float]  # last measured delay of the event loop
     unsaved: Callable[[], Unsaved | None]
     reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
 
@@ -60,10 +60,10 @@ class WorkerGauges(NamedTuple):
 class SystemFacts(NamedTuple):
     installation: Installation
     database: DatabaseFacts
-    database_ms: float  # the response time of a ping
+    database_ms: float  # response time of a ping
     clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
-    disk: Disk | None  # of `installation.folder`; None if the system does not say
-    redis_ms: float | None  # the response time within the last second or so; None while Redis is away
+    disk: Disk | None  # of `installation.folder`; None if the system does not report it
+    redis_ms: float | None  # response time within about the last second; None while Redis is down
     workers: list[Worker]
     unsaved: Unsaved | None  # None while visits are saved
     recounts: RecountState
@@ -82,13 +82,13 @@ UNREAD = SystemFacts(
     recounts=RecountState(None, None),
     now_ms=0,
 )
-"""Of a database that was never read."""
+"""Facts of a database that was never read."""
 
 
 class Data(NamedTuple):
     """Past and current operations on the data."""
 
-    jobs: list[RunningJob]  # of all workers, the oldest first
+    jobs: list[RunningJob]  # of all workers, oldest first
     importing: Importing
     backup: AuditRecord | None
     retention_ms: int | None
@@ -96,9 +96,9 @@ class Data(NamedTuple):
 
 
 class System:
-    """Call `report` every second.
+    """Collects the facts. Call `report` every second.
 
-    Methods that take an account are for admins and viewers of the site; they raise Forbidden for other accounts, and
+    Methods that take an account are for site admins and viewers; they raise Forbidden for other accounts, and
     LedgerUnavailable.
     """
 
@@ -137,11 +137,11 @@ class System:
 
     @property
     def reads_ledger(self) -> bool:
-        """Whether the database answered the last regular read of this worker, about a second ago."""
+        """Whether the database answered this worker's last regular read, about a second ago."""
         return self._gauges.reads_ledger()
 
     def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
-        """The present facts of what is not in the database, with the last known ones of what is. Does not wait."""
+        """The current facts that are not in the database, with the last known ones that are. Does not wait."""
         account.require_site_viewer()
         self.report()
         known = last or UNREAD._replace(installation=self._installation)
@@ -172,7 +172,7 @@ class System:
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
     def unsaved(self) -> Unsaved | None:
-        """Of all live workers; None while visits are saved. Does not wait."""
+        """Unsaved visits of all live workers; None while visits are saved. Does not wait."""
         own, others = self._gauges.unsaved(), [worker for worker in self._workers.live() if worker.id != self._id]
         outages = [] if own is None else [own]
         for worker in others:
@@ -188,7 +188,7 @@ class System:
         )
 
     def report(self) -> None:
-        """Publish this worker's state to the other workers. Does not wait."""
+        """Report this worker's state to the other workers. Does not wait."""
         self._workers.report(self._me())
 
     def _me(self) -> Worker:
@@ -230,7 +230,9 @@ def build(base: Base) -> System:
 
 
 def _installation(settings: Settings, has_redis: bool) -> Installation:
-    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
+    """The installation. `config` refuses ephemeral storage unless the setting allows it, so both conditions are needed
+    here.
+    """
     file = file_of(settings.database_url)
     return Installation(
         kind="SQLite" if file else "PostgreSQL",

@@ -1,1 +1,1 @@
-"""The home page: the stats, the pace of visits, the next milestone, and the places of people."""
+"""The home page: the stats, the pace of visits, the next milestone, and the visitors' locations."""

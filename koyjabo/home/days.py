@@ -14,20 +14,20 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
 
 WEEKS, LEAST_DAYS = 4, 2
-"""A usual day is the mean of the days of the same weekday in the weeks before, if that many of them had visits."""
+"""A usual day is the mean of the same weekday in the last WEEKS weeks, if at least LEAST_DAYS of them had visits."""
 
 
 class DayByHour(NamedTuple):
     """Visits by hour of the local clock, as 24 numbers."""
 
-    hour: int  # the running one
+    hour: int  # the current one
     today: Sequence[int]
-    usual: Sequence[int]  # empty if that is not known
+    usual: Sequence[int]  # empty if unknown
     yesterday: int
 
 
 class DaysByHour:
-    """Reads the rollups once a minute, for all who ask."""
+    """Reads the rollups once a minute, for all requests."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -47,7 +47,9 @@ class DaysByHour:
         return day._replace(today=today)
 
     def _read_day(self, minute: int) -> DayByHour:
-        """The day without the running hour. `at` gives that hour the visits of today that no earlier hour has."""
+        """The day without the current hour. `at` assigns to that hour all visits of today that are in no earlier
+        hour.
+        """
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
         ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
@@ -59,7 +61,7 @@ class DaysByHour:
         return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
 
     def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
-        """When clocks are put back, an hour has the visits of both."""
+        """Visits by local hour. When clocks are put back, an hour has the visits of both."""
         by_hour = [0] * 24
         for hour_s in hours:
             by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)

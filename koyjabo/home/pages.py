@@ -1,4 +1,4 @@
-"""GET /: the stats of the site, and how lively it is. GET /offline: in place of pages, where there is no network."""
+"""GET /: the site's stats and activity. GET /offline: shown instead of pages without a network."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from koyjabo.webkit.i18n import count, language
 
 DAYS = 7
 LEAST_DAYS = 4
-"""Days with visits among those: with fewer, nothing is foretold."""
+"""Minimum number of days with visits for a forecast."""
 
 DAY_MS = 86_400_000
 WEEK, MONTH, LONGEST = 7, 30, 365
-"""Days; times longer than the longest are left open."""
+"""Days. Longer times than LONGEST are not named."""
 
 
 def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
-    """`on Monday at this pace`, for this number of further visits; "" if too uncertain. `days` are the visits of the
-    last complete days.
+    """When this number of further visits will be reached, `on Monday at this pace`; "" if too uncertain. `days` are the
+    visits of the last complete days.
     """
     last = days[-DAYS:]
-    if sum(each > 0 for each in last) < LEAST_DAYS:
+    if sum(day_visits > 0 for day_visits in last) < LEAST_DAYS:
         return ""
     return _words(clock.now_ms() + visits * DAY_MS * len(last) // sum(last), clock)
 
@@ -64,26 +64,26 @@ def _words(at_ms: int, clock: Clock) -> str:
 
 
 AHEAD = 3
-"""Milestones that a page knows. When the first of them has come, it goes on to the next one."""
+"""How many next milestones a page knows, so that it can continue when the first one is reached."""
 
 BUSY, CANDIDATES = 6, 50
 PLACES = 4
-"""Lines of places. home/places.js draws the same."""
+"""Lines of locations. home/people.js draws the same."""
 
 
 class Goal(NamedTuple):
     ahead: Sequence[int]  # the next milestones
-    pace: str  # when the first of them comes, in words; "" if that is not known
+    pace: str  # when the first of them comes, in words; "" if unknown
 
 
 class Places(NamedTuple):
-    largest: Sequence[tuple[str, int]]  # and how many people are there
-    others: int = 0  # further places
-    people: int = 0  # in those
+    largest: Sequence[tuple[str, int]]  # with the number of people
+    others: int = 0  # number of further locations
+    people: int = 0  # people in those
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> Places:
-        """`people`: by place, the largest number first."""
+        """`people` are numbers by location, the largest first."""
         places = list(people.items())
         if len(places) <= PLACES:
             return cls(places)
@@ -92,15 +92,15 @@ class Places(NamedTuple):
 
 
 class HomeView(NamedTuple):
-    """While the database cannot be read, there are only the stats and their places."""
+    """The contents of the page. While the database cannot be read, it has only the stats and their locations."""
 
     now_ms: int
     stats: dict[str, Any]
     places: Places
-    weekday: str  # in the language of the page
+    weekday: str  # in the page's language
     day: DayByHour | None = None
     goal: Goal | None = None  # None without milestones
-    communities: Sequence[tuple[CommunityDetails, int]] = ()  # and how many people are online
+    communities: Sequence[tuple[CommunityDetails, int]] = ()  # with the number of people online
 
 
 def home_view() -> HomeView:
@@ -110,7 +110,7 @@ def home_view() -> HomeView:
     weekday = format_date(date.fromisoformat(clock.bucket(now_ms).day), "EEEE", locale=language())
     view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), weekday)
     if stats.stale:
-        return view  # each further read would wait
+        return view  # each further read would have to wait
     try:
         day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
         return view._replace(day=day, goal=goal, communities=communities)
@@ -137,18 +137,20 @@ def _milestones_after(total: int) -> list[int]:
 
 
 def _busy_communities() -> list[tuple[CommunityDetails, int]]:
-    """The communities with most people, of those with public numbers in which a member came or left within the
+    """The communities with most people online, of those with public numbers that a member joined or left within the
     hour.
     """
-    people = {scope: each.online for scope, each in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()}
+    people = {
+        scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()
+    }
     shown = current()[CommunityServices].directory.public(people) if people else ()
-    busiest = sorted(shown, key=lambda each: -people[Scope(each.id)])[:BUSY]
-    return [(each, people[Scope(each.id)]) for each in busiest if people[Scope(each.id)]]
+    busiest = sorted(shown, key=lambda community: -people[Scope(community.id)])[:BUSY]
+    return [(community, people[Scope(community.id)]) for community in busiest if people[Scope(community.id)]]
 
 
 @bp.get("/")
 def index() -> str:
-    """The page with the present values. Its scripts update them."""
+    """The page with the current values. Its scripts update them."""
     services = current()
     return render_template(
         "home/home.html",

@@ -1,4 +1,4 @@
-"""/admin/data/import: a file is uploaded, its check says what an import would do, and an admin says yes or no."""
+"""/admin/data/import: an admin uploads a file, sees what an import would do, and accepts or cancels it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def show(status: int = 200, problem: str = "") -> Response:
 @bp.post("/data/import")
 @with_file(new_file)
 def upload_import() -> Response:
-    """A form with a file. It is not repeated, so its errors are on the page."""
+    """Take a file. Its errors are shown on the page, because the upload is not repeated."""
     file, program = request.files.get("file"), request.form.get("program", "")
     if file is None or not file.filename or not _size(file.stream):
         return show(422, NO_FILE)
@@ -51,7 +51,7 @@ def upload_import() -> Response:
         return show(422, UNKNOWN_PROGRAM)
     site = truncate(request.form.get("site", "").strip())[:LONGEST_SITE] if program in SUMS else ""
     even_folded = "even_folded" in request.form and program not in SUMS
-    name = truncate("".join(each for each in file.filename if each.isprintable()))
+    name = truncate("".join(char for char in file.filename if char.isprintable()))
     try:
         upload = Upload(name, _size(file.stream), program, site, even_folded)
         current()[FileImports].begin(me(), file.stream, upload)
@@ -62,7 +62,7 @@ def upload_import() -> Response:
 
 @bp.post("/data/import/<int:number>/<any(import, cancel):what>")
 def answer_import(number: int, what: str) -> Response:
-    """Of the file with this number, which was checked."""
+    """Accept or cancel the checked file with this number."""
     if not current()[FileImports].ask(me(), number, queries.IMPORT if what == "import" else queries.CANCEL):
         return show(409, N_("This import can no longer be confirmed."))
     return redirects.to("admin.imports")

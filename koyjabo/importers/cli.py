@@ -16,7 +16,7 @@ from koyjabo.core.command_line import application, progress
 from koyjabo.visit_log.ui import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
-"""Programs whose exports have page views, and those whose exports have sums by day."""
+"""Programs whose exports have page views, and programs whose exports have daily sums."""
 
 LONGEST_SITE = 40
 
@@ -80,7 +80,7 @@ def _import_export(file: Path, program: str, site: str, even_folded: bool) -> No
 
 @contextmanager
 def _seekable(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """A pipe is copied to a temporary file, because the contents of a zip archive are listed at its end."""
+    """Copy a pipe to a temporary file, because the table of contents of a zip archive is at its end."""
     if file.seekable():
         yield file
         return

@@ -1,11 +1,11 @@
-"""Exports of sums by day: those of Plausible and of Google Analytics 4.
+"""Exports with daily sums, from Plausible and Google Analytics 4.
 
-Of Plausible, the visits of each day are `visits` in `imported_visitors_*.csv`, alone or in the zip archive of Settings,
-Imports & exports (since Community Edition 2.1).
+Plausible: the column `visits` of `imported_visitors_*.csv`, as a file or in the zip archive of Settings, Imports &
+exports (since Community Edition 2.1).
 
-Of Google Analytics, they are its sessions: in the CSV of an exploration with the dimension Date and the metric
-Sessions, or of a report whose chart shows Sessions by "Nth day". Comments (#) and blank lines part its sections. The
-names of columns are in the language of the user. DaySums are in the time zone of the site there.
+Google Analytics: sessions, from the CSV of an exploration with the dimension Date and the metric Sessions, or of a
+report whose chart shows Sessions by "Nth day". Comments (#) and blank lines separate its sections. Names of columns are
+in the user's language. Days are in the time zone of the site there.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from koyjabo.visit_log.file_lines import BadLine
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)
-"""A whole number, with or without separators between thousands."""
+"""A whole number, with or without thousands separators."""
 
 MOST = 10**12
 EARLIEST = "1970-01-02"
 
 COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration"}
-"""Of imported_visitors. Other files of the archive have a dimension beside them."""
+"""Columns of imported_visitors. Other files of the archive have another dimension as well."""
 
 NO_VISITORS = (
     "No file of this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
@@ -40,7 +40,7 @@ SESSIONS = frozenset(
 ).union(["সেশন", "सेशन", "セッション", "会话"])
 NTH_DAY, NTH = "Nth day", re.compile(r"\d{1,4}", re.ASCII)
 DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
-"""A comment with one date. The last two before a section of a report are its start and its end."""
+"""A comment with one date. The last two before a section of a report are its first and last day."""
 
 NO_SESSIONS = (
     "This file has no sessions by date. In Google Analytics: Explore, a free form with the dimension Date alone as "
@@ -49,14 +49,14 @@ NO_SESSIONS = (
 
 
 class DaySums:
-    """The visits of each day of a file, YYYY-MM-DD, up to `today`."""
+    """Visits by day of a file, YYYY-MM-DD, up to `today`."""
 
     def __init__(self, today: str) -> None:
         self.visits: dict[str, int] = {}
         self._today = today
 
     def add(self, day: str, visits: str) -> None:
-        """Raises ValueError for a line that cannot be used, UnusableExport for a day that was there before."""
+        """Add a day. Raises ValueError for an unusable line, UnusableExport for a repeated day."""
         iso_day = _day(day)
         if not EARLIEST <= iso_day <= self._today:
             raise ValueError("the day is in the future, or before 1970")
@@ -88,7 +88,7 @@ def _number(text: str) -> int:
 
 
 def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
-    """Raises UnusableExport."""
+    """Read Plausible's export. Raises UnusableExport."""
     has_days = False
     for table in export.tables():
         if set(table.columns) != COLUMNS:
@@ -104,7 +104,7 @@ def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
 
 
 def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -> None:
-    """Raises UnusableExport."""
+    """Read Google Analytics' export. Raises UnusableExport."""
     has_days = False
     for member in export.members:
         for number, row in _rows(export.records(member)):
@@ -118,7 +118,7 @@ def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -
 
 
 def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """The day and the sessions of each row that has them, as they are written."""
+    """The raw day and sessions of each row that has them."""
     section: _Section | None = None
     dates: list[str] = []
     for number, values in records:
@@ -144,7 +144,7 @@ class _Section:
         self._is_by_day = False
 
     def row(self, values: list[str]) -> tuple[str, str] | None:
-        """None for rows of totals, which have no day, and in sections of other things than sessions by day."""
+        """Day and sessions of a row; None for totals, which have no day, and in sections without sessions by day."""
         if self._sessions is None:
             return None
         day = self._day(values[0])

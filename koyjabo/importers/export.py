@@ -1,6 +1,6 @@
-"""Opens the exports of other programs: a CSV file, one packed with gzip, or a zip archive, told by their first bytes.
+"""Opens exports of other programs: a CSV file, a gzip file or a zip archive, recognised by their first bytes.
 
-Files are read line by line, in constant memory. Nothing is unpacked onto the disk.
+Files are read line by line, in constant memory. Nothing is unpacked to the disk.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from koyjabo.visit_log.file_lines import BadLine, Refuse
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 OF_MACOS = "__MACOSX/"
-"""A folder of macOS, whose files describe those of the archive."""
+"""A folder added by macOS, with descriptions of the archive's files."""
 
-MOST_TIMES, ALWAYS_READ = 200, 100_000_000
-"""An unpacked archive may be this many times as large, or have this many bytes. Exports are 5 to 30 times as large."""
+MAX_RATIO, ALWAYS_ALLOWED_BYTES = 200, 100_000_000
+"""An unpacked archive may be this many times as large as the archive, or have this many bytes. Exports are 5 to 30
+times as large.
+"""
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How programs pack. Of others, zipfile unpacks 4 KB at once, which may be gigabytes."""
+"""Usual compression methods. For others, zipfile unpacks 4 KB at once, which may become gigabytes."""
 
 LARGEST_LIST = 1_000_000
-"""Bytes of the list of an archive's files, which takes 15 times as much memory: some 10,000 files."""
+"""Maximum size of an archive's table of contents, bytes: some 10,000 files. It takes 15 times as much memory."""
 
 LIES = (struct.error, ValueError, LookupError, OverflowError)
 DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES)
-"""What reading an archive raises: RuntimeError for one with a password, LIES for sizes and names that are none."""
+"""Errors when reading an archive: RuntimeError for one with a password, LIES for false sizes and invalid names."""
 
 
 class UnusableExport(KoyJaboError):
-    """The file is damaged, or no export of that program that can be counted."""
+    """The file is damaged, or not a usable export of that program."""
 
 
 class ArchiveMember(NamedTuple):
@@ -52,18 +54,18 @@ class ArchiveMember(NamedTuple):
 
 
 class Export:
-    """`file` can be sought. Calls `advance` with the number of its bytes that were read. Raises UnusableExport."""
+    """An export. `file` must be seekable. Calls `advance` with the number of bytes read. Raises UnusableExport."""
 
     def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
         self._file = file
         self._report = report
         self._advance = advance
         size = file.seek(0, io.SEEK_END)
-        self._room = _Room(max(ALWAYS_READ, size * MOST_TIMES))
+        self._room = _Room(max(ALWAYS_ALLOWED_BYTES, size * MAX_RATIO))
         self.members = _members(file, name)
 
     def tables(self) -> Iterator[ExportTable]:
-        """One for each CSV file. Its unusable lines go to the report."""
+        """Yield a table for each CSV file. Unusable lines go to the report."""
         for member in self.members:
             if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
                 yield ExportTable(self.records(member), self._refusing(member))
@@ -79,14 +81,14 @@ class Export:
         return _Lines(stream, self._file, self._room, self._advance)
 
     def _refusing(self, member: ArchiveMember) -> Refuse:
-        """Numbers of lines need the name of their file where there are several."""
+        """A function that reports a bad line, with the name of its file if there are several."""
         if len(self.members) == 1:
             return self._report.refuse
         return lambda error: self._report.refuse(BadLine(error.number, f"{error.why} ({member.name})"))
 
 
 class _Room:
-    """Bytes that an export may have when it is unpacked."""
+    """How many bytes an export may have when it is unpacked."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -94,7 +96,7 @@ class _Room:
     def take(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise UnusableExport(f"The archive is more than {MOST_TIMES} times as large when it is unpacked.")
+            raise UnusableExport(f"The archive is more than {MAX_RATIO} times as large when it is unpacked.")
 
 
 class _Lines:
@@ -131,7 +133,7 @@ class _Lines:
 
 
 class _Bounded:
-    """A file of which zipfile reads the list of contents at once, whatever its size."""
+    """A file wrapper that limits the table of contents, which zipfile reads at once, whatever its size."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -159,18 +161,18 @@ def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
         archive = zipfile.ZipFile(cast(Any, _Bounded(file)))
     except DAMAGE as error:
         raise _damaged(error) from None
-    if any(each.compress_type not in METHODS for each in archive.infolist()):
+    if any(info.compress_type not in METHODS for info in archive.infolist()):
         raise UnusableExport("The archive is packed by a method that exports do not use. Pack it again with Deflate.")
     return [
-        ArchiveMember(_shown(PurePosixPath(each.filename).name), lambda each=each: archive.open(each))  # type: ignore[misc]
-        for each in archive.infolist()
-        if not each.filename.endswith("/") and not each.filename.startswith(OF_MACOS)
+        ArchiveMember(_shown(PurePosixPath(info.filename).name), lambda info=info: archive.open(info))  # type: ignore[misc]
+        for info in archive.infolist()
+        if not info.filename.endswith("/") and not info.filename.startswith(OF_MACOS)
     ]
 
 
 def _shown(name: str) -> str:
-    """A name for sentences: control characters would change the operator's terminal."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in name)
+    """A name for sentences, without control characters, which would change the operator's terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in name)
 
 
 def _damaged(error: Exception) -> UnusableExport:

@@ -1,4 +1,4 @@
-"""The rows of `file_imports`, as operations of the database executor: one for each file that was uploaded."""
+"""Rows of `file_imports`, one per uploaded file, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 IMPORT, CANCEL = "import", "cancel"
 
 SILENT_MS = 30_000
-"""A worker that has not renewed its row for so long is gone, and its file with it."""
+"""A worker that has not renewed its row for this long is gone, and so is its file, ms."""
 
 KEPT = 20
-"""Rows that are kept."""
+"""How many rows are kept."""
 
 UNLESS_CANCELLED = case((FileImport.asked == CANCEL, CANCEL), else_="")
-"""What is asked once the import begins: who cancels it meanwhile is not overheard."""
+"""Value of `asked` when the import begins; keeps a concurrent cancellation."""
 
 
 def newest(session: Session) -> FileImport | None:
@@ -30,7 +30,7 @@ def newest(session: Session) -> FileImport | None:
 
 
 def begin(session: Session, new: FileImport, now_ms: int) -> FileImport | None:
-    """Returns None while another file is open."""
+    """Begin a check. Returns None while another file is open."""
     lock_limit(session, FileImport)
     last = newest(session)
     if last is not None and last.ended_ms is None and not job_queries.is_dead(last, now_ms, SILENT_MS):
@@ -42,7 +42,7 @@ def begin(session: Session, new: FileImport, now_ms: int) -> FileImport | None:
 
 
 def renew(session: Session, row: FileImport, now_ms: int, **values: Any) -> str | None:
-    """Store what the worker knows. Returns what an admin wants of it; None if the row is not this worker's any more."""
+    """Store the worker's progress. Returns what an admin has asked for; None if the row belongs to another worker."""
     if not job_queries.renew(session, row, now_ms, **values):
         return None
     asked: str | None = session.scalar(select(FileImport.asked).where(FileImport.id == row.id))
@@ -50,11 +50,13 @@ def renew(session: Session, row: FileImport, now_ms: int, **values: Any) -> str 
 
 
 def touch(session: Session, id: int) -> None:
-    """Write the row as it is."""
+    """Write the row without changing it."""
     session.execute(update(FileImport).where(FileImport.id == id).values(asked=FileImport.asked))
 
 
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
-    """Want something of the worker, in one of these states. Returns False in another one, and if it is cancelled."""
+    """Ask the worker for something, if it is in one of these states. Returns False otherwise, and if it was
+    cancelled.
+    """
     waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)
     return changed_rows(session, update(FileImport).where(FileImport.id == id, *waits).values(asked=what)) == 1

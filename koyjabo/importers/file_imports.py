@@ -1,7 +1,7 @@
-"""Files that admins upload to be imported: first checked, then, when an admin says so, imported (decision 97).
+"""Files that admins upload: they are checked first and imported when an admin accepts (decision 97).
 
-The worker that has received a file keeps it, in a file without a name, and starts the processes that read it. All that
-other workers need is in its row.
+The worker that has received a file keeps it, unnamed, and starts the processes that read it. Everything else that other
+workers need is in its row.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from koyjabo.settings.schema import Settings
 log = logging.getLogger(__name__)
 
 ANSWER_S = 0.5
-"""Seconds between two polls of the answer of an admin."""
+"""Seconds between two polls for an admin's answer."""
 
 QUESTION_S = 3600.0
-"""How long a checked file waits for an answer."""
+"""How long a checked file waits for an answer, s."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
 GONE = N_("The server was restarted. Choose the file again: no visit is counted twice.")
@@ -50,11 +50,11 @@ UNANSWERED = N_("Nothing was imported, because no one confirmed it within an hou
 
 
 UNKNOWN = "unknown"
-"""The state of a file whose worker cannot store it."""
+"""The state of a file whose worker cannot store its state."""
 
 
 class Upload(NamedTuple):
-    """How a file is read: see ImportPlan. `FileImport.file` has it."""
+    """How to read a file: see ImportPlan. Stored in `FileImport.file`."""
 
     name: str
     size: int
@@ -64,7 +64,7 @@ class Upload(NamedTuple):
 
 
 class FileImports:
-    """For admins of the site; raises Forbidden for others, and LedgerUnavailable."""
+    """File imports, for site admins. Raises Forbidden for others, and LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class FileImports:
         self._is_closing = False
 
     def state(self, account: Account) -> FileImport | None:
-        """The newest file, of any worker; None before the first. Its state is UNKNOWN while nothing can be stored."""
+        """The newest file of any worker; None before the first. Its state is UNKNOWN while nothing can be stored."""
         account.require_site_admin()
         row = self._database.read(queries.newest)
         return None if row is None else self._shown(row)
@@ -95,7 +95,7 @@ class FileImports:
         self._runtime.start_task(partial(self._follow, row, os.dup(file.fileno()), plan))
 
     def ask(self, account: Account, number: int, what: str) -> bool:
-        """IMPORT a file that is checked, or CANCEL. Returns False if it is too late for that."""
+        """IMPORT a checked file, or CANCEL. Returns False if it is too late."""
         account.require_site_admin()
         states = (CHECKED,) if what == IMPORT else (queries.CHECKING, CHECKED, IMPORTING)
         return bool(self._database.write(queries.ask, number, what, states))
@@ -106,7 +106,7 @@ class FileImports:
             self._process.ask_to_end()
 
     def _shown(self, row: FileImport) -> FileImport:
-        """The row as it is by now, though its worker cannot store that or is gone."""
+        """The current state of a row whose worker may be gone or unable to store it."""
         if is_dead(row, self._clock.now_ms(), SILENT_MS):
             if self._stores(row.id):
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, GONE
@@ -115,19 +115,19 @@ class FileImports:
         return row
 
     def _stores(self, number: int) -> bool:
-        """Whether the database takes writes. Otherwise the worker of the import cannot renew its row either."""
+        """Whether the database accepts writes. If not, the import's worker cannot renew its row either."""
         try:
             self._database.write(queries.touch, number)
         except LedgerUnavailable:
             return False
         return True
 
-    # The task that has the file.
+    # Run in the task that has the file.
 
     def _follow(self, row: FileImport, file: int, plan: ImportPlan) -> None:
         try:
             checked = self._run(row, file, plan, CHECK)
-            if checked.result is not None and self._is_wanted(row, checked.result):
+            if checked.result is not None and self._is_accepted(row, checked.result):
                 self._renew(row, state=IMPORTING, asked=queries.UNLESS_CANCELLED, done=0, goal=0)
                 self._end(row, self._run(row, file, plan, run.IMPORT))
             elif checked.result is None:
@@ -139,7 +139,7 @@ class FileImports:
             os.close(file)
 
     def _run(self, row: FileImport, file: int, plan: ImportPlan, step: str) -> ImportProgress:
-        """Run a step to its end, and store how far it is."""
+        """Run a step to its end, and store its progress."""
         is_urgent = step == run.IMPORT  # while it commits, visits wait for it
         process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, is_urgent)
         self._process = process
@@ -153,8 +153,8 @@ class FileImports:
             return ended._replace(error=KILLED.format(status=process.status))
         return ended
 
-    def _is_wanted(self, row: FileImport, preview: dict[str, Any]) -> bool:
-        """Wait for the answer to the question whether to import what was checked."""
+    def _is_accepted(self, row: FileImport, preview: dict[str, Any]) -> bool:
+        """Wait for the admin's decision whether to import the checked file."""
         until = time.monotonic() + QUESTION_S
         asked = self._renew(row, state=CHECKED, preview=preview)
         while asked == "" and time.monotonic() < until and not self._is_closing:
@@ -185,5 +185,5 @@ class FileImports:
 
 
 def new_file() -> IO[bytes]:
-    """A file without a name, which ends with this process. Raises OSError, BackupPlaceError."""
+    """An unnamed file, which disappears with this process. Raises OSError, BackupStoreError."""
     return tempfile.TemporaryFile(dir=temporary_folder(0))

@@ -1,7 +1,7 @@
-"""Finds the first page view of each visit, and keys that a file has twice, in a temporary SQLite database.
+"""Finds the first page view of each visit, and repeated keys, in a temporary SQLite database.
 
-Exports have one line for each page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in a file
-without a name, which ends with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
+Exports have one line per page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in an unnamed
+file, which disappears with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ CACHE_KB = 65_536
 
 
 class PageView(NamedTuple):
-    """Texts are cut to the lengths that a visit stores. None: not recorded."""
+    """A page view, with texts cut to the lengths of a stored visit. None: not recorded."""
 
     visit: str
     visitor: str
     at_ms: int
-    number: int  # of its line
+    number: int  # number of its line
     page: str | None = None
     referrer: str | None = None
     campaign: str | None = None
@@ -32,7 +32,7 @@ class PageView(NamedTuple):
 
 
 class VisitorTraits(NamedTuple):
-    """The fields a program keeps with its visitors and not with each page view."""
+    """The fields that a program stores with visitors and not with each page view."""
 
     visitor: str
     user_agent: str | None
@@ -69,7 +69,7 @@ class NoRoom(KoyJaboError):
 
 
 class FirstViews:
-    """The first page view of each visit; of several at the same time, the first line."""
+    """The first page view of each visit. Of several at the same time, the first line counts."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -77,7 +77,7 @@ class FirstViews:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Raises NoRoom."""
+        """Collect page views in a context. Raises NoRoom."""
         with _temporary(SCHEMA) as database:
             yield cls(database)
 
@@ -92,7 +92,7 @@ class FirstViews:
         return int(self._database.execute("SELECT count(*) FROM views").fetchone()[0])
 
     def in_order(self) -> Iterator[PageView]:
-        """By their time."""
+        """The page views by time."""
         return map(PageView._make, self._database.execute(IN_ORDER))
 
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -102,7 +102,7 @@ class FirstViews:
 
 
 class SeenKeys:
-    """Which keys of a file came before, in constant memory."""
+    """Remembers which keys of a file were seen, in constant memory."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -110,12 +110,12 @@ class SeenKeys:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Raises NoRoom."""
+        """Collect keys in a context. Raises NoRoom."""
         with _temporary(SEEN_SCHEMA) as database:
             yield cls(database)
 
     def add(self, key: tuple[str, str]) -> bool:
-        """Returns whether it is new."""
+        """Add a key. Returns whether it is new."""
         return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount == 1
 
 

@@ -1,7 +1,7 @@
-"""GoatCounter: a visit is a session with a page view that is neither of a bot nor an event; a visitor is its session.
+"""GoatCounter: a visit is a session with a page view that is neither a bot's nor an event; a visitor is a session.
 
-Reads the CSV export, packed with gzip or not, of the formats 1 (GoatCounter 1.x) and 2 (2.x), which the first column
-names. Format 1 has the user agent in the column Browser. Times without an offset are UTC.
+Reads the CSV export, gzipped or not, in format 1 (GoatCounter 1.x) or 2 (2.x), which the first column names. Format 1
+has the user agent in the column Browser. Times without an offset are UTC.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from koyjabo.network.campaigns import Campaign
 FORMATS = ("1Path", "2Path")
 COLUMNS = {"Event", "Bot", "Session", "Date"}
 SESSION = re.compile(r"[0-9a-f]{1,32}")
-"""128 bits in hexadecimal, in format 1 written as a UUID."""
+"""128 bits in hexadecimal; format 1 writes them as a UUID."""
 
 EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, of which no visit is known"
 HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
-"""Schemes of referrers."""
+"""Kinds of referrers."""
 
 GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegram Messenger": "t.me"}
-"""Names that GoatCounter generates for referrers of many hosts."""
+"""Names that GoatCounter generates for referrers with many hosts."""
 
 NO_EXPORT = (
     "This is no CSV export of GoatCounter in format 1 or 2: its first column must be 1Path or 2Path, and among the "
@@ -35,7 +35,7 @@ NO_EXPORT = (
 
 
 def read(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Raises UnusableExport."""
+    """Read an export. Raises UnusableExport."""
     has_hits = False
     for table in export.tables():
         has_hits = True
@@ -74,7 +74,7 @@ def _no_visit(row: Values, session: str) -> str | None:
 
 
 def _view(number: int, row: Values, session: str) -> PageView:
-    """Raises ValueError."""
+    """The page view of a row. Raises ValueError."""
     if not SESSION.fullmatch(session):
         raise ValueError("Session must be a number of 128 bits, in hexadecimal")
     referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))

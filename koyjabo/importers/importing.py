@@ -1,8 +1,8 @@
-"""Imports a file of another program, beside running servers.
+"""Import a file of another program while servers are running.
 
-Rows become visits of the ledger, one for each visit of the program, with its time; by their ids a repeated import adds
-nothing. Of programs that export sums, each day is added to the total. The file is read completely before, so a damaged
-one imports nothing.
+Rows become visits of the ledger, one per visit of the program, with its time. Visit ids make a repeated import
+harmless. For programs that export sums, each day is added to the total. The file is read completely first, so a damaged
+file imports nothing.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
 }
 
 OWN = "koyjabo"
-"""The program of our own exports."""
+"""The name of our own exports as a program."""
 
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
-"""The fields of a page view that are those of its visit."""
+"""The fields that a page view and its visit have in common."""
 
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
 
 class ImportSource(NamedTuple):
-    """A file that can be sought, its name and size in bytes, and the program that has exported it. `site` tells several
-    sites of a program of SUMS apart; it is "" for the only one.
+    """A seekable file, its name and size in bytes, and the program that has exported it. `site` distinguishes several
+    sites of a program of SUMS; it is "" if there is only one.
     """
 
     file: IO[bytes]
@@ -62,7 +62,7 @@ class ImportSource(NamedTuple):
 
     @property
     def key(self) -> str:
-        """By which its days are known."""
+        """The key of its stored days."""
         return f"{self.program}:{self.site}" if self.site else self.program
 
 
@@ -72,13 +72,13 @@ def import_export(
     progress: ReportProgress,
     even_folded: bool = False,
     by: Actor | None = None,
-    told: Callable[[Imported], object] = lambda imported: None,
+    on_imported: Callable[[Imported], object] = lambda imported: None,
 ) -> ImportReport:
-    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context. `by` is for the audit
-    log, the operator without it. `told` is called with what is imported so far.
+    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context.
 
-    Raises UnusableExport, AnotherSite and Busy, before anything is imported; LedgerUnavailable, after which visits stay
-    imported that were, and the next import of the file continues.
+    `by` is for the audit log; the operator by default. `on_imported` is called with what is imported so far. Raises
+    UnusableExport, AnotherSite and Busy before anything is imported. After LedgerUnavailable, imported visits stay, and
+    the next import of the file continues.
     """
     by = by or log.actor(OPERATOR, clock)
     if source.program in SUMS:
@@ -86,7 +86,7 @@ def import_export(
     report = ImportReport()
     with visits_of(source, clock, progress, report) as lines:
         name = {"program": NAMES[source.program]} if source.program in NAMES else {}
-        report.imported = importing.import_lines(lines, clock, even_folded, report.refuse, by, told, **name)
+        report.imported = importing.import_lines(lines, clock, even_folded, report.refuse, by, on_imported, **name)
     return report
 
 
@@ -94,7 +94,7 @@ def import_export(
 def visits_of(
     source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
 ) -> Iterator[Iterator[ImportedLine]]:
-    """The visits of a program that exports visits; what is left out is in `report`. Raises UnusableExport."""
+    """The visits of a program that exports visits. `report` gets what is left out. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
             yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
@@ -127,7 +127,7 @@ def _visit(view: PageView, program: str) -> NewVisit:
 
 
 def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress, by: Actor) -> ImportReport:
-    """In one transaction."""
+    """Import sums in one transaction."""
     report = ImportReport()
     days = days_of(source, clock, progress, report)
     with importing.alone() as fence, import_queries.exclusive(fence) as session:
@@ -144,7 +144,9 @@ def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report
 
 
 def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
-    """What an import of these days adds, and the result it has. Raises AnotherSite, and UnusableExport for too much."""
+    """The effect of importing these days, and the result. Raises AnotherSite, and UnusableExport for too many
+    visits.
+    """
     taken = sums_queries.taken(session, source.program)
     sums_queries.require_same_site(days, source.key, taken)
     difference = sums_queries.difference(days, taken.get(source.key, {}))

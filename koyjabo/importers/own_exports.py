@@ -1,4 +1,6 @@
-"""Our own exports of visits, or files of the same columns: CSV or JSON Lines, packed or not, told by their contents."""
+"""Our own exports of visits, or files with the same columns: CSV or JSON Lines, compressed or not, recognised by their
+contents.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ SEVERAL = "The archive has several files. Import the one with the visits."
 
 
 class _FromFirst:
-    """Lines of which the first was read already."""
+    """Lines, including the first one, which was already read."""
 
     def __init__(self, first: bytes, rest: SupportsReadline) -> None:
         self._first = first
@@ -32,7 +34,7 @@ class _FromFirst:
 
 
 def read(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[ImportedLine]:
-    """Times without an offset are those of `zone`. Raises UnusableExport."""
+    """Read visits. Times without an offset are in `zone`. Raises UnusableExport."""
     if len(export.members) != 1:
         raise UnusableExport(SEVERAL)
     lines = export.lines(export.members[0])

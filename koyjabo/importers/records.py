@@ -1,4 +1,4 @@
-"""Reads CSV (RFC 4180) whose unusable lines are named and passed over."""
+"""Reads CSV (RFC 4180). Unusable lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.visit_log.file_lines import BadLine, Refuse, csv_records
 
 NULLS = frozenset({"", "\\N", "NULL"})
-"""How databases write a missing value into a CSV file."""
+"""How databases write a missing value in a CSV file."""
 
 Record = tuple[int, list[str]]
-"""The number of the line on which it begins, and its values. A blank line has none."""
+"""The number of its first line, and its values. A blank line has none."""
 
 Values = dict[str, str]
 
 
 def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
-    """The records of a file. Calls `refuse` for a line that is no record, and goes on after it."""
+    """The records of a file. Calls `refuse` for an unusable line, and continues after it."""
     return ((record.first, record.values) for record in csv_records(lines, refuse))
 
 

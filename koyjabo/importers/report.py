@@ -1,4 +1,4 @@
-"""Reports what an import took, as visits or as sums, and what it did not take, with the reason."""
+"""Reports what an import has added, as visits or as sums, and what it has left out, with reasons."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from koyjabo.visit_log.file_lines import BadLine
 from koyjabo.visit_log.importing import Imported
 
 MOST_NUMBERS = 20
-"""Numbers of lines that are named for one reason."""
+"""How many line numbers are listed per reason."""
 
 
 class Summed(NamedTuple):
-    """Sums by day. `before` and `after` are the total of the site."""
+    """Daily sums that were added. `before` and `after` are the site's total."""
 
     days: int
     visits: int
-    known: int  # days whose visits were added by an earlier import
-    fewer: list[str]  # days of which the file has fewer visits than were added
+    known: int  # days that an earlier import has added
+    fewer: list[str]  # days with fewer visits in the file than were added before
     before: int
     after: int
 
 
 class ImportReport:
-    """`visits` and `page_views` are those of the file, `left_out` its lines that are no visits, by their kind."""
+    """The result of an import. `visits` and `page_views` are counts of the file; `left_out` counts lines that are no
+    visits, by kind.
+    """
 
     def __init__(self) -> None:
         self.imported = Imported(0, 0)
@@ -37,7 +39,7 @@ class ImportReport:
         self._numbers: dict[str, list[int]] = {}
 
     def refuse(self, error: BadLine) -> None:
-        """Note a line that is not taken."""
+        """Record a refused line."""
         numbers = self._numbers.setdefault(error.why, [])
         if len(numbers) < MOST_NUMBERS:
             numbers.append(error.number)
@@ -45,15 +47,15 @@ class ImportReport:
 
     @property
     def refused(self) -> int:
-        """The number of lines that were not taken."""
+        """The number of refused lines."""
         return self._refused.total()
 
     def refusals(self) -> list[tuple[str, int, list[int]]]:
-        """Why lines were not taken, how many, and the first of their numbers."""
+        """Reasons for refused lines, how many there were, and the numbers of the first ones."""
         return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
 
     def sentences(self) -> Iterator[str]:
-        """For the operator, in English."""
+        """The report for the operator, in English."""
         yield from self._sums(self.summed) if self.summed else self._visits()
         if self.left_out:
             named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())

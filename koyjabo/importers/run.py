@@ -1,7 +1,7 @@
-"""Checks or imports the file that it has inherited: `python -m koyjabo.importers.run check`, or `import`.
+"""Check or import the inherited file: `python -m koyjabo.importers.run check`, or `import`.
 
-A worker starts it with an ImportPlan, and reads its reports (decision 97). Like `koyjabo import`, it writes to the
-database through a store of its own.
+A worker starts this process with an ImportPlan, and reads its reports (decision 97). Like `koyjabo import`, it writes
+to the database through its own store.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CHECK, IMPORT = "check", "import"
 
 
 class ImportPlan(NamedTuple):
-    """What to import, and for whom."""
+    """A request to import a file, and who made it."""
 
     database_url: str
     timezone: str
@@ -46,11 +46,11 @@ class ImportPlan(NamedTuple):
     program: str
     site: str
     even_folded: bool
-    by: tuple[str, str, str]  # the admin's id and name, and where from
+    by: tuple[str, str, str]  # the admin's id, name and location
 
 
 class ImportProgress(NamedTuple):
-    """As of now. `result` is of ImportReport, see `_figures`."""
+    """The current progress. `result` comes from ImportReport, see `_figures`."""
 
     done: int = 0
     goal: int = 0
@@ -62,7 +62,7 @@ class ImportProgress(NamedTuple):
 
 
 def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dict[str, Any]:
-    """Raises KoyJaboError."""
+    """Do one step. Raises KoyJaboError."""
     clock = Clock(ZoneInfo(plan.timezone))
     with open(INHERITED, "rb") as file, translated_errors():
         source = ImportSource(file, plan.name, file.seek(0, os.SEEK_END), plan.program, plan.site)
@@ -77,10 +77,10 @@ def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dic
 
 
 def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> dict[str, Any]:
-    """What an import of the file would do, without doing it: the same lines, rules and keys, and no write. Raises what
+    """The effect of an import, found out without writing: the same lines, rules and keys. Raises what
     `importing.import_export` does, except Busy.
 
-    The figures have the `days` on which visits are added, and the total of the site `before` and `after`.
+    The figures have the number of `days` with new visits, and the site's total `before` and `after`.
     """
     report = ImportReport()
     if source.program in SUMS:
@@ -113,7 +113,7 @@ def _counted(lines: Iterator[ImportedLine], clock: Clock) -> tuple[Imported, int
 
 
 def _figures(report: ImportReport) -> dict[str, Any]:
-    """What pages show."""
+    """The figures that pages show."""
     new, known = (report.summed.visits, report.summed.known) if report.summed else report.imported
     return {
         "new": new,
@@ -143,9 +143,9 @@ def main(step: str) -> None:
             with ended_by_signals(), _database(asked):
                 result = work(step, asked, reporter)
         except SystemExit:
-            reporter.tell(is_cancelled=True)
+            reporter.send(is_cancelled=True)
         else:
-            reporter.tell(result=result)
+            reporter.send(result=result)
 
     reporter.run("import", "used", report)
 

@@ -1,7 +1,7 @@
-"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` by which it is known.
+"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` to recognise it.
 
-A later export of the same site has the days of the earlier one again, of which the last may have grown. A day is added
-once, and its growth once.
+A later export of the same site repeats the days of the earlier one, and its last day may have grown. Each day and its
+growth are added once.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from koyjabo.recounts.total_queries import Totals, add_to_total
 Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
 
-CHANCE = 3
-"""The number of days that may be equal in two sites, or differ in two exports of one: the newest come late."""
+TOLERATED_DAYS = 3
+"""How many days may be equal by chance in two sites, or differ in two exports of one, because the newest are
+incomplete.
+"""
 
 
 class AnotherSite(KoyJaboError):
-    """The days differ from those of the named site, or are those of another one."""
+    """The days are not from the named site, or belong to another one."""
 
 
 class Difference(NamedTuple):
-    more: dict[str, int]  # visits that are new, by day
-    same: int  # days that were added before, as they are in the file
+    more: dict[str, int]  # new visits by day
+    same: int  # days that were added before and have not changed
     grown: int
     fewer: list[str]
 
@@ -50,16 +52,16 @@ def difference(days: Days, known: Days) -> Difference:
 
 
 def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> None:
-    """Raises AnotherSite where the days tell that `source` is not the site of this file."""
+    """Raises AnotherSite if the days show that `source` is not the site of this file."""
     own = difference(days, taken.get(source, {}))
-    if own.known - own.same > max(CHANCE, own.same):
+    if own.known - own.same > max(TOLERATED_DAYS, own.same):
         raise AnotherSite(
             f"Of {own.known:,} days that were imported before, only {own.same:,} have the same number of visits in "
             "this file, so it seems to be of another site. Nothing was imported. Name the site with --site NAME."
         )
     for other, known in taken.items():
         shared = difference(days, known)
-        if other != source and shared.same > max(CHANCE, shared.known - shared.same):
+        if other != source and shared.same > max(TOLERATED_DAYS, shared.known - shared.same):
             raise AnotherSite(
                 f"{shared.same:,} days of this file were imported as {_site(other)} already, with the same numbers of "
                 "visits. Nothing was imported. Give the same --site as then, or none if there was none."
@@ -72,7 +74,9 @@ def _site(source: str) -> str:
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
-    """The visits by day that were added before, by source: the program, and after a colon its site if one was named."""
+    """Visits by day that were added before, by source: the program, followed by a colon and its site if one was
+    named.
+    """
     rows = select(ImportedDay.source, ImportedDay.day, ImportedDay.visits).where(
         (ImportedDay.source == program) | ImportedDay.source.startswith(f"{program}:", autoescape=True)
     )
@@ -83,7 +87,7 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
 
 
 def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:
-    """Add the visits `more`, which are not empty, to those `known` of a source, in the session's transaction."""
+    """Add the visits `more`, which are not empty, to the `known` ones of a source, in the session's transaction."""
     totals = add_to_total(session, [(visits, f"{reason}, {day}") for day, visits in more.items()], now_ms)
     replaced = [{"source": source, "day": day, "visits": known.get(day, 0) + visits} for day, visits in more.items()]
     session.execute(delete(ImportedDay).where(ImportedDay.source == source, ImportedDay.day.in_(more)))

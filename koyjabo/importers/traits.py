@@ -1,4 +1,4 @@
-"""Turns other programs' fields of a page view into the fields of a visit."""
+"""Converts fields of other programs' page views into fields of a visit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.visit_log import import_file
 
 ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)
-"""Ids of visits and visitors, which with the name of their program are at most 128 characters long."""
+"""Ids of visits and visitors. With the program's name, they have at most 128 characters."""
 
 DEVICES = {"mobile": PHONE, "desktop": DESKTOP, "laptop": DESKTOP}
 BROWSERS = {
@@ -35,7 +35,7 @@ BROWSERS = {
     "samsung": "Samsung Internet",
     "yandexbrowser": "Yandex Browser",
 }
-"""Names of ua-parser by those of detect-browser, which Umami uses."""
+"""Names of ua-parser by names of detect-browser, which Umami uses."""
 
 SYSTEMS = {"Android OS": "Android", "Mac OS": "macOS", **user_agents.SYSTEMS}
 VERSION = re.compile(r" (?:[\d._]+|XP|Vista|ME|CE|Server.*)$")
@@ -46,7 +46,7 @@ def agent(user_agent: str | None) -> str | None:
 
 
 def user_agent(browser: str | None, system: str | None, device: str | None = None) -> str | None:
-    """ "Chrome on Android (phone)", which reports read like a user agent."""
+    """ "Chrome on Android (phone)", which reports treat like a user agent."""
     name, system = VERSION.sub("", browser or ""), VERSION.sub("", system or "")
     parsed = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
     return user_agents.written(parsed) or None
@@ -71,5 +71,5 @@ def campaign(query: str | None) -> str | None:
 
 
 def moment(value: str | None) -> int:
-    """ms since 1970, of a time in UTC if it has no offset. Raises ValueError."""
+    """ms since 1970. A time without an offset is UTC. Raises ValueError."""
     return import_file.moment(value, UTC)

@@ -1,8 +1,8 @@
-"""Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor its `session_id`.
+"""Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor a `session_id`.
 
-Reads `website_event.csv` of Umami Cloud's export, alone or in its zip archive, and the same table (since 2.11) of one's
-own database, together with the table `session`, which has browser and place there (docs/import-export.md). Its times
-are UTC.
+Reads `website_event.csv` of Umami Cloud's export, as a file or in its zip archive; or the same table (since 2.11) of
+your own database, together with the table `session`, which has browser and place (docs/import-export.md). Times are
+UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_EVENTS = (
 
 
 def read(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Raises UnusableExport."""
+    """Read an export. Raises UnusableExport."""
     has_events = False
     for table in export.tables():
         if set(table.columns) >= EVENT:
@@ -55,7 +55,7 @@ def _views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
 
 
 def _view(number: int, row: Values) -> PageView:
-    """Raises ValueError."""
+    """The page view of a row. Raises ValueError."""
     return PageView(
         visit=_id(row, "visit_id"),
         visitor=_id(row, "session_id"),

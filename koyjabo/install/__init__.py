@@ -1,1 +1,1 @@
-"""/install: what to paste into a page."""
+"""/install: the lines to paste into a page."""

@@ -1,4 +1,4 @@
-"""/install, and the same in the panel: the lines to paste, as a builder has them."""
+"""/install, also in the panel: the lines to paste, as set in the builder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 
 
 class Appearance(NamedTuple):
-    """What the builder is set to."""
+    """The settings of the builder."""
 
     value: str
     lang: str
@@ -40,7 +40,7 @@ class Appearance(NamedTuple):
 
 @bp.get("/install")
 def install() -> str:
-    """With the address of this server in it. The page's script says when a visit is counted."""
+    """The lines, with the address of this server. The page's script reports a counted visit."""
     return render_template("install/install.html", **_known())
 
 
@@ -53,13 +53,13 @@ def panel_install() -> Response:
 def _known() -> dict[str, Any]:
     site, stats = sample_site(), current()[CountingServices].visits.stats().as_object()
     socket_site = site.replace("http", "ws", 1)
-    return {"site": site, "socket_site": socket_site, "look": _look(), "choices": values.FIELDS, "stats": stats}
+    return {"site": site, "socket_site": socket_site, "look": _appearance(), "choices": values.FIELDS, "stats": stats}
 
 
-def _look() -> Appearance:
-    """What the builder does not know is as if it was not set."""
-    said = request.args
-    value, lang, color = said.get("value", ""), said.get("lang", ""), said.get("color", "")
+def _appearance() -> Appearance:
+    """The builder's settings in the query. Unknown ones are ignored."""
+    query = request.args
+    value, lang, color = query.get("value", ""), query.get("lang", ""), query.get("color", "")
     return Appearance(
         value if value in values.FIELDS else values.TOTAL,
         lang if lang in LANGUAGES else language(),

@@ -1,7 +1,7 @@
 """A process for long work, such as a backup: how a worker starts, follows and ends it.
 
-It has its own interpreter: a fork of a worker would have its locks, its sockets and its event loop. Its standard input
-is a pipe of which the worker has the other end, so it notices when the worker dies. `reporter` is its side.
+It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. The worker holds
+the other end of its standard input, a pipe, so the process notices when the worker dies. `reporter` is its side.
 """
 
 from __future__ import annotations
@@ -24,33 +24,35 @@ from koyjabo.core.runtime import Runtime
 
 AT_ONCE = 65_536
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
-"""The system call, by machine: C's library has none."""
+"""Number of the system call by machine, because C's library has no function for it."""
 
 IDLE_CLASS = 3 << 13
-"""Reads and writes only while the disk is idle, where the scheduler of the disk knows that."""
+"""I/O priority: reads and writes only while the disk is idle, if the disk's scheduler supports that."""
 
 NICENESS = 10
-"""A tenth of a busy core. With 19 it would be a hundredth, and a backup might never end."""
+"""CPU priority: a tenth of a busy core. With 19 it would be a hundredth, and a backup might never end."""
 
 KILLED_FIRST = "1000"
-"""To Linux, of 1000."""
+"""Linux' out-of-memory score, of at most 1000."""
 
 INHERITED = 3
-"""The number under which the process has the file that it was given."""
+"""File descriptor of the inherited file in the process."""
 
 PLAN = "KOYJABO_PLAN"
-"""The environment variable with the plan of the process, as JSON."""
+"""The environment variable with the process's plan, as JSON."""
 
-POLL_S, TELL_S = 0.1, 1.0
-"""Seconds between two polls of a process that is followed, and between two of its reports."""
+POLL_S, REPORT_S = 0.1, 1.0
+"""Seconds between two polls of a process, and between two of its reports."""
 
 Report = TypeVar("Report")
 
 
 class ChildProcess:
-    """Runs `python -m …` with a plan, and reads its reports, lines of JSON on its standard output, on a real thread,
-    which waits for its end. It has the file `inherited`, if there is one. Visits go before it, unless they wait for it:
-    then it `is_urgent`.
+    """Runs `python -m …` with a plan. A real thread reads its reports, lines of JSON on its standard output, until it
+    ends.
+
+    It inherits the file `inherited`, if given. It has a lower priority than visits, unless they wait for it
+    (`is_urgent`).
     """
 
     def __init__(
@@ -68,8 +70,8 @@ class ChildProcess:
         self._pid = 0
         self._is_killed = False
         self._line = b""  # the newest report
-        self.problem = ""  # why it cannot be started, a sentence
-        self.status: int | None = None  # its exit status when it is over, or the signal as a negative number
+        self.problem = ""  # why it could not be started, as a sentence
+        self.status: int | None = None  # its exit status when it has ended, or the signal as a negative number
         runtime.start_thread(self._main)
 
     def kill(self) -> None:
@@ -78,22 +80,26 @@ class ChildProcess:
         self._signal(signal.SIGKILL)
 
     def ask_to_end(self) -> None:
-        """SIGTERM, for one that has something to finish."""
+        """Send SIGTERM, which lets it finish its work."""
         self._signal(signal.SIGTERM)
 
     def report(self, kind: Callable[..., Report]) -> Report:
-        """What it has reported last, as the NamedTuple `kind`."""
+        """Its last report, as the NamedTuple `kind`."""
         return kind(**json.loads(self._line)) if self._line else kind(error=self.problem)
 
-    def follow(self, kind: Callable[..., Report], tell: Callable[[Report], bool], stop: Callable[[], None]) -> Report:
-        """Wait for its end, and return its last report. `tell` is given the newest one every TELL_S. `stop` is called
-        when `tell` returns False: the job was taken over or cancelled.
+    def follow(
+        self, kind: Callable[..., Report], on_report: Callable[[Report], bool], stop: Callable[[], None]
+    ) -> Report:
+        """Wait for its end, and return its last report.
+
+        `on_report` is called with the newest report every REPORT_S. If it returns False, the job was taken over or
+        cancelled, and `stop` is called.
         """
         tell_at = 0.0
         while self.status is None:
             if time.monotonic() >= tell_at:
-                tell_at = time.monotonic() + TELL_S
-                if not tell(self.report(kind)):
+                tell_at = time.monotonic() + REPORT_S
+                if not on_report(self.report(kind)):
                     stop()
             time.sleep(POLL_S)
         return self.report(kind)
@@ -121,7 +127,7 @@ class ChildProcess:
             self.status = self._wait()
 
     def _spawn(self, stdin: int, stdout: int) -> None:
-        """In a process group of its own, and not in a session: among sessions, Linux gives niceness no meaning."""
+        """Start it in a new process group, but in the same session: between sessions, Linux ignores niceness."""
         files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
         if self._inherited is not None:
             files.append((os.POSIX_SPAWN_DUP2, self._inherited, INHERITED))
@@ -143,12 +149,12 @@ class ChildProcess:
                 self._line = lines[-1]
 
     def _wait(self) -> int:
-        pid, self._pid = self._pid, 0  # before its number can be another's
+        pid, self._pid = self._pid, 0  # before its number can be reused
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
 
 def _with_this_package() -> str:
-    """PYTHONPATH by which a new interpreter finds this package, wherever it is started."""
+    """PYTHONPATH that makes a new interpreter find this package, wherever it is started."""
     home = str(Path(installation.__file__).parents[2])
     return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
 
@@ -166,7 +172,9 @@ def end_with_parent() -> None:
 
 
 def _lower_priority(pid: int) -> None:
-    """For the processor, the disk, and memory: where that runs out, it is killed first. Its own children inherit it."""
+    """Lower its priority for processor and disk, and make it the first to be killed when memory runs out. Its children
+    inherit this.
+    """
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
     with suppress(OSError):

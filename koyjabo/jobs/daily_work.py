@@ -1,6 +1,6 @@
-"""Work of a day, which one worker of all servers does once.
+"""Daily work, done once by one worker of all servers.
 
-The claim is in the database, so it needs no Redis and survives restarts: a server that was down at that hour does the
+The claim is in the database, so it needs no Redis and survives restarts. A server that was down at that time does the
 work when it is back, and a restart does not repeat it (decision 114).
 """
 
@@ -22,16 +22,16 @@ from koyjabo.database.work_claim_queries import Claim, ClaimLost
 log = logging.getLogger(__name__)
 
 RENEW_MS = 10_000
-"""The interval of renewals of the claim: a twelfth of the time after which other workers may take it."""
+"""How often the claim is renewed, ms: 12 times within the time until other workers may take it."""
 
 Work = Callable[[str, Advance], Callable[[], object] | None]
-"""Does the work of a day, and calls the Advance now and then, which renews the claim; what it raises ends the work.
-Returns what to call when the end is stored, or None if the work has to be done later.
+"""Does the work of a day. Has to call the Advance regularly, which renews the claim; an error that it raises ends the
+work. Returns a function to call when the end is stored, or None if the work has to be done later.
 """
 
 
 class DailyWork:
-    """The work `name`, in a row of `nightly_work`. `event` is how its log events begin."""
+    """The work `name`, in a row of `nightly_work`. `event` is the prefix of its log events."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, name: str, event: str) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class DailyWork:
         self._is_busy = False
 
     def forget(self) -> None:
-        """Ask the database again whether the work of the day is done."""
+        """Forget whether the day's work is done, so that the database is read again."""
         self._done_for = ""
 
     def is_done(self, day: str) -> bool:
@@ -51,7 +51,7 @@ class DailyWork:
         return self._database.read(work_claim_queries.is_done, self._name, day)
 
     def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
-        """Do the work in a task, unless it is done, another worker has claimed it, or it is not possible now."""
+        """Do the work in a task, unless it is done, claimed by another worker, or currently not possible."""
         if self._is_busy or day == self._done_for:
             return
         claim = Claim(self._name, day, secrets.token_hex(16))
@@ -63,7 +63,7 @@ class DailyWork:
                 self._runtime.start_task(partial(self._do, claim, work))
 
     def _do(self, claim: Claim, work: Work) -> None:
-        """A claim that has not ended becomes free when it is not renewed any more: the next worker goes on."""
+        """Do the work. A claim that fails is not renewed and becomes free, so another worker continues."""
         try:
             at_end = work(claim.day, self._renewal(claim))
             if at_end is not None:
@@ -79,7 +79,7 @@ class DailyWork:
             self._is_busy = False
 
     def _renewal(self, claim: Claim) -> Advance:
-        """Returns a function that renews the claim, if it is due. It raises ClaimLost."""
+        """A function that renews the claim when due. It raises ClaimLost."""
         renewed_ms = self._clock.elapsed_ms()
 
         def renew(done: int) -> None:

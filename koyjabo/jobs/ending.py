@@ -1,4 +1,4 @@
-"""Stores how long work has ended."""
+"""Stores the end of long work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from koyjabo.core.errors import LedgerUnavailable
 
 ATTEMPTS, RETRY_S = 100, 5.0
-"""While the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
+"""Retries while the database is down: for 8 minutes, or 25 if every attempt has to wait for its limit."""
 
 
 def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:
-    """Store the result of long work as soon as the database can be reached. Returns False when it could not be for too
-    long, or at the first failure of a server that stops.
+    """Store the result of long work as soon as the database can be reached. Returns False if it could not be for too
+    long, or at the first failure on a server that is stopping.
 
     An attempt that timed out may have succeeded, so `store` may be called again after it.
     """

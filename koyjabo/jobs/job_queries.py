@@ -1,4 +1,4 @@
-"""The rows of jobs, in tables that have the columns of `models.JobColumns`."""
+"""Rows of jobs, in tables with the columns of `models.JobColumns`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Row = TypeVar("Row", bound=JobColumns)
 
 
 def newest(session: Session, table: type[Row], count: int, *which: Any) -> list[Row]:
-    """The newest first."""
+    """The newest rows first."""
     return list(session.scalars(select(table).where(*which).order_by(table.id.desc()).limit(count)))
 
 
 def add(session: Session, row: Row, now_ms: int) -> Row:
-    """Begin a job. Call it in a transaction in which no other worker can begin one."""
+    """Begin a job. Call it in a transaction that keeps other workers from beginning one."""
     row.begun_ms = row.seen_ms = now_ms
     row.done = row.goal = 0
     session.add(row)
@@ -29,12 +29,12 @@ def add(session: Session, row: Row, now_ms: int) -> Row:
 
 
 def renew(session: Session, row: JobColumns, now_ms: int, **values: Any) -> bool:
-    """Store what the worker of the job knows. Returns False if the job is not that worker's any more."""
+    """Store the worker's progress. Returns False if the job belongs to another worker now."""
     table: Any = type(row)
     mine = (table.id == row.id, table.worker == row.worker, table.ended_ms.is_(None))
     return changed_rows(session, update(table).where(*mine).values(seen_ms=now_ms, **values)) == 1
 
 
 def is_dead(row: JobColumns, now_ms: int, silent_ms: int) -> bool:
-    """Whether a job without an end has stopped: its worker has died, or is frozen."""
+    """Whether an unfinished job has stopped, because its worker has died or is frozen."""
     return row.ended_ms is None and abs(now_ms - row.seen_ms) > silent_ms

@@ -1,4 +1,4 @@
-"""Work that goes on, on one worker of all servers: the one that has its lease, a row of `nightly_work`."""
+"""Continuous work on one worker of all servers: the one that has its lease, a row of `nightly_work`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WorkLease:
         self._name = name
         self._is_used = False
         self.worker = secrets.token_hex(16)
-        """The name of this worker in the row."""
+        """This worker's name in the row."""
 
     def take(self) -> bool:
         """Take or renew the lease. Returns False while another worker has it."""
@@ -35,21 +35,22 @@ class WorkLease:
         return self._database.write(work_claim_queries.renew_lease, self._name, self.holder(), self._clock.now_ms())
 
     def holder(self) -> str:
-        """The `worker`, for an operation that takes or renews the lease itself, in the transaction of its work."""
+        """The `worker`, for an operation that takes or renews the lease in its own transaction."""
         self._is_used = True
         return self.worker
 
     def release(self) -> None:
         """Let another worker take the lease at once."""
         if self._is_used:
-            with suppress(LedgerUnavailable):  # it expires
+            with suppress(LedgerUnavailable):  # otherwise it expires
                 self._database.write(work_claim_queries.release_lease, self._name, self.worker)
 
 
 class LeasedTasks(WorkLease):
-    """The tasks of the worker that has the lease, one at a time for each queue that has work.
+    """The tasks of the worker that has the lease: one at a time for each queue.
 
-    `interrupted` and `failed` are the log events of a task that ends early: without the database, and by an error.
+    `interrupted` and `failed` are the log events of a task that ends early, because the database is down or by an
+    error.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class LeasedTasks(WorkLease):
         """The queues that have a task."""
 
     def start(self, queue: str, work: Callable[[], object]) -> None:
-        """Do the work in a task, unless the queue has one."""
+        """Do the work in a task, unless the queue already has one."""
         if queue not in self.busy:
             self.busy.add(queue)
             self._runtime.start_task(partial(self._do, queue, work))

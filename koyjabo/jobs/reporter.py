@@ -1,4 +1,4 @@
-"""The process of a job: its plan, and its reports to the worker, whose side is `child_process`."""
+"""A job's process: its plan, and its reports to the worker, whose side is `child_process`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from koyjabo.jobs.child_process import PLAN, Report, end_with_parent
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.5
-"""Between two lines about the progress of a step."""
+"""Interval between two lines about the progress of a step, s."""
 
 STDOUT = 1
 
 
 def read_plan() -> dict[str, Any]:
-    """The plan that the worker has given to this process."""
+    """The plan that this process got from its worker."""
     values: dict[str, Any] = json.loads(os.environ[PLAN])
     return values
 
 
 class Reporter(Generic[Report]):
-    """Writes reports to a file: each line is the whole `report`, a NamedTuple with `done`, `goal` and `error`."""
+    """Writes reports to a file. Each line is the whole `report`, a NamedTuple with `done`, `goal` and `error`."""
 
     def __init__(self, report: Report, file: int = STDOUT) -> None:
         self._file = file
@@ -38,31 +38,31 @@ class Reporter(Generic[Report]):
         self.report: Any = report
 
     def run(self, name: str, use: str, work: Callable[[], object]) -> None:
-        """Do the work of this process, and report the error that ends it. `name` is that of the job in the log, and
+        """Do the work of this process, and report the error that ends it. `name` is the job's name in the log, and
         `use` what it does with the database: "read".
         """
         end_with_parent()
         try:
             work()
         except LedgerUnavailable as error:
-            self.tell(error=f"The database cannot be {use}: {reason_of(error)}.")
+            self.send(error=f"The database cannot be {use}: {reason_of(error)}.")
         except KoyJaboError as error:
-            self.tell(error=str(error))
+            self.send(error=str(error))
         except Exception as error:
             log.exception("%s_failed", name)
-            self.tell(error=f"{type(error).__name__}: {error}")
+            self.send(error=f"{type(error).__name__}: {error}")
 
-    def tell(self, **values: Any) -> None:
+    def send(self, **values: Any) -> None:
         self.note(**values)
         self._write()
 
     def note(self, **values: Any) -> None:
-        """As `tell`, with the next line."""
+        """Like `send`, but with the next line."""
         self.report = self.report._replace(**values)
 
     @contextmanager
     def step(self, goal: int = 0, **values: Any) -> Iterator[Advance]:
-        self.tell(**values, done=0, goal=goal)
+        self.send(**values, done=0, goal=goal)
         yield self._advance
 
     def progress(self, **values: Any) -> ReportProgress:

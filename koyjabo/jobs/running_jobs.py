@@ -1,4 +1,4 @@
-"""The long work of this worker that pages show while it goes on: exports, and erasures that an admin has begun."""
+"""This worker's long work that pages show: exports, and erasures begun by an admin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPORT, ERASURE = KINDS = ("export", "erasure")
 
 
 class RunningJobs:
-    """Workers tell each other about their jobs in their reports (`cluster.workers`)."""
+    """The running jobs. Workers include theirs in their reports (`cluster.workers`)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -26,7 +26,7 @@ class RunningJobs:
         return tuple(self._running.values())
 
     def reported(self, kind: str) -> ReportProgress:
-        """What reports the progress of one job of one of KINDS."""
+        """A ReportProgress for a job of one of KINDS."""
 
         @contextmanager
         def report(rows: int, label: str) -> Iterator[Advance]:

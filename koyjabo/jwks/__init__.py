@@ -1,1 +1,1 @@
-"""Sets of public keys with which other servers sign tokens (RFC 7517)."""
+"""Public keys that other servers sign tokens with (RFC 7517)."""

@@ -1,7 +1,7 @@
 """The public keys of another server: reads them, and finds the one that verifies a token.
 
-The algorithm of a token is its sender's word, so a key verifies only by algorithms of its own kind: a public key is
-never taken for a shared secret (RFC 8725, 2.1 and 3.1).
+The sender chooses a token's algorithm, so a key only verifies algorithms of its kind: a public key is never used as a
+shared secret (RFC 8725, 2.1 and 3.1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from koyjabo.outbound.messages import Answer
 
 LONGEST, MOST_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
-"""Of a document, bytes; of its keys; of an RSA key, bits."""
+"""Maximum size of a document, bytes; maximum number of keys; minimum size of an RSA key, bits."""
 
 KINDS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
@@ -22,15 +22,15 @@ KINDS = {
     "ES512": ("EC", "P-521"),
     "EdDSA": ("OKP", "Ed25519"),
 }
-"""Of each algorithm for public keys: the type and the curve of its keys."""
+"""Type and curve of the keys of each public-key algorithm."""
 
 
 PUBLIC = {"kty", "alg", "crv", "n", "e", "x", "y"}
-"""The members of a key that are read: what is private, and was published by mistake, is not."""
+"""The members of a key that are read. Private ones, published by mistake, are not."""
 
 
 class InvalidKeySet(Exception):
-    """The message says why, without a key."""
+    """The document is invalid. The message says why, without a key."""
 
 
 class _Key(NamedTuple):
@@ -50,23 +50,21 @@ class KeySet:
         self._keys = keys
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """The key with this id, if it is one of the algorithm. Without an id, the only key of the algorithm. Otherwise
-        None.
-        """
-        fitting = [each for each in self._keys if each.fits(algorithm) and key_id in (None, each.data.get("kid"))]
+        """The key with this id, if it fits the algorithm; without an id, the only key that fits. Otherwise None."""
+        fitting = [key for key in self._keys if key.fits(algorithm) and key_id in (None, key.data.get("kid"))]
         return fitting[0].public if len(fitting) == 1 else None
 
 
 def of_answer(answer: Answer) -> KeySet:
-    """The keys that another server has sent. Raises InvalidKeySet."""
+    """The keys in another server's response. Raises InvalidKeySet."""
     if answer.status != 200:
         raise InvalidKeySet(f"status {answer.status}")
     return read(answer.body)
 
 
 def read(document: bytes) -> KeySet:
-    """Keys that do not verify signatures, are too short or cannot be read are left out (RFC 7517, 5). Raises
-    InvalidKeySet, also if none is left.
+    """Read a document. Keys that do not verify signatures, are too short or are invalid are left out (RFC 7517, 5).
+    Raises InvalidKeySet, also if none is left.
     """
     if len(document) > LONGEST:
         raise InvalidKeySet("too large")
@@ -76,20 +74,20 @@ def read(document: bytes) -> KeySet:
         raise InvalidKeySet("not a set of keys") from None
     if not isinstance(listed, list) or len(listed) > MOST_KEYS:
         raise InvalidKeySet(f"not a list of at most {MOST_KEYS} keys")
-    keys = tuple(key for each in listed if (key := _key(each)) is not None)
+    keys = tuple(key for entry in listed if (key := _key(entry)) is not None)
     if not keys:
         raise InvalidKeySet("no key that verifies a signature")
     return KeySet(keys)
 
 
 def _key(data: Any) -> _Key | None:
-    from jwt import PyJWK  # late: with `cryptography`, 10 MB that few workers need
+    from jwt import PyJWK  # imported late: with `cryptography`, 10 MB that few workers need
     from jwt.exceptions import PyJWTError
 
     if not isinstance(data, dict) or data.get("kty") == "oct" or data.get("use", "sig") != "sig":
         return None
     try:
         public = PyJWK({name: value for name, value in data.items() if name in PUBLIC}).key
-    except (PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):  # the last one for `none`
+    except (PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):  # NotImplementedError for `none`
         return None
     return None if data["kty"] == "RSA" and public.key_size < SHORTEST_RSA else _Key(public, data)

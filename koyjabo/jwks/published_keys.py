@@ -1,4 +1,4 @@
-"""The public keys of another server, kept in the memory of a worker and read again in time."""
+"""Another server's public keys, cached in a worker and refreshed in time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 FRESH_S = 600
 PAUSE_S = 30
-"""Between two attempts, at least: after one that failed, and when a token names a key that is not known."""
+"""Minimum time between two attempts, s: after a failure, and when a token names an unknown key."""
 
-LOOK_S = 5.0
+POLL_S = 5.0
 
 
 class PublishedKeys:
-    """An attempt that fails leaves the keys as they are.
+    """Cached keys. A failed attempt leaves them unchanged.
 
     `read` calls the other server, which takes time. It raises OutboundError, InvalidKeySet, or KeysUnavailable after it
     has logged why.
@@ -35,12 +35,12 @@ class PublishedKeys:
         self._clock = clock
         self._keys: KeySet | None = None
         self._wait_s = FRESH_S
-        self._ended_ms: int | None = None  # the last attempt, elapsed
+        self._ended_ms: int | None = None  # the last attempt, elapsed ms
         self._is_reading = False
-        self._lock = threading.Lock()  # guards the last two; its holder must not wait
+        self._lock = threading.Lock()  # guards the last two; never wait while holding it
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """The key that verifies a token, or None. Does not wait: an unknown key may be new, so the keys are read again
+        """The key that verifies a token, or None. Does not wait: an unknown key may be new, so the keys are refreshed
         for later requests. Raises KeysUnavailable before any keys were read.
         """
         keys = self._keys
@@ -52,8 +52,8 @@ class PublishedKeys:
         return key
 
     def find_or_read(self, key_id: str | None, algorithm: str) -> Any:
-        """Find a key as `find` does, but wait for keys that are missing, old or unknown. For requests that wait for the
-        other server anyway.
+        """Like `find`, but waits for keys that are missing, outdated or unknown. For requests that wait for the other
+        server anyway.
         """
         if self._keys is None:
             self._read()
@@ -61,18 +61,18 @@ class PublishedKeys:
         if self._keys is None:
             raise KeysUnavailable
         key = self._keys.find(key_id, algorithm)
-        if key is None and (self._is_reading or self._begins(PAUSE_S)):  # what another request reads may come too late
+        if key is None and (self._is_reading or self._begins(PAUSE_S)):  # another request's read may finish too late
             self._read()
             key = self._keys.find(key_id, algorithm)
         return key
 
     def tick(self) -> None:
-        """Read the keys when it is time. Waits for them. To be called every LOOK_S where requests use `find`."""
+        """Refresh the keys when due. Waits for them. Call it every POLL_S if requests use `find`."""
         if self._begins(self._wait_s):
             self._read()
 
     def _begins(self, after_s: float) -> bool:
-        """Whether the last attempt ended so long ago. If so, the caller has to read."""
+        """Whether the last attempt ended at least this long ago. If so, the caller has to read."""
         now_ms = self._clock.elapsed_ms()
         with self._lock:
             is_due = self._ended_ms is None or now_ms - self._ended_ms >= 1000 * after_s

@@ -1,1 +1,1 @@
-"""Mails: their texts, the outbox in the database, and the delivery by SMTP. Without SMTP_URL there are none."""
+"""Emails: their texts, the outbox in the database, and delivery by SMTP. Off without SMTP_URL."""

@@ -1,4 +1,4 @@
-"""Budgets of mails to strangers, in the database: they hold on all workers and after a restart."""
+"""Budgets of emails to strangers. They are in the database, so they hold across workers and restarts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from koyjabo.models import MailBudget
 
 KEPT_MS = 25 * 3_600_000
-"""A budget is one of a day, and a day has up to 25 hours."""
+"""How long a budget is kept, ms: it is daily, and a day has up to 25 hours."""
 
 ADD = text(
     "INSERT INTO mail_budgets (key, used, expires_ms) VALUES (:key, 0, :expires_ms) ON CONFLICT (key) DO NOTHING"
@@ -19,7 +19,7 @@ ADD = text(
 
 
 class Charge(NamedTuple):
-    """One mail of a budget: whose it is (`account`, `network`, `server`), its key, and the mails it has in all."""
+    """One email of a budget: whose budget (`account`, `network`, `server`), its key, and its size."""
 
     of: str
     key: str
@@ -27,11 +27,13 @@ class Charge(NamedTuple):
 
 
 def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
-    """Take one mail out of each budget. Returns whose budgets it has used up; None, and takes nothing, if one of them
-    had none left. Each budget is used up once. Locks the budgets until the transaction ends.
+    """Take one email out of each budget. Returns whose budgets are now used up. None, taking nothing, if one was
+    already used up.
+
+    Locks the budgets until the transaction ends.
     """
     by_key = {budget.key: budget for budget in charges}
-    keys = sorted(by_key)  # in one order, so that there are no deadlocks
+    keys = sorted(by_key)  # in a fixed order, to avoid deadlocks
     if not keys:
         return []
     session.execute(ADD, [{"key": key, "expires_ms": now_ms + KEPT_MS} for key in keys])

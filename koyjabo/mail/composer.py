@@ -1,4 +1,4 @@
-"""Makes a message of a letter: plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
+"""Composes a message: plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader
 
 from koyjabo.core.i18n import N_
-from koyjabo.mail.contents import KINDS, Contents, Speech
+from koyjabo.mail.contents import KINDS, Contents, Localizer
 from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 
 POLICY = SMTP.clone(cte_type="7bit")
-"""Not every mail server takes bodies of 8 bits (RFC 6152)."""
+"""Some mail servers do not accept 8-bit bodies (RFC 6152)."""
 
 BRAND = N_("Koy Jabo")
 
@@ -40,12 +40,12 @@ class Composer:
         self._zone = zone
         self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
 
-    def compose(self, letter: Letter) -> Mail:
-        speech = Speech(letter.language, self._zone)
-        contents = KINDS[letter.kind](speech, letter.data)
-        url, recipient = self._url(contents, letter), ascii_domain(letter.email)
+    def compose(self, queued_email: QueuedEmail) -> Mail:
+        speech = Localizer(queued_email.language, self._zone)
+        contents = KINDS[queued_email.kind](speech, queued_email.data)
+        url, recipient = self._url(contents, queued_email), ascii_domain(queued_email.email)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
-        for name, value in self._headers(letter, contents, recipient).items():
+        for name, value in self._headers(queued_email, contents, recipient).items():
             message[name] = value
         signature = f"{speech.say(BRAND)} · {self._public_url}"
         message.set_content(self._text(contents, url, signature))
@@ -54,19 +54,19 @@ class Composer:
         message["Content-Language"] = speech.language
         return Mail(recipient, message.as_bytes(), not recipient.isascii())
 
-    def _url(self, contents: Contents, letter: Letter) -> str:
-        token = self._tokens.token(contents.purpose, letter.data["link"]) if contents.purpose else ""
+    def _url(self, contents: Contents, queued_email: QueuedEmail) -> str:
+        token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         return f"{self._public_url}{contents.path}{token}" if contents.path else ""
 
-    def _headers(self, letter: Letter, contents: Contents, recipient: str) -> dict[str, str]:
-        """The Message-ID is that of the letter: mailboxes may drop a second copy."""
+    def _headers(self, queued_email: QueuedEmail, contents: Contents, recipient: str) -> dict[str, str]:
+        """The headers. The Message-ID is derived from the outbox row, so that mailboxes can drop a second copy."""
         host = urlsplit(self._public_url).hostname
         return {
             "From": self._sender,
             "To": recipient,
             "Subject": " ".join(contents.subject.split()),
-            "Date": format_datetime(datetime.fromtimestamp(letter.at_ms / 1000, UTC)),
-            "Message-ID": f"<{letter.id}.{letter.at_ms}@{host}>",
+            "Date": format_datetime(datetime.fromtimestamp(queued_email.at_ms / 1000, UTC)),
+            "Message-ID": f"<{queued_email.id}.{queued_email.at_ms}@{host}>",
             "Auto-Submitted": "auto-generated",
         }
 
@@ -77,7 +77,7 @@ class Composer:
 
 
 def ascii_domain(email: str) -> str:
-    """The address with its domain as mail servers without SMTPUTF8 take it, if the rest of it is ASCII."""
+    """The address with an ASCII domain, for mail servers without SMTPUTF8, if the rest of it is ASCII."""
     local, _, domain = email.rpartition("@")
     if not local.isascii() or domain.isascii():
         return email

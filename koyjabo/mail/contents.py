@@ -1,7 +1,7 @@
-"""The contents of each kind of mail, in the language of its recipient.
+"""The contents of each kind of email, in the recipient's language.
 
-Names of people and communities are theirs to choose, so they are only text, and `mailable`: strangers read them under
-the operator's address, and mail programs make links of what looks like one.
+People choose names of users and communities, and strangers read them under the operator's address. So they are plain
+text and `mailable`: mail programs turn everything that looks like an address into a link.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from koyjabo.network.place_names import in_language
 CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
 
 DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
-"""The full stops of other scripts, which are dots in domains (RFC 3490) or look like them. NFKD replaces the others."""
+"""Full stops of other scripts, which are dots in domains (RFC 3490) or look like them. NFKD replaces the others."""
 
 SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
 
@@ -38,9 +38,9 @@ ADDRESS = re.compile(
     r"|[^\s.]\.(?:xn--|(?![\u0980-\u09ff])[^\W\d_]{2}|(?:বল|ভরত|ভৰত)\b)",
     re.IGNORECASE,
 )
-"""A scheme, a path of Windows, `www.`, an email, an IPv4 address, or a domain: a dot with two letters after it.
-Abbreviations of Bangla are written so (মো.করিম), so of its letters there are only the top-level domains বাংলা, ভারত and
-ভাৰত, here without their vowel signs.
+"""A scheme, a Windows path, `www.`, an email, an IPv4 address, or a domain: a dot with two letters after it. Bangla
+abbreviations look the same (মো.করিম), so of its letters only the top-level domains বাংলা, ভারত and ভাৰত match, here
+without their vowel signs.
 """
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
@@ -58,8 +58,8 @@ TAKEOVER = N_(
 ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
 
 
-class Speech:
-    """Sentences, numbers and times, in a `language` of LANGUAGES, otherwise in English. Times are those of `zone`."""
+class Localizer:
+    """Sentences, numbers and times in a `language` of LANGUAGES, otherwise in English. Times are in `zone`."""
 
     def __init__(self, language: str | None, zone: ZoneInfo) -> None:
         self.language = language if language in LANGUAGES else "en"
@@ -67,7 +67,7 @@ class Speech:
         self._catalogue = catalogue(self.language)
 
     def say(self, sentence: str, **values: str) -> str:
-        """Translate a sentence that is marked with `N_`, and put `values` in its places."""
+        """Translate a sentence that is marked with `N_`, and fill in `values`."""
         translated = self._catalogue.gettext(sentence)
         return translated % values if values else translated
 
@@ -99,14 +99,16 @@ def catalogue(language: str) -> NullTranslations:
 
 
 def mailable(name: str) -> str:
-    """A name on one line, without characters that have no shape or turn the text around; "" if it has an address."""
+    """A name on one line, without invisible characters and those that change the text direction; "" if it contains an
+    address.
+    """
     shown = "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in name)
     shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
     return "" if ADDRESS.search(_plain(shown)) else shown
 
 
 def _plain(text: str) -> str:
-    """As mail programs and people read it: compatible letters, without marks and what has no shape."""
+    """The text as people and mail programs read it: with compatible letters, without marks and invisible characters."""
     letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
     return "".join(character for character in letters if unicodedata.category(character)[0] not in "MC")
 
@@ -122,7 +124,7 @@ class Listing(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """`link` is a label and the path below PUBLIC_URL, with a token if there is a purpose."""
+    """The contents of an email. `link` is a label and the path below PUBLIC_URL, with a token if there is a purpose."""
 
     subject: str
     paragraphs: Sequence[str | Listing]
@@ -132,7 +134,7 @@ class Contents(NamedTuple):
     closing: str = ""
 
 
-def verify(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("Confirm your email")),
@@ -145,7 +147,7 @@ def verify(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("Choose a new password")),
@@ -159,7 +161,7 @@ def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say, community = speech.say, mailable(data["community"])
     names = {"name": mailable(data["by"]) or say(N_("Someone")), "community": community}
     subject, offer = N_("Invitation to a community"), N_("%(name)s invites you to a community.")
@@ -178,7 +180,7 @@ def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def panel_invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("Invitation to the panel")),
@@ -192,7 +194,7 @@ def panel_invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def email_changed(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def email_changed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("Your email address was changed")),
@@ -203,7 +205,7 @@ def email_changed(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def email_new(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("This is now the email of your account")),
@@ -216,7 +218,7 @@ def email_new(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def sign_in(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
     place = say(N_("Unknown")) if data["place"] in ("", UNKNOWN) else in_language(data["place"], speech.language)
@@ -231,7 +233,7 @@ def sign_in(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say, count = speech.say, speech.count
     first, last = speech.day(data["first"]), speech.day(data["last"])
     site = [
@@ -252,7 +254,7 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def traffic(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def traffic(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say, count = speech.say, speech.count
     subject = N_("Far more visits than usual: %(count)s")
     if data["visits"] < data["usual"]:
@@ -270,7 +272,7 @@ def traffic(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def webhook(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say, host = speech.say, data["host"]
     community = mailable(data["community"] or "")
     why = {
@@ -289,7 +291,7 @@ def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("A backup failed")),
@@ -302,7 +304,7 @@ def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def test(speech: Speech, data: Mapping[str, Any]) -> Contents:
+def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("A test email")),
@@ -311,7 +313,7 @@ def test(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
+def _top(speech: Localizer, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
     items = [
         _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
         for label, now, before in rows
@@ -319,7 +321,7 @@ def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Li
     return Listing(speech.say(title), items)
 
 
-def _community(speech: Speech, community: Mapping[str, Any]) -> str:
+def _community(speech: Localizer, community: Mapping[str, Any]) -> str:
     lines = [
         mailable(community["name"]) or speech.say(N_("A community")),
         _compared(speech, N_("Visits this week: %(count)s"), community["visits"], community["visits_before"]),
@@ -328,17 +330,17 @@ def _community(speech: Speech, community: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _compared(speech: Speech, sentence: str, now: int, before: int) -> str:
+def _compared(speech: Localizer, sentence: str, now: int, before: int) -> str:
     return _with_change(speech, speech.say(sentence, count=speech.count(now)), now, before)
 
 
-def _with_change(speech: Speech, text: str, now: int, before: int) -> str:
-    """With the change from the week before, if there is one to compare with."""
+def _with_change(speech: Localizer, text: str, now: int, before: int) -> str:
+    """The text with the change from the week before, if there is one to compare with."""
     change = speech.change(now, before)
     return f"{text} ({change})" if change else text
 
 
-KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
+KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "verify": verify,
     "reset": reset,
     "invitation": invitation,

@@ -1,5 +1,5 @@
-"""The tokens of links that are mailed or handed on. A token is derived from the id of its row and a key that is derived
-from SECRET_KEY: neither the database nor a backup contains anything that opens a link.
+"""Tokens of links that are mailed or shared. A token is derived from its row's id and a key from SECRET_KEY, so neither
+the database nor a backup contains anything that opens a link.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LinkTokens:
         return base64.urlsafe_b64encode(raw + self._mac(purpose, raw)).rstrip(b"=").decode()
 
     def row_id(self, purpose: str, token: str) -> str | None:
-        """The id of the row; None if this is no token of ours for that purpose."""
+        """The row's id; None if this is not our token for that purpose."""
         if not TOKEN.fullmatch(token):
             return None
         decoded = base64.urlsafe_b64decode(f"{token}=")

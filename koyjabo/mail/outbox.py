@@ -1,4 +1,6 @@
-"""Sends the mails in the outbox: one worker of all servers at a time, at least once, with growing pauses for a day."""
+"""Sends the emails in the outbox: on one worker of all servers at a time, at least once, with growing pauses for a
+day.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from koyjabo.jobs.leases import LeasedTasks
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import LEASE, Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import LEASE, Prepare, QueuedEmail, Status
 from koyjabo.mail.smtp import NotDelivered, SmtpTransport
 from koyjabo.network import client_address
 from koyjabo.network.client_address import levels
@@ -25,14 +27,14 @@ from koyjabo.network.client_address import levels
 OF_AN_ACCOUNT = 50
 
 ADDRESS_SHARE, NETWORK_SHARE = 10, 2
-"""An address may use a tenth of the server's mails; a larger network 4 or 16 times that, but no more than half."""
+"""An address may use a tenth of the server's emails; a larger network 4 or 16 times that, but no more than half."""
 
 
 class Budgets:
-    """How many mails a day go to strangers: to unconfirmed emails, such as in invitations and signups. A flood of them
-    costs the sender's domain its reputation, and then mails that people wait for do not arrive.
+    """Limits how many emails a day go to strangers: to unconfirmed addresses, such as in invitations and signups. A
+    flood of them costs the sender's domain its reputation, and then important emails do not arrive.
 
-    `most` is RATE_LIMIT_MAILS: 0 leaves only the limit of each account.
+    `most` is RATE_LIMIT_MAILS: with 0, only each account is limited.
     """
 
     def __init__(self, clock: Clock, key: bytes, most: int) -> None:
@@ -41,19 +43,19 @@ class Budgets:
         self._most = most
 
     def server(self, pool: str = "") -> Charge | None:
-        """The budget of the whole server today."""
+        """The whole server's budget for today."""
         return self._charge("server", pool, self._most) if self._most else None
 
     def charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """What a mail to a stranger costs today: the budgets of the account that causes it, of the networks of the
-        current request's address, and of the server. Nothing if no account causes it.
+        """The budgets that an email to a stranger uses today: of the account that causes it, of the networks of the
+        request's address, and of the server. None if no account causes it.
         """
         if account_id is None:
             return ()
         return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
 
     def shared(self, pool: str = "") -> tuple[Charge, ...]:
-        """The budgets of networks and of the server. Each `pool` has as many mails."""
+        """The budgets of networks and of the server. Each `pool` has the same size."""
         server = self.server(pool)
         return (*self._networks(pool), server) if server else ()
 
@@ -66,7 +68,7 @@ class Budgets:
         ]
 
     def _charge(self, of: str, name: str, most: int) -> Charge:
-        """The key reveals nothing without the secret, and differs from day to day."""
+        """One charge. Its key reveals nothing without the secret, and changes daily."""
         text = f"budget {self._clock.today()} {of} {name}"
         return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
 
@@ -74,21 +76,23 @@ class Budgets:
 log = logging.getLogger(__name__)
 
 DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
-"""Other characters have a meaning in headers: mails to `x<y@example.com` would reach `y@example.com`."""
+"""Addresses that are accepted. Other characters have a meaning in headers: emails to `x<y@example.com` would reach
+`y@example.com`.
+"""
 
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
-"""Only the server's concerns everybody, so the metrics count it among the errors."""
+"""Log levels of used-up budgets. Only the server's affects everyone, so metrics count it as an error."""
 
-LOOK_S = 2.0
-"""Seconds between two calls of `tick`."""
+POLL_S = 2.0
+"""Interval between calls of `tick`, s."""
 
 TEST_LIMIT_S = 40.0
-"""For a test, while a person waits for its result."""
+"""Time limit of a test, while a person waits for its result, s."""
 
 
 class MailOutbox:
-    """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored.
-    `most` is RATE_LIMIT_MAILS.
+    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, `email` returns None, and nothing is
+    stored. `most` is RATE_LIMIT_MAILS.
     """
 
     def __init__(
@@ -116,15 +120,15 @@ class MailOutbox:
         return self._transport is not None
 
     def require(self) -> None:
-        """Raises MailUnavailable."""
+        """Raises MailUnavailable if this server sends no emails."""
         if not self.is_on:
             raise MailUnavailable
 
     def prepare(self, functions: Mapping[str, Prepare]) -> None:
-        """Complete letters of these kinds right before they are sent."""
+        """Register functions that complete emails of these kinds just before they are sent."""
         self._prepare.update(functions)
 
-    def letter(
+    def email(
         self,
         kind: str,
         email: str,
@@ -133,41 +137,42 @@ class MailOutbox:
         owner: str | None = None,
         sender: str | None = None,
         **data: Any,
-    ) -> Letter | None:
-        """A letter to `store` in the transaction of its cause; None if this server sends no mails, or none to such
-        an address. In the `language` of the recipient, if that is known. Of letters with the same `once`, only the
-        first is stored.
+    ) -> QueuedEmail | None:
+        """An email to `store` in the transaction of its cause; None if this server sends no emails, or none to such an
+        address.
 
-        A letter to a stranger is stored within the budgets: that of a `sender`, or to the `owner` of an email that may
-        not be confirmed. Both are ids of users.
+        `language` is the recipient's, if known. Of emails with the same `once`, only the first is stored. An email to a
+        stranger uses budgets: one from a `sender`, or to an `owner` whose email may be unconfirmed. Both are ids of
+        users.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
         fields = kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms()
         charges = self._budgets.charges(owner or sender)
         once = self._hash(once) if once else None
-        return Letter(*fields, once, owner=owner, charges=charges)
+        return QueuedEmail(*fields, once, owner=owner, charges=charges)
 
-    def letter_to_unknown(self, kind: str, email: str, language: str | None) -> Letter | None:
-        """A letter to the user with this email, if there is one: that is found out right before it is sent, and then it
-        uses budgets of its kind alone. Other kinds leave them.
+    def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
+        """An email to the user with this address, if there is one. That is checked just before it is sent, and then it
+        uses the budgets of its kind, which are separate from other kinds.
         """
-        letter = self.letter(kind, email, language)
-        return letter and letter._replace(charges=self._budgets.shared(kind), is_charged_late=True)
+        queued_email = self.email(kind, email, language)
+        return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
     def send_test(self, email: str, language: str | None) -> None:
-        """Send a test at once, past the outbox, as its letters are sent, and wait for the answer of the mail server.
+        """Send a test now, bypassing the outbox, and wait for the mail server's response.
+
         Raises MailUnavailable, and NotDelivered with the server's words.
         """
         self.require()
-        letter, answered = self.letter("test", email, language), self._runtime.waiter()
-        if letter is None:
+        queued_email, answered = self.email("test", email, language), self._runtime.waiter()
+        if queued_email is None:
             raise NotDelivered("address")
         outcome: list[NotDelivered | None] = []
 
         def deliver() -> None:
             try:
-                self._deliver(letter)
+                self._deliver(queued_email)
                 outcome.append(None)
             except NotDelivered as error:
                 outcome.append(error)
@@ -186,11 +191,11 @@ class MailOutbox:
         return hmac.new(self._key, text.encode(), "sha256").hexdigest()
 
     def status(self) -> Status | None:
-        """None if this server sends no mails. Raises LedgerUnavailable."""
+        """The outbox's state; None if this server sends no emails. Raises LedgerUnavailable."""
         return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
 
     def tick(self) -> None:
-        """Start sending in a task if there is something to send, or renew the lease while one is running."""
+        """Start sending in a task if anything is due, or renew the lease while one is running."""
         if not self.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
@@ -200,9 +205,9 @@ class MailOutbox:
                 self._tasks.start(LEASE, self.send_all)
 
     def send_all(self) -> None:
-        """Send all letters that are due, one after the other. Raises LedgerUnavailable."""
-        while (letter := self._take()) is not None:
-            self._send(letter)
+        """Send all due emails, one after the other. Raises LedgerUnavailable."""
+        while (queued_email := self._take()) is not None:
+            self._send(queued_email)
 
     def close(self) -> None:
         """Let another worker send at once. Waits for no delivery."""
@@ -210,30 +215,30 @@ class MailOutbox:
             self._transport.close()
         self._tasks.release()
 
-    def _take(self) -> Letter | None:
+    def _take(self) -> QueuedEmail | None:
         taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
         for of, kind in taken.used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
-        return taken.letter
+        return taken.queued_email
 
-    def _deliver(self, letter: Letter) -> None:
+    def _deliver(self, queued_email: QueuedEmail) -> None:
         assert self._composer is not None
         assert self._transport is not None
-        mail = self._composer.compose(letter)
+        mail = self._composer.compose(queued_email)
         self._transport.send(mail.recipient, mail.message, mail.is_utf8)
 
-    def _send(self, letter: Letter) -> None:
+    def _send(self, queued_email: QueuedEmail) -> None:
         try:
-            self._deliver(letter)
+            self._deliver(queued_email)
         except NotDelivered as error:
-            self._fail(letter, str(error))
-        except Exception as error:  # a letter that cannot be composed must not keep the others from being sent
-            log.exception("mail_not_composed kind=%s", letter.kind)
-            self._fail(letter, type(error).__name__)
+            self._fail(queued_email, str(error))
+        except Exception as error:  # an email that cannot be composed must not block the others
+            log.exception("mail_not_composed kind=%s", queued_email.kind)
+            self._fail(queued_email, type(error).__name__)
         else:
-            self._database.write(outbox_queries.sent, letter.id, self._clock.now_ms())
-            log.info("mail_sent kind=%s", letter.kind)
+            self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
+            log.info("mail_sent kind=%s", queued_email.kind)
 
-    def _fail(self, letter: Letter, reason: str) -> None:
-        is_given_up = self._database.write(outbox_queries.failed, letter.id, reason, self._clock.now_ms())
-        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", letter.kind, reason)
+    def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
+        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
+        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)

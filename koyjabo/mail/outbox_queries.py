@@ -16,28 +16,31 @@ from koyjabo.models import OutboxMail, User
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
-MOST_AN_HOUR = 5
-"""Mails of one kind to one address: further ones are dropped, so that no form fills a stranger's mailbox."""
+MAX_PER_HOUR = 5
+"""Maximum number of emails of one kind to one address per hour. Further ones are dropped, so that no form can fill a
+stranger's mailbox.
+"""
 
 ORDER = (
     *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
     *("backup_failed", "invitation", "panel_invitation", "webhook", "weekly", "test"),
 )
-"""Of the kinds that are due, the first is sent: what people wait for or should know at once, and then the rest."""
+"""Kinds by priority: emails that people wait for or should see at once, then the rest."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
-"""A sent letter limits further ones for an hour, and keeps `once`; failures are shown longer."""
+"""How long sent and failed emails are kept, ms. A sent one limits further ones for an hour, and keeps `once`."""
 MOST_FAILURES = 10
 
 LEASE = "mail"
 
 
-class Letter(NamedTuple):
-    """A mail without its texts. `data` has what they need: names, ids and numbers. `once` is a keyed hash.
+class QueuedEmail(NamedTuple):
+    """An email without its texts. `data` has their values: names, ids and numbers. `once` is a keyed hash.
 
-    `charges` are the budgets that a mail to a stranger uses; a mail to the user `owner` uses them until their email is
-    confirmed. With `is_charged_late` it uses them right before it is sent, when its recipient is known: see `charged`.
+    `charges` are the budgets that an email to a stranger uses; an email to the user `owner` uses them until their
+    address is confirmed. With `is_charged_late`, it uses them just before it is sent, when its recipient is known: see
+    `charged`.
     """
 
     kind: str
@@ -53,8 +56,8 @@ class Letter(NamedTuple):
     is_charged_late: bool = False
 
     def store(self, session: Session) -> bool:
-        """Put it into the outbox, in the transaction of what it is about. Returns False if a budget is used up; that
-        says nothing about the recipient, who may have got too many from others.
+        """Put the email into the outbox, in the transaction of its cause. Returns False if a budget is used up. That
+        reveals nothing about the recipient, who may have got too many emails from others.
         """
         used_up = budget_queries.charge(session, self._due(session), self.at_ms)
         if used_up is None:
@@ -77,28 +80,28 @@ class Letter(NamedTuple):
         recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
         sent = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
         is_stored = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        return sent < MOST_AN_HOUR and not is_stored
+        return sent < MAX_PER_HOUR and not is_stored
 
 
 USED_UP = "used_up"
-"""In the data of a letter: whose budgets it has used up, which is logged when it is taken to be sent."""
+"""Key in the data of an email: whose budgets it has used up, which is logged when it is taken to be sent."""
 
 CHARGES = "charges"
-"""In the data of a row: the charges of a letter that is charged late. Both are there until it is taken for the first
-time: further attempts cost nothing, and log nothing.
+"""Key in the data of a row: the charges of an email that is charged late. Both are removed when it is first taken, so
+further attempts cost and log nothing.
 """
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
 
 class Taken(NamedTuple):
-    letter: Letter | None
-    used_up: list[tuple[str, str]]  # whose budgets, and the kind of the letter that did it: each is told once
+    queued_email: QueuedEmail | None
+    used_up: list[tuple[str, str]]  # whose budgets, and the kind of the email that used it up; each is logged once
 
 
-Prepare = Callable[[Session, Letter, int], Letter | None]
-"""Completes a letter right before it is sent, in the transaction that takes it from the outbox, at `now_ms`. None if
-there is nothing to send any more.
+Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
+"""Completes an email just before it is sent, in the transaction that takes it from the outbox, at `now_ms`. Returns
+None if nothing has to be sent any more.
 """
 
 
@@ -111,13 +114,13 @@ class Failure(NamedTuple):
 class Status(NamedTuple):
     waiting: int
     oldest_ms: int | None  # since when the oldest of them has waited
-    last_failure: str | None  # of an attempt for one of them
+    last_failure: str | None  # of an attempt to send one of them
     failures: list[Failure]  # given up, newest first, at most MOST_FAILURES
-    most: int | None = None  # RATE_LIMIT_MAILS, if the mails to strangers of this day are used up
+    most: int | None = None  # RATE_LIMIT_MAILS, if today's emails to strangers are used up
 
 
 def is_due(session: Session, worker: str, now_ms: int) -> bool:
-    """Whether this worker should take a letter."""
+    """Whether this worker should take an email."""
     due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(ORDER), OutboxMail.due_ms <= now_ms)
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
@@ -125,8 +128,8 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
-    """The next letter that is due, for the one worker that has the lease. It is due again after a pause, in case this
-    worker does not report what became of it.
+    """The next due email, for the worker that has the lease. It is due again after a pause, in case this worker does
+    not report the result.
     """
     used_up: list[tuple[str, str]] = []
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
@@ -134,19 +137,19 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
-        stored = _letter(row)
-        letter = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
-        used_up += [(of, row.kind) for of in (letter or stored).data.get(USED_UP, ())]
-        if letter is not None:
+        stored = _queued_email(row)
+        queued_email = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
+        used_up += [(of, row.kind) for of in (queued_email or stored).data.get(USED_UP, ())]
+        if queued_email is not None:
             row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
-            return Taken(letter, used_up)
+            return Taken(queued_email, used_up)
         _finish(row, now_ms)
         session.flush()
     return Taken(None, used_up)
 
 
 def _next(session: Session, now_ms: int) -> OutboxMail | None:
-    """One look into the index by kind: however many invitations wait, they are not read."""
+    """The next row. Reads the index by kind, so it does not read invitations that wait, however many there are."""
     for kind in ORDER:
         due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
         row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
@@ -155,16 +158,16 @@ def _next(session: Session, now_ms: int) -> OutboxMail | None:
     return None
 
 
-def charged(session: Session, letter: Letter, owner: str, now_ms: int) -> Letter | None:
-    """A letter that is charged late: now, if its `owner` is a stranger. None if a budget is used up."""
+def charged(session: Session, queued_email: QueuedEmail, owner: str, now_ms: int) -> QueuedEmail | None:
+    """Charge an email that is charged late, if its `owner` is a stranger. None if a budget is used up."""
     if is_confirmed(session, owner):
-        return letter
-    used_up = budget_queries.charge(session, letter.charges, now_ms)
-    return None if used_up is None else letter._replace(data={**letter.data, USED_UP: used_up})
+        return queued_email
+    used_up = budget_queries.charge(session, queued_email.charges, now_ms)
+    return None if used_up is None else queued_email._replace(data={**queued_email.data, USED_UP: used_up})
 
 
 def is_confirmed(session: Session, user_id: str) -> bool:
-    """Whether the email of a user is known to be theirs."""
+    """Whether a user's email is confirmed."""
     return session.scalar(select(User.verified_ms).where(User.id == user_id)) is not None
 
 
@@ -176,7 +179,7 @@ def sent(session: Session, letter_id: int, now_ms: int) -> None:
 
 
 def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
-    """Returns whether the letter is given up, a day after it was written."""
+    """Record a failure. Returns whether the email is given up, which happens a day after it was written."""
     row = session.get(OutboxMail, letter_id)
     if row is None:
         return False
@@ -188,7 +191,7 @@ def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
 
 
 def status(session: Session, budget: Charge | None = None) -> Status:
-    """`budget` is that of the server."""
+    """The outbox's state. `budget` is the server's."""
     waiting = OutboxMail.done_ms.is_(None)
     count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
@@ -201,21 +204,21 @@ def status(session: Session, budget: Charge | None = None) -> Status:
 
 
 def pause_ms(attempts: int) -> int:
-    """1, 3, 9, 27 and 81 minutes, then 4 hours."""
+    """Pause after a failed attempt: 1, 3, 9, 27 and 81 minutes, then 4 hours."""
     return min(60_000 * int(3 ** min(attempts - 1, 10)), LONGEST_PAUSE_MS)
 
 
-def _as_it_is(session: Session, letter: Letter, now_ms: int) -> Letter:
-    return letter
+def _as_it_is(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail:
+    return queued_email
 
 
-def _letter(row: OutboxMail) -> Letter:
+def _queued_email(row: OutboxMail) -> QueuedEmail:
     data = json.loads(row.data)
     charges = tuple(Charge(*charge) for charge in data.pop(CHARGES, ()))
     fields = row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id
-    return Letter(*fields, charges=charges)
+    return QueuedEmail(*fields, charges=charges)
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:
-    """Keep no address, and nothing of the contents."""
+    """Finish a row, erasing the address and the contents."""
     row.email, row.data, row.done_ms = "", "{}", now_ms

@@ -1,4 +1,4 @@
-"""Delivers mails by SMTP on a real thread, one at a time, so that a slow mail server never stops the event loop."""
+"""Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never stops the event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.outbound.unpatched import unpatched
 from koyjabo.settings.smtp_url import SmtpServer
 
 TIMEOUT_S = 15.0
-"""For each step of the conversation: connecting, a command and its reply."""
+"""Time limit of each step, s: connecting, or a command and its reply."""
 
 PATIENCE_S, LIMIT_S = 30.0, 180.0
 
@@ -23,8 +23,8 @@ LONGEST_REPLY = 300
 
 
 class NotDelivered(Exception):
-    """The message is the status of SMTP, or the kind of the error. No address, which a server's reply may contain:
-    `reply` are its words, for the recipient alone.
+    """The email was not delivered. The message is the SMTP status or the kind of error, without the server's reply,
+    which may contain an address. `reply` has its words, only for the recipient.
     """
 
     def __init__(self, reason: str, reply: str = "") -> None:
@@ -33,7 +33,7 @@ class NotDelivered(Exception):
 
 
 class SmtpTransport:
-    """`hello` is the name with which this server greets."""
+    """The connection. `hello` is the name this server introduces itself with."""
 
     def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
         self._server = server
@@ -42,18 +42,18 @@ class SmtpTransport:
         self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
     def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
-        """Hand a message over to the mail server. Raises NotDelivered; then the server may still have it."""
+        """Hand a message to the mail server. Raises NotDelivered; the server may still have accepted it."""
         try:
             self._thread.do(lambda: self._deliver(recipient, message, is_utf8))
         except LedgerUnavailable:
             raise NotDelivered("timeout") from None
 
     def close(self) -> None:
-        """Does not wait for a delivery: its mail is sent again after the next start."""
+        """Close without waiting for a delivery, which is repeated after the next start."""
         if not self._thread.waiting()[0]:
             self._thread.close()
 
-    # Runs on the real thread.
+    # Run on the real thread.
 
     def _deliver(self, recipient: str, message: bytes, is_utf8: bool) -> None:
         connection = self._connect()
@@ -61,7 +61,7 @@ class SmtpTransport:
             if self._server.user:
                 connection.login(self._server.user, self._server.password)
             connection.sendmail(self._server.sender, [recipient], message, ["SMTPUTF8"] if is_utf8 else [])
-            with suppress(Exception):  # the server has the mail
+            with suppress(Exception):  # the server already has the email
                 connection.quit()
         finally:
             connection.close()
@@ -95,13 +95,13 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
 
 
 def reason(error: Any) -> str:
-    """The status with which the server has refused, such as `550`, or the kind of the error."""
+    """The status that the server refused with, such as `550`, or the kind of error."""
     status, _ = _answer(error)
     return str(status) if status is not None else type(error).__name__
 
 
 def _reply(error: Any) -> str:
-    """What the server has answered, in its words, on one line."""
+    """The server's reply, on one line."""
     _, words = _answer(error)
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
     return " ".join(whole(text).split())[:LONGEST_REPLY]

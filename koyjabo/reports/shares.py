@@ -15,7 +15,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.passwords.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Actor, Subject
@@ -73,7 +73,7 @@ class Shares:
         """Raise Forbidden unless `account` may create share links for the site or for some community."""
         self._database.read(_require_some, account)
 
-    def create(self, account: Account, new: NewLink, client: PasswordClient = FIRST) -> tuple[ShareLink, str]:
+    def create(self, account: Account, new: NewLink, client: PasswordClient = OPERATOR_CLIENT) -> tuple[ShareLink, str]:
         """Create a link. Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
         filters, by = self._checked(new), log.actor(account, self._clock)
         values = filters.get(COMMUNITY, [])
@@ -119,7 +119,7 @@ class Shares:
                 self._database.write(queries.record_use, link.id, now_ms)
         return link
 
-    def unlock(self, link: OpenLink, password: str, client: PasswordClient = FIRST) -> str:
+    def unlock(self, link: OpenLink, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Return the pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword

@@ -17,7 +17,7 @@ from koyjabo.core.i18n import LANGUAGES, N_
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.jobs.daily_work import DailyWork
-from koyjabo.mail.contents import Speech
+from koyjabo.mail.contents import Localizer
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
@@ -79,7 +79,7 @@ class WeeklyReport:
             lists = {
                 language: {
                     **top_values(self._insights, week, language),
-                    "difference": explained_difference(self._insights, week, Speech(language, self._clock.zone)),
+                    "difference": explained_difference(self._insights, week, Localizer(language, self._clock.zone)),
                 }
                 for language in LANGUAGES
             }
@@ -91,8 +91,10 @@ class WeeklyReport:
                 communities = self._database.read(queries.of_communities, to.id, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, **week._asdict()}
-                letter = self._outbox.letter("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
-                self._database.write(lambda session: None, mail=letter)
+                queued_email = self._outbox.email(
+                    "weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures
+                )
+                self._database.write(lambda session: None, mail=queued_email)
                 renew(1)
             count, last_id = count + len(recipients), recipients[-1].id
         return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)
@@ -112,7 +114,7 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     return {**lists, "places": cities if knows_cities else countries}
 
 
-def explained_difference(insights: Insights, week: Week, speech: Speech) -> str:
+def explained_difference(insights: Insights, week: Week, speech: Localizer) -> str:
     """Return what explains the difference from the week before, in a language; "" if not known. Waits, and raises
     like `top_values`.
     """

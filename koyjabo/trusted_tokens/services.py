@@ -10,7 +10,7 @@ from koyjabo.core.errors import InvalidToken
 from koyjabo.core.identity import Login, TokenLogins
 from koyjabo.jwks import key_set
 from koyjabo.jwks.key_set import KeySet
-from koyjabo.jwks.published_keys import LOOK_S, PublishedKeys
+from koyjabo.jwks.published_keys import POLL_S, PublishedKeys
 from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import ANYWHERE, Request
 from koyjabo.settings.schema import Settings
@@ -27,7 +27,7 @@ def build(base: Base) -> TokenLogins:
     if settings.auth_jwks_url:
         read = partial(read_keys, HttpClient(base.runtime), settings.auth_jwks_url)
         published = PublishedKeys(read, base.runtime, base.clock)
-        base.services.lifetime.every(LOOK_S, published.tick)
+        base.services.lifetime.every(POLL_S, published.tick)
         keys = published
     elif settings.auth_shared_secret:
         keys = SharedSecret(settings.auth_shared_secret)

@@ -160,9 +160,9 @@ class Sender:
         data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
         for admin in queries.recipients(session):
             to = (MAIL, admin.email, admin.language)
-            letter = self._mails.letter(*to, reason=webhook.disabled_reason, **data)
-            if letter is not None:
-                letter.store(session)
+            queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)
+            if queued_email is not None:
+                queued_email.store(session)
 
     def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
         at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()

@@ -144,7 +144,7 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
     with Site(site.database_url, site.time) as other:
         assert len(tick_at(other, 10)) == 1
         looked: list[int] = []
-        monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "look", lambda: looked.append(1))
+        monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "poll", lambda: looked.append(1))
         tick_at(site, 10)
         assert looked == []
     tick_at(site, 10)

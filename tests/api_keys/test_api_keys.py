@@ -12,7 +12,7 @@ from support.people.api_keys import boss as admin
 from support.people.communities import found
 
 from koyjabo.api_keys import key_text
-from koyjabo.api_keys.api_keys import MOST_KEYS, SCOPES, ApiKeys, NewKey
+from koyjabo.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, NewKey
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.identity import OPERATOR
@@ -164,11 +164,11 @@ def test_key_names_its_maker_and_outlives_the_account(site, boss):
 
 
 def test_hundred_keys_are_the_most_without_expired_and_revoked_ones(site, boss, monkeypatch):
-    monkeypatch.setattr("koyjabo.api_keys.api_keys.MOST_KEYS", 2)
+    monkeypatch.setattr("koyjabo.api_keys.api_keys.MAX_KEYS", 2)
     make(boss, "stats:read", expires_at=site.time() + 1)
     second = make(boss, "stats:read")
     body = {"name": "Third", "scopes": ["stats:read"]}
-    assert MOST_KEYS == 100
+    assert MAX_KEYS == 100
     assert_error(boss.post(PATH, json=body), 409, "too_many_keys")
     site.time.pass_(milliseconds=1)
     assert boss.post(PATH, json=body).status_code == 201

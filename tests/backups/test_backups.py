@@ -16,7 +16,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.backups import backup
 from koyjabo.backups.backups import Backups, BackupState
-from koyjabo.backups.places import BackupPlaceError, Folder, new_name
+from koyjabo.backups.places import BackupStoreError, Folder, new_name
 from koyjabo.backups.run import BackupRun, Inconsistent, NotProven, prove
 from koyjabo.backups.run_queries import BackupReport
 from koyjabo.core.identity import OPERATOR
@@ -110,7 +110,7 @@ def test_folder_keeps_no_more_backups_while_the_bucket_refuses(sqlite_database, 
     with open(os.devnull, "wb") as null:
         reporter = Reporter(BackupReport(), null.fileno())
         for name in names:
-            with pytest.raises(BackupPlaceError, match="refused to"):
+            with pytest.raises(BackupStoreError, match="refused to"):
                 BackupRun(name, reporter, plan).run()
     assert Folder(tmp_path).names() == names[-1:]
     assert (reporter.report.step, reporter.report.is_proven, reporter.report.restored_total) == ("sending", False, None)
@@ -139,4 +139,4 @@ class TestDrill:
         site.rows("UPDATE counters SET visits = 7")
         with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:
             made()
-        assert why.value.found.details()["agrees"] is False
+        assert why.value.result.details()["agrees"] is False

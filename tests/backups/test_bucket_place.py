@@ -14,9 +14,9 @@ from support.servers.s3_server import BUCKET, CUT, HANG, LOST, S3Server, refusal
 from support.sites.backup_names import nights, others
 
 from koyjabo.backups import bucket_place
-from koyjabo.backups.bucket_place import ASKING, TRANSFER, BucketPlace, CallLimits
-from koyjabo.backups.places import BackupPlaceError
-from koyjabo.backups.transfers import place_of
+from koyjabo.backups.bucket_place import ASKING, TRANSFER, BucketStore, CallLimits
+from koyjabo.backups.places import BackupStoreError
+from koyjabo.backups.transfers import store_of
 from koyjabo.settings.backup_places import s3_url
 
 SHORT = CallLimits(0.3, 1.0)
@@ -29,16 +29,16 @@ REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check bucket, prefi
 
 
 @pytest.fixture
-def place(s3, monkeypatch) -> BucketPlace:
-    monkeypatch.setattr(bucket_place, "SMALLEST_PART", 64 << 10)
+def place(s3, monkeypatch) -> BucketStore:
+    monkeypatch.setattr(bucket_place, "MIN_PART_BYTES", 64 << 10)
     s3.objects |= {f"nightly/{name}": b"old" for name in (*OLD, *others(OLD[0]))}
-    return BucketPlace(s3_url(s3.url("nightly")), SHORT, SHORT)
+    return BucketStore(s3_url(s3.url("nightly")), SHORT, SHORT)
 
 
 class Operations:
     """Operations of a store on a bucket with backups, and the expected contents afterwards."""
 
-    def __init__(self, place: BucketPlace, s3: S3Server, made, tmp_path) -> None:
+    def __init__(self, place: BucketStore, s3: S3Server, made, tmp_path) -> None:
         self._place, self._s3, self._made, self._target = place, s3, made, tmp_path / "fetched"
         self.before = dict(s3.objects)
         self.all: dict[str, Callable[[], object]] = {
@@ -100,7 +100,7 @@ def failed(operations: Operations, s3: S3Server, name: str, fault: Callable[[int
     s3.fault = fault
     try:
         operations.all[name]()
-    except BackupPlaceError as error:
+    except BackupStoreError as error:
         return str(error)
     finally:
         s3.fault = lambda number: None
@@ -155,7 +155,7 @@ def test_server_that_is_away_is_given_up_within_a_minute(operations, s3, monkeyp
 
 
 def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
-    place = BucketPlace(s3_url(s3.url()), asking=SHORT, transfer=CallLimits(30, 30))
+    place = BucketStore(s3_url(s3.url()), asking=SHORT, transfer=CallLimits(30, 30))
     slow = 1.5 * sum(SHORT)
     s3.fault = lambda number: time.sleep(slow) if s3.calls[-1] in ("PUT", "GET") else None
     place.put(made, "new", lambda done: None)
@@ -177,8 +177,8 @@ def test_no_call_waits_for_ever(operations, s3, fault, advice):
 
 def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
     def message(url: str) -> str:
-        with pytest.raises(BackupPlaceError) as error:
-            place_of(url).names()
+        with pytest.raises(BackupStoreError) as error:
+            store_of(url).names()
         return str(error.value)
 
     assert (
@@ -201,34 +201,34 @@ def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
 def test_why_a_server_cannot_be_reached_is_said(s3):
     short = CallLimits(5, 0.1)
     for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name is not known")):
-        with pytest.raises(BackupPlaceError) as error:
-            BucketPlace(s3_url(f"s3://{BUCKET}/nightly?endpoint=http://{host}"), short, short).names()
+        with pytest.raises(BackupStoreError) as error:
+            BucketStore(s3_url(f"s3://{BUCKET}/nightly?endpoint=http://{host}"), short, short).names()
         assert str(error.value) == f"http://{host} {AWAY}: {reason}. {ADVICE}"
 
 
 def test_bucket_of_another_region_is_said(s3, monkeypatch):
     monkeypatch.setattr(s3_server, "refusal", lambda status, code="": refusal(400, "AuthorizationHeaderMalformed"))
     s3.fail(403)
-    with pytest.raises(BackupPlaceError, match=f"^The bucket {BUCKET} is in another region: name it, as region="):
-        place_of(s3.url()).names()
+    with pytest.raises(BackupStoreError, match=f"^The bucket {BUCKET} is in another region: name it, as region="):
+        store_of(s3.url()).names()
 
 
 def test_object_that_became_shorter_is_refused(s3, place, tmp_path, monkeypatch):
     s3.objects["nightly/new"] = bytes(100)
-    monkeypatch.setattr(BucketPlace, "size", lambda self, name: 101)
-    with pytest.raises(BackupPlaceError, match=rf"failed to read s3://{BUCKET}/nightly/new: Requested"):
+    monkeypatch.setattr(BucketStore, "size", lambda self, name: 101)
+    with pytest.raises(BackupStoreError, match=rf"failed to read s3://{BUCKET}/nightly/new: Requested"):
         place.fetch("new", tmp_path / "fetched", lambda done: None)
 
 
 def test_package_that_is_missing_is_named(s3, monkeypatch):
     monkeypatch.setitem(sys.modules, "koyjabo.backups.bucket_place", None)
-    with pytest.raises(BackupPlaceError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
-        place_of(s3.url())
+    with pytest.raises(BackupStoreError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
+        store_of(s3.url())
 
 
 def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
     """compose.yaml sets them to nothing where the operator has none."""
     for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.setenv(name, "")
-    assert place_of(s3.url()).names() == []
+    assert store_of(s3.url()).names() == []
     assert "AWS_SESSION_TOKEN" not in os.environ

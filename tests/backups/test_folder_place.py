@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.sites.backup_names import NOON_MS
 
-from koyjabo.backups.places import BackupPlaceError, Folder, new_name
+from koyjabo.backups.places import BackupStoreError, Folder, new_name
 from koyjabo.backups.temporary import working_folder
 
 
@@ -62,7 +62,7 @@ def test_folder_that_is_missing_or_no_folder_is_named_with_what_to_do(tmp_path, 
             lambda place=place: place.size(new_name(NOON_MS)),
             lambda place=place: place.fetch(new_name(NOON_MS), tmp_path / "fetched", quiet),
         ):
-            with pytest.raises(BackupPlaceError, match=f"^The folder {place.path} {why}"):
+            with pytest.raises(BackupStoreError, match=f"^The folder {place.path} {why}"):
                 call()
 
 
@@ -81,7 +81,7 @@ def test_folder_that_goes_away_during_the_work_is_named(folder, made, other_file
     def unmounted(done: int) -> None:
         shutil.rmtree(folder.path)
 
-    with pytest.raises(BackupPlaceError, match=f"^The folder {folder.path} does not exist"):
+    with pytest.raises(BackupStoreError, match=f"^The folder {folder.path} does not exist"):
         folder.put(made, new_name(NOON_MS), unmounted)
 
 
@@ -100,7 +100,7 @@ def test_what_to_do_about_a_folder_is_said(folder, monkeypatch):
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(os, "scandir", scandir)
-        with pytest.raises(BackupPlaceError) as error:
+        with pytest.raises(BackupStoreError) as error:
             folder.names()
         assert str(error.value) == f"The folder {folder.path} cannot be used: {advice}"
 
@@ -110,11 +110,11 @@ def test_disk_that_fills_leaves_nothing(folder, made, tmp_path, other_file_syste
     folder.put(made, before, quiet)
     with (
         largest_file(100_000),
-        pytest.raises(BackupPlaceError, match=f"^The folder {folder.path} cannot be used: File"),
+        pytest.raises(BackupStoreError, match=f"^The folder {folder.path} cannot be used: File"),
     ):
         folder.put(made, new_name(NOON_MS), quiet)
     assert os.listdir(folder.path) == [before]
-    with largest_file(100_000), pytest.raises(BackupPlaceError, match=f"^The folder {tmp_path} cannot be used: File"):
+    with largest_file(100_000), pytest.raises(BackupStoreError, match=f"^The folder {tmp_path} cannot be used: File"):
         folder.fetch(before, tmp_path / "fetched", quiet)
 
 

@@ -9,25 +9,25 @@ import pytest
 from support.sites.backup_names import NOON_MS, nights, others
 
 from koyjabo.backups import bucket_place
-from koyjabo.backups.bucket_place import BucketPlace
-from koyjabo.backups.places import NAME, BackupPlace, BackupPlaceError, Folder, new_name, rotate
+from koyjabo.backups.bucket_place import BucketStore
+from koyjabo.backups.places import NAME, BackupStore, BackupStoreError, Folder, new_name, rotate
 from koyjabo.settings.backup_places import s3_url
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def kept(request, folder, s3, monkeypatch) -> tuple[BackupPlace, Callable[[], dict[str, bytes]]]:
+def kept(request, folder, s3, monkeypatch) -> tuple[BackupStore, Callable[[], dict[str, bytes]]]:
     """A store, and a function that reads all its contents by name. A name with a slash is in a subfolder."""
-    monkeypatch.setattr(bucket_place, "SMALLEST_PART", 64 << 10)
+    monkeypatch.setattr(bucket_place, "MIN_PART_BYTES", 64 << 10)
     if request.param == "folder":
         return folder, lambda: {
             str(path.relative_to(folder.path)): path.read_bytes() for path in folder.path.rglob("*") if path.is_file()
         }
-    return BucketPlace(s3_url(s3.url("site/nightly"))), lambda: {
+    return BucketStore(s3_url(s3.url("site/nightly"))), lambda: {
         key.removeprefix("site/nightly/"): contents for key, contents in s3.objects.items()
     }
 
 
-def store(place: BackupPlace, s3, *names: str) -> None:
+def store(place: BackupStore, s3, *names: str) -> None:
     """Store empty files."""
     for name in names:
         if isinstance(place, Folder):
@@ -84,7 +84,7 @@ def test_backup_that_is_not_there_is_named(kept, tmp_path):
     place, _ = kept
     name = new_name(NOON_MS)
     for call in (lambda: place.size(name), lambda: place.fetch(name, tmp_path / "fetched", lambda done: None)):
-        with pytest.raises(BackupPlaceError, match=re.escape(name)):
+        with pytest.raises(BackupStoreError, match=re.escape(name)):
             call()
 
 
@@ -92,7 +92,7 @@ def test_folder_into_which_a_backup_is_fetched_is_named_when_it_is_gone(kept, ma
     place, _ = kept
     name = new_name(NOON_MS)
     place.put(made, name, lambda done: None)
-    with pytest.raises(BackupPlaceError, match=f"^The folder {tmp_path / 'gone'} does not exist"):
+    with pytest.raises(BackupStoreError, match=f"^The folder {tmp_path / 'gone'} does not exist"):
         place.fetch(name, tmp_path / "gone" / "fetched", lambda done: None)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.application.site import Time
 
-from koyjabo.backups.backups import MOST, PAUSE_MS, STOPPED, Schedule
+from koyjabo.backups.backups import PAUSE_MS, STOPPED, TRIES, Schedule
 from koyjabo.backups.run_queries import FAILED, PROVEN
 from koyjabo.core.clock import Clock, iso
 from koyjabo.models import Backup
@@ -83,7 +83,7 @@ def test_next_attempt_waits_an_hour_after_a_failure_but_not_after_a_stop():
     assert SCHEDULE.is_due(LONG_AGO_MS, [row(error=STOPPED)])
     TIME.ms += 1
     assert SCHEDULE.is_due(LONG_AGO_MS, [row()])
-    assert MOST == 3
+    assert TRIES == 3
 
 
 def test_first_one_is_made_at_the_next_time_after_backups_are_turned_on():

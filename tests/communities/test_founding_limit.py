@@ -18,7 +18,7 @@ MOST = 3
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr(archiving, "MOST_FOUNDED", MOST)
+    monkeypatch.setattr(archiving, "MAX_FOUNDED", MOST)
     with Site(database.url) as site:
         yield site
 

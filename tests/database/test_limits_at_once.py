@@ -51,7 +51,7 @@ def workers(module_database):
 @pytest.mark.parametrize(
     ("make", "queries", "limit", "refusal"),
     [
-        (make_key, keys, "koyjabo.api_keys.api_keys.MOST_KEYS", TooManyKeys),
+        (make_key, keys, "koyjabo.api_keys.api_keys.MAX_KEYS", TooManyKeys),
         (make_webhook, webhooks, "koyjabo.webhooks.webhooks.MOST_WEBHOOKS", TooManyWebhooks),
     ],
     ids=["keys", "webhooks"],

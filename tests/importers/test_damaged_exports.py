@@ -76,10 +76,10 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
     text = "a,b\n" + "1,2\n" * 39_999
     parts = dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])
     for contents in (packed(text), zipped(a=text), zipped(**parts)):
-        monkeypatch.setattr(export, "ALWAYS_READ", 40_000)
+        monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 40_000)
         with pytest.raises(UnusableExport, match="more than 200 times as large"):
             read(contents)
-        monkeypatch.setattr(export, "ALWAYS_READ", 200_000)
+        monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 200_000)
         assert len(read(contents)[0]) >= 39_996
 
 

@@ -19,7 +19,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import html_of, text_of
 
 from koyjabo.mail import contents, outbox
-from koyjabo.mail.contents import Speech, mailable
+from koyjabo.mail.contents import Localizer, mailable
 from koyjabo.mail.outbox import MailOutbox
 
 MANY = 3000
@@ -115,8 +115,8 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
 
 
 def send(site: Site, number: int) -> bool:
-    letter = site.services[MailOutbox].letter("invitation", f"{number}@example.com", None, sender=str(number))
-    return site.services[MailOutbox]._database.write(letter.store)
+    queued_email = site.services[MailOutbox].email("invitation", f"{number}@example.com", None, sender=str(number))
+    return site.services[MailOutbox]._database.write(queued_email.store)
 
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -201,4 +201,4 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     assert "Someone invites you to a community." in text_of(mail)
     assert "evil" not in mail.as_string() + text_of(mail) + html_of(mail)
     week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
-    assert contents._community(Speech("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")
+    assert contents._community(Localizer("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")

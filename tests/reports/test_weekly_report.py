@@ -147,16 +147,16 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
             write(site)
         assert written(one) == 2  # about the week before
         time.go_to(MORNING)
-        outbox, letters = one.services[ReportServices].weekly_report._outbox, []
-        letter = outbox.letter
+        outbox, emails = one.services[ReportServices].weekly_report._outbox, []
+        queued_email = outbox.email
 
         def broken(*args, **values):
-            assert not letters, "killed after the first letter"
-            letters.append(args)
-            return letter(*args, **values)
+            assert not emails, "killed after the first email"
+            emails.append(args)
+            return queued_email(*args, **values)
 
         with monkeypatch.context() as patch:
-            patch.setattr(outbox, "letter", broken)
+            patch.setattr(outbox, "email", broken)
             write(one)
         write(two)
         assert written(one) == 3

@@ -26,7 +26,7 @@ OFTEN = {
     "jwks.published_keys.FRESH_S": 0.2,
     "jwks.published_keys.PAUSE_S": 0.2,
     "trusted_tokens.services.TIMEOUT_S": 3600,
-    "trusted_tokens.services.LOOK_S": 0.1,
+    "trusted_tokens.services.POLL_S": 0.1,
 }
 PINGS = 20
 FAULTS = {

@@ -50,7 +50,7 @@ def two_at_a_time(monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     monkeypatch.setattr(queries, "AT_ONCE", 2)
-    monkeypatch.setattr(community_queries, "EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr(community_queries, "EVENTS_PER_DELETION", 2)
 
 
 def deliver_seven(hooked):

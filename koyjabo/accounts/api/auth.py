@@ -60,7 +60,7 @@ def refresh() -> Response:
     token has been copied."""
     tokens.record_request_place()
     claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
-    if credentials.login_of(claims.session_id) is not None:  # else who has an old token could use up the changes
+    if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
         limits.count_change(claims.user_id)
     return tokens_answer(credentials.refresh(claims), 200)
 

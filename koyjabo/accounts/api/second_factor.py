@@ -116,7 +116,7 @@ def confirm_totp() -> Response:
     answer is also that of the login."""
     token = authentication.enrolment_token()
     if token is not None:
-        # before the body: a token that is not good gets no hints
+        # Before the body is read: an invalid token gets no hints.
         current()[SecondFactorServices].second_step.enrolling(token)
         enrolled = authentication.enrol(token, CodeBody.of(request).code)
         return enrolled_answer(enrolled.completed.grant, enrolled.recovery_codes)

@@ -12,7 +12,7 @@ from koyjabo.audit.log import Subject
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import UnknownInvitation
 from koyjabo.database.rows import Page, changed_rows, length
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.models import PanelInvitation, User
 
 WEEK_MS = 7 * 86_400_000
@@ -23,11 +23,11 @@ INVITER = aliased(User)
 
 
 class InvitationRows(NamedTuple):
-    """The rows of one kind of invitation."""
+    """The table of one kind of invitation, and its rules."""
 
     table: Any
     place: tuple[Any, ...]  # id and name of the community; empty for the panel
-    may_invite: Callable[[Any], Any]  # leaves the rows of a query whose INVITER may still invite
+    may_invite: Callable[[Any], Any]  # filters a query to rows whose INVITER may still invite
 
 
 PANEL_ROWS = InvitationRows(PanelInvitation, (), lambda query: query.where(INVITER.is_admin))
@@ -43,7 +43,7 @@ class Offer(NamedTuple):
 
 
 class PendingInvitation(NamedTuple):
-    """A valid invitation, as those see it who may make one."""
+    """A valid invitation, as shown to those who may invite."""
 
     id: str
     email: str
@@ -53,21 +53,22 @@ class PendingInvitation(NamedTuple):
 
 
 def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict[str, Any]) -> None:
-    """Replaces an earlier invitation of the same email to the same place: its link is not valid any more."""
+    """Add an invitation. It replaces an earlier one of the same email to the same place, whose link stops working."""
     _delete(session, rows, rows.table.email_key == invitation["email_key"], *_at(rows, place))
     of_community = {} if place == PANEL else {"community_id": place.id}
     session.add(rows.table(**invitation, **of_community))
     session.flush()
 
 
-def prepare(rows: InvitationRows, session: Session, letter: Letter, now_ms: int) -> Letter | None:
-    """Send no mail about an invitation that was answered, replaced or withdrawn. In the language of the account that
-    has this email, if there is one.
+def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
+    """Prepare the email just before it is sent. Returns None if the invitation was answered, replaced or revoked.
+
+    The language is the account's, if an account has this email.
     """
-    if find(session, rows, letter.data["link"], now_ms) is None:
+    if find(session, rows, queued_email.data["link"], now_ms) is None:
         return None
-    language = session.scalar(select(User.language).where(User.email_key == email_key(letter.email)))
-    return letter._replace(language=language or letter.language)
+    language = session.scalar(select(User.language).where(User.email_key == email_key(queued_email.email)))
+    return queued_email._replace(language=language or queued_email.language)
 
 
 def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer | None:
@@ -76,7 +77,7 @@ def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int
 
 
 def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
-    """Raises UnknownInvitation."""
+    """The valid invitation with this id. Raises UnknownInvitation."""
     offer = find(session, rows, invitation_id, now_ms)
     if offer is None:
         raise UnknownInvitation
@@ -84,20 +85,20 @@ def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: in
 
 
 def of_user(session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int) -> Page[Offer]:
-    """Those for the email of a user who has proved that it is theirs, newest first."""
+    """Invitations to a user's email, newest first. None if the email is not confirmed."""
     mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
-    wanted = _offers(rows, now_ms).where(rows.table.email_key.in_(mine))
-    found = session.execute(_newest_first(rows, wanted).offset(start).limit(count))
-    return Page(tuple(map(_offer, found)), length(session, wanted.with_only_columns(rows.table.id)))
+    query = _offers(rows, now_ms).where(rows.table.email_key.in_(mine))
+    result = session.execute(_newest_first(rows, query).offset(start).limit(count))
+    return Page(tuple(map(_offer, result)), length(session, query.with_only_columns(rows.table.id)))
 
 
 def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[PendingInvitation]:
-    """Valid ones, newest first, at most MOST_LISTED."""
+    """Valid invitations to a place, newest first, at most MOST_LISTED."""
     table = rows.table
     columns = (table.id, table.email, table.role, INVITER.name, table.expires_ms)
-    wanted = _valid(rows, columns, now_ms).where(*_at(rows, place))
-    found = session.execute(_newest_first(rows, wanted).limit(MOST_LISTED))
-    return [PendingInvitation._make(row) for row in found]
+    query = _valid(rows, columns, now_ms).where(*_at(rows, place))
+    result = session.execute(_newest_first(rows, query).limit(MOST_LISTED))
+    return [PendingInvitation._make(row) for row in result]
 
 
 def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
@@ -108,13 +109,13 @@ def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: i
 
 
 def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
-    """Delete an invitation to a place. Raises UnknownInvitation to all concurrent callers but one."""
+    """Delete an invitation to a place. Of several concurrent callers, all but one get UnknownInvitation."""
     if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place)) != 1:
         raise UnknownInvitation
 
 
 def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
-    """The conditions of rows that invite to a place."""
+    """Conditions: the row invites to this place."""
     return () if place == PANEL else (rows.table.community_id == place.id,)
 
 
@@ -128,7 +129,7 @@ def _offer(row: Any) -> Offer:
 
 
 def _valid(rows: InvitationRows, columns: tuple[Any, ...], now_ms: int) -> Any:
-    """Not expired, by a user who may still invite."""
+    """A query for invitations that have not expired and whose inviter may still invite."""
     joined = select(*columns).join(INVITER, INVITER.id == rows.table.invited_by)
     return rows.may_invite(joined).where(rows.table.expires_ms > now_ms, INVITER.disabled_ms.is_(None))
 

@@ -1,4 +1,4 @@
-"""Invitations: offers of a role in the panel or in a community. They give no right before they are accepted."""
+"""Invitations offer a role in the panel or in a community. They give no rights until they are accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from koyjabo.accounts import letters
+from koyjabo.accounts import emails
+from koyjabo.accounts.emails import Invited, Mailed
 from koyjabo.accounts.invitations import invitation_queries
 from koyjabo.accounts.invitations.invitation_queries import (
     PANEL,
@@ -18,7 +19,6 @@ from koyjabo.accounts.invitations.invitation_queries import (
     Offer,
     PendingInvitation,
 )
-from koyjabo.accounts.letters import Invited, Mailed
 from koyjabo.accounts.users import user_admin_queries
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
@@ -29,15 +29,17 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.mail.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.settings.schema import Policy, requires
 
 Accepted = TypeVar("Accepted")
 
 
 class InvitationScope(ABC, Generic[Accepted]):
-    """What invitations of one kind offer a role in. `purpose` is of their tokens, and the kind of their mail. `action`
-    is the first part of their actions in the audit log.
+    """The places that one kind of invitation offers a role in.
+
+    `purpose` is for their tokens, `kind` for their emails, and `action` is the prefix of their actions in the audit
+    log.
     """
 
     rows: InvitationRows
@@ -46,7 +48,7 @@ class InvitationScope(ABC, Generic[Accepted]):
 
     @abstractmethod
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
-        """The place to which `account` may invite, locked until the commit with `lock`. Raises Forbidden,
+        """The place that `account` may invite to, locked until the commit if `lock` is set. Raises Forbidden,
         UnknownCommunity.
         """
 
@@ -60,11 +62,13 @@ class InvitationScope(ABC, Generic[Accepted]):
 
 
 class Invitations(Generic[Accepted]):
-    """Invitations to the places of a scope. Those who may invite make, see and withdraw them; these calls raise as
-    `InvitationScope.managed` does, and name the community unless they are about the panel.
+    """Invitations to the places of a scope. All methods raise LedgerUnavailable.
 
-    A token admits every account. An invitation is valid once, for a week, while its inviter may invite; otherwise
-    UnknownInvitation. All methods raise LedgerUnavailable.
+    Those who may invite can create, list and revoke invitations. These methods raise as `InvitationScope.managed` does,
+    and take a `community_id` unless they are about the panel.
+
+    Any account may use the token. An invitation is valid once, for a week, while its inviter may invite; otherwise
+    UnknownInvitation is raised.
     """
 
     def __init__(
@@ -85,13 +89,15 @@ class Invitations(Generic[Accepted]):
     def invite(
         self, account: Account, email: str, role: str, language: str, community_id: str | None = None
     ) -> Invited:
-        """Invite the person with this email, whether there is an account with it or not. They get a mail if the inviter
-        has confirmed their own email, within the budgets. `language` is that of the mail, unless an account has chosen
-        another one. An earlier invitation of this email to the same place ends.
+        """Invite the person with this email, who may have an account or not.
+
+        They get an email if the inviter has confirmed their own address and the limits allow it. It is in the account's
+        language if there is an account, otherwise in `language`. An earlier invitation of this email to the same place
+        ends.
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
-        letter = self._outbox.letter(self._scope.purpose, email, language, sender=account.id, **data)
+        queued_email = self._outbox.email(self._scope.purpose, email, language, sender=account.id, **data)
         invitation = {
             "id": invitation_id,
             "email": email,
@@ -101,11 +107,11 @@ class Invitations(Generic[Accepted]):
             "created_ms": by.at_ms,
             "expires_ms": by.at_ms + WEEK_MS,
         }
-        mail = self._database.write(self._invite, by, account, community_id, invitation, letter)
+        mail = self._database.write(self._invite, by, account, community_id, invitation, queued_email)
         return Invited(self._token(invitation_id), mail)
 
     def pending(self, account: Account, community_id: str | None = None) -> list[tuple[PendingInvitation, str]]:
-        """Those that wait for an answer, newest first, each with its token."""
+        """Pending invitations, newest first, each with its token."""
         invitations = self._database.read(self._pending, account, community_id, self._clock.now_ms())
         return [(invitation, self._token(invitation.id)) for invitation in invitations]
 
@@ -114,26 +120,28 @@ class Invitations(Generic[Accepted]):
         self._database.write(self._withdraw, by, account, community_id, invitation_id)
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
-        """The invitations of an account, newest first, each with its token. None if the email is not verified."""
+        """The invitations of an account, newest first, each with its token. None of them if its email is not
+        verified.
+        """
         asked = (account.id, self._clock.now_ms(), start, count)
         offers = self._database.read(invitation_queries.of_user, self._scope.rows, *asked)
         return Page(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
 
     def owns(self, token: str) -> bool:
-        """Whether the token is of an invitation of this scope, which need not be valid."""
+        """Whether the token belongs to an invitation of this scope, valid or not."""
         return bool(self._id(token))
 
     def get(self, token: str) -> Offer:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
     def accept(self, account: Account, token: str) -> Accepted:
-        """Take the offered role, unless one's own is higher."""
+        """Accept the offered role, unless the account has a higher one."""
         accepted = self._database.write(self._scope.accept, log.actor(account, self._clock), account, self._id(token))
         self._scope.accepted(account)
         return accepted
 
     def decline(self, account: Account, token: str) -> None:
-        """The link is not valid any more."""
+        """Decline. The link stops working."""
         self._database.write(self._decline, log.actor(account, self._clock), self._id(token))
 
     def _id(self, token: str) -> str:
@@ -142,7 +150,7 @@ class Invitations(Generic[Accepted]):
     def _token(self, invitation_id: str) -> str:
         return self._tokens.token(self._scope.purpose, invitation_id)
 
-    # Operations of the executor.
+    # Operations of the database executor.
 
     def _invite(
         self,
@@ -151,14 +159,14 @@ class Invitations(Generic[Accepted]):
         account: Account,
         community_id: str | None,
         invitation: dict[str, Any],
-        letter: Letter | None,
+        queued_email: QueuedEmail | None,
     ) -> Mailed:
         place = self._scope.managed(session, account, community_id, lock=True)
         invitation_queries.add(session, self._scope.rows, place, invitation)
         by.entry(f"{self._scope.action}.invite", place, role=invitation["role"]).store(session)
-        if letter is not None and place.name:
-            letter = letter._replace(data={**letter.data, "community": place.name})
-        return letters.send_invitation(session, account, letter)
+        if queued_email is not None and place.name:
+            queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
+        return emails.send_invitation(session, account, queued_email)
 
     def _pending(
         self, session: Any, account: Account, community_id: str | None, now_ms: int
@@ -183,11 +191,11 @@ class PanelRole(NamedTuple):
 
     user_id: str
     role: str
-    is_logged_out: bool  # and has to log in with a second factor
+    is_logged_out: bool  # has to log in again, with two steps
 
 
 class PanelScope(InvitationScope[PanelRole]):
-    """Admins of the site invite to the panel. `on_revoked` is called with the id of a user whose role has changed."""
+    """Invitations of site admins to the panel. `on_revoked` is called with the id of a user whose role has changed."""
 
     rows, purpose, action = PANEL_ROWS, PANEL_INVITATION, "panel"
 
@@ -200,8 +208,8 @@ class PanelScope(InvitationScope[PanelRole]):
         return PANEL
 
     def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> PanelRole:
-        """Locks the user before the invitation, as changes of roles do. A new admin who needs a second factor and has
-        none is logged out.
+        """Accept, locking the user before the invitation, as changes of roles do. A new admin who needs two-step login
+        and has not set it up is logged out.
         """
         person = user_admin_queries.existing(session, account.id).person
         offer = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)

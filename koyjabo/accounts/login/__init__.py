@@ -1,1 +1,1 @@
-"""Logging in, signing up and second steps, for the API and for pages."""
+"""Logging in, signing up and two-step login, for the API and for pages."""

@@ -1,4 +1,4 @@
-"""Signs up, logs in, makes the second step, and confirms and changes credentials, for the API and the forms of pages.
+"""Sign up, log in, verify the second step, and change credentials, for the API and for forms.
 
 Every function may raise TooManyRequests and LedgerUnavailable; those that take a password also TooBusy.
 """
@@ -43,7 +43,7 @@ from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 
 REMEMBERED_COOKIE = "remembered_browser"
-"""Proves a second step in this browser within the last 30 days."""
+"""Cookie that proves a second step in this browser within the last 30 days."""
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
@@ -68,7 +68,7 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
 
 
 def complete_login(body: SecondFactorBody) -> Grant:
-    """Make the second step. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
+    """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
     _begin()
     steps, from_browser = current()[SecondFactorServices].second_step, browser()
     if body.credential is not None:
@@ -81,19 +81,19 @@ def complete_login(body: SecondFactorBody) -> Grant:
 
 
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
-    """The token, and WebAuthn's options. Raises SecondFactorExpired."""
+    """The step's token, and WebAuthn's options. Raises SecondFactorExpired."""
     _begin()
     return current()[SecondFactorServices].second_step.options(token, relying_party())
 
 
 def enrolling(token: str) -> UserRecord:
-    """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
+    """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
     return current()[SecondFactorServices].second_step.enrolling(token)
 
 
 def enrol(token: str, code: str) -> Enrolled:
-    """Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
+    """Set up two-step login and log in. Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
     _begin()
     enrolled = current()[SecondFactorServices].second_step.enrol(token, code, browser())
     welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
@@ -101,14 +101,14 @@ def enrol(token: str, code: str) -> Enrolled:
 
 
 def enrolment_token() -> str | None:
-    """The request's bearer token if it is not one of a session: those are JSON Web Tokens, which have points."""
+    """The request's bearer token, unless it is a session's: those are JSON Web Tokens, which contain dots."""
     header = request.authorization
     token = header.token if header is not None and header.type == "bearer" else None
     return token if token and "." not in token else None
 
 
 def relying_party() -> RelyingParty:
-    """PUBLIC_URL, or else the host of the request. Raises WrongPasskey for a host that is none."""
+    """The party for passkeys: PUBLIC_URL, or the host of the request. Raises WrongPasskey for an invalid host."""
     origin = current()[NetworkServices].origins.site(request)
     host = urlsplit(origin or "").hostname
     if origin is None or host is None:
@@ -117,28 +117,29 @@ def relying_party() -> RelyingParty:
 
 
 def change_password(login: Login, body: PasswordBody) -> None:
-    """Also ends all other sessions. Raises WrongCredentials."""
+    """Change the password and end all other sessions. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
     client = login_limits.client(is_familiar=True)
     with (
         login_limits.counted_login(key, accounts.login_throttle.unlocked_ms),
-        _attempt(key, PASSWORD),  # also on a familiar browser, which may be stolen, with its session
+        _attempt(key, PASSWORD),  # counted even on a familiar browser, which may be stolen together with its session
     ):
         mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
     login_limits.remember_login(key, mark)
 
 
 def set_first_password(login: Login, new: str) -> None:
-    """For an account without one. Also ends all other sessions. Raises WrongCredentials."""
+    """Set the password of an account without one, and end all other sessions. Raises WrongCredentials."""
     client = login_limits.client(is_familiar=True)
     mark = current()[AccountServices].credentials.set_first_password(login, new, client)
     login_limits.remember_login(email_key(login.account.email), mark)
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
-    """Takes the password and, for another email while an authenticator app is on, a code: a new password that is mailed
-    there may remove the app. This browser stays familiar with another email. Raises WrongCredentials, WrongCode,
-    EmailTaken.
+    """Change name and email. Needs the password and, to change the email while an authenticator app is on, a code: a
+    password reset through the new email could remove the app. The browser stays familiar.
+
+    Raises WrongCredentials, WrongCode, EmailTaken.
     """
     person = confirm_password(login, body.password)
     if email_key(body.email or person.email) != email_key(person.email):
@@ -151,14 +152,16 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
 
 
 def confirm(login: Login, body: ProofBody) -> None:
-    """The password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials, WrongCode."""
+    """Verify the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
+    WrongCode.
+    """
     confirm_password(login, body.required_password())
     current()[SecondFactorServices].second_factors.require_code(login, body.code)
 
 
 @contextmanager
 def errors_in(form: Form[Any]) -> Iterator[None]:
-    """Put what `confirm` refuses into the fields of a form."""
+    """Show the errors of `confirm` in the fields of a form."""
     try:
         yield
     except InvalidInput as error:
@@ -170,15 +173,16 @@ def errors_in(form: Form[Any]) -> Iterator[None]:
 
 
 def confirm_password(login: Login, password: str) -> UserRecord:
-    """Before a change that a stolen session must not make. Raises WrongCredentials."""
+    """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
     with login_limits.counted_login(key, accounts.login_throttle.unlocked_ms), _attempt(key, PASSWORD):
         return accounts.credentials.verify_password(login, password, login_limits.client(is_familiar=True))
 
 
 def _familiar_attempt(key: str, email: str) -> Attempt | None:
-    """An attempt from a familiar browser, which others' attempts do not limit, not even those from its address. None
-    if the browser is not familiar, or has used up what it is allowed: then it is treated like a new one.
+    """An attempt from a familiar browser. Other people's attempts do not limit it, even from the same address.
+
+    None if the browser is not familiar, or has used up its own limit: then it is treated like an unknown one.
     """
     browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
     if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):
@@ -190,7 +194,7 @@ def _familiar_attempt(key: str, email: str) -> Attempt | None:
 
 def _attempt(key: str, purpose: str) -> Attempt:
     accounts, client = current()[AccountServices], login_limits.client(is_familiar=purpose != LOGIN)
-    accounts.credentials.require_room(client)  # first, since it costs nothing
+    accounts.credentials.require_room(client)  # first, because it costs nothing
     return accounts.login_throttle.begin(key, login_limits.guess_key(), purpose)
 
 
@@ -203,7 +207,7 @@ def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactor
 
 
 def welcome(grant: Grant, visitor_id: str | None) -> Grant:
-    """After the last step of a login."""
+    """Finish a login: remember the browser and link the visitor."""
     login_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
     if visitor_id is not None:
         account_id = grant.login.account.id

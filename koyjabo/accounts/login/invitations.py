@@ -1,4 +1,4 @@
-"""What the API and the pages do about invitations: bodies, answers, and the ways to send a link by hand."""
+"""Bodies and responses for invitations, shared by the API and pages, and the ways to send a link by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import quote
 from flask import url_for
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from koyjabo.accounts.emails import Invited, Mailed
 from koyjabo.accounts.invitations.invitation_queries import PendingInvitation
-from koyjabo.accounts.letters import Invited, Mailed
 from koyjabo.accounts.login.schemas import ProofBody
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_VIEWER
@@ -19,7 +19,7 @@ from koyjabo.webkit.schemas.fields import Email, refuse
 PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)
 
 FLASHES = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
-"""The messages about invitations that were not mailed, though this server sends mails."""
+"""Messages about invitations that were not emailed although this server sends emails."""
 
 
 def _panel_role(value: Any) -> str:
@@ -69,7 +69,7 @@ class SentInvitation(NamedTuple):
     link: str
     whatsapp: str
     mail: str
-    code: str  # the address of its QR code
+    code: str  # URL of its QR code
 
 
 def link(token: str) -> str:
@@ -77,12 +77,12 @@ def link(token: str) -> str:
 
 
 def flash_code(made: Invited) -> str:
-    """Of the message about it (`flash.SENTENCES`)."""
+    """Key of the message about it (`flash.SENTENCES`)."""
     return FLASHES.get(made.mail, "invited")
 
 
 def sent(invitation: PendingInvitation, token: str, title: str) -> SentInvitation:
-    """`title` says to what it is an invitation."""
+    """The invitation to show. `title` names what it invites to."""
     address = link(token)
     text = quote(f"{title}\n{address}")
     return SentInvitation(

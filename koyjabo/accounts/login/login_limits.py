@@ -1,4 +1,4 @@
-"""Limits the logins of one address and account. Guesses at an account are counted in the database as well
+"""Limits on logins by address and account. Guesses at one account are also counted in the database
 (`koyjabo.accounts.throttle.login_throttle`).
 """
 
@@ -21,16 +21,16 @@ FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 MARK_LENGTH = 16
 
 UnlockedMs = Callable[[str], int]
-"""When an account was unlocked, by its email key; 0 for not lately."""
+"""Returns when an account was unlocked, given its email key; 0 if not recently."""
 
 
 @contextmanager
 def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
-    """Count an attempt to log in or to change the password, by address and by address and account, before the password
-    is verified. Unknown accounts are counted in the same way. Only WrongCredentials stay counted for both.
+    """Count an attempt to log in or change the password, by address and by address and account, before the password is
+    verified. Unknown accounts are counted in the same way. Only WrongCredentials stays counted for both.
 
-    `unlocked_ms` is called only if the attempt would be refused: failures from before it do not count. Raises
-    TooManyRequests.
+    `unlocked_ms` is only called for an attempt that would be refused: failures from before that time do not count.
+    Raises TooManyRequests.
     """
     limits.count_address("logins")
     _count_attempt(email_key, unlocked_ms)
@@ -65,18 +65,18 @@ def count_familiar(email_key: str) -> bool:
 
 
 def client(is_familiar: bool = False) -> PasswordClient:
-    """The client of the current request, to wait for a hash."""
+    """The client of the current request, for the hash queue."""
     return PasswordClient(client_address.limit_key(request.environ), is_familiar)
 
 
 def guess_key() -> str:
-    """The address of the current request, for guesses at one account."""
+    """The key of the request's address, for guesses at one account."""
     return client_address.guess_key(request.environ)
 
 
 def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
-    """Whether this browser's cookie proves an earlier login to this account, since its owner last changed the password.
-    Calls `browser_mark` only if the cookie is ours.
+    """Whether this browser's cookie proves a login to this account since its password was last changed. `browser_mark`
+    is only called if the cookie is ours.
     """
     cookie = cookies.get(FAMILIAR_COOKIE)
     expected = _cookie_of(email_key, cookie.partition(".")[0])
@@ -84,8 +84,9 @@ def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
 
 
 def remember_login(email_key: str, browser_mark: str) -> None:
-    """Set the cookie of a familiar browser after a successful login: failed logins elsewhere do not lock it out. Valid
-    on all workers and after restarts, until the owner changes the password.
+    """Set the cookie of a familiar browser after a login, so that failed logins elsewhere do not lock it out.
+
+    It is valid on all workers and after restarts, until the owner changes the password.
     """
     value = _cookie_of(email_key, browser_mark)
 
@@ -96,6 +97,6 @@ def remember_login(email_key: str, browser_mark: str) -> None:
 
 
 def _cookie_of(email_key: str, browser_mark: str) -> str:
-    """The value of the cookie of a familiar browser: the beginning of the mark, and a signature."""
+    """The value of a familiar browser's cookie: the beginning of the mark, and a signature."""
     mark, secret = browser_mark[:MARK_LENGTH], current_app.config["SECRET_KEY"].encode()
     return f"{mark}.{account_key(secret, f'familiar {mark}', email_key)}"

@@ -1,4 +1,4 @@
-"""Sends a browser to an OpenID provider and takes its answer: to log in, or to connect the account of a session.
+"""Send a browser to an OpenID provider and handle its response: to log in, or to connect the account of a session.
 
 Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
 """
@@ -31,7 +31,9 @@ from koyjabo.webkit.pages import redirects
 
 COOKIE = "provider_login"
 LONGEST_PATH = 900
-"""Of the page to which a login leads, bytes: a cookie may write each with four, and browsers drop one of over 4 KB."""
+"""Maximum length of the path to go to after a login, bytes. A cookie may need four bytes for each, and browsers drop
+cookies over 4 KB.
+"""
 
 DENIED = N_("The login was cancelled. Start again, or log in another way.")
 FAILED = N_("The other server has refused the login. Start again, or log in another way.")
@@ -42,12 +44,12 @@ def init_app(app: Flask) -> None:
 
 
 class Answered(NamedTuple):
-    """Who has logged in at a provider, in this browser."""
+    """The user who has logged in at a provider, in this browser."""
 
     provider: Provider
     user: ProviderUser
     login: Login | None
-    """The session in which a connection was begun; None for a login."""
+    """The session that began the connection; None for a login."""
 
 
 def provider_of(name: str) -> Provider:
@@ -59,9 +61,10 @@ def provider_of(name: str) -> Provider:
 
 
 def begin(provider: Provider, path: str = "", login: Login | None = None) -> str:
-    """The URL at the provider where the user of this browser logs in. Afterwards the browser goes on to `path`, or to
-    the usual page if it is "". With a login, whose password was verified, the account will be connected. Raises
-    ProviderUnavailable.
+    """The provider's URL for this browser to log in at. Afterwards the browser goes to `path`, or to the usual page if
+    "".
+
+    With a `login`, whose password was verified, the account will be connected. Raises ProviderUnavailable.
     """
     limits.count_address("logins")
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
@@ -78,32 +81,32 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
 
 
 def onwards() -> str:
-    """Where the login of this browser leads; "" for no other page than usual."""
+    """The path this browser goes to after its login; "" for the usual page."""
     return redirects.own_path(cookies.get(COOKIE).partition(".")[2])
 
 
 def take_answer(provider: Provider) -> Answered:
-    """The answer in the current request, once. Raises ProviderLoginRefused, ProviderUnavailable."""
+    """Handle the response in the current request, once. Raises ProviderLoginRefused, ProviderUnavailable."""
     limits.count_address("second_steps")
     tokens.record_request_place()
     browser_secret = cookies.get(COOKIE).partition(".")[0]
     _forget()
     if not browser_secret:
         raise ProviderLoginRefused(OVER)
-    told, login = request.args, page_login.login()
+    answer, login = request.args, page_login.login()
     issuer, session_id = provider.settings.issuer, login.session_id if login else ""
     finish = current()[OidcServices].authorizations.finish
-    begun, is_connection = finish(browser_secret, issuer, told.get("state", ""), session_id)
-    provider.require_issuer(told.get("iss"))
-    code = told.get("code", "")
+    begun, is_connection = finish(browser_secret, issuer, answer.get("state", ""), session_id)
+    provider.require_issuer(answer.get("iss"))
+    code = answer.get("code", "")
     if not code:
-        raise ProviderLoginRefused(DENIED if told.get("error") == "access_denied" else FAILED)
+        raise ProviderLoginRefused(DENIED if answer.get("error") == "access_denied" else FAILED)
     user = provider.redeem(code, begun, _redirect_uri(provider))
     return Answered(provider, user, login if is_connection else None)
 
 
 def log_in(answered: Answered) -> Grant | SecondFactorDue:
-    """Raises ProviderLoginRefused, AccountDisabled."""
+    """Log in, or sign up. Raises ProviderLoginRefused, AccountDisabled."""
     logins, name = current()[OidcServices].logins, answered.provider.settings.name
     new = NewLogin(name, answered.user, authentication.browser(), authentication.remembered_cookie(), language())
     if logins.rules.may_sign_up and not logins.is_known(answered.user):
@@ -113,7 +116,7 @@ def log_in(answered: Answered) -> Grant | SecondFactorDue:
 
 
 def _redirect_uri(provider: Provider) -> str:
-    """Below PUBLIC_URL, or else the host of the request. Raises ProviderLoginRefused for a host that is none."""
+    """The redirect URI below PUBLIC_URL or the request's host. Raises ProviderLoginRefused for an invalid host."""
     origin = current()[NetworkServices].origins.site(request)
     if origin is None:
         raise ProviderLoginRefused
@@ -121,7 +124,7 @@ def _redirect_uri(provider: Provider) -> str:
 
 
 def _shown() -> list[LoginProvider]:
-    return [each.settings for each in current()[OidcServices].providers.values()]
+    return [provider.settings for provider in current()[OidcServices].providers.values()]
 
 
 def _may_sign_up() -> bool:

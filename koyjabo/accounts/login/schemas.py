@@ -249,5 +249,5 @@ class PasskeyAnswer(BaseModel):
     @classmethod
     def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyAnswer:
         used_at = None if line.used_ms is None else iso(line.used_ms)
-        found = {} if codes is None else {"recovery_codes": codes}
-        return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **found)
+        optional = {} if codes is None else {"recovery_codes": codes}
+        return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **optional)

@@ -1,7 +1,7 @@
-"""What one login at a provider is bound to: the browser, the provider, and for a connection the session.
+"""Binds one login at a provider to the browser, the provider and, for a connection, the session.
 
-A cookie has a random text, from which the server derives state, nonce and PKCE's verifier with its own key. So nothing
-of them can be read from the cookie, and an answer fits neither another browser nor another provider.
+A cookie has a random text. The server derives state, nonce and PKCE's verifier from it with its own key, so the cookie
+does not reveal them, and a response is only valid for the same browser and provider.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from koyjabo.settings.login_providers import LoginProvider
 SCOPES = "openid email profile"
 
 LOGIN, CONNECTION = "oidc login", "oidc connect"
-"""The purposes of steps that wait for the answer of a provider."""
+"""Purposes of steps that wait for a provider's response."""
 
 OVER = N_("This login has expired, was used already, or was started in another browser. Start again.")
 
 
 class Authorization(NamedTuple):
-    """Each is of 43 characters, as a verifier of PKCE has to be (RFC 7636, 4.1)."""
+    """The derived values, 43 characters each, as a PKCE verifier has to be (RFC 7636, 4.1)."""
 
     state: str
     nonce: str
@@ -45,14 +45,14 @@ class Finished(NamedTuple):
 
 
 class Authorizations:
-    """Begins logins and connections, and takes each answer once, within PENDING_S. Raises LedgerUnavailable."""
+    """Begins logins and connections, and accepts each response once, within PENDING_S. Raises LedgerUnavailable."""
 
     def __init__(self, pending: PendingSteps, secret: str) -> None:
         self._pending = pending
         self._secret = secret.encode()
 
     def begin(self, issuer: str, login: Login | None = None) -> tuple[str, Authorization]:
-        """The secret of the browser, and what it stands for. With a login, an identity will be connected with its
+        """The browser's secret, and the values derived from it. With a login, the identity will be connected with its
         account, in its session.
         """
         browser_secret = secrets.token_urlsafe(32)
@@ -64,9 +64,10 @@ class Authorizations:
         return browser_secret, begun
 
     def finish(self, browser_secret: str, issuer: str, state: str, session_id: str) -> Finished:
-        """`session_id` is that of the browser's session; "" without one. Raises ProviderLoginRefused for an answer to
-        another browser, provider or session, to what was begun too long ago or has been answered, and for a connection
-        if the password was changed meanwhile.
+        """Check a response. `session_id` is the browser's session, or "".
+
+        Raises ProviderLoginRefused for a response meant for another browser, provider or session, for one that is too
+        late or was used before, and for a connection if the password has changed since it was begun.
         """
         for session in {"", session_id}:
             begun = self._derive(browser_secret, issuer, session)
@@ -92,7 +93,7 @@ class Authorizations:
 
 
 def url(endpoint: str, provider: LoginProvider, authorization: Authorization, redirect_uri: str) -> str:
-    """Where the browser asks the provider for a code."""
+    """The provider's URL that the browser gets a code from."""
     query = urlencode(
         {
             "response_type": "code",

@@ -1,4 +1,4 @@
-"""Verifies ID tokens, and reads from them who has logged in (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""Verify ID tokens, and read from them who has logged in (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 
 
 class InvalidIdToken(Exception):
-    """The message is a word for the log."""
+    """The token is invalid. The message is a word for the log."""
 
 
 class ProviderUser(NamedTuple):
-    """A user of a provider. `claims` are those of the ID token."""
+    """A user of a provider. `claims` are from the ID token."""
 
     issuer: str
     subject: str
@@ -30,7 +30,7 @@ class ProviderUser(NamedTuple):
 
     @property
     def email(self) -> str | None:
-        """None without a valid one."""
+        """The email; None if it is missing or invalid."""
         try:
             return credential_rules.email(str(self.claims.get("email", "")))
         except ValueError:
@@ -38,9 +38,9 @@ class ProviderUser(NamedTuple):
 
     @property
     def is_verified(self) -> bool:
-        """Whether the provider knows that the email is the user's."""
-        told = self.claims.get("email_verified")
-        return told is True or told == "true"  # a text with some providers
+        """Whether the provider has verified that the email is the user's."""
+        claim = self.claims.get("email_verified")
+        return claim is True or claim == "true"  # some providers send a string
 
     @property
     def name(self) -> str | None:
@@ -48,14 +48,14 @@ class ProviderUser(NamedTuple):
         return name if isinstance(name, str) else None
 
     def has(self, claim_and_value: str) -> bool:
-        """Whether a claim is this value, or a list with it: `groups:ops`. "" is never there."""
-        name, _, wanted = claim_and_value.partition(":")
+        """Whether a claim has this value, or is a list that contains it: `groups:ops`. "" never matches."""
+        name, _, expected = claim_and_value.partition(":")
         value = self.claims.get(name)
-        return bool(wanted) and (value == wanted or (isinstance(value, list) and wanted in value))
+        return bool(expected) and (value == expected or (isinstance(value, list) and expected in value))
 
 
 def read(token: str, provider: LoginProvider, nonce: str, find_key: Callable[[str | None, str], Any]) -> ProviderUser:
-    """`find_key` is given the id of a key and an algorithm; None from it is no key. Raises InvalidIdToken."""
+    """Verify a token. `find_key` returns the key for a key id and an algorithm, or None. Raises InvalidIdToken."""
     if len(token) > LONGEST:
         raise InvalidIdToken("too_long")
     try:
@@ -76,7 +76,7 @@ def read(token: str, provider: LoginProvider, nonce: str, find_key: Callable[[st
 
 
 def _checked(claims: dict[str, Any], provider: LoginProvider, nonce: str) -> ProviderUser:
-    """What PyJWT does not check. Raises InvalidIdToken."""
+    """Check the claims that PyJWT does not check. Raises InvalidIdToken."""
     audience, party = claims["aud"], claims.get("azp")
     if party != provider.client_id and (party is not None or (isinstance(audience, list) and len(audience) > 1)):
         raise InvalidIdToken("azp")

@@ -1,4 +1,4 @@
-"""Asks an OpenID provider: for its addresses (OpenID Connect Discovery 1.0), its keys, and who has brought a code."""
+"""Requests to an OpenID provider: its endpoints (OpenID Connect Discovery 1.0), its keys, and the user of a code."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ log = logging.getLogger(__name__)
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
-"""How long addresses are used before they are asked for again. After a failure, the last ones go on for AGAIN_MS."""
+"""How long endpoints are used before they are requested again, and how long to wait after a failure, ms. Until then,
+the last known ones are used.
+"""
 
 JSON = "application/json"
 BEARER = re.compile(r"[A-Za-z0-9\-._~+/]{1,8000}=*", re.ASCII)
-"""A token as a header may have it (RFC 6750, 2.1)."""
+"""A token as allowed in a header (RFC 6750, 2.1)."""
 
 ERROR = re.compile(r"[a-z_]{1,40}", re.ASCII)
 
@@ -43,41 +45,39 @@ class Metadata(NamedTuple):
     token_endpoint: str
     jwks_uri: str
     takes_basic: bool
-    """Whether the client's secret goes into the header; otherwise into the body."""
+    """Whether the client's secret is sent in the header; otherwise in the body."""
 
     tells_issuer: bool
-    """Whether every answer in the browser names the issuer (RFC 9207)."""
+    """Whether every response in the browser names the issuer (RFC 9207)."""
 
     userinfo_endpoint: str
-    """Empty without one that is safe to ask."""
+    """"" if the provider has none that is safe to use."""
 
 
 class Provider:
-    """Its answers are kept in the memory of this worker. All methods raise ProviderUnavailable."""
+    """One provider. Its metadata and keys are cached in this worker. All methods raise ProviderUnavailable."""
 
     def __init__(self, settings: LoginProvider, http: HttpClient, runtime: Runtime, clock: Clock) -> None:
         self.settings = settings
         self._http = http
         self._clock = clock
-        self._metadata: tuple[Metadata, int] | None = None  # and when to ask again, ms
+        self._metadata: tuple[Metadata, int] | None = None  # with the time of the next request, ms
         self._keys = PublishedKeys(self._read_keys, runtime, clock)
 
     def require_available(self) -> None:
         self._known()
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
-        """Where the browser asks for a code."""
+        """The provider's URL that the browser gets a code from."""
         return authorization.url(self._known().authorization_endpoint, self.settings, browser, redirect_uri)
 
     def require_issuer(self, issuer: str | None) -> None:
-        """Refuse an answer in the browser that comes from another provider (RFC 9700, 4.4). Raises
-        ProviderLoginRefused.
-        """
+        """Check that a response in the browser is from this provider (RFC 9700, 4.4). Raises ProviderLoginRefused."""
         if issuer != self.settings.issuer and (issuer is not None or self._known().tells_issuer):
             raise self._refused("issuer_of_answer")
 
     def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> ProviderUser:
-        """Who has logged in at the provider and brought this code. Raises ProviderLoginRefused."""
+        """The user who has logged in at the provider, given the code. Raises ProviderLoginRefused."""
         fields = {
             "grant_type": "authorization_code",
             "code": code,
@@ -85,11 +85,11 @@ class Provider:
             "code_verifier": browser.verifier,
         }
         answer = self._ask_for_token(fields)
-        found = _object(answer.body)
+        body = _object(answer.body)
         if answer.status != 200:
-            error = str(found.get("error", ""))
+            error = str(body.get("error", ""))
             raise self._refused(f"token_{answer.status}_{error if ERROR.fullmatch(error) else ''}")
-        token = found.get("id_token")
+        token = body.get("id_token")
         if not isinstance(token, str):
             raise self._refused("no_id_token")
         try:
@@ -98,11 +98,11 @@ class Provider:
             raise ProviderUnavailable from None
         except InvalidIdToken as error:
             raise self._refused(f"id_token_{error}") from None
-        return user if user.email else self._completed(user, str(found.get("access_token", "")))
+        return user if user.email else self._completed(user, str(body.get("access_token", "")))
 
     def _completed(self, user: ProviderUser, access_token: str) -> ProviderUser:
-        """With the claims that some providers tell only there (OpenID Connect Core 1.0, 5.3 and 5.4). Those of the ID
-        token, which is signed, stay.
+        """The user, with claims that some providers only return from this endpoint (OpenID Connect Core 1.0, 5.3 and
+        5.4). Claims of the ID token, which is signed, have priority.
         """
         endpoint = self._known().userinfo_endpoint
         if not endpoint or not BEARER.fullmatch(access_token):
@@ -111,8 +111,8 @@ class Provider:
             answer = self._fetch("GET", endpoint, {"Accept": JSON, "Authorization": f"Bearer {access_token}"})
         except ProviderUnavailable:
             return user
-        told = _object(answer.body) if answer.status == 200 else {}
-        return user._replace(claims={**told, **user.claims}) if told.get("sub") == user.subject else user
+        claims = _object(answer.body) if answer.status == 200 else {}
+        return user._replace(claims={**claims, **user.claims}) if claims.get("sub") == user.subject else user
 
     def _ask_for_token(self, fields: dict[str, str]) -> Answer:
         settings, metadata = self.settings, self._known()
@@ -137,22 +137,22 @@ class Provider:
 
     def _discovered(self) -> Metadata:
         answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": JSON})
-        found = _object(answer.body)
+        document = _object(answer.body)
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        authorize, token, keys = addresses = [str(found.get(name, "")) for name in names]
-        if answer.status != 200 or found.get("issuer") != self.settings.issuer:
+        authorize, token, keys = addresses = [str(document.get(name, "")) for name in names]
+        if answer.status != 200 or document.get("issuer") != self.settings.issuer:
             raise self._unavailable("discovery")
         if not all(map(is_secure, addresses)):
             raise self._unavailable("insecure_address")
-        methods = found.get("token_endpoint_auth_methods_supported")
+        methods = document.get("token_endpoint_auth_methods_supported")
         takes_basic = not isinstance(methods, list) or "client_secret_basic" in methods
-        tells_issuer = found.get("authorization_response_iss_parameter_supported") is True
-        userinfo = str(found.get("userinfo_endpoint", ""))
+        tells_issuer = document.get("authorization_response_iss_parameter_supported") is True
+        userinfo = str(document.get("userinfo_endpoint", ""))
         options = takes_basic, tells_issuer, userinfo if is_secure(userinfo) else ""
         return Metadata(authorize, token, keys, *options)
 
     def _read_keys(self) -> KeySet:
-        """Raises KeysUnavailable."""
+        """Load the provider's keys. Raises KeysUnavailable."""
         try:
             return key_set.of_answer(self._fetch("GET", self._known().jwks_uri, {"Accept": JSON}))
         except InvalidKeySet:
@@ -161,7 +161,7 @@ class Provider:
             raise KeysUnavailable from None
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Hosts that OIDC_{NAME}_ISSUER names may be private, and no others."""
+        """Make a request. Only hosts named by OIDC_{NAME}_ISSUER may have private addresses."""
         is_own = urlsplit(url).hostname == urlsplit(self.settings.issuer).hostname
         destinations = ANYWHERE if is_own else PUBLIC
         try:
@@ -184,9 +184,9 @@ class Provider:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """{} for anything but an object."""
+    """The JSON object in `body`, or {} for anything else."""
     try:
-        found = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

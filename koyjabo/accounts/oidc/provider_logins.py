@@ -1,7 +1,7 @@
-"""Logs users in whom an OpenID provider knows, and connects their accounts with it.
+"""Logs in users that an OpenID provider knows, and connects their accounts with it.
 
-A user is found by issuer and subject, and never by an email: whoever runs a provider, or gets a used address there,
-would have the account of another person otherwise.
+A user is identified by issuer and subject, never by email: otherwise the owner of a provider, or of a reused address,
+could get another person's account.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import letters
+from koyjabo.accounts import emails
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
@@ -45,7 +45,7 @@ TAKEN = N_(
 
 
 class ProviderRules(NamedTuple):
-    """OIDC_SIGNUP, OIDC_ADMIN_CLAIM and OIDC_TRUST_MFA."""
+    """The settings OIDC_SIGNUP, OIDC_ADMIN_CLAIM and OIDC_TRUST_MFA."""
 
     may_sign_up: bool
     admin_claim: str
@@ -53,12 +53,12 @@ class ProviderRules(NamedTuple):
 
 
 class NewLogin(NamedTuple):
-    """A login at a provider, and the browser in which it was made."""
+    """A login at a provider, and the browser it was made in."""
 
     provider: str  # its name
     user: ProviderUser
     browser: LoginBrowser
-    cookie: str  # of a browser that may need no second step
+    cookie: str  # from a browser that may need no second step
     language: str | None
 
     @property
@@ -86,14 +86,15 @@ class ProviderLogins:
         self.rules = rules
 
     def is_known(self, user: ProviderUser) -> bool:
-        """Whether an account is connected with this user of a provider."""
+        """Whether an account is connected with this provider's user."""
         return self._database.read(queries.find, Identity(user.issuer, user.subject)) is not None
 
     def log_in(self, new: NewLogin) -> Grant | SecondFactorDue:
-        """Begin a session if no second step is due; sign up first if there is no account and OIDC_SIGNUP permits it.
+        """Begin a session if no second step is due. Signs up first if there is no account and OIDC_SIGNUP allows it.
+
         Raises ProviderLoginRefused, AccountDisabled.
         """
-        for _ in range(2):  # again, if the user has just been changed
+        for _ in range(2):  # again, if the user was changed at the same time
             person = self._database.read(queries.find, new.identity)
             outcome = self._sign_up(new) if person is None else self._admit(new, person)
             if outcome is not None:
@@ -101,7 +102,7 @@ class ProviderLogins:
         raise ProviderLoginRefused
 
     def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
-        """From now on this user of a provider logs in to this account. Idempotent. Raises ProviderConnected."""
+        """Let this provider's user log in to this account. Idempotent. Raises ProviderConnected."""
         by = log.actor(account, self._clock)
         entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
@@ -111,7 +112,9 @@ class ProviderLogins:
         )
 
     def disconnect(self, account: Account, provider: str, issuer: str, issuers: Collection[str]) -> None:
-        """Idempotent. `issuers` are those with which users can log in. Raises LastWayToLogIn."""
+        """Disconnect a provider. Idempotent. `issuers` are the providers users can log in with. Raises
+        LastWayToLogIn.
+        """
         by = log.actor(account, self._clock)
         entry = by.entry("user.disconnect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
@@ -124,7 +127,7 @@ class ProviderLogins:
         return self._database.read(queries.ways, account.id)
 
     def _sign_up(self, new: NewLogin) -> Grant | SecondFactorDue | None:
-        """Raises ProviderLoginRefused."""
+        """Sign up a new user. Raises ProviderLoginRefused."""
         email, now_ms = new.user.email, self._clock.now_ms()
         if not self.rules.may_sign_up:
             raise ProviderLoginRefused(UNCONNECTED)
@@ -132,13 +135,13 @@ class ProviderLogins:
             raise ProviderLoginRefused(NO_EMAIL)
         person = self._new_person(new, email)
         client = log.anonymous(now_ms)
-        letter = letters.verification(self._outbox, person.id, email, new.language)
+        queued_email = emails.verification(self._outbox, person.id, email, new.language)
         try:
             self._database.write(
                 queries.sign_up,
                 *(person, credential_rules.email_key(email), new.identity, now_ms),
                 audit=own_entry(client, "user.sign_up", person, provider=new.provider),
-                mail=None if person.is_verified else letter,
+                mail=None if person.is_verified else queued_email,
             )
         except EmailTaken:
             raise ProviderLoginRefused(TAKEN) from None
@@ -148,7 +151,7 @@ class ProviderLogins:
         return self._open(new._replace(browser=new.browser._replace(is_familiar=lambda _: True)), person)
 
     def _admit(self, new: NewLogin, person: UserRecord) -> Grant | SecondFactorDue | None:
-        """Raises AccountDisabled."""
+        """Log in an existing user. Raises AccountDisabled."""
         if person.is_disabled:
             raise AccountDisabled
         person = self._promoted(new, person)
@@ -164,8 +167,8 @@ class ProviderLogins:
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 
     def _promoted(self, new: NewLogin, person: UserRecord) -> UserRecord:
-        """The user after OIDC_ADMIN_CLAIM was applied. It gives the role and never takes it: the admin whom the
-        operator has made would lose it at the first login with a provider that does not know of it.
+        """The user after applying OIDC_ADMIN_CLAIM. It gives the role and never takes it away: otherwise the admin
+        created by the operator would lose it at the first login with a provider that does not send the claim.
         """
         if person.is_admin or not new.user.has(self.rules.admin_claim):
             return person

@@ -1,4 +1,4 @@
-"""Queries for the accounts of users at OpenID providers, as operations of the database executor."""
+"""Queries for users' identities at OpenID providers, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Identity(NamedTuple):
 class ConnectedIdentity(NamedTuple):
     issuer: str
     created_ms: int
-    used_ms: int | None  # the last login
+    used_ms: int | None  # time of the last login
 
 
 class WaysToLogIn(NamedTuple):
@@ -37,19 +37,21 @@ class WaysToLogIn(NamedTuple):
 
 
 def find(session: Session, identity: Identity) -> UserRecord | None:
-    found = session.execute(select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(identity)))
-    user = found.scalar_one_or_none()
+    result = session.execute(select(User).join(OidcIdentity, OidcIdentity.user_id == User.id).where(*_is(identity)))
+    user = result.scalar_one_or_none()
     return None if user is None else queries.known(user)
 
 
 def use(session: Session, identity: Identity, user_id: str, now_ms: int) -> bool:
-    """Record a login. Returns False if the identity was disconnected meanwhile."""
+    """Record a login. Returns False if the identity was disconnected in the meantime."""
     theirs = update(OidcIdentity).where(*_is(identity), OidcIdentity.user_id == user_id)
     return changed_rows(session, theirs.values(used_ms=now_ms)) == 1
 
 
 def sign_up(session: Session, person: UserRecord, email_key: str, identity: Identity, now_ms: int) -> None:
-    """Create a user who logs in with this identity. Raises EmailTaken, also if the identity was just connected."""
+    """Create a user who logs in with this identity. Raises EmailTaken, even if it was the identity that was just
+    connected.
+    """
     queries.add_user(session, person, email_key, now_ms)
     if person.is_verified:
         session.execute(update(User).where(User.id == person.id).values(verified_ms=now_ms))
@@ -60,7 +62,9 @@ def sign_up(session: Session, person: UserRecord, email_key: str, identity: Iden
 
 
 def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> bool:
-    """Returns False if it was connected already. Raises ProviderConnected if it is another user's; UnknownUser."""
+    """Connect an identity. Returns False if it already was. Raises ProviderConnected if it is another user's,
+    UnknownUser.
+    """
     if _locked(session, user_id) is None:
         raise UnknownUser
     owner = find(session, identity)
@@ -70,14 +74,15 @@ def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> 
         session.add(OidcIdentity(**identity._asdict(), user_id=user_id, created_ms=now_ms))
         try:
             session.flush()
-        except IntegrityError:  # of several concurrent callers, for all but one
+        except IntegrityError:  # for all but one of several concurrent callers
             raise ProviderConnected from None
     return owner is None
 
 
 def disconnect(session: Session, user_id: str, issuer: str, issuers: Collection[str]) -> bool:
-    """Remove the identities of a user at this provider. Returns False if there were none. Raises LastWayToLogIn for a
-    user without a password and without an identity at another one of `issuers`.
+    """Remove a user's identities at this provider. Returns False if there were none.
+
+    Raises LastWayToLogIn for a user without a password and without an identity at another one of `issuers`.
     """
     user = _locked(session, user_id)
     others = set(issuers) - {issuer}
@@ -100,5 +105,5 @@ def _is(identity: Identity) -> tuple[Any, ...]:
 
 
 def _locked(session: Session, user_id: str) -> User | None:
-    """So that two changes of a user's ways to log in come one after the other."""
+    """Lock the user, so that two changes of their ways to log in run one after the other."""
     return session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()

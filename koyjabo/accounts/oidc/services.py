@@ -1,4 +1,4 @@
-"""What logins with OpenID providers offer to the doors."""
+"""Services for logins with OpenID providers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from koyjabo.outbound.client import HttpClient
 @dataclass(frozen=True, slots=True)
 class OidcServices:
     providers: Mapping[str, Provider]
-    """By name, in the order of OIDC_PROVIDERS."""
+    """Providers by name, in the order of OIDC_PROVIDERS."""
 
     authorizations: Authorizations
     logins: ProviderLogins
 
     @property
     def issuers(self) -> frozenset[str]:
-        """With which users can log in."""
-        return frozenset(each.settings.issuer for each in self.providers.values())
+        """Issuers that users can log in with."""
+        return frozenset(provider.settings.issuer for provider in self.providers.values())
 
 
 def build(base: Base) -> OidcServices:

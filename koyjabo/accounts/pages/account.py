@@ -1,4 +1,4 @@
-"""The forms of /account: name and email, mails, and ending the user's own sessions."""
+"""Forms of /account: name and email, emails to receive, and ending the user's own sessions."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def send_verification() -> Response:
 @bp.post("/account/mails")
 def choose_mails() -> Response:
     account = page_login.require()
-    wanted = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
-    current()[AccountServices].email_links.choose_mails(account, **wanted)
+    choices = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
+    current()[AccountServices].email_links.choose_mails(account, **choices)
     return done("saved", "pages.account")
 
 

@@ -1,4 +1,4 @@
-"""The pages of mailed links: a new password for users who have forgotten theirs, and the proof of an email."""
+"""Pages of mailed links: a new password for users who have forgotten theirs, and confirming an email."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def forgot_password() -> Response:
 
 @bp.post("/forgot-password")
 def do_forgot_password() -> Response:
-    """Leads to the same page for every email."""
+    """Redirect to the same page for every email."""
     page_login.check_origin()
     form = Form(PasswordResetBody)
     body = form.read()
@@ -43,7 +43,7 @@ def do_forgot_password() -> Response:
 
 @bp.get("/reset-password/<token>")
 def reset_password(token: str) -> Response:
-    """Changes nothing: programs that check mails open their links."""
+    """Show the form. Changes nothing, because programs that scan emails open their links."""
     try:
         is_takeover = current()[AccountServices].email_links.check_reset(token)
     except UnknownLink as error:
@@ -69,7 +69,7 @@ def do_reset_password(token: str) -> Response:
 
 @bp.get("/verify-email/<token>")
 def verify_email(token: str) -> Response:
-    """A page with a button: programs that check mails open their links, and must not confirm anything."""
+    """Show a page with a button: programs that scan emails open their links, and must not confirm anything."""
     page_login.require()
     return no_store(make_response(render_template("accounts/verify_email.html")))
 

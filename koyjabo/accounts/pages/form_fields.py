@@ -1,4 +1,4 @@
-"""The fields of forms that no call of the API has in this way."""
+"""Fields of forms that differ from the API's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.webkit.schemas.fields import NewPassword, Typed, refuse
 
 
 def _from_text(value: Any) -> dict[str, Any] | None:
-    """Scripts write it into a field as JSON."""
+    """Parse JSON that a script has written into a field."""
     try:
         return object_only(json.loads(value)) if value else None
     except (ValueError, RecursionError):
@@ -24,13 +24,13 @@ CredentialText = Annotated[dict[str, Any] | None, BeforeValidator(_from_text)]
 
 
 class NewPasswordBody(Body):
-    """For the page behind the link of a mail."""
+    """The page behind a password link."""
 
     new_password: NewPassword
 
 
 class EnrolBody(CodeBody):
-    """For a login that has to enrol."""
+    """A login that has to set up two-step login."""
 
     token: Typed
 

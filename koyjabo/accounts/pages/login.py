@@ -1,6 +1,6 @@
-"""The forms to sign up, log in and log out; /login/second-factor and /login/enrol: the second step of a login.
+"""Forms to sign up, log in and log out; /login/second-factor and /login/enrol: the second step of a login.
 
-The token of the step is a field of the form, so that nothing is kept in the browser before the login is complete.
+The step's token is a field of the form, so the browser stores nothing before the login is complete.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def second_factor() -> Response:
 
 @bp.post("/login/enrol")
 def enrol() -> Response:
-    """The first code of an authenticator app, for a login that needs one."""
+    """Take the first code of an authenticator app, for a login that has to set one up."""
     page_login.check_origin()
     form = Form(EnrolBody)
     body = form.read()
@@ -110,7 +110,7 @@ def enrol() -> Response:
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:
-    """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
+    """Log in and redirect to `next`, otherwise to the endpoint `otherwise` or the account's landing page."""
     if otherwise:
         return logged_in(grant, redirects.back(otherwise))
     return logged_in(grant, to(onwards_from(grant.login.account)))
@@ -121,13 +121,13 @@ def to(url: str) -> Response:
 
 
 def onwards_from(account: Account) -> str:
-    """The path in `next` if it is on this server, otherwise where the account lands."""
+    """The path in `next` if it is on this server, otherwise the account's landing page."""
     return redirects.own_path(request.values.get("next", "")) or landing(account)
 
 
 def landing(account: Account) -> str:
-    """The path to which a login leads if the browser was not going anywhere else: the panel for accounts that see it,
-    so that an admin's login counts no visit; the only community of others.
+    """The path to go to after a login without a destination: the panel for accounts that may see it, so that an admin's
+    login counts no visit; for others their community, if they have only one.
     """
     if account.sees_panel:
         return url_for("admin.overview")
@@ -139,8 +139,8 @@ def landing(account: Account) -> str:
 
 
 def show(due: SecondFactorDue, onwards: str = "") -> Response:
-    """The page of the second step, in answer to the first. The login leads to the path `onwards`, or to the `next` of
-    the form.
+    """The page of the second step, in response to the first. The login leads to the path `onwards`, or to the form's
+    `next`.
     """
     if due.must_enrol:
         person = current()[SecondFactorServices].second_step.enrolling(due.token)
@@ -150,8 +150,8 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
 
 
 def logged_in(grant: Grant, response: Response) -> Response:
-    """Ends the browser's previous session, whose cookies are replaced. The login has succeeded, so a failure of that is
-    not reported.
+    """End the browser's previous session, whose cookies are replaced. A failure is not reported, because the login has
+    succeeded.
     """
     with suppress(LedgerUnavailable):
         before = page_login.login()
@@ -162,7 +162,7 @@ def logged_in(grant: Grant, response: Response) -> Response:
 
 
 def _again(form: Form[SecondStepBody]) -> Response:
-    """After a wrong code: ask again, or begin again if the login is unknown."""
+    """Ask again after a wrong code, or start again if the login is unknown."""
     try:
         return _ask(form, 422)
     except SecondFactorExpired:
@@ -170,13 +170,13 @@ def _again(form: Form[SecondStepBody]) -> Response:
 
 
 def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
-    """Raises SecondFactorExpired."""
+    """Show the form for the second step. Raises SecondFactorExpired."""
     methods = current()[SecondFactorServices].second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 
 
 def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
-    """Raises SecondFactorExpired, NoSecondFactor."""
+    """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
     person = current()[SecondFactorServices].second_step.enrolling(str(form.values.get("token", "")))
     setup = current()[SecondFactorServices].second_factors.setup(person.id, person.email)
     return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
@@ -187,7 +187,7 @@ def _over(error: Exception) -> Response:
 
 
 def secret_page(name: str, status: int = 200, **values: Any) -> Response:
-    """A page with secrets, which no browser may keep."""
+    """A page with secrets, which browsers must not cache."""
     return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
 
 

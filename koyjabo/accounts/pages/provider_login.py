@@ -1,6 +1,6 @@
-"""/auth/oidc/: log in with an OpenID provider; and the pages on which a user connects the account with one.
+"""/auth/oidc/: log in with an OpenID provider; and pages that connect an account with one.
 
-A form may not lead to another server (`form-action` of the Content-Security-Policy), so the way there is always a link.
+Forms must not lead to another server (`form-action` of the Content-Security-Policy), so the way there is always a link.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROBLEMS = (AccountDisabled, ProviderConnected, ProviderLoginRefused, ProviderUn
 
 @bp.get("/auth/oidc/<provider_name>")
 def log_in_with_provider(provider_name: str) -> Response:
-    """303 to the provider."""
+    """Redirect to the provider with 303."""
     provider, login = provider_login.provider_of(provider_name), page_login.login()
     if login is not None:
         return to(onwards_from(login.account))
@@ -43,7 +43,7 @@ def log_in_with_provider(provider_name: str) -> Response:
 
 @bp.get("/auth/oidc/<provider_name>/callback")
 def take_provider_answer(provider_name: str) -> Response:
-    """Log in, or connect the account of the session in which that was begun."""
+    """Log in, or connect the account of the session that began this."""
     provider, path = provider_login.provider_of(provider_name), provider_login.onwards()
     try:
         answered = provider_login.take_answer(provider)
@@ -67,7 +67,7 @@ def ask_connection(provider_name: str) -> Response:
 
 @bp.post("/account/logins/<provider_name>/connect")
 def begin_connection(provider_name: str) -> Response:
-    """Shows the link to the provider."""
+    """Show the link to the provider."""
     login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
 
     def begin() -> Response:
@@ -118,7 +118,7 @@ def _disconnection(provider: Provider) -> SecurityChange:
 
 
 def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:
-    """On the login page, or for a user who is logged in on a page that leads back to the account."""
+    """Show the error on the login page or, for a logged-in user, on a page that leads back to the account."""
     status = 503 if isinstance(error, ProviderUnavailable) else 422
     if page_login.login() is None:
         return secret_page("login", status, form=Form(LoginBody), problem=str(error), onwards=path)

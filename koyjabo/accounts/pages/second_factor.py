@@ -1,5 +1,5 @@
-"""/account/second-factor: turn second factors on and off. Each change asks for the password on a page of its own.
-Making a passkey needs a script, as WebAuthn does.
+"""/account/second-factor: turn two-step login on and off. Each change asks for the password on a separate page.
+Creating a passkey needs JavaScript, because WebAuthn does.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def set_up_totp() -> Response:
 
 @bp.post("/account/second-factor/totp")
 def begin_totp() -> Response:
-    """Shows the QR code and the secret."""
+    """Show the QR code and the secret."""
     login = page_login.require_login()
 
     def begin() -> Response:
@@ -94,7 +94,7 @@ def confirm_totp() -> Response:
 
 
 def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
-    """Raises NoSecondFactor."""
+    """Confirm the authenticator app. Raises NoSecondFactor."""
     body = form.read()
     if body is not None:
         try:
@@ -140,7 +140,7 @@ def ask_passkey() -> Response:
 
 @bp.post("/account/second-factor/passkeys")
 def begin_passkey() -> Response:
-    """Shows the button that makes the passkey."""
+    """Show the button that creates the passkey."""
     login = page_login.require_login()
 
     def begin() -> Response:
@@ -186,7 +186,7 @@ def _show_codes(codes: list[str]) -> Response:
 
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
-    """Raises NoSecondFactor."""
+    """Show the QR code and the secret. Raises NoSecondFactor."""
     setup = current()[SecondFactorServices].second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
     return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

@@ -1,4 +1,4 @@
-"""Changes of how one logs in. Each asks for the password on a page of its own, and for a code while an authenticator
+"""Changes of how a user logs in. Each asks for the password on a separate page, and for a code while an authenticator
 app is on.
 """
 
@@ -27,7 +27,7 @@ from koyjabo.webkit.forms.forms import Form
 
 
 class SecurityChange(NamedTuple):
-    """The texts of a page that asks for the password and a code before a change, and the page that it belongs to."""
+    """The texts of such a page, and the page that it returns to."""
 
     title: LazyString | str
     explanation: LazyString | str
@@ -57,7 +57,7 @@ def ask(
 
 
 def carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
-    """Verify the password and the code of the form, and then act."""
+    """Verify the form's password and code, then call `act`."""
     form = Form(ProofBody)
     body = form.read()
     try:

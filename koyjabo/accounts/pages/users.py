@@ -1,4 +1,4 @@
-"""/admin/users: list users, invite people to the panel; change roles on the site, disable accounts, end sessions."""
+"""/admin/users: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
 
 from __future__ import annotations
 
@@ -34,27 +34,30 @@ from koyjabo.webkit.panel.pages import me, my_login, page
 @for_viewers
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
-    found = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("accounts/users", found=found, query=query, sorting=sorting, invitations=_invitations())
+    users_page = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
+    return page("accounts/users", found=users_page, query=query, sorting=sorting, invitations=_invitations())
 
 
 def _invitations() -> list[SentInvitation]:
-    """Viewers see none: an email and a link that gives rights are all there is to them."""
+    """Pending invitations. Viewers see none, because they consist of an email and a link that gives rights."""
     if not me().is_admin:
         return []
     title = _("Invitation to the panel")
-    return [sent(each, token, title) for each, token in current()[AccountServices].panel_invitations.pending(me())]
+    return [
+        sent(invitation, token, title)
+        for invitation, token in current()[AccountServices].panel_invitations.pending(me())
+    ]
 
 
 @bp.get("/users/invite")
 def new_panel_invitation() -> Response:
-    """`role` chooses one beforehand."""
+    """Show the form. The query parameter `role` preselects a role."""
     return _show_form(Form(PanelInvitationBody, {"role": request.args.get("role", SITE_VIEWER)}))
 
 
 @bp.post("/users/invite")
 def invite_to_panel() -> Response:
-    """Invite after a question that asks for the password."""
+    """Invite, after a page that asks for the password."""
     form = Form(PanelInvitationBody)
     body = form.read()
     if body is None:
@@ -109,7 +112,7 @@ def disable(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/enable")
 def enable(user_id: str) -> Response:
-    """Asks first, with the password, if the user gets rights in the panel back."""
+    """Enable a user. Asks for the password first if the user gets back rights in the panel."""
     user = _line(user_id)
     if user.is_admin or user.is_viewer:
         _confirm_giving(_enabling(user))
@@ -130,7 +133,7 @@ def log_out(user_id: str) -> Response:
 
 
 def _confirm(question: Callable[[UserLine], Confirmation], user_id: str) -> None:
-    """Raises Unconfirmed."""
+    """Ask for confirmation. Raises Unconfirmed."""
     confirm(question(_line(user_id)))
 
 
@@ -139,8 +142,8 @@ def _line(user_id: str) -> UserLine:
 
 
 def _confirm_giving(question: Confirmation) -> None:
-    """Ask for confirmation with the password and, while an authenticator app is on, with a code, so that a stolen
-    session cannot give rights in the panel. Raises Unconfirmed.
+    """Ask for the password and, while an authenticator app is on, for a code, so that a stolen session cannot give
+    rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
     has_totp = current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None

@@ -1,1 +1,1 @@
-"""Hashes of passwords, and the queue that makes them."""
+"""Password hashes, and the queue that computes them."""

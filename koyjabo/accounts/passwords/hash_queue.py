@@ -1,4 +1,4 @@
-"""The order in which passwords are hashed: in turns, by the network that they come from (decision 52)."""
+"""Fair queueing of password hashes, by the address that they come from (decision 52)."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.network.client_address import AddressCounter
 
-AT_ONCE = 2
-"""Jobs that have their turn: one is hashed, and the next is ready when it is done."""
+SLOTS = 2
+"""Jobs that have a slot: one is hashed, and the next one is ready to follow."""
 
-MOST_OF_AN_ADDRESS = 3
-"""Waiting jobs of one address. 60 addresses have 180."""
+MAX_PER_ADDRESS = 3
+"""Maximum number of waiting jobs per address. A network of 60 addresses can have 180."""
 
-MOST_WAITING = 400
-"""Waiting jobs of all clients, in each of the two queues. A first job of each of 133 addresses has its turn."""
+MAX_WAITING = 400
+"""Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with MAX_PER_ADDRESS jobs
+each.
+"""
 
 PATIENCE_S = 15.0
-IN_A_ROW = 3
-"""Jobs of familiar clients after which one of the others has its turn: accounts of attackers have familiar browsers,
-too.
+FAMILIAR_IN_A_ROW = 3
+"""After this many jobs of familiar clients, another client gets a slot: attackers with accounts have familiar
+browsers.
 """
 
 
 class PasswordClient(NamedTuple):
-    """Who sends a password: an address as `client_address.limit_key` writes it ("" has no limit), and whether it is a
-    familiar browser or a logged-in user.
+    """The sender of a password: an address in the form of `client_address.limit_key` ("" has no limit), and whether it
+    is a familiar browser or a logged-in user.
     """
 
     address: str = ""
     is_familiar: bool = False
 
 
-FIRST = PasswordClient(is_familiar=True)
-"""The operator."""
+OPERATOR_CLIENT = PasswordClient(is_familiar=True)
+"""The operator, who has priority."""
 
 
-class Turn:
-    """The place of one job in the queue."""
+class WaitingJob:
+    """One job in the queue."""
 
     __slots__ = ("has_begun", "is_left", "since", "waiter")
 
@@ -54,11 +56,11 @@ class Turn:
         self.is_left = False  # its request has ended
 
 
-class TurnQueue:
-    """Waiting jobs by address, which have their turns one after the other."""
+class AddressQueue:
+    """Waiting jobs by address. Addresses get slots in rotation."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[str, deque[Turn]] = OrderedDict()
+        self._jobs: OrderedDict[str, deque[WaitingJob]] = OrderedDict()
         self._counter = AddressCounter()
         self._count = 0
 
@@ -66,15 +68,15 @@ class TurnQueue:
         return self._count
 
     def has_room(self, address: str) -> bool:
-        return self._count < MOST_WAITING and (not address or self._counter.has_room(address, MOST_OF_AN_ADDRESS))
+        return self._count < MAX_WAITING and (not address or self._counter.has_room(address, MAX_PER_ADDRESS))
 
-    def append(self, address: str, turn: Turn) -> None:
+    def append(self, address: str, turn: WaitingJob) -> None:
         self._jobs.setdefault(address, deque()).append(turn)
         self._counter.add(address)
         self._count += 1
 
-    def pop(self) -> Turn:
-        """The first job of the address whose turn it is. The address goes to the end."""
+    def pop(self) -> WaitingJob:
+        """The first job of the next address. That address goes to the end."""
         address, jobs = self._jobs.popitem(last=False)
         turn = jobs.popleft()
         if jobs:
@@ -85,26 +87,26 @@ class TurnQueue:
 
 
 class HashQueue:
-    """Lets AT_ONCE jobs run at a time: those of familiar clients first, of other clients one in IN_A_ROW + 1."""
+    """Lets SLOTS jobs run at a time. Familiar clients come first; others get one slot in FAMILIAR_IN_A_ROW + 1."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._familiar, self._others = TurnQueue(), TurnQueue()
+        self._familiar, self._others = AddressQueue(), AddressQueue()
         self._running = self._in_a_row = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many jobs wait."""
+        """The number of waiting jobs."""
         return len(self._familiar) + len(self._others)
 
     def require_room(self, client: PasswordClient) -> None:
-        """Raises TooBusy if a job of this client would have to wait, and could not."""
-        if self._running >= AT_ONCE and not self._line(client).has_room(client.address):
+        """Raises TooBusy if a job of this client would have to wait and the queue has no room for it."""
+        if self._running >= SLOTS and not self._line(client).has_room(client.address):
             raise TooBusy
 
     @contextmanager
     def turn(self, client: PasswordClient) -> Iterator[None]:
-        """Wait for the turn of a job, which lasts as long as the context. Raises TooBusy, after PATIENCE_S at most."""
+        """Wait for a slot, which lasts as long as the context. Raises TooBusy after at most PATIENCE_S."""
         waiting = self._enter(client)
         try:
             if waiting is not None:
@@ -115,22 +117,22 @@ class HashQueue:
         finally:
             self._leave(waiting)
 
-    def _line(self, client: PasswordClient) -> TurnQueue:
+    def _line(self, client: PasswordClient) -> AddressQueue:
         return self._familiar if client.is_familiar else self._others
 
-    def _enter(self, client: PasswordClient) -> Turn | None:
-        """Returns None if the turn has begun."""
+    def _enter(self, client: PasswordClient) -> WaitingJob | None:
+        """Take a free slot and return None, or queue the job."""
         with self._lock:
             self.require_room(client)
-            if self._running < AT_ONCE:
+            if self._running < SLOTS:
                 self._running += 1
                 return None
-            turn = Turn(self._runtime.waiter())
+            turn = WaitingJob(self._runtime.waiter())
             self._line(client).append(client.address, turn)
             return turn
 
-    def _leave(self, turn: Turn | None) -> None:
-        woken: list[Turn] = []
+    def _leave(self, turn: WaitingJob | None) -> None:
+        woken: list[WaitingJob] = []
         with self._lock:
             if turn is None or turn.has_begun:
                 self._running -= 1
@@ -140,11 +142,13 @@ class HashQueue:
         for woken_turn in woken:
             self._runtime.soon(woken_turn.waiter.wake)
 
-    def _begin_next(self) -> list[Turn]:
-        """Begin the next turn. Returns the jobs to wake: its own, and jobs that have waited too long."""
-        woken: list[Turn] = []
-        while len(self) and self._running < AT_ONCE:
-            is_familiar = bool(len(self._familiar)) and (self._in_a_row < IN_A_ROW or not len(self._others))
+    def _begin_next(self) -> list[WaitingJob]:
+        """Give out the free slots. Returns the jobs to wake: those that got one, and those that have waited too
+        long.
+        """
+        woken: list[WaitingJob] = []
+        while len(self) and self._running < SLOTS:
+            is_familiar = bool(len(self._familiar)) and (self._in_a_row < FAMILIAR_IN_A_ROW or not len(self._others))
             turn = (self._familiar if is_familiar else self._others).pop()
             if turn.is_left:
                 continue

@@ -1,4 +1,4 @@
-"""Hashes and verifies passwords with Argon2id. It is slow on purpose, so it never runs on the event loop."""
+"""Hash and verify passwords with Argon2id. It is slow on purpose, so it never runs on the event loop."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from koyjabo.accounts.passwords.hash_queue import FIRST, HashQueue, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, HashQueue, PasswordClient
 from koyjabo.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.database.batch_worker import BatchWorker, Job
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""The least that OWASP recommends: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that a flood can be served
-(decision 52). Hashes with other parameters are replaced at the next login.
+"""OWASP's minimum: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that the server survives a flood (decision
+52). Hashes with other parameters are replaced at the next login.
 """
 
 UNUSABLE = "!"
-"""With which no hash begins: alone for people of other systems, who have no account."""
+"""Prefix of unusable hashes. On its own, it is the hash of users of other systems, who have no account."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -33,18 +33,18 @@ Result = TypeVar("Result")
 class Passwords:
     """Hashes on one OS thread, one password at a time, in the order of `hash_queue`.
 
-    Raises TooBusy if too many are waiting already.
+    Raises TooBusy if too many are already waiting.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._queue = HashQueue(runtime)
         self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
-    def hash(self, password: str, client: PasswordClient = FIRST) -> str:
+    def hash(self, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         return self._do(partial(hash_now, password), client)
 
-    def matches(self, password: str, hashed: str | None, client: PasswordClient = FIRST) -> bool:
-        """Whether `hashed` is a hash of `password`. Takes the same time for None and for `unusable`, which match no
+    def matches(self, password: str, hashed: str | None, client: PasswordClient = OPERATOR_CLIENT) -> bool:
+        """Whether `hashed` is a hash of `password`. Takes the same time for None and `unusable`, which match no
         password.
         """
         known = hashed if hashed and is_usable(hashed) else _placeholder_hash()
@@ -66,17 +66,17 @@ class Passwords:
 
 
 def hash_now(password: str) -> str:
-    """Hash on the calling thread, which blocks it: only for start-up."""
+    """Hash on the calling thread, which blocks it. Only for start-up."""
     return HASHER.hash(_composed(password))
 
 
 def unusable() -> str:
-    """What is stored for a user without a password. It is another one for each, as hashes are."""
+    """The hash of a user without a password. It is unique, like real hashes."""
     return UNUSABLE + secrets.token_hex(16)
 
 
 def is_usable(hashed: str) -> bool:
-    """Whether there is a password with which to log in."""
+    """Whether a password exists that matches this hash."""
     return not hashed.startswith(UNUSABLE)
 
 
@@ -99,7 +99,7 @@ def _composed(password: str) -> bytes:
 
 
 def _placeholder_hash() -> str:
-    """A hash that no password matches, with the current parameters, so that it takes the normal time to compare."""
+    """A hash that no password matches, with the current parameters, so that comparing it takes the normal time."""
     salt, digest = (base64.b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32))
     costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"

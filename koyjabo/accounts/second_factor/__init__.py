@@ -1,1 +1,1 @@
-"""Second factors: authenticator apps (TOTP, RFC 6238), recovery codes and passkeys (WebAuthn)."""
+"""Two-step login: authenticator apps (TOTP, RFC 6238), recovery codes and passkeys (WebAuthn)."""

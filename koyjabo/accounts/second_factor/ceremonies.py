@@ -1,5 +1,6 @@
-"""The two ceremonies of WebAuthn: making a passkey, and proving that one has it. Options and credentials are JSON as
-browsers' `parseCreationOptionsFromJSON` and `toJSON` have it; challenges are base64url.
+"""WebAuthn's two ceremonies: creating a passkey, and proving that the user has it.
+
+Options and credentials are JSON as in browsers' `parseCreationOptionsFromJSON` and `toJSON`; challenges are base64url.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 TIMEOUT_MS = 300_000
 SITE_NAME = "Koy Jabo"
 SHORTEST_ID, LONGEST_ID = 16, 1023
-"""Bytes of a credential id (WebAuthn, 4: Credential ID)."""
+"""Length of a credential id, bytes (WebAuthn, 4: Credential ID)."""
 
 # webauthn is imported late: 5 MB and 0.2 s that most workers never need.
 
 
 class RelyingParty(NamedTuple):
-    """Where passkeys are valid: a host name, and the origin of the pages that may ask for them."""
+    """Where passkeys are valid: a host name, and the origin of the pages that may use them."""
 
     host: str
     origin: str
@@ -63,7 +64,7 @@ def registration_options(
 
 
 def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str) -> NewPasskey:
-    """Raises WrongPasskey."""
+    """Verify a new passkey. Raises WrongPasskey."""
     import webauthn
     from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
@@ -74,7 +75,7 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
             expected_rp_id=site.host,
             expected_origin=site.origin,
         )
-    except Exception as error:  # the library parses the client's input, and fails in many ways
+    except Exception as error:  # the library parses the client's input and fails in many ways
         raise WrongPasskey from error
     if not SHORTEST_ID <= len(made.credential_id) <= LONGEST_ID:
         raise WrongPasskey
@@ -83,7 +84,9 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
 
 
 def login_options(site: RelyingParty, known: Collection[str], challenge: str, is_alone: bool) -> dict[str, Any]:
-    """`is_alone`: the passkey takes the place of the password too, so the device has to verify its owner."""
+    """Options for a login. With `is_alone`, the passkey also replaces the password, so the device has to verify its
+    owner.
+    """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict
     from webauthn.helpers.structs import UserVerificationRequirement as Verification
@@ -99,8 +102,10 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
 
 
 def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str, key: Key, is_alone: bool) -> int:
-    """Returns the new counter of the passkey. Raises WrongPasskey, also for a counter that has not grown: the passkey
-    was copied. The credential may say whose it is, and alone it must (WebAuthn, 7.2, step 6).
+    """Verify a passkey. Returns its new counter. Raises WrongPasskey, also for a counter that has not grown: the
+    passkey was copied.
+
+    The credential may identify the user. With `is_alone` it must (WebAuthn, 7.2, step 6).
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json

@@ -1,4 +1,4 @@
-"""Verifies codes of authenticator apps and recovery codes. Each is good for one use, on all servers together."""
+"""Verifies codes of authenticator apps, and recovery codes. Each is valid once, on all servers together."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from koyjabo.database.executor import DatabaseExecutor
 log = logging.getLogger(__name__)
 
 MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
-"""Wrong codes of the app for one account within an hour: 720 a day, of which one in 460 days would be right, since
-three codes in a million are good at a time. Recovery codes and passkeys go on meanwhile: they cannot be guessed.
+"""Wrong codes of the app allowed for one account per hour. Three codes in a million are valid at a time, so 720 guesses
+a day succeed once in 460 days. Recovery codes and passkeys still work when it is used up: they cannot be guessed.
 """
 
 TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
 
 class Codes:
-    """All methods raise LedgerUnavailable."""
+    """Codes of users. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
@@ -38,7 +38,9 @@ class Codes:
         self._sealer = Sealer(secret, b"koyjabo totp secret")
 
     def prove(self, user_id: str, typed: str) -> Proof:
-        """Raises WrongCode, TooManyRequests. Whether a recovery code is right is known when it is settled."""
+        """Check a code. Raises WrongCode, TooManyRequests. A recovery code is only verified when the proof is
+        settled.
+        """
         code = one_time_codes.normal(typed)
         if one_time_codes.is_recovery_code(code):
             digest = one_time_codes.digest(self._secret, user_id, code)
@@ -49,7 +51,7 @@ class Codes:
         return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(secret.sealed, user_id, code)))
 
     def begin(self, user_id: str) -> str:
-        """A new secret, which counts when it is confirmed within PENDING_S. Raises SecondFactorOn."""
+        """Create a secret, which takes effect when it is confirmed within PENDING_S. Raises SecondFactorOn."""
         secret = one_time_codes.new_secret()
         sealed = self._sealer.seal(secret, user_id)
         if not self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms()):
@@ -64,8 +66,8 @@ class Codes:
     def confirmation(
         self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
     ) -> Proof:
-        """Settling it turns the authenticator app on, and stores the audit entry (see `queries.confirm_totp`). Raises
-        NoSecondFactor, WrongCode, TooManyRequests.
+        """A proof that turns the authenticator app on when it is settled, and stores the audit entry (see
+        `queries.confirm_totp`). Raises NoSecondFactor, WrongCode, TooManyRequests.
         """
         secret = self._unconfirmed(self._database.read(queries.secret, user_id))
         self._count_guess(user_id)

@@ -1,4 +1,4 @@
-"""Turns authenticator apps on and off, for their owner, and renews recovery codes."""
+"""Turns authenticator apps on and off for their owner, and renews recovery codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.database.executor import DatabaseExecutor
 
 
 class TotpSetup(NamedTuple):
-    """What an authenticator app needs: `secret` is to be typed, `svg` is a QR code of `uri`."""
+    """Data for setting up an authenticator app: `secret` to type, and `svg`, a QR code of `uri`."""
 
     secret: str
     uri: str
@@ -28,8 +28,9 @@ class TotpSetup(NamedTuple):
 
 
 class SecondFactors:
-    """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
-    id.
+    """Two-step login of a user. All methods raise LedgerUnavailable.
+
+    After a commit that ends sessions, `on_revoked` is called with the user's id.
     """
 
     def __init__(
@@ -50,18 +51,19 @@ class SecondFactors:
         return self._database.read(queries.state, account.id)
 
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:
-        """Raises SecondFactorOn."""
+        """Begin to set up an authenticator app. Raises SecondFactorOn."""
         return _setup(self._codes.begin(user_id), email)
 
     def begin_totp_in(self, login: Login) -> None:
-        """For `setup_in`, after the password was verified. Raises SecondFactorOn."""
+        """Begin a set-up for `setup_in`, after the password was verified. Raises SecondFactorOn."""
         self._codes.begin(login.account.id)
         person = self._database.read(account_queries.by_id, login.account.id)
         self._pending.begin_setup(person, login.session_id)
 
     def setup_in(self, login: Login) -> TotpSetup:
-        """For the session in which it was begun, until it is confirmed: a stolen one must not see the secret without
-        the password. Raises NoSecondFactor.
+        """The set-up that was begun in this session, until it is confirmed. Raises NoSecondFactor.
+
+        Other sessions do not get it, because a stolen one must not see the secret without the password.
         """
         try:
             self._pending.require_setup(login.session_id)
@@ -70,11 +72,12 @@ class SecondFactors:
         return self.setup(login.account.id, login.account.email)
 
     def setup(self, user_id: str, email: str) -> TotpSetup:
-        """The same again, until it is confirmed. Raises NoSecondFactor."""
+        """The set-up that was begun, until it is confirmed. Raises NoSecondFactor."""
         return _setup(self._codes.begun(user_id), email)
 
     def confirm_totp(self, login: Login, code: str) -> list[str]:
-        """Turn an authenticator app on, by the first code of it. Ends all other sessions. Returns the recovery codes.
+        """Turn an authenticator app on with its first code, and end all other sessions. Returns the recovery codes.
+
         Raises WrongCode, NoSecondFactor, TooManyRequests.
         """
         account, by = login.account, log.actor(login.account, self._clock)
@@ -87,7 +90,7 @@ class SecondFactors:
         return codes
 
     def require_code(self, login: Login, code: str | None) -> None:
-        """Use a code up before second factors change, if an authenticator app is on. Raises WrongCode,
+        """If an authenticator app is on, use up a code before two-step login changes. Raises WrongCode,
         TooManyRequests.
         """
         if self.state(login.account).totp_ms is None:
@@ -96,8 +99,10 @@ class SecondFactors:
             raise WrongCode
 
     def remove_totp(self, login: Login) -> None:
-        """Removing the last second factor turns it off, and ends all sessions if REQUIRE_TWO_FACTOR wants one of this
-        user. Raises NoSecondFactor.
+        """Remove the authenticator app. Raises NoSecondFactor.
+
+        If no passkey is left, two-step login is off, and if REQUIRE_TWO_FACTOR requires it of this user, all sessions
+        end.
         """
         account, by = login.account, log.actor(login.account, self._clock)
         if self.state(account).totp_ms is None:
@@ -108,7 +113,7 @@ class SecondFactors:
         self._on_revoked(account.id)
 
     def renew_recovery_codes(self, login: Login) -> list[str]:
-        """Ten new codes in place of all others. Raises NoSecondFactor."""
+        """Replace the recovery codes by ten new ones. Raises NoSecondFactor."""
         account, by = login.account, log.actor(login.account, self._clock)
         if self.state(account).second_factor_ms is None:
             raise NoSecondFactor
@@ -118,7 +123,7 @@ class SecondFactors:
         return codes
 
     def end_sessions_without(self) -> None:
-        """End the sessions of users of whom REQUIRE_TWO_FACTOR wants a second factor, and who have none: at start."""
+        """At start, end the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires."""
         if self._pending.policy != "none":
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 

@@ -1,5 +1,5 @@
-"""Codes of authenticator apps: TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all apps know. And recovery codes:
-ten random texts of 80 bits, each good for one login without the app.
+"""Codes of authenticator apps: TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all apps support. Recovery codes:
+ten random texts of 80 bits, each valid for one login without the app.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CODE = re.compile("[0-9]{6}")
 RECOVERY_CODES = 10
 LENGTH, GROUP = 16, 4
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32: 5 bits a character, without letters that look like others."""
+"""Crockford's base32: 5 bits per character, without letters that look like others."""
 
 LOOK_ALIKE = str.maketrans("OIL", "011")
 
@@ -38,7 +38,7 @@ def uri(secret: str, email: str) -> str:
 
 def svg(text: str) -> str:
     """A QR code as an SVG without styles, which a Content-Security-Policy would refuse."""
-    import segno  # late: 4 MB that few workers need
+    import segno  # imported late: 4 MB that few workers need
 
     out = io.BytesIO()
     segno.make_qr(text, error="m").save(
@@ -48,7 +48,7 @@ def svg(text: str) -> str:
 
 
 def step_of(secret: str, code: str, now_ms: int) -> int | None:
-    """The step (30 s, since 1970) of which this is the code: the present one, or one either side. None for a wrong
+    """The 30 s step (since 1970) that this code is valid for: the current one, or one before or after. None for a wrong
     code.
     """
     if not CODE.fullmatch(code):
@@ -66,20 +66,20 @@ def new_recovery_codes() -> list[str]:
 
 
 def normal(typed: str) -> str:
-    """A code as it was meant: without spaces and hyphens, with the digits of any script as 0 to 9. Serves codes of
-    authenticator apps as well.
+    """Normalise a typed code: without spaces and hyphens, with digits of any script as 0 to 9. Also used for codes of
+    authenticator apps.
     """
     text = "".join(_digit(character) for character in unicodedata.normalize("NFKC", typed))
     return re.sub(r"[\s\u2010-\u2015-]", "", text).upper()
 
 
 def is_recovery_code(code: str) -> bool:
-    """`code` is normal. Codes of apps have 6 digits."""
+    """Whether a normalised code is a recovery code. Codes of apps have 6 digits."""
     return len(code) == LENGTH
 
 
 def digest(secret: bytes, user_id: str, code: str) -> str:
-    """A keyed hash of a normal code. A code has too many bits to be guessed, so it needs no slow hash."""
+    """A keyed hash of a normalised code. The code has too many bits to be guessed, so it needs no slow hash."""
     meant = code.translate(LOOK_ALIKE)
     return hmac.digest(secret, f"recovery {user_id} {meant}".encode("utf-8", "surrogatepass"), "sha256").hex()
 

@@ -1,4 +1,4 @@
-"""The passkeys of a user: make, list and remove them."""
+"""A user's passkeys: create, list and remove them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ MOST_PASSKEYS = 20
 
 class Made(NamedTuple):
     passkey: PasskeyLine
-    recovery_codes: list[str] | None  # with the first second factor of a user
+    recovery_codes: list[str] | None  # set with the user's first passkey or app
 
 
 class Passkeys:
-    """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
-    id. With `needs_email`, only users who have confirmed their email make passkeys: one opens the account alone, and
-    would do so for a stranger who has signed up with another person's email (decision 77).
+    """Passkeys of users. All methods raise LedgerUnavailable.
+
+    After a commit that ends sessions, `on_revoked` is called with the user's id. With `needs_email`, only users with a
+    confirmed email can create passkeys. Otherwise a stranger who signed up with another person's email could keep
+    access with one, because it needs no password (decision 77).
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class Passkeys:
         self._needs_email = needs_email
 
     def all(self, account: Account) -> tuple[PasskeyLine, ...]:
-        """The oldest first."""
+        """The user's passkeys, oldest first."""
         return self._database.read(queries.passkeys, account.id)
 
     def options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
-        """WebAuthn's options to make a passkey with. Raises EmailUnconfirmed."""
+        """WebAuthn's options to create a passkey. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
         person = self._database.read(account_queries.by_id, account.id)
         if self._needs_email and not (person and person.is_verified):
@@ -64,7 +66,9 @@ class Passkeys:
         return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
 
     def register(self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str) -> Made:
-        """Raises EmailUnconfirmed, WrongPasskey, TooManyPasskeys, and SecondFactorExpired without `options` before."""
+        """Store a passkey. Raises EmailUnconfirmed, WrongPasskey, TooManyPasskeys, and SecondFactorExpired if `options`
+        was not called before.
+        """
         pending = self._pending.registration(login.session_id)
         person = self._pending.person_of(pending)
         if pending.challenge is None or person.id != login.account.id:
@@ -84,7 +88,7 @@ class Passkeys:
         return Made(line, codes if is_first else None)
 
     def remove(self, login: Login, passkey_id: str) -> None:
-        """Removing the last second factor turns it off. Raises UnknownPasskey."""
+        """Remove a passkey. If nothing else is set up, two-step login is off. Raises UnknownPasskey."""
         account, by = login.account, log.actor(login.account, self._clock)
         ends_sessions = self._pending.is_required(account)
         removed = self._database.write(

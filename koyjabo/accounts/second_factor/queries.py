@@ -1,6 +1,4 @@
-"""Queries for authenticator apps, recovery codes, passkeys and all factors of a user, as operations of the database
-executor.
-"""
+"""Queries for a user's authenticator app, recovery codes and passkeys, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpS
 from koyjabo.settings.schema import Policy
 
 KEPT_STEPS = 120
-"""Used codes are kept for an hour, so that they stay used if the clock is set back."""
+"""How many steps a used code is kept: an hour, so that it stays used if the clock is put back."""
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -34,7 +32,7 @@ class Secret(NamedTuple):
 
 
 class SecondFactorState(NamedTuple):
-    """The second factors of a user. Times are ms; None for none."""
+    """A user's two-step login. Times are ms, or None."""
 
     second_factor_ms: int | None
     totp_ms: int | None
@@ -49,7 +47,7 @@ class PasskeyLine(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What verifies a credential. Binary values are base64url."""
+    """The data that verifies a credential. Binary values are base64url."""
 
     user_id: str
     credential_id: str
@@ -75,8 +73,9 @@ def secret(session: Session, user_id: str) -> Secret | None:
 
 
 def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool:
-    """Store a secret that is not confirmed yet, in place of another such. Returns False if one is confirmed. The used
-    codes of earlier secrets go: they say nothing about those of this one.
+    """Store a secret that is not confirmed yet, replacing an earlier one. Returns False if one is confirmed.
+
+    Deletes used codes of earlier secrets, which do not apply to this one.
     """
     _lock(session, user_id)
     session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_(None)))
@@ -90,7 +89,7 @@ def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool
 
 def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most: int) -> Secret | None:
     """Count a code before it is verified, which also limits concurrent ones. A count that began at or before `over_ms`
-    has expired and starts again. None if there is no secret, or there were `most` guesses already.
+    has expired and starts again. None if there is no secret, or if there were already `most` guesses.
     """
     expired = or_(TotpSecret.guessing_ms <= over_ms, TotpSecret.guesses == 0)
     values = {
@@ -104,7 +103,7 @@ def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most:
 
 
 def guessing_ms(session: Session, user_id: str) -> int | None:
-    """When the first counted guess was; None without a secret."""
+    """Time of the first counted guess; None without a secret."""
     return session.scalar(select(TotpSecret.guessing_ms).where(TotpSecret.user_id == user_id))
 
 
@@ -132,8 +131,9 @@ def confirm_totp(
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:
-    """Confirm this secret with the code of a step, replace the recovery codes, and end all other sessions. Returns
-    False if there is another secret by now, or the code was used before; else the audit entry is stored.
+    """Confirm this secret with the code of a step, replace the recovery codes, and end all other sessions.
+
+    Returns False if the secret has changed or the code was used before; otherwise stores the audit entry.
     """
     _lock(session, user_id)
     mine = (TotpSecret.user_id == user_id, TotpSecret.sealed == sealed, TotpSecret.confirmed_ms.is_(None))
@@ -149,7 +149,7 @@ def confirm_totp(
 
 
 def begin_second_factor(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
-    """From now on logins need one. Ends all other sessions, which had none."""
+    """Turn two-step login on. Ends all other sessions, which began without it."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
 
@@ -160,15 +160,15 @@ def replace_recovery_codes(session: Session, user_id: str, digests: Collection[s
 
 
 def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """See `end_if_none_left`."""
+    """Remove the app; see `end_if_none_left`."""
     _lock(session, user_id)
     session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
     end_if_none_left(session, user_id, now_ms, ends_sessions)
 
 
 def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """After one was removed. Logins need no second factor if the user has none left; with `ends_sessions`, all sessions
-    end then. Otherwise browsers are not remembered any more: one of them may be on a device that was lost.
+    """Call it after an app or passkey was removed. If it was the last one, turns two-step login off and, with
+    `ends_sessions`, ends all sessions. Otherwise it forgets remembered browsers: one may be on a lost device.
     """
     confirmed = select(TotpSecret.user_id).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
     passkeys = select(Passkey.user_id).where(Passkey.user_id == user_id)
@@ -181,13 +181,13 @@ def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions:
 
 
 def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
-    """End the sessions of users that lack the second factor that `policy` wants of them."""
+    """End the sessions of users who lack the two-step login that `policy` requires."""
     users = select(User.id).where(*map(not_, permitted(policy)))
     revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
 
 
 def passkeys(session: Session, user_id: str) -> tuple[PasskeyLine, ...]:
-    """The oldest first. There are at most as many as `add_passkey` allows."""
+    """The user's passkeys, oldest first. `add_passkey` limits how many there are."""
     rows = session.execute(select(*PASSKEY).where(Passkey.user_id == user_id).order_by(Passkey.created_ms, Passkey.id))
     return tuple(PasskeyLine._make(row) for row in rows)
 
@@ -211,9 +211,11 @@ def add_passkey(
     kept_session_id: str,
     needs_email: bool,
 ) -> bool:
-    """Store a passkey. If it is the first second factor, store the recovery codes and end all other sessions. Returns
-    whether it is. Raises EmailUnconfirmed, with `needs_email`; TooManyPasskeys; WrongPasskey if the step was used
-    already or the passkey is known.
+    """Store a passkey. The first one also stores the recovery codes and ends all other sessions. Returns whether it
+    was.
+
+    Raises EmailUnconfirmed (with `needs_email`), TooManyPasskeys, and WrongPasskey if the step was already used or the
+    passkey exists.
     """
     user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
     _require_room(session, user, most, needs_email)
@@ -252,7 +254,7 @@ def use_passkey(session: Session, key: Key, sign_count: int, now_ms: int) -> boo
 def remove_passkey(
     session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool
 ) -> PasskeyLine | None:
-    """Returns the removed passkey; None if the user has no such passkey. See `end_if_none_left` for the last one."""
+    """Remove a passkey and return it; None if the user does not have it. See `end_if_none_left` for the last one."""
     _lock(session, user_id)
     mine = (Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
     row = session.execute(select(*PASSKEY).where(*mine)).one_or_none()

@@ -1,4 +1,4 @@
-"""The second step of a login, by a code or a passkey; and the login with a passkey alone."""
+"""The second step of a login, by a code or a passkey; and the login with only a passkey."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from koyjabo.database.executor import DatabaseExecutor
 
 
 class LoginBrowser(NamedTuple):
-    """`is_familiar` says whether a user has logged in with it before."""
+    """The browser of a login. `is_familiar`: a user has logged in with it before."""
 
     user_agent: str
     is_familiar: Callable[[UserRecord], bool]
@@ -35,9 +35,11 @@ class Completed(NamedTuple):
     """A login after its second step."""
 
     grant: Grant
-    visitor_id: str | None  # as the first step had it
+    visitor_id: str | None  # from the first step
     cookie: str
-    """For a browser that needs no second step for 30 days. Void after `enrol`, which changes the second factor."""
+    """Cookie of a browser that needs no second step for 30 days. Void after `enrol`, which changes the two-step
+    login.
+    """
 
 
 class Enrolled(NamedTuple):
@@ -46,9 +48,10 @@ class Enrolled(NamedTuple):
 
 
 class SecondStep:
-    """All methods raise LedgerUnavailable, and SecondFactorExpired for a step that is over: after MOST_TRIES,
-    PENDING_S, one use, or a new password. Each code and each passkey is a try. `on_revoked` is called with the id of a
-    user whose sessions have ended.
+    """Completes two-step logins. All methods raise LedgerUnavailable.
+
+    They raise SecondFactorExpired for a step that is over: after MOST_TRIES codes or passkeys, PENDING_S, one use, or a
+    new password. `on_revoked` is called with the id of a user whose sessions have ended.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class SecondStep:
         self._on_revoked = on_revoked
 
     def by_code(self, token: str, code: str, browser: LoginBrowser) -> Completed:
-        """Raises WrongCode, TooManyRequests."""
+        """Complete the step with a code. Raises WrongCode, TooManyRequests."""
         pending = self._pending.count_try(token, VERIFY)
         person = self._pending.person_of(pending)
         try:
@@ -78,13 +81,13 @@ class SecondStep:
             raise
 
     def methods(self, token: str) -> tuple[str, ...]:
-        """The ways in which the step can be made."""
+        """The methods for completing the step."""
         pending = self._pending.find(token, VERIFY)
         return self._database.read(pending_step_queries.methods, pending.user_id or "")
 
     def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
-        """The token of the step, and WebAuthn's options to ask the browser with. Without a token, a login begins that
-        needs no password. Raises SecondFactorExpired.
+        """The step's token, and WebAuthn's options. Without a token, begins a login that needs no password. Raises
+        SecondFactorExpired.
         """
         challenge = ceremonies.new_challenge()
         if token is None:
@@ -97,7 +100,7 @@ class SecondStep:
     def by_passkey(
         self, token: str, credential: dict[str, Any], site: RelyingParty, browser: LoginBrowser
     ) -> Completed:
-        """Raises WrongPasskey."""
+        """Complete the step with a passkey. Raises WrongPasskey."""
         pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
         try:
             person, proof = self._prove(pending, credential, site)
@@ -107,7 +110,7 @@ class SecondStep:
             raise WrongPasskey from None
 
     def enrol(self, token: str, code: str, browser: LoginBrowser) -> Enrolled:
-        """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
+        """Turn an authenticator app on with its first code, and log in. Raises WrongCode, NoSecondFactor,
         TooManyRequests.
         """
         pending = self._pending.count_try(token, ENROL, SIGN_UP)
@@ -126,12 +129,13 @@ class SecondStep:
         return Enrolled(completed, codes)
 
     def enrolling(self, token: str) -> UserRecord:
-        """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
+        """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
         return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
 
     def _without_factor(self, pending: Pending) -> UserRecord:
-        """A step of enrolment takes the password alone, so it ends when there is a second factor, such as a passkey
-        that was made in a session meanwhile. Raises SecondFactorExpired.
+        """The user of a set-up step, which needs only the password. Raises SecondFactorExpired.
+
+        The step ends when two-step login is set up, for instance with a passkey that was created in another session.
         """
         person = self._pending.person_of(pending)
         if person.second_factor_ms is not None:
@@ -155,13 +159,13 @@ class SecondStep:
         return person
 
     def _complete(self, pending: Pending, person: UserRecord, proof: Proof, browser: LoginBrowser) -> Completed:
-        """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
+        """Begin the session. Raises WrongCode if the proof was used before, or if the user or the step has changed."""
 
         def settle(session: Any) -> bool:
             if not proof.settle(session):
                 return False
             if not pending_step_queries.end(session, pending):
-                raise WrongCode  # which gives the proof back
+                raise WrongCode  # undoes the use of the proof
             return True
 
         both = proof._replace(settle=settle)

@@ -1,4 +1,4 @@
-"""Second factors: the second step of logins, and what its users set up for it."""
+"""Services for two-step login."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Limits of guesses at the passwords of an account."""
+"""Limits on guesses at an account's password."""

@@ -1,6 +1,6 @@
-"""Decides whether an attempt at a password is permitted, from the stored state of the account (decision 52).
+"""Decide whether a password attempt is permitted, from the stored state of the account (decision 52).
 
-Pure: callers load the state, store it again, and hold its lock in between.
+Without I/O: callers load the state, store it again, and hold its lock in between.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from koyjabo.network.client_address import Level
 
 DAY_MS = 86_400_000
 KEPT_MS = 3600 * 1000
-"""How long a state is kept at least after the last guess, so that the audit log does not get its first line again."""
+"""How long a state is kept at least after the last guess, ms, so that the audit log does not repeat its first line."""
 
-MOST_NETWORKS = 200
-"""Networks remembered for an account: 60 IPv6 customers have 180. The oldest ones are forgotten."""
+MAX_NETWORKS = 200
+"""How many failed networks are remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
 
-TURN_MS = 10_000
-"""How long the next guess is reserved for the network in turn: a client that tries every 5 s does not miss it."""
+RESERVED_MS = 10_000
+"""How long the next guess is reserved for the network in turn, ms. A client that tries every 5 s does not miss it."""
 
 NOTED_MS = 10_000
-"""For so long after a refusal, further ones to the same network change nothing: a network claims its turn for ten times
-as long.
+"""How long after a refusal further ones to the same network change nothing, ms. A network keeps its claim ten times as
+long.
 """
 
 
 class Plan(NamedTuple):
-    """Two budgets: `most` guesses, and one more each `pace_ms`. A success fills the first one. Of the second one,
-    `reserve` guesses are kept for networks that have not failed.
+    """Two budgets: `most` guesses plus one every `pace_ms`, and `most_a_day` plus one every `day_pace_ms`. A success
+    refills the first. `reserve` guesses of the second are kept for networks that have not failed.
     """
 
     most: int
@@ -41,22 +41,22 @@ class Plan(NamedTuple):
 
 
 @dataclass(slots=True)
-class Mark:
-    """A network that has failed: how often, and when it did so and was refused last, ms."""
+class FailedNetwork:
+    """A network that has failed: how often, and when it last failed and was last refused, ms."""
 
     failures: int
     failed_ms: int
     refused_ms: int = 0
 
-    def precedes(self, other: Mark | None) -> bool:
-        """Whether this network's turn is before that of another one: it has failed less often, or as often and later,
-        as an owner does who mistypes during an attack.
+    def precedes(self, other: FailedNetwork | None) -> bool:
+        """Whether this network comes before `other`: it has failed less often, or as often but more recently, like an
+        owner who mistypes during an attack.
         """
         return other is None or (self.failures, -self.failed_ms) < (other.failures, -other.failed_ms)
 
 
 class Decision(NamedTuple):
-    """0, and the cost of the attempt to the first budget; or the time until the next attempt may be permitted, ms."""
+    """0 and what the attempt cost the first budget, or the time until the next attempt may be permitted, ms."""
 
     wait_ms: int
     spent_ms: int = 0
@@ -64,16 +64,16 @@ class Decision(NamedTuple):
 
 @dataclass(slots=True)
 class GuessState:
-    """`spent_ms` and `day_spent_ms` are the moments at which the two budgets are full again (GCRA)."""
+    """The state of an account. `spent_ms` and `day_spent_ms` are the times when the budgets are full again (GCRA)."""
 
     failures: int = 0  # since the last success
     spent_ms: int = 0
     day_spent_ms: int = 0
-    unlocked_ms: int = 0  # when the operator last took all failures back; 0 for never
-    marks: dict[str, Mark] = field(default_factory=dict)
+    unlocked_ms: int = 0  # when the operator last cleared all failures, ms; 0 for never
+    marks: dict[str, FailedNetwork] = field(default_factory=dict)
 
     def rank(self, networks: Sequence[Level]) -> int:
-        """The failures of a network, relative to what it is allowed; 0 for one that counts as not having failed."""
+        """The failures of a network, relative to its allowance; 0 if it counts as not having failed."""
         ranks = [self.marks[network].failures // times for network, times in networks if network in self.marks]
         return max(ranks, default=0)
 
@@ -87,22 +87,22 @@ class GuessState:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
-    """The stored state, without networks whose failures are a day old. If the clock was put back, the budgets are
-    spent, apart from the reserve.
+    """The stored state, without networks whose failures are a day old. If the clock was put back, the budgets count as
+    spent, except for the reserve.
     """
-    said = json.loads(text)
-    marks = {name: Mark(*mark) for name, mark in said.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
+    stored = json.loads(text)
+    marks = {name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
     return GuessState(
         failures,
-        min(said.get("spent", 0), now_ms + plan.most * plan.pace_ms),
-        _in_time(said.get("day", 0), plan, now_ms),
-        said.get("unlocked", 0),
+        min(stored.get("spent", 0), now_ms + plan.most * plan.pace_ms),
+        _in_time(stored.get("day", 0), plan, now_ms),
+        stored.get("unlocked", 0),
         marks,
     )
 
 
 def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> Decision:
-    """Count an attempt, or refuse it. `networks` are those of one address, smallest first."""
+    """Count an attempt, or refuse it. `networks` are the networks of one address, smallest first."""
     opens_ms = _opens_for_ms(state, plan, networks, now_ms)
     if opens_ms > now_ms:
         mark = state.marks.get(networks[0].network)
@@ -118,8 +118,10 @@ def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int)
 
 
 def still_waits_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
-    """How long an attempt has to wait that `admit` would refuse and that it need not note, since it has just noted
-    another one: a flood of refused attempts is only read. 0 if `admit` has to decide.
+    """How long the attempt has to wait if `admit` would refuse it and has just recorded another refusal; 0 if `admit`
+    has to decide.
+
+    So a flood of refused attempts only reads the state.
     """
     mark = state.marks.get(networks[0].network)
     is_noted = mark is None or mark.refused_ms > now_ms - NOTED_MS
@@ -127,14 +129,14 @@ def still_waits_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now
 
 
 def take_back(state: GuessState, plan: Plan, networks: Sequence[Level], decision: Decision) -> None:
-    """Undo an attempt in which no password was verified."""
+    """Undo an attempt that did not verify a password."""
     state.spent_ms -= decision.spent_ms
     state.day_spent_ms -= plan.day_pace_ms
     _unmark(state, networks, 1)
 
 
 def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
-    """Undo an attempt with the right password, and the failures of its network; and `forgive`."""
+    """Undo an attempt with the right password, and the failures of its network; then `forgive`."""
     state.day_spent_ms -= plan.day_pace_ms
     mark = state.marks.get(networks[0].network)
     _unmark(state, networks, mark.failures if mark else 0)
@@ -142,8 +144,8 @@ def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
 
 
 def forgive(state: GuessState) -> None:
-    """Fill the first budget, after a success. The second one and the failures of other networks stay as they are, so
-    that the owner's logins lend no guesses to others.
+    """Refill the first budget after a success. The second one and other networks' failures stay, so that the owner's
+    logins give others no guesses.
     """
     state.failures = state.spent_ms = 0
     for mark in state.marks.values():
@@ -157,10 +159,10 @@ def _in_time(day_spent_ms: int, plan: Plan, now_ms: int) -> int:
 
 def _mark(state: GuessState, networks: Sequence[Level], now_ms: int) -> None:
     for network, _ in networks:
-        mark = state.marks.setdefault(network, Mark(0, now_ms))
+        mark = state.marks.setdefault(network, FailedNetwork(0, now_ms))
         mark.failures += 1
         mark.failed_ms = now_ms
-    while len(state.marks) > MOST_NETWORKS:
+    while len(state.marks) > MAX_NETWORKS:
         del state.marks[min(state.marks, key=lambda name: state.marks[name].failed_ms)]
 
 
@@ -180,19 +182,19 @@ def _opens_for_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_
 
 
 def _opens_ms(state: GuessState, plan: Plan, network: str, now_ms: int) -> int:
-    """When a network that has failed may try again, unless another one does so first."""
+    """When a network that has failed may try again, unless another one does so first, ms."""
     hour_ms = state.spent_ms - (plan.most - 1) * plan.pace_ms
     opens_ms = max(hour_ms, _day_opens_ms(state, plan, plan.reserve))
     is_last = max(hour_ms + plan.pace_ms, _day_opens_ms(state, plan, plan.reserve + 1)) > now_ms
-    return opens_ms + TURN_MS if is_last and _has_rival(state, plan, network, opens_ms) else opens_ms
+    return opens_ms + RESERVED_MS if is_last and _has_rival(state, plan, network, opens_ms) else opens_ms
 
 
 def _day_opens_ms(state: GuessState, plan: Plan, kept: int) -> int:
-    """When the second budget has a guess more than are kept."""
+    """When the second budget has one guess more than the `kept` ones, ms."""
     return state.day_spent_ms - (plan.most_a_day - kept - 1) * plan.day_pace_ms
 
 
 def _has_rival(state: GuessState, plan: Plan, network: str, opens_ms: int) -> bool:
-    """Whether a network whose turn is before was refused lately, and so told to return at `opens_ms`."""
-    own, since_ms = state.marks.get(network), opens_ms - plan.day_pace_ms - TURN_MS
+    """Whether a network that comes first was refused recently, with the advice to return at `opens_ms`."""
+    own, since_ms = state.marks.get(network), opens_ms - plan.day_pace_ms - RESERVED_MS
     return any(mark.refused_ms > since_ms and mark.precedes(own) for mark in state.marks.values())

@@ -25,8 +25,8 @@ from koyjabo.network.client_address import Level, levels
 from koyjabo.webkit.limits.limits import TOO_MANY_LOGINS
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
-"""The purposes of a password: a login, one from a familiar browser, and a change of the password. Each has budgets of
-its own, so that guessed logins keep the owner from neither of the others.
+"""Purposes of a password: a login, a login from a familiar browser, and changing the password. Each has its own
+budgets, so that guessing at logins does not block the owner from the others.
 """
 
 PLANS = {
@@ -34,17 +34,17 @@ PLANS = {
     FAMILIAR: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),
     PASSWORD: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
 }
-"""In any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one guess more than 60 networks that have not failed
-make within two days, as their keys change at midnight. A familiar browser that has used up its budget is treated like a
-new one.
+"""Budgets by purpose: in any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one more than 60 networks without
+failures need in two days, as their keys change at midnight. A familiar browser that has used up its budget is treated
+like an unknown one.
 """
 
 AUDITED = {1, 49}
-"""The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
+"""Numbers of failures that are written to the audit log. The others are not, so that guessing cannot fill the log."""
 
 
 class LoginThrottle:
-    """Stores keyed hashes of the email, also for emails without an account, and of the networks that have failed."""
+    """Stores keyed hashes of emails, even without an account, and of the networks that have failed."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class LoginThrottle:
 
     def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> Attempt:
         """Count an attempt from an address (see `client_address.limit_key`) before the password is verified, which also
-        limits concurrent attempts. Verify it in the context of the result.
+        limits concurrent attempts. Verify the password in the context of the result.
 
         Raises TooManyRequests, LedgerUnavailable.
         """
@@ -67,7 +67,7 @@ class LoginThrottle:
         return Attempt(self._database, self._clock, purpose, accounts, networks, decision)
 
     def unlock(self, email_key: str) -> None:
-        """Take all failures of an account back. Workers take those of a minute back: see `unlocked_ms`."""
+        """Clear all failures of an account. Workers then clear their failures of the last minute: see `unlocked_ms`."""
         self._database.write(_unlock, self._accounts(email_key), self._clock.now_ms())
 
     def unlocked_ms(self, email_key: str) -> int:
@@ -77,18 +77,18 @@ class LoginThrottle:
         return state.unlocked_ms if state else 0
 
     def _accounts(self, email_key: str) -> dict[str, str]:
-        """The key of the row of each purpose."""
+        """The row key of each purpose."""
         return {purpose: account_key(self._secret, purpose, email_key) for purpose in PLANS}
 
     def _network_key(self, account: str, network: str) -> str:
-        """Reveals nothing without the secret, and differs from account to account and from day to day."""
+        """A key that reveals nothing without the secret. It differs between accounts and days."""
         return account_key(self._secret, f"network {self._clock.today()} {account}", network)[:16]
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One attempt at a password. As a context: if the body succeeds, the account's failures are forgiven; if no
-    password was verified, the attempt is taken back.
+    password was verified, the attempt is undone.
     """
 
     database: DatabaseExecutor
@@ -103,14 +103,14 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(LedgerUnavailable):  # the budget is renewed anyway
+        with suppress(LedgerUnavailable):  # the limit recovers by itself
             if error is None:
                 self._succeed()
             elif isinstance(error, (TooBusy, LedgerUnavailable)):
                 self._change(self.purpose, self._take_back)
 
     def _succeed(self) -> None:
-        if self.purpose == PASSWORD:  # guesses at the old password tell nothing about the new one
+        if self.purpose == PASSWORD:  # guesses at the old password reveal nothing about the new one
             self.database.write(login_throttle_queries.forget, [self.accounts[PASSWORD]])
             return
         self._change(self.purpose, lambda state: guess_budget.succeed(state, PLANS[self.purpose], self.networks))
@@ -118,7 +118,7 @@ class Attempt:
             self._change(LOGIN, guess_budget.forgive)
 
     def _take_back(self, state: GuessState) -> None:
-        """The attempt stays counted as a failure if the audit log has a line for the failures before it."""
+        """Undo the attempt, unless the audit log has a line about the failures before it. Then it stays counted."""
         guess_budget.take_back(state, PLANS[self.purpose], self.networks, self.decision)
         if state.failures - 1 not in AUDITED:
             state.failures -= 1
@@ -134,8 +134,9 @@ def _refuse(wait_ms: int) -> None:
 
 
 def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor) -> Decision:
-    """Count an attempt, with an audit entry about the failures before it, if the user exists. One transaction, before
-    the password is verified: its duration must not reveal whether the user exists.
+    """Count an attempt, with an audit entry about earlier failures if the user exists.
+
+    Runs in one transaction before the password is verified: its duration must not reveal whether the user exists.
     """
     state = login_throttle_queries.lock(session, account, plan, by.at_ms)
     failures, decision = state.failures, guess_budget.admit(state, plan, networks, by.at_ms)

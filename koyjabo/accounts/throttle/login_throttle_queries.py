@@ -1,4 +1,4 @@
-"""Queries for the guesses at passwords by account, as operations of the database executor."""
+"""Queries for password guesses by account, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from koyjabo.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
-"""Expired rows deleted with each attempt: more than an attempt adds, so the table cannot grow for long."""
+"""How many expired rows are deleted with each attempt. It is more than an attempt adds, so the table does not grow for
+long.
+"""
 
 UNLOCKED_MS = 120_000
-"""How long an unlocked account is known as such: longer than workers count failures of a minute."""
+"""How long an account is known to be unlocked, ms: longer than workers count failures of a minute."""
 
 ADD = text(
     "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "
@@ -30,9 +32,9 @@ def lock(session: Session, account: str, plan: Plan, now_ms: int) -> GuessState:
 
 
 def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> GuessState | None:
-    wanted = select(LoginFailures.failures, LoginFailures.state, LoginFailures.expires_ms)
-    wanted = wanted.where(LoginFailures.account == account)
-    row = session.execute(wanted.with_for_update() if locked else wanted).one_or_none()
+    query = select(LoginFailures.failures, LoginFailures.state, LoginFailures.expires_ms)
+    query = query.where(LoginFailures.account == account)
+    row = session.execute(query.with_for_update() if locked else query).one_or_none()
     if row is None or row.expires_ms <= now_ms:
         return None
     return guess_budget.load(row.failures, row.state, plan, now_ms)
@@ -44,7 +46,7 @@ def store(session: Session, account: str, state: GuessState, expires_ms: int) ->
 
 
 def change(session: Session, account: str, plan: Plan, now_ms: int, change: Callable[[GuessState], None]) -> None:
-    """Change a state in place, unless there is none."""
+    """Change a state in place, if there is one."""
     state = find(session, account, plan, now_ms, locked=True)
     if state is not None:
         change(state)
@@ -56,8 +58,8 @@ def forget(session: Session, accounts: Sequence[str]) -> None:
 
 
 def sweep(session: Session, now_ms: int) -> None:
-    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other; call it when
-    the own row is locked, so that there are no deadlocks.
+    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other. Call it when
+    the attempt's own row is locked, to avoid deadlocks.
     """
     expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MOST_SWEPT)
     session.execute(delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True))))

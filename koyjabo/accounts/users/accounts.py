@@ -1,15 +1,15 @@
-"""Accounts of users, and their login sessions: sign up, log in, refresh, log out, change the password."""
+"""Accounts and their login sessions: sign up, log in, refresh, log out, change the password."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection
 
-from koyjabo.accounts import letters, queries
+from koyjabo.accounts import emails, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.login_session_queries import line
 from koyjabo.accounts.login_sessions import Grant, Proof, account_of, browser_mark_of, grant_of
-from koyjabo.accounts.passwords.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.accounts.passwords.passwords import Passwords, is_outdated, is_usable
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
@@ -29,11 +29,11 @@ RECENT_MS = 10 * 60_000
 
 
 class Accounts:
-    """Normalises emails, passwords and names by `credential_rules`.
+    """Accounts of users. Normalises emails, passwords and names with `credential_rules`.
 
     After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
-    `unlock` takes back the failed logins to an email key, and `pending` begins the second steps of logins. All methods
-    raise LedgerUnavailable; methods that take a password also raise TooBusy, and let it wait among those of `client`.
+    `unlock` clears the failed logins of an email key, and `pending` begins second steps. All methods raise
+    LedgerUnavailable. Methods that take a password also raise TooBusy; `client` decides its place in the hash queue.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Accounts:
         password: str,
         name: str | None = None,
         user_agent: str = "",
-        client: PasswordClient = FIRST,
+        client: PasswordClient = OPERATOR_CLIENT,
         visitor_id: str | None = None,
         language: str | None = None,
     ) -> Grant | SecondFactorDue:
@@ -68,12 +68,12 @@ class Accounts:
         person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
-        letter = letters.verification(self._outbox, person.id, person.email, language)
+        queued_email = emails.verification(self._outbox, person.id, person.email, language)
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
-            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
+            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=queued_email)
             return self._pending.begin_enrolment(person, visitor_id, is_new_account=True)
-        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
+        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=queued_email)
         return grant_of(person, new)
 
     def log_in(
@@ -81,16 +81,16 @@ class Accounts:
         email: str,
         password: str,
         user_agent: str = "",
-        client: PasswordClient = FIRST,
+        client: PasswordClient = OPERATOR_CLIENT,
         cookie: str = "",
         visitor_id: str | None = None,
     ) -> Grant | SecondFactorDue:
-        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists. The user gets a
-        mail about a login from a browser that is not familiar.
+        """Log in. Raises WrongCredentials, whose message and time do not reveal whether the user exists. The user gets
+        an email about a login from an unfamiliar browser.
 
-        `cookie` is that of a browser that may need no second step; `visitor_id` is kept for the second step.
+        `cookie` comes from a browser that may need no second step; `visitor_id` is kept for the second step.
         """
-        for _ in range(2):  # again, if the password hash or the second factor has just changed
+        for _ in range(2):  # again, if the password hash or two-step login was changed at the same time
             person = self._verified(email, password, client)
             outcome = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
                 person, user_agent, client.is_familiar
@@ -102,21 +102,23 @@ class Accounts:
     def open_session(
         self, person: UserRecord, user_agent: str, is_familiar: bool, proof: Proof | None = None
     ) -> Grant | None:
-        """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
+        """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the
+        meantime.
+        """
         new = self._new_session(str(uuid.uuid4()), user_agent)
         details = {proof.kind: proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
-        letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
+        queued_email = None if is_familiar else emails.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
             *(person, new, *([proof.settle] if proof else [])),
             audit=lambda begun: entry if begun else None,
-            mail=lambda begun: letter if begun else None,
+            mail=lambda begun: queued_email if begun else None,
         )
         return grant_of(person, new) if begun else None
 
     def refresh(self, claims: Claims) -> Grant:
-        """Renew a session with its refresh token. Raises InvalidToken. A token that is used again later is stolen, and
+        """Renew a session with its refresh token. Raises InvalidToken. A token that is used again later was stolen, and
         ends the session.
         """
         refresh_id = queries.successor(claims.session_id, claims.token_id)
@@ -145,16 +147,17 @@ class Accounts:
             self._on_revoked(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
-        """The login of a session; None if it is revoked or expired, or its user disabled or without the second factor
-        that REQUIRE_TWO_FACTOR wants. `refresh_id`, if given, must be its valid refresh token, or one renewed less than
-        TOGETHER_MS ago.
+        """The login of a session.
+
+        None if it is revoked or expired, or if its user is disabled or lacks the two-step login that REQUIRE_TWO_FACTOR
+        requires. A given `refresh_id` must be its valid refresh token, or one renewed less than TOGETHER_MS ago.
         """
         now_ms, policy = self._clock.now_ms(), self._pending.policy
         person = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
         return Login(account_of(person), session_id) if person else None
 
     def require_room(self, client: PasswordClient) -> None:
-        """Raises TooBusy if a password of this client could not wait, before other work is done for it."""
+        """Raises TooBusy if the hash queue has no room for this client, before other work is done for it."""
         self._passwords.require_room(client)
 
     def browser_mark(self, email: str) -> str:
@@ -163,12 +166,12 @@ class Accounts:
         return browser_mark_of(person) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        """User names by id, without unknown ids. For about 1,000 ids at a time."""
+        """User names by id; unknown ids are missing. For about 1,000 ids at a time."""
         return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
-    def change_password(self, login: Login, current: str, new: str, client: PasswordClient = FIRST) -> str:
-        """Also ends all other sessions, and makes all browsers unfamiliar. Returns the new mark of familiar browsers.
-        Raises WrongCredentials.
+    def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
+        """Change the password, end all other sessions, and make all browsers unfamiliar. Returns the new mark of
+        familiar browsers. Raises WrongCredentials.
         """
         person = self.verify_password(login, current, client)
         hashed = NewHash(self._passwords.hash(credential_rules.password(new), client))
@@ -177,9 +180,10 @@ class Accounts:
             raise WrongCredentials(N_("The password was just changed in another session."))
         return browser_mark_of(person._replace(**hashed._asdict()))
 
-    def set_first_password(self, login: Login, new: str, client: PasswordClient = FIRST) -> str:
-        """For an account without one, in a session that began less than RECENT_MS ago: an older one may be stolen. Ends
-        all other sessions. Returns the new mark of familiar browsers. Raises WrongCredentials.
+    def set_first_password(self, login: Login, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
+        """Set the password of an account without one, in a session younger than RECENT_MS: an older one may be stolen.
+
+        Ends all other sessions. Returns the new mark of familiar browsers. Raises WrongCredentials.
         """
         person = self._database.read(queries.by_id, login.account.id)
         session = self._database.read(line, login.account.id, login.session_id, self._clock.now_ms())
@@ -194,9 +198,11 @@ class Accounts:
         return browser_mark_of(person._replace(**hashed._asdict()))
 
     def change_profile(self, person: UserRecord, name: str | None = None, email: str | None = None) -> Account:
-        """Change the given fields, by `credential_rules`. Another email has to be verified again, and both addresses
-        get a mail. The password of `person` was verified before. Returns the changed account. Raises EmailTaken,
-        and WrongCredentials if the person was changed meanwhile.
+        """Change the given fields. A new email has to be verified, and both addresses get an email. Returns the changed
+        account.
+
+        The password of `person` was verified before. Raises EmailTaken, and WrongCredentials if the person has changed
+        since.
         """
         account = account_of(person)
         email = account.email if email is None else credential_rules.email(email)
@@ -207,8 +213,8 @@ class Accounts:
             self._store_profile(person, changed, fields)
         return changed
 
-    def verify_password(self, login: Login, password: str, client: PasswordClient = FIRST) -> UserRecord:
-        """Before a change that a stolen session must not make. Raises WrongCredentials."""
+    def verify_password(self, login: Login, password: str, client: PasswordClient = OPERATOR_CLIENT) -> UserRecord:
+        """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if person is not None and not is_usable(person.password):
             raise WrongCredentials(N_("Your account has no password. Set one on your account page first."))
@@ -223,7 +229,7 @@ class Accounts:
     def has_users(self) -> bool:
         return self._database.read(queries.has_users)
 
-    # For the operator: at the command line, and at start-up.
+    # For the operator: on the command line, and at start-up.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Create an account. Raises EmailTaken."""
@@ -233,8 +239,8 @@ class Accounts:
         return account_of(person)
 
     def set_password(self, email: str, password: str) -> Account:
-        """Also ends all sessions of the user, and takes all failed logins back. Familiar browsers stay so. Raises
-        UnknownUser.
+        """Set a password, end all sessions of the user, and clear failed logins. Familiar browsers stay familiar.
+        Raises UnknownUser.
         """
         person = self._find(email)
         if person is None:
@@ -248,13 +254,18 @@ class Accounts:
         self._passwords.close()
 
     def _new_person(
-        self, email: str, password: str, name: str | None, is_admin: bool = False, client: PasswordClient = FIRST
+        self,
+        email: str,
+        password: str,
+        name: str | None,
+        is_admin: bool = False,
+        client: PasswordClient = OPERATOR_CLIENT,
     ) -> UserRecord:
         email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
         return UserRecord(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
     def _verified(self, email: str, password: str, client: PasswordClient) -> UserRecord:
-        """Raises WrongCredentials."""
+        """The user with this email and password. Raises WrongCredentials."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None, client)
         if person is None or not matches or person.is_disabled:
@@ -274,7 +285,7 @@ class Accounts:
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
     def _renewed(self, person: UserRecord, password: str, client: PasswordClient) -> UserRecord:
-        """Replace a hash of outdated costs."""
+        """The user, after replacing a hash with outdated parameters."""
         if not is_outdated(person.password):
             return person
         hashed = NewHash(self._passwords.hash(password, client), browser_mark_of(person))
@@ -302,5 +313,5 @@ class Accounts:
             queries.change_profile,
             *(person, changed.name, changed.email, key),
             audit=entry,
-            mail=letters.email_changed(self._outbox, account, changed.email) if is_new else None,
+            mail=emails.email_changed(self._outbox, account, changed.email) if is_new else None,
         )

@@ -1,7 +1,7 @@
-"""Queries for people of other systems, who have no account: rows of `users` with the ref that their system uses.
+"""Queries for users of other systems, who have no account: rows of `users` with the external id of their system.
 
-A person is found by the ref and the issuer of tokens that is set, or else by the ref alone, as they were known before
-an issuer was set.
+A person is found by external id and the current issuer of tokens, or by the external id if they have been known since
+before an issuer was set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 
 class ExternalPerson(NamedTuple):
-    """`id` is that of the row here, `ref` what their own system calls them."""
+    """A person: `id` is the row's id, `ref` is the external id."""
 
     id: str
     name: str
@@ -30,32 +30,33 @@ class ExternalPerson(NamedTuple):
 
 
 def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, ExternalPerson]:
-    """The people with these refs, at most AT_ONCE, by ref."""
+    """The people with these external ids, at most AT_ONCE, by external id."""
     columns = User.id, User.name, User.external_ref, User.external_issuer
-    wanted = select(*columns).where(User.external_ref.in_(refs), User.external_issuer.in_({issuer, ""}))
-    rows = sorted(session.execute(wanted), key=lambda row: bool(row.external_issuer))  # those of the issuer win
+    query = select(*columns).where(User.external_ref.in_(refs), User.external_issuer.in_({issuer, ""}))
+    rows = sorted(session.execute(query), key=lambda row: bool(row.external_issuer))  # rows with the issuer win
     return {row.external_ref: ExternalPerson(row.id, row.name, row.external_ref) for row in rows}
 
 
 def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
-    """Make the people with these refs who are unknown, and give all of them these names. Returns them by ref. Without a
-    name, a known person keeps theirs, and a new one is called by the ref.
+    """Create unknown people, and rename all to these names. Returns them by external id.
+
+    Without a name, a known person keeps theirs, and a new one is called by the external id.
     """
     known = find(session, issuer, names)
     for _ in range(ATTEMPTS):
         missing = sorted(names.keys() - known.keys())
         if not missing or _add(session, issuer, {ref: names[ref] or ref for ref in missing}, now_ms):
             break
-        known = find(session, issuer, names)  # another transaction has made some of them
+        known = find(session, issuer, names)  # another transaction has created some of them
     known = find(session, issuer, names)
     renamed = {person.id: name for ref, person in known.items() if (name := names[ref]) and name != person.name}
-    for user_id in sorted(renamed):  # in one order, so that two transactions never wait for each other
+    for user_id in sorted(renamed):  # in a fixed order, so that two transactions never deadlock
         session.execute(update(User).where(User.id == user_id).values(name=renamed[user_id]))
     return {ref: person._replace(name=renamed.get(person.id, person.name)) for ref, person in known.items()}
 
 
 def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -> bool:
-    """Insert people. False, without any of them, if one exists already."""
+    """Insert people. Returns False, and inserts none, if one already exists."""
     rows = [_row(ref, issuer, name, now_ms) for ref, name in names.items()]
     try:
         with session.begin_nested():

@@ -1,6 +1,5 @@
-"""Creates the first admin of the site: the one in ADMIN_EMAIL, or a made-up one in development.
-
-Raises LedgerUnavailable.
+"""Creates the first admin of the site: the one in ADMIN_EMAIL, or a made-up one in development. Raises
+LedgerUnavailable.
 """
 
 from __future__ import annotations
@@ -21,13 +20,15 @@ def ensure(accounts: Accounts, email: str, password: str) -> bool:
     known = accounts.find(email)
     if known is None:
         return _create(accounts, email, password)
-    if not known.is_admin:  # not promoted: nothing proves that this user owns the address
+    if not known.is_admin:  # not promoted, because nothing proves that this user owns the address
         log.warning("admin_email_is_no_admin try='koyjabo user role'")
     return False
 
 
 def make_up(accounts: Accounts) -> str | None:
-    """Create the admin `MADE_UP` if there is no user. Returns the password if this process created it, else None."""
+    """Create the admin `MADE_UP` if there is no user. Returns the password if this process created it, otherwise
+    None.
+    """
     if accounts.has_users():
         return None
     password = secrets.token_urlsafe(12)
@@ -35,7 +36,7 @@ def make_up(accounts: Accounts) -> str | None:
 
 
 def _create(accounts: Accounts, email: str, password: str) -> bool:
-    """Returns False if another process, started at the same time, has created it."""
+    """Create the admin. Returns False if another process has just done so."""
     try:
         accounts.create(email, password, is_admin=True)
     except EmailTaken:

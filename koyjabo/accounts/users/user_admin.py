@@ -1,5 +1,5 @@
-"""Lists, disables and logs out users, and changes their roles on the site, for its admins and the operator; viewers of
-the site see the lists, without emails.
+"""Lists, disables and logs out users, and changes their site roles, for admins and the operator. Site viewers see the
+lists without emails.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ DISABLINGS = {True: "user.disable", False: "user.enable"}
 
 
 class Users:
-    """For admins of the site, and for OPERATOR; `page`, `get` and `communities_of` also for viewers of the site, with
-    masked emails. Raises Forbidden for other accounts, UnknownUser, LedgerUnavailable.
+    """Administration of users, for site admins and OPERATOR. Viewers may use `page`, `get` and `communities_of`, and
+    get masked emails. Raises Forbidden for other accounts, UnknownUser, LedgerUnavailable.
 
-    After a commit, `on_revoked` is called with the id of the changed user. `unlock` takes back the failed logins to an
+    After a commit, `on_revoked` is called with the id of the changed user. `unlock` clears the failed logins of an
     email key.
     """
 
@@ -53,8 +53,8 @@ class Users:
     def page(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
     ) -> Page[UserLine]:
-        """`count` users from the offset `start`: with this id, or with the words of `query` in their name or, for
-        admins, in their email. `order` is one of USER_ORDERS, with "-" in front for descending.
+        """`count` users from the offset `start`: with the id `query`, or with its words in their name or, for admins,
+        in their email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
         args = (query, start, count, self._clock.now_ms(), account.is_admin, order)
@@ -72,21 +72,24 @@ class Users:
         return _existing(self._database.read(user_admin_queries.line_by_email, key, self._clock.now_ms()))
 
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
-        """The communities of which a user is a member, by name, including archived ones."""
+        """The user's communities by name, including archived ones."""
         account.require_site_viewer()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
     def set_role(self, account: Account, user_id: str, role: str) -> UserLine:
-        """Give a user one of SITE_ROLES. A new admin who needs a second factor and has none is logged out. Raises
-        LastAdmin for the last admin who can log in, unless `account` is OPERATOR, who can always create another.
+        """Give a user one of SITE_ROLES. A new admin who needs two-step login and has not set it up is logged out.
+
+        Raises LastAdmin for the last admin who can log in, unless `account` is OPERATOR, who can always create another.
         """
         is_admin = role == SITE_ADMIN
         args = (role, not is_admin and account is not OPERATOR, requires(self._policy, is_admin))
         return self._change(account, None, user_admin_queries.set_role, user_id, *args, self._clock.now_ms())
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
-        """Disable a user, which ends all their sessions and refuses new ones, or enable them, which takes all failed
-        logins back. Raises LastAdmin as `set_role` does, and Forbidden for the own account.
+        """Disable a user, which ends all their sessions and refuses new ones; or enable them, which clears all failed
+        logins.
+
+        Raises LastAdmin like `set_role`, and Forbidden for one's own account.
         """
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
@@ -97,7 +100,7 @@ class Users:
         return changed
 
     def unlock(self, account: Account, user_id: str) -> UserLine:
-        """Take all failed logins to an account back, so that no limit by account is left of them."""
+        """Clear all failed logins of an account, so that it is not limited any more."""
         changed = self._change(account, "user.unlock", user_admin_queries.existing, user_id)
         self._unlock(credential_rules.email_key(changed.email))
         return changed
@@ -107,7 +110,7 @@ class Users:
         return self._change(account, "user.log_out", user_admin_queries.log_out, user_id, self._clock.now_ms())
 
     def reset_second_factor(self, account: Account, user_id: str) -> UserLine:
-        """Remove all second factors of a user who has lost them, and end all sessions. Raises Forbidden for the own
+        """Remove the two-step login of a user who has lost it, and end all sessions. Raises Forbidden for one's own
         account.
         """
         if uuid_of(user_id) == account.id:
@@ -118,7 +121,9 @@ class Users:
     def _change(
         self, account: Account, action: str | None, change: Callable[..., Changed], user_id: str, *args: Any
     ) -> UserLine:
-        """`action` is None for a change of the role, which decides on it."""
+        """Change a user, with an audit entry. `action` is None for a change of the role, which determines the
+        action.
+        """
         account.require_site_admin()
         by = log.actor(account, self._clock)
         changed, line = self._database.write(

@@ -25,11 +25,11 @@ class UserLine(NamedTuple):
     is_viewer: bool
     created_ms: int
     disabled_ms: int | None
-    second_factor_ms: int | None  # since when; None without one
-    verified_ms: int | None  # when the email was confirmed; None if it is not
+    second_factor_ms: int | None  # since when; None without two-step login
+    verified_ms: int | None  # when the email was confirmed; None if it was not
     communities: int
     sessions: int  # live ones
-    seen_ms: int | None  # when a session of the last 30 days began or was renewed
+    seen_ms: int | None  # when a session of the last 30 days last began or was renewed
 
     @property
     def role(self) -> str:
@@ -48,11 +48,11 @@ class UserMembership(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A user after a change, and whether it changed anything."""
+    """A user after a change, and whether anything changed."""
 
     person: UserRecord
     is_change: bool
-    role_before: str = ""  # one of SITE_ROLES, after a change of it
+    role_before: str = ""  # one of SITE_ROLES, after a change of the role
 
 
 USER = tuple(getattr(User, name) for name in UserLine._fields[:9])
@@ -62,21 +62,21 @@ BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms
 _LAST_SIGN = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
 _SEEN = select(_LAST_SIGN).where(LoginSession.user_id == User.id).scalar_subquery()
 ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": _SEEN}
-"""What users can be ordered by."""
+"""Columns to order users by."""
 
 
 def page(
     session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool, order: str
 ) -> Page[UserLine]:
-    """Users with this id, or with the words of `query` in their name or, with `by_email`, in their email. `order` is
-    one of ORDERS, with "-" in front for descending.
+    """Users with the id `query`, or with its words in their name or, with `by_email`, in their email. `order` is one of
+    ORDERS, prefixed with "-" for descending.
     """
-    wanted = select(*USER).where(HAS_ACCOUNT)
+    users = select(*USER).where(HAS_ACCOUNT)
     if part := sought(query):
         columns = (User.email_key, User.name) if by_email else (User.name,)
-        wanted = wanted.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
-    rows = wanted.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count)
-    total = length(session, wanted)
+        users = users.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
+    rows = users.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count)
+    total = length(session, users)
     return Page(tuple(_lines(session, rows, now_ms)), total)
 
 
@@ -89,18 +89,20 @@ def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | N
 
 
 def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[UserMembership]:
-    """Ordered by name, including archived ones."""
-    wanted = select(*BELONGING).join(Membership, Membership.community_id == Community.id)
-    wanted = wanted.where(Membership.user_id == user_id)
-    rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
-    total = length(session, wanted)
+    """The user's communities by name, including archived ones."""
+    communities = select(*BELONGING).join(Membership, Membership.community_id == Community.id)
+    communities = communities.where(Membership.user_id == user_id)
+    rows = session.execute(communities.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
+    total = length(session, communities)
     return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
 def changed_line(
     session: Session, change: Callable[..., Changed], now_ms: int, user_id: str, *args: Any
 ) -> tuple[Changed, UserLine]:
-    """A change, and the user after it: a read after the commit could fail, as if nothing had changed."""
+    """A change, and the user after it. One transaction, because a separate read could fail after the commit, as if
+    nothing had changed.
+    """
     changed = change(session, user_id, *args)
     (user_line,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
     return changed, user_line
@@ -109,7 +111,7 @@ def changed_line(
 def set_role(
     session: Session, user_id: str, role: str, keep_last: bool, needs_second_factor: bool, now_ms: int
 ) -> Changed:
-    """Raises UnknownUser; LastAdmin, with `keep_last`, if no admin who can log in would be left."""
+    """Set the role. Raises UnknownUser; and LastAdmin, with `keep_last`, if no admin who can log in would be left."""
     if keep_last:
         require_another_admin(session, user_id)
     user = _locked(session, user_id)
@@ -124,12 +126,14 @@ def set_role(
 
 
 def existing(session: Session, user_id: str) -> Changed:
-    """Raises UnknownUser."""
+    """The user, unchanged. Raises UnknownUser."""
     return Changed(known(_locked(session, user_id)), True)
 
 
 def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool, now_ms: int) -> Changed:
-    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_role` does."""
+    """Disable or enable a user. Disabling ends all their sessions. Raises UnknownUser, and LastAdmin like
+    `set_role`.
+    """
     if keep_last:
         require_another_admin(session, user_id)
     user = _locked(session, user_id)
@@ -137,7 +141,7 @@ def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool
     if disabled and is_change:
         revoke(session, now_ms, LoginSession.user_id == user.id)
         _end_panel_invitations(session, user)
-        record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
+        record_revocation(session)  # last in all transactions: a fixed order of locks avoids deadlocks
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
     return Changed(known(user), is_change)
 
@@ -149,7 +153,7 @@ def log_out(session: Session, user_id: str, now_ms: int) -> Changed:
 
 
 def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
-    """Remove all second factors of a user, and end all sessions. Raises UnknownUser."""
+    """Remove a user's two-step login, and end all sessions. Raises UnknownUser."""
     user = _locked(session, user_id)
     had_one = user.second_factor_ms is not None
     remove_second_factors(session, user.id)
@@ -158,21 +162,21 @@ def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
 
 
 def require_another_admin(session: Session, user_id: str) -> None:
-    """Locks the admins who can log in until the commit. Raises LastAdmin."""
+    """Lock the admins who can log in until the commit. Raises LastAdmin if there is no other one."""
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(admins.with_for_update())) == {user_id}:
         raise LastAdmin(N_("The site needs an admin who can log in. Make another user a site admin first."))
 
 
 def _end_panel_invitations(session: Session, user: User) -> None:
-    """End those that a user who loses rights has made or could accept: they would give a right back."""
+    """End the panel invitations that this user has made or could accept: they would give lost rights back."""
     theirs = or_(PanelInvitation.invited_by == user.id, PanelInvitation.email_key == user.email_key)
     session.execute(delete(PanelInvitation).where(theirs).execution_options(synchronize_session=False))
 
 
 def _locked(session: Session, user_id: str) -> User:
-    found = select(User).where(User.id == user_id, HAS_ACCOUNT)
-    user = session.execute(found.with_for_update()).scalar_one_or_none()
+    query = select(User).where(User.id == user_id, HAS_ACCOUNT)
+    user = session.execute(query.with_for_update()).scalar_one_or_none()
     if user is None:
         raise UnknownUser
     return user
@@ -183,8 +187,8 @@ def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
     return lines[0] if lines else None
 
 
-def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> list[UserLine]:
-    rows = session.execute(wanted).all()
+def _lines(session: Session, query: Select[*tuple[Any, ...]], now_ms: int) -> list[UserLine]:
+    rows = session.execute(query).all()
     ids = [row.id for row in rows]
     live = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
     communities = _counts(session, Membership.user_id, ids)

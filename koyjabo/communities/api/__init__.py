@@ -1,4 +1,4 @@
-"""API calls of communities, of their members, and of what another system says by its own ids."""
+"""API calls of communities and their members, including calls with another system's ids."""
 
 from __future__ import annotations
 

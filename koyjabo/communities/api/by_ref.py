@@ -1,5 +1,5 @@
-"""/api/communities/by-ref and …/members/by-ref: communities and members by the ids of another system (specification:
-Your own ids).
+"""/api/communities/by-ref and …/members/by-ref: communities and members by external ids (specification: Your own
+ids).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     """For site admins and keys. Their sockets, streams and rooms in the community are closed with 4003."""
     account, services = tokens.require_site_admin(), current()[CommunityServices]
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
-    services.messages.disconnect(Scope(community_id.lower()), person)  # also if their token gives them a role
+    services.messages.disconnect(Scope(community_id.lower()), person)  # even if their token gives them a role
     return no_answer()
 
 
@@ -100,13 +100,13 @@ def sync_members(community_id: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = MembersBody.of(request)
-    # proxies that compress answers make tags weak, and these are of the content
+    # Weak, because proxies that compress responses make tags weak, and these tags are of the content.
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
-    members = [RefMember(each.ref, each.role, each.name) for each in body.members]
+    members = [RefMember(member.ref, member.role, member.name) for member in body.members]
     services = current()[CommunityServices]
     synced = services.by_ref.sync(account, community_id, members, is_current)
     for person in synced.removed:
-        services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
+        services.messages.disconnect(Scope(community_id.lower()), person)  # like `remove_member_by_ref`
     response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
     response.headers["ETag"] = members_tag(synced.tag)
     return response

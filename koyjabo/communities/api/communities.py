@@ -58,7 +58,7 @@ def community_answer(access: CommunityAccess) -> CommunityAnswer:
 
 
 def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
-    """With the number of people online."""
+    """Communities with the number of people online."""
     online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
     return map(CommunityAnswer.of, accesses, online)
 
@@ -74,7 +74,7 @@ def list_communities() -> Response:
     number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
-    return list_answer(community_answers([each.access for each in page.items]), paging.headers(page.total))
+    return list_answer(community_answers([listed.access for listed in page.items]), paging.headers(page.total))
 
 
 @bp.post("/communities")
@@ -170,7 +170,7 @@ def list_members(community_id: str) -> Response:
     the If-Match of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = directory.list_tag(account, community_id)  # first: a change after it makes it too old, not wrong
+    tag = directory.list_tag(account, community_id)  # first: a change after it makes the tag outdated, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
     return list_answer(map(MemberAnswer.of, page.items), headers)
@@ -225,7 +225,7 @@ def list_invitations() -> Response:
     """
     account, paging = tokens.require_account().account, Paging.of(request)
     invitations = current()[CommunityServices].received.page(account, paging.start, paging.per_page)
-    return list_answer((InvitationAnswer.of(*each) for each in invitations.items), paging.headers(invitations.total))
+    return list_answer((InvitationAnswer.of(*offer) for offer in invitations.items), paging.headers(invitations.total))
 
 
 @bp.post("/invitations/<token>/accept")
@@ -319,8 +319,8 @@ def who_is_online(community_id: str) -> Response:
 
 
 def permitted(community_id: str, role: str) -> Account:
-    """Return the caller, who must have at least `role` in the community. Call it before the body is parsed
-    (specification: Errors).
+    """The caller, who must have at least `role` in the community. Call it before the body is parsed (specification:
+    Errors).
     """
     account = tokens.require_account().account
     current()[CommunityServices].directory.require(account, community_id, role)
@@ -328,8 +328,8 @@ def permitted(community_id: str, role: str) -> Account:
 
 
 def _entered_to_count(community_id: str) -> Scope:
-    """Return the scope of a community for its members, or for everybody if its numbers are public. Credentials that are
-    sent must be valid in both cases.
+    """The scope of a community, for its members, or for everyone if its numbers are public. Credentials that are sent
+    must be valid in both cases.
     """
     with suppress(Unauthenticated):
         tokens.require()
@@ -340,6 +340,6 @@ def _entered_to_count(community_id: str) -> Scope:
 
 
 def _entered(community_id: str, role: str) -> Scope:
-    """The scope of a community in which the user has at least `role`."""
+    """The scope of a community that the user has at least `role` in."""
     current()[CommunityServices].directory.require(tokens.require().account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)

@@ -1,5 +1,5 @@
-"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: what the programs of communities
-tell their members, and ask about them.
+"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: programs send messages to
+members, and ask who is online.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def _accepted() -> Response:
 def online() -> Response:
     """Those of communities that you may see; others are left out."""
     account, services = tokens.require().account, current()[CommunityServices]
-    asked = list(dict.fromkeys(each for each in request.args.get("ids", "").split(",") if each))
+    asked = list(dict.fromkeys(name for name in request.args.get("ids", "").split(",") if name))
     if len(asked) > MOST_ASKED:
         raise InvalidInput(details={"ids": "must not be more than 200"})
     ids = services.refs.resolve_all(asked)
-    seen = [each.community.id for each in services.directory.seen(account, set(ids.values()))]
+    seen = [access.community.id for access in services.directory.seen(account, set(ids.values()))]
     counts = dict(zip(seen, services.people.online(*seen), strict=True))
-    return answer(OnlineCountsAnswer(online={each: counts[ids[each]] for each in asked if ids[each] in counts}))
+    return answer(OnlineCountsAnswer(online={name: counts[ids[name]] for name in asked if ids[name] in counts}))

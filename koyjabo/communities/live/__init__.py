@@ -1,1 +1,1 @@
-"""The rooms of communities: their participants, the dashboards, and the eviction after a permission is revoked."""
+"""The rooms of communities: their participants, the dashboards, and removal after a permission is revoked."""

@@ -13,15 +13,15 @@ from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 20_000
-"""The most written arrivals that are cached, so that a reload of a page needs no commit."""
+MAX_REMEMBERED = 20_000
+"""How many recorded arrivals are cached, so that a reload of a page needs no commit."""
 
 Arrival = tuple[str, str, int, int]
-"""(community, user, local hour, epoch): with the epoch, because rows of an earlier epoch may have been deleted"""
+"""(community, user, local hour, epoch); the epoch, because rows of an earlier epoch may have been deleted"""
 
 
 class AttendanceLog:
-    """`attend(community_id, users=user_ids, at_ms=…)` writes that these users were present. It must be idempotent."""
+    """Records arrivals with `attend(community_id, users=user_ids, at_ms=…)`, which must be idempotent."""
 
     def __init__(self, attend: Callable[..., object], runtime: Runtime, clock: Clock) -> None:
         self._attend = attend
@@ -41,7 +41,7 @@ class AttendanceLog:
         self.tick()
 
     def tick(self) -> None:
-        """Start to write the unwritten arrivals, earlier failures included. Call it every second."""
+        """Begin to write new arrivals and earlier failures. Call it every second."""
         with self._lock:
             if self._is_writing or not self._unwritten:
                 return
@@ -59,10 +59,10 @@ class AttendanceLog:
                 self._is_writing = False
 
     def _write_batch(self) -> bool:
-        """Write the arrivals of one community and hour. False when there are none."""
+        """Write the arrivals of one community and hour. Returns False if there are none."""
         with self._lock:
             community_id, _, hour_s, _ = next(iter(self._unwritten), ("", "", 0, 0))
-            batch = [each for each in self._unwritten if (each[0], each[2]) == (community_id, hour_s)]
+            batch = [arrival for arrival in self._unwritten if (arrival[0], arrival[2]) == (community_id, hour_s)]
             at_ms = self._unwritten[batch[0]] if batch else 0
         if not batch:
             return False
@@ -70,7 +70,7 @@ class AttendanceLog:
             self._attend(community_id, users={user_id for _, user_id, *_ in batch}, at_ms=at_ms)
         except LedgerUnavailable:
             raise
-        except Exception:  # these must not block all others
+        except Exception:  # this batch must not block all others
             log.exception("arrivals_not_written community=%s", community_id)
         self._mark_written(batch)
         return True
@@ -80,5 +80,5 @@ class AttendanceLog:
             for arrival in batch:
                 self._unwritten.pop(arrival, None)
                 self._written[arrival] = None
-            while len(self._written) > MOST_REMEMBERED:
+            while len(self._written) > MAX_REMEMBERED:
                 self._written.popitem(last=False)

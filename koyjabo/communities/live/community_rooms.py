@@ -1,4 +1,4 @@
-"""Lets members join and leave the rooms of their communities, and admins and viewers the room of the panel."""
+"""Lets members join and leave the rooms of their communities, and admins and viewers the panel's room."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class CommunityRooms:
     """The participants of these rooms on this worker. `member_room` makes the source of a room for its members."""
 
     panel: Callable[[], RoomSource]
-    """Returns a source of the panel's room with current values; may wait. The feature of that room sets it."""
+    """Returns a source of the panel's room with current values; may wait. Set by the feature of that room."""
 
     view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room of the view that a message names, and what opens the room. Reports set it."""
+    """Returns the room of the view named by a message, and a function that opens the room. Set by reports."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class CommunityRooms:
         self._member_room = member_room
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
-        """Add a participant to a room and return their first event, which counts them. None if they left meanwhile. A
-        person who is not a member becomes a watcher if the community shows its numbers to everybody.
+        """Add a participant to a room and return their first event, which counts them. None if they have left already.
+        A person who is not a member becomes a watcher if the community shows its numbers to everyone.
 
-        Raises the reason if a permission is missing or is revoked meanwhile; LedgerUnavailable. Waits.
+        Waits. Raises the reason if a permission is missing or is revoked during the call; LedgerUnavailable.
         """
         self._participants.add(participant)  # before the check, so that a permission revoked from now on ends it
         value = None
@@ -66,19 +66,19 @@ class CommunityRooms:
         return value
 
     def leave(self, participant: Participant, clean: bool = True) -> None:
-        """Remove a participant. After an unclean end, their connection counts for the grace period. Idempotent."""
+        """Remove a participant. After an unclean end, the connection still counts for the grace period. Idempotent."""
         if participant.is_taken:
             participant.is_taken, participant.is_clean = False, clean
             self._participants.discard(participant)
             self._clear(participant)
 
     def send_present(self, participant: Participant) -> dict[str, Any] | None:
-        """Send a participant the current value of their room and return it; None if they have left it. Waits."""
+        """Send a participant the current value of their room and return it; None if they have left. Waits."""
         room = self._rooms.find(self.room_of(participant)) if participant.is_taken else None
         return room.send_present(participant.client) if room else None
 
     def show_view(self, participant: Participant, message: Mapping[str, Any]) -> None:
-        """Let a dashboard or a page of the panel follow a view of reports, and no longer the view before. Waits. Raises
+        """Let a dashboard or a page of the panel follow this view of reports instead of the previous one. Waits. Raises
         InvalidInput, TooBusy, LedgerUnavailable.
         """
         name, source = self.view(participant.scope, message)
@@ -107,7 +107,7 @@ class CommunityRooms:
         if participant.is_online:
             self._people.connect(participant, live_stats.snapshot.epoch)
         else:
-            self._people.online(scope)  # waits until the number is known
+            self._people.online(scope)  # wait until the number is known
         if not participant.is_taken:
             return None
         return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)

@@ -1,5 +1,6 @@
-"""Elects the worker that refreshes the dashboards, by a lease in Redis for each interval. So a dead worker misses at
-most one interval."""
+"""Elects the worker that refreshes the dashboards, through a lease in Redis for each interval. A dead worker therefore
+misses at most one interval.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import Runtime
 
 KEEP_S = 5.0
-"""How long a dashboard counts as open after a worker's report. Workers report every second."""
+"""How long a dashboard counts as open after a worker's report, s. Workers report every second."""
 
 KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
 
 
 class RedisLeader:
-    """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
+    """Elects over Redis. While Redis is down, each worker refreshes its own dashboards."""
 
     def __init__(self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
         self._script = redis_client.load(client, __file__, "beat")
@@ -39,4 +40,4 @@ class RedisLeader:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))
         everywhere = self._script(KEYS, (*times, *watched))
         if everywhere is not None:  # in a task, because it reads the database and the outbox must not wait
-            self._runtime.start_task(lambda: refresh([each.decode() for each in everywhere]))
+            self._runtime.start_task(lambda: refresh([scope.decode() for scope in everywhere]))

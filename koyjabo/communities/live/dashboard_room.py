@@ -1,6 +1,4 @@
-"""Dashboards of moderators: today's visitors, the people online, the last hour. Sent when they change, and every
-10 s.
-"""
+"""Moderators' dashboards: today's visitors, the people online, the last hour. Sent when they change, and every 10 s."""
 
 from __future__ import annotations
 
@@ -16,11 +14,11 @@ from koyjabo.realtime.rooms import Rooms
 
 BEAT_S = 10.0
 
-Look = Callable[[str], Mapping[str, Any]]
+ReadData = Callable[[str], Mapping[str, Any]]
 """Returns the current data of a community's dashboard; may wait."""
 
-Add = Callable[[str], Mapping[str, Any]]
-"""Returns data that each worker has of its own, and that therefore start no event; must not wait."""
+ReadOwnData = Callable[[str], Mapping[str, Any]]
+"""Returns data that differs between workers and therefore triggers no event; must not wait."""
 
 
 class Dashboard:
@@ -30,7 +28,7 @@ class Dashboard:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(self, community_id: str, look: Look, add: Add, clock: Clock) -> None:
+    def __init__(self, community_id: str, look: ReadData, add: ReadOwnData, clock: Clock) -> None:
         self.community_id = community_id
         self._look = look
         self._add = add
@@ -43,7 +41,7 @@ class Dashboard:
         self._read_data(again=False)
 
     def refresh(self) -> None:
-        """Update the data, and publish them even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
+        """Update the data, and publish it even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
         self._read_data(again=True)
 
     @property
@@ -61,7 +59,7 @@ class Dashboard:
         return {"data": self._data, "revision": self._revision}
 
     def merge(self, state: Any) -> None:
-        """Adopt a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
+        """Take a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
         data, revision = state["data"], state["revision"]
         newest = newest_credible(self._clock, self._revision)
         if not (isinstance(data, dict) and type(revision) is int and revision <= newest):
@@ -70,7 +68,7 @@ class Dashboard:
             self._data, self._revision = data, revision
 
     def _read_data(self, again: bool) -> None:
-        """Read the data. After an error, keeps the last data, unless `again` requires new ones; a deleted community
+        """Read the data. After an error, keeps the last data, unless `again` requires new data. A deleted community
         loses its participants soon anyway.
         """
         try:
@@ -88,13 +86,13 @@ class DashboardLeader(Protocol):
     """Decides which worker refreshes the dashboards, each time."""
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on one worker only, with the communities watched on any worker. Once every
-        BEAT_S, however often workers ask. `watched` are those of this worker.
+        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. Once every
+        BEAT_S, however often workers call this. `watched` are this worker's communities.
         """
 
 
 class LocalLeader:
-    """For a single worker."""
+    """The leader if there is a single worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -110,8 +108,8 @@ class LocalLeader:
 class Dashboards:
     """The open dashboards of this worker. The feature that knows their data sets `look` and `add`."""
 
-    look: Look
-    add: Add
+    look: ReadData
+    add: ReadOwnData
 
     def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
@@ -129,7 +127,7 @@ class Dashboards:
         self._rooms.refresh(dashboard_room(community_id))
 
     def tick(self) -> None:
-        """Run the work of every second: read changes of other workers, and refresh when elected."""
+        """Do the work of every second: read changes of other workers, and refresh if elected."""
         watched = self._rooms.with_source(Dashboard)
         for room, _ in watched:
             room.changed()
@@ -143,7 +141,7 @@ class Dashboards:
             except UnknownCommunity:
                 continue
             except LedgerUnavailable:
-                return  # each further one would wait as long; the next interval tries again
+                return  # the others would wait as long; the next interval tries again
             self._rooms.changed(dashboard_room(community_id), dashboard.state)
 
     def _dashboard_of(self, community_id: str) -> Dashboard:

@@ -34,7 +34,8 @@ class MemberRoom:
         self._clock = clock
         self._last_count = members.online(live_stats.scope).count
         self._last_visits = _visits(live_stats)
-        # Of the newest event. Both kinds of events share one clock, and a returning client sends its last revision.
+        # The revision of the newest event. Both kinds of events share one clock; returning clients send their last
+        # revision.
         self._revision = max(clock.now_ms(), live_stats.stats().revision)
 
     def first_event(self) -> RoomEvent:
@@ -45,7 +46,7 @@ class MemberRoom:
         return [*self._news_of_count(), *self._news_of_visits()]
 
     def merge(self, state: Any) -> None:
-        """Adopt a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
+        """Take a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
         if ONLINE in state:
             self._members.apply_remote(self.live_stats.scope, self._checked(state[ONLINE]))
         if STATS in state:
@@ -86,6 +87,6 @@ class MemberRoom:
 
 
 def _visits(live_stats: LiveStats) -> tuple[int, int, int]:
-    """Values that change with a visit, and only then."""
+    """Values that change only with a visit."""
     snapshot = live_stats.snapshot
     return snapshot.epoch, snapshot.visits, snapshot.total

@@ -1,7 +1,7 @@
-"""What programs say to the members of a community who are online, and to one of them: leave.
+"""Messages from programs to the online members of a community, and disconnecting a member.
 
-Messages are never merged, and reach all members in the order in which they were sent. Like everything that workers tell
-each other, one may be lost while Redis is away (decision 7); it is never sent twice.
+Messages are never merged, and reach all members in the order they were sent in. Like all traffic between workers, a
+message may be lost while Redis is down (decision 7). It is never sent twice.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from koyjabo.realtime.fanout import LocalFanout
 log = logging.getLogger(__name__)
 
 MESSAGES, ENDED = "messages", "ended"
-"""The subjects of the messages about these: what to send, as `CommunityMessage` writes it; and [community, user]."""
+"""Subjects of messages between workers: a message as a `CommunityMessage`, and [community, user] to disconnect."""
 
-LARGEST_DATA = 4096
-"""Bytes, as JSON in UTF-8 without spaces."""
+MAX_DATA_BYTES = 4096
+"""Maximum size of a message, bytes as JSON in UTF-8 without spaces."""
 
-MOST_LEVELS = 64
-"""Of lists and objects in each other: libraries of clients read deeper ones by recursion, which has an end."""
+MAX_DEPTH = 64
+"""Maximum depth of nested lists and objects: client libraries read them recursively, with a limit."""
 
 WRITES_IN_A_ROW = 128
-"""After so many writes (about 1 ms) other tasks have their turn."""
+"""After this many writes (about 1 ms), other tasks may run."""
 
 
 class CommunityMessages:
-    """Callers check the permission."""
+    """Sends messages and disconnects members. Callers check the permission."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class CommunityMessages:
         self._revocation = revocation
         self._waiting: deque[dict[str, Any]] = deque()
         self._is_sending = False
-        self._lock = threading.Lock()  # guards both; its holder must not wait
+        self._lock = threading.Lock()  # guards both; never wait while holding it
 
     def send(self, scope: Scope, data: Any) -> None:
-        """Send any JSON value to the members who are online, on all workers. Returns when its place among messages is
-        known: whatever is sent after that, on any worker, follows it. Watchers do not receive it.
+        """Send any JSON value to the members who are online, on all workers. Watchers do not receive it.
 
-        Raises MessageTooLarge, and InvalidInput for what is no JSON.
+        Returns when its order among messages is fixed: messages sent afterwards, on any worker, follow it. Raises
+        MessageTooLarge, and InvalidInput for invalid JSON.
         """
         _check(data)
         message = CommunityMessage(scope, data, self._clock.now_ms()).as_object()
@@ -73,7 +73,7 @@ class CommunityMessages:
             self.receive(MESSAGES, message)
 
     def receive(self, subject: str, message: Any) -> None:
-        """Send a message of any worker to the members on this one."""
+        """Send a message from any worker to the members on this one."""
         if not isinstance(message, dict) or not isinstance(message.get("community_id"), str):
             return  # other programs may publish there
         with self._lock:
@@ -84,12 +84,12 @@ class CommunityMessages:
         self._runtime.start_task(self._send_waiting)
 
     def disconnect(self, scope: Scope, user_id: str) -> None:
-        """End the sockets, streams and rooms of a person in a community, on all workers. They may come back at once."""
+        """End a person's sockets, streams and rooms in a community, on all workers. They may come back at once."""
         self._bus.send_to_workers(ENDED, [scope, user_id])
         self._revocation.end_those_of(scope, user_id)
 
     def receive_end(self, subject: str, message: Any) -> None:
-        """Another worker has been told to disconnect somebody."""
+        """Disconnect a member on this worker, as requested by another one."""
         if isinstance(message, list) and list(map(type, message)) == [str, str]:
             self._revocation.end_those_of(Scope(message[0]), message[1])
 
@@ -118,14 +118,14 @@ class CommunityMessages:
 def _check(data: Any) -> None:
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
-    except (ValueError, RecursionError):  # NaN, half a character, or a thousand lists in each other
+    except (ValueError, RecursionError):  # NaN, a lone surrogate, or a thousand nested lists
         raise InvalidInput(details={"data": "must be JSON that every client can read"}) from None
-    if size > LARGEST_DATA:
+    if size > MAX_DATA_BYTES:
         raise MessageTooLarge
-    if _is_deeper(data, MOST_LEVELS):
-        raise InvalidInput(details={"data": f"must not have more than {MOST_LEVELS} levels"})
+    if _is_deeper(data, MAX_DEPTH):
+        raise InvalidInput(details={"data": f"must not have more than {MAX_DEPTH} levels"})
 
 
 def _is_deeper(data: Any, levels: int) -> bool:
     parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else None
-    return parts is not None and (levels == 0 or any(_is_deeper(each, levels - 1) for each in parts))
+    return parts is not None and (levels == 0 or any(_is_deeper(part, levels - 1) for part in parts))

@@ -17,24 +17,24 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers
 
 SETTLE_S = 0.5
-"""How long a join waits for Redis to count the member; after that, the count is an estimate."""
+"""How long a join waits for Redis to count the member, s. After that, the count is an estimate."""
 
 
-MOST_SOUGHT = 10_000
-"""The people online who are listed and searched: those who come first in the order of arrival that was asked for."""
+MAX_SEARCHED = 10_000
+"""How many online people are listed and searched: the first ones in the requested order of arrival."""
 
 NAMED_AT_ONCE = 1_000
 
 ORDERS = OLDEST, NEWEST, BY_NAME = ("oldest", "newest", "name")
 
 WITHOUT_MARKS = dict.fromkeys((*range(0x300, 0x370), 0x200C, 0x200D))
-"""The accents of Latin letters, and the joiners of Bangla, which change how a conjunct is drawn and not how it is
-spelled. The vowel signs of Bangla are letters of their own.
+"""Accents of Latin letters, and the joiners of Bangla, which change how a conjunct is drawn but not its spelling.
+Bangla's vowel signs are kept, because they are letters.
 """
 
 
 class OnlineSearch(NamedTuple):
-    """People with each word of `text` in their name, in an order of ORDERS."""
+    """A search for people with each word of `text` in their name, in an order of ORDERS."""
 
     text: str = ""
     order: str = OLDEST
@@ -56,9 +56,8 @@ class OnlinePerson(NamedTuple):
 
 
 class OnlinePeople:
-    """The members who are online, and the records of their presence.
-
-    `names` returns names by user id, without unknown ids.
+    """The members who are online, and the records of their presence. `names` returns names by user id, without unknown
+    ids.
     """
 
     def __init__(
@@ -74,7 +73,9 @@ class OnlinePeople:
         self._names = names
 
     def connect(self, participant: Participant, epoch: int) -> None:
-        """Count a participant as online, unless they have left; `epoch` is that of the community's visits. Waits."""
+        """Count a participant as online, unless they have left. `epoch` is the epoch of the community's visits.
+        Waits.
+        """
         scope, person = participant.scope, participant.access.user_id
         if not participant.is_taken:
             return
@@ -84,21 +85,24 @@ class OnlinePeople:
             self._attendance_log.record(scope, person, epoch)
 
     def disconnect(self, participant: Participant) -> None:
-        """Idempotent. After an unclean end, the connection counts for the grace period."""
+        """Count a participant as gone. Idempotent. After an unclean end, the connection still counts for the grace
+        period.
+        """
         end = self._members.disconnect if participant.is_clean else self._members.connection_lost
         end(participant.scope, participant.access.user_id, participant.connection_id)
 
     def attend(self, scope: Scope, user_id: str) -> None:
-        """Record a member as a visitor of the day who has no socket. Does not wait for the commit."""
+        """Record a member without a socket as a visitor of the day. Does not wait for the commit."""
         self._attendance_log.record(scope, user_id, self._visits.community(scope).snapshot.epoch)
 
     def tick(self) -> None:
-        """Write what is to be recorded. Call it every second."""
+        """Write pending records. Call it every second."""
         self._attendance_log.tick()
 
     def online(self, *communities: str) -> list[int]:
-        """The number of people online in each community. Waits at most SETTLE_S for each count that is not known yet,
-        until the first wait has failed."""
+        """The number of people online in each community. Waits at most SETTLE_S for each unknown count, until the first
+        wait has timed out.
+        """
         for community_id in communities:
             self._members.online(Scope(community_id))  # schedules one read for all of them
         is_answering = True
@@ -107,40 +111,44 @@ class OnlinePeople:
         return [self._members.online(Scope(community_id)).count for community_id in communities]
 
     def online_in(self, user_id: str, communities: Collection[str]) -> set[Scope]:
-        """In which of these communities a user is online. May wait for Redis, about 2 s at most."""
+        """The communities where a user is online. May wait for Redis, about 2 s at most."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
     def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:
-        """`count` of the people sought, from the offset `start`; the total is at most MOST_SOUGHT.
+        """`count` people of the search, from the offset `start`; the total is at most MAX_SEARCHED.
 
-        Costs `start + count` people; with a text, or by name, everybody who is online. May wait for Redis, a second at
+        Reads `start + count` people or, with a text or by name, everyone who is online. May wait for Redis, a second at
         most. Raises LedgerUnavailable.
         """
         is_newest_first = search.order != OLDEST
         if search.text or search.order == BY_NAME:
-            people = self._sought(self._members.people(scope, MOST_SOUGHT, is_newest_first), search)
+            people = self._sought(self._members.people(scope, MAX_SEARCHED, is_newest_first), search)
             return Page(tuple(people[start : start + count]), len(people))
-        end = min(start + count, MOST_SOUGHT)
+        end = min(start + count, MAX_SEARCHED)
         members = self._members.people(scope, end, is_newest_first)
         total = len(members) if len(members) < end else max(end, self._members.online(scope).count)
-        return Page(tuple(self._named(members[start:])), min(total, MOST_SOUGHT))
+        return Page(tuple(self._named(members[start:])), min(total, MAX_SEARCHED))
 
     def _sought(self, members: list[OnlineMember], search: OnlineSearch) -> list[OnlinePerson]:
         words = folded(sought(search.text)).split()
         named = [(folded(person.name), person) for person in self._named(members)]
-        found = [each for each in named if all(word in each[0] for word in words)]
+        matches = [(name, person) for name, person in named if all(word in name for word in words)]
         if search.order == BY_NAME:
-            found.sort(key=lambda each: (each[0], each[1].user_id))
-        return [person for _, person in found]
+            matches.sort(key=lambda match: (match[0], match[1].user_id))
+        return [person for _, person in matches]
 
     def _named(self, members: list[OnlineMember]) -> list[OnlinePerson]:
         names: dict[str, str] = {}
         for at in range(0, len(members), NAMED_AT_ONCE):
-            names |= self._names([each.person for each in members[at : at + NAMED_AT_ONCE]])
-        known = (each for each in members if each.person in names)
-        return [OnlinePerson(each.person, names[each.person], each.since_ms, each.connections) for each in known]
+            names |= self._names([member.person for member in members[at : at + NAMED_AT_ONCE]])
+        known = (member for member in members if member.person in names)
+        return [
+            OnlinePerson(member.person, names[member.person], member.since_ms, member.connections) for member in known
+        ]
 
 
 def folded(text: str) -> str:
-    """A name as it is searched and sorted: without case and accents, in one spelling of each Bangla letter."""
+    """A name in the form it is searched and sorted by: without case and accents, in one spelling of each Bangla
+    letter.
+    """
     return unicodedata.normalize("NFKD", text).translate(WITHOUT_MARKS).translate(ASCII_DIGITS).casefold()

@@ -1,4 +1,4 @@
-"""A participant of a room of a community or of the panel, of either kind of client."""
+"""A participant of a community's room or of the panel's room, of either kind of client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Participant:
 
     @property
     def is_online(self) -> bool:
-        """Counts as online. Watchers, dashboards and the panel do not."""
+        """Whether the participant counts as online. Watchers, dashboards and the panel do not."""
         return not self.is_dashboard and not self.is_watcher
 
     @property
@@ -56,7 +56,7 @@ class Participants:
             self._participants_of.setdefault(whose, {})[participant] = None
 
     def discard(self, participant: Participant) -> None:
-        """Idempotent."""
+        """Remove a participant. Idempotent."""
         self._participants.pop(participant, None)
         for whose in _whose(participant):
             participants = self._participants_of.get(whose, {})
@@ -73,7 +73,7 @@ class Participants:
 
     def counts(self) -> Counter[str]:
         """The number of participants in each community."""
-        return Counter(each.scope for each in list(self._participants) if each.scope != SITE)
+        return Counter(participant.scope for participant in list(self._participants) if participant.scope != SITE)
 
 
 def _whose(participant: Participant) -> tuple[str, str, str]:

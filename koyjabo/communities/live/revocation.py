@@ -1,4 +1,4 @@
-"""Participants whose permission is revoked have to leave their rooms (specification: Credentials)."""
+"""Removes participants from their rooms when their permission is revoked (specification: Credentials)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from koyjabo.models import Scope
 log = logging.getLogger(__name__)
 
 ACCESS_REVOKED = "losses"
-"""The subject of the message about a revocation; every worker then checks the participants it concerns."""
+"""Subject of the message about a revocation; every worker then checks the participants it concerns."""
 
 SENT_AWAY = "The app of this community has closed your connection."
 BATCH = 500
 REST = 4
-"""The pause after a check of all participants, in multiples of its duration."""
+"""Length of the pause after a check of all participants, as a multiple of its duration."""
 
 
 class Revocation:
-    """`leave` is called with a participant whose permission is revoked, before its own `end`."""
+    """Ends participants. `leave` is called with a participant whose permission is revoked, before its own `end`."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Revocation:
         self.receive(whose)
 
     def receive(self, whose: Any) -> None:
-        """Check the participants that a revocation, of this or another worker, concerns."""
+        """Check the participants concerned by a revocation on this or another worker."""
         if isinstance(whose, str) and self._participants.of(whose):
             self._runtime.start_task(lambda: self._recheck_those_of(whose))
 
@@ -61,13 +61,13 @@ class Revocation:
         self._recheck(self._participants.of(whose))
 
     def end_those_of(self, scope: Scope, user_id: str) -> None:
-        """End the participants of a user in a community, who lose no permission."""
+        """End a user's participants in a community, although they keep their permission."""
         for participant in self._participants.of(user_id):
             if participant.scope == scope and participant.is_taken:
                 self._end(participant, Forbidden(SENT_AWAY))
 
     def recheck_if_revoked(self) -> None:
-        """Check all participants if any permission was revoked since the last check, also when the message about it was
+        """Check all participants if any permission was revoked since the last check, even if the message about it was
         lost. Call it every second; it takes at most a fifth of the time.
         """
         if self._clock.elapsed_ms() < self._rests_until_ms:
@@ -81,23 +81,23 @@ class Revocation:
                     self._rests_until_ms = now_ms + REST * (now_ms - began_ms)
 
     def recheck_soon(self) -> None:
-        """Let the next call of `recheck_if_revoked` check all participants: permissions may be as they once were."""
+        """Make the next `recheck_if_revoked` check all participants, because permissions may have been reset."""
         self._access_version, self._rests_until_ms = -1, 0
 
     def _recheck(self, participants: list[Participant]) -> bool:
-        """Returns False if the database is away. In batches, so that other tasks run in between."""
+        """Check in batches, so that other tasks run in between. Returns False if the database is down."""
         for start in range(0, len(participants), BATCH):
             waiting = participants[start : start + BATCH]
             try:
                 while waiting:
                     waiting = self._recheck_together(waiting)
             except LedgerUnavailable:
-                self._access_version = -1  # check everybody when the database is back
+                self._access_version = -1  # check everyone when the database is back
                 return False
         return True
 
     def _recheck_together(self, participants: list[Participant]) -> list[Participant]:
-        """Returns those to check again: a member who joins may have become a watcher meanwhile."""
+        """Returns the participants to check again: a member who joins may have become a watcher during the check."""
         asked = {participant: participant.access for participant in participants}
         problems = self._permissions.recheck(set(asked.values()))
         changed = [participant for participant, access in asked.items() if participant.access != access]
@@ -108,7 +108,7 @@ class Revocation:
         return changed
 
     def _doubt(self, participant: Participant, problem: KoyJaboError) -> None:
-        """End a participant. One that has yet to join is checked again: as a watcher it may be permitted."""
+        """End a participant. One that is still joining is checked again, because it may be permitted as a watcher."""
         participant.is_in_doubt = True
         if participant.is_checked:
             self._end(participant, problem)
@@ -117,7 +117,7 @@ class Revocation:
         participant.problem = problem
         try:
             self._leave(participant)
-            if participant.is_checked:  # or else its join raises the problem
+            if participant.is_checked:  # otherwise its join raises the problem
                 participant.end(problem)
         except Exception:  # the other participants must still be removed
             log.exception("seat_not_ended community=%s", participant.scope)

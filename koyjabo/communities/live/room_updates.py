@@ -1,4 +1,4 @@
-"""Publishes what changes in the rooms of the site and its panel, and in those of communities and their dashboards."""
+"""Publishes changes in the rooms of the site, the panel, communities and their dashboards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RoomUpdates:
         self._dashboards = dashboards
 
     def stats_changed(self, live_stats: LiveStats) -> None:
-        """The numbers of a scope have changed on this worker, which tells the others."""
+        """Publish the numbers of a scope, which have changed on this worker."""
         if live_stats.scope == SITE:
             self._rooms.changed(STATS_ROOM, live_stats.state)
             self._rooms.refresh_panel()
@@ -29,14 +29,14 @@ class RoomUpdates:
             self._dashboards.changed(live_stats.scope)
 
     def count_changed(self, scope: Scope) -> None:
-        """Publish a changed number of people online, on this worker or another."""
+        """Publish the number of people online, which has changed on this worker or another."""
         self._rooms.changed(
             visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE, is_presence=True
         )
         self._dashboards.changed(scope)
 
     def catch_up(self, name: str) -> None:
-        """Read what other workers may have published of a room before this one heard it. May wait."""
+        """Read what other workers may have published in a room before this one subscribed to it. May wait."""
         room = self._rooms.find(name)
         if name == STATS_ROOM:
             self._visits.stats()
@@ -53,4 +53,4 @@ class RoomUpdates:
             room.changed()
         for _, source in rooms:
             if not self._visits.refresh(source.live_stats):
-                break  # the database is away: each further read would take a second
+                break  # the database is down: each further read would take a second

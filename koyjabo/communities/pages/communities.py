@@ -39,12 +39,12 @@ FROM_ROOM = "room"
 
 @bp.get("/communities")
 def list_communities() -> str:
-    """The communities that the reader may see: without a login, the listed ones after an introduction."""
+    """The communities that the reader may see. Without a login, the listed ones after an introduction."""
     login = page_login.login()
     account, search = login.account if login else member_forms.STRANGER, _search()
     communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
-    accesses = [each.access for each in communities.items]
-    shown = [each.community.id for each in accesses if each.role or each.community.public_count]
+    accesses = [access.access for access in communities.items]
+    shown = [access.community.id for access in accesses if access.role or access.community.public_count]
     online = member_forms.online(shown)
     values = {"found": communities, "search": search, "online": online}
     return render_template("communities/list.html", is_known=login is not None, **values)
@@ -87,7 +87,7 @@ def join_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
-    """Redirects to the list, because the page of an unlisted community is no longer accessible."""
+    """Leave, and redirect to the list, because an unlisted community's page is no longer accessible."""
     account, back = page_login.require(), url_for("pages.community", community_id=community_id)
     try:
         community, member = current()[CommunityServices].directory.removable(account, community_id, account.id)
@@ -117,7 +117,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
-    """Redirects users who remove themselves to the list of communities."""
+    """Remove a member. Users who remove themselves are redirected to the list of communities."""
     account, back = page_login.require(), url_for(_list_of_people(), **_member_list(community_id))
     result = member_forms.remove(account, community_id, user_id, back)
     if isinstance(result, MemberChange) and user_id.lower() == account.id:
@@ -132,13 +132,13 @@ def _result(result: Result, community_id: str) -> Response:
 
 
 def _list_of_people() -> str:
-    """The page of an action on a person."""
+    """The path of the page where the action on a person was started."""
     return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
-    """Arguments of the page that follows an action. An action in the room names the person in `query`, for the list of
-    members that shows why it was refused.
+    """Arguments of the page shown after an action. An action in the room has the person in `query`, so that the list of
+    members shows why it was refused.
     """
     kept = () if _list_of_people() == "pages.community" else ("page", "query", "role")
     return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
@@ -161,7 +161,7 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """Who invites and to what. It is answered after a login."""
+    """Show who invites and to what. It can be answered after a login."""
     offer = current()[CommunityServices].received.of(token).get(token)
     accounts = current()[AccountServices]
     is_to_panel = accounts.panel_invitations.owns(token)
@@ -177,7 +177,9 @@ def invitation(token: str) -> Response:
 
 @bp.get("/invitations/<token>/code.svg")
 def invitation_code(token: str) -> Response:
-    """The QR code of the link. Drawing it takes 5 ms, so it is for users, and for tokens that this server has made."""
+    """The QR code of the link. Drawing it takes 5 ms, so it is only for users, and for tokens that this server has
+    made.
+    """
     page_login.require()
     current()[CommunityServices].received.of(token)
     response = Response(svg(link(token)), mimetype="image/svg+xml")
@@ -187,7 +189,7 @@ def invitation_code(token: str) -> Response:
 
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
-    """To the panel: leads there, or to the login with the second factor that it asks for."""
+    """Accept. An invitation to the panel redirects there, or to the login if two-step login is required."""
     account = page_login.require()
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
@@ -212,7 +214,7 @@ def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
-    """Moderators see only a link to the share links."""
+    """Show the settings. Moderators see only a link to the share links."""
     at = member_forms.enter(community_id, MODERATOR)
     return member_forms.page("communities/settings", at, form=member_forms.present(at.community))
 
@@ -229,7 +231,7 @@ def change_community(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
-    """The question for a link to it."""
+    """Ask for confirmation before the community is deleted."""
     return confirmation.page(_deletion(member_forms.enter(community_id, ADMIN)))
 
 

@@ -1,4 +1,4 @@
-"""The room of a community: its numbers, and for moderators the people online, by name."""
+"""The room of a community: its numbers and, for moderators, the people online by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination, redirects
 
 SHOWN = 100
-"""The people of a page."""
+"""People per page."""
 
 PARAMETERS = {"query", "order", "page", "per_page", "part"}
 PEOPLE = "people"
@@ -32,19 +32,19 @@ PEOPLE = "people"
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """Show members its numbers, and other people who may see the community how to join or log in."""
+    """Show members the numbers, and others who may see the community how to join or log in."""
     return show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
 
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
-    """Redirect to the page that shows now what the address asks for: the room or the reports."""
+    """Redirect to the page that now replaces this one: the room or the reports."""
     page = "community_reports" if request.args.keys() - PARAMETERS else "community"
     return redirects.with_query(f"pages.{page}", community_id=community_id)
 
 
 def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
-    """`problem` is the error of the action that led here."""
+    """Show the room. `problem` is the error of the action that led here."""
     status = problem.status if problem else 200
     if not at.may(MEMBER):
         shown = member_forms.online([at.community.id] if at.community.public_count else [])

@@ -1,4 +1,4 @@
-/** Fills the `visitorId` fields of forms, by which the server records a conversion. */
+/** Fills the `visitorId` fields of forms, so that the server can record a conversion. */
 
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 

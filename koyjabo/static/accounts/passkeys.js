@@ -1,4 +1,4 @@
-/** Makes passkeys, and logs in with them (WebAuthn). Credentials go to the server as fields of forms. */
+/** Creates passkeys, and logs in with them (WebAuthn). Credentials are sent to the server as fields of forms. */
 
 import { readJson } from "../webkit/page.js";
 
@@ -14,7 +14,10 @@ function showProblem(form) {
   problem.hidden = false;
 }
 
-/** Send the form with the credential that `ask` gets. @param {HTMLFormElement} form  @param {() => Promise<unknown>} ask */
+/**
+ * Submit the form with the credential that `ask` returns.
+ * @param {HTMLFormElement} form  @param {() => Promise<unknown>} ask
+ */
 async function send(form, ask) {
   try {
     const credential = /** @type {PublicKeyCredential} */ (await ask());
@@ -26,7 +29,7 @@ async function send(form, ask) {
   }
 }
 
-/** Ask the server for options, and the browser for the passkey. @param {HTMLFormElement} form */
+/** Get options from the server, then the passkey from the browser. @param {HTMLFormElement} form */
 async function login(form) {
   const token = /** @type {HTMLInputElement} */ (form.elements.namedItem("token")).value;
   const response = await fetch(form.dataset.passkeyLogin ?? "", {

@@ -1,4 +1,4 @@
-/** Keeps the online count and the stats of a community up to date, and counts the visit of a member. */
+/** Updates a community's online count and stats, and counts a member's visit. */
 
 import { Figures, written } from "../webkit/figures.js";
 import { community, isMember, listen, page, phrases } from "./inside.js";
@@ -28,7 +28,8 @@ function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;
   figures.show({ online: event.count });
-  if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count))); // the list announces people
+  // People are announced by the list
+  if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 
 find("#stats").addEventListener("replaced", () => accept(readJson("stats")));

@@ -1,4 +1,6 @@
-/** The common parts of a community's live pages: their line, its state in words, and the end of access. */
+/**
+ * Shared parts of a community's live pages: their connections, the connection state in words, and the loss of access.
+ */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";
@@ -17,17 +19,17 @@ export const { community = "", outside = "", member } = inside.dataset;
 export const isMember = member !== undefined;
 export const page = new LivePage();
 
-// After the end of the session the server returns the page that strangers see, if the community is listed, and no redirect.
+// After the session ends, the server does not redirect. If the community is listed, it returns the page for strangers.
 document.addEventListener("answered", (event) => {
   const { detail: newer } = /** @type {CustomEvent<Document>} */ (event);
   const login = newer.querySelector("a[data-login]");
   if (login instanceof HTMLAnchorElement) location.assign(login.href);
 });
 
-/** @type {Set<string>} rooms whose line is lost */
+/** @type {Set<string>} rooms whose connection is lost */
 const lost = new Set();
 
-/** The page is live while all of its lines are. @param {string} room  @param {boolean} isLive */
+/** Show the page as live while all of its connections are. @param {string} room  @param {boolean} isLive */
 function showState(room, isLive) {
   if (isLive) lost.delete(room);
   else lost.add(room);
@@ -35,12 +37,12 @@ function showState(room, isLive) {
   else showLine("live", phrases.live);
 }
 
-/** @type {Set<AbortController>} of the lines */
+/** @type {Set<AbortController>} of the connections */
 const lines = new Set();
 /** @type {Set<() => void>} called when the user has lost access */
 const afters = new Set();
 
-/** Remove everything that the user may no longer see, and end all lines. */
+/** Remove everything that the user may no longer see, and close all connections. */
 function end() {
   for (const line of lines) line.abort();
   for (const after of afters) after();
@@ -51,7 +53,7 @@ function end() {
 }
 
 /**
- * Refreshes the page whenever the line is opened, because a socket does not send earlier changes.
+ * Connect to a room. Refreshes the page whenever the connection opens, because a socket does not send earlier changes.
  * @param {string} room  of the community
  * @param {(event: ServerEvent) => void} hear  called with each event
  * @param {() => void} [after]  called when the user has lost access
@@ -85,7 +87,7 @@ export function listen(room, hear, after, opened) {
   lines.add(over);
   line.start(over.signal);
 
-  /** A refresh leads to the login if the session has ended. If it has not, the line is opened again later. */
+  /** Refresh, which redirects to the login if the session has ended; otherwise reconnect later. */
   function again() {
     showState(room, false);
     page.refresh();

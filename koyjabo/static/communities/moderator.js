@@ -1,4 +1,4 @@
-/** Keeps what moderators see of a community up to date, by events; the list of people by requests. */
+/** Updates what moderators see of a community: figures by events, the list of people by requests. */
 
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
@@ -10,19 +10,19 @@ import { find } from "../webkit/page.js";
 
 const LEAVE_MS = 5_000; // time to read the reason
 const TICK_MS = 1_000;
-const MOST_NAMED = 50; // people of an event: where more are online, it does not tell who they are
+const MOST_NAMED = 50; // larger events do not name the people
 
 const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
 let peak = Number(find("[data-stat=peak]").dataset.value);
 let known = "";
-let aheadMs = 0; // of the server's clock
+let aheadMs = 0; // how far the server's clock is ahead
 
 /** @param {Record<string, any>} data */
-function show({ today_visitors, realtime_count, arrivals, people: named, minutes: found }) {
+function show({ today_visitors, realtime_count, arrivals, people: named, minutes: counts }) {
   peak = Math.max(peak, realtime_count);
-  figures.show({ ...today_visitors, ...arrivals, peak }); // the number online comes by the other socket, which is faster
-  minutes.take(found, true);
+  figures.show({ ...today_visitors, ...arrivals, peak }); // the number online comes faster, through the other socket
+  minutes.take(counts, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);
   if (now !== known || realtime_count > MOST_NAMED) people.refresh();
@@ -35,7 +35,7 @@ function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
 }
 
-/** Without the line nothing is known of the minutes since then. */
+/** Draw no minutes while disconnected, because they are unknown. */
 function tick() {
   if (find("[data-line]").dataset.line === "live") minutes.draw(Date.now() + aheadMs);
   people.tick(Date.now() + aheadMs);

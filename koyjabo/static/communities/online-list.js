@@ -1,5 +1,6 @@
-/** The people online, by name: the list is asked for when people come and go, and when the reader types or chooses the order. Who has
- * come is marked for a minute, who has left stays for a moment.
+/**
+ * The people online, by name. The list is requested when people come and go, and when the reader types or changes the
+ * order. People who came are marked for a minute; people who left stay for a moment.
  */
 
 import { connection } from "../webkit/connection.js";
@@ -7,8 +8,8 @@ import { written } from "../webkit/figures.js";
 import { isLookedAt } from "../webkit/live.js";
 import { Announcer, find, write } from "../webkit/page.js";
 
-const REST_MS = 2_000; // between two answers, without a search
-const REST_OF_EACH_MS = 1; // and of each person who is found, so that a large crowd costs no more
+const REST_MS = 2_000; // between two requests, without a search
+const REST_OF_EACH_MS = 1; // plus this for each person found, so that a large crowd costs no more
 const TYPED_MS = 200;
 const CAME_MS = 60_000;
 const LEFT_MS = 8_000;
@@ -38,7 +39,7 @@ export class OnlineList {
     });
   }
 
-  /** Ask for the list soon. There is always an answer after the last call. */
+  /** Request the list soon. A call during a request leads to another one. */
   refresh() {
     this.#isAsked = true;
     if (!this.#isBusy && !this.#isOver) void this.#work();
@@ -49,7 +50,7 @@ export class OnlineList {
     this.#asking.abort();
   }
 
-  /** Ends the marks of those who came a minute ago. @param {number} nowMs  by the server's clock */
+  /** Remove the marks of people who came a minute ago. @param {number} nowMs  by the server's clock */
   tick(nowMs) {
     for (const item of this.#items()) if (Number(item.dataset.since) < nowMs - CAME_MS) item.removeAttribute("data-came");
   }
@@ -61,13 +62,13 @@ export class OnlineList {
       this.#isAsked = false;
       await this.#ask(false);
       if (this.#isOver) break;
-      const found = Number(find("#online-sum").dataset.found);
-      await new Promise((resolve) => setTimeout(resolve, Math.max(REST_MS, REST_OF_EACH_MS * found)));
+      const count = Number(find("#online-sum").dataset.found);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(REST_MS, REST_OF_EACH_MS * count)));
     }
     this.#isBusy = false;
   }
 
-  /** The address is that of the search, so that it can be kept. */
+  /** Search, and put the search into the page's URL, so that it can be bookmarked. */
   #sought(delayMs = TYPED_MS) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -79,7 +80,7 @@ export class OnlineList {
     }, delayMs);
   }
 
-  /** @param {boolean} isSearch  then people who are not in the answer have not left */
+  /** @param {boolean} isSearch  people missing from the response have not left */
   async #ask(isSearch) {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
@@ -95,7 +96,7 @@ export class OnlineList {
       if (signal.aborted) return;
       this.#take(newer, isSearch);
     } catch {
-      if (!signal.aborted) connection.doubt(); // the next change leads to the next answer
+      if (!signal.aborted) connection.doubt(); // the next change requests it again
     }
   }
 
@@ -112,26 +113,30 @@ export class OnlineList {
     this.#say(isSearch);
   }
 
-  /** Those who stay keep their element, and with it the focus and an open menu.
+  /**
+   * Update the list. People who stay keep their element, with focus and open menus.
    * @param {HTMLElement[]} next  @param {boolean} isWhole  @param {boolean} isSearch
    */
   #merge(next, isWhole, isSearch) {
     const list = find("#online-list"), before = this.#items();
     const known = new Map(before.map((item) => [item.dataset.person, item]));
-    const wanted = new Set(next.map((item) => item.dataset.person));
-    const lastKept = before.map((item) => wanted.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
-    const askedMs = Number(find("#online-sum").dataset.at); // by the server's clock, for the list that is shown
-    const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs; // from the next page
-    const lastSure = isWhole || hasMovedUp ? before.length : lastKept; // one that is missing after it may be on the next page by now
+    const listed = new Set(next.map((item) => item.dataset.person));
+    const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
+    const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
+    // The last one came from the next page
+    const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
+    // Later ones that are missing may have moved to the next page
+    const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
     for (const [at, item] of before.entries()) {
-      if (wanted.has(item.dataset.person)) continue;
+      if (listed.has(item.dataset.person)) continue;
       if (isSearch || at > lastSure) item.remove();
       else leave(item);
     }
     const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
     /** @type {Element | null} */ let at = list.firstElementChild;
     for (const item of items) {
-      while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling; // who has left stays in place
+      // People who left keep their place for a moment
+      while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling;
       if (item === at) at = at.nextElementSibling;
       else list.insertBefore(item, at);
     }
@@ -141,7 +146,10 @@ export class OnlineList {
     return /** @type {HTMLElement[]} */ ([...find("#online-list").children]);
   }
 
-  /** To screen readers: the result of a search at once, changes seldom and together. @param {boolean} isSearch */
+  /**
+   * Announce to screen readers: results of a search at once, other changes rarely and together.
+   * @param {boolean} isSearch
+   */
   #say(isSearch) {
     const items = this.#items().filter((item) => item.dataset.left === undefined);
     const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
@@ -160,10 +168,13 @@ function leave(item) {
   setTimeout(() => item.dataset.left !== undefined && item.remove(), LEFT_MS);
 }
 
-/** @param {HTMLElement | undefined} known  @param {HTMLElement} newer  @returns {HTMLElement} `known` with what is new */
+/**
+ * Update `known` in place.
+ * @param {HTMLElement | undefined} known  @param {HTMLElement} newer  @returns {HTMLElement}
+ */
 function renewed(known, newer) {
   if (!known) return newer;
-  delete known.dataset.left; // who left has come back
+  delete known.dataset.left; // the person has come back
   known.dataset.since = newer.dataset.since;
   known.toggleAttribute("data-came", newer.hasAttribute("data-came"));
   const isUsed = known.contains(document.activeElement) || known.querySelector("[open]");

@@ -40,9 +40,9 @@ function isCounted(host) {
 
 /** The stats of a server, shared by all elements. @param {URL} base */
 function source(base) {
-  const found = started.get(base.host);
-  if (found) return found;
-  const counts = [...document.querySelectorAll(NAME)].some((each) => each.getAttribute("counts") !== "false") && !isCounted(base.host);
+  const running = started.get(base.host);
+  if (running) return running;
+  const counts = [...document.querySelectorAll(NAME)].some((element) => element.getAttribute("counts") !== "false") && !isCounted(base.host);
   const koyjabo = new KoyJabo({ baseUrl: base.href, counts });
   started.set(base.host, koyjabo);
   void koyjabo.start();

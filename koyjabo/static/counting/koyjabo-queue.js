@@ -41,7 +41,7 @@ try {
 }
 
 let timer = 0;
-let isTold = false; // a server has asked to wait
+let isDelayed = false; // a server has asked to wait
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -95,7 +95,8 @@ async function forget(...entries) {
 
 /**
  * The first entry, with the events of the same visit that follow it, as many as one request may have. A request is
- * either anonymous with all its events, or not. @param {Entry[]} entries
+ * either anonymous with all its events, or not.
+ * @param {Entry[]} entries
  */
 function first(entries, most = MOST) {
   const [{ visit, body }] = entries;
@@ -120,8 +121,8 @@ async function send(entries) {
       const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
       // A response that is not JSON comes from a proxy or a portal, not from the server
       ({ error } = await answer.json());
-      isTold = answer.status > 499 || answer.status === 429;
-      if (isTold) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
+      isDelayed = answer.status > 499 || answer.status === 429;
+      if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
       if (answer.ok) return 0;
     } catch {
       return REST_MS;
@@ -169,19 +170,19 @@ export function keep(entry) {
 /** Send what is waiting, until nothing is left. */
 export async function deliver() {
   timer = 0;
-  isTold = false;
+  isDelayed = false;
   const restMs = await drain();
   timer ||= restMs && setTimeout(deliver, restMs);
 }
 
 /**
- * Flush the queue now, or after `ms` if no flush is scheduled. @param {number} [ms]  @param {any} [notes]  as in
- * `eventsOf`
+ * Flush the queue now, or after `ms` if no flush is scheduled.
+ * @param {number} [ms]  @param {any} [notes]  as in `eventsOf`
  */
 export function later(ms, notes = area) {
   area = notes;
   if (ms && timer) return;
-  isTold = !!ms;
+  isDelayed = !!ms;
   clearTimeout(timer);
   timer = setTimeout(deliver, ms);
 }
@@ -236,8 +237,8 @@ export function eventsOf(visit, begun, signal, notes) {
   }
 
   /**
-   * Track a page view whenever the path changes, and when the back/forward cache restores the page. @param {string}
-   * viewed  path when the client started
+   * Track a page view whenever the path changes, and when the back/forward cache restores the page.
+   * @param {string} viewed  path when the client started
    */
   function follow(viewed) {
     const view = (page = viewed) => track("pageview", {}, page);
@@ -263,4 +264,4 @@ export function eventsOf(visit, begun, signal, notes) {
   return { track, follow };
 }
 
-addEventListener("online", () => isTold || later());
+addEventListener("online", () => isDelayed || later());

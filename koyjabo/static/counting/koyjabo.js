@@ -62,7 +62,7 @@ export class KoyJabo {
   /** Read only. @type {LineState} */
   line = "connecting";
   #timer = 0;
-  #toldMs = 0; // when the server last received or sent something
+  #contactMs = 0; // when the server last received or sent something
   #activeMs = 0;
   /** @type {Promise<boolean> | null} */
   #asking = null;
@@ -107,7 +107,7 @@ export class KoyJabo {
 
   /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    if (elapsedMs() - this.#toldMs > FRESH_MS) this.refresh();
+    if (elapsedMs() - this.#contactMs > FRESH_MS) this.refresh();
     return this.#stats;
   }
 
@@ -218,7 +218,7 @@ export class KoyJabo {
   }
 
   async #fetch() {
-    this.#toldMs = elapsedMs();
+    this.#contactMs = elapsedMs();
     try {
       const response = await request("/api/stats", this.#visit.base);
       if (response.ok) this.#accept(await response.json());
@@ -233,13 +233,13 @@ export class KoyJabo {
   }
 
   async #count() {
-    const told = await this.#visit.send();
-    if (told) {
-      this.#accept(told);
+    const registered = await this.#visit.send();
+    if (registered) {
+      this.#accept(registered);
       this.#tell(); // its number
-      this.#print(told);
+      this.#print(registered);
     }
-    if ((await this.refresh()) && !told) this.#print(/** @type {Stats} */ (this.#stats), " [from GET fallback]");
+    if ((await this.refresh()) && !registered) this.#print(/** @type {Stats} */ (this.#stats), " [from GET fallback]");
   }
 
   /** @param {Stats} stats */
@@ -253,7 +253,7 @@ export class KoyJabo {
   async #hear({ stats, last, milestone }) {
     if (this.#socket.isLive) this.#stream?.close();
     if (!stats) return;
-    this.#toldMs = elapsedMs();
+    this.#contactMs = elapsedMs();
     this.#accept(stats, last);
     if (milestone) dispatchEvent(new CustomEvent("koyjaboMilestone", { detail: { milestone } }));
     await this.#begun;

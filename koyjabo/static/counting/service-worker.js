@@ -17,8 +17,8 @@ const PATIENCE_MS = 8_000;
 const isForAll = ({ ok, headers }) => ok && !headers.get("Cache-Control")?.includes("no-store");
 
 /**
- * Fetch in the chosen language, without the login, so that the copy does not reveal the user after logout. @param
- * {string} path
+ * Fetch in the chosen language, without the login, so that the copy does not reveal the user after logout.
+ * @param {string} path
  */
 async function fetchCopy(path) {
   const answer = await fetch(path);

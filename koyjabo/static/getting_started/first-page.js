@@ -1,4 +1,4 @@
-/** Shows the first visit of a page as soon as it is counted: the state of Overview is requested after each visit. */
+/** Shows a page's first visit as soon as it is counted: Overview is requested again after each visit. */
 
 import { panel } from "../realtime/panel-line.js";
 import { find } from "../webkit/page.js";
@@ -13,7 +13,7 @@ async function look() {
   if (document.hidden) return document.addEventListener("visibilitychange", look, { once: true });
   timer = 0;
   const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!response?.ok || response.redirected) return; // the next visit leads to the next request
+  if (!response?.ok || response.redirected) return; // the next visit requests it again
   const newer = new DOMParser().parseFromString(await response.text(), "text/html");
   const state = newer.querySelector("#first-page")?.getAttribute("data-state");
   if (state !== part.dataset.state) location.reload();

@@ -1,9 +1,11 @@
-/** The total as a departure board: a tile for each digit, which flips. The output that it repeats has the number as text. */
+/**
+ * The total as a departure board, with a flipping tile per digit. It repeats an <output> that has the number as text.
+ */
 
 import { find } from "../webkit/page.js";
 
-const FALL_MS = 170; // of each of the two halves
-const STAGGER_MS = 35; // from digit to digit
+const FALL_MS = 170; // of each half
+const STAGGER_MS = 35; // between digits
 const TOP = "top", BOTTOM = "bottom";
 
 export class Board {
@@ -16,7 +18,7 @@ export class Board {
     else this.#element.replaceChildren(...Array.from(text, tile));
   }
 
-  /** The digits that differ flip, one after the other. @param {string} from  @param {string} to  of the same length */
+  /** Flip the digits that differ, one after the other. @param {string} from  @param {string} to  of the same length */
   async flip(from, to) {
     const changed = [...to].map((sign, at) => ({ tile: this.#element.children[at], old: from[at], sign })).filter(({ old, sign }) => old !== sign);
     await Promise.allSettled(changed.map(({ tile, old, sign }, at) => flip(tile, old, sign, at * STAGGER_MS)));
@@ -44,7 +46,8 @@ function shown(tile, sign) {
   if (tile.textContent !== sign) tile.replaceChildren(half(sign));
 }
 
-/** The upper half of the old digit falls on its lower half, and has the lower half of the new one on its back.
+/**
+ * Flip a tile: the old digit's upper half falls, showing the new digit's lower half on its back.
  * @param {Element} tile  @param {string} old  @param {string} sign  @param {number} delay  ms
  */
 async function flip(tile, old, sign, delay) {

@@ -1,15 +1,15 @@
-/** Paper that falls once over the page. */
+/** Confetti that falls once over the page. */
 
 const PIECES = 140;
 const DURATION_MS = 3_200;
-const FALL = 0.55, RISE = 0.75, SPREAD = 0.32; // heights of the window a second, and its width
+const FALL = 0.55, RISE = 0.75, SPREAD = 0.32; // heights of the window per second, and its width
 const SIZE = 9; // px
 const COLORS = ["--series-1", "--series-2", "--series-4", "--series-5", "--accent"];
 
 /** @param {number} from  @param {number} to */
 const between = (from, to) => from + Math.random() * (to - from);
 
-/** Colours are computed: a token has two values. @param {HTMLElement} element */
+/** Computed colours, because a token has two values. @param {HTMLElement} element */
 function colorsOf(element) {
   return COLORS.map((token) => {
     element.style.color = `var(${token})`;
@@ -34,7 +34,7 @@ function draw(context, { x, y, across, up, turn, tilt, begins, color }, seconds,
   if (t < 0) return;
   context.setTransform(1, 0, 0, 1, (x + across * t) * width, (y - up * t + FALL * t * t) * height);
   context.rotate(turn * t);
-  context.scale(1, Math.cos(tilt * t)); // as paper that tumbles
+  context.scale(1, Math.cos(tilt * t)); // like tumbling paper
   context.fillStyle = color;
   context.fillRect(-SIZE / 2, -SIZE / 3, SIZE, (2 * SIZE) / 3);
 }
@@ -53,7 +53,7 @@ export function fall() {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.globalAlpha = Math.min(1, (DURATION_MS - ms) / 600);
-    for (const each of pieces) draw(context, each, ms / 1000, canvas.width, canvas.height);
+    for (const paper of pieces) draw(context, paper, ms / 1000, canvas.width, canvas.height);
     requestAnimationFrame(frame);
   };
   frame();

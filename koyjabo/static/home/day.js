@@ -1,4 +1,4 @@
-/** Today by hour, next to a usual day. The server has drawn it; the visits of today that come are added to the running hour. */
+/** Today by hour, next to a usual day. The server draws it; new visits are added to the current hour. */
 
 import { written } from "../webkit/figures.js";
 import { LivePage } from "../webkit/live.js";
@@ -7,14 +7,14 @@ import { find } from "../webkit/page.js";
 
 const TICK_MS = 1_000;
 const HOURS = 24;
-const LEAST = 4; // visits for which the height always has room, as in home/parts.html
-const SPREAD_MS = 60_000; // over this time all pages request the numbers of a new day
+const LEAST = 4; // minimum height of the scale, in visits, as in home/parts.html
+const SPREAD_MS = 60_000; // pages request a new day's numbers spread over this time
 
 const parts = [find("#day"), find("#yesterday")];
 const { zone } = find("[data-connection]").dataset;
 const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
 
-/** The day and hour of the server. @param {number} ms  since 1970 */
+/** The server's local day and hour. @param {number} ms  since 1970 */
 function localTime(ms) {
   const { day, hour } = Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
   return { day, hour };
@@ -29,10 +29,10 @@ export class Day {
   /** @type {MinuteTooltip | undefined} */ #tooltip;
   /** @type {number[]} */ #today = [];
   /** @type {number[]} */ #usual = [];
-  #count = 0; // the visits of today
+  #count = 0; // today's visits
   #day = 0; // of the month
   #timer = 0;
-  #aheadMs = 0; // the server's clock, compared with ours
+  #aheadMs = 0; // how far the server's clock is ahead
 
   constructor() {
     this.#take();
@@ -40,14 +40,14 @@ export class Day {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Request all parts again that only the server knows: after a time without a line, and on a new day. */
+  /** Request the parts that only the server knows, after a lost connection and on a new day. */
   refresh() {
     this.#page.refresh();
   }
 
-  /** @param {number} visits  of today */
+  /** @param {number} visits  today's visits */
   show(visits) {
-    if (!this.#figure || visits <= this.#count) return; // less: at midnight, and after a newer answer
+    if (!this.#figure || visits <= this.#count) return; // fewer at midnight, or in an outdated response
     this.#tick();
     this.#today[localTime(this.#nowMs).hour] += visits - this.#count;
     this.#count = visits;
@@ -60,7 +60,7 @@ export class Day {
 
   #take() {
     this.#figure = document.querySelector("[data-day]");
-    if (!this.#figure) { // the database could not be read; they are requested again
+    if (!this.#figure) { // the database could not be read, so they are requested again
       this.#day = 0;
       return;
     }
@@ -74,11 +74,12 @@ export class Day {
     this.#tooltip.update(localTime(this.#nowMs).hour);
   }
 
-  /** The numbers of a new day are requested until they have come. */
+  /** Request the numbers of a new day until they are available. */
   #tick() {
     const { day } = localTime(this.#nowMs);
     if (day === this.#day || this.#timer) return;
-    if (document.activeElement instanceof HTMLElement && this.#figure?.contains(document.activeElement)) document.activeElement.blur(); // a focused part is not replaced
+    // Parts with focus are not replaced
+    if (document.activeElement instanceof HTMLElement && this.#figure?.contains(document.activeElement)) document.activeElement.blur();
     this.#figure = null;
     for (const part of parts) part.classList.add("unknown");
     this.#timer = setTimeout(() => {

@@ -7,23 +7,24 @@ const LONGEST_WAIT_S = 30;
 
 /**
  * Repeat the request until it succeeds: a visitor with very many visits is erased in several requests.
- * @param {KoyJabo} koyjabo  is stopped after that
- * @returns {Promise<boolean>} whether the visitor is erased; if not, the call may be repeated
+ * @param {KoyJabo} koyjabo  stopped afterwards
+ * @returns {Promise<boolean>} whether the visitor is erased; if not, call it again
  */
 export async function forget(koyjabo) {
-  await forgetWaiting(); // it would be counted afterwards
+  await forgetWaiting(); // otherwise it would be counted afterwards
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   const visit = koyjabo.stop();
-  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // erase again: a visit was registered in the meantime
+  // A visit was registered in the meantime: erase again
+  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false;
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
   await forgetWaiting();
   return true;
 }
 
-/** What waits in the browser. Another page or the service worker that sends it ends first. */
+/** Delete what waits in the browser, after another page or the service worker has finished sending. */
 async function forgetWaiting() {
   const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
-  await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser allows none
+  await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser forbids storage
 }
 
 /** @param {string} visitorId */
@@ -42,7 +43,7 @@ async function isForgotten(visitorId) {
   }
 }
 
-/** Waits for the time in Retry-After. @param {Response} answer */
+/** Wait for the time in Retry-After. @param {Response} answer */
 async function isToBeAskedAgain(answer) {
   if (answer.ok || (await answer.json()).code !== "not_yet_forgotten") return false;
   const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);

@@ -1,4 +1,4 @@
-/** The way to the next milestone; each is celebrated once, when it comes. */
+/** Progress to the next milestone. Each one is celebrated once, when it is reached. */
 
 import { written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";
@@ -16,7 +16,7 @@ export class Goal {
   #ahead = (this.#part.dataset.goal ?? "").split(" ").map(Number);
   #first = this.#ahead[0];
   #total = 0;
-  #reached = 0; // the milestone that is celebrated; 0: none
+  #reached = 0; // the milestone being celebrated, or 0
   #celebrated = new Set();
 
   /** @param {number} total */
@@ -31,25 +31,25 @@ export class Goal {
     this.#celebrated.add(milestone);
     this.#reached = milestone;
     const words = phrases.reached.replace("{milestone}", written(milestone));
-    document.body.dataset.reached = ""; // the board is white and red
+    document.body.dataset.reached = ""; // makes the board white and red
     this.#put(words, 1);
     write(find("[data-announcement]"), words);
     setTimeout(() => this.#end(milestone), SHOWN_MS);
-    if (!still.matches) import("./confetti.js").then(({ fall }) => fall()).catch(() => {}); // without a network there is none
+    if (!still.matches) import("./confetti.js").then(({ fall }) => fall()).catch(() => {}); // not available offline
   }
 
   /** @param {number} milestone */
   #end(milestone) {
-    if (milestone !== this.#reached) return; // another one has come
+    if (milestone !== this.#reached) return; // another one was reached
     this.#reached = 0;
     delete document.body.dataset.reached;
     this.#draw();
   }
 
   #draw() {
-    const next = this.#ahead.find((each) => each > this.#total);
+    const next = this.#ahead.find((milestone) => milestone > this.#total);
     this.#part.hidden = !next;
-    if (!next) return; // the page knows a few; a new one has more
+    if (!next) return; // the page only knows a few; a new one has more
     this.#pace.hidden = next !== this.#first;
     this.#put(phrases.ahead.replace("{visits}", written(next - this.#total)).replace("{milestone}", written(next)), this.#total / next);
   }

@@ -1,5 +1,6 @@
-/** Keeps the stats of the site and the line's state up to date, tells visitors their number, and erases them on request.
- * The parts below the fold are loaded when the number is there.
+/**
+ * Updates the stats and the connection state, shows visitors their number, and erases them on request. Parts below the
+ * fold are loaded later.
  */
 
 import { connection } from "../webkit/connection.js";
@@ -12,8 +13,8 @@ import { Announcer, find, readJson, showLine, write } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
-const COPY_MS = 60_000; // a page that is older has been stored, or our clock is wrong
-const SETTLED_MS = 3_000; // then the page leaves the network to others
+const COPY_MS = 60_000; // an older page comes from a cache, or our clock is wrong
+const SETTLED_MS = 3_000; // until then, other requests have priority
 
 const phrases = readJson("phrases");
 const milestones = (document.querySelector("[data-goal]")?.getAttribute("data-goal") ?? "").split(" ").map(Number);
@@ -37,7 +38,7 @@ const light = new Light(first);
 connection.asOf(nowMs);
 /** @type {Stats | null} */
 let shown = null;
-let isOver = false; // the first try to register the visit
+let isOver = false; // whether the first attempt to register the visit has ended
 
 const koyjabo = new KoyJabo({ stats: first });
 const hadNumber = koyjabo.visit !== null;
@@ -51,7 +52,7 @@ function loadLater() {
     module.follow(koyjabo, isCopy);
     return module;
   });
-  later.catch(() => (later = undefined)); // without a network; again when the line is back
+  later.catch(() => (later = undefined)); // offline; retried when the connection is back
   return later;
 }
 
@@ -84,13 +85,13 @@ addEventListener("load", () => setTimeout(() => import("../counting/offline.js")
 const asking = find("[data-forget] form");
 asking.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const said = find("[data-forget] [role=status]"), button = find("[data-forget] button");
+  const status = find("[data-forget] [role=status]"), button = find("[data-forget] button");
   button.toggleAttribute("disabled", true);
-  write(said, phrases.forgetting);
+  write(status, phrases.forgetting);
   const isForgotten = await import("./forgetting.js").then(({ forget }) => forget(koyjabo)).catch(() => false);
-  write(said, isForgotten ? phrases.forgotten : phrases.remembered);
+  write(status, isForgotten ? phrases.forgotten : phrases.remembered);
   button.toggleAttribute("disabled", isForgotten);
   if (!isForgotten) return;
   showLine("offline", phrases.stale);
-  find("[data-share]").removeAttribute("href"); // the page of the number is gone
+  find("[data-share]").removeAttribute("href"); // the number's page no longer exists
 });

@@ -1,4 +1,4 @@
-/** The red disc: it beats once with each visit. The title of the tab has the total. */
+/** The red disc, which pulses with each visit, and the total in the tab's title. */
 
 import { written } from "../webkit/figures.js";
 import { find } from "../webkit/page.js";
@@ -9,7 +9,8 @@ const BEAT = { duration: 620, easing: "cubic-bezier(.2, .7, .3, 1)" };
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** The visits between two stats, without changes of the total by hand. At midnight today's visits begin again at 0.
+/**
+ * The visits between two stats, ignoring changes of the total by hand. Today's visits restart at 0 at midnight.
  * @param {Stats} before  @param {Stats} now
  */
 function visitsBetween(before, now) {

@@ -1,4 +1,4 @@
-/** "You are visit no. 4,001, the 145th today", and the link by which that is shared. */
+/** "You are visit no. 4,001, the 145th today", and the link to share it. */
 
 import { locale, written } from "../webkit/figures.js";
 import { KoyJabo } from "../counting/koyjabo.js";
@@ -8,7 +8,10 @@ import { find, readJson } from "../webkit/page.js";
 
 const LATE_MS = 60_000;
 
-/** The ends of ordinal numbers, by the plural rules of the Unicode CLDR. @type {Record<string, Record<string, string>>} */
+/**
+ * Suffixes of ordinal numbers, by the plural rules of the Unicode CLDR.
+ * @type {Record<string, Record<string, string>>}
+ */
 const ENDS = {
   "en": { one: "st", two: "nd", few: "rd", other: "th" },
   "bn-BD": { one: "ম", two: "য়", few: "র্থ", many: "ষ্ঠ", other: "তম" },
@@ -23,10 +26,13 @@ export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hou
 /** @param {number} number  @returns {string} "145th" */
 export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
 
-/** A visit has a number in its day; the page may be open on another one. @param {number} ordinal  @param {Stats} stats */
+/** Whether a visit is of today: the page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
 const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisits - todayVisits;
 
-/** A sentence with emphasised values. @param {string} phrase  with names in braces  @param {Record<string, string>} values */
+/**
+ * A sentence with emphasised values.
+ * @param {string} phrase  with names in braces  @param {Record<string, string>} values
+ */
 function sentence(phrase, values) {
   return phrase.split(/\{(\w+)\}/).map((part, at) => {
     if (at % 2 === 0) return part;
@@ -51,7 +57,9 @@ export class OwnVisit {
     });
   }
 
-  /** @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the first try of the registration has ended */
+  /**
+   * @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the first attempt to register has ended
+   */
   show({ visit, isCounted, line }, stats, isOver) {
     if (visit) this.#showNumber(visit, stats);
     else if (KoyJabo.isNotCounted) this.#write(phrases.notCounted);
@@ -75,7 +83,7 @@ export class OwnVisit {
   /** @param {string} phrase  @param {Record<string, string>} [values] */
   #write(phrase, values = {}) {
     const shown = phrase + Object.values(values);
-    if (shown === this.#shown) return; // a screen reader announces each write
+    if (shown === this.#shown) return; // avoids repeated announcements by screen readers
     this.#shown = shown;
     this.#words.replaceChildren(...sentence(phrase, values));
   }

@@ -1,4 +1,4 @@
-/** Where people are: the places with most people, and how many are elsewhere. */
+/** The locations with most active visitors, and how many are elsewhere. */
 
 import { written } from "../webkit/figures.js";
 import { find, readJson } from "../webkit/page.js";
@@ -9,7 +9,7 @@ const LINES = 4; // as in home/pages.py
 const list = find("[data-places]");
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
 
-/** @param {import("../counting/koyjabo.js").Stats["locations"]} locations  the largest number first */
+/** @param {import("../counting/koyjabo.js").Stats["locations"]} locations  largest number first */
 export function showPlaces(locations) {
   const places = Object.entries(locations), shown = places.length > LINES ? LINES - 1 : LINES, others = places.slice(shown);
   const lines = places.slice(0, shown).map(([name, { count }]) => line(placeName(name), count));

@@ -1,4 +1,4 @@
-/** On /install: says that a visit has been counted since the page was opened, and draws the lines as the builder is set. */
+/** /install: reports a visit counted since the page was opened, and updates the lines when the builder changes. */
 
 import { written } from "../webkit/figures.js";
 import { KoyJabo } from "../counting/koyjabo.js";
@@ -22,14 +22,14 @@ const end = koyjabo.subscribe((newest) => {
 });
 void koyjabo.start();
 
-/** The address of this page with what is chosen. */
+/** The URL of this page with the current choices. */
 function chosen() {
   const url = new URL(builder.action);
   for (const [name, value] of new FormData(builder)) url.searchParams.append(name, String(value));
   return url.href;
 }
 
-/** The policy of this page forbids the attribute `style`. */
+/** Set by script, because the page's policy forbids the attribute `style`. */
 function paint() {
   const element = /** @type {HTMLElement} */ (find("#build-preview koyjabo-count"));
   element.style.color = element.dataset.color ?? "";

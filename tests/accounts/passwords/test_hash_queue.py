@@ -14,7 +14,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.accounts.passwords import hash_queue, passwords
-from koyjabo.accounts.passwords.hash_queue import MOST_OF_AN_ADDRESS, HashQueue, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import MAX_PER_ADDRESS, HashQueue, PasswordClient
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.network.client_address import neighbourhood
@@ -58,18 +58,18 @@ class Jobs:
 @pytest.fixture
 def jobs(monkeypatch) -> Iterator[Jobs]:
     """One job at a time, so that they run in the order of the queue."""
-    monkeypatch.setattr(hash_queue, "AT_ONCE", 1)
+    monkeypatch.setattr(hash_queue, "SLOTS", 1)
     jobs = Jobs()
     yield jobs
     jobs._busy.set()
 
 
 def test_address_has_a_few_waiting_jobs(jobs):
-    for number in range(MOST_OF_AN_ADDRESS + 1):
+    for number in range(MAX_PER_ADDRESS + 1):
         jobs.add(f"a{number}", "192.0.2.1")
     jobs.add("b", "192.0.2.2")
     jobs.add("familiar", "192.0.2.1", is_familiar=True)
-    assert jobs.refused == [f"a{MOST_OF_AN_ADDRESS}"]
+    assert jobs.refused == [f"a{MAX_PER_ADDRESS}"]
     with pytest.raises(TooBusy):
         jobs.queue.require_room(PasswordClient("192.0.2.1"))
     jobs.queue.require_room(PasswordClient("192.0.2.1", is_familiar=True))
@@ -78,15 +78,15 @@ def test_address_has_a_few_waiting_jobs(jobs):
 
 
 def test_customer_with_a_56_has_as_many_as_four_addresses(jobs):
-    for number in range(4 * MOST_OF_AN_ADDRESS + 1):
+    for number in range(4 * MAX_PER_ADDRESS + 1):
         jobs.add(f"a{number}", neighbourhood(f"2001:db8:1:{number:02x}::1"))
-    assert jobs.refused == [f"a{4 * MOST_OF_AN_ADDRESS}"]
+    assert jobs.refused == [f"a{4 * MAX_PER_ADDRESS}"]
 
 
 def test_this_machine_has_no_limit_of_an_address(jobs):
-    for number in range(10 * MOST_OF_AN_ADDRESS):
+    for number in range(10 * MAX_PER_ADDRESS):
         jobs._run(f"a{number}", PasswordClient(), lambda: None)
-    wait_until(lambda: len(jobs.queue) == 10 * MOST_OF_AN_ADDRESS, "they wait")
+    wait_until(lambda: len(jobs.queue) == 10 * MAX_PER_ADDRESS, "they wait")
 
 
 def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monkeypatch):
@@ -95,7 +95,7 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
             jobs.add("stranger", f"192.0.2.{number}")
     jobs.add("owner")
     jobs.add("familiar owner", is_familiar=True)
-    monkeypatch.setattr(hash_queue, "MOST_WAITING", 121)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING", 121)
     jobs.add("one too many")
     assert jobs.refused == ["one too many"]
     done = jobs.finish()
@@ -151,8 +151,8 @@ def test_hash_that_is_none_matches_nothing(site):
 
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
-    monkeypatch.setattr(hash_queue, "AT_ONCE", 0)
-    monkeypatch.setattr(hash_queue, "MOST_WAITING", 0)
+    monkeypatch.setattr(hash_queue, "SLOTS", 0)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING", 0)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

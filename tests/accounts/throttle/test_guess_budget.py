@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.runs.fuzz_effort import effort
 
 from koyjabo.accounts.throttle import guess_budget
-from koyjabo.accounts.throttle.guess_budget import DAY_MS, MOST_NETWORKS, GuessState
+from koyjabo.accounts.throttle.guess_budget import DAY_MS, MAX_NETWORKS, GuessState
 from koyjabo.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.network.client_address import Level, levels, neighbourhood
 
@@ -140,7 +140,7 @@ def test_20_000_networks_fill_no_memory_and_guess_no_more():
     for number in range(20_000):
         account.guess((Level(f"stranger {number}", 1),))
         account.now_ms += 1_700
-    assert len(account.state.marks) <= MOST_NETWORKS
+    assert len(account.state.marks) <= MAX_NETWORKS
     assert len(account.state.dump()) < 16_000
 
 
@@ -246,7 +246,7 @@ class Strangers(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        assert len(self.account.state.marks) <= MOST_NETWORKS
+        assert len(self.account.state.marks) <= MAX_NETWORKS
 
 
 def test_whatever_strangers_do_both_promises_hold():

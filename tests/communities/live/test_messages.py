@@ -16,7 +16,7 @@ from support.programs.processes import wait_until
 from support.servers.server import Server
 
 from koyjabo.cluster.bus import NullBus
-from koyjabo.communities.live.messages import LARGEST_DATA, MESSAGES, MOST_LEVELS, CommunityMessages
+from koyjabo.communities.live.messages import MAX_DATA_BYTES, MAX_DEPTH, MESSAGES, CommunityMessages
 from koyjabo.core.runtime import ThreadRuntime
 
 FORBIDDEN = 4003
@@ -74,10 +74,10 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
 
 
 def test_data_are_json_of_4096_bytes(boss, community):
-    at_most = "x" * (LARGEST_DATA - 2)
+    at_most = "x" * (MAX_DATA_BYTES - 2)
     send(boss, at_most, status=202)
     send(boss, at_most + "x", status=413)
-    send(boss, "ক" * ((LARGEST_DATA - 2) // 3), status=202)
+    send(boss, "ক" * ((MAX_DATA_BYTES - 2) // 3), status=202)
     for body in ('{"data": NaN}', "{}", '{"data": "\\ud83d"}'):
         url = f"{boss._url('/api/communities')}/{community}/broadcast"
         headers = {**boss.bearer, "Content-Type": "application/json"}
@@ -90,10 +90,10 @@ def test_data_that_are_too_deep_are_refused_and_stop_no_other_message(sqlite_ser
 
     with SocketioMember(sqlite_server.port, REF, ayesha.token) as member:
         wait_until(lambda: member.received, "it is let in")
-        send(boss, nested(MOST_LEVELS + 1), status=400)
+        send(boss, nested(MAX_DEPTH + 1), status=400)
         send(boss, nested(900), status=400)
-        send(boss, nested(MOST_LEVELS), status=202)
-        assert member.next_of_type("message")["data"] == nested(MOST_LEVELS)
+        send(boss, nested(MAX_DEPTH), status=202)
+        assert member.next_of_type("message")["data"] == nested(MAX_DEPTH)
 
 
 def test_message_that_cannot_be_sent_stops_no_other():

@@ -30,7 +30,7 @@ export function onReturn(call, signal) {
 }
 
 /**
- * Exponential backoff with jitter, so that pages do not all reconnect at once. @param {number} failures  @returns
- * {number} ms
+ * Exponential backoff with jitter, so that pages do not all reconnect at once.
+ * @param {number} failures  @returns {number} ms
  */
 export const delay = (failures) => Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS) * (4 + Math.random()) / 5;

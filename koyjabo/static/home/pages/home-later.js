@@ -1,4 +1,4 @@
-/** The live parts of the home page below its number, in one file that is loaded after it. */
+/** The live parts of the home page below the fold, in one file that is loaded later. */
 
 import { Day } from "../day.js";
 import { Goal } from "../goal.js";
@@ -9,11 +9,11 @@ import { showPlaces } from "../people.js";
 const day = new Day();
 const goal = document.querySelector("[data-goal]") && new Goal();
 
-/** @param {KoyJabo} koyjabo  @param {boolean} isOld  the page is a copy */
+/** @param {KoyJabo} koyjabo  @param {boolean} isOld  the page comes from a cache */
 export function follow(koyjabo, isOld) {
   /** @type {unknown} */ let shown;
   koyjabo.subscribe((stats, state) => {
-    if (state === "live" && isOld) day.refresh(); // also after a time without a line
+    if (state === "live" && isOld) day.refresh(); // also after a lost connection
     isOld = state === "live" ? false : isOld || state !== "connecting";
     if (!stats || stats === shown) return;
     shown = stats;

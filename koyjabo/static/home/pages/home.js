@@ -1,4 +1,4 @@
-/** All scripts of the home page that it begins with, which `make assets` puts into one file. */
+/** The scripts that the home page starts with, bundled into one file by `make assets`. */
 
 import "../../webkit/connection.js";
 import "../../counting/counting.js";
