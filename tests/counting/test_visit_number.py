@@ -45,7 +45,7 @@ def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_h
     assert site.register("chandni").ordinal == 9001
     with site.app.app_context(), engine.exclusive(db.engine.url) as session:
         add_to_total(session, [(500, "a day")], site.time.ms)
-    site.post("/api/visitor/forget", json={"visitorId": "babul1"})
+    site.forget("babul1")
     assert "4 visits have come after it." in site.client.get(share).text
     assert "1 visit has come after it." in site.client.get(later[2].share).text
 
@@ -93,7 +93,7 @@ def test_other_spellings_lead_to_the_one_path_and_what_networks_add_is_ignored(s
 
 def test_link_ends_with_its_visitor_and_with_its_count(site):
     gone, kept = site.register("ayesha").share, site.register("babul").share
-    site.post("/api/visitor/forget", json={"visitorId": "ayesha"})
+    site.forget("ayesha")
     assert [site.client.get(url).status_code for url in (gone, kept)] == [404, 200]
     site.set_total(9000)
     assert [site.client.get(url).status_code for url in (kept, site.register("chandni").share)] == [200, 200]

@@ -63,12 +63,12 @@ def passages_of_document(name: str, text: str) -> Iterator[Passage]:
     start = 1
     lines: list[str] = []
     for number, line in enumerate([*text.splitlines(), ""], 1):
-        begins = re.match(r"\s*([-*+]|\d+\.) |#|\||>|\s*$|<", line)
+        begins = re.match(r"\s*([-*+]|\d+\.) |\s*\||#|>|\s*$|<", line)
         if begins and lines:
             yield Passage(kind, f"{name}:{start}", " ".join(lines))
             lines = []
-        if line.startswith("|"):
-            if not re.fullmatch(r"[|\s:-]+", line):
+        if line.lstrip().startswith("|"):
+            if not re.fullmatch(r"[|\s:-]+", line.strip()):
                 yield from (Passage(kind, f"{name}:{number}", cell.strip()) for cell in line.strip("| ").split(" | "))
         elif line.strip():
             start = start if lines else number
@@ -102,4 +102,4 @@ def passages_of_script(name: str, text: str) -> Iterator[Passage]:
 
 
 def sentences_of(text: str) -> list[str]:
-    return re.split(r"(?<=[.!?:;])[\"')*]*\s+(?=[A-Z`*\"(\d])", text)
+    return re.split(r"(?<=[.!?:;])[\"')*]*\s+(?=[A-Z`*\"(\d])| · ", text)

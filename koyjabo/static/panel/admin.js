@@ -1,4 +1,4 @@
-/** For every page of the panel: opens its line, and keeps parts up to date that the line has nothing of. */
+/** For every page of the panel: opens its connection, and refreshes the parts that the connection does not update. */
 
 import { LivePage } from "../webkit/live.js";
 import { find } from "../webkit/page.js";
@@ -6,7 +6,7 @@ import { panel } from "../realtime/panel-line.js";
 
 const REFRESH_MS = 5_000;
 
-/** Refresh a page whose state no line sends, regularly, while it is visible. */
+/** Refresh a page regularly while it is visible, if no connection sends its state. */
 function keepFresh() {
   const page = new LivePage();
   setInterval(() => page.refresh(), REFRESH_MS);

@@ -28,7 +28,7 @@ export function open() {
   void ask();
 }
 
-/** Search for the typed text. An answer to an earlier question is dropped. */
+/** Search for the typed text. Drops an answer to an earlier search. */
 async function ask() {
   asking.abort();
   asking = new AbortController();
@@ -105,7 +105,7 @@ field.addEventListener("input", () => {
   clearTimeout(timer);
   asking.abort();
   isWaiting = true;
-  mark(-1); // of the results to an earlier question
+  mark(-1); // it was on the results of an earlier search
   timer = setTimeout(ask, REST_MS);
 });
 field.addEventListener("keydown", (event) => {
@@ -115,7 +115,7 @@ field.addEventListener("keydown", (event) => {
   else if (event.key === "ArrowUp" && count) mark((chosen <= 0 ? count : chosen) - 1);
   else if (event.key === "Enter" && isWaiting) isEntered = true;
   else if (event.key === "Enter" && chosen >= 0) go(options()[chosen], event.ctrlKey || event.metaKey);
-  else if (event.key === "Escape") dialog.close(); // a search field would only be emptied
+  else if (event.key === "Escape") dialog.close(); // otherwise it would only clear the search field
   else return;
   event.preventDefault();
 });
@@ -124,5 +124,5 @@ list.addEventListener("click", (event) => {
   if (option) go(option, event.ctrlKey || event.metaKey);
 });
 dialog.addEventListener("click", (event) => {
-  if (event.target === dialog) dialog.close(); // beside its contents
+  if (event.target === dialog) dialog.close(); // a click outside its contents
 });

@@ -1,4 +1,4 @@
-/** The toasts of the page that shows all parts. */
+/** The toasts of the page that shows all building blocks. */
 
 import { toast } from "../webkit/parts/toast.js";
 

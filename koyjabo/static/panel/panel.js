@@ -1,14 +1,17 @@
-/** What every page of the panel has: whether visits are saved, the colour of Health, and the command menu. */
+/** The header of every page of the panel: whether visits are saved, the colour of Health, and the command menu. */
 
 import { isLookedAt } from "../webkit/live.js";
 import { find, write } from "../webkit/page.js";
 import { panel } from "../realtime/panel-line.js";
 
-const ASK_MS = 60_000; // the line tells at once when visits are no longer or again saved
-const ASK_AGAIN_MS = 5_000; // meanwhile, since the cause is often known a little later
+const ASK_MS = 60_000; // the connection reports at once when saving visits stops or resumes
+const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause is often known a little later
 const ANSWER_LIMIT_MS = 10_000;
 
-/** Questions before damage have neither the mark nor the menu. @param {{unsaved: string, health: string, words: string}} state */
+/**
+ * Pages about a damaged database have neither the mark nor the menu. @param {{unsaved: string, health: string, words:
+ * string}} state
+ */
 function showState({ unsaved, health, words }) {
   const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);
   write(/** @type {HTMLElement} */ (notice.firstElementChild), unsaved);
@@ -19,7 +22,7 @@ function showState({ unsaved, health, words }) {
   write(/** @type {HTMLElement} */ (mark.firstElementChild), words);
 }
 
-let isAsking = false; // once, also where the page is hidden for hours
+let isAsking = false; // so that a page that is hidden for hours asks only once
 let timer = 0;
 
 async function ask() {
@@ -31,7 +34,7 @@ async function ask() {
     const response = await fetch(find("[data-unsaved]").dataset.unsaved ?? "", { signal });
     if (response.ok && !response.redirected) showState(await response.json());
   } catch {
-    // The server cannot be reached, of which the page tells elsewhere.
+    // The server cannot be reached, and the page shows that elsewhere.
   }
   isAsking = false;
   wait();
@@ -40,10 +43,10 @@ async function ask() {
 function wait() {
   clearTimeout(timer);
   const isCalm = find("[data-unsaved] > [hidden]") && find("[data-health]")?.dataset.kind !== "danger";
-  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may be red for some seconds longer than the notice is there
+  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may stay red some seconds longer than the notice
 }
 
-/** The menu itself is loaded when it is first opened. */
+/** The menu is loaded when it is first opened. */
 function listenForMenu() {
   const button = find("[data-command-menu]");
   if (!button) return;

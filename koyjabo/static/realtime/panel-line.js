@@ -1,4 +1,6 @@
-/** The line of a page of the panel: its events, and an exchange every few seconds that finds a server which hangs. */
+/**
+ * The connection of a page of the panel: its events, and an exchange every few seconds that detects a hanging server.
+ */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";
@@ -20,23 +22,24 @@ import { isLookedAt, LivePage } from "../webkit/live.js";
  * @property {{id: string, name: string}} [user]
  */
 
-/** Whole values by key; null: the key is gone. @typedef {Record<string, any>} Part */
+/** Whole values by key; null: the key is removed. @typedef {Record<string, any>} Part */
 /** @typedef {{type: string, whole: boolean, visits: Visit[]} & Record<string, Part>} PanelUpdate */
 
 const FORBIDDEN = 4003;
 const AGAIN_MS = 30_000;
 const EXCHANGE_MS = 3_000;
 const QUESTION = '{"type":"request_count"}';
-const STATE_LIMIT_MS = 2_000; // together with the next, so that a server that hangs is noticed within 10 s
+const STATE_LIMIT_MS = 2_000; // with the next one short enough to notice a hanging server within 10 s
 const POLL_LIMIT_MS = 2_500;
 
-/** Dispatches `opened` with its WebSocket, `update` with each PanelUpdate, `view` with each ViewUpdate, `state` when visits are no longer or again saved; without a line `polled` with
- * Stats, or `lost`.
+/**
+ * Dispatches `opened` with its WebSocket, `update` with each PanelUpdate, `view` with each ViewUpdate, and `state` when
+ * saving visits stops or resumes; without a connection, `polled` with Stats, or `lost`.
  */
 class Panel extends EventTarget {
-  /** The server's clock is ahead by this, ms. */
+  /** How far the server's clock is ahead, ms. */
   aheadMs = 0;
-  /** Since when visits have not been saved, or "". */
+  /** The time since when visits have not been saved, or "". */
   unsaved = "";
   #over = new AbortController();
   #page = new LivePage();
@@ -100,11 +103,13 @@ class Panel extends EventTarget {
     connection.doubt();
   }
 
-  /** On the line, whose exchange is small; where that does not answer, open it again, and ask for the stats. */
+  /**
+   * Ask over the connection, which is a small exchange; if it does not answer, open it again, and request the stats.
+   */
   async #ask() {
     if (this.#socket) {
       if (await this.#isHeard()) return true;
-      this.#open(); // one that is still being opened is left alone: it may be slow
+      this.#open(); // leave a connection alone that is still opening: it may be slow
     }
     return this.#poll();
   }
@@ -126,13 +131,14 @@ class Panel extends EventTarget {
         return true;
       }
     } catch {
-      // No answer is like one of a proxy whose server is gone.
+      // Treat a missing answer like a proxy's answer that the server is gone.
     }
     this.dispatchEvent(new Event("lost"));
     return false;
   }
 
-  /** The right is gone: the page says so. Or the session: a refresh redirects to the login if it has ended.
+  /**
+   * The account has lost its access, and the page says so; or the session has ended, and a refresh leads to the login.
    * @param {number} code
    */
   #ended(code) {

@@ -1,4 +1,4 @@
-/** Opens the receipt of a total on its page. Without this script, its link opens a page. */
+/** Opens the receipt of a total on the same page. Without this script, its link opens a page. */
 
 document.addEventListener("click", (event) => {
   const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-receipt]"));

@@ -1,4 +1,4 @@
-/** Keeps a receipt up to date. Without scripts, the browser loads the public one again. */
+/** Keeps a receipt up to date. Without scripts, the browser reloads the public one. */
 
 import "../webkit/parts/ages.js";
 import { LivePage } from "../webkit/live.js";

@@ -1,4 +1,4 @@
-/** A receipt at the side of the page, which stays right while it is open. */
+/** A receipt at the side of the page, updated while it is open. */
 
 import "../webkit/parts/ages.js";
 import { openDialog } from "../webkit/parts/dialog.js";
@@ -8,7 +8,7 @@ const REFRESH_MS = 5_000;
 /** @type {HTMLDialogElement | undefined} */ let sheet;
 let shown = ""; // the address of the receipt
 
-/** Throws where the receipt cannot be had. @param {HTMLAnchorElement} link */
+/** Throws if the receipt cannot be loaded. @param {HTMLAnchorElement} link */
 export async function showReceipt(link) {
   const [lines] = await Promise.all([linesOf(link.href), styled(link.dataset.receipt ?? "")]);
   shown = link.href;
@@ -20,9 +20,9 @@ export async function showReceipt(link) {
 /** @param {string} url  @returns {Promise<Element>} */
 async function linesOf(url) {
   const response = await fetch(url, { headers: { Accept: "text/html" } });
-  const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
-  if (!response.ok || !found) throw new Error(url);
-  return found;
+  const lines = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
+  if (!response.ok || !lines) throw new Error(url);
+  return lines;
 }
 
 /** @param {HTMLDialogElement} dialog  @param {Element} lines */
@@ -31,11 +31,11 @@ function put(dialog, lines) {
   dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
 }
 
-/** What cannot be had leaves the lines as they are, which say their moment. @param {HTMLDialogElement} dialog */
+/** If the request fails, the old lines stay, which show their time. @param {HTMLDialogElement} dialog */
 async function refresh(dialog) {
   if (!dialog.open || document.hidden) return;
   const lines = await linesOf(shown).catch(() => null);
-  const hasFocus = dialog.querySelector(".content")?.contains(document.activeElement); // which must not be lost
+  const hasFocus = dialog.querySelector(".content")?.contains(document.activeElement); // replacing the contents must not lose it
   if (lines && !hasFocus) put(dialog, lines);
 }
 

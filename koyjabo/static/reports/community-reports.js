@@ -1,4 +1,6 @@
-/** Keeps the reports of a community up to date: numbers of the view are pushed, the others are asked for. */
+/**
+ * Keeps the reports of a community up to date: the server pushes the numbers of the view; the page requests the rest.
+ */
 
 import { listen, outside } from "../communities/inside.js";
 import { follow, refresh, take } from "./insights.js";

@@ -1,4 +1,4 @@
-/** Insights without reloads: its links and forms are fetched, and the parts of the page replaced. Keys choose ranges. */
+/** Insights without reloads: fetches its links and forms, and replaces parts of the page. Keys choose ranges. */
 
 import { LiveCells } from "./live-cells.js";
 import { LivePage, replaceParts } from "../webkit/live.js";
@@ -6,12 +6,12 @@ import { find, write } from "../webkit/page.js";
 import "../webkit/parts/roving.js";
 
 const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
-const NOTICED_MS = 300; // an answer that takes longer shows its progress
-const AT_ONCE = 2; // requests for parts
-const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // from an answer to the next question
-const UNPUSHED_MS = 10_000; // while no numbers are pushed, all parts are asked for
-const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of 4 KB
-const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today"]; // of what a part shows
+const NOTICED_MS = 300; // a slower answer shows its progress
+const AT_ONCE = 2; // parallel requests for parts
+const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // from an answer to the next request
+const UNPUSHED_MS = 10_000; // the time between requests for all parts while no numbers are pushed
+const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of more than 4 KB
+const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today"]; // on the parts of the page, from the HTML they show
 const TYPING = "input, select, textarea, [contenteditable]";
 
 const root = find("[data-insights]");
@@ -27,17 +27,17 @@ async function read(url, signal) {
   return response.redirected || !answer.querySelector("[data-insights]") ? null : answer; // the session may have ended
 }
 
-/** The address of a view without what is remembered once. @param {string} url */
+/** The address of a view without values that apply once. @param {string} url */
 function kept(url) {
   const address = new URL(url, location.href);
   address.searchParams.delete("keep");
   return address.href;
 }
 
-/** The address of the view that is shown, with its comparison. */
+/** The address of the shown view, with its comparison. */
 const present = () => new URL(find("[data-part=head]").dataset.address ?? "", location.href);
 
-/** Shows the view of an address. @param {string} url  @param {boolean} isNew  whether it is a new entry of the history */
+/** Shows the view of an address. @param {string} url  @param {boolean} isNew  adds an entry to the history */
 async function go(url, isNew) {
   asking.abort();
   asking = new AbortController();
@@ -50,25 +50,25 @@ async function go(url, isNew) {
     shown = location.pathname + location.search;
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
     ask();
-    replaceParts(newer); // those beside Insights, of the same days
-    tell(focused);
+    replaceParts(newer); // parts outside Insights, for the same days
+    notify(focused);
     await fill(signal);
     say();
   } catch {
-    if (!signal.aborted) location.assign(url); // the browser says that the server cannot be reached
+    if (!signal.aborted) location.assign(url); // the browser shows that the server cannot be reached
   } finally {
     clearTimeout(noticed);
     if (!signal.aborted) showProgress(1, 1);
   }
 }
 
-/** Parts with the same names are replaced one by one, so that the page stays where it is. @param {HTMLElement} newer */
+/** Replaces parts by name, one by one, so that the page does not scroll. @param {HTMLElement} newer */
 function replace(newer) {
   if (parts(newer).join() === parts(root).join()) newer.querySelectorAll("[data-part]").forEach(replacePart);
   else root.replaceChildren(...newer.childNodes);
 }
 
-/** One that is still counted keeps what it shows until then. @param {Element} newer */
+/** A part that is still being counted keeps its old contents until then. @param {Element} newer */
 function replacePart(newer) {
   const part = find(`#${newer.id}`);
   date(part, newer);
@@ -80,7 +80,7 @@ function replacePart(newer) {
   }
 }
 
-/** Asks for the parts that the page came without. @param {AbortSignal} signal */
+/** Requests the parts that the page came without. @param {AbortSignal} signal */
 async function fill(signal) {
   const pending = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-pending]")]), all = pending.length;
   const work = async () => {
@@ -90,10 +90,13 @@ async function fill(signal) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (all && root.querySelector("[data-older]")) setTimeout(refresh); // they came one by one
+  if (all && root.querySelector("[data-older]")) setTimeout(refresh); // because they came one by one
 }
 
-/** One that does not come says so, and can be asked for again. @param {HTMLElement} part  @param {AbortSignal} signal */
+/**
+ * If the part does not come, it says so, and has a button to try again. @param {HTMLElement} part  @param {AbortSignal}
+ * signal
+ */
 async function fillPart(part, signal) {
   const url = present();
   url.searchParams.set("part", part.dataset.part ?? "");
@@ -104,7 +107,7 @@ async function fillPart(part, signal) {
     showAnswer(answer);
     replacePart(newer);
   } else showFailure(part);
-  tell(focused);
+  notify(focused);
   compare();
 }
 
@@ -128,13 +131,18 @@ async function retry(part) {
   (/** @type {HTMLElement | null} */ (part.querySelector("[data-retry]")) ?? part).focus();
 }
 
-/** For what listens to changes of the page, and for the focus. @param {() => HTMLElement | null} focused */
-function tell(focused) {
+/**
+ * Notifies scripts that listen to changes of the page, and restores the focus. @param {() => HTMLElement | null}
+ * focused
+ */
+function notify(focused) {
   root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   if (document.activeElement === document.body) focused()?.focus({ preventScroll: true });
 }
 
-/** Finds the link, button or field after a change that has the focus now; if it is gone, the choice of days. */
+/**
+ * Returns a function that finds the focused link, button or field after a change; if that is gone, the choice of days.
+ */
 function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.activeElement);
   if (!element || !root.contains(element)) return () => null;
@@ -155,10 +163,10 @@ function showProgress(done, all) {
   root.toggleAttribute("data-busy", !progress.hidden);
 }
 
-/** Announces the present view to screen readers. */
+/** Announces the shown view to screen readers. */
 function say() {
-  const said = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-said]"));
-  write(find("[data-insights-said]"), Array.from(said, (each) => each.dataset.said).join(". "));
+  const texts = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-said]"));
+  write(find("[data-insights-said]"), Array.from(texts, (text) => text.dataset.said).join(". "));
 }
 
 /** @param {string} href */
@@ -166,7 +174,7 @@ const isView = (href) => new URL(href).pathname === location.pathname;
 
 root.addEventListener("click", (event) => {
   const link = /** @type {Element} */ (event.target).closest("a[href]");
-  const href = new URL(link?.getAttribute("href") ?? "", location.href).href; // links of maps have no text in `href`
+  const href = new URL(link?.getAttribute("href") ?? "", location.href).href; // links in maps have no text in `href`
   if (!link || link.getAttribute("href")?.startsWith("#") || link.hasAttribute("download") || !isView(href) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   void go(href, true);
@@ -190,7 +198,7 @@ root.addEventListener("submit", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (/** @type {Element} */ (event.target).closest(TYPING) || document.querySelector("dialog[open]")) return;
-  const key = /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : event.key.toUpperCase(); // also of a Bangla keyboard
+  const key = /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : event.key.toUpperCase(); // also on a Bangla keyboard
   const control = /** @type {HTMLElement | null} */ (root.querySelector(`[aria-keyshortcuts="${CSS.escape(key)}"]`));
   if (!control) return;
   event.preventDefault();
@@ -202,13 +210,14 @@ addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) void go(location.href, false);
 });
 
-// One moment: the line above the figures has the number of the newest visit. The server pushes the numbers of the view.
+// All figures are of one moment: the line above them has the number of the newest visit. The server
+// pushes the numbers of the view.
 
 /** @type {WebSocket | null} */
 let line = null;
-let isPushed = false; // numbers of this view have come over the line
+let isPushed = false; // numbers of this view have come over the connection
 
-/** Lets the server push the numbers of the view. @param {WebSocket} socket  that has been opened */
+/** Lets the server push the numbers of the view. @param {WebSocket} socket  an open one */
 export function follow(socket) {
   line = socket;
   ask();
@@ -229,11 +238,11 @@ const live = new LiveCells(root);
 export function take(update) {
   isPushed = live.take(update) || isPushed;
   compare();
-  if (live.wanted.length) page.refresh();
+  if (live.outdated.length) page.refresh();
 }
 
 setInterval(() => {
-  if (isPushed && isOpen()) return void (live.wanted.length && page.refresh()); // after a request that failed
+  if (isPushed && isOpen()) return void (live.outdated.length && page.refresh()); // after a failed request
   ask();
   refresh();
 }, UNPUSHED_MS);
@@ -241,8 +250,9 @@ setInterval(() => {
 /** @param {number} visitors  here now */
 export const showActive = (visitors) => live.showActive(visitors);
 
-/** Shows the moment of an answer. One that is older than what was pushed, or has only some of the parts, is first given the
- * numbers and the moment that were pushed. @param {ParentNode} newer
+/**
+ * Shows an answer. If it is older than the pushed numbers, or has only some parts, first writes the pushed numbers and
+ * moment into it. @param {ParentNode} newer
  */
 function showAnswer(newer) {
   const hasAll = dated().every((part) => newer.querySelector(`#${part.id}`));
@@ -250,7 +260,7 @@ function showAnswer(newer) {
   const line = find("#insights-moment"), next = /** @type {HTMLElement | null} */ (newer.querySelector("#insights-moment"));
   if (!line || !next) return;
   if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) line.replaceWith(document.importNode(next, true));
-  live.tell(Number(next.dataset.moment), next.querySelector("#insights-time")?.textContent ?? "");
+  live.showMoment(Number(next.dataset.moment), next.querySelector("#insights-time")?.textContent ?? "");
 }
 
 /** @param {Element} part  @param {Element} newer  of which it shows the contents */
@@ -259,14 +269,14 @@ function date(part, newer) {
   for (const name of KEPT) {
     const value = newer.getAttribute(name);
     if (value !== null) part.setAttribute(name, value);
-    else part.removeAttribute(name); // it is still counted, or no day is running
+    else part.removeAttribute(name); // it is still being counted, or its days are over
   }
   if (asOf && next) write(asOf, next.textContent ?? "");
 }
 
 const dated = () => /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part][data-moment]")]);
 
-/** While a day is running, parts of another moment than the line's are grey, and say as of when they are. */
+/** While a day is running, parts of another moment turn grey and show their moment. */
 function compare() {
   const moment = find("#insights-moment")?.dataset.moment, isRunning = root.querySelector("[data-today]") !== null;
   for (const part of dated()) part.toggleAttribute("data-older", isRunning && part.dataset.moment !== moment);
@@ -290,31 +300,31 @@ document.addEventListener("answered", (event) => {
   compare();
 });
 
-/** The address of the parts that need other HTML. */
+/** The address for the HTML of outdated parts. */
 function ofParts() {
-  const url = present(), { wanted } = live;
-  url.searchParams.set("part", wanted.join());
-  return wanted.length ? url.href : "";
+  const url = present(), { outdated } = live;
+  url.searchParams.set("part", outdated.join());
+  return outdated.length ? url.href : "";
 }
 
 const page = new LivePage(ofParts, REST_MS, () => present().href);
-const whole = new LivePage(() => present().href, WHOLE_REST_MS); // of a page that shows more of the same moment
+const whole = new LivePage(() => present().href, WHOLE_REST_MS); // for pages that show more of the same moment
 
-/** Asks for everything: for pages that hear of a change which is not pushed. */
+/** Requests everything: for pages that learn of a change that is not pushed. */
 export function refresh() {
   const isShown = dated().length && root.querySelector("[data-today]");
   if (!isShown || root.hasAttribute("data-busy")) return;
   if (root.hasAttribute("data-whole")) return whole.refresh();
-  live.wantAll();
+  live.outdateAll();
   page.refresh();
 }
 
-root.addEventListener("focusout", () => live.wanted.length && setTimeout(() => page.refresh()));
+root.addEventListener("focusout", () => live.outdated.length && setTimeout(() => page.refresh()));
 
 /** @type {Promise<void> | undefined} */
 let following;
 
-/** Rows of lists have lines in the chart; they are not drawn for a finger. @param {Event} event */
+/** Rows of lists have lines in the chart, except on touch screens. @param {Event} event */
 function followRows(event) {
   if (event instanceof PointerEvent && event.pointerType === "touch") return;
   following ??= import("./row-lines.js").then(({ follow }) => follow(root)).catch(() => {});

@@ -1,4 +1,4 @@
-/** Writes the numbers of a view into its cells, as the server pushes them. */
+/** Writes the numbers that the server pushes into the cells of a view. */
 
 import { locale, showNumber, written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";
@@ -32,7 +32,7 @@ const SHOW = {
   change: (element, value) => element.replaceChildren(value === null ? "–" : change(value)),
   count(element, value) {
     write(element, inWords(value));
-    const cell = element.closest("td"); // charts read it from there
+    const cell = element.closest("td"); // charts read it from the cell
     for (const name of ["value", "compared"]) if (cell && name in cell.dataset) cell.dataset[name] = value ?? "";
   },
   heat(element, value) {
@@ -51,7 +51,7 @@ function change(value) {
   return shown;
 }
 
-/** Makes the cells of the table of hours as dark as their numbers are large. @param {Element} part */
+/** Makes the cells of the table of hours darker for larger numbers. @param {Element} part */
 function darken(part) {
   const cells = /** @type {HTMLElement[]} */ ([...part.querySelectorAll("[data-as=heat]")]);
   const most = Math.max(1, ...cells.map((cell) => Number(cell.dataset.value)));
@@ -66,36 +66,36 @@ const nameOf = (part) => part.dataset.part ?? "";
 
 export class LiveCells {
   #root;
-  #active = 0; // visitors of the site, where the page hears of them
+  #active = 0; // active visitors of the site, if the page receives them
   #view = "";
   #moment = 0;
-  #time = ""; // of the moment, in words
+  #time = ""; // the moment, in words
   /** @type {Record<string, Cell>} */
   #cells = {};
   /** @type {Record<string, string>} */
   #versions = {};
-  /** What each cell shows. @type {WeakMap<Element, string>} */
+  /** The text of each cell. @type {WeakMap<Element, string>} */
   #shown = new WeakMap();
-  /** The rows of lists that were seen in this view, by list and value. @type {Map<string, HTMLElement>} */
+  /** All rows of lists that this view has had, by list and value. @type {Map<string, HTMLElement>} */
   #rows = new Map();
-  /** The names of parts that need other HTML. @type {Set<string>} */
-  #wanted = new Set();
+  /** The names of parts that need new HTML. @type {Set<string>} */
+  #outdated = new Set();
 
   /** @param {HTMLElement} root  of Insights */
   constructor(root) {
     this.#root = root;
   }
 
-  /** Whether an update is of the view that the page shows. @param {{view: string}} update */
+  /** Whether an update is for the view on the page. @param {{view: string}} update */
   isOf({ view }) {
     return view === this.#find("[data-view]")?.dataset.view;
   }
 
-  /** Forgets what was pushed: the page follows another view, or over another line. */
+  /** Forgets the pushed numbers: the page follows another view, or uses another connection. */
   forget() {
     [this.#view, this.#moment, this.#cells, this.#versions] = ["", 0, {}, {}];
     this.#rows.clear();
-    this.#wanted.clear();
+    this.#outdated.clear();
   }
 
   /** @param {ViewUpdate} update  @returns {boolean} whether it has numbers of the view that the page shows */
@@ -107,60 +107,63 @@ export class LiveCells {
     Object.assign(this.#cells, cells);
     Object.assign(this.#versions, parts);
     this.#time = digits(at);
-    const isOlder = this.#isOlder; // the HTML is newer than this update, or the total has become less
+    const isOlder = this.#isOlder; // the HTML is newer than this update, or the total has fallen
     if (!isOlder) {
       this.#fillAll(this.#parts());
-      this.tell(moment, this.#time);
+      this.showMoment(moment, this.#time);
     }
     for (const part of this.#parts()) {
-      if (isOlder || this.#hasChanged(part)) this.#wanted.add(nameOf(part));
-      else this.#wanted.delete(nameOf(part));
+      if (isOlder || this.#hasChanged(part)) this.#outdated.add(nameOf(part));
+      else this.#outdated.delete(nameOf(part));
     }
     return true;
   }
 
-  /** Whether what was pushed is older than what the page shows. */
+  /** Whether the pushed numbers are older than the page. */
   get #isOlder() {
     return this.#moment < Number(this.#line?.dataset.moment);
   }
 
-  /** All parts need other HTML. */
-  wantAll() {
-    for (const part of this.#parts()) this.#wanted.add(nameOf(part));
+  /** Marks all parts as in need of new HTML. */
+  outdateAll() {
+    for (const part of this.#parts()) this.#outdated.add(nameOf(part));
   }
 
-  /** Whether HTML is older than what was pushed. @param {ParentNode} newer */
+  /** Whether HTML is older than the pushed numbers. @param {ParentNode} newer */
   isBehind(newer) {
     return Number(/** @type {HTMLElement | null} */ (newer.querySelector("[data-part][data-moment]"))?.dataset.moment) < this.#moment;
   }
 
-  /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
+  /** Writes the current numbers into requested HTML. @param {ParentNode} newer */
   adopt(newer) {
     if (!this.isOf({ view: this.#view }) || this.#isOlder) return;
     this.#fillAll(this.#parts(newer));
-    this.tell(this.#moment, this.#time, newer);
+    this.showMoment(this.#moment, this.#time, newer);
   }
 
-  /** A part is wanted no longer, unless its HTML is older than what was pushed. @param {HTMLElement} part  with the moment and the version of the HTML */
+  /**
+   * Marks a part as up to date, unless its HTML is older than the pushed numbers. @param {HTMLElement} part  with the
+   * moment and the version of the HTML
+   */
   arrived(part) {
-    if (Number(part.dataset.moment) >= this.#moment || !this.#hasChanged(part)) this.#wanted.delete(nameOf(part));
+    if (Number(part.dataset.moment) >= this.#moment || !this.#hasChanged(part)) this.#outdated.delete(nameOf(part));
   }
 
   /** @param {HTMLElement[]} parts */
   #fillAll(parts) {
-    for (const part of parts.filter((each) => !this.#hasChanged(each))) {
+    for (const part of parts.filter((candidate) => !this.#hasChanged(candidate))) {
       this.#fill(part);
       part.dataset.moment = String(this.#moment);
       write(/** @type {Element} */ (part.querySelector("[data-as-of]")), this.#time);
     }
   }
 
-  /** The names of parts that need other HTML. */
-  get wanted() {
-    return this.#parts().map(nameOf).filter((name) => this.#wanted.has(name));
+  /** The names of parts that need new HTML. */
+  get outdated() {
+    return this.#parts().map(nameOf).filter((name) => this.#outdated.has(name));
   }
 
-  /** The most at once, of days that are not over, are never fewer. @param {number} visitors  here now */
+  /** The peak of days that are not over is never below the visitors here now. @param {number} visitors  here now */
   showActive(visitors) {
     this.#active = visitors;
     const most = this.#find("[data-stat=peak_active]");
@@ -168,7 +171,7 @@ export class LiveCells {
   }
 
   /** Shows the moment of the figures. @param {number} moment  @param {string} time  in words  @param {ParentNode} [where] */
-  tell(moment, time, where = this.#root) {
+  showMoment(moment, time, where = this.#root) {
     const line = /** @type {HTMLElement | null} */ (where.querySelector("#insights-moment"));
     if (!line) return;
     line.dataset.moment = String(moment);
@@ -192,23 +195,23 @@ export class LiveCells {
     return /** @type {HTMLElement[]} */ ([...where.querySelectorAll("[data-part][data-version]")]);
   }
 
-  /** Whether it needs other HTML. @param {HTMLElement} part */
+  /** Whether it needs new HTML. @param {HTMLElement} part */
   #hasChanged(part) {
     const known = this.#versions[nameOf(part)];
     if (known !== undefined && known !== part.dataset.version) return true;
     const list = /** @type {HTMLElement | null} */ (part.querySelector("[data-rows]")), rows = list && this.#ordered(list);
     if (!list || !rows || isOrder(list, rows)) return false;
-    return !rows.every(Boolean) || list.contains(document.activeElement); // which would lose the focus
+    return !rows.every(Boolean) || list.contains(document.activeElement); // moving its row would lose the focus
   }
 
-  /** The rows of a list in the order that was pushed; undefined: one that was never seen. @param {HTMLElement} list */
+  /** The rows of a list in the pushed order; undefined for a row the page never had. @param {HTMLElement} list */
   #ordered(list) {
     const name = list.dataset.rows ?? "", known = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("[data-value]"));
     for (const row of known) this.#rows.set(`${name} ${row.dataset.value}`, row);
     return this.#cells[name]?.map((value) => this.#rows.get(`${name} ${value}`));
   }
 
-  /** Puts the rows of a list into another order. @param {HTMLElement} list */
+  /** Puts the rows of a list into the pushed order. @param {HTMLElement} list */
   #order(list) {
     const rows = /** @type {HTMLElement[] | undefined} */ (this.#ordered(list)), last = list.querySelector("tr:not([data-value])");
     if (!rows || isOrder(list, rows)) return;

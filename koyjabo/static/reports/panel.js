@@ -1,4 +1,4 @@
-/** On pages of the panel, whose line pushes the numbers of the view. */
+/** On pages of the panel, whose connection pushes the numbers of the view. */
 
 import { panel } from "../realtime/panel-line.js";
 import { follow, refresh, showActive, take } from "./insights.js";

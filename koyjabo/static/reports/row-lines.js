@@ -1,16 +1,16 @@
-/** Draws the line of a row of a list in the chart, while the pointer rests on the row or the keyboard is there. */
+/** Draws the line of a list's row in the chart, while the pointer rests on the row or the keyboard has reached it. */
 
 /** @typedef {import("../webkit/charts.js").RowLine} RowLine */
 /** @typedef {Record<string, number | string | boolean | null>} Period */
 
-const REST_MS = 200; // of the pointer, before the server is asked
-const MOST_A_MINUTE = 30; // questions of a page
+const REST_MS = 200; // how long the pointer rests before the server is asked
+const MOST_A_MINUTE = 30; // requests per page
 const MINUTE_MS = 60_000;
 const MOST_KEPT = 100; // answers
 
-/** By address, the answer; empty after one that was refused. @type {Map<string, Period[]>} */
+/** Answers by address; empty for a refused request. @type {Map<string, Period[]>} */
 const kept = new Map();
-/** The times of the last questions. @type {number[]} */
+/** The times of the last requests. @type {number[]} */
 let asked = [];
 let asking = new AbortController();
 let timer = 0;
@@ -24,13 +24,16 @@ export function follow(root) {
   root.addEventListener("focusin", () => void show(focused()));
   root.addEventListener("focusout", () => void show(null));
   root.addEventListener("replaced", () => {
-    kept.clear(); // there are newer visits, or other days
+    kept.clear(); // because there are newer visits, or other days
     row = null;
   });
   void show(rowOf(root.querySelector(".values tr:hover a")) ?? focused());
 }
 
-/** A chosen row has the line of the whole chart. @param {EventTarget | null} target  @returns {Element | null} */
+/**
+ * A chosen row has the line of the whole chart, so it is none of these. @param {EventTarget | null} target  @returns
+ * {Element | null}
+ */
 const rowOf = (target) => /** @type {Element | null} */ (target)?.closest(".values tbody tr:not([data-chosen]):has(a)") ?? null;
 
 /** The row that the keyboard has reached. */
@@ -56,7 +59,10 @@ async function show(next) {
   if (!signal.aborted && kept.get(url)?.length) draw(figure, { name: link.textContent ?? "", values: values(figure, kept.get(url) ?? []) });
 }
 
-/** The timeline of the chart, with the filter that the link of a row adds. @param {HTMLElement} figure  @param {HTMLAnchorElement} link */
+/**
+ * The chart's timeline, with the filter that the row's link adds. @param {HTMLElement} figure  @param
+ * {HTMLAnchorElement} link
+ */
 function address(figure, link) {
   const url = new URL(figure.dataset.lines ?? "", location.href);
   const [name, value] = [...new URL(link.href).searchParams].at(-1) ?? ["", ""];
@@ -64,7 +70,7 @@ function address(figure, link) {
   return url.href;
 }
 
-/** A server that is busy is left in peace. @param {string} url  @param {AbortSignal} signal */
+/** Does not ask a busy server again. @param {string} url  @param {AbortSignal} signal */
 async function ask(url, signal) {
   asked = asked.filter((at) => at > performance.now() - MINUTE_MS);
   if (signal.aborted || asked.length >= MOST_A_MINUTE) return;

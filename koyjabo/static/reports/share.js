@@ -1,14 +1,14 @@
-/** On pages of a share link: its line pushes the numbers of the view. */
+/** On pages of a share link, whose connection pushes the numbers of the view. */
 
 import { Line } from "../counting/koyjabo.js";
 import { follow, take } from "./insights.js";
 
-const FORBIDDEN = 4003; // the link has ended, or the reader has to give its password again
+const FORBIDDEN = 4003; // the link has ended, or the reader has to enter its password again
 
 const line = new Line(new URL(document.querySelector("[data-line-url]")?.getAttribute("data-line-url") ?? "", location.href), {
   hear: (event) => event.type === "view_update" && take(event),
   opened: follow,
-  lost() {}, // it is opened again, and meanwhile the page asks
+  lost() {}, // the connection opens again by itself; meanwhile the page sends requests
   ended: (code) => code === FORBIDDEN && location.reload(),
 });
 line.start();

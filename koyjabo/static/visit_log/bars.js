@@ -1,4 +1,4 @@
-/** Numbers by name as bars, the largest first. The row of a name is reused, so that its bar grows. */
+/** Numbers by name as bars, the largest first. Reuses the row of a name, so that its bar grows. */
 
 import { written } from "../webkit/figures.js";
 
@@ -22,7 +22,10 @@ export class Bars {
     this.#nameOf = nameOf;
   }
 
-  /** @param {Record<string, number | null>} counts  whole values by name; null: it is gone  @param {boolean} isWhole */
+  /**
+   * @param {Record<string, number | null>} counts  whole values by name; null: the name is removed  @param {boolean}
+   * isWhole
+   */
   take(counts, isWhole) {
     if (isWhole) this.#counts.clear();
     for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);

@@ -1,4 +1,4 @@
-/** The newest visits as rows. They wait while the list is pointed at, has the focus, or is paused. */
+/** The newest visits as rows. New ones wait while the list is paused, has the focus, or is under the pointer. */
 
 import { written } from "../webkit/figures.js";
 import { showMoment } from "../webkit/moments.js";
@@ -63,7 +63,7 @@ export class Newest {
     for (const row of rows.slice(0, fresh)) row.classList.add("arrived");
     if (!fresh && rows.length === this.#body.rows.length && rows.every((row, at) => row === this.#body.rows[at])) return;
     if (!fresh || !rows.slice(fresh).every((row) => row.isConnected)) return this.#body.replaceChildren(...rows);
-    this.#body.prepend(...rows.slice(0, fresh)); // the others stay where they are, or their glow would begin again
+    this.#body.prepend(...rows.slice(0, fresh)); // the other rows are not moved, or their glow would start again
     for (const row of [...this.#body.rows]) if (!rows.includes(row)) row.remove();
   }
 
@@ -89,7 +89,8 @@ export class Newest {
   }
 }
 
-/** Write a text, and the address of a link; without a text the element goes.
+/**
+ * Write a text, and the address of a link; without a text the element is removed.
  * @param {Element} row  @param {string} name  @param {string | undefined} text  @param {string | number} [key]
  */
 function set(row, name, text, key) {

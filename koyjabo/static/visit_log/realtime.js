@@ -1,4 +1,4 @@
-/** Keeps the live parts of the panel up to date: those of them that a page has. */
+/** Keeps the live parts of a page of the panel up to date, if it has any. */
 
 import { Bars } from "./bars.js";
 import { Figures, written } from "../webkit/figures.js";
@@ -39,7 +39,7 @@ function show(event) {
 
 function tick() {
   const nowMs = Date.now() + panel.aheadMs;
-  if (!isLive) return; // nothing is known of the minutes since then
+  if (!isLive) return; // the minutes since then are unknown
   minutes.draw(nowMs);
   const rate = phrases.rate.replace("{count}", written(minutes.rate(nowMs)));
   if (panel.unsaved) showLine("unsaved", phrases.unsaved);

@@ -1,11 +1,11 @@
-/** The table of communities in which people came and left within the hour. */
+/** The table of communities that people entered or left within the hour. */
 
 import { written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";
 
 /** @typedef {{name: string, online: number, came: number, left: number}} Community */
 
-/** While the table has the focus, rows change their numbers and keep their places. */
+/** While the table has the focus, rows are updated but keep their places. */
 export class Traffic {
   #part;
   #body;
@@ -23,7 +23,10 @@ export class Traffic {
     part.addEventListener("focusout", () => setTimeout(() => this.#show()));
   }
 
-  /** @param {Record<string, Community | null>} communities  whole values by id; null: it is gone  @param {boolean} isWhole */
+  /**
+   * @param {Record<string, Community | null>} communities  whole values by id; null: the community is removed  @param
+   * {boolean} isWhole
+   */
   take(communities, isWhole) {
     if (isWhole) this.#communities.clear();
     for (const [id, community] of Object.entries(communities).reverse()) {
@@ -35,7 +38,7 @@ export class Traffic {
 
   #show() {
     const shown = [...this.#communities].reverse();
-    const rows = new Map(shown.map(([id, each]) => [id, fill(this.#rows.get(id) ?? this.#make(), id, each)]));
+    const rows = new Map(shown.map(([id, community]) => [id, fill(this.#rows.get(id) ?? this.#make(), id, community)]));
     if (this.#body.contains(document.activeElement)) return;
     this.#rows = rows;
     this.#body.replaceChildren(...rows.values());

@@ -3,9 +3,12 @@
 /** @typedef {import("../vendor/uPlot.js")} uPlot */
 
 /**
- * A table, the oldest row first: by row its label, title, link and note, and the value of the period it is compared with,
- * with the day of that one and the difference, as it is shown and as it is said; by series the values of the rows, and their sums with those of the series below. `incomplete`
- * are the rows that are not over, or of which some days are not counted. A value that is not known is null.
+ * A table, the oldest row first. By row: its label, title, link and note, and of the period it is compared with the
+ * value,
+ * the day, and the difference as it is shown and as it is spoken. By series: the values of the rows, and their sums
+ * with
+ * the series below. `incomplete` are rows that are not over, or with days that are not counted yet. Unknown values are
+ * null.
  * @typedef {object} Table
  * @property {string[]} labels
  * @property {string[]} titles
@@ -15,9 +18,10 @@
  * @property {(number | null)[][]} values
  * @property {number[][]} sums
  * @property {(number | null)[]} compared  empty without a comparison
- * @property {(number | null)[]} line  the same without the running row: it has only the same hours, so the line would fall
+ * @property {(number | null)[]} line  `compared` without the running row: it has only the same hours, so the line would
+ * fall
  * @property {string[]} comparedDays
- * @property {{shown: string, said: string}[]} changes
+ * @property {{shown: string, spoken: string}[]} changes
  * @property {boolean[]} incomplete
  */
 
@@ -39,39 +43,40 @@ export function readTable(figure) {
     names, values, sums,
     compared,
     line: compared.map((value, row) => (periods[row].querySelector("[data-running]") ? null : value)),
-    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((each) => each.querySelector("small")?.textContent ?? "")),
+    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((other) => other.querySelector("small")?.textContent ?? "")),
     changes: periods.flatMap((cell) => beside(cell, "data-change").map(change)),
     incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
   };
 }
 
-/** The cells of the row that have an attribute. @param {Element} cell  @param {string} name */
+/** The cells with an attribute in the row of a cell. @param {Element} cell  @param {string} name */
 const beside = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
 
 /** "▲ 15%", "up by 15%". @param {Element} cell */
 function change(cell) {
-  const [said] = texts([cell]), direction = cell.querySelector("[data-direction]")?.getAttribute("data-direction");
+  const [spoken] = texts([cell]), direction = cell.querySelector("[data-direction]")?.getAttribute("data-direction");
   const arrow = direction ? ARROWS[/** @type {"up" | "down"} */ (direction)] : "";
-  return { said, shown: arrow ? said.replace(/^.*?(?=[^ ]*$)/, arrow) : said };
+  return { spoken, shown: arrow ? spoken.replace(/^.*?(?=[^ ]*$)/, arrow) : spoken };
 }
 
 /** @param {Element} cell  @param {string} name  @returns {(number | null)[]} */
-const numbers = (cell, name) => beside(cell, name).map((each) => each.getAttribute(name)).map((text) => (text ? Number(text) : null));
+const numbers = (cell, name) => beside(cell, name).map((other) => other.getAttribute(name)).map((text) => (text ? Number(text) : null));
 
 /** @param {Iterable<Node>} nodes */
 const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").replace(/\s+/g, " ").trim());
 
 /** @param {(number | null)[]} numbers */
-export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0);
+export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, number) => sum + (number ?? 0), 0);
 
 /**
- * The data of uPlot: the sums, the highest first, because each bar covers the lower part of the one before it. Incomplete
- * rows have a series of their own, since uPlot fills a series in one way. The line of the comparison comes last, with its
+ * The data of uPlot: the sums, the highest first, because each bar covers the lower part of the previous one.
+ * Incomplete
+ * rows have their own series, because uPlot fills a series in one way. The line of the comparison comes last, with its
  * halo below it.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
 export function layers({ labels, sums, line, incomplete }) {
-  const bars = sums.map((sum) => sum.map((each) => each || null)); // one of 0 would cover the axis
-  const split = bars.map((column) => [column.map((each, at) => (incomplete[at] ? null : each)), column.map((each, at) => (incomplete[at] ? each : null))]);
+  const bars = sums.map((sum) => sum.map((number) => number || null)); // a bar of 0 would cover the axis
+  const split = bars.map((column) => [column.map((sum, at) => (incomplete[at] ? null : sum)), column.map((sum, at) => (incomplete[at] ? sum : null))]);
   return [labels.map((_, at) => at), ...split.reverse().flat(), ...(line.length ? [line, line] : [])];
 }

@@ -1,15 +1,17 @@
 /** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
 
-/** Series "0" is the total. `said` is the value in words, where it is a sign.
- * @typedef {{title: string, lines: {name: string, value: string, series: string, said?: string}[], note: string}} Reading
+/**
+ * Series "0" is the total. `spoken` is the value in words, if the value is shown as a sign.
+ * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
+ * Reading
  */
 
 /**
- * @typedef {object} Chart  what is pointed at
+ * @typedef {object} Chart  the chart below the pointer
  * @property {(row: number) => Reading} read
  * @property {(row: number) => void} point  shows the tooltip there
  * @property {() => void} leave  hides it
- * @property {(row: number) => void} [choose]  is called for Enter, and for a click that is no tap
+ * @property {(row: number) => void} [choose]  is called for Enter, and for a click that is not a tap
  */
 
 const STEPS = new Map([
@@ -33,7 +35,7 @@ export class ChartTooltip {
     place.after(this.#tip);
     set(place, { tabindex: 0, role: "slider", "aria-valuemin": 0 });
     place.addEventListener("keydown", (event) => this.#press(event));
-    place.addEventListener("click", ({ pointerType }) => pointerType === "touch" || this.#tip.hidden || chart.choose?.(this.#row)); // a tap shows it
+    place.addEventListener("click", ({ pointerType }) => pointerType === "touch" || this.#tip.hidden || chart.choose?.(this.#row)); // a tap shows the tooltip
     place.addEventListener("focus", () => place.matches(":focus-visible") && chart.point(this.#row));
     place.addEventListener("blur", chart.leave);
   }
@@ -58,7 +60,7 @@ export class ChartTooltip {
     this.#move(x, y);
   }
 
-  /** Beside the pointer, on the side that has room. @param {number} x  @param {number} y */
+  /** Next to the pointer, on the side that has room. @param {number} x  @param {number} y */
   #move(x, y) {
     const { style, parentElement } = this.#tip, { width } = this.#tip.getBoundingClientRect();
     const isRight = x + GAP_PX + width <= (parentElement?.clientWidth ?? 0);
@@ -68,7 +70,7 @@ export class ChartTooltip {
 
   /** @param {number} row  @param {Reading} reading */
   #say(row, { title, lines, note }) {
-    const values = lines.map(({ name, value, said }) => `${name} ${said ?? value}`).join(", ");
+    const values = lines.map(({ name, value, spoken }) => `${name} ${spoken ?? value}`).join(", ");
     this.#row = row;
     set(this.#place, { "aria-valuenow": row, "aria-valuetext": `${title}: ${values}${note && `. ${note}`}` });
   }
@@ -84,7 +86,10 @@ export class ChartTooltip {
   }
 }
 
-/** A screen reader may announce each change. @param {HTMLElement} element  @param {Record<string, string | number>} attributes */
+/**
+ * Writes only changes, because a screen reader may announce each. @param {HTMLElement} element  @param {Record<string,
+ * string | number>} attributes
+ */
 function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }

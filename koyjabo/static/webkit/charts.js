@@ -1,4 +1,4 @@
-/** Draws the charts of a page: stacked bars, each chart from its table, and again whenever the table changes. */
+/** Draws the charts of a page as stacked bars, each from its table, and again whenever the table changes. */
 
 import { layers, readTable, total } from "./chart-table.js";
 import { ChartTooltip } from "./chart-tooltip.js";
@@ -8,18 +8,21 @@ import { written } from "./figures.js";
 const uPlot = Object(window).uPlot; // a classic script, not a module
 
 const AWAY = { left: -10, top: -10 };
-const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // on a phone the chart leaves room for what is around it
+const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phone, to leave room for the rest
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
-const HATCH_PX = 5; // from line to line
-const TOP_PX = 2; // of a bar, in its full colour
+const HATCH_PX = 5; // between lines
+const TOP_PX = 2; // the strong top of a bar
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
-/** By theme and token. Each is read once, since the browser calculates styles for it. @type {Map<string, string>} */
+/**
+ * Colours by theme and token. Each is read once, because the browser calculates styles for it. @type {Map<string,
+ * string>}
+ */
 const colors = new Map();
 
-/** The colour of a token where `element` is. @param {HTMLElement} element  @param {string} token */
+/** The colour of a token at `element`. @param {HTMLElement} element  @param {string} token */
 function colorAt(element, token) {
   const key = `${element.closest("[data-theme]")?.getAttribute("data-theme")} ${token}`;
   const color = colors.get(key) ?? read(element, token);
@@ -35,7 +38,7 @@ function read(element, token) {
   return color;
 }
 
-/** A fill of lines in one colour on another. @param {string} line  @param {string} ground */
+/** A hatched fill of two colours. @param {string} line  @param {string} ground */
 function hatched(line, ground) {
   const tile = document.createElement("canvas"), context = tile.getContext("2d");
   if (!context) return line;
@@ -53,7 +56,7 @@ const inWords = (value) => (typeof value === "number" ? written(value) : "–");
  * @typedef {{name: string, values: (number | null)[]}} RowLine
  */
 
-/** One chart: its figure, which has a table, and the plot of it. */
+/** One chart: its figure, which contains a table, and its plot. */
 class Chart {
   #figure;
   #place;
@@ -84,7 +87,7 @@ class Chart {
     this.#resizes.observe(this.#place);
   }
 
-  /** Its figure is no longer in the page. */
+  /** The figure has left the page. */
   end() {
     this.#resizes.disconnect();
     this.#plot?.destroy();
@@ -93,28 +96,28 @@ class Chart {
   draw() {
     this.#plot?.destroy();
     this.#plot = new uPlot(this.#options(), layers(this.#table), this.#place);
-    this.#tell();
+    this.#updateTexts();
   }
 
   update() {
     this.#table = readTable(this.#figure);
     this.#bars = [];
     this.#plot?.setData(layers(this.#table));
-    this.#tell();
+    this.#updateTexts();
   }
 
-  /** Draws the line of a row of a list, or none. @param {RowLine | null} line */
+  /** Draws the line of a list's row, or none. @param {RowLine | null} line */
   show(line) {
     this.#line = line;
     const name = /** @type {HTMLElement} */ (this.#figure.querySelector(".row-name"));
     name.textContent = line?.name ?? "";
     name.hidden = !line;
     this.#plot?.redraw(false);
-    if (this.#plot) this.#follow(this.#plot); // the tooltip has its value
+    if (this.#plot) this.#follow(this.#plot); // the tooltip shows its value
   }
 
-  /** Everything about the plot that is not in it. */
-  #tell() {
+  /** Updates everything around the plot. */
+  #updateTexts() {
     this.#tooltip.limit(this.#table.titles.length);
     this.#figure.classList.toggle("without-values", total([...this.#table.values.flat(), ...this.#table.compared]) === 0);
   }
@@ -127,7 +130,7 @@ class Chart {
     if (names.length > 1) lines.push({ name: this.#figure.dataset.total ?? "", value: written(total(of)), series: "0" });
     if (comparedDays[row]) {
       lines.push({ name: comparedDays[row], value: inWords(compared[row]), series: "compared" });
-      lines.push({ name: this.#figure.dataset.difference ?? "", value: changes[row].shown, said: changes[row].said, series: "0" });
+      lines.push({ name: this.#figure.dataset.difference ?? "", value: changes[row].shown, spoken: changes[row].spoken, series: "0" });
     }
     if (this.#line) lines.push({ name: this.#line.name, value: inWords(this.#line.values[row]), series: "row" });
     return { title: titles[row] ?? "", lines, note: notes[row] ?? "" };
@@ -164,21 +167,24 @@ class Chart {
   #axes() {
     const lines = { stroke: colorAt(this.#place, "--edge"), width: 1 };
     const axis = { stroke: colorAt(this.#place, "--quiet"), font: `12px ${getComputedStyle(this.#place).fontFamily}`, ticks: lines };
-    const size = this.#table.labels[0]?.includes(", ") ? 56 : 36; // of one line or of two
+    const size = this.#table.labels[0]?.includes(", ") ? 56 : 36; // for one or two lines of text
     return [
       { ...axis, size, space: LABEL_PX, incrs: ROWS, values: (_, rows) => rows.map((row, at) => this.#label(row, rows[at - 1])), grid: { show: false } },
       { ...axis, grid: lines, incrs: VALUES, values: (_, values) => values.map(written), size: (_, values) => 20 + 7 * Math.max(0, ...(values ?? []).map((value) => value.length)) },
     ];
   }
 
-  /** The label of a row; of an hour its time, above the day if that is another one. @param {number} row  @param {number} [before] */
+  /**
+   * The label of a row. For an hour, its time, and above it the day if that has changed. @param {number} row  @param
+   * {number} [before]
+   */
   #label(row, before) {
     const [day, time] = (this.#table.labels[row] ?? "").split(", ");
     const isSameDay = before !== undefined && this.#table.labels[before]?.startsWith(`${day}, `);
     return time ? `${time}${isSameDay ? "" : `\n${day}`}` : day;
   }
 
-  /** The complete rows of a series, and the others. @param {number} at  @returns {uPlot.Series[]} */
+  /** Two series: the complete rows, and the others. @param {number} at  @returns {uPlot.Series[]} */
   #series(at) {
     const color = colorAt(this.#place, `--series-${at + 1}`), ground = colorAt(this.#place, "--raised");
     const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
@@ -188,7 +194,8 @@ class Chart {
     return [{ ...bars, fill: colorAt(this.#place, `--tint-${at + 1}`), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
   }
 
-  /** A strong top for each bar; the bars below the pointer are strong as a whole. The comparison is drawn over them.
+  /**
+   * Draws a strong top on each bar; bars below the pointer are strong as a whole. The comparison is drawn over them.
    * @param {uPlot} plot  @param {number} series  of uPlot
    */
   #drawTops({ ctx }, series) {
@@ -200,7 +207,7 @@ class Chart {
     });
   }
 
-  /** The comparison, on a halo by which it stands out from the bars. @returns {uPlot.Series[]} */
+  /** The comparison, with a halo that sets it off from the bars. @returns {uPlot.Series[]} */
   #comparison() {
     if (!this.#table.compared.length) return [];
     const points = { show: this.#table.line.filter((value) => value !== null).length === 1 };
@@ -208,7 +215,7 @@ class Chart {
     return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
   }
 
-  /** The line of a row, on a halo like that of the comparison. @param {uPlot} plot */
+  /** The line of a row, with the same halo as the comparison. @param {uPlot} plot */
   #drawLine({ ctx, bbox, valToPos }) {
     if (!this.#line) return;
     const path = new Path2D();
@@ -240,7 +247,10 @@ class Chart {
     ctx.restore();
   }
 
-  /** Each name beside its part of the last bar, or a little higher, so that none covers another. @param {uPlot} plot */
+  /**
+   * Places each name next to its part of the last bar, or a little higher, so that names do not overlap. @param {uPlot}
+   * plot
+   */
   #placeNames(plot) {
     const { values, sums } = this.#table;
     let above = Infinity;
@@ -255,7 +265,8 @@ class Chart {
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
 
-/** Prepares the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open.
+/**
+ * Prepares new figures, and ends the charts whose figures are gone. Open tables stay open.
  * @returns {Element[]} the new figures, which are to be drawn
  */
 function find() {
@@ -267,12 +278,12 @@ function find() {
     chart.end();
     charts.delete(figure);
   }
-  const found = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
-  for (const figure of found) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
-  return found;
+  const figures = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
+  for (const figure of figures) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+  return figures;
 }
 
-/** While the page is loaded, each is drawn in a task of its own: a phone takes some time for one. */
+/** While the page loads, draws each chart in its own task: a phone takes some time for one. */
 async function drawInTurn() {
   for (const figure of find()) {
     await new Promise((resolve) => setTimeout(resolve));
@@ -284,10 +295,10 @@ void drawInTurn();
 document.addEventListener("replaced", (event) => {
   const figure = /** @type {Element} */ (event.target).closest("[data-chart]");
   if (figure) charts.get(figure)?.update();
-  else for (const found of find()) charts.get(found)?.draw();
+  else for (const figure of find()) charts.get(figure)?.draw();
 });
 
-/** By scripts that know lists: `reports/row-lines.js`. */
+/** Dispatched by `reports/row-lines.js`. */
 document.addEventListener("row-line", (event) => {
   const { figure, line } = /** @type {CustomEvent<{figure: Element, line: RowLine | null}>} */ (event).detail;
   charts.get(figure)?.show(line);

@@ -1,7 +1,7 @@
-/** Says on every page when the server does not answer, and as of when the page is. */
+/** Shows on every page that the server does not answer, and how old the page is. */
 
-const QUIET_MS = 4_000; // after this time without a word, the server is asked
-const REST_MS = 2_000; // between two questions, also where lines are lost again and again
+const QUIET_MS = 4_000; // after this time without a message, ask the server
+const REST_MS = 2_000; // between two requests, even if connections are lost again and again
 const ANSWER_LIMIT_MS = 4_000;
 const DAY_MS = 86_400_000;
 const DAY = /** @type {const} */ ({ day: "numeric", month: "long" });
@@ -20,11 +20,14 @@ async function isAlive() {
   }
 }
 
-/** The state of the connection, in a banner. Pages with a line report its words; otherwise the server is asked. */
+/**
+ * The state of the connection, in a banner. Pages with a connection of their own report its messages; for others, the
+ * server is asked.
+ */
 class Connection {
-  /** Pages with a line of their own may ask on it. */
+  /** Pages may replace this by a question over their own connection. */
   ask = isAlive;
-  #heardMs = Date.now(); // shown to people; the durations are by performance.now()
+  #heardMs = Date.now(); // shown to people; durations are measured by performance.now()
   #quietSince = performance.now();
   #askedAt = -Infinity;
   #isLost = false;
@@ -39,19 +42,19 @@ class Connection {
     this.#wait(QUIET_MS);
   }
 
-  /** The page was made at this time: it may be a copy. @param {number} ms  since 1970 */
+  /** The time when the page was made, which is earlier for a copy. @param {number} ms  since 1970 */
   asOf(ms) {
     this.#heardMs = ms;
   }
 
-  /** The server has just said something. */
+  /** Call this when the server has sent something. */
   heard() {
     this.#heardMs = Date.now();
     this.#quietSince = performance.now();
     if (this.#isLost) this.#show(false);
   }
 
-  /** A line was lost, or the page was away: ask soon, also if there was a word just before. */
+  /** Ask soon, even if the server was heard just before: a connection was lost, or the page was hidden. */
   doubt() {
     this.#isDoubted = true;
     this.#wait(REST_MS - (performance.now() - this.#askedAt));
@@ -64,7 +67,7 @@ class Connection {
   }
 
   async #look() {
-    if (document.hidden || this.#isAsking) return; // the next look is when the page is seen, or after the answer
+    if (document.hidden || this.#isAsking) return; // the next check is when the page is visible again, or after the answer
     const quietMs = performance.now() - this.#quietSince;
     if (quietMs < QUIET_MS && !this.#isDoubted && !this.#isLost) return this.#wait(QUIET_MS - quietMs);
     await this.#question();
@@ -87,7 +90,7 @@ class Connection {
     this.#isLost = isLost;
     for (const part of document.querySelectorAll("[data-live], [data-pushed], [data-stat]")) part.toggleAttribute("data-stale", isLost);
     if (banner instanceof HTMLElement) banner.textContent = isLost ? this.#words(banner) : "";
-    if (!isLost) dispatchEvent(new Event("online")); // lines wait for it, and open again
+    if (!isLost) dispatchEvent(new Event("online")); // connections wait for this event, and open again
   }
 
   /** @param {HTMLElement} element  with the sentence in `data-words`, and the zone of the server's days */

@@ -1,4 +1,4 @@
-/** Counts down on the button of a refused form, which the server accepts again when the time is over. */
+/** Counts down on the button of a form that the server refused until a given time. */
 
 import { written } from "./figures.js";
 

@@ -1,4 +1,4 @@
-/** Draws the calls of the API in the theme of the page, with Swagger UI. */
+/** Shows the API reference in the theme of the page, with Swagger UI. */
 
 const docs = document.querySelector("#docs");
 if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
@@ -6,7 +6,8 @@ if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "fu
   const paint = () => page.classList.toggle("dark-mode", page.dataset.theme ? page.dataset.theme === "dark" : system.matches);
   paint();
   system.addEventListener("change", paint);
-  // Drawn are only the calls of the group that the address names: all of them, and all models, take a slow phone half a minute.
+  // Shows only the calls of the group in the address: with all calls and models, a slow phone takes
+  // half a minute.
   const few = { docExpansion: "none", defaultModelsExpandDepth: -1 };
   window.SwaggerUIBundle({ domNode: docs, url: docs.querySelector("a")?.href, deepLinking: true, ...few });
 }

@@ -1,12 +1,12 @@
 /** Updates the numbers of a page, in elements with `data-stat`. */
 
 const ROLL = { duration: 400, easing: "ease-out" };
-const REST_MS = 600; // from the end of a roll to the beginning of the next one
-const MOST_ROLLS = 2; // updates within COUNT_MS; with more, the number counts up without rolling
+const REST_MS = 600; // from the end of a roll to the beginning of the next
+const MOST_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
 const COUNT_MS = 1_000;
-const LENGTHS = [7, 10, 13]; // the steps of the font size, in characters, as in webkit/figures.html
+const LENGTHS = [7, 10, 13]; // number lengths at which the font size changes, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
-/** For what is younger than JUST_NOW_S: each second of that would be another word. */
+/** Stands for ages below JUST_NOW_S, so that the words do not change every second. */
 export const justNow = locale === "en" ? "just now" : "এইমাত্র";
 export const JUST_NOW_S = 5;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,7 +19,10 @@ export function written(number) {
 /** @param {number} ms */
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What draws a number in place of its element. @typedef {{write: (text: string) => void, flip: (from: string, to: string) => Promise<void>}} Board */
+/**
+ * Draws a number instead of its element. @typedef {{write: (text: string) => void, flip: (from: string, to: string) =>
+ * Promise<void>}} Board
+ */
 
 /** One number. Digits that change roll; between rolls the element has only text. */
 class Figure {
@@ -29,7 +32,7 @@ class Figure {
   #newest;
   #isBusy = false; // rolling, or resting after a roll
   #isRolling = false;
-  /** @type {number[]} */ #updates = []; // the times of the last ones, by performance.now()
+  /** @type {number[]} */ #updates = []; // times of the last ones, by performance.now()
 
   /** @param {HTMLElement} element  with the number it shows in `data-value`  @param {Board} [board] */
   constructor(element, board) {
@@ -52,7 +55,7 @@ class Figure {
     this.#isBusy = false;
   }
 
-  /** Whether this update is one of too many to roll. */
+  /** Whether updates are too frequent to roll. */
   #comeFast() {
     const now = performance.now();
     this.#updates = [...this.#updates.slice(-MOST_ROLLS), now];
@@ -101,7 +104,10 @@ function put(element, text) {
   element.dataset.length = String(LENGTHS.find((most) => text.length <= most) ?? "most");
 }
 
-/** Shows a number at once: other numbers of the page change in the same moment. @param {HTMLElement} element  @param {number} number */
+/**
+ * Shows a number at once, because other numbers of the page change in the same moment. @param {HTMLElement} element
+ * @param {number} number
+ */
 export function showNumber(element, number) {
   if (element.dataset.value === String(number)) return;
   element.dataset.value = String(number);
@@ -113,14 +119,14 @@ function rolling(digit, old, direction) {
   const span = document.createElement("span");
   span.className = direction > 0 ? "rolling up" : "rolling down";
   span.textContent = digit;
-  span.dataset.old = old; // shown by the style sheet, so that it is not part of the text
+  span.dataset.old = old; // shown by the style sheet, so that screen readers do not read it
   const moved = direction * 100;
-  const clipPath = [`inset(${-moved}% 0 ${moved}%)`, "inset(0)"]; // the box of the digit stays where it is
+  const clipPath = [`inset(${-moved}% 0 ${moved}%)`, "inset(0)"]; // the digit's box does not move
   span.animate({ transform: [`translateY(${moved}%)`, "none"], clipPath }, ROLL);
   return span;
 }
 
-/** All figures of a page. */
+/** All numbers of a page. */
 export class Figures {
   /** @type {[string, Figure][]} */
   #figures;

@@ -10,10 +10,13 @@ export async function isLookedAt() {
   if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-/** After a refused action, the address is that of the action; `data-address` has that of the page. */
+/**
+ * The address of the page. After a refused action, `location` is the action's address, and `data-address` has the
+ * page's.
+ */
 const address = () => document.querySelector("main")?.dataset.address || location.href;
 
-/** Requests the page again and replaces each `[data-live]` part, by its id. */
+/** Requests the page again and replaces its `[data-live]` parts, by id. */
 export class LivePage {
   #address;
   #rest_ms;
@@ -22,9 +25,9 @@ export class LivePage {
   #busy = false;
 
   /**
-   * @param {() => string} [from]  the address that is requested; "": nothing is
+   * @param {() => string} [from]  the address to request; "" requests nothing
    * @param {number} [rest_ms]  the least time between two requests
-   * @param {() => string} [shown]  the address of what is shown, if parts of it are requested
+   * @param {() => string} [shown]  the address of the shown page, if parts of it are requested
    */
   constructor(from = address, rest_ms = REST_MS, shown = from) {
     this.#address = from;
@@ -32,7 +35,7 @@ export class LivePage {
     this.#shown = shown;
   }
 
-  /** Refresh soon, at most every `rest_ms`. There is always a refresh after the last call. */
+  /** Refresh soon, at most once every `rest_ms`. A refresh always follows the last call. */
   refresh() {
     this.#asked = true;
     if (!this.#busy) void this.#work();
@@ -60,21 +63,22 @@ export class LivePage {
       if (shown !== this.#shown()) this.#asked = true; // the page shows another view now
       else if (response.ok) replaceParts(new DOMParser().parseFromString(text, "text/html"));
     } catch {
-      connection.doubt(); // the next change leads to the next call
+      connection.doubt(); // so that the next change leads to the next call
     }
   }
 }
 
-/** Replaces the parts of the page that a newer one has, too. Before that, `answered` is dispatched, so that a page which knows
- * something newer can put it into the answer. @param {Document} newer
+/**
+ * Replaces parts of the page with the parts of a newer one. First dispatches `answered`, so that a page with newer numbers
+ * can write them into the answer. @param {Document} newer
  */
 export function replaceParts(newer) {
   document.dispatchEvent(new CustomEvent("answered", { detail: newer }));
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const now = newer.getElementById(part.id);
     for (const open of now ? part.querySelectorAll("details[open][id]") : []) now?.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
-    if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // the focus must not be lost
-    part.replaceChildren(...now.childNodes); // only the contents, so that it stays scrolled
+    if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // or the focus would be lost
+    part.replaceChildren(...now.childNodes); // only the contents, to keep the scroll position
     part.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   }
 }

@@ -1,10 +1,13 @@
-/** The tooltip of a drawing of the last 60 minutes, or of the hours of a day, the oldest first: by pointer, finger and keys. */
+/**
+ * The tooltip of a chart of the last 60 minutes, or of the hours of a day, the oldest first: for pointer, finger and
+ * keys.
+ */
 
 import { ChartTooltip } from "./chart-tooltip.js";
 
 /** @typedef {import("./chart-tooltip.js").Reading} Reading */
 
-export const LAST = 59; // the running minute
+export const LAST = 59; // the current minute
 const NONE = -1;
 
 export class MinuteTooltip {
@@ -14,7 +17,8 @@ export class MinuteTooltip {
   /** @type {ChartTooltip} */ #tooltip;
   #row = NONE; // shown
 
-  /** @param {HTMLElement} place  of the drawing  @param {(row: number) => Reading} read
+  /**
+   * @param {HTMLElement} place  of the drawing  @param {(row: number) => Reading} read
    * @param {number} inset  from the edges to the middle of the first and the last minute, as a share of the width
    * @param {number} [last]  row
    */
@@ -25,11 +29,11 @@ export class MinuteTooltip {
     this.#tooltip = new ChartTooltip(place, { read, point: (row) => this.#point(row), leave: () => this.#point(NONE) });
     place.addEventListener("pointerdown", (event) => this.#follow(event));
     place.addEventListener("pointermove", (event) => this.#follow(event));
-    place.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#point(NONE)); // a finger that is lifted leaves, too
+    place.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#point(NONE)); // a lifted finger also fires this event
     this.update();
   }
 
-  /** The values have changed. @param {number} [now]  the running row */
+  /** Call this after the values have changed. @param {number} [now]  the running row */
   update(now = this.#last) {
     this.#tooltip.limit(this.#last + 1, now);
     if (this.#row !== NONE) this.#point(this.#row);

@@ -1,4 +1,4 @@
-/** Bars of the last 60 minutes, and the table behind them. The server has drawn both; this keeps them up to date. */
+/** Bars of the last 60 minutes, and the table behind them. The server draws both; this script keeps them up to date. */
 
 import { written } from "./figures.js";
 import { LAST, MinuteTooltip } from "./minute-tooltip.js";
@@ -7,13 +7,13 @@ import { write } from "./page.js";
 
 const MINUTE_MS = 60_000;
 const MINUTES = 60;
-const TOP = 100; // of the drawing
+const TOP = 100; // height of the drawing
 const INSET = 0.5 / MINUTES; // to the middle of the first bar
 
 /** @param {number} minute  since 1970 */
 const named = (minute) => minuteOfDay(minute * MINUTE_MS);
 
-/** One chart. Each minute has a number for each series, which are stacked. */
+/** One chart. Each minute has a number for every series; the series are stacked. */
 export class Minutes {
   #figure;
   #bars;
@@ -24,7 +24,7 @@ export class Minutes {
   /** @type {Map<number, number[]>} */
   #values = new Map();
 
-  /** @param {HTMLElement | null} figure  null: only the rate is wanted */
+  /** @param {HTMLElement | null} figure  null: only the rate is used */
   constructor(figure) {
     this.#figure = figure;
     this.#bars = [...(figure?.querySelectorAll("svg g") ?? [])].map((group) => [...group.children]); // oldest first
@@ -64,16 +64,16 @@ export class Minutes {
     return { title: named(this.#first + row), lines, note: row === LAST ? running : "" };
   }
 
-  /** Visits a minute: of the current one, and as much of the one before as is missing. @param {number} nowMs */
+  /** Visits per minute: the current minute, completed by a share of the one before. @param {number} nowMs */
   rate(nowMs) {
     const minute = Math.floor(nowMs / MINUTE_MS), missing = 1 - (nowMs % MINUTE_MS) / MINUTE_MS;
-    const [before, now] = [minute - 1, minute].map((each) => sum(this.#values.get(each) ?? []));
+    const [before, now] = [minute - 1, minute].map((one) => sum(this.#values.get(one) ?? []));
     return Math.round(now + before * missing);
   }
 }
 
 /** @param {number[]} numbers */
-const sum = (numbers) => numbers.reduce((all, each) => all + each, 0);
+const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);
 
 /** @param {Element | undefined} row */
 const minuteOf = (row) => Number(row?.getAttribute("data-minute"));
@@ -103,7 +103,10 @@ function fill(row, minute, values) {
   });
 }
 
-/** Most values stay as they are, and writing them would cost a layout. @param {Element} element  @param {string} name  @param {number} value */
+/**
+ * Writes a value only if it has changed: writing costs a layout. @param {Element} element  @param {string} name  @param
+ * {number} value
+ */
 function put(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }

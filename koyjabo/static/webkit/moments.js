@@ -1,11 +1,13 @@
-/** Times as pages show them: ages that tick, with everything in their title, in the zone of the server's days. */
+/**
+ * Times as pages show them: ages that tick, with the exact time in the title, in the time zone of the server's days.
+ */
 
 import { locale } from "./figures.js";
 import { readJson } from "./page.js";
 import { ago } from "./parts/ages.js";
 
 const timeZone = readJson("phrases").zone;
-/** Formats are made once: to make one takes a phone several milliseconds. */
+/** Made once: making a format takes a phone several milliseconds. */
 const minute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long", timeZone });
 

@@ -10,18 +10,21 @@ export const readJson = (id) => JSON.parse(document.getElementById(id)?.textCont
 
 /** @param {Element} element  @param {string} text */
 export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // a screen reader announces each write
+  if (element.textContent !== text) element.textContent = text; // a screen reader announces every write
 }
 
-/** The state of the line, in words and by the colour of its dot. @param {string} state  @param {string} words */
+/**
+ * Shows the state of the connection, in words and by the colour of its dot. @param {string} state  @param {string}
+ * words
+ */
 export function showLine(state, words) {
-  if (state === "connecting") return; // keep the text of the server, which has the time of the stats
+  if (state === "connecting") return; // keep the server's text, which has the time of the stats
   const line = find("[data-line]");
   line.dataset.line = state;
   write(line, words);
 }
 
-/** Announces the state to screen readers, at most every ANNOUNCE_MS. */
+/** Announces the state to screen readers, at most once every ANNOUNCE_MS. */
 export class Announcer {
   #element = find("[data-announcement]");
   #words = "";

@@ -1,4 +1,4 @@
-/** Names of places in the language of the page, as network/place_names.py gives them. */
+/** Names of places in the language of the page, from network/place_names.py. */
 
 import { locale } from "./figures.js";
 import { readJson } from "./page.js";
@@ -6,7 +6,7 @@ import { readJson } from "./page.js";
 const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 const CITY = /^(.+), ([A-Z]{2})$/s;
 
-/** Our English names that differ from those of browsers. @type {Record<string, string>} */
+/** Our English names that differ from the browser's. @type {Record<string, string>} */
 const ENGLISH = {
   AG: "Antigua and Barbuda", BA: "Bosnia and Herzegovina", BL: "Saint Barthélemy", BQ: "Bonaire, Sint Eustatius, and Saba",
   CD: "DR Congo", CG: "Congo Republic", CI: "Ivory Coast", CV: "Cabo Verde", EU: "Europe", FK: "Falkland Islands", FM: "Federated States of Micronesia",

@@ -126,6 +126,12 @@ class Site:
         assert answer.json["success"] is True
         return Registered(**answer.json["visit"], stats=answer.json["stats"])
 
+    def forget(self, visitor: str = "ayesha") -> None:
+        """Erase the visitor. On a slow machine one request may not be enough, and the server asks for another."""
+        while (response := self.post("/api/visitor/forget", json={"visitorId": visitor})).status_code == 503:
+            assert response.json["code"] == "not_yet_forgotten", response.text
+        assert response.status_code == 204, response.text
+
     def heartbeat(self, visitor: str = "ayesha"):
         return self.post("/api/visitor/heartbeat", json={"visitorId": visitor})
 

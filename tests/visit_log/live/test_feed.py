@@ -180,7 +180,7 @@ def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
     site.register("a", page="/first")
     site.register("b", page="/second")
     events(feed)
-    assert site.post("/api/visitor/forget", json={"visitorId": "a"}).status_code == 204
+    site.forget("a")
     (event,) = events(feed)
     assert event["whole"] is True
     assert [visit["page"] for visit in event["visits"]] == ["/second", "/first"]

@@ -1,4 +1,4 @@
-/** All scripts of Overview, which `make assets` puts into one file. */
+/** All scripts of Overview, bundled by `make assets`. */
 
 import "../../webkit/connection.js";
 import "../../webkit/parts/menu.js";

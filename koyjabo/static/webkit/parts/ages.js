@@ -1,8 +1,11 @@
-/** Times with `data-age` (ms when the page was made) become ages that tick: "just now", "12s ago". The title has the exact time. */
+/**
+ * Turns times with `data-age` (ms when the page was made) into ages that tick: "just now", "12s ago". The title has the
+ * exact time.
+ */
 
 import { JUST_NOW_S, justNow, locale } from "../figures.js";
 
-const LONGEST_S = 7 * 86_400; // older ones keep their date
+const LONGEST_S = 7 * 86_400; // older ones show their date
 const TICK_MS = 1_000;
 /** @type {[limit: number, length: number, unit: "second" | "minute" | "hour" | "day"][]} */
 const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
@@ -10,7 +13,10 @@ const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"]
 /** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format of a page takes a phone long */
 let words;
 
-/** When each element's moment was, on the page's own clock: that of the device may be wrong. @type {WeakMap<Element, number>} */
+/**
+ * Each element's moment by the page's own clock, because the device's clock may be wrong. @type {WeakMap<Element,
+ * number>}
+ */
 const moments = new WeakMap();
 
 /** @param {number} age_s  @returns {string} "12s ago", in the language of the page */
@@ -33,14 +39,14 @@ function momentOf(element) {
 
 function tick() {
   for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("time[data-age]"))) {
-    const age_s = Math.max(0, performance.now() - momentOf(element)) / 1_000; // also where the page is hidden: it ages
+    const age_s = Math.max(0, performance.now() - momentOf(element)) / 1_000; // also correct for a page that was hidden
     if (document.hidden || age_s > LONGEST_S) continue;
     const text = ago(age_s);
     if (element.textContent !== text) element.textContent = text;
   }
 }
 
-setTimeout(tick); // in a task of its own
+setTimeout(tick); // in its own task
 setInterval(tick, TICK_MS);
 document.addEventListener("visibilitychange", tick);
 document.addEventListener("replaced", tick);

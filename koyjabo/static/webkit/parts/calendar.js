@@ -1,4 +1,7 @@
-/** A month of days over the two date fields of a form: the first choice begins a range, the second ends it and sends the form. */
+/**
+ * A month of days above the two date fields of a form: the first choice begins a range, the second ends it and submits
+ * the form.
+ */
 
 import { locale } from "../figures.js";
 
@@ -7,7 +10,7 @@ const WEEK = 7;
 const STEPS = new Map([["ArrowLeft", -1], ["ArrowRight", 1], ["ArrowUp", -WEEK], ["ArrowDown", WEEK]]);
 const PAGES = new Map([["PageUp", -1], ["PageDown", 1]]);
 
-/** Days are texts as ISO 8601. @param {Intl.DateTimeFormatOptions} parts */
+/** Days are texts in ISO 8601. @param {Intl.DateTimeFormatOptions} parts */
 const format = (parts) => {
   const { format: write } = new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" });
   return (/** @type {string} */ day) => write(new Date(day));
@@ -20,7 +23,7 @@ const number = format({ day: "numeric" });
 /** @param {string} day  @param {number} days */
 const shifted = (day, days) => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
 
-/** The same day of another month, or its last one. @param {string} day  @param {number} months */
+/** The same day of another month, or the last day of a shorter one. @param {string} day  @param {number} months */
 function monthsLater(day, months) {
   const at = new Date(day), last = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + months + 1, 0));
   last.setUTCDate(Math.min(at.getUTCDate(), last.getUTCDate()));
@@ -43,8 +46,8 @@ class Calendar {
   #form;
   #first;
   #last;
-  #day; // that is in the tab order
-  #isBegun = false; // the first day is chosen, and the last is not
+  #day; // the one that the tab key reaches
+  #isBegun = false; // the first day is chosen, but not the last
 
   /** @param {HTMLElement} place */
   constructor(place) {

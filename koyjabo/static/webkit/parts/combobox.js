@@ -1,5 +1,6 @@
-/** Makes a `<select>` with many choices one that is searched by typing (ARIA: editable combobox with list autocomplete).
- * The `<select>` stays in the form, hidden, and holds the value.
+/**
+ * Makes a long `<select>` searchable by typing (ARIA: editable combobox with list autocomplete). The hidden `<select>`
+ * stays in the form and holds the value.
  */
 
 /** @param {string} text  @returns {string} without what does not matter in a search */
@@ -55,14 +56,14 @@ class Combobox {
     this.#input.addEventListener("click", () => this.#open(""));
     this.#input.addEventListener("keydown", (event) => this.#press(event));
     this.#input.addEventListener("blur", () => this.#leave());
-    this.#list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays in the field
+    this.#list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus in the field
     this.#list.addEventListener("click", (event) => {
       const choice = /** @type {Element} */ (event.target).closest("[role=option]");
       if (choice) this.#choose([...this.#list.children].indexOf(choice));
     });
   }
 
-  /** The name of the chosen value; of the first choice, which stands for all, as a placeholder. */
+  /** The name of the chosen value; for the first choice, which means all, as a placeholder. */
   #write() {
     const option = this.#select.selectedOptions[0];
     this.#input.placeholder = this.#select.options[0].text;
@@ -71,8 +72,8 @@ class Combobox {
 
   /** @param {string} typed */
   #open(typed) {
-    const wanted = plain(typed);
-    this.#shown = [...this.#select.options].filter((option) => plain(nameOf(option)).includes(wanted));
+    const search = plain(typed);
+    this.#shown = [...this.#select.options].filter((option) => plain(nameOf(option)).includes(search));
     this.#list.replaceChildren(...this.#shown.map((option, at) => this.#row(option, at)));
     if (!this.#shown.length) this.#list.append(Object.assign(make("li", { class: "quiet" }), { textContent: this.#nothing }));
     this.#list.hidden = false;
@@ -113,7 +114,7 @@ class Combobox {
     this.#close();
   }
 
-  /** An emptied field stands for all; a text that is no choice changes nothing. */
+  /** An empty field means all; a text that matches no choice changes nothing. */
   #leave() {
     if (!this.#input.value && this.#select.value) this.#select.value = "";
     this.#write();
@@ -131,7 +132,7 @@ class Combobox {
     else if (event.key === "ArrowDown" && !isOpen) this.#open("");
     else if (event.key === "ArrowDown" && count) this.#mark((this.#at + 1) % count);
     else if (event.key === "ArrowUp" && isOpen && count) this.#mark((this.#at <= 0 ? count : this.#at) - 1);
-    else if (event.key === "Enter") return this.#leave(); // the form is sent with the typed text
+    else if (event.key === "Enter") return this.#leave(); // the form is submitted with the typed text
     else return;
     event.preventDefault();
   }

@@ -7,11 +7,11 @@ function show(part) {
   for (const button of part.querySelectorAll("[data-copy]")) button.removeAttribute("hidden");
 }
 
-/** The button says for a moment that the text is copied, also to screen readers. @param {HTMLElement} button */
+/** The button shows for a moment that the text is copied, and tells screen readers. @param {HTMLElement} button */
 async function copy(button) {
   const { copy: text = "", copied = "" } = button.dataset;
   await navigator.clipboard.writeText(text);
-  const name = button.ariaLabel === null ? "textContent" : "ariaLabel"; // a button with words, or with an icon alone
+  const name = button.ariaLabel === null ? "textContent" : "ariaLabel"; // a button with text, or with only an icon
   const label = button[name];
   button.classList.add("done");
   button[name] = copied;

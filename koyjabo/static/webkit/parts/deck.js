@@ -1,4 +1,4 @@
-/** Cards side by side on a narrow screen: a tab brings its card into view, and the card in view has the current tab. */
+/** Cards in a row on a narrow screen: a tab scrolls to its card, and the visible card's tab is the current one. */
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 

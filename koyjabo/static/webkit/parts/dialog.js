@@ -1,4 +1,4 @@
-/** Opens dialogs and sheets as modal ones. Without this script they are popovers, which the same buttons open. */
+/** Opens dialogs and sheets modally. Without this script they are popovers, opened by the same buttons. */
 
 /** @param {HTMLDialogElement} dialog  gets the focus, which returns to its button when it is closed */
 export function openDialog(dialog) {
@@ -15,6 +15,6 @@ document.addEventListener("click", (event) => {
     event.preventDefault(); // it would open the popover
     openDialog(dialog);
   } else if (target === dialog || target.closest("[data-close]")) {
-    dialog.close(); // the dialog itself is clicked only beside its contents
+    dialog.close(); // a click hits the dialog itself only outside its contents
   }
 });

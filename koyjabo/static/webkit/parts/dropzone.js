@@ -1,4 +1,7 @@
-/** A field for a file that also takes a dropped one, and says at once if it is too large. The form is sent as without scripts. */
+/**
+ * A file field that also takes a dropped file, and says at once if it is too large. The form is submitted as without
+ * scripts.
+ */
 
 /** @param {HTMLElement} zone */
 function start(zone) {

@@ -1,11 +1,12 @@
-/** Menus by arrow keys, closed by Escape or a click beside them, and placed where nothing hides them; tooltips that Escape
- * closes. Without this script menus are plain `<details>`.
+/**
+ * Menus with arrow keys, closed by Escape or a click outside, and placed where nothing hides them; tooltips closed by
+ * Escape. Without this script menus are plain `<details>`.
  */
 
 const GAP_PX = 4;
 
 /** @param {Element} menu  @returns {HTMLElement[]} */
-const choices = (menu) => [.../** @type {NodeListOf<HTMLElement>} */ (menu.querySelectorAll(".items a, .items button"))].filter((each) => !hasOwnKeys(each));
+const choices = (menu) => [.../** @type {NodeListOf<HTMLElement>} */ (menu.querySelectorAll(".items a, .items button"))].filter((choice) => !hasOwnKeys(choice));
 
 /** @param {Element} element */
 const hasOwnKeys = (element) => element.closest("[data-own-keys]") !== null;
@@ -17,7 +18,9 @@ function close(menu) {
   menu.open = false;
 }
 
-/** Below the button, or above it where there is more room, and over it if it is larger than both. Fixed, so that a scrolling table does not cut it off.
+/**
+ * Places the menu below the button, or above if there is more room, or over it if neither is enough. Fixed, so that a
+ * scrolling table does not cut it off.
  * @param {HTMLDetailsElement} menu
  */
 function place(menu) {
@@ -33,7 +36,7 @@ function place(menu) {
   items.style.left = `${Math.max(GAP_PX, Math.min(left, page.clientWidth - width - GAP_PX))}px`;
 }
 
-/** Without it there are the fields alone. @param {HTMLDetailsElement} menu */
+/** Without the calendar, the menu has only the fields. @param {HTMLDetailsElement} menu */
 async function showCalendar(menu) {
   const calendar = /** @type {HTMLElement | null} */ (menu.querySelector("[data-calendar]"));
   const module = calendar && (await import("./calendar.js").catch(() => null));
@@ -89,7 +92,7 @@ document.addEventListener(
   { capture: true }, // it does not bubble
 );
 
-/** They follow their buttons. */
+/** Menus follow their buttons. */
 function placeAll() {
   for (const menu of document.querySelectorAll("[data-menu][open]")) place(/** @type {HTMLDetailsElement} */ (menu));
 }

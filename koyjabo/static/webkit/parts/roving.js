@@ -1,4 +1,6 @@
-/** Groups of links with one stop of the tab key each (`data-roving`): the arrow keys, Home and End go through the links. */
+/**
+ * Groups of links that the tab key enters once (`data-roving`): the arrow keys, Home and End move between the links.
+ */
 
 const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["ArrowRight", 1], ["Home", -Infinity], ["End", Infinity]]);
 

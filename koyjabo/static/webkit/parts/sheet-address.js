@@ -1,7 +1,9 @@
-/** While a sheet is open, the address of the page is that of the link which opened it; closing it and "back" agree. */
+/**
+ * While a sheet is open, the page has the address of the link that opened it. Closing the sheet and "back" do the same.
+ */
 
 export class SheetAddress {
-  /** The link whose page is in the sheet. @type {HTMLAnchorElement | null} */
+  /** The link whose page the sheet shows. @type {HTMLAnchorElement | null} */
   shown = null;
 
   constructor() {
@@ -13,7 +15,7 @@ export class SheetAddress {
   /** @param {MouseEvent} event */
   #follow(event) {
     const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-sheet]"));
-    if (!link || !event.defaultPrevented) return; // webkit/parts/sheet.js has opened no sheet
+    if (!link || !event.defaultPrevented) return; // webkit/parts/sheet.js did not open a sheet
     if (this.shown) history.replaceState(null, "", link.href);
     else history.pushState(null, "", link.href);
     this.shown = link;

@@ -1,4 +1,6 @@
-/** Shows the part `[data-sheet-content]` of a linked page in a side sheet. Without this script the link opens the page. */
+/**
+ * Shows the part `[data-sheet-content]` of a linked page in a side sheet. Without this script the link opens the page.
+ */
 
 import { openDialog } from "./dialog.js";
 
@@ -11,16 +13,16 @@ async function showSheet(sheet, url) {
   sheet.setAttribute("aria-busy", "true");
   openDialog(sheet);
   sheet.dataset.url = url;
-  const isWanted = () => sheet.open && sheet.dataset.url === url; // another may be asked for before this one has come
+  const isCurrent = () => sheet.open && sheet.dataset.url === url; // another page may be requested before this one arrives
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" } });
-    const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
-    if (!isWanted()) return;
-    if (!response.ok || response.redirected || !found) location.assign(url);
-    else place?.replaceChildren(...found.childNodes);
+    const content = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
+    if (!isCurrent()) return;
+    if (!response.ok || response.redirected || !content) location.assign(url);
+    else place?.replaceChildren(...content.childNodes);
   } catch {
-    if (!isWanted()) return;
-    location.assign(url); // the browser says that the server cannot be reached
+    if (!isCurrent()) return;
+    location.assign(url); // the browser shows that the server cannot be reached
   }
   sheet.removeAttribute("aria-busy");
   sheet.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));

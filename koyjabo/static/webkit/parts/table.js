@@ -11,7 +11,10 @@ const STEPS = new Map([["j", 1], ["k", -1]]);
 /** @returns {HTMLAnchorElement[]} the link of each row */
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
 
-/** The choices for one table, kept under its name. Columns are hidden by the style sheet, so that new rows follow. */
+/**
+ * The choices for one table, stored under its name. The style sheet hides columns, so that this applies to new rows,
+ * too.
+ */
 class TableView {
   #table;
   #menu;
@@ -37,7 +40,7 @@ class TableView {
     try {
       this.#view = { ...this.#view, ...JSON.parse(localStorage.getItem(this.#key) ?? "{}") };
     } catch {
-      // without storage, or with an unknown value in it, the table is as it was made
+      // without storage, or with an unknown stored value, the table stays as it is
     }
   }
 
@@ -56,13 +59,13 @@ class TableView {
     const { density, column } = button?.dataset ?? {};
     const at = Number(column);
     if (density) this.#view.density = density;
-    else if (at) this.#view.hidden = this.#view.hidden.includes(at) ? this.#view.hidden.filter((each) => each !== at) : [...this.#view.hidden, at];
+    else if (at) this.#view.hidden = this.#view.hidden.includes(at) ? this.#view.hidden.filter((column) => column !== at) : [...this.#view.hidden, at];
     else return;
     this.#show();
     try {
       localStorage.setItem(this.#key, JSON.stringify(this.#view));
     } catch {
-      // the choice holds on this page
+      // the choice applies to this page only
     }
   }
 
@@ -76,7 +79,7 @@ class TableView {
   }
 }
 
-/** J and K focus the next and the previous row, and in an open sheet show it. @param {KeyboardEvent} event */
+/** J and K focus the next and the previous row, and show it in an open sheet. @param {KeyboardEvent} event */
 function move(event) {
   const step = STEPS.get(event.key.toLowerCase());
   const target = /** @type {Element} */ (event.target);

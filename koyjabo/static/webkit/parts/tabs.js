@@ -1,4 +1,6 @@
-/** Where a line of tabs is wider than its box: the current tab is scrolled into view, and the ends behind which there are more fade. */
+/**
+ * If a row of tabs is wider than its box: scrolls the current tab into view, and fades the ends that hide more tabs.
+ */
 
 const widths = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
 

@@ -1,4 +1,4 @@
-/** Toasts: short messages at the lower edge, with a way back. */
+/** Toasts: short messages at the lower edge, with an undo button if there is something to undo. */
 
 import { find, write } from "../page.js";
 
@@ -7,10 +7,10 @@ import { find, write } from "../page.js";
 const SHOWN_MS = 6_000;
 const WITH_UNDO_MS = 12_000;
 
-/** The place of all toasts, written by the server. A popover is above everything, also above dialogs. */
+/** The container of all toasts, from the server. A popover is above everything, even dialogs. */
 const region = find(".toasts");
 
-/** @param {HTMLElement} message  @param {number} ms  it stays while the pointer or the focus is on it */
+/** @param {HTMLElement} message  @param {number} ms  it stays longer under the pointer or with the focus */
 function removeLater(message, ms) {
   setTimeout(() => {
     if (message.matches(":hover, :focus-within")) return removeLater(message, ms);
@@ -40,16 +40,16 @@ export function toast(text, { undo } = {}) {
   region.hidePopover?.();
   region.showPopover?.(); // above popovers opened in the meantime
   region.append(message);
-  write(words, text); // after it is in the page, so that screen readers announce it
+  write(words, text); // after adding it to the page, so that screen readers announce it
   removeLater(message, undo ? WITH_UNDO_MS : SHOWN_MS);
 }
 
-/** The outcome of a form, which the server has written into the page, becomes a toast. */
+/** Turns the outcome of a form, which the server wrote into the page, into a toast. */
 function showOutcome() {
   const outcome = document.querySelector("[data-outcome]");
   if (!(outcome instanceof HTMLElement)) return;
   const form = outcome.querySelector("form");
-  if (form) region.append(form); // a form is sent only from within the page
+  if (form) region.append(form); // a form can only be submitted from within the page
   form?.toggleAttribute("hidden", true);
   outcome.remove();
   toast(outcome.querySelector("p")?.textContent ?? "", form ? { undo: () => form.submit() } : {});
