@@ -58,7 +58,7 @@ def community_answer(access: CommunityAccess) -> CommunityAnswer:
 
 
 def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
-    """Communities with the number of people online."""
+    """Add the number of people online to each community."""
     online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
     return map(CommunityAnswer.of, accesses, online)
 
@@ -173,7 +173,7 @@ def list_members(community_id: str) -> Response:
     the tag of the whole list; send it in the If-Match header of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = directory.list_tag(account, community_id)  # first: a change after it makes the tag outdated, not wrong
+    tag = directory.list_tag(account, community_id)  # before the list: a later change makes it outdated, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
     return list_answer(map(MemberAnswer.of, page.items), headers)
