@@ -68,7 +68,7 @@ class Settings(BaseModel):
     redis_url: str = setting("", "REDIS_URL", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, "WEB_CONCURRENCY", N_("number of worker processes"), ge=1, le=64)
     timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
-        "Asia/Dhaka", "TIMEZONE", N_("time zone in which days begin and end (IANA name)")
+        "Asia/Dhaka", "TIMEZONE", N_("time zone that decides when days begin and end (IANA name)")
     )
     trusted_proxies: int = setting(
         0, "TRUSTED_PROXIES", N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10
@@ -190,8 +190,8 @@ class Settings(BaseModel):
         3000,
         "RATE_LIMIT_HEARTBEATS",
         N_(
-            "heartbeats per minute from one address, and as many requests with events, 0 for no limit; a page "
-            "sends one; also limits events (10 times as many) and stored data (100 KB a day for each)"
+            "heartbeats per minute from one address, and as many requests with events, 0 for no limit; also "
+            "limits events (10 times as many) and stored data (100 KB a day for each)"
         ),
         ge=0,
     )
@@ -200,7 +200,7 @@ class Settings(BaseModel):
         "RATE_LIMIT_VISITOR",
         N_(
             "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events, 0 for "
-            "no limit; also limits events (10 times as many); stops pages that keep reloading"
+            "no limit; also limits events (10 times as many)"
         ),
         ge=0,
     )
