@@ -52,6 +52,8 @@ def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
     assert "Waiting for the first visit…" in words(Reader(site).get("/install"))
     site.register()
     assert "4,001 visits. Waiting for the next one…" in words(Reader(site).get("/install"))
+    site.set_total(1, new_epoch=True)
+    assert "1 visit. Waiting for the next one…" in words(Reader(site).get("/install"))
 
 
 def test_no_address_is_opened_for_a_check_of_its_page(site):
