@@ -164,7 +164,7 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     site.time.pass_(seconds=11)
     assert json.loads(admin.get("/admin/state"))["health"] == "danger"
     monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, and timeline 2 was seen.")
-    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary of the database came back")
+    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary database server is back")
 
 
 def test_time_of_another_day_is_said_with_the_day(site, admin):
@@ -180,7 +180,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
         page = admin.get("/admin/health")
         assert "The database cannot be read. Some of these numbers are from" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)
-        assert "Reports Unknown Not known while the database cannot be read." in words(page)
+        assert "Reports Unknown Not available while the database cannot be read." in words(page)
         admin.get("/admin/users", 503)
         assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
         Reader(site).get("/admin/health", 303)
