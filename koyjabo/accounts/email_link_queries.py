@@ -41,7 +41,7 @@ class EmailChanged(NamedTuple):
     to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
-        """Write to the old address first, because it may be a confirmed one, which does not count as a stranger's."""
+        """Queue the email to the old address first, while that may count as confirmed and has no limit."""
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
         if self.to_old is not None:

@@ -205,7 +205,7 @@ def _store(url: S3Url, limits: CallLimits) -> S3Store:
         del os.environ[name]  # the library would take "" for a value; compose.yaml sets it if the operator has set none
     if lacks_credentials(url, os.environ):
         raise BackupStoreError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
-    # Not all servers support either
+    # Not all servers support either.
     config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}
     if url.endpoint:
         config["endpoint"] = url.endpoint

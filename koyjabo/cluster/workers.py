@@ -36,7 +36,7 @@ class Worker(NamedTuple):
     sockets: dict[str, int]  # by kind
     recount: Progress | None
     lag_ms: float = 0.0  # delay of its event loop, as last measured
-    # Since when visits have not been saved (`counting.visits.Unsaved`, like the next two)
+    # Since when visits have not been saved (`counting.visits.Unsaved`, like the next two).
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
     refused: int = 0

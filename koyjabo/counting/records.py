@@ -28,7 +28,7 @@ class NewVisit(NamedTuple):
     fingerprint: bytes = b""  # identifies the client, as a hash that changes daily; never stored
     user_id: str | None = None  # the user, if the request identified one
     is_bot: bool = False  # a declared crawler
-    # Key of an anonymous visit under the other secret that is valid now, near midnight
+    # Key of an anonymous visit under the other secret that is valid now, near midnight.
     other_key: VisitKey | None = None
     member_id: str | None = None  # the user, even if the visit is anonymous; never stored
     language: str | None = None  # from its Accept-Language header: "bn"
@@ -59,5 +59,5 @@ class Receipt(NamedTuple):
     duplicate: bool  # a retry of a visit that was already counted, under the same ordinal
     snapshot: CounterSnapshot  # the site, as of the commit
     own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit of the site
-    # Its number among the site's visits of its day; None for visits from before these numbers existed
+    # Its number among the site's visits of its day; None for visits from before these numbers existed.
     day_number: int | None

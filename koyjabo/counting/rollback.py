@@ -141,7 +141,7 @@ class RollbackRecovery:
         except LedgerUnavailable:
             if time.monotonic() - began > FAST_FAILURE_S:
                 raise
-            # The connection was to the previous database; if the epoch was begun, this finds it
+            # The connection was to the previous database; if the epoch was begun, this finds it.
             new = self._write(marks)
         self.high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)

@@ -53,7 +53,7 @@ class Job(Generic[Item, Result]):
             try:
                 raise self.error
             finally:
-                # Its traceback refers to this job: only the garbage collector could free such a cycle
+                # Its traceback refers to this job: only the garbage collector could free such a cycle.
                 self.error = None
         return self.result  # type: ignore[return-value]
 

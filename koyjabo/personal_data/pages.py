@@ -125,11 +125,11 @@ def _show_deletion(
 def _show_account(form: Form[Any], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current()[AccountServices].sessions.page(login)
-    found = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
+    community_page = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
     values = {
         "account": account,
         "form": form,
-        "found": found,
+        "community_page": community_page,
         "sessions": sessions,
         "browser_name": browser_name,
         "invitations": current()[CommunityServices].received.page(account),

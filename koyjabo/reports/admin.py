@@ -59,7 +59,7 @@ def remove_annotation(annotation_id: str) -> Response:
 
 def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
     entries, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
-    return page("reports/annotations", status, found=entries, form=form, back=back, longest=LONGEST)
+    return page("reports/annotations", status, entries=entries, form=form, back=back, longest=LONGEST)
 
 
 def _newest(start: int, number: int) -> Page[AnnotationEntry]:

@@ -85,7 +85,7 @@ def _show(
         "visit_log/visits",
         status,
         form=form,
-        found=visit_page,
+        visit_page=visit_page,
         results=results,
         total=total,
         sorting=sorting,

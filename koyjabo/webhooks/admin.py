@@ -45,7 +45,7 @@ class WebhookChangesFormBody(WebhookFormBody):
 
 @bp.get("/webhooks")
 def webhooks() -> Response:
-    return _page("webhooks", found=_webhooks().list(me()))
+    return _page("webhooks", all_webhooks=_webhooks().list(me()))
 
 
 @bp.get("/webhooks/new")
@@ -72,8 +72,8 @@ def webhook(webhook_id: str) -> Response:
     """Show a webhook with its deliveries: all, or those in the state in the URL."""
     webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
     chosen = state if state in STATES else None
-    found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
-    return _page("one", webhook=webhook, found=found, chosen=chosen)
+    delivery_page = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
+    return _page("one", webhook=webhook, delivery_page=delivery_page, chosen=chosen)
 
 
 @bp.get("/webhooks/<webhook_id>/change")

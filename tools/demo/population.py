@@ -24,7 +24,7 @@ TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 
 NEW, NEW_IN_COMMUNITY = 0.32, 0.08
 REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
-"""How many of the newest visitors return, on the site and in a community."""
+"""The share of new visitors, and how many of the newest visitors may return, on the site and in a community."""
 
 SHORTEST_MS, LONGEST_MS = 2_000, 30_000
 """Limits for the time between two events of a visit."""

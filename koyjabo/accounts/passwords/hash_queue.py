@@ -17,7 +17,7 @@ SLOTS = 2
 """Jobs that have a slot: one is hashed, and the next one is ready to follow."""
 
 MAX_PER_ADDRESS = 3
-"""Maximum number of waiting jobs per address. A network of 60 addresses can have 180."""
+"""Maximum number of waiting jobs per address. Together, 60 addresses can have 180."""
 
 MAX_WAITING = 400
 """Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with MAX_PER_ADDRESS jobs

@@ -79,8 +79,8 @@ class ShareDesk(NamedTuple):
             shown = {name: values for name, values in link.filters.items() if name not in hidden}
             return ListedShare(link, _chips(shown), has_expired)
 
-        found = pagination.list_page(partial(shares.page, self.account, community_id=self.community_id))
-        return self.show(TEMPLATE, found=ListPage(tuple(map(listed, found.items)), *found[1:]), args=self.args)
+        links = pagination.list_page(partial(shares.page, self.account, community_id=self.community_id))
+        return self.show(TEMPLATE, share_page=ListPage(tuple(map(listed, links.items)), *links[1:]), args=self.args)
 
     def new(self) -> Response:
         return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))

@@ -104,11 +104,11 @@ class LoaderProcess:
         return settings
 
     def _report(self, settings: Settings) -> None:
-        wanted: dict[str, Any] = {"host": settings.host, "port": settings.port}
-        wanted |= {"workers": settings.web_concurrency, "log_format": settings.log_format}
-        wanted |= {"is_development": settings.environment == "development"}
+        needed: dict[str, Any] = {"host": settings.host, "port": settings.port}
+        needed |= {"workers": settings.web_concurrency, "log_format": settings.log_format}
+        needed |= {"is_development": settings.environment == "development"}
         with suppress(ConnectionError):  # the parent has ended
-            self._channel.send(json.dumps(wanted).encode())
+            self._channel.send(json.dumps(needed).encode())
 
     def _follow(self, settings: Settings) -> int:
         """Follow orders until the parent has ended. Returns the exit status."""

@@ -35,18 +35,18 @@ class Supervisor:
         self,
         loader: Loader,
         listener: ListeningSocket,
-        wanted: int,
+        count: int,
         forks: bool,
         descriptors: list[int],
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """Keeps `wanted` workers running. `forks`: whether `loader` forks them, or becomes the first one.
+        """Keeps `count` workers running. `forks`: whether `loader` forks them, or becomes the first one.
         `descriptors` must not be shared with children.
         """
         self._loader: Loader | None = loader
         self._listener = listener
-        self._wanted = wanted
+        self._count = count
         self._forks = forks
         self._descriptors = descriptors
         self._log_format = log_format
@@ -99,7 +99,7 @@ class Supervisor:
         """Order missing workers from the loader. With several workers the loader is kept, so that a replacement is
         only a fork.
         """
-        missing = set(range(self._wanted)) - {worker.place for worker in self._workers}
+        missing = set(range(self._count)) - {worker.place for worker in self._workers}
         try:
             while missing and self._may_fork():
                 self._order(missing.pop())

@@ -185,23 +185,25 @@ def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: 
     return Sockets(runtime, poller, most, an_address or most, a_network, rate)
 
 
-def _allow_files(wanted: int) -> tuple[int, int]:
-    """Raise the limit on open files as far as the system allows, for `wanted` WebSockets and as many requests.
+def _allow_files(connections: int) -> tuple[int, int]:
+    """Raise the limit on open files as far as the system allows, for `connections` WebSockets and as many requests.
 
     Returns how many WebSockets and requests the limit is enough for. Clients then wait, while a server without free
     files would stop accepting for good.
     """
-    allowed = _raise_limit_of_files(wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES)
-    sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
-    if sockets < 0.9 * wanted:
-        logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, sockets)
+    allowed = _raise_limit_of_files(
+        connections + max(FEWEST_REQUESTS, min(connections, MOST_REQUESTS)) + RESERVED_FILES
+    )
+    sockets = min(connections, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
+    if sockets < 0.9 * connections:
+        logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", connections, sockets)
     return sockets, max(1, allowed - RESERVED_FILES - sockets)
 
 
-def _raise_limit_of_files(wanted: int) -> int:
-    """Set the limit to `wanted`, or to the system's maximum. Returns the limit."""
+def _raise_limit_of_files(files: int) -> int:
+    """Set the limit to `files`, or to the system's maximum. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
     while allowed > soft:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

@@ -28,7 +28,7 @@ function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;
   figures.show({ online: event.count });
-  // People are announced by the list
+  // People are announced by the list.
   if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 

@@ -123,9 +123,9 @@ export class OnlineList {
     const listed = new Set(next.map((item) => item.dataset.person));
     const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
     const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
-    // The last one came from the next page
+    // The last one came from the next page.
     const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
-    // Later ones that are missing may have moved to the next page
+    // Later ones that are missing may have moved to the next page.
     const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
     for (const [at, item] of before.entries()) {
       if (listed.has(item.dataset.person)) continue;
@@ -135,7 +135,7 @@ export class OnlineList {
     const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
     /** @type {Element | null} */ let at = list.firstElementChild;
     for (const item of items) {
-      // People who left keep their place for a moment
+      // People who left keep their place for a moment.
       while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling;
       if (item === at) at = at.nextElementSibling;
       else list.insertBefore(item, at);

@@ -28,7 +28,7 @@ const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MOST_BYTES = 12_000; // of the 16 KB that the server accepts
-// Prefix of keys in localStorage. Value: the note of a page, or "0" for an entry of this queue
+// Prefix of keys in localStorage. Value: the note of a page, or "0" for an entry of this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
 
@@ -119,7 +119,7 @@ async function send(entries) {
   if (Date.now() - parseInt(id, 36) < KEPT_MS) { // a timestamp in the future has no age
     try {
       const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
-      // A response that is not JSON comes from a proxy or a portal, not from the server
+      // A response that is not JSON comes from a proxy or a portal, not from the server.
       ({ error } = await answer.json());
       isDelayed = answer.status > 499 || answer.status === 429;
       if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
@@ -137,7 +137,7 @@ async function sendAll() {
   const rests = {}; // ms by server and kind of entry, for those that accept nothing now; 0 for visits that were dropped
   for (let waiting = await all(), most = MOST; waiting[0]; ) {
     const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
-    // The events of a dropped visit are dropped as well
+    // The events of a dropped visit are dropped as well.
     const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some);
     if (restMs === undefined && another) {
       most = 1; // send one at a time, to find the bad entry
@@ -217,7 +217,7 @@ function problem(name, props, page) {
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;
   let number = 1_000_000; // ids of events sort in their order
-  // The server may have refused the visit
+  // The server may have refused the visit.
   const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
 
   /** @param {unknown} name  @param {any} props  null means none  @param {unknown} page */

@@ -90,7 +90,7 @@ export class KoyJabo {
       opened: async (opened) => {
         await this.#begun; // so that the server knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
-        // Not in the URL, because proxies log it
+        // Not in the URL, because proxies log it.
         opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId }));
         console.log("Connected to KoyJabo Analytics Stream");
       },
@@ -152,7 +152,7 @@ export class KoyJabo {
     const { isDue } = this.#visit;
     if (isDue) console.log("🆕 First visit in this session - registering with backend...");
     this.#begin(isDue ? this.#register() : this.refresh());
-    // At the same time, because slow networks need half a second for each response
+    // At the same time, because slow networks need half a second for each response.
     if (this.#listens) this.#socket.start(signal);
     await this.#begun;
     if (isLeft) deliver(1); // unless the server has set a time

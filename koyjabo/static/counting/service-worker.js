@@ -78,7 +78,7 @@ async function page(event, path) {
 }
 
 /** @param {Promise<number>} drained */
-// Makes the browser try again
+// Makes the browser try again.
 const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait")));
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));

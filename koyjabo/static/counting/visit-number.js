@@ -15,7 +15,7 @@ const next = find("[data-next]");
 const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 
 /**
- * The visits since the page was made; null if the page has to be fetched again: after midnight, or when visits were
+ * The visits since the page was made; undefined if the page has to be fetched again: after midnight, or when visits were
  * added to the total by hand.
  * @param {DOMStringMap} known  when the page was made  @param {Stats} stats
  */

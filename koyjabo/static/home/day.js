@@ -78,7 +78,7 @@ export class Day {
   #tick() {
     const { day } = localTime(this.#nowMs);
     if (day === this.#day || this.#timer) return;
-    // Parts with focus are not replaced
+    // Parts with focus are not replaced.
     if (document.activeElement instanceof HTMLElement && this.#figure?.contains(document.activeElement)) document.activeElement.blur();
     this.#figure = null;
     for (const part of parts) part.classList.add("unknown");

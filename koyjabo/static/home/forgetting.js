@@ -14,7 +14,7 @@ export async function forget(koyjabo) {
   await forgetWaiting(); // otherwise it would be counted afterwards
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   const visit = koyjabo.stop();
-  // A visit was registered in the meantime: erase again
+  // A visit was registered in the meantime: erase again.
   if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false;
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
   await forgetWaiting();

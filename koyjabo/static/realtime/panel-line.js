@@ -109,7 +109,7 @@ class Panel extends EventTarget {
   async #ask() {
     if (this.#socket) {
       if (await this.#isHeard()) return true;
-      this.#open(); // leave a connection alone that is still opening: it may be slow
+      this.#open(); // a connection that is still opening may just be slow
     }
     return this.#poll();
   }

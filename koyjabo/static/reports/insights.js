@@ -263,7 +263,7 @@ function showAnswer(newer) {
   live.showMoment(Number(next.dataset.moment), next.querySelector("#insights-time")?.textContent ?? "");
 }
 
-/** @param {Element} part  @param {Element} newer  of which it shows the contents */
+/** @param {Element} part  @param {Element} newer  the part whose contents it shows */
 function date(part, newer) {
   const asOf = part.querySelector("[data-as-of]"), next = newer.querySelector("[data-as-of]");
   for (const name of KEPT) {

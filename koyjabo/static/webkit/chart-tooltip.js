@@ -27,7 +27,7 @@ export class ChartTooltip {
   #row = 0; // shown last
   #last = 0;
 
-  /** @param {HTMLElement} place  that of the plot  @param {Chart} chart */
+  /** @param {HTMLElement} place  of the plot  @param {Chart} chart */
   constructor(place, chart) {
     this.#place = place;
     this.#chart = chart;

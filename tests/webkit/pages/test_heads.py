@@ -134,15 +134,11 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
     """The module scripts of a page, and what it preloads."""
     tags = [(kind, attributes, ADDRESS.search(attributes)) for kind, attributes in TAG.findall(page)]
     scripts = {
-        attributes_of[1]
-        for kind, attributes, attributes_of in tags
-        if attributes_of and kind == "script" and 'type="module"' in attributes
+        address[1]
+        for kind, attributes, address in tags
+        if address and kind == "script" and 'type="module"' in attributes
     }
-    return scripts, [
-        attributes_of[1]
-        for _, attributes, attributes_of in tags
-        if attributes_of and 'rel="modulepreload"' in attributes
-    ]
+    return scripts, [address[1] for _, attributes, address in tags if address and 'rel="modulepreload"' in attributes]
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +158,14 @@ def all_pages(site, cast) -> dict[str, str]:
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
-    problems = []
+    all_preloads = []
     for path, page in all_pages.items():
         scripts, preloaded = modules_of(page)
         assert set(preloaded) == set().union(*map(requested, scripts)), path
         assert len(preloaded) == len(set(preloaded)), path
-        problems.append(set(preloaded))
-    assert sum(map(len, problems)) > 20
-    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in problems)
+        all_preloads.append(set(preloaded))
+    assert sum(map(len, all_preloads)) > 20
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in all_preloads)
 
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
