@@ -78,7 +78,7 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert of_backups(admin) == ("good", f"R{proven}")
         assert 'data-age="10800000"' in admin.get("/admin/health")
         add_failure(site, hours_ago=2)
-        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows at which step."
+        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows the step that failed."
         level, text = of_backups(admin)
         assert (level, failed in text) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
