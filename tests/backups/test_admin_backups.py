@@ -194,7 +194,7 @@ def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_p
         admin = panel(first)
         colleague = Reader(second).log_in("rani")
         admin.send("/admin/data/backups")
-        assert "The backup has begun." in admin.get(admin.location)
+        assert "The backup has started." in admin.get(admin.location)
         wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
         wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof", BEHIND_S)
         assert "1 = 1" in words(section(admin))
