@@ -27,7 +27,7 @@ class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
     """URLs for redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
     service: str = ""
-    """The name by which Sentinels know the master; "" for one server."""
+    """The name the Sentinels use for the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
     """The credentials of the Sentinels themselves."""
 
