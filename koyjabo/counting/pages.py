@@ -1,4 +1,4 @@
-"""/n/…: the page of one visit's number, for everyone who has its link."""
+"""/n/…: the page of a visit's number, for anyone who has its link."""
 
 from __future__ import annotations
 
