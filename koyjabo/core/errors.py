@@ -92,7 +92,7 @@ class NoRoomForFile(KoyJaboError):
 class BackupsOff(KoyJaboError):
     code = "backups_off"
     status = 409
-    sentence = N_("This server has no place for backups: set BACKUP_DIR or BACKUP_TO.")
+    sentence = N_("This server has nowhere to store backups: set BACKUP_DIR or BACKUP_TO.")
 
 
 class StillCounting(KoyJaboError):
@@ -258,7 +258,7 @@ class TooBusy(KoyJaboError):
 class TooManyConnections(KoyJaboError):
     code = "too_many_connections"
     status = 503
-    sentence = N_("This server has no place for another connection. Please try again shortly.")
+    sentence = N_("This server cannot accept another connection right now. Please try again shortly.")
     retry_after_s = 10
 
 
