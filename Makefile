@@ -19,13 +19,13 @@ run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
 # The stamps are removed with node_modules, so that the next build installs it again.
-install: $(ASSETS)  ## install what a server needs in .venv, with the assets, and remove what only the build needs
+install: $(ASSETS)  ## install the server's dependencies and assets, and remove build dependencies
 	@rm -rf node_modules $(VENV)/assets $(ASSETS)
 
 demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update the documentation in docs/images/
+screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, translations, minified scripts and styles
@@ -41,18 +41,18 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 # Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
 PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(DURATIONS),--store-durations) $(ARGS)
 
-test: $(VENV)/dev $(ASSETS)  ## run the tests: each promise once, in five minutes
+test: $(VENV)/dev $(ASSETS)  ## run the quick tests, one per promise, in five minutes
 	@$(PYTEST)
 
-test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database, or a SHARD of them: browser, packages, 1, 2 or 3
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests on both kinds of database, or one SHARD: browser, packages, 1, 2 or 3
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
 
 # The first run executes all tests, and takes twice as long, because it records the lines that each test executes.
-test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since they ran last, and of servers near it
+test-changed: $(VENV)/dev $(ASSETS)  ## run the tests affected by changes since the last run, and server tests near them
 	@TESTMON_DATAFILE=$(VENV)/testmon.data $(PYTEST) --testmon --testmon-forceselect
 	@$(PYTEST) --servers-of-changes
 
-mutations: $(VENV)/dev $(ASSETS)  ## break the product on purpose, and see the tests fail: of one AREA, or of all
+mutations: $(VENV)/dev $(ASSETS)  ## check that tests fail when the product is broken on purpose, in one AREA or all
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)
 
 PACKAGES ?= dist
@@ -69,10 +69,10 @@ packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm 
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./$(REACT)
 	@$(WITH_NODE) $(BIN)/python -m pytest -m "" tests/clients tests/browser/test_client_package.py
 
-release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages of this version in dist/, from a clean checkout; sends nothing
+release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages in dist/, from a clean checkout, without publishing
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m release $(ARGS)
 
-check: $(VENV)/dev $(ASSETS)  ## lint, format and types
+check: $(VENV)/dev $(ASSETS)  ## check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -86,7 +86,7 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install what some tests need (Debian): Chromium, nginx, Caddy, systemd, PgBouncer, Redis, Prometheus
+tools:  ## install programs that some tests need (Debian): Chromium, nginx, Caddy, systemd, PgBouncer, Redis, Prometheus
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
@@ -100,11 +100,11 @@ format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600) on each kind of database
+chaos: $(VENV)/dev  ## run the fault campaign, for SECONDS (600) on each kind of database
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # With BEFORE=<commit>, it compares with the version of that commit.
-bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## measure NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, pages or scale
+bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, storm, crowd, reconnect, reports, views, backup, pages or scale
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 # Replaced atomically: a server that has the old files open keeps reading them.
@@ -119,19 +119,19 @@ geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 
 TRANSLATIONS := koyjabo/translations
 
-translations: $(VENV)/dev  ## extract the sentences of pages for translators
+translations: $(VENV)/dev  ## extract the texts of pages for translation
 	@$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output -o $(TRANSLATIONS)/messages.pot koyjabo
 	@$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 
-lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all files
+lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
 	@$(COMPILE) --extra s3 pyproject.toml -o requirements.txt
 	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements/dev.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
 
 # The owner of a tag can move it. A digest cannot change.
-images:  ## pin the images in Dockerfile and the compose files by the digests that their tags have now (needs Docker)
+images:  ## pin the Docker images to the current digests of their tags (needs Docker)
 	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose*.yaml | sort -u); do \
 		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit; \
 		sed -i.old -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose*.yaml; done

@@ -26,7 +26,7 @@ PAGE, LIST = "page", "all"
 """The parts that admins can hide: the line to paste, and the list of what the server lacks."""
 
 NEW_MS = 600_000
-"""How long Overview shows the first visit of a page, ms."""
+"""How long Overview shows the first visit of a page at most, ms."""
 
 UNKNOWN = N_("must be page or all")
 SETUP = Subject("setup", "", "")
@@ -54,16 +54,18 @@ class GettingStarted:
         self._own_host = own_host
         self._is_seen = False
 
-    def first_page(self, account: Account) -> StoredStep | None:
+    def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host whose visit was counted, or an empty step while there is none.
 
-        None for other accounts, and once the page is hidden, known for NEW_MS, or the site is in use without one.
+        None for other accounts, and once the page is hidden or known for NEW_MS, `total` has later visits, or the site
+        is in use without one.
         """
         if not account.is_admin:
             return None
         page = self._step(PAGE)
         if page.done_ms is not None:
-            return page if self._clock.now_ms() < page.done_ms + NEW_MS else None
+            is_newest = page.ordinal is not None and total <= page.ordinal
+            return page if is_newest and self._clock.now_ms() < page.done_ms + NEW_MS else None
         return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
 
     def missing(self, account: Account) -> tuple[str, ...]:

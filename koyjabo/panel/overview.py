@@ -13,7 +13,6 @@ from koyjabo.reports.ui import annotation_texts, comparisons
 from koyjabo.reports.ui.base import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
-from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.pages import redirects
@@ -32,10 +31,10 @@ def overview() -> Response:
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     services = current()
-    stats, first = services[CountingServices].visits.stats().as_object(), services[GettingStarted].first_page(me())
+    stats = services[CountingServices].visits.stats().as_object()
+    first = services[GettingStarted].first_page(me(), stats["totalVisits"])
     if first and not stats["uniqueVisitors"]:
         return page("getting_started/first_run", first=first, stats=stats)
-    seen = services[VisitLogServices].log.visits_of(me(), first.ordinal) if first and first.ordinal else ()
     return page(
         "panel/overview",
         400 if problems else 200,
@@ -44,7 +43,6 @@ def overview() -> Response:
         stats=stats,
         yesterday=yesterday(SITE, path),
         first=first,
-        place=seen[0].place if seen else "",
     )
 
 

@@ -55,13 +55,22 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     assert REPORTS in admin.get("/admin/")
     visit(site, Origin="https://Shop.example:8443")
     wait_until(lambda: is_seen(site), "the host is stored")
-    assert "No. 4,002 from shop.example:8443 " in words(admin.get("/admin/"))
-    visit(site, Origin="https://cafe.example")
+    assert "It works: visit no. 4,002 came from shop.example:8443. " in words(admin.get("/admin/"))
     site.time.pass_(minutes=9)
     assert first_page(admin) == "seen"
     site.time.pass_(minutes=1)
     assert first_page(admin) is None
     assert REPORTS in admin.get("/admin/")
+
+
+def test_second_visit_replaces_the_first_one_of_a_page(site):
+    admin = panel(site)
+    visit(site, Origin="https://shop.example")
+    wait_until(lambda: is_seen(site), "the host is stored")
+    assert first_page(admin) == "seen"
+    assert "Visits: 1 · 1 today · " in words(admin.get("/admin/"))
+    visit(site, Origin="https://cafe.example")
+    assert first_page(admin) is None
 
 
 def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
