@@ -1,5 +1,4 @@
-"""Emails to send, the links in them, and invitations. No table contains a link's token (`koyjabo.mail.link_tokens`).
-"""
+"""Emails to send, the links in them, and invitations. No table contains a link's token (`koyjabo.mail.link_tokens`)."""
 
 from __future__ import annotations
 

@@ -199,8 +199,7 @@ def random_name() -> str:
 
 
 def _remove(session: Session, person: User, now_ms: int) -> None:
-    """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations.
-    """
+    """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations."""
     plainly: dict[str, Any] = {"synchronize_session": False}
     for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
         unmade = update(maker.class_).where(maker == person.id).values({maker: None})

@@ -235,8 +235,7 @@ class LocalFanout(ClientRooms):
         revision: int | None = None,
         **options: Any,
     ) -> None:
-        """Send an event to all clients in `room` on this worker. `revision` is as in `EncodedEvent`.
-        """
+        """Send an event to all clients in `room` on this worker. `revision` is as in `EncodedEvent`."""
         room, namespace = to or room, namespace or NAMESPACE
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):

@@ -162,8 +162,7 @@ class VisitorSockets:
                         self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
-        """Renew the leases of visitors with an open page after half their time. Also drops expired unmatched visits.
-        """
+        """Renew the leases of visitors with an open page after half their time. Also drops expired unmatched visits."""
         while self._renew_batch():
             time.sleep(0)  # there may be thousands, so let other tasks run in between
         with self._lock:
