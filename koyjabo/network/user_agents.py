@@ -94,7 +94,9 @@ def described(user_agent: str) -> str:
 
 
 def reduced(user_agent: str) -> str:
-    """The replacement for a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for both."""
+    """The replacement for a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
+    both.
+    """
     return written(parsed(user_agent))
 
 

@@ -21,7 +21,9 @@ class PersonConnections:
 
 
 class ConnectionsWithGrace:
-    """Open connections. Not thread-safe: the caller holds a lock around each method. Unknown connections are ignored."""
+    """Open connections. Not thread-safe: the caller holds a lock around each method. Unknown connections are
+    ignored.
+    """
 
     def __init__(self, clock: Clock, grace_s: float) -> None:
         self._clock = clock

@@ -88,7 +88,9 @@ class OnlineMembers(Protocol):
         nothing."""
 
     def online(self, scope: Scope) -> Online:
-        """Return the count as this worker sees it. If there is none yet, return an estimate of 0 and schedule a read."""
+        """Return the count as this worker sees it. If there is none yet, return an estimate of 0 and schedule a
+        read.
+        """
 
     def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         """Wait until `online` includes this worker's earlier changes for `person` and the changes of other workers.

@@ -46,7 +46,9 @@ class Peaks:
             self._raise_peak(scope, count)
 
     def get(self, scope: Scope) -> Mapping[str, int]:
-        """Return the peaks `day`, `week` and `month`, including this worker's unwritten ones. Raises LedgerUnavailable."""
+        """Return the peaks `day`, `week` and `month`, including this worker's unwritten ones. Raises
+        LedgerUnavailable.
+        """
         with self._lock:
             self._begin_day()
             today, (greatest, _) = self._day, self._greatest.get(scope, NO_PEAK)
