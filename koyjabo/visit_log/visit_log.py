@@ -172,9 +172,7 @@ class VisitLog:
     def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
         conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
         if "text" in conditions:
-            conditions["text"] = (
-                True  # without its value, because a visitorId must not remain in the log once the visitor is erased
-            )
+            conditions["text"] = True  # not its value: a visitorId must not outlive the visitor's erasure in the log
         subject = Subject("visits", "", "")
         entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)

@@ -91,9 +91,7 @@ class Followed(Generic[Kept]):
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 
     def _follow(self, session: Reading, log: Log, keys: Sequence[Any], until_ms: int | None) -> None:
-        places = [
-            self._by_key.pop(key) for key in keys
-        ]  # if reading fails, no sums with only part of the rows may remain
+        places = [self._by_key.pop(key) for key in keys]  # if reading fails, no partial sums may remain
         upto, before_ms = places[0].at
         spans: list[tuple[Position, Position, int | None]] = [(upto, log.end, None)]
         if before_ms != until_ms and upto != BEGINNING:
