@@ -94,7 +94,7 @@ def enable(email: str) -> None:
 @user.command()
 @email
 def unlock(email: str) -> None:
-    """Take all failed logins to EMAIL back, so that logins are not refused because of them."""
+    """Clear all failed logins to EMAIL, so that they no longer block logins."""
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         services[AccountServices].users.unlock(OPERATOR, user.id)
@@ -102,7 +102,7 @@ def unlock(email: str) -> None:
 
 
 def _set_role(email: str, role: str) -> str:
-    """Change the role. Returns the email as its owner typed it."""
+    """Change the role. Return the email as its owner typed it."""
     with application() as services:
         user = services[AccountServices].users.get_by_email(OPERATOR, email)
         return services[AccountServices].users.set_role(OPERATOR, user.id, role).email
@@ -117,7 +117,7 @@ def _disable(email: str, disabled: bool) -> None:
 
 @user.group("second-factor")
 def second_factor() -> None:
-    """Help users who have lost their second factor."""
+    """Help users who have lost access to their two-step login."""
 
 
 @second_factor.command("reset")

@@ -34,14 +34,18 @@ class Reset(NamedTuple):
 
 
 class EmailChanged(NamedTuple):
-    """Informs both addresses; the new one is not verified. Store it after the change, in the same transaction."""
+    """Emails about a changed address, to the old and the new one. The new address is not verified yet. Store this after
+    the change, in the same transaction.
+    """
 
     user_id: str
     to_old: QueuedEmail | None
     to_new: QueuedEmail | None
 
     def store(self, session: Session) -> None:
-        """Queue the email to the old address first, while that may count as confirmed and has no limit."""
+        """Queue the email to the old address first, while that address may still count as confirmed and is not
+        limited.
+        """
         person = queries.by_id(session, self.user_id)
         language = person.language if person else None
         if self.to_old is not None:
@@ -72,7 +76,7 @@ def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: in
 
 
 def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """The user of a valid link."""
+    """The user that a valid link belongs to."""
     link = session.get(EmailLink, link_id)
     if link is None or link.purpose != purpose or link.expires_ms <= now_ms:
         return None
@@ -82,15 +86,15 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> UserRecord | None:
-    """Verify the email of this logged-in user with a link that was mailed to it."""
+    """Verify this logged-in user's email with a link that was mailed to it."""
     person = find(session, link_id, VERIFY, now_ms)
     return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
 
 
 def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
-    """Use a link once, which proves that the email is the user's. All their links for that purpose end.
+    """Use a link once, which proves that the email is the user's.
 
-    Of several concurrent callers, only one gets the user.
+    Revokes all the user's links for that purpose. Only one of several concurrent callers gets the user.
     """
     person = find(session, link_id, purpose, now_ms)
     mine = delete(EmailLink).execution_options(synchronize_session=False)
@@ -103,17 +107,16 @@ def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def is_takeover(person: UserRecord) -> bool:
-    """Whether a new password by email takes the account over, because its previous user never confirmed this email.
-
-    Admins and viewers of the site always keep their two-step login. They got their role as known people, and a mistyped
-    email would belong to a stranger (decision 77).
+    """Whether resetting the password by email takes the account over, because its previous user never confirmed this
+    email. Site admins and viewers always keep their two-step login: they were known when they got the role, and a
+    mistyped address would belong to a stranger (decision 77).
     """
     return not (person.is_verified or person.is_admin or person.is_viewer)
 
 
 def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Reset | None:
     link = session.get(EmailLink, link_id)
-    if link is not None:  # locks the row: the email cannot be verified and no role given in between
+    if link is not None:  # locks the row, so the email cannot be verified and no role can be given in between
         session.execute(select(User.id).where(User.id == link.user_id).with_for_update())
     person = _use(session, link_id, RESET, now_ms)
     if person is None:
@@ -125,20 +128,20 @@ def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int)
 
 
 def _end_what_was_made(session: Session, user_id: str) -> None:
-    """End everything that lets anyone else use the account or act in its name. A new kind of credential belongs here
+    """Revoke everything that lets anyone else use the account or act in its name. Add new kinds of credentials here
     (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
-    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay, because they belong to the operator
+    for made in (ApiKey, Webhook):  # the site's keys and webhooks stay, because they belong to the operator
         theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
         session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 
 
 def _end_all(session: Session, user_id: str) -> None:
-    """End all links of a user whose email has changed and is no longer verified."""
+    """Revoke all links of a user whose email has changed and is no longer verified."""
     session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 

@@ -1,4 +1,6 @@
-"""Actions by a mailed link (a new password, confirming an email), and choices about emails (weekly report, alerts)."""
+"""Actions through mailed links (reset a password, confirm an email), and a user's email preferences (weekly report,
+alerts).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ class NewPassword(NamedTuple):
 class EmailLinks:
     """Sends and uses mailed links. All methods raise LedgerUnavailable.
 
-    After a password was reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
+    After a password reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
     failed logins.
     """
 
@@ -65,7 +67,7 @@ class EmailLinks:
     def request_reset(self, email: str, language: str) -> None:
         """Mail a link to the user with this email. Raises MailUnavailable.
 
-        Whether that user exists is only checked when it is sent, so this call takes the same time for every email.
+        The user is only looked up when the email is sent, so this call takes the same time for every email.
         """
         self._outbox.require()
         queued_email = self._outbox.email_to_unknown(RESET, email, language)
@@ -81,8 +83,8 @@ class EmailLinks:
     def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> NewPassword:
         """Replace the password, end all sessions, and make all browsers unfamiliar. Raises UnknownLink, TooBusy.
 
-        If the email was confirmed before, two-step login stays on. Otherwise the account is taken over, which ends its
-        two-step login, share links and invitations (specification: Unconfirmed emails).
+        If the email was confirmed before, two-step login stays on. Otherwise the account is taken over, which removes
+        its two-step login, share links and invitations (specification: Unconfirmed emails).
         """
         self.check_reset(token)  # before hashing, which takes time
         hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
@@ -101,7 +103,7 @@ class EmailLinks:
         return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
 
     def request_verification(self, account: Account) -> bool:
-        """Mail the link again. Returns False if today's limit of emails to strangers is used up. Raises
+        """Mail the link again. Returns False if today's limit on emails to strangers is used up. Raises
         MailUnavailable.
         """
         self._outbox.require()
@@ -113,7 +115,8 @@ class EmailLinks:
     def verify(self, account: Account, token: str) -> None:
         """Verify the email of this account. Raises UnknownLink.
 
-        Requires a login to the account, so that the person who reads the email is the one who uses the account.
+        The caller has to be logged in to the account, which shows that the person who reads the email also uses the
+        account.
         """
         by = log.actor(account, self._clock)
         person = self._database.write(

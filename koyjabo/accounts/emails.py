@@ -14,13 +14,14 @@ from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.network import user_agents
 
 Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""The result for an email. `unavailable`: the server cannot send emails, or not to such an address. `unconfirmed`: the
-inviter has not confirmed their own email. `limited`: today's limit of emails to strangers is used up.
+"""What happened to an email. `unavailable`: the server cannot send emails, or cannot send them to this address.
+`unconfirmed`: the inviter has not confirmed their own email. `limited`: today's limit on emails to strangers is used
+up.
 """
 
 
 class Invited(NamedTuple):
-    """An invitation that was made."""
+    """A new invitation."""
 
     token: str  # of the link
     mail: Mailed  # does not reveal whether an account has this email

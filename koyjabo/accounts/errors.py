@@ -13,7 +13,7 @@ class WrongPasskey(KoyJaboError):
 
 
 class SecondFactorExpired(KoyJaboError):
-    """The second step of a login is over: finished, too late, or after too many wrong codes."""
+    """A two-step login has ended: it was completed, timed out, or had too many wrong codes."""
 
     code = "second_factor_expired"
     status = 401
@@ -57,7 +57,7 @@ class UnknownProvider(KoyJaboError):
 
 
 class ProviderUnavailable(KoyJaboError):
-    """An OpenID provider does not answer, or not as one."""
+    """An OpenID provider does not respond, or its response is not valid OpenID."""
 
     code = "provider_unavailable"
     status = 503
@@ -66,9 +66,7 @@ class ProviderUnavailable(KoyJaboError):
 
 
 class ProviderLoginRefused(KoyJaboError):
-    """The provider's response belongs to a login that was not begun in this browser, or to a user without an
-    account.
-    """
+    """The provider's response is for a login that was not begun in this browser, or for a user without an account."""
 
     code = "provider_login_refused"
     status = 401

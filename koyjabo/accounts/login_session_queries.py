@@ -42,7 +42,7 @@ def line(session: Session, user_id: str, session_id: str, now_ms: int) -> Sessio
 
 
 def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:
-    """Locations of the most recently used live sessions at their login, by user; users without a known one are
+    """Where each user logged in to their most recently used live session, by user. Users without a known location are
     missing.
     """
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)

@@ -1,4 +1,4 @@
-"""Lists and ends a user's login sessions, for that user; also the values of a login: its proof and its grant."""
+"""Lists and ends a user's own login sessions. Also defines the values of a login: its proof and its grant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """The login's own sessions, and `places`. All methods raise LedgerUnavailable.
+    """The sessions of the logged-in user, and `places`. All methods raise LedgerUnavailable.
 
     After a commit, `on_revoked` is called with the id of the ended session, or of the user if several have ended.
     """
@@ -56,7 +56,7 @@ class Sessions:
         return _session(line, login)
 
     def places(self, user_ids: Collection[str]) -> dict[str, str]:
-        """Locations of users at their most recently used login, as far as known."""
+        """Where users logged in to their most recently used session, as far as known."""
         return self._database.read(login_session_queries.places, user_ids, self._clock.now_ms())
 
     def end(self, login: Login, session_id: str) -> None:
@@ -95,8 +95,8 @@ def _details(line: SessionLine) -> dict[str, str]:
 
 
 class Proof(NamedTuple):
-    """Proof of a verified second step or provider login. `settle` uses it up in the transaction of what it permits, and
-    returns False if it was used or removed in the meantime.
+    """Proof of a completed two-step login or provider login. `settle` uses it up in the transaction of the change it
+    permits, and returns False if it was used or removed in the meantime.
     """
 
     method: str
@@ -110,7 +110,7 @@ class Grant(NamedTuple):
     login: Login
     refresh_id: str
     browser_mark: str
-    """Changes when the owner changes the password. Does not reveal it."""
+    """Changes when the owner changes the password, without revealing the password."""
 
 
 def grant_of(person: UserRecord, new: NewSession) -> Grant:

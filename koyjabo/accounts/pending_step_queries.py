@@ -1,4 +1,4 @@
-"""Queries for pending steps of logins, as operations of the database executor."""
+"""Queries for pending login steps, as operations for the database executor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
 MOST_SWEPT = 100
-"""How many expired steps are deleted with each new one. It is more than one, so the table does not grow for long."""
+"""How many expired steps are deleted whenever a step is added. More than one, so that the table shrinks again after a
+burst.
+"""
 
 
 class Pending(NamedTuple):
@@ -36,7 +38,7 @@ COLUMNS = [getattr(PendingStep, name) for name in Pending._fields]
 def begin(session: Session, pending: Pending, now_ms: int, expires_ms: int) -> tuple[str, ...]:
     """Add a step, replacing one with the same token. Returns the methods that its user can choose.
 
-    The steps of a user begin one after the other, so that two cannot have the same token.
+    A user's steps begin one after the other, so that two cannot have the same token.
     """
     if pending.user_id is not None:
         session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())

@@ -1,7 +1,8 @@
-"""Logins with the right password that wait for their second step. They may do nothing else.
+"""Logins with the right password that are not complete yet.
 
-A browser that has completed a second step needs none for 30 days. Its cookie contains no secret and is not stored. It
-becomes invalid when the user's password or two-step login changes.
+Until then, they give no access. A browser that has completed a two-step login can skip it for 30 days. Its cookie
+contains no secret and is not stored on the server. It becomes invalid when the user's password or two-step login
+changes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.schema import Policy, requires
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
-"""Purposes of login steps: complete a two-step login, set it up to log in or to sign up, log in with only a passkey."""
+"""Purposes of login steps: complete a two-step login, set up two-step login to log in or to sign up, log in with only a
+passkey.
+"""
 
 PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
 """Purposes of steps in a session: create a passkey, set up an authenticator app."""
@@ -34,7 +37,7 @@ REMEMBERED_S = 30 * 86400
 
 
 class SecondFactorDue(NamedTuple):
-    """A login that needs a second step. Without `methods`, the user has not set one up yet and has to do so."""
+    """A login that is not complete yet. Without `methods`, the user has to set up two-step login first."""
 
     token: str
     methods: tuple[str, ...]
@@ -62,9 +65,9 @@ class PendingSteps:
     def begin_if_due(
         self, person: UserRecord, cookie: str = "", visitor_id: str | None = None
     ) -> SecondFactorDue | None:
-        """Begin the second step of a login with the right password; None if it needs none.
+        """Begin a two-step login after the right password; None if the password is enough.
 
-        `cookie` may prove that the person made the step in this browser within the last 30 days.
+        `cookie` may prove that the person completed a two-step login in this browser within the last 30 days.
         """
         if person.second_factor_ms is None:
             return self.begin_enrolment(person, visitor_id) if self.is_required(person) else None
@@ -88,12 +91,12 @@ class PendingSteps:
         return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
 
     def begin_setup(self, person: UserRecord | None, session_id: str) -> None:
-        """Begin setting up an authenticator app in a session whose user has given the password."""
+        """Begin to set up an authenticator app in a session, after the user has entered the password."""
         self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
 
     def require_setup(self, session_id: str) -> None:
-        """Check that the set-up was begun in this session. Raises SecondFactorExpired if not, or if it was too long
-        ago.
+        """Check that the setup was begun in this session. Raises SecondFactorExpired if it was not, or if it was too
+        long ago.
         """
         self.person_of(self.find(_of_session(TOTP_SETUP, session_id), TOTP_SETUP))
 
@@ -135,7 +138,7 @@ class PendingSteps:
         return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
 
     def fail(self, pending: Pending) -> None:
-        """Record a wrong try. The last one ends the step; raises SecondFactorExpired then."""
+        """Record a wrong try. Ends the step and raises SecondFactorExpired after the last one."""
         if pending.tries < MOST_TRIES:
             return
         person = self._database.read(queries.by_id, pending.user_id or "")
@@ -151,7 +154,7 @@ class PendingSteps:
         return person
 
     def cookie(self, person: UserRecord) -> str:
-        """The cookie of a browser that needs no second step for 30 days."""
+        """The cookie of a browser that can skip two-step login for 30 days."""
         return _remembered(self._secret, person, self._clock.now_ms() + REMEMBERED_S * 1000)
 
 
@@ -162,8 +165,8 @@ def _live(pending: Pending | None) -> Pending:
 
 
 def _of_session(purpose: str, session_id: str) -> str:
-    """The token of a session's step. A session creates one passkey at a time. The token is no secret, but its purpose
-    keeps it from being used for a login.
+    """The token of a session's step. A session can create only one passkey at a time. The token is not secret, but its
+    purpose keeps it from being used for a login.
     """
     return f"{purpose} in session {session_id}"
 

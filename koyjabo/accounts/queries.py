@@ -1,4 +1,4 @@
-"""Queries for users and their sessions, as operations of the database executor: each takes a SQLAlchemy session and
+"""Queries for users and their sessions, as operations for the database executor. Each takes a SQLAlchemy session and
 returns plain values.
 """
 
@@ -28,7 +28,7 @@ MOST_SWEPT = 100
 
 
 TOGETHER_MS = 10_000
-"""How long after a renewal the previous refresh token is not considered stolen, ms: another tab may still use it."""
+"""How long after a renewal the previous refresh token is not considered stolen, ms. Another tab may still use it."""
 
 
 class UserRecord(NamedTuple):
@@ -43,10 +43,10 @@ class UserRecord(NamedTuple):
     password: str
     is_disabled: bool
     browser_mark: str | None = None
-    """The mark of familiar browsers, if it differs from the mark of `password`."""
+    """The mark of the user's familiar browsers, if it differs from the mark of `password`."""
 
     second_factor_ms: int | None = None
-    """Since when logins need a second step; None if they do not."""
+    """When two-step login was turned on, ms; None if it is off."""
 
     language: str | None = None
     """Language of emails; None if unknown."""
@@ -106,15 +106,15 @@ FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 def successor(session_id: str, refresh_id: str) -> str:
     """The id of the refresh token that replaces this one.
 
-    It is derived, so that the previous token can be distinguished from older ones. It need not be secret, because
-    tokens are signed.
+    It is derived from this id, so that the previous token can be distinguished from older ones. It need not be secret,
+    because tokens are signed.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
 class Renewal(NamedTuple):
-    """The user whose session was renewed, or whose session was ended because the token was stolen. Neither if the token
-    was only refused.
+    """The user whose session was renewed, or the user whose session was ended because the token was stolen. Both are
+    None if the token was only refused.
     """
 
     renewed: UserRecord | None = None
@@ -122,7 +122,7 @@ class Renewal(NamedTuple):
 
 
 def add_user(session: Session, person: UserRecord, email_key: str, now_ms: int) -> None:
-    """Add a user. Raises EmailTaken, for all but one of several concurrent callers."""
+    """Add a user. Raises EmailTaken for all but one of several concurrent callers."""
     if is_taken(session, email_key):
         raise EmailTaken
     values = {name: value for name, value in person._asdict().items() if name in PERSONAL}
@@ -163,8 +163,8 @@ def by_id(session: Session, user_id: str) -> UserRecord | None:
 def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
     """Conditions on users: they have two-step login if `policy` requires it.
 
-    Sessions without it end when the setting is turned on, but a server or command without the setting may begin others
-    or give a role.
+    Sessions without two-step login end when the setting is turned on, but a server or command that runs without the
+    setting may still begin some or give a role.
     """
     if policy == "none":
         return ()
@@ -190,10 +190,10 @@ def of_session(
 def open_session(
     session: Session, person: UserRecord, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session for a user whose credentials were verified as `person`'s. `settle` uses up the second step.
+    """Begin a session for a user whose credentials were verified as `person`'s.
 
-    Returns False if that was used before, or if the password, two-step login, the admin role or the disabled state has
-    changed since.
+    `settle` uses up the code or passkey proof. Returns False if that was used before, or if the password, two-step
+    login, the admin role or the disabled state has changed since.
     """
     user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
@@ -210,9 +210,10 @@ def _needs(person: UserRecord) -> tuple[str, int | None, bool]:
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession, policy: Policy) -> Renewal:
-    """Replace the refresh token. An older token ends the session, because it or its successor was stolen.
+    """Replace the refresh token.
 
-    Within TOGETHER_MS of a renewal, it is only refused: another tab may have sent it, or the response may be lost.
+    An older token ends the session, because it or its successor was stolen. Within TOGETHER_MS of a renewal, an older
+    token is only refused, because another tab may have sent it, or the response may have been lost.
     """
     person = of_session(session, new.id, new.now_ms, policy=policy)
     if person is None or person.id != user_id:
@@ -262,8 +263,8 @@ def access_version(session: Session) -> int:
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`. Ends all sessions except `kept_session_id`, and links for a new
-    password. Returns False if the stored hash is not `old`.
+    """Replace the hash `old` (None: any hash) by `new`. Ends all sessions except `kept_session_id`, and revokes
+    password reset links. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
@@ -285,7 +286,7 @@ def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None
 
 
 def change_profile(session: Session, person: UserRecord, name: str, email: str, email_key: str) -> None:
-    """Change the profile. Raises EmailTaken, for all but one of several concurrent callers.
+    """Change the profile. Raises EmailTaken for all but one of several concurrent callers.
 
     Raises WrongCredentials if the email or password has changed since it was verified: another request may have
     confirmed another email, or the account may have been taken over.

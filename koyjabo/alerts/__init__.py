@@ -1,1 +1,1 @@
-"""Alerts that are sent without a request: unusual traffic, and changed checks of Health."""
+"""Alerts that the server sends by itself: unusual traffic, and Health checks that changed."""

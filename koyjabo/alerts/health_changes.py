@@ -1,4 +1,4 @@
-"""Sends webhook events when checks of Health change; at most once a minute for a check that flaps."""
+"""Sends webhook events when Health checks change, at most once a minute for each check."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REST_MS = MINUTE_MS
 """Minimum time between two events about one check, ms."""
 
 START_MS = MINUTE_MS
-"""How long after its start a worker sends nothing, ms: other workers may still be missing."""
+"""How long a worker sends nothing after it starts, ms. Other workers may not have started yet."""
 
 
 OF_ONE_WORKER = frozenset({"proxies"})
@@ -28,11 +28,10 @@ OF_ONE_WORKER = frozenset({"proxies"})
 
 
 class HealthChanges:
-    """Compares Health with its last reported state. Call `poll` every few seconds, on one worker of all servers. Raises
-    LedgerUnavailable.
+    """Compares Health with its last reported state.
 
-    A check that is off is reported as good. The first poll sends nothing unless an earlier worker has left an event to
-    compare with.
+    Call `poll` every few seconds, on only one worker of all servers. Raises LedgerUnavailable. A check that is off is
+    reported as good. The first poll sends nothing, unless an earlier worker has left an event to compare with.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class HealthChanges:
         return self._events.wants(CHANGED, SITE)
 
     def forget(self) -> None:
-        """Forget the reported state, because another worker polls from now on, or none."""
+        """Forget the reported state, because this worker no longer polls."""
         self._reported = None
 
     def poll(self) -> None:

@@ -1,4 +1,4 @@
-"""Builds the alerts, and decides which worker polls for all."""
+"""Builds the alerts, and decides which worker polls."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ POLL_S = 15.0
 
 
 class Alerts:
-    """Sends alerts. Call `tick` every POLL_S on every worker: one of them polls, and another one takes over when it
-    ends.
+    """Sends alerts.
 
-    If no alert has a recipient, nothing else is read.
+    Call `tick` every POLL_S on every worker. One of them polls, and another takes over when it ends. If no alert has a
+    recipient, nothing else is read.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:

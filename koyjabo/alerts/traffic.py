@@ -20,13 +20,14 @@ from koyjabo.webhooks.events import WebhookEvents
 WINDOW_MS = 5 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
 WEEKS, FEWEST_WEEKS = 6, 2
-"""How many weeks traffic is compared with, and how many are needed at least."""
+"""How many weeks traffic is compared with, and how many of them are required."""
 
 SPIKE_WINDOWS, DROP_WINDOWS = 2, 6
 """Consecutive windows that make a spike or a drop: ten minutes, and half an hour."""
 
 MIN_VISITS = 50
-"""Fewer visits in a window are no spike, and if fewer are usual, there is no drop."""
+"""Minimum number of visits: a window with fewer is never a spike, and a window where fewer are usual is never a drop.
+"""
 
 SPIKE_TIMES, SPIKE_DEVIATIONS, DROP_SHARE = 3, 6, 0.2
 
@@ -77,7 +78,7 @@ def same_hours(clock: Clock, at_ms: int, weeks: int = WEEKS) -> list[int]:
 
 
 def has_enough(clock: Clock, at_ms: int, first_ms: int) -> bool:
-    """Whether visits since `first_ms` are enough to know what is usual: they cover the whole day FEWEST_WEEKS
+    """Whether visits since `first_ms` are enough to know what is usual: they have to cover the whole day FEWEST_WEEKS
     before.
     """
     day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * FEWEST_WEEKS))
@@ -108,10 +109,10 @@ MAIL = "traffic"
 
 
 class TrafficAlerts:
-    """Detects unusual traffic. Call `poll` every few seconds, on one worker of all servers. Methods raise
-    LedgerUnavailable.
+    """Detects unusual traffic.
 
-    `is_ready` returns whether this worker can serve visitors. A drop only counts if it could during the whole drop.
+    Call `poll` every few seconds, on only one worker of all servers. Methods raise LedgerUnavailable. `is_ready`
+    returns whether this worker can serve visitors. A drop only counts if the worker could do so for the whole drop.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class TrafficAlerts:
         return self._outbox.is_on and self._database.read(queries.is_wanted_by_mail)
 
     def note_readiness(self) -> None:
-        """Remember since when this worker is ready."""
+        """Remember when this worker became ready."""
         if not self._is_ready():
             self._ready_since_ms = None
         elif self._ready_since_ms is None:
@@ -179,7 +180,7 @@ class TrafficAlerts:
         return usual_at(counts, hours) if hours else None
 
     def _first_ms(self) -> int | None:
-        """Since when all visits are stored, ms."""
+        """The time since which all visits are stored, ms."""
         first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None
@@ -225,7 +226,7 @@ def _data(windows: Sequence[Window]) -> dict[str, Any]:
 
 
 def _store(session: Any, type: str, ended_ms: int, data: Mapping[str, Any], emails: Sequence[QueuedEmail]) -> bool:
-    """Store the event and its emails. Returns False if there was one of its type within REST_MS."""
+    """Store the event and its emails. Returns False if there was an event of the same type within REST_MS."""
     if queries.was_told(session, type, SITE, ended_ms - REST_MS):
         return False
     event_queries.record(session, type, f"{type}:{ended_ms}", SITE, ended_ms, data)

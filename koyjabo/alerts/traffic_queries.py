@@ -1,4 +1,4 @@
-"""Queries of alerts: visits by time window, read by id or from one index, and the recipients."""
+"""Queries for alerts: visits by time window, read by id or from one index, and the recipients."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class AlertRecipient(NamedTuple):
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
     """The site's visits by start of their window, in spans of ms that include their start and exclude their end.
-    Imported visits count at their own time.
 
-    Each range of ids is read once. An import whose times overlap several spans is one of them.
+    Imported visits count at their own time. Each range of ids is read once, even the ids of an import whose times
+    overlap several spans.
     """
     by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for span in spans:

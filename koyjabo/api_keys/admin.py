@@ -1,4 +1,4 @@
-"""The panel's pages of API keys: list, create, rotate and revoke them."""
+"""The panel's pages for API keys: list, create, rotate and revoke."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WORDS = {
 """Labels of the scopes: what each allows."""
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
-"""How long the previous secret stays valid, s, with labels."""
+"""How long the previous secret can stay valid, s, with labels."""
 
 
 def _field(scope: str) -> str:

@@ -108,7 +108,7 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
     body=NewKeyBody,
 )
 def create_key() -> Response:
-    """A key with `community` can have only scopes that read. The key is shown once."""
+    """Create a key. A key with `community` can only have scopes that read. The key is shown only once."""
     account, body = tokens.require_site_admin(), NewKeyBody.of(request)
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewKey(body.name, body.scopes, community, body.expires_at)
@@ -127,7 +127,7 @@ def list_keys() -> Response:
 @bp.delete("/keys/<key_id>")
 @describe("Revoke an API key", {204: None, **ONE})
 def revoke_key(key_id: str) -> Response:
-    """No call with the key succeeds from now on."""
+    """Revoke a key. All further calls with it fail."""
     current()[ApiKeys].revoke(tokens.require_account().account, key_id)
     return no_answer()
 
@@ -135,7 +135,7 @@ def revoke_key(key_id: str) -> Response:
 @bp.post("/keys/<key_id>/rotate")
 @describe("Give an API key another secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
-    """Its id, name and scopes stay. The secret until now is good for `grace_s` more."""
+    """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)
     rotated, text = current()[ApiKeys].rotate(account, key_id, body.grace_s)
     return answer(NewKeyAnswer(**_fields(rotated), key=text))

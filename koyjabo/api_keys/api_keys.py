@@ -31,7 +31,7 @@ OF_COMMUNITY = SCOPES[:3]
 """Scopes that a community's key may have. It acts as a moderator there."""
 
 MAX_KEYS = 100
-"""Maximum number of valid keys of a server."""
+"""Maximum number of valid keys."""
 
 MAX_GRACE_S = 86_400
 """How long the previous secret may stay valid after a rotation, s."""
@@ -52,7 +52,7 @@ CHANGES |= {
 class NewKey(NamedTuple):
     name: str
     scopes: tuple[str, ...]
-    community_id: str | None = None  # None: the key belongs to the site
+    community_id: str | None = None  # None if the key belongs to the site
     expires_ms: int | None = None
 
 
@@ -62,7 +62,7 @@ class ApiKeys:
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._used_ms: dict[str, int] = {}  # by id: last uses that are not written yet
+        self._used_ms: dict[str, int] = {}  # last uses that are not written yet, by id
         self._lock = threading.Lock()  # guards it; never wait while holding it
 
     def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
@@ -103,7 +103,7 @@ class ApiKeys:
         return self._database.write(_revoke, key_id, log.actor(account, self._clock))
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[StoredKey, str]:
-        """Give a key a new secret. The previous one stays valid for `grace_s`; one before that becomes invalid.
+        """Give a key a new secret. The previous secret stays valid for `grace_s`. Any earlier secret becomes invalid.
 
         Raises UnknownKey, InvalidInput.
         """
@@ -129,7 +129,7 @@ class ApiKeys:
         return KeyHolder(account, frozenset(key.scopes.split()))
 
     def write_uses(self) -> None:
-        """Write when keys were last used. Call it once a minute, so that no request has to wait for it."""
+        """Write when keys were last used. Call this once a minute, so that no request has to wait for it."""
         with self._lock:
             used_ms, self._used_ms = self._used_ms, {}
         if not used_ms:

@@ -17,7 +17,7 @@ from koyjabo.core.moments import NOT_A_MOMENT, moment_of
 
 @click.group()
 def key() -> None:
-    """Manage the keys with which programs call the API. A running server applies changes at once."""
+    """Manage API keys. A running server applies changes at once."""
 
 
 def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
@@ -37,7 +37,7 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @click.option("--community", metavar="ID", help="The one community that the key is for. Default: the whole site.")
 @click.option("--expires", metavar="TIME", callback=_moment, help="Such as 2027-12-31T18:00:00Z. Default: never.")
 def create(name: str, scopes: tuple[str, ...], community: str | None, expires: int | None) -> None:
-    """Create a key for the program NAME, and print it. It is not shown again."""
+    """Create an API key called NAME, and print it. It is not shown again."""
     with application() as services:
         try:
             new = NewKey(name, scopes, services[CommunityIds].resolve_if_any(community), expires)
@@ -50,7 +50,7 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
 
 @key.command("list")
 def list_keys() -> None:
-    """List the keys that were not revoked, the newest first."""
+    """List all keys except revoked ones, newest first."""
     with application() as services:
         for key in services[ApiKeys].all(OPERATOR):
             click.echo("  ".join(_columns(key)))
@@ -59,7 +59,7 @@ def list_keys() -> None:
 @key.command()
 @click.argument("key_id", metavar="ID")
 def revoke(key_id: str) -> None:
-    """Refuse all calls with the key from now on. `key list` shows its id."""
+    """Revoke a key. All further calls with it fail. `key list` shows its id."""
     with application() as services:
         revoked = services[ApiKeys].revoke(OPERATOR, key_id)
     click.echo(f"Revoked {revoked.prefix}_… of {revoked.name}.")

@@ -22,7 +22,7 @@ KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{{OF_ID}}}_[0-9A-Za-z]{{{RANDOM + CHECK
 
 
 def prefix_of(key_id: str) -> str:
-    """The visible beginning of a key, which does not change in a rotation."""
+    """The visible beginning of a key, which rotation does not change."""
     return KEY_PREFIX + key_id[:OF_ID]
 
 

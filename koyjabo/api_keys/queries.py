@@ -19,13 +19,13 @@ class StoredKey(NamedTuple):
     id: str
     name: str
     scopes: tuple[str, ...]
-    community_id: str | None  # None: the key belongs to the site
+    community_id: str | None  # None if the key belongs to the site
     prefix: str
     created_ms: int
     expires_ms: int | None
     last_used_ms: int | None
     community: str | None  # its name
-    created_by: Maker | None  # None: unknown, the operator, or a deleted account
+    created_by: Maker | None  # None if unknown, the operator, or a deleted account
 
 
 class FoundKey(NamedTuple):
@@ -36,7 +36,7 @@ class FoundKey(NamedTuple):
     scopes: str
     community_id: str | None
     digest: str
-    old_until_ms: int | None  # until when the previous digest is valid as well
+    old_until_ms: int | None  # time until which the previous digest is also valid
     expires_ms: int | None
 
 

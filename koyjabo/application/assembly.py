@@ -129,7 +129,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
 
 
 def _build_upkeep(base: Base) -> None:
-    """Build the features that maintain stored visits, back them up, and check the server's health."""
+    """Build the features that maintain and back up stored visits, and check the server's health."""
     settings, services, database, clock, runtime = base.settings, base.services, base.database, base.clock, base.runtime
     add = services.add
     add(RunningJobs(clock))
@@ -148,8 +148,8 @@ def _build_upkeep(base: Base) -> None:
 
 
 def _tick(base: Base) -> None:
-    """Schedule the periodic work. Calls in one line run one after the other, so leases are not in a line with the
-    database.
+    """Schedule the periodic work. Calls on one line run one after another, so leases are on a separate line from
+    database work.
     """
     services, window_s = base.services, base.settings.active_window_seconds
     counting, presence = services[CountingServices], services[PresenceServices]
@@ -190,7 +190,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close = services.lifetime.at_close
     at_close(base.database.close)
     at_close(base.cluster.drain)
-    at_close(services[CountingServices].recovery.shared.renew)  # shares what the last commits acknowledge
+    at_close(services[CountingServices].recovery.shared.renew)  # publishes what the last commits have acknowledged
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[WebhookServices].sender.close)

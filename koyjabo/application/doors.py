@@ -1,4 +1,4 @@
-"""Loads the API, pages and CLI of all features, and adds what all of them need to the application."""
+"""Loads the API, pages and CLI of all features, and adds to the application what they all need."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def wrap(app: Flask, settings: Settings) -> None:
-    """Put WSGI middleware around `app`. Requests of Socket.IO pass it as well. Call it last."""
+    """Wrap `app` in WSGI middleware, which Socket.IO requests also pass through. Call this last."""
     from koyjabo.webkit.fast_path import fast_path
     from koyjabo.webkit.http import middleware, response_headers
 
@@ -100,7 +100,7 @@ def wrap(app: Flask, settings: Settings) -> None:
 
 def blueprints(settings: Settings) -> list[Blueprint]:
     """All blueprints, with the routes that the features have added to them."""
-    load()  # first, because importing one of the modules earlier would change their order
+    load()  # before anything else, because importing one of the modules earlier would change the order of routes
     from koyjabo.badges import api as badges
     from koyjabo.counting import api as counting
     from koyjabo.health import api as health
@@ -113,7 +113,7 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:
-        from koyjabo.bridges import koyjabo  # imported late: nothing of it is loaded if it is off
+        from koyjabo.bridges import koyjabo  # imported late, so that nothing of it is loaded if it is off
 
         own.append(koyjabo.bp)
     return [*own, development.bp] if settings.environment == "development" else own

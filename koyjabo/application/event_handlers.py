@@ -42,7 +42,7 @@ ARRIVALS = "arrivals"
 ARRIVALS_S = 1.0
 
 HIGH_WATER = "high_water"
-"""Subject of a worker's question to the others for their high-water marks."""
+"""Subject of a worker's request to the others for their high-water marks."""
 
 
 def connect(services: Services) -> None:
@@ -117,7 +117,7 @@ class Handlers:
             call()
 
     def forget_database(self, _: object) -> None:
-        """Drop cached data of the database that has no version tied to the epoch, and rewrite what only this worker has
+        """Drop cached database content whose version is not tied to the epoch, and rewrite what only this worker has
         measured. Does not wait.
         """
         for call in self._at_epoch:
@@ -136,7 +136,7 @@ class Handlers:
             self._communities.dashboards.changed(community_id)
 
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep their visitor active
+        self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep visitors active
         for scope in scopes:
             self._presence.active_visitors.forget(scope, visitor_id)
         self._live_panel.reload()
@@ -153,7 +153,7 @@ class Handlers:
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
         """Record a conversion, unless the client asks for privacy.
 
-        The request itself has succeeded, so a failure here is only logged: a later request records the conversion.
+        The request itself has succeeded, so a failure here is only logged. A later request records the conversion.
         """
         if self._anonymity.is_asked(environ):
             return
@@ -178,12 +178,12 @@ class Handlers:
         self._live_panel.user_changed(str(message))
 
     def publish_arrivals(self) -> None:
-        """Publish changed counts of all communities in one message, because pages on any worker show them."""
+        """Publish the changed counts of all communities in one message, because pages on any worker show them."""
         arrivals = self._presence.arrivals
         self._realtime.bus.send_changes(ARRIVALS, arrivals.take_unsent, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
-        """Take counts of people online from another worker. Other programs may publish here, so malformed ones and
+        """Accept counts of people online from another worker. Other programs may publish here, so malformed counts and
         impossible versions are ignored.
         """
         newest = newest_credible(self._clock, accepted=0)

@@ -33,7 +33,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
-    # Before any response, because the database may have been rolled back in the meantime.
+    # Do this before any response, because the database may have been rolled back in the meantime.
     services[CountingServices].visits.stats()
     services[SecondFactorServices].second_factors.end_sessions_without()
     services[WebhookServices].sealer.seal_urls()

@@ -1,6 +1,6 @@
-"""/admin/audit: the audit log by kind, user, action and days; also as a file.
+"""/admin/audit: the audit log, filtered by kind, user, action and days, and as a file.
 
-An entry has the label of its action, who, when, and its details as labels and values.
+An entry shows the label of its action, the author, the time, and its details as labels and values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from koyjabo.webkit.panel.pages import cursor, me, page, while_admin
 from koyjabo.webkit.schemas.bodies import Body
 
 TABS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
-"""The last one includes actions that are not stored any more."""
+"""The last tab includes actions that are no longer stored."""
 
 COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
@@ -105,7 +105,7 @@ def _tab(kind: str) -> str:
 
 
 def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
-    """The users to choose from, names by id: those on this page, and the chosen one."""
+    """The users to choose from, as names by id: the users on this page, and the chosen user."""
     people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
@@ -178,8 +178,7 @@ LABELS: Mapping[str, LazyString] = {
     "removed": _("Removed"),
     "taken_over": _("Two-step login removed, share links and invitations revoked"),
 }
-"""Labels of the details that are shown, by name, or by action and name. Details that are ids only appear in the
-file.
+"""Labels of the details that are shown, by name, or by action and name. Details that are ids appear only in the file.
 """
 
 ROLES = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
@@ -218,12 +217,14 @@ def details(record: AuditRecord) -> Iterator[Detail]:
 
 
 def _is_gone(record: AuditRecord) -> bool:
-    """Whether the user was deleted. All deleted accounts have the same id, so two of them may be two people."""
+    """Whether the user was deleted. All deleted accounts have the same id, so two entries with it may be about
+    different people.
+    """
     return record.target_id == DELETED
 
 
 def _days(conditions: dict[str, str]) -> dict[str, str]:
-    """The days of an export of the log. Its other conditions are names of actions and ids."""
+    """The days of a log export. Its other conditions are names of actions and ids."""
     return {name: value for name, value in conditions.items() if name in ("first_day", "last_day")}
 
 

@@ -1,7 +1,7 @@
-"""The audit log: the author, action, subject, place and time of each audited change.
+"""The audit log: the author, action, subject, location and time of each audited change.
 
-The service that makes a change stores the entry in the same transaction, whether the API, the panel or the command line
-called it. So each audited change has exactly one entry.
+The service that makes a change stores the entry in the same transaction, whether it was called by the API, the panel or
+the command line. So each audited change has exactly one entry.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Actor(NamedTuple):
 
 
 def actor(account: Account, clock: Clock) -> Actor:
-    """The author of the current request's actions. Call it in the request's task, not in an operation, which runs on
+    """The author of the current request's actions. Call this in the request's task, not in an operation, which runs on
     another thread.
     """
     if account is OPERATOR:
@@ -101,15 +101,15 @@ class AuditFilter(NamedTuple):
 
 
 class AuditPage(NamedTuple):
-    """Records, newest first, and the cursor of the next page: None at the end."""
+    """Records, newest first, and the cursor of the next page, which is None at the end."""
 
     lines: tuple[AuditRecord, ...]
     before: int | None
 
 
 class Audit:
-    """The log, for site admins; `page` also for site viewers, with masked emails. Raises Forbidden for other accounts,
-    and LedgerUnavailable. `which` are fields of AuditFilter; raises InvalidInput by field.
+    """The log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
+    accounts, and LedgerUnavailable. `which` has fields of AuditFilter; raises InvalidInput by field.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:

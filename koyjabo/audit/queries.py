@@ -1,4 +1,4 @@
-"""Queries of the audit log: store an entry, read records by actor, action and time."""
+"""Queries for the audit log: store an entry, and read records by actor, action and time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class Selection(NamedTuple):
 
 
 def within_days(session: Session, which: Selection) -> Selection:
-    """The selection with a range of ids for its time, up to the newest record, so that the search reads few others."""
+    """The selection with a range of ids that covers its time, up to the newest record, so that the search reads few
+    other rows.
+    """
     newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
     after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
     return which._replace(after=after, upto=upto)
@@ -102,8 +104,8 @@ def _records(session: Session, which: Selection, count: int, order: Any) -> tupl
 
 
 def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
-    """Ids, `count` for each action: the index of actions finds them quickly, however many records of other actions
-    there are.
+    """Ids, `count` for each action. The index on actions finds them quickly, however many records other actions
+    have.
     """
     selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
     limited = (ids.order_by(order).limit(count).subquery() for ids in selects)

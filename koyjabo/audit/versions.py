@@ -1,4 +1,4 @@
-"""Records in the audit log when a server of another version starts."""
+"""Records in the audit log that the server has started with another version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVER = Subject("server", "", "")
 
 
 class VersionLog:
-    """Call `record` repeatedly: it succeeds once, as soon as the database answers."""
+    """Call `record` repeatedly. It succeeds once, as soon as the database responds."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
         self._database = database
@@ -22,7 +22,9 @@ class VersionLog:
         self._is_recorded = False
 
     def record(self) -> None:
-        """Record this version, unless the newest record has it. Only one of several workers does."""
+        """Record this version, unless the newest record already has it. Only one of several workers writes the
+        record.
+        """
         if self._is_recorded:
             return
         try:

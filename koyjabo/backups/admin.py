@@ -1,4 +1,4 @@
-"""POST /admin/data/backups, which makes a backup now, and the download of one."""
+"""POST /admin/data/backups makes a backup now; another path downloads one."""
 
 from __future__ import annotations
 

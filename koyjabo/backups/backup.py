@@ -1,4 +1,4 @@
-"""Back up a snapshot of the whole database to a file, and restore it, also into the other kind of database.
+"""Backs up a snapshot of the whole database to a file, and restores it, even into the other kind of database.
 
 Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
 with the file.
@@ -55,7 +55,7 @@ class TargetInUse(KoyJaboError):
 def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
     """Write a snapshot of everything to `path`, and record the backup.
 
-    Raises TargetInUse if the file exists, unless `overwrite`, and UnusableBackup if it cannot be written.
+    Raises TargetInUse if the file exists and `overwrite` is False, and UnusableBackup if it cannot be written.
     """
     if path.exists() and not overwrite:
         raise TargetInUse(f"{path} already exists. Give the backup another name, or --force to replace it.")
@@ -65,17 +65,17 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
 
 
 def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """Write a snapshot of everything to `path`. Running servers need not wait.
+    """Write a snapshot of everything to `path`.
 
-    The file appears when it is complete; only its owner may read it (mode 0600). Raises UnusableBackup if it cannot be
-    written.
+    Running servers do not wait. The file appears when it is complete, and only its owner may read it (mode 0600).
+    Raises UnusableBackup if it cannot be written.
     """
     with engine.translated_errors(), engine.snapshot() as connection:
         return write_from(connection, path, clock, progress)
 
 
 def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """Write what `connection` reads, which has to be a snapshot, like `write`."""
+    """Like `write`, but write what `connection` reads, which has to be a snapshot."""
     try:
         with atomic_file(path) as file:
             return write_to(file, connection, clock, progress)
@@ -109,10 +109,10 @@ def record(head: Head, clock: Clock) -> None:
 
 
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Replace the contents of the database by a backup, in a new epoch, so that servers and pages accept them.
+    """Replace the contents of the database with a backup, in a new epoch, so that servers and pages accept them.
 
-    Runs in one transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
-    Raises TargetInUse for a database that is in use, unless `overwrite`.
+    Runs in one transaction that ends with a recount. Servers wait for it. Ends all login sessions and invitations.
+    Raises TargetInUse for a database that is in use, unless `overwrite` is set.
     """
     head = _checked(path, progress)
     with engine.translated_errors(), _to_be_replaced() as connection:
@@ -148,7 +148,9 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
 
 @contextmanager
 def _to_be_replaced() -> Iterator[Any]:
-    """An exclusive transaction, with no import running that would continue in the restored database."""
+    """An exclusive transaction while no import is running, because an import would continue in the restored
+    database.
+    """
     with only_one(db.engine.url) as no_import:
         if not no_import:
             raise TargetInUse(
@@ -165,8 +167,8 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _synced(file: BinaryIO, synced: int) -> int:
-    """Sync what was written since `synced`, if it is much. One sync at the end would make the server's commits wait for
-    all of it. Returns how far the file is synced.
+    """Sync what was written since `synced`, if there is enough of it. A single sync at the end would make the server's
+    commits wait for the whole file. Returns how far the file is synced.
     """
     if file.tell() - synced < SYNC_EVERY:
         return synced
@@ -198,7 +200,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _table(piece: TablePiece) -> Any:
-    """The table for these rows. Columns of a newer version may be missing if they have a default."""
+    """The table for these rows. The backup may lack columns of a newer version if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(

@@ -1,7 +1,8 @@
 """The format of backup files: the same for both kinds of database, and readable by other programs (docs/backup.md).
 
-Gzip-compressed lines of JSON: a head, then for each table a line with its columns and its rows as arrays. The last line
-has the numbers of rows and a SHA-256 of all previous lines, which reveals truncated and changed files.
+A file has gzip-compressed lines of JSON: a head, then for each table a line with its columns, followed by its rows as
+arrays. The last line has the numbers of rows and a SHA-256 of all previous lines, which reveals truncated and changed
+files.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3
-"""The gzip level. Higher ones take several times as long and save a tenth."""
+"""The gzip level. Higher levels take several times as long and save only a tenth."""
 
 GZIP = 16 + zlib.MAX_WBITS
 """Makes zlib write gzip's header and checksum."""
@@ -37,7 +38,7 @@ CUT_OFF = "The backup is cut off: its end is missing."
 
 
 class UnusableBackup(KoyJaboError):
-    """The file cannot be restored or written; the message says why."""
+    """The file cannot be restored or written. The message has the reason."""
 
 
 class Head(NamedTuple):
@@ -63,7 +64,7 @@ class BackupWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        # A GzipFile would write to its file when it is closed, even after a failed backup.
+        # Do not use a GzipFile: it would write to its file when it is closed, even after a failed backup.
         self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._hash = hashlib.sha256()
         self._rows: dict[str, int] = {}
@@ -98,8 +99,8 @@ def head(path: Path) -> Head:
 
 
 def pieces(path: Path) -> Iterator[TablePiece]:
-    """Yield all rows, table by table. Raises UnusableBackup when a problem is found, possibly at the end: do not commit
-    the rows before that.
+    """Yield all rows, table by table. Raises UnusableBackup when a problem is found, possibly at the very end, so do
+    not commit the rows before that.
     """
     with _reading(path) as file_lines:
         first = next(file_lines, b"")
@@ -148,7 +149,7 @@ class _Body:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """The decompressed lines of a file. Raises UnusableBackup for all errors of reading and parsing."""
+    """The decompressed lines of a file. Raises UnusableBackup for all errors in reading and parsing."""
     try:
         with gzip.open(path, "rb") as file:
             yield lines(file)

@@ -36,14 +36,14 @@ from koyjabo.reports.log.state_queries import CHANGES
 ROWS_PER_READ = 1_000
 """Rows per read."""
 
-# Like the ledger: three times as fast as an INSERT of values, and as fast as COPY.
+# The same way as the ledger. It is three times as fast as an INSERT of values, and as fast as COPY.
 INSERT_JSON = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
 
 Row = Sequence[Any]
 
 
 class CounterState(NamedTuple):
-    """Numbers that must increase in a restore, so that servers and pages notice it."""
+    """Numbers that have to increase in a restore, so that servers and pages notice it."""
 
     epoch: int
     revision: int
@@ -52,8 +52,8 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """All tables of a backup, ordered so that rows can be inserted: tables with a foreign key after the tables they
-    refer to. A restore changes no other table.
+    """All tables in a backup, ordered so that rows can be inserted: tables with a foreign key come after the tables
+    they refer to. A restore changes no other tables.
     """
     kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
@@ -83,7 +83,7 @@ def counter_state(connection: Connection) -> CounterState:
 
 
 def is_used(connection: Connection) -> bool:
-    """Whether there are visits, communities, login sessions, or users other than the first admin."""
+    """Whether the database has visits, communities, login sessions, or users other than the first admin."""
     return bool(
         connection.execute(
             select(
@@ -99,7 +99,9 @@ def is_used(connection: Connection) -> bool:
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
-    """The table for rows with these columns; None if it does not exist, or if another of its columns is mandatory."""
+    """The table for rows with these columns; None if it does not exist, or if another one of its columns is
+    mandatory.
+    """
     table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
         return None
@@ -125,7 +127,7 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
 
 
 def clear(connection: Connection) -> None:
-    connection.execute(delete(WebhookDelivery))  # their webhooks may come back, but not their events
+    connection.execute(delete(WebhookDelivery))  # webhooks may be restored, but not their events
     for table in reversed(tables()):
         connection.execute(delete(table))
 
@@ -153,9 +155,9 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     revision = max(before.revision + 1, restored.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
-    for links in (EmailLink, Invitation, PanelInvitation):  # may have been used or revoked since the backup
+    for links in (EmailLink, Invitation, PanelInvitation):  # these may have been used or revoked since the backup
         connection.execute(delete(links))
-    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events that are long past
+    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # these are about events long past
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, restored.access) + 1))
     changes = {"name": CHANGES, "upto": max(before.insights, restored.insights) + 1, "version": 0}
@@ -170,8 +172,8 @@ def _changed(row: Row, binary: Collection[int], change: Callable[[Any], Any]) ->
 
 
 def _advance_sequences(connection: Connection) -> None:
-    """Advance PostgreSQL's sequences beyond the restored keys. Never decrease them, because a rollback does not undo
-    that.
+    """Advance PostgreSQL's sequences beyond the restored keys. Never decrease them, because that would survive a
+    rollback.
     """
     if connection.dialect.name == "sqlite":
         return

@@ -1,5 +1,5 @@
-"""Makes a backup every night on one worker of all servers, and whenever an admin asks for one (decision 97), also as a
-download.
+"""Makes a backup every night on one worker of all servers, and whenever an admin asks for one, to a store or as a
+download (decision 97).
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ KIND = "backup_failed"
 """The kind of the email."""
 
 STOPPED = N_("The server stopped while it made this backup.")
-"""A failure that is not followed by a pause."""
+"""The error of a backup that was interrupted by a stop. It is not followed by a pause."""
 
 KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
 
 PIECE, POLL_S = 256 * 1024, 0.1
-"""Bytes of a download read at once, and seconds between two polls of its file."""
+"""How much of a download is read at once, bytes, and the time between two polls of its file, s."""
 
 MAX_DOWNLOADS = 2
 """Maximum number of downloads at a time on one worker. Each reads the whole database and needs a file of the backup's
@@ -77,15 +77,15 @@ class BackupState(NamedTuple):
 
     running: Backup | None  # on any worker
     proven: Backup | None  # the newest
-    failed: Backup | None  # the newest, if no later backup succeeded completely
+    failed: Backup | None  # the newest, if no later backup succeeded
     rows: list[Backup]  # newest first, with the running one
-    next_ms: int | None  # when the next one is due; None if backups are off
+    next_ms: int | None  # when the next backup is due; None if backups are off
     on_since_ms: int | None  # when backups were first turned on; None if they never were
 
 
 class Schedule:
-    """When the backup of a day is due: at `at`, a time of the day in TIMEZONE such as 03:30. Later if the server was
-    down at that time, and again after a failure.
+    """When a day's backup is due: at `at`, a time of day in TIMEZONE such as 03:30, later if the server was down at
+    that time, and again after a failure.
     """
 
     def __init__(self, clock: Clock, at: str) -> None:
@@ -102,10 +102,10 @@ class Schedule:
         return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
 
     def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
-        """Whether to begin one now. `begun` has the finished backups since `newest_ms`, oldest first.
+        """Whether to begin a backup now.
 
-        A backup requested by an admin counts if it was verified. Those in the future come from a wrong clock and do not
-        count.
+        `begun` has the finished backups since `newest_ms`, oldest first. A backup requested by an admin counts if it
+        was verified. Backups in the future come from a wrong clock and do not count.
         """
         now_ms = self._clock.now_ms()
         known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
@@ -149,14 +149,14 @@ class Backups:
             self._start(row, audit.actor(OPERATOR, self._clock))
 
     def refresh(self) -> None:
-        """Read the figures. Call it every READ_S. They are the same on all servers."""
+        """Read the figures, which are the same on all servers. Call this every READ_S."""
         if self.is_on:
             with suppress(LedgerUnavailable):
                 self.figures = self._database.read(run_queries.figures)
 
     def begin(self, account: Account) -> None:
         """Begin a backup in the background now. Raises Forbidden unless the account is a site admin, BackupsOff, and
-        BackupUnderWay while one runs on any server.
+        BackupUnderWay while any server is making one.
         """
         account.require_site_admin()
         if not self.is_on:
@@ -169,7 +169,7 @@ class Backups:
         self._start(row, by)
 
     def close(self) -> None:
-        """Stop a running backup, which then has failed."""
+        """Stop a running backup, which then counts as failed."""
         self._is_closing = True
         if self._process is not None:
             self._process.kill()
@@ -178,11 +178,11 @@ class Backups:
             time.sleep(0.01)
 
     def state(self, account: Account) -> BackupState:
-        """The state, for site viewers and admins; raises Forbidden."""
+        """The state, for site viewers and admins. Raises Forbidden for others."""
         account.require_site_viewer()
         rows, on_since_ms = self._database.read(run_queries.newest), self._database.read(run_queries.on_since_ms)
         for row in rows:
-            if self._is_dead(row):  # before a worker has recorded that
+            if self._is_dead(row):  # no worker has recorded its end yet
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
         ended = next((row for row in rows if row.state != RUNNING), None)
         return BackupState(
@@ -235,20 +235,20 @@ class Backups:
             log.exception("backup_not_followed name=%s", row.name)
             process.kill()
         finally:
-            if self._process is process:  # the next one may have begun while the end of this one was stored
+            if self._process is process:  # the next backup may have begun while the end of this one was being stored
                 self._process = None
 
     def _renewed(self, row: Backup, report: BackupReport) -> bool:
-        """Store what the process reports. Returns False if another worker considers this one dead."""
+        """Store what the process reports. Returns False if another worker considers this worker dead."""
         if self._is_closing:
             return True
         try:
             return self._database.write(run_queries.renew, row, report, self._clock.now_ms())
         except LedgerUnavailable:
-            return True  # it may still be ours
+            return True  # the backup may still be ours
 
     def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
-        """Log the end, unless another worker has stored it."""
+        """Store and log the end, unless another worker has stored it."""
         by = by._replace(at_ms=self._clock.now_ms())
         is_changed = False
 
@@ -267,9 +267,10 @@ class Backups:
 
 
 def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails: MailOutbox) -> bool:
-    """Store the end of a backup in one transaction: its row, the audit log, a webhook event and emails.
+    """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
 
-    `report` is the last one, as of `by.at_ms`. Returns False if the end was already stored, possibly by another worker.
+    `report` is the last report, as of `by.at_ms`. Returns False if the end was already stored, possibly by another
+    worker.
     """
 
     def record(type: str, data: dict[str, Any]) -> None:
@@ -301,8 +302,8 @@ def _seconds(row: Backup, by: Actor) -> float:
 
 
 class BackupDownload:
-    """A backup that an admin downloads. It is sent while a process writes it into an unnamed file, which disappears
-    with this worker (decision 97). Methods raise LedgerUnavailable.
+    """A backup that an admin downloads. It is sent while a process writes it to an unnamed file, which disappears with
+    this worker (decision 97). Methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
@@ -313,7 +314,7 @@ class BackupDownload:
         self._processes: set[ChildProcess] = set()
 
     def begin(self, account: Account) -> Iterator[bytes]:
-        """Yield the backup in pieces, with empty ones while waiting. Ends with an error if the backup is incomplete.
+        """Yield the backup in pieces, and empty pieces while waiting. Ends with an error if the backup is incomplete.
 
         Raises Forbidden unless the account is a site admin, and BackupUnderWay beyond MAX_DOWNLOADS.
         """

@@ -1,6 +1,6 @@
-"""Backups under a prefix of a bucket, through the S3 protocol (decision 97).
+"""Backups under a bucket prefix, through the S3 protocol (decision 97).
 
-Commands and child processes import this module, workers never do: it loads obstore, whose calls block.
+Only commands and child processes import this module. Workers never do, because it loads obstore, whose calls block.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MIN_PART_BYTES = 5 << 20
-"""Minimum size of all parts but the last, bytes. Parts are not much larger, to get through slow lines in time."""
+"""Minimum size of all parts but the last, bytes. Parts are not much larger, so that slow connections can send one in
+time.
+"""
 
 MAX_PARTS = 9_000
-"""Maximum number of parts. S3 allows 10,000."""
+"""Maximum number of parts. The limit of S3 is 10,000."""
 
 METADATA_SERVICE = "169.254.169.254"
-"""Address that obstore asks for credentials if the environment has none."""
+"""Address where obstore requests credentials if the environment has none."""
 
 MAX_RETRIES = 1_000
-"""More retries than fit into the time limit."""
+"""Maximum number of retries: more than fit into the time limit."""
 
 NO_ANSWER = "error sending request"
 REASONS = {
@@ -48,17 +50,17 @@ REASONS = {
     "ConnectionRefused": ": it refuses connections",
     "TimedOut": ": it does not answer",
 }
-"""Sentences by words in the library's messages, which are written for programmers."""
+"""Sentences for users, by words in the library's messages, which are written for programmers."""
 
 MOST_CHARACTERS = 300
 
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
-"""Finds out why listing failed from the library's message, because its error class is too general."""
+"""Extracts the reason why listing failed from the library's message, because its error class is too general."""
 
 UPLOAD_IS_OVER = "NoSuchUpload"
-"""Also the error of an upload that was completed, but whose response was lost."""
+"""The error code of an unknown upload. It also occurs after an upload was completed but the response was lost."""
 
 WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
@@ -86,7 +88,7 @@ class CallLimits(NamedTuple):
 
 ASKING = CallLimits(20, 40)
 TRANSFER = CallLimits(60, 60)
-"""Limits for a part of a file, which has to get through a slow line within one call."""
+"""Limits for one part of a file, which has to be sent over a slow connection within one call."""
 
 
 class BucketStore:
@@ -116,7 +118,7 @@ class BucketStore:
                 advance(size)
                 return
             part = max(MIN_PART_BYTES, size // MAX_PARTS)
-            try:  # a blocking call, because it aborts the upload after an error of `advance`
+            try:  # use the blocking call, because it aborts the upload if `advance` raises an error
                 obstore.put(self._transfers, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
             except FileNotFoundError as error:
                 if StoreFailure.of(error).code != UPLOAD_IS_OVER or not self._has(name, size):
@@ -134,7 +136,7 @@ class BucketStore:
                 done = end
 
     def remove(self, name: str) -> None:
-        """Remove a backup, retrying a removal that timed out, which the library does not."""
+        """Remove a backup. Retries a removal that timed out, because the library does not."""
         begun = time.monotonic()
         with self._translated_errors("remove", name):
             while True:
@@ -190,7 +192,7 @@ class BucketStore:
 
 
 def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
-    """Run one async call. A signal interrupts it, while the library's blocking calls see signals only when they
+    """Run one async call, which a signal can interrupt. The library's blocking calls notice signals only when they
     return.
     """
 
@@ -202,10 +204,10 @@ def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwarg
 
 def _store(url: S3Url, limits: CallLimits) -> S3Store:
     for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
-        del os.environ[name]  # the library would take "" for a value; compose.yaml sets it if the operator has set none
+        del os.environ[name]  # compose.yaml sets "" by default, which the library would use
     if lacks_credentials(url, os.environ):
         raise BackupStoreError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
-    # Not all servers support either.
+    # Some servers do not support it.
     config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}
     if url.endpoint:
         config["endpoint"] = url.endpoint

@@ -18,7 +18,7 @@ from koyjabo.webhooks.services import WebhookServices
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def backup(file: Path | None, url: str | None, force: bool) -> None:
-    """Back up the whole database to FILE, as it is at this moment, or under a name of its own to a folder or bucket.
+    """Back up the whole database, as it is at this moment, to FILE, or to a folder or bucket under a generated name.
 
     Safe to run while the server is busy. A backup of SQLite can be restored into PostgreSQL, and the other way round.
     The file contains password hashes, so only its owner can read it.
@@ -42,12 +42,11 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
 @click.argument("source", metavar="FILE|URL")
 @click.option("--force", is_flag=True, help="Overwrite a database that is in use. Its data is lost.")
 def restore(source: str, force: bool) -> None:
-    """Replace the contents of the database with a backup: a FILE, or s3://bucket/prefix/name. Where FILE or URL ends in
-    a slash, it is the newest backup there.
+    """Replace the contents of the database with a backup: a FILE, or s3://bucket/prefix/name.
 
-    All or nothing: the file is checked first, and the restored visits are recounted. A running server waits until this
-    is done, then continues from the restored numbers in a new epoch, which open pages follow. All users have to log in
-    again.
+    If it ends in a slash, the newest backup there is used. The file is checked first and the restored visits are
+    recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
+    then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
     """
     from koyjabo.backups import backup as backups
     from koyjabo.backups import transfers
@@ -56,5 +55,5 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
-        services[WebhookServices].sealer.seal_urls()  # backups of older versions have them in clear text
+        services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain them in clear text
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

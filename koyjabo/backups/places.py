@@ -1,4 +1,4 @@
-"""Stores for backups: folders and prefixes of buckets, whose files have the same kind of names."""
+"""Stores for backups: folders and bucket prefixes. Files have the same kind of names in both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from koyjabo.settings.schema import Settings
 FOLDER, BUCKET = "folder", "bucket"
 
 NAME = re.compile(r"koyjabo-\d{8}T\d{6}Z-[0-9a-f]{8}\.backup", re.ASCII)
-"""Names of files that the program has named itself. Sorted by name, the oldest is first."""
+"""Names that the program has generated. Sorted by name, the oldest backup is first."""
 
 COPY_BYTES = 1 << 20
 """Bytes copied at a time."""
@@ -39,13 +39,14 @@ ADVICE = {
 
 
 class BackupStoreError(KoyJaboError):
-    """A backup store does not work; the message says why, and what to do."""
+    """A backup store does not work. The message has the reason, and what to do."""
 
 
 class BackupStore(Protocol):
-    """Keeps backups under names made by `new_name`. It neither lists nor removes other files.
+    """Keeps backups under names made by `new_name`.
 
-    All methods block, and raise BackupStoreError. `advance` is called with numbers of bytes.
+    It neither lists nor removes other files. All methods block, and raise BackupStoreError. `advance` is called with
+    the number of bytes transferred.
     """
 
     def names(self) -> list[str]:
@@ -58,7 +59,7 @@ class BackupStore(Protocol):
         """Store a copy of the file `path` under this name, which appears when it is complete."""
 
     def fetch(self, name: str, path: Path, advance: Advance) -> None:
-        """Write a backup to `path`. After an error, `path` has a part of it."""
+        """Write a backup to `path`. After an error, `path` contains part of it."""
 
     def remove(self, name: str) -> None:
         """Remove a backup. Idempotent."""
@@ -101,7 +102,7 @@ def new_name(made_ms: int) -> str:
 
 
 def rotate(store: BackupStore, keep: int, proven: str) -> None:
-    """Remove all backups except the newest `keep` and the last verified one. Call it when that one was just
+    """Remove all backups except the newest `keep` and the last verified one. Call this right after that backup was
     verified.
     """
     for name in store.names()[:-keep]:
@@ -140,7 +141,7 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
 
     def _linked(self, path: Path, name: str) -> bool:
-        """Hard-link the file, which needs no space on the disk. Returns False for a file on another file system."""
+        """Hard-link the file, which takes no disk space. Returns False for a file on another file system."""
         with suppress(OSError), path.open("rb") as file:
             os.fsync(file.fileno())
             os.link(path, self.path / name)
@@ -159,7 +160,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def translated_errors(folder: Path) -> Iterator[None]:
-    """Turn OSError into BackupStoreError, with what to do about this folder."""
+    """Turn OSError into BackupStoreError, with advice about this folder."""
     try:
         yield
     except FileNotFoundError as error:

@@ -1,8 +1,7 @@
-"""Make one backup, verify it and remove old ones: `python -m koyjabo.backups.run NAME`. Without a name, only write one,
-for a download.
+"""Makes one backup, verifies it and removes old ones:
 
-A server starts this process with the settings named in PLAN, and reads its reports. It writes to no database but a
-temporary one.
+`python -m koyjabo.backups.run NAME`. Without a name, it only writes a backup, for a download. A server starts this
+process with the settings named in PLAN, and reads its reports. The process writes only to a temporary database.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ from koyjabo.recounts.recount_queries import RecountResult, newest_id, recount
 from koyjabo.settings.schema import Settings
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
-"""Settings that the process gets. It reads no others, neither from the environment nor from `.env`."""
+"""Settings that the process receives. It reads no others, neither from the environment nor from `.env`."""
 
 MOST_PROBLEMS = 5
 
 
 class NotProven(KoyJaboError):
-    """A backup cannot be restored, or has other numbers afterwards; the message says why."""
+    """A backup cannot be restored, or its numbers differ afterwards. The message has the reason."""
 
 
 class Inconsistent(NotProven):
@@ -96,7 +95,9 @@ class BackupRun:
         self._reporter.send(restored_total=total, is_proven=True)
 
     def _store(self, file: Path) -> None:
-        """Copy the file to its stores. Then replace it by what the bucket returns, so that this is verified."""
+        """Copy the file to its stores. Then replace it with the copy that the bucket returns, so that the copy is
+        verified.
+        """
         for step, store in ((KEEPING, self._folder), (SENDING, self._bucket)):
             if store is not None:
                 with self._reporter.step(file.stat().st_size, step=step) as advance:
@@ -116,8 +117,8 @@ class BackupRun:
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
-        """When the bucket failed, remove old backups of the folder anyway, if its new one can be restored. Otherwise
-        they would fill the disk.
+        """If the bucket failed, remove old backups from the folder anyway, provided that the new one can be restored.
+        Otherwise old backups would fill the disk.
         """
         if self._folder is not None and self._name in self._folder.names():
             file.unlink(missing_ok=True)  # it may be a link to the folder's file, or incomplete
@@ -136,11 +137,10 @@ class BackupRun:
 
 
 def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
-    """Restore `path` into a database in the empty `folder`, and recount it. Returns its total. Touches no other
-    database.
+    """Restore `path` into a database in the empty `folder`, and recount it.
 
-    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable if
-    the folder has no room.
+    Returns the database's total. Touches no other database. `made` is the head as it was written. Raises NotProven,
+    UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
     if backup_file.head(path) != made:
         raise NotProven("The file is another one than the backup that was made.")
@@ -175,13 +175,13 @@ def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
 
 
 def _clock() -> Clock:
-    """A clock for `now_ms`; nothing else of it is used."""
+    """A clock. Only `now_ms` is used."""
     return Clock(ZoneInfo("UTC"))
 
 
 @contextmanager
 def _room_in(folder: Path) -> Iterator[None]:
-    """Report a lack of room for a copy of the database, or for the restored database."""
+    """Turn a full disk into an error about room for a copy of the database, or for the restored database."""
     try:
         yield
     except LedgerUnavailable as error:

@@ -1,4 +1,4 @@
-"""Rows of `backups`, one for each backup begun by a server, and the reports that update them."""
+"""Rows of `backups`, one for each backup that a server has begun, and the reports that update them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from koyjabo.jobs import job_queries
 from koyjabo.models import Backup, NightlyWork
 
 WORK = "backups"
-"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were first turned on."""
+"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is the time when backups were first turned
+on.
+"""
 
 RUNNING, PROVEN, FAILED = "running", "proven", "failed"
 
@@ -31,7 +33,7 @@ IsDue = Callable[[int, list[Backup]], bool]
 """Called with the time when backups were turned on (ms), and the rows since some time, oldest first."""
 
 IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
-"""Columns that a report has, except for the error."""
+"""Columns that a report contains, except the error."""
 
 
 class BackupReport(NamedTuple):
@@ -54,7 +56,7 @@ class BackupReport(NamedTuple):
 
 
 def newest(session: Session, *which: Any) -> list[Backup]:
-    """The newest rows first, at most MOST_ROWS."""
+    """The newest rows, newest first, at most MOST_ROWS."""
     return job_queries.newest(session, Backup, MOST_ROWS, *which)
 
 
@@ -84,7 +86,9 @@ def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
 
 
 def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
-    """Begin a backup, unless one is running or `due` returns False. Exactly one of all concurrent callers begins it."""
+    """Begin a backup, unless one is running or `due` returns False. Exactly one of several concurrent callers begins
+    it.
+    """
     turn_on(session, now_ms)
     session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
     if running(session) or (due is not None and not is_due(session, since_ms, due)):

@@ -1,5 +1,5 @@
-"""Incomplete files: a separate folder for each command that makes or fetches a backup, and files that get their name
-when they are complete on the disk.
+"""Incomplete files: a separate folder for each command that makes or fetches a backup, and files that get their final
+name once they are complete on disk.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}", re.ASCII)
 def working_folder(parent: Path) -> Iterator[Path]:
     """A new folder in `parent` that only its owner may enter (mode 0700), removed at the end with its contents.
 
-    First removes what killed processes have left in `parent`. A process locks its folder, so that others know it is
-    alive. Raises OSError.
+    First removes what killed processes have left in `parent`. A process locks its folder to show that it is alive.
+    Raises OSError.
     """
     _remove_abandoned(parent)
     path, lock = _locked(parent)

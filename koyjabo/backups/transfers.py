@@ -21,11 +21,13 @@ VARIABLE = "TMPDIR"
 MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
 MORE_ROOM_HERE = "Free space there, or name another folder."
 DISK_FOLDER = "/var/tmp"
-"""Usually on a disk, while /tmp may be in memory."""
+"""This folder is usually on a disk, while /tmp may be in memory."""
 
 
 def store_of(url: str) -> BackupStore:
-    """The store for a URL or path. Raises BackupStoreError. Not for workers, because it may load obstore."""
+    """The store for a URL or path. Raises BackupStoreError. Do not call this in workers, because it may load
+    obstore.
+    """
     return _bucket(_parsed(url)) if _is_s3(url) else Folder(Path(url))
 
 
@@ -50,8 +52,8 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
 
 @contextmanager
 def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]:
-    """The file of a backup, and its name: `source` itself, or the newest backup in it if it ends in `/`. The file
-    exists as long as the context lasts. Raises BackupStoreError.
+    """A backup's file and name: `source` itself, or the newest backup in it if it ends in `/`. The file exists for the
+    duration of the context. Raises BackupStoreError.
     """
     if not _is_s3(source):
         name = str(Path(source, _newest(source))) if source.endswith("/") else source

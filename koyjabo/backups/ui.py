@@ -31,7 +31,7 @@ ENGLISH = Markup('<span lang="en">{}</span>')
 PLACE = Markup('<span translate="no">{}</span>')
 
 AT_FIRST = 10
-"""How many are shown at first; the others can be opened."""
+"""How many backups are shown at first. The others can be expanded."""
 
 
 class BackupsShown(NamedTuple):
@@ -79,7 +79,7 @@ class BackupsShown(NamedTuple):
 
 
 def reason(error: str) -> Markup:
-    """Why a backup failed: a translated sentence, or the words of the system or bucket."""
+    """Why a backup failed: a translated sentence, or the message of the system or bucket."""
     translation = translated(error)
     return ENGLISH.format(error) if translation == error else Markup("{}").format(translation)
 

@@ -1,1 +1,1 @@
-"""Numbers for pages of other sites: badges and a frame."""
+"""Numbers for pages on other sites: badges and an iframe."""

@@ -26,7 +26,7 @@ from koyjabo.webkit.pages import errors
 
 SVG = "image/svg+xml"
 MAX_CACHED = 1024
-"""How many badges are cached in their last form, for requests at the same revision."""
+"""How many rendered badges are cached, for requests at the same revision."""
 
 QUERY = {
     "value": ", ".join(values.VALUES),
@@ -46,7 +46,7 @@ bp = Blueprint("badges", __name__)
 
 
 class BadgeAnswer(BaseModel):
-    """A badge as an endpoint of shields.io describes it."""
+    """A badge in the format of shields.io endpoints."""
 
     schemaVersion: int = Field(examples=[1])  # noqa: N815  (the name that shields.io reads)
     label: str = Field(examples=["visits"])
@@ -80,7 +80,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
 @fast_path
 @with_query
 def badge_svg(context: RequestContext) -> PlainResponse:
-    """Counts nothing. Never older than the request."""
+    """A badge as SVG. Counts no visit. The number is never older than the request."""
     try:
         return _answer(context, SVG, _drawn)
     except KoyJaboError as error:
@@ -104,7 +104,9 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 @fast_path
 @with_query
 def badge_json(context: RequestContext) -> PlainResponse:
-    """The schema of an endpoint of shields.io. Counts nothing. Never older than the request."""
+    """A badge in the JSON schema of shields.io endpoints. Counts no visit. The number is never older than the
+    request.
+    """
     return _answer(context, JSON, _described)
 
 

@@ -1,6 +1,6 @@
-"""/embed, a frame with a number (specification: Element and frame).
+"""/embed, a page with a number, for an iframe (specification:
 
-Any site may frame it (`response_headers`), so it has neither login nor forms.
+Element and frame). Any site may frame it (`response_headers`), so it has neither login nor forms.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Frame(NamedTuple):
 
 @bp.get("/embed")
 def embed() -> str:
-    """The current number, which its script updates. Counts the visit only with `counts=1`."""
+    """Show the current number, which a script updates. Counts the visit only with `counts=1`."""
     frame = _frame()
     number = values.read(current(), frame.value, frame.community).number
     with speaking(frame.language):
@@ -41,7 +41,7 @@ def embed() -> str:
 
 
 def _frame() -> Frame:
-    """The frame of the request. Raises InvalidInput with the reason by parameter."""
+    """The frame that the request describes. Raises InvalidInput with the reason by parameter."""
     query = request.args.to_dict()
     problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
     if problems:

@@ -37,7 +37,7 @@ LABELS = {
         ONLINE: "এখন অনলাইনে",
     },
 }
-"""Labels by language. The fast path has no Flask request, so they are not in the translation catalogues."""
+"""Labels by language. They are not in the translation catalogues, because the fast path has no Flask request."""
 
 
 class Number(NamedTuple):

@@ -67,7 +67,9 @@ class VisitRecordBody(Body):
 
 
 class GlobalStatsAnswer(BaseModel):
-    """Without `todayDate`: clients would compare it with their day in UTC, and show 0 until 06:00 in Dhaka."""
+    """Stats for koyjabo.com. `todayDate` is left out, because clients would compare it with the UTC day and show 0
+    until 06:00 in Dhaka.
+    """
 
     totalVisits: int = Field(examples=[4001])
     todayVisits: int = Field(examples=[145])

@@ -1,4 +1,6 @@
-"""The base that each feature is built from, and what workers share: Redis, or the memory of a single worker."""
+"""The base that each feature is built from, and the state that workers share, in Redis or in the memory of a single
+worker.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class Cluster:
     redis: SharedRedis | None = None
     """None for a single worker."""
     queue: RedisBus | None = None
-    """Carries Socket.IO's queue: the bus itself; None for a single worker."""
+    """The bus, as the transport of Socket.IO's queue; None for a single worker."""
 
     @property
     def redis_answers(self) -> Callable[[], bool] | None:
@@ -36,7 +38,7 @@ class Cluster:
         return None if redis is None else lambda: redis.outbox.reachable
 
     def drain(self) -> None:
-        """Wait until this worker's messages are published, or for a limited time."""
+        """Wait until this worker's messages are published, for a limited time."""
         if self.redis is not None:
             self.redis.outbox.drain()
 
@@ -58,7 +60,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The argument of every `build`. `services` has the services of all features built before."""
+    """The argument of every `build`. `services` contains the services of all features that are already built."""
 
     settings: Settings
     clock: Clock

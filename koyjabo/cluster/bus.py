@@ -1,6 +1,6 @@
-"""Messages between workers, and the null object for a server with one worker.
+"""Messages between workers, and a null object for a server with one worker.
 
-Each room has a channel, which a worker subscribes to while it serves the room. Messages for all workers go through
+Each room has a channel, and workers subscribe to it while they serve the room. Messages for all workers go through
 `send_to_workers`, and arrive by the signal `message_received`.
 """
 
@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 
 class Bus(Protocol):
-    """Publishes to other workers soon, without blocking the caller. Messages may get lost."""
+    """Publishes to other workers soon, without blocking the caller. Messages can get lost."""
 
     @property
     def heard(self) -> Collection[str]:
         """The rooms that this worker is subscribed to."""
 
     def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
-        """Publish the state of a room, or one part of it. Unless it says who is present, at most one message is sent
-        per PUBLISH_INTERVAL_MS.
+        """Publish the state of a room, or one part of it.
 
-        `state` is called when the message is sent. It returns JSON and must not block.
+        At most one message is sent per PUBLISH_INTERVAL_MS, unless it is about presence. `state` is called when the
+        message is sent. It returns JSON and must not block.
         """
 
     def hear(self, room: str) -> None:
@@ -31,23 +31,23 @@ class Bus(Protocol):
         """Unsubscribe. Idempotent."""
 
     def send_to_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
-        """Send a small message, JSON, to every other worker of this server.
+        """Send a small JSON message to every other worker of this server.
 
-        They receive it by the signal `message_received` with this subject. Messages arrive in order; one with a `key`
-        replaces an older one that is still waiting under the same key.
+        They receive it through the signal `message_received` with this subject. Messages arrive in order. A message
+        with a `key` replaces an older one that is still waiting under the same key.
         """
 
     def broadcast(self, subject: str, message: Any) -> bool:
-        """Send a message to all workers, including this one, in the same order for all. A call that begins after this
-        one has returned is delivered after it.
+        """Send a message to all workers, including this one, in the same order for all.
 
-        Waits until this worker has received the message. Returns False if it does not, for instance while Redis is
-        down: this worker has not received it then, and others may not have.
+        A message sent after this call has returned is delivered after this one. Waits until this worker has received
+        the message. Returns False if that does not happen, for instance while Redis is down. Other workers may then
+        have missed it as well.
         """
 
     def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
-        """Send to the other workers what `take` returns at the time of sending, unless it is empty. If sending fails,
-        it is passed to `put_back`. Neither may block.
+        """Send the other workers whatever `take` returns when the message goes out, unless that is empty. If sending
+        fails, the value is passed to `put_back`. Neither function may block.
         """
 
 

@@ -17,21 +17,21 @@ from koyjabo.core.runtime import Runtime
 log = logging.getLogger(__name__)
 
 PACE_S = 0.01
-"""Pause between two rounds, s. A value that changes several times in between is sent once."""
+"""Pause between two rounds, s. A value that changes several times during a pause is sent once."""
 
 DRAIN_S = 2.0
 
 MOST_ORDERED = 1000
-"""Maximum number of ordered messages that wait. While Redis is unreachable, the oldest are discarded."""
+"""Maximum number of waiting ordered messages. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
 
 
 class RedisOutbox:
-    """Sends queued messages in rounds. Per key, it keeps only the newest one, so an unreachable Redis costs bounded
-    memory.
+    """Sends queued messages in rounds.
 
-    `ping` tests Redis; `on_return` is called when Redis answers again after an outage.
+    It keeps only the newest message per key, so memory stays bounded while Redis is unreachable. `ping` tests Redis.
+    `on_return` is called when Redis responds again after an outage.
     """
 
     def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], object]) -> None:
@@ -57,7 +57,7 @@ class RedisOutbox:
         self._run_soon()
 
     def drain(self) -> None:
-        """Wait until everything has been sent, DRAIN_S at most. For programs that are about to exit."""
+        """Wait until everything has been sent, for at most DRAIN_S. Call this before the program exits."""
         until = time.monotonic() + DRAIN_S
         while self._running and time.monotonic() < until:
             time.sleep(PACE_S)
@@ -74,7 +74,7 @@ class RedisOutbox:
             time.sleep(PACE_S)
 
     def _send_pending(self) -> bool:
-        """Send everything that waits. Returns False when nothing did; then the task ends."""
+        """Send everything that is waiting. Returns False if nothing was waiting, which ends the task."""
         with self._lock:
             sends = [*self._newest.values(), *self._in_order]
             self._newest.clear()
@@ -82,7 +82,7 @@ class RedisOutbox:
             self._running = bool(sends)
         for send in sends:
             if not self._try(send):
-                break  # the others would time out as well
+                break  # all others would time out as well
         return bool(sends)
 
     def _try(self, send: Send) -> bool:
@@ -100,7 +100,9 @@ class RedisOutbox:
         return True
 
     def _record_success(self) -> None:
-        """Raises redis.RedisError if Redis is still down: a send function without anything to send succeeds anyway."""
+        """Raises redis.RedisError if Redis is still down, because a send function that has nothing to send succeeds
+        anyway.
+        """
         if not self.reachable:
             self._ping()
             self.reachable = True
@@ -109,7 +111,7 @@ class RedisOutbox:
 
 
 class SharedRedis(NamedTuple):
-    """The Redis of all workers: a client for reads, and what is sent in the background."""
+    """The Redis that all workers share: a client for reads, and the outbox for background writes."""
 
     client: RedisClient
     outbox: RedisOutbox

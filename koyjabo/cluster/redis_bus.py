@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
-"""After this time without a message, the server is pinged, s."""
+"""Time without a message after which the server is pinged, s."""
 
 MOST_UNANSWERED = 2
-"""How many pings may stay unanswered before Redis counts as unreachable."""
+"""How many pings can go unanswered before Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
 """Called with a channel and a message published there, or with None when Redis has confirmed the subscription."""
 
 
 class Listener:
-    """One connection to Redis, in its own task. Subscribes to channels that come and go."""
+    """One connection to Redis, in its own task. Channels can be added and removed at any time."""
 
     def __init__(self, client: RedisClient, runtime: Runtime, channels: Iterable[str], receive: Receive) -> None:
         self.channels = set(channels)
@@ -129,7 +129,7 @@ class Listener:
         try:
             with self._writing:
                 self._write()
-        except (redis.RedisError, OSError) as error:  # the listening task notices it as well, and reconnects
+        except (redis.RedisError, OSError) as error:  # the listening task notices the error as well, and reconnects
             log.info("bus_subscription_failed cause=%r", str(error))
 
     def _write(self) -> None:
@@ -148,7 +148,7 @@ QUEUE = "flask-socketio"
 
 WORKERS = "koyjabo:workers"
 ECHO_S = 1.0
-"""How long `broadcast` waits for its own message, s."""
+"""How long `broadcast` waits to receive its own message, s."""
 
 ROOM = "koyjabo:room:"
 """Prefix of the channels of rooms."""
@@ -169,7 +169,7 @@ class RedisBus:
         self._listener = Listener(client, runtime, (QUEUE, WORKERS), self._receive)
         self._newly_heard: dict[str, None] = {}
         self._numbers = itertools.count()
-        self._echoes: dict[Any, Waiter] = {}  # by message that this worker has to receive as well
+        self._echoes: dict[Any, Waiter] = {}  # by message that this worker itself has to receive
         self.on_queue: Callable[[bytes], object] = lambda data: None
 
     @property
@@ -262,9 +262,7 @@ class RedisBus:
                 self._runtime.soon(echo.wake)
 
     def _announce_soon(self, room: str) -> None:
-        """Announce several rooms together. There may be many after an interruption, and the receivers read the
-        database.
-        """
+        """Announce rooms in batches. After an interruption there may be many, and each receiver reads the database."""
         is_first = not self._newly_heard
         self._newly_heard[room] = None
         if is_first:
@@ -294,8 +292,8 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 
 
 class Pace:
-    """Limits how often the work for a key runs: the first call at once, then one per interval, and always the last
-    one.
+    """Limits how often the work for a key runs: at once for the first call, then once per interval, and always for the
+    last call.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float) -> None:

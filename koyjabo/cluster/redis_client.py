@@ -76,7 +76,7 @@ class RedisClient:
         self.is_closed = False
 
     def origin(self) -> str:
-        """Names the current server. After a change, its data may be older. Does not block."""
+        """The name of the current server. When it changes, the new server's data may be older. Does not block."""
         return ""
 
     def run(self, *words: Any) -> Any:
@@ -84,7 +84,7 @@ class RedisClient:
         return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
     def run_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Run commands in one round trip. Raises the first error, after all have been run."""
+        """Run commands in one round trip. Raises the first error after all commands have been run."""
         with self._client.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -94,7 +94,7 @@ class RedisClient:
         return self._client.ping()
 
     def new_connection(self) -> Any:
-        """A new redis-py connection for subscriptions, not connected yet. It does not count towards the pool's
+        """A new redis-py connection for subscriptions that is not connected yet. It does not count towards the pool's
         limit.
         """
         pool = self._client.connection_pool
@@ -114,10 +114,10 @@ class RedisClient:
 
 
 class SentinelClient(RedisClient):
-    """The master that Sentinels name.
+    """The client for the master that Sentinels name.
 
-    If a master was frozen while another one was promoted, it goes on serving for seconds when it resumes, until a
-    Sentinel demotes it. So the Sentinels are asked regularly, not just for each new connection.
+    If a master was frozen while another one was promoted, it continues to serve for some seconds after it resumes,
+    until a Sentinel demotes it. So the Sentinels are asked regularly, not only for new connections.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -131,7 +131,7 @@ class SentinelClient(RedisClient):
         return bool((connection.host, connection.port) == self._pool.master_address)
 
     def watch(self) -> None:
-        """Watch until closed. The pool closes connections to any other server than the current master."""
+        """Watch until closed. The pool closes connections to all servers other than the current master."""
         while not self.is_closed:
             time.sleep(WATCH_S)
             before = self._pool.master_address
@@ -155,11 +155,11 @@ class Script:
     def __call__(self, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         try:
             return self._client.run("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        except NoScriptError:  # the server was restarted, or was a replica before
+        except NoScriptError:  # the server was restarted or has just been promoted
             return self._client.run("EVAL", self._text, len(keys), *keys, *arguments)
 
     def call_all(self, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
-        """Run several calls, in one round trip once the server knows the script. Each may run twice."""
+        """Run several calls, in one round trip once the server knows the script. A call may run twice."""
         if len(calls) > 1:
             try:
                 return self._client.run_all(

@@ -1,4 +1,4 @@
--- workers.lua: store the report of a worker, renew its lease, and return the reports of all live workers.
+-- workers.lua: store a worker's report, renew its lease, and return the reports of all live workers.
 -- KEYS  1 koyjabo:{workers} (hash: worker → report)
 --       2 koyjabo:{workers}:leases (zset: worker by the end of its lease, ms)
 -- ARGV  1 worker   2 report   3 length of the lease, ms

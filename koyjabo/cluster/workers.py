@@ -35,7 +35,7 @@ class Worker(NamedTuple):
     memory_kb: int | None  # resident; None if the system does not report it
     sockets: dict[str, int]  # by kind
     recount: Progress | None
-    lag_ms: float = 0.0  # delay of its event loop, as last measured
+    lag_ms: float = 0.0  # last measured delay of its event loop
     # Since when visits have not been saved (`counting.visits.Unsaved`, like the next two).
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
@@ -51,13 +51,13 @@ class Workers(Protocol):
 
     @property
     def redis_ms(self) -> float | None:
-        """Duration of the last call to Redis, ms; None without Redis, or when it did not answer."""
+        """Duration of the last call to Redis, ms; None without Redis, or if Redis did not respond."""
 
     def report(self, worker: Worker) -> None:
         """Report the current state of this worker. A worker that has not reported for some seconds counts as gone."""
 
     def live(self) -> list[Worker]:
-        """All live workers, at most 2 s old while Redis answers; otherwise only this worker."""
+        """The reports of all live workers, at most 2 s old. Only this worker's report while Redis does not respond."""
 
 
 class MemoryWorkers:

@@ -37,7 +37,7 @@ class RedisWorkers:
         self._outbox.send_newest("worker", partial(self._renew, worker))
 
     def live(self) -> list[Worker]:
-        """The live workers. This one comes from memory, because its copy in Redis is a little older."""
+        """The live workers. This worker's own report comes from memory, because the copy in Redis is a little older."""
         own = {worker.id for worker in self._own}
         others = self._all if self._outbox.reachable else []
         known = (*self._own, *(worker for worker in others if worker.id not in own))
@@ -51,7 +51,9 @@ class RedisWorkers:
 
 
 def _parse(report: dict[str, Any]) -> Worker:
-    """Parse a report. It may be from another version: unknown fields are ignored, and newer ones may be missing."""
+    """Parse a report, which may come from another version. Unknown fields are ignored, and newer fields may be
+    missing.
+    """
     recount = report["recount"]
     known = {name: report[name] for name in Worker._fields if name in report}
     jobs = tuple(RunningJob._make(job) for job in report.get("jobs", ()))

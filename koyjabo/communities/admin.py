@@ -1,4 +1,4 @@
-"""The panel's list of communities. The pages of each community are outside of the panel."""
+"""The panel's list of communities. A community's own pages are outside the panel."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from koyjabo.core.identity import Account, uuid_of
 
 
 def overview(session: Any, community_id: str) -> Overview:
-    """A community, archived or not. Raises UnknownCommunity."""
+    """A community, whether archived or not. Raises UnknownCommunity."""
     community = archiving_queries.overview(session, uuid_of(community_id) or "")
     if community is None:
         raise UnknownCommunity
@@ -50,7 +50,7 @@ def _locked(session: Any, community_id: str) -> Overview:
 
 
 MAX_FOUNDED = 20
-"""Maximum number of communities of one founder, without archived ones. Site admins have no limit."""
+"""Maximum number of communities per founder, without archived ones. Site admins have no limit."""
 
 
 def create(records: CommunityQueries, by: Actor, account: Account, community: CommunityDetails) -> None:
@@ -63,7 +63,7 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
 
 
 def announce(records: CommunityQueries, by: Actor, community: CommunityDetails) -> None:
-    """Start counting visits for a new community, and write its audit entry. Call it last in the transaction."""
+    """Start counting visits for a new community, and write its audit entry. Call this last in the transaction."""
     ref = {"ref": community.ref} if community.ref else {}
     details = {"open": community.is_open, "listed": community.is_listed, **ref}
     records.store(by.entry("community.create", subject(community), **details))

@@ -52,13 +52,13 @@ def overviews(session: Session, query: str, start: int, count: int, order: str) 
 
 
 def archive(session: Session, community_id: str, now_ms: int) -> None:
-    """Delete the counter. Waits for a batch of visits that has locked it."""
+    """Delete the counter. Waits if a batch of visits has locked it."""
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=now_ms))
     session.execute(delete(Counter).where(Counter.scope == community_id))
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Create the counter with its old totals: from the rollups, which contain every visit, and from adjustments, which
+    """Create the counter with its old totals, from the rollups, which contain every visit, and from adjustments, which
     contain visits that the database has lost.
     """
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))

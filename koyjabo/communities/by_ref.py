@@ -1,6 +1,6 @@
-"""Communities and members by external ids, so that another system can keep them in sync (decision 93).
+"""Communities and members by external id, so that another system can keep them in sync (decision 93).
 
-Each call only changes people of that system. Members with an account stay as they are.
+Each call changes only people of that system. Members with an account stay as they are.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 
 NAMED_IN_AUDIT = 50
-"""Maximum number of external ids of each kind that an audit entry about a whole list names. It counts all of them."""
+"""Maximum number of external ids of each kind in an audit entry about a whole list. The entry has the count of all of
+them.
+"""
 
 
 class RefMember(NamedTuple):
-    """A member as sent by their own system."""
+    """A member, as sent by the other system."""
 
     ref: str
     role: str
@@ -48,7 +50,7 @@ class Synced(NamedTuple):
 
 
 class CommunitiesByRef:
-    """Changes by site admins and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
+    """Changes by site admins and API keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
 
     After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry with the external id.
     """
@@ -70,9 +72,8 @@ class CommunitiesByRef:
     def put(self, account: Account, ref: str, values: Mapping[str, Any]) -> tuple[CommunityAccess, bool]:
         """Create the community with this external id, or change and restore it. Returns whether it is new. Idempotent.
 
-        `values` has the name, and may have is_open, is_listed and public_count. Missing ones stay unchanged, or have
-        the defaults of `Communities.create` for a new community. Raises RefTaken if `ref` is the id of a community
-        here.
+        `values` has the name, and may have is_open, is_listed and public_count. Missing values stay unchanged; a new
+        community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is the id of a community here.
         """
         account.require_site_admin()
         by = log.actor(account, self._clock)
@@ -117,7 +118,7 @@ class CommunitiesByRef:
         return synced
 
     def person(self, account: Account, community_id: str, ref: str) -> str | None:
-        """The id here of the person with this external id, or None. For moderators."""
+        """The id here of the person with this external id, or None. The account must be a moderator."""
         return self._database.read(_person, account, self._people, community_id, ref)
 
 

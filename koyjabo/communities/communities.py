@@ -62,12 +62,13 @@ class Enrolment(NamedTuple):
 
 
 class Communities:
-    """Communities and their members. Every call checks the permissions of `account`; every change writes an audit
-    entry. Site admins have the role admin in all communities, without being members.
+    """Communities and their members.
 
-    Raises UnknownCommunity for an unknown id, an archived community, and one that the account may not see; Forbidden
-    for a role that is too low; LedgerUnavailable. After a commit, `on_revoked` is called with the id of the user who
-    lost a permission, or of the community that was deleted or archived.
+    Every call checks the permissions of `account`, and every change writes an audit entry. Site admins have the role
+    admin in all communities, without being members. Raises UnknownCommunity for an unknown id, an archived community,
+    or a community that the account may not see; Forbidden if the role is too low; LedgerUnavailable. After a commit,
+    `on_revoked` is called with the id of the user who lost a permission, or of the community that was deleted or
+    archived.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -112,7 +113,7 @@ class Communities:
         return homes[0] if len(homes) == 1 else None
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of those users who are members. The caller checks the permission."""
+        """The roles of the given users who are members. The caller checks the permission."""
         return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
@@ -209,7 +210,7 @@ class Communities:
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)
 
-    # Only site admins may call these; viewers may call those that change nothing. Others get Forbidden.
+    # Only site admins may call these methods. Viewers may call the ones that change nothing. Others get Forbidden.
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
@@ -242,7 +243,7 @@ class Communities:
         return self._database.read(_on_records, operation, *args)
 
     def _list(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Read a list as a report, because a page of a list costs as much as all pages before it."""
+        """Read a list as a report, because reading a page costs as much as reading all pages before it."""
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:

@@ -1,4 +1,4 @@
-"""Invitations to communities, and what an invited person can do with a link of any kind."""
+"""Invitations to communities, and the actions of an invited person with a link of any kind."""
 
 from __future__ import annotations
 
@@ -65,17 +65,15 @@ class ReceivedInvitations:
         self._communities = communities
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
-        """The invitations of an account, each with its token: first the one to the panel, then the others, newest
-        first.
-
-        None of them if the account's email is not confirmed. Raises LedgerUnavailable.
+        """An account's invitations, each with its token: first the invitation to the panel, then the others, newest
+        first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
         """
         first = self._panel.page(account, start, count)
         rest = self._communities.page(account, max(start - first.total, 0), count - len(first.items))
         return Page(first.items + rest.items, first.total + rest.total)
 
     def of(self, token: str) -> Invitations[PanelRole] | Invitations[Joined]:
-        """The kind of invitations that a token belongs to, valid or not. Raises UnknownInvitation."""
+        """The kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
         for invitations in (self._panel, self._communities):
             if invitations.owns(token):
                 return invitations

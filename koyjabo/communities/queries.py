@@ -42,7 +42,7 @@ class ListedCommunity(NamedTuple):
 
 
 class CommunitySearch(NamedTuple):
-    """A search for communities with `text` in their name, in an order of ORDERS."""
+    """A search for communities whose name contains `text`, sorted by one of ORDERS."""
 
     text: str = ""
     order: str = "members"
@@ -90,7 +90,7 @@ ORDERS = {
     "name": (),
     "new": (models.Community.created_ms.desc(),),
 }
-"""Orders: own communities first, largest, by name, newest. Ties are ordered by name."""
+"""Sort orders: own communities first, largest first, by name, newest first. Ties are sorted by name."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms, User.external_ref)
 

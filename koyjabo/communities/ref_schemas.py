@@ -77,7 +77,7 @@ def _members(value: Any) -> Any:
 
 
 class MembersBody(Body):
-    """All members that have a ref. Body up to 1 MB."""
+    """All members that have a ref. The body can be up to 1 MB."""
 
     media = JSON
     largest = LARGER_BODY

@@ -81,7 +81,7 @@ class CommunityChangesBody(Body):
 
 
 class JoinBody(Body):
-    """The body is optional."""
+    """Joining a community. The body is optional."""
 
     media = JSON
     may_be_absent = True

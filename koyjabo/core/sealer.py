@@ -36,6 +36,6 @@ class Sealer:
             return None
 
     def _cipher(self) -> AESGCM:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB that few workers need
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB, rarely used
 
         return AESGCM(self._key)

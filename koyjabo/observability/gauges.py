@@ -35,35 +35,35 @@ class Gauge(NamedTuple):
     family: type[CounterMetricFamily] | type[GaugeMetricFamily] = GaugeMetricFamily
 
 
-WORKERS = Gauge("koyjabo_workers", "workers that serve", sum)
+WORKERS = Gauge("koyjabo_workers", "running workers", sum)
 CONNECTIONS = Gauge("koyjabo_connections", "open sockets", sum, "kind")
 ACTIVE = Gauge("koyjabo_active_visitors", "active visitors of the site", max)
 COMMUNITIES = Gauge(
     "koyjabo_community_connections",
-    "places taken in the rooms of communities: the 50 largest of each worker, and the rest as `other`",
+    "sockets in community rooms: the 50 largest of each worker, and the rest as `other`",
     sum,
     "community",
 )
-WAITING = Gauge("koyjabo_visits_waiting", "visits that wait for their commit", sum)
-OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the first of them has waited", max)
-UNPROJECTED = Gauge("koyjabo_visits_unprojected", "visits without a block for reports", max)
-LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with its work of every second", max)
+WAITING = Gauge("koyjabo_visits_waiting", "visits waiting for their commit", sum)
+OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the oldest of these visits has waited", max)
+UNPROJECTED = Gauge("koyjabo_visits_unprojected", "visits that are not in reports yet", max)
+LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with the work it does every second", max)
 FREE = Gauge("koyjabo_disk_free_bytes", "free space on the disk of the SQLite file; absent with PostgreSQL", min)
-DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)
-REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent without Redis", min)
+DATABASE = Gauge("koyjabo_database_up", "1 while the database responds to all workers", min)
+REDIS = Gauge("koyjabo_redis_up", "1 while Redis responds to all workers; absent without Redis", min)
 BACKUP = Gauge(
     "koyjabo_backup_proven_timestamp_seconds",
-    "when the newest backup was proven, since 1970; absent before the first one",
+    "time of the newest verified backup, in seconds since 1970; absent before the first",
     max,
 )
-BACKUP_BYTES = Gauge("koyjabo_backup_bytes", "the size of its file", max)
+BACKUP_BYTES = Gauge("koyjabo_backup_bytes", "size of that backup's file", max)
 BACKUP_FAILURES = Gauge(
     "koyjabo_backup_failures_total",
-    "backups that have failed, by the database; absent where the server makes none",
+    "failed backups, as recorded in the database; absent if the server makes no backups",
     max,
     family=CounterMetricFamily,
 )
-BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
+BUILD = Gauge("koyjabo_build_info", "always 1; the label gives the running version", max, "version")
 GAUGES = (
     *(WORKERS, CONNECTIONS, ACTIVE, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS),
     *(BACKUP, BACKUP_BYTES, BACKUP_FAILURES, BUILD),

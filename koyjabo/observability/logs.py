@@ -50,7 +50,7 @@ class JsonLines(logging.Formatter):
             line["request"] = id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # in ASCII: Unicode has line ends of its own, such as U+2028
+        return json.dumps(line, default=str)  # in ASCII, because Unicode has other line ends, such as U+2028
 
 
 def _time(record: logging.LogRecord) -> str:

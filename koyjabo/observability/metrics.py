@@ -61,26 +61,29 @@ class Metric(NamedTuple):
 
 
 OPENED = Metric("koyjabo_connections_opened", "sockets that were opened", "kind")
-DURATION = Metric("koyjabo_connection_duration_seconds", "how long sockets were open when they ended", None, DURATION_S)
-RECONNECTIONS = Metric("koyjabo_reconnections", "sockets of clients that lost a connection less than a minute before")
+DURATION = Metric("koyjabo_connection_duration_seconds", "how long sockets stayed open", None, DURATION_S)
+RECONNECTIONS = Metric(
+    "koyjabo_reconnections", "sockets opened by clients that lost a connection less than a minute earlier"
+)
 SENT = Metric("koyjabo_messages_sent", "messages written to sockets, by event", "type")
-RECEIVED = Metric("koyjabo_messages_received", "messages from sockets", "type")
-ERRORS = Metric("koyjabo_errors", "errors: by error code, by the reason for a refused socket, by log line", "kind")
+RECEIVED = Metric("koyjabo_messages_received", "messages received from sockets", "type")
+ERRORS = Metric("koyjabo_errors", "errors, by error code, refusal reason or log line", "kind")
 COMMIT = Metric(
-    "koyjabo_commit_seconds", "from a visit's request to its commit, of the first in each batch", None, LATENCY_S
-)
-BATCH = Metric(
-    "koyjabo_commit_visits", "visits committed together; the sum is how many visits there were", None, VISITS
-)
-DELIVERY = Metric(
-    "koyjabo_commit_to_client_seconds",
-    "from a commit until it is written to the last socket here; changes without a visit are not in it",
+    "koyjabo_commit_seconds",
+    "time from a visit's request to its commit, for the first visit in each batch",
     None,
     LATENCY_S,
 )
-ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
-WEBHOOKS = Metric("koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result")
-DROPPED = Metric("koyjabo_webhook_deliveries_dropped", "deliveries to webhooks that were dropped: too many waited")
+BATCH = Metric("koyjabo_commit_visits", "visits per commit; the sum is the number of visits", None, VISITS)
+DELIVERY = Metric(
+    "koyjabo_commit_to_client_seconds",
+    "time from a visit's commit until it is written to the worker's last socket",
+    None,
+    LATENCY_S,
+)
+ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times the database was found to be rolled back")
+WEBHOOKS = Metric("koyjabo_webhook_attempts", "webhook delivery attempts; `dead` means given up", "result")
+DROPPED = Metric("koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting")
 CONNECTIONS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
 COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
 

@@ -27,7 +27,7 @@ class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
     """URLs for redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
     service: str = ""
-    """The name that Sentinels know the master by; "" without Sentinels."""
+    """The name the Sentinels use for the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
     """The credentials for the Sentinels themselves."""
 

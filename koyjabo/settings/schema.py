@@ -48,25 +48,27 @@ class Settings(BaseModel):
     environment: Literal["development", "production"] = setting(
         "development",
         "ENVIRONMENT",
-        N_("`production` requires a SECRET_KEY and ignores `.env`; default on Render, Heroku"),
+        N_("`production` requires a SECRET_KEY and ignores `.env`; default on Render and Heroku"),
     )
     host: Annotated[str, AfterValidator(checks.ip_address)] = setting(
         "0.0.0.0", "HOST", N_("IP address to listen on; 127.0.0.1 behind a proxy on the same machine")
     )
-    port: int = setting(8000, "PORT", N_("TCP port to serve on; 0 takes a free one"), ge=0, le=65535)
+    port: int = setting(8000, "PORT", N_("TCP port to listen on; 0 picks a free port"), ge=0, le=65535)
     secret_key: str = setting(
-        "", "SECRET_KEY", N_("signs sessions and tokens, at least 32 random characters; development makes one")
+        "", "SECRET_KEY", N_("signs sessions and tokens, at least 32 random characters; generated in development")
     )
     secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
-        "", "SECRET_KEY_FILE", N_("file that holds the SECRET_KEY, created at the first start; instead of SECRET_KEY")
+        "", "SECRET_KEY_FILE", N_("file with the SECRET_KEY, created at the first start; replaces SECRET_KEY")
     )
     database_url: str = setting(
-        "", "DATABASE_URL", N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…`, one or more hosts")
+        "",
+        "DATABASE_URL",
+        N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…` with one or more hosts"),
     )
-    redis_url: str = setting("", "REDIS_URL", N_("`redis://…` or `redis+sentinel://…`; for several workers"))
+    redis_url: str = setting("", "REDIS_URL", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, "WEB_CONCURRENCY", N_("number of worker processes"), ge=1, le=64)
     timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
-        "Asia/Dhaka", "TIMEZONE", N_("time zone in which days begin and end (IANA name)")
+        "Asia/Dhaka", "TIMEZONE", N_("time zone that decides when days begin and end (IANA name)")
     )
     trusted_proxies: int = setting(
         0, "TRUSTED_PROXIES", N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10
@@ -75,8 +77,8 @@ class Settings(BaseModel):
         "",
         "ALLOWED_ORIGINS",
         N_(
-            "other sites whose pages may use accounts through browser cookies: `https://app.example.com`, "
-            "separated by `,`"
+            "other sites whose pages may use accounts through browser cookies, separated by `,`, such as "
+            "`https://app.example.com`"
         ),
     )
     public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
@@ -90,15 +92,15 @@ class Settings(BaseModel):
     app_url: Annotated[str, AfterValidator(checks.url("https://app.example.com"))] = setting(
         "",
         "APP_URL",
-        N_('address of the app whose visits are counted; the home page has the button "Open the app" for it'),
+        N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there'),
     )
     require_two_factor: Policy = setting(
-        "none", "REQUIRE_TWO_FACTOR", N_("who needs a two-step login: `none`, `admins` of the site, or `all`")
+        "none", "REQUIRE_TWO_FACTOR", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
     )
     oidc_providers: tuple[LoginProvider, ...] = setting(
         (),
         "OIDC_PROVIDERS",
-        N_("OpenID providers to log in with: names such as `google,work`, explained in docs/login-with-others.md"),
+        N_("names of the OpenID providers people can log in with, such as `google,work` (docs/login-with-others.md)"),
     )
     oidc_signup: bool = setting(
         False, "OIDC_SIGNUP", N_("`1` lets people sign up through a provider in OIDC_PROVIDERS")
@@ -106,18 +108,15 @@ class Settings(BaseModel):
     oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = setting(
         "",
         "OIDC_ADMIN_CLAIM",
-        N_(
-            "claim and value that make an account an admin of the site when it logs in through a provider, "
-            "such as `groups:ops`"
-        ),
+        N_("claim and value, such as `groups:ops`, that make an account a site admin at a login through a provider"),
     )
     oidc_trust_mfa: bool = setting(
         False,
         "OIDC_TRUST_MFA",
-        N_("`1` skips two-step login after a login through a provider, for providers that have their own"),
+        N_("`1` skips two-step login after a login through a provider that has its own"),
     )
     active_window_seconds: int = setting(
-        300, "ACTIVE_WINDOW_SECONDS", N_("seconds before a silent visitor stops counting as active"), ge=1, le=86400
+        300, "ACTIVE_WINDOW_SECONDS", N_("seconds without a request before a visitor is inactive"), ge=1, le=86400
     )
     leave_grace_seconds: int = setting(
         5, "LEAVE_GRACE_SECONDS", N_("seconds a user has to reconnect before others see them leave"), ge=0, le=300
@@ -133,8 +132,8 @@ class Settings(BaseModel):
         10,
         "PUBLISH_INTERVAL_MS",
         N_(
-            "minimum milliseconds between two messages of a worker about the site or a community through "
-            "Redis; 250 saves most of the Redis load of many workers"
+            "minimum milliseconds between a worker's Redis messages about the site or a community; with many "
+            "workers, 250 saves most of the Redis load"
         ),
         ge=10,
         le=5_000,
@@ -142,7 +141,7 @@ class Settings(BaseModel):
     starting_total: int = setting(
         0,
         "STARTING_TOTAL",
-        N_("total of a new database: 4000 continues an older counter, so the first visit is 4001"),
+        N_("total of a new database; 4000 continues an older counter, so the first visit is number 4001"),
         ge=0,
         le=checks.LARGEST_TOTAL,
     )
@@ -160,7 +159,7 @@ class Settings(BaseModel):
         "",
         "BACKUP_TO",
         N_(
-            "bucket of any S3 service for nightly backups, which are fetched back and verified: "
+            "S3-compatible bucket for nightly backups, which are fetched back and verified: "
             "`s3://bucket/prefix?endpoint=https://…&region=…`"
         ),
     )
@@ -168,23 +167,23 @@ class Settings(BaseModel):
         "03:30", "BACKUP_AT", N_("time of the daily backup, in TIMEZONE")
     )
     backup_keep: int = setting(
-        14, "BACKUP_KEEP", N_("number of backups to keep in the folder, and as many in the bucket"), ge=1, le=10_000
+        14, "BACKUP_KEEP", N_("number of backups to keep in the folder and in the bucket"), ge=1, le=10_000
     )
     allow_ephemeral_storage: bool = setting(
-        False, "ALLOW_EPHEMERAL_STORAGE", N_("`1` allows a database file on Render that every deploy deletes")
+        False, "ALLOW_EPHEMERAL_STORAGE", N_("`1` allows a database file on Render although every deploy deletes it")
     )
     geoip_database: str = setting(
         "",
         "GEOIP_DATABASE",
         N_(
             "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
-            "empty, locations are countries"
+            "empty, visitors are located by country"
         ),
     )
     rate_limit_registrations: int = setting(
         600,
         "RATE_LIMIT_REGISTRATIONS",
-        N_("visits per minute from one address, 0 for no limit; generous, because a campus shares one address"),
+        N_("visits per minute from one address, 0 for no limit; high because a campus may share one address"),
         ge=0,
     )
     rate_limit_heartbeats: int = setting(
@@ -192,7 +191,7 @@ class Settings(BaseModel):
         "RATE_LIMIT_HEARTBEATS",
         N_(
             "heartbeats per minute from one address, and as many requests with events, 0 for no limit; also "
-            "allows ten times as many events, and 100 KB a day for each; a page sends one heartbeat a minute"
+            "limits events (10 times as many) and stored data (100 KB a day for each)"
         ),
         ge=0,
     )
@@ -200,8 +199,8 @@ class Settings(BaseModel):
         60,
         "RATE_LIMIT_VISITOR",
         N_(
-            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events, 0"
-            " for no limit; also allows ten times as many events; stops pages that keep reloading"
+            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events, 0 for "
+            "no limit; also limits events (10 times as many)"
         ),
         ge=0,
     )
@@ -214,7 +213,7 @@ class Settings(BaseModel):
     rate_limit_actions: int = setting(
         60,
         "RATE_LIMIT_ACTIONS",
-        N_("communities created, people invited, webhooks made or tried per minute by one account, 0 for no limit"),
+        N_("communities, invitations, webhooks and webhook tests per minute by one account, 0 for no limit"),
         ge=0,
     )
     rate_limit_changes: int = setting(
@@ -224,15 +223,15 @@ class Settings(BaseModel):
         500,
         "RATE_LIMIT_MAILS",
         N_(
-            "emails per day to unconfirmed addresses, such as invitations, and a tenth of them for one IP "
-            "address; 0 for no limit"
+            "emails per day to unconfirmed addresses, such as invitations, 0 for no limit; one IP address may "
+            "trigger a tenth of them"
         ),
         ge=0,
     )
     rate_limit_reports: int = setting(
         600,
         "RATE_LIMIT_REPORTS",
-        N_("reports per minute for one account, and as many through share links for one address, 0 for no limit"),
+        N_("reports per minute for one account, and as many through share links from one address, 0 for no limit"),
         ge=0,
     )
     rate_limit_keys: int = setting(
@@ -241,22 +240,22 @@ class Settings(BaseModel):
     rate_limit_sockets: int = setting(
         2000,
         "RATE_LIMIT_SOCKETS",
-        N_("open sockets from one address in one worker; 0 for no limit, also for its network"),
+        N_("open sockets from one address in one worker; 0 removes this limit and the limit per network"),
         ge=0,
     )
     rate_limit_handshakes: int = setting(
         6000,
         "RATE_LIMIT_HANDSHAKES",
-        N_("sockets opened per minute from one address, 0 for no limit; a whole campus may reconnect at once"),
+        N_("sockets opened per minute from one address, 0 for no limit; high because a campus may reconnect at once"),
         ge=0,
     )
     rate_limit_tabs: int = setting(
-        50, "RATE_LIMIT_TABS", N_("open sockets of one `visitorId` in one worker, 0 for no limit"), ge=0
+        50, "RATE_LIMIT_TABS", N_("open sockets from one `visitorId` in one worker, 0 for no limit"), ge=0
     )
     max_connections: int = setting(
         20000,
         "MAX_CONNECTIONS",
-        N_("open sockets that a worker accepts; one network (/24 or /48) may have a quarter of them"),
+        N_("open sockets that a worker accepts; one network (/24 or /48) may use a quarter of them"),
         ge=1,
         le=1_000_000,
     )
@@ -275,7 +274,7 @@ class Settings(BaseModel):
         "",
         "AUTH_SHARED_SECRET",
         N_(
-            "accepts tokens from another system, using the secret that signs them, at least 32 bytes; requires "
+            "accepts tokens from another system that are signed with this secret, at least 32 bytes; requires "
             "AUTH_REQUIRED_CLAIMS"
         ),
     )
@@ -288,44 +287,44 @@ class Settings(BaseModel):
     auth_audience: TokenName = setting(
         "", "AUTH_AUDIENCE", N_("value that the `aud` of these tokens must be or contain")
     )
-    auth_user_claim: TokenName = setting("sub", "AUTH_USER_CLAIM", N_("claim with the user's id, a `userRef`"))
+    auth_user_claim: TokenName = setting("sub", "AUTH_USER_CLAIM", N_("claim with the user's external id (`userRef`)"))
     auth_name_claim: TokenName = setting("name", "AUTH_NAME_CLAIM", N_("claim with the user's name"))
     auth_communities_claim: TokenName = setting(
         "communities",
         "AUTH_COMMUNITIES_CLAIM",
-        N_("claim with the user's roles: an object of community refs and `member`, `moderator` or `admin`"),
+        N_("claim with the user's roles: an object that maps community refs to `member`, `moderator` or `admin`"),
     )
     auth_required_claims: Annotated[str, AfterValidator(token_checks.required_claims)] = setting(
         "",
         "AUTH_REQUIRED_CLAIMS",
-        N_("claims and values that these tokens must have: `token_type:access`, separated by `,`, or `none`"),
+        N_("claims and values that these tokens must have, separated by `,`, such as `token_type:access`; or `none`"),
     )
     smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
         "",
         "SMTP_URL",
         N_(
-            "server that sends emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, unless "
-            "`&tls=off`) or `smtps://…`"
+            "mail server for outgoing emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, "
+            "unless `&tls=off`) or `smtps://…`"
         ),
     )
     admin_email: Annotated[str, AfterValidator(credential_rules.email)] = setting(
-        "", "ADMIN_EMAIL", N_("email of the first admin, created at start if missing; development makes one up")
+        "", "ADMIN_EMAIL", N_("email of the first admin, created at startup if missing; development has a default")
     )
     admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
         "", "ADMIN_PASSWORD", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
     )
     webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = setting(
-        "", "WEBHOOK_ALLOW", N_("private networks that webhooks may call: `10.0.0.0/8`, separated by `,`")
+        "", "WEBHOOK_ALLOW", N_("private networks that webhooks may call, separated by `,`, such as `10.0.0.0/8`")
     )
     bot_policy: Literal["count", "ignore"] = setting(
-        "count", "BOT_POLICY", N_("visits of declared crawlers: `count` and flag them, or `ignore` them")
+        "count", "BOT_POLICY", N_("visits by declared crawlers: `count` and flag them, or `ignore` them")
     )
     milestones: Annotated[str, AfterValidator(checks.totals)] = setting(
         "",
         "MILESTONES",
         N_(
-            "totals to celebrate when a visit reaches them: numbers separated by commas, or `none`; if empty, 1, "
-            "2.5 and 5 times each power of 10 from 100 on"
+            "totals to celebrate when a visit reaches them, separated by commas, or `none`; if empty, 1, 2.5 and "
+            "5 times each power of 10 from 100 up"
         ),
     )
     honour_privacy_signals: bool = setting(
@@ -337,15 +336,15 @@ class Settings(BaseModel):
         "",
         "METRICS_TOKEN",
         N_(
-            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` "
-            "works only in development, on the same machine"
+            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` works "
+            "only in development, from the same machine"
         ),
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(
         "INFO", "LOG_LEVEL", N_("`DEBUG` adds a line for each request, visit and broadcast")
     )
     log_format: Literal["text", "json"] = setting(
-        "text", "LOG_FORMAT", N_("`text` is key=value, `json` is one object per line")
+        "text", "LOG_FORMAT", N_("`text` for key=value pairs, `json` for one object per line")
     )
 
     @property

@@ -182,7 +182,7 @@ class VisitorLeftEvent(CountEvent):
 
 
 class MessageEvent(BaseModel):
-    """A message that a program has sent to the members who are online."""
+    """A message from a program to the members who are online."""
 
     type: Literal["message"]
     community_id: str

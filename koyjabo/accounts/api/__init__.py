@@ -1,4 +1,4 @@
-"""API calls of accounts."""
+"""API calls for accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: one's own account."""
+"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: your own account."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
     body=SignupBody,
 )
 def sign_up() -> Response:
-    """Create an account and log in. The answer is 200 if this site demands a second factor."""
+    """Create an account and log in. The response is 200 if this site requires two-step login."""
     return _login_answer(authentication.sign_up(SignupBody.of(request)), 201)
 
 
@@ -48,16 +48,18 @@ def sign_up() -> Response:
     secured=False,
 )
 def log_in() -> Response:
-    """Start a session. The answer to a wrong password does not reveal whether the user exists. If a second factor is
-    due, the answer says how to go on, and there are no tokens and no cookies yet."""
+    """Start a session. The response to a wrong password does not reveal whether the user exists. With two-step login,
+    the response lists the ways to complete the login and contains no tokens or cookies yet.
+    """
     return _login_answer(authentication.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
 @describe("Renew the tokens", {200: TokensAnswer, 429: "too many changes at once", **TOKEN, **CSRF})
 def refresh() -> Response:
-    """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
-    token has been copied."""
+    """Send the refresh token as a bearer token or cookie. It can be used once. A second use ends the session, because
+    the token must have been copied.
+    """
     tokens.record_request_place()
     claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
     if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
@@ -82,7 +84,7 @@ def log_out() -> Response:
 @bp.get("/auth/me")
 @describe("Get your own account", {200: UserAnswer, **TOKEN})
 def me() -> Response:
-    """The account of the token."""
+    """The account that the token belongs to."""
     return _answer(UserAnswer.of(tokens.require_account().account), 200)
 
 
@@ -93,8 +95,9 @@ def me() -> Response:
     body=ProfileBody,
 )
 def change_me() -> Response:
-    """Takes the password and, for another email while an authenticator app is on, a code. Another email has to be
-    confirmed again."""
+    """Requires the password. To change the email while an authenticator app is on, a code is required as well. A new
+    email has to be confirmed.
+    """
     login = tokens.require_account()
     return _answer(UserAnswer.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
 
@@ -102,7 +105,7 @@ def change_me() -> Response:
 @bp.post("/auth/password")
 @describe("Change your password", {204: None, **WITH_PASSWORD, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
-    """Also takes the current password. All other sessions end."""
+    """Requires the current password. Ends all other sessions."""
     login = tokens.require_account()
     authentication.change_password(login, PasswordBody.of(request))
     return empty()
@@ -116,8 +119,9 @@ def change_password() -> Response:
     secured=False,
 )
 def request_password_reset() -> Response:
-    """Mail a link, good for 30 minutes and once, on whose page the user chooses a new password. The answer and its time
-    are the same for every email."""
+    """Mail a link to a page where the user can choose a new password. It is valid for 30 minutes and can be used once.
+    The response and its timing are the same for every email.
+    """
     body = PasswordResetBody.of(request)
     limits.count_address("resets")
     tokens.record_request_place()

@@ -1,4 +1,6 @@
-"""POST /api/invitations: invite a person to the panel. In `communities.api`, invitations of all kinds are answered."""
+"""POST /api/invitations: invite a person to the panel. Invitations of all kinds are accepted and declined in
+`communities.api`.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,10 @@ from koyjabo.webkit.openapi.describe import LOGGED_IN, WITH_PASSWORD, WRONG_PASS
     body=PanelInvitationBody,
 )
 def invite_to_panel() -> Response:
-    """For site admins, with their own password and, while an authenticator app is on, a code. The answer is the same
-    for every email. The person gets the role by accepting: by the link, which is good for a week and once, or in their
-    list of invitations. Inviting the same email again ends the earlier link.
+    """Only site admins can do this. It requires their own password and, while an authenticator app is on, a code. The
+    response is the same for every email. The person gets the role when they accept, through the mailed link or their
+    list of invitations. The link is valid for a week and can be used once. Inviting the same email again revokes the
+    earlier link.
     """
     login = tokens.require_account()
     account = login.account

@@ -1,5 +1,5 @@
-"""/api/auth/second-factor, totp, recovery-codes and passkeys: the second step of a login, logins with a passkey alone,
-and second factors of one's own.
+"""/api/auth/second-factor, totp, recovery-codes and passkeys: two-step login, logins with only a passkey, and your own
+two-step login.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ EXPIRED = "the code or the passkey is wrong, or the step is over"
 
 @bp.post("/auth/second-factor")
 @describe(
-    "Make the second step of a login",
+    "Complete a two-step login",
     {200: TokensAnswer, 401: EXPIRED, **WITH_PASSWORD},
     body=SecondFactorBody,
     secured=False,
 )
 def second_factor() -> Response:
-    """Answers what the login would have answered without a second factor. Each code is good for 30 s and one step of
-    30 s either side, once."""
+    """Complete a two-step login. The response is the same as for a login without two-step login. A code can be used
+    once, in its own 30 s and the 30 s before and after.
+    """
     body = SecondFactorBody.of(request)
     if body.code is None and body.credential is None:
         raise InvalidInput(details={"code": REQUIRED})
@@ -59,16 +60,17 @@ def second_factor() -> Response:
     secured=False,
 )
 def second_factor_options() -> Response:
-    """WebAuthn's options, for the second step of a login or, without a token, for a login with a passkey alone. Send
-    the token back with the credential to POST /api/auth/second-factor."""
+    """WebAuthn options for a two-step login. Omit the token to log in with only a passkey. Send the returned token and
+    the credential to POST /api/auth/second-factor.
+    """
     token, options = authentication.passkey_options(OptionsBody.of(request).token)
     return answer(OptionsAnswer(token=token, options=options))
 
 
 @bp.get("/auth/second-factor")
-@describe("Get the state of your second factors", {200: StateAnswer, **TOKEN})
+@describe("Get the state of your two-step login", {200: StateAnswer, **TOKEN})
 def second_factor_state() -> Response:
-    """Which second factors you have."""
+    """The state of your two-step login."""
     account, factors = tokens.require_account().account, current()[SecondFactorServices]
     state, passkeys = factors.second_factors.state(account), factors.passkeys.all(account)
     has_totp = state.totp_ms is not None
@@ -85,8 +87,9 @@ NONE_THERE = "there is nothing to confirm or to turn off"
     body=ProofBody,
 )
 def begin_totp() -> Response:
-    """The secret counts when it is confirmed. Takes the password or, as bearer, the token of a login that has to
-    enrol."""
+    """Begin to set up an authenticator app. The secret takes effect once it is confirmed. Requires the password or, as
+    a bearer token, the token of a login that has to set up two-step login.
+    """
     token = authentication.enrolment_token()
     if token is not None:
         person = authentication.enrolling(token)
@@ -112,11 +115,12 @@ def begin_totp() -> Response:
     body=CodeBody,
 )
 def confirm_totp() -> Response:
-    """Takes the first code of the app, and ends all other sessions. With the token of a login that had to enrol, the
-    answer is also that of the login."""
+    """Requires the app's first code. Ends all other sessions. With the token of a login that had to set up two-step
+    login, the response also completes that login.
+    """
     token = authentication.enrolment_token()
     if token is not None:
-        # Before the body is read: an invalid token gets no hints.
+        # Check the token before reading the body, so that an invalid token gets no hints.
         current()[SecondFactorServices].second_step.enrolling(token)
         enrolled = authentication.enrol(token, CodeBody.of(request).code)
         return enrolled_answer(enrolled.completed.grant, enrolled.recovery_codes)
@@ -132,8 +136,9 @@ def confirm_totp() -> Response:
     body=ProofBody,
 )
 def remove_totp() -> Response:
-    """Takes the password and a code. If it was your last second factor, your recovery codes end as well; and if this
-    site demands a second factor, so do all sessions."""
+    """Requires the password and a code. If you have no passkeys, this turns two-step login off and deletes your
+    recovery codes. If this site requires two-step login, it also ends all your sessions.
+    """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     current()[SecondFactorServices].second_factors.remove_totp(login)
@@ -143,11 +148,13 @@ def remove_totp() -> Response:
 @bp.post("/auth/recovery-codes")
 @describe(
     "Renew your recovery codes",
-    {200: RecoveryCodesAnswer, 409: "you have no second factor", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {200: RecoveryCodesAnswer, 409: "you have no two-step login", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProofBody,
 )
 def renew_recovery_codes() -> Response:
-    """Ten new codes in place of all others. Takes the password and, while an authenticator app is on, a code."""
+    """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
+    code.
+    """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     return answer(
@@ -158,7 +165,7 @@ def renew_recovery_codes() -> Response:
 @bp.get("/auth/passkeys")
 @describe("List your passkeys", {200: ListOf(PasskeyAnswer), **TOKEN})
 def list_passkeys() -> Response:
-    """The oldest first; at most 20."""
+    """Your passkeys, oldest first. You can have at most 20."""
     return list_answer(
         map(PasskeyAnswer.of, current()[SecondFactorServices].passkeys.all(tokens.require_account().account)), []
     )
@@ -171,8 +178,9 @@ def list_passkeys() -> Response:
     body=ProofBody,
 )
 def passkey_options() -> Response:
-    """WebAuthn's options. Takes the password and, while an authenticator app is on, a code. On a server that sends
-    mails, confirm your email before."""
+    """WebAuthn options for creating a passkey. Requires the password and, while an authenticator app is on, a code. On
+    a server that sends emails, your email has to be confirmed first.
+    """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     return answer(
@@ -194,7 +202,9 @@ def passkey_options() -> Response:
     body=PasskeyBody,
 )
 def add_passkey() -> Response:
-    """Within 10 minutes after its options. The first second factor ends all other sessions."""
+    """Add a passkey, within 10 minutes of requesting its options. If this turns two-step login on, all other sessions
+    end.
+    """
     login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
     made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
@@ -208,8 +218,9 @@ def add_passkey() -> Response:
     body=ProofBody,
 )
 def remove_passkey(passkey_id: str) -> Response:
-    """Takes the password and, while an authenticator app is on, a code. The last second factor is turned off as by
-    DELETE /api/auth/totp."""
+    """Requires the password and, while an authenticator app is on, a code. If you have no authenticator app, removing
+    the last passkey turns two-step login off, as DELETE /api/auth/totp does.
+    """
     login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     current()[SecondFactorServices].passkeys.remove(login, passkey_id)

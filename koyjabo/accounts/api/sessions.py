@@ -46,7 +46,7 @@ class SessionAnswer(BaseModel):
 @bp.get("/auth/sessions")
 @describe("List your sessions", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_sessions() -> Response:
-    """Your active sessions, the last used first."""
+    """Your active sessions, most recently used first."""
     login, paging = tokens.require_account(), Paging.of(request)
     page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
     return list_answer(map(SessionAnswer.of, page.items), paging.headers(page.total))

@@ -37,7 +37,7 @@ class Offer(NamedTuple):
     """A valid invitation, as the invited person sees it."""
 
     id: str
-    invited_by: str  # the name of the user
+    invited_by: str  # the user's name
     role: str
     place: Subject  # the community, or PANEL
 
@@ -53,7 +53,7 @@ class PendingInvitation(NamedTuple):
 
 
 def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict[str, Any]) -> None:
-    """Add an invitation. It replaces an earlier one of the same email to the same place, whose link stops working."""
+    """Add an invitation. It replaces an earlier one for the same email and the same place, whose link stops working."""
     _delete(session, rows, rows.table.email_key == invitation["email_key"], *_at(rows, place))
     of_community = {} if place == PANEL else {"community_id": place.id}
     session.add(rows.table(**invitation, **of_community))
@@ -61,9 +61,10 @@ def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict
 
 
 def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
-    """Prepare the email just before it is sent. Returns None if the invitation was answered, replaced or revoked.
+    """Prepare the email just before it is sent.
 
-    The language is the account's, if an account has this email.
+    Returns None if the invitation was accepted, declined, replaced or revoked. If the email has an account, the
+    account's language is used.
     """
     if find(session, rows, queued_email.data["link"], now_ms) is None:
         return None
@@ -109,7 +110,7 @@ def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: i
 
 
 def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
-    """Delete an invitation to a place. Of several concurrent callers, all but one get UnknownInvitation."""
+    """Delete an invitation to a place. All but one of several concurrent callers get UnknownInvitation."""
     if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place)) != 1:
         raise UnknownInvitation
 

@@ -36,10 +36,10 @@ Accepted = TypeVar("Accepted")
 
 
 class InvitationScope(ABC, Generic[Accepted]):
-    """The places that one kind of invitation offers a role in.
+    """The places that one kind of invitation can offer a role in.
 
-    `purpose` is for their tokens, `kind` for their emails, and `action` is the prefix of their actions in the audit
-    log.
+    `purpose` is used for the invitations' tokens, `kind` for their emails, and `action` is the prefix of their actions
+    in the audit log.
     """
 
     rows: InvitationRows
@@ -67,8 +67,8 @@ class Invitations(Generic[Accepted]):
     Those who may invite can create, list and revoke invitations. These methods raise as `InvitationScope.managed` does,
     and take a `community_id` unless they are about the panel.
 
-    Any account may use the token. An invitation is valid once, for a week, while its inviter may invite; otherwise
-    UnknownInvitation is raised.
+    Any account may use the token. An invitation can be used once, within a week, as long as its inviter may still
+    invite. Otherwise UnknownInvitation is raised.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Invitations(Generic[Accepted]):
     def invite(
         self, account: Account, email: str, role: str, language: str, community_id: str | None = None
     ) -> Invited:
-        """Invite the person with this email, who may have an account or not.
+        """Invite the person with this email, with or without an account.
 
-        They get an email if the inviter has confirmed their own address and the limits allow it. It is in the account's
-        language if there is an account, otherwise in `language`. An earlier invitation of this email to the same place
-        ends.
+        They get an email if the inviter has confirmed their own address and the limits allow it. The email is in the
+        account's language if there is an account, otherwise in `language`. Revokes an earlier invitation for this email
+        to the same place.
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
@@ -120,9 +120,7 @@ class Invitations(Generic[Accepted]):
         self._database.write(self._withdraw, by, account, community_id, invitation_id)
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
-        """The invitations of an account, newest first, each with its token. None of them if its email is not
-        verified.
-        """
+        """An account's invitations, newest first, each with its token. Empty if the account's email is not verified."""
         asked = (account.id, self._clock.now_ms(), start, count)
         offers = self._database.read(invitation_queries.of_user, self._scope.rows, *asked)
         return Page(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
@@ -150,7 +148,7 @@ class Invitations(Generic[Accepted]):
     def _token(self, invitation_id: str) -> str:
         return self._tokens.token(self._scope.purpose, invitation_id)
 
-    # Operations of the database executor.
+    # Operations for the database executor.
 
     def _invite(
         self,
@@ -191,11 +189,11 @@ class PanelRole(NamedTuple):
 
     user_id: str
     role: str
-    is_logged_out: bool  # has to log in again, with two steps
+    is_logged_out: bool  # has to log in again, with two-step login
 
 
 class PanelScope(InvitationScope[PanelRole]):
-    """Invitations of site admins to the panel. `on_revoked` is called with the id of a user whose role has changed."""
+    """Invitations to the panel by site admins. `on_revoked` is called with the id of a user whose role has changed."""
 
     rows, purpose, action = PANEL_ROWS, PANEL_INVITATION, "panel"
 
@@ -208,8 +206,8 @@ class PanelScope(InvitationScope[PanelRole]):
         return PANEL
 
     def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> PanelRole:
-        """Accept, locking the user before the invitation, as changes of roles do. A new admin who needs two-step login
-        and has not set it up is logged out.
+        """Accept, locking the user before the invitation, as role changes do. A new admin who needs two-step login and
+        has not set it up is logged out.
         """
         person = user_admin_queries.existing(session, account.id).person
         offer = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)

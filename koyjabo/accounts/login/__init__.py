@@ -1,1 +1,1 @@
-"""Logging in, signing up and two-step login, for the API and for pages."""
+"""Login, signup and two-step login, for the API and for pages."""

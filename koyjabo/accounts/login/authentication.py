@@ -1,6 +1,6 @@
-"""Sign up, log in, verify the second step, and change credentials, for the API and for forms.
+"""Sign up, log in, complete a two-step login, and change credentials, for the API and for forms.
 
-Every function may raise TooManyRequests and LedgerUnavailable; those that take a password also TooBusy.
+Every function may raise TooManyRequests and LedgerUnavailable. Functions that take a password may also raise TooBusy.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 
 REMEMBERED_COOKIE = "remembered_browser"
-"""Cookie that proves a second step in this browser within the last 30 days."""
+"""Cookie that proves a completed two-step login in this browser within the last 30 days."""
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
@@ -57,7 +57,7 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
 
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
-    """Begin a session if no second step is due. Raises WrongCredentials."""
+    """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
     key = email_key(body.email)
     tokens.record_request_place()
     attempt = _familiar_attempt(key, body.email)
@@ -81,7 +81,7 @@ def complete_login(body: SecondFactorBody) -> Grant:
 
 
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
-    """The step's token, and WebAuthn's options. Raises SecondFactorExpired."""
+    """The step's token, and the WebAuthn options. Raises SecondFactorExpired."""
     _begin()
     return current()[SecondFactorServices].second_step.options(token, relying_party())
 
@@ -101,14 +101,16 @@ def enrol(token: str, code: str) -> Enrolled:
 
 
 def enrolment_token() -> str | None:
-    """The request's bearer token, unless it is a session's: those are JSON Web Tokens, which contain dots."""
+    """The request's bearer token, unless it is a session token. Session tokens are JSON Web Tokens, which
+    contain dots.
+    """
     header = request.authorization
     token = header.token if header is not None and header.type == "bearer" else None
     return token if token and "." not in token else None
 
 
 def relying_party() -> RelyingParty:
-    """The party for passkeys: PUBLIC_URL, or the host of the request. Raises WrongPasskey for an invalid host."""
+    """The relying party for passkeys: PUBLIC_URL, or the request's host. Raises WrongPasskey for an invalid host."""
     origin = current()[NetworkServices].origins.site(request)
     host = urlsplit(origin or "").hostname
     if origin is None or host is None:
@@ -136,8 +138,8 @@ def set_first_password(login: Login, new: str) -> None:
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
-    """Change name and email. Needs the password and, to change the email while an authenticator app is on, a code: a
-    password reset through the new email could remove the app. The browser stays familiar.
+    """Change name and email. Requires the password. To change the email while an authenticator app is on, a code is
+    required as well, because a password reset through the new email could remove the app. The browser stays familiar.
 
     Raises WrongCredentials, WrongCode, EmailTaken.
     """
@@ -180,9 +182,10 @@ def confirm_password(login: Login, password: str) -> UserRecord:
 
 
 def _familiar_attempt(key: str, email: str) -> Attempt | None:
-    """An attempt from a familiar browser. Other people's attempts do not limit it, even from the same address.
+    """An attempt from a familiar browser.
 
-    None if the browser is not familiar, or has used up its own limit: then it is treated like an unknown one.
+    Other people's attempts do not count against it, even from the same address. Returns None if the browser is
+    unfamiliar or has used up its own limit. It is then treated like an unknown browser.
     """
     browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
     if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):

@@ -1,4 +1,4 @@
-"""Bodies and responses for invitations, shared by the API and pages, and the ways to send a link by hand."""
+"""Bodies and responses for invitations, shared by the API and pages, and ways to send a link by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type":
 
 
 class PanelInvitationBody(ProofBody):
-    """An invitation, with the inviter's own password. The panel asks for the password afterwards, in a question."""
+    """An invitation, with the inviter's own password. The panel asks for the password afterwards, on a confirmation
+    page.
+    """
 
     may_be_absent = False
 
@@ -41,7 +43,7 @@ class PanelInvitationBody(ProofBody):
 
 
 class InvitedAnswer(BaseModel):
-    """An invitation that was made. No field depends on whether there is an account with the email."""
+    """A new invitation. No field depends on whether the email has an account."""
 
     status: Literal["invited"]
     link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
@@ -77,7 +79,7 @@ def link(token: str) -> str:
 
 
 def flash_code(made: Invited) -> str:
-    """Key of the message about it (`flash.SENTENCES`)."""
+    """Key of the message about the invitation (`flash.SENTENCES`)."""
     return FLASHES.get(made.mail, "invited")
 
 

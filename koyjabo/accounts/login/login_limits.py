@@ -29,7 +29,7 @@ def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     """Count an attempt to log in or change the password, by address and by address and account, before the password is
     verified. Unknown accounts are counted in the same way. Only WrongCredentials stays counted for both.
 
-    `unlocked_ms` is only called for an attempt that would be refused: failures from before that time do not count.
+    `unlocked_ms` is only called for an attempt that would be refused. Failures from before that time do not count.
     Raises TooManyRequests.
     """
     limits.count_address("logins")
@@ -56,7 +56,7 @@ def _count_attempt(email_key: str, unlocked_ms: UnlockedMs) -> None:
 
 
 def count_familiar(email_key: str) -> bool:
-    """Count an attempt from a familiar browser. Returns whether it needs no other limit by address."""
+    """Count an attempt from a familiar browser. Returns whether the attempt is exempt from other limits by address."""
     try:
         limits.limits().count_account("familiar_logins", limits.usage(), email_key)
     except TooManyRequests:
@@ -65,12 +65,12 @@ def count_familiar(email_key: str) -> bool:
 
 
 def client(is_familiar: bool = False) -> PasswordClient:
-    """The client of the current request, for the hash queue."""
+    """The current request's client, for the hash queue."""
     return PasswordClient(client_address.limit_key(request.environ), is_familiar)
 
 
 def guess_key() -> str:
-    """The key of the request's address, for guesses at one account."""
+    """The key for the request's address, used to limit guesses at one account."""
     return client_address.guess_key(request.environ)
 
 

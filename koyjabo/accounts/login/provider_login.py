@@ -31,8 +31,8 @@ from koyjabo.webkit.pages import redirects
 
 COOKIE = "provider_login"
 LONGEST_PATH = 900
-"""Maximum length of the path to go to after a login, bytes. A cookie may need four bytes for each, and browsers drop
-cookies over 4 KB.
+"""Maximum length of the path to go to after a login, bytes. In a cookie, a byte of the path may take four, and browsers
+drop cookies over 4 KB.
 """
 
 DENIED = N_("The login was cancelled. Start again, or log in another way.")
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
 
 class Answered(NamedTuple):
-    """The user who has logged in at a provider, in this browser."""
+    """A user who has logged in at a provider, in this browser."""
 
     provider: Provider
     user: ProviderUser
@@ -81,7 +81,7 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
 
 
 def onwards() -> str:
-    """The path this browser goes to after its login; "" for the usual page."""
+    """The path this browser goes to after login; "" for the usual page."""
     return redirects.own_path(cookies.get(COOKIE).partition(".")[2])
 
 

@@ -1,4 +1,4 @@
-"""The bodies of requests and responses of accounts."""
+"""Request and response bodies for accounts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PasswordBody(Body):
 
 
 class ProfileBody(Body):
-    """Missing fields do not change."""
+    """Changes to your account. Missing fields are not changed."""
 
     media = JSON
 
@@ -85,7 +85,7 @@ class UserAnswer(BaseModel):
 
 
 class TokensAnswer(BaseModel):
-    """A login. The same two tokens are set as cookies."""
+    """The tokens of a login. They are also set as cookies."""
 
     access_token: str = Field(description="valid for 15 minutes")
     refresh_token: str = Field(description="valid for 30 days and for one POST /api/auth/refresh")
@@ -126,19 +126,19 @@ OptionalTyped = Annotated[
 
 
 class SecondFactorBody(Body):
-    """One of `code` and `credential`."""
+    """Completes a two-step login, with either `code` or `credential`."""
 
     media = JSON
 
     token: Typed = Field(description="from the first step")
     code: OptionalTyped = Field(None, description=CODE)
     credential: OptionalCredential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
-    remember: Flag = Field(False, description="this browser needs no second step for 30 days")
+    remember: Flag = Field(False, description="this browser can skip two-step login for 30 days")
     visitorId: OptionalVisitorId = Field(None, description="for a login with a passkey alone; records a conversion")
 
 
 class OptionsBody(Body):
-    """Without a token, a login with a passkey alone begins."""
+    """The token of a login that is not complete yet. Omit it to log in with only a passkey."""
 
     media = JSON
 
@@ -146,7 +146,7 @@ class OptionsBody(Body):
 
 
 class ProofBody(Body):
-    """What a change of second factors needs."""
+    """Proof for a change to two-step login."""
 
     media = JSON
     may_be_absent = True
@@ -175,7 +175,7 @@ class PasskeyBody(Body):
 
 
 class DueAnswer(BaseModel):
-    """What the second step of a login needs: one of `methods`, or, with `enrol`, that you set up a second factor."""
+    """How to complete a login: with one of `methods` or, if `enrol` is true, by setting up two-step login."""
 
     token: str = Field(description="valid for 10 minutes and 5 tries")
     methods: list[str] | None = Field(None, description="out of totp, recovery, passkey")
@@ -185,7 +185,7 @@ class DueAnswer(BaseModel):
 
 
 class SecondFactorAnswer(BaseModel):
-    """A login that needs a second step. There are no tokens and no cookies yet."""
+    """A login that is not complete yet. There are no tokens or cookies until then."""
 
     second_factor: DueAnswer
 
@@ -197,14 +197,14 @@ class SecondFactorAnswer(BaseModel):
 
 
 class OptionsAnswer(BaseModel):
-    """What to ask a passkey with."""
+    """The options for asking for a passkey."""
 
     token: str
     options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")
 
 
 class StateAnswer(BaseModel):
-    """Your second factors."""
+    """The state of your two-step login."""
 
     totp: bool = Field(description="an authenticator app is on")
     passkeys: int
@@ -212,7 +212,7 @@ class StateAnswer(BaseModel):
 
 
 class TotpAnswer(BaseModel):
-    """What an authenticator app needs. It counts when it is confirmed within 10 minutes."""
+    """The secret for an authenticator app. It has to be confirmed within 10 minutes."""
 
     secret: str = Field(description="base32")
     uri: str = Field(examples=["otpauth://totp/Koy%20Jabo:ayesha%40example.com?secret=…&issuer=Koy%20Jabo"])
@@ -220,25 +220,27 @@ class TotpAnswer(BaseModel):
 
 
 class RecoveryCodesAnswer(BaseModel):
-    """Ten recovery codes, each for one login. They are shown once."""
+    """Ten recovery codes, each valid for one login. They are shown only once."""
 
     recovery_codes: list[str] = Field(examples=[["7K3Q-XW2M-9D4T-HB6R"]])
 
 
 class EnrolledAnswer(TokensAnswer):
-    """Recovery codes, and the login."""
+    """The recovery codes, and the tokens of the login."""
 
     recovery_codes: list[str]
 
 
 class CreationAnswer(BaseModel):
-    """What to make a passkey with."""
+    """The options for creating a passkey."""
 
     options: dict[str, Any] = Field(description="for PublicKeyCredential.parseCreationOptionsFromJSON()")
 
 
 class PasskeyAnswer(BaseModel):
-    """A passkey. With your first second factor, ten recovery codes, which are shown once."""
+    """A passkey. If it turned two-step login on, the response also has ten recovery codes, which are shown only
+    once.
+    """
 
     id: str
     name: str

@@ -1,7 +1,7 @@
 """Binds one login at a provider to the browser, the provider and, for a connection, the session.
 
-A cookie has a random text. The server derives state, nonce and PKCE's verifier from it with its own key, so the cookie
-does not reveal them, and a response is only valid for the same browser and provider.
+A cookie contains a random text. The server derives the state, the nonce and the PKCE verifier from it with its own key.
+So the cookie does not reveal them, and a response is only valid for the same browser and provider.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from koyjabo.settings.login_providers import LoginProvider
 SCOPES = "openid email profile"
 
 LOGIN, CONNECTION = "oidc login", "oidc connect"
-"""Purposes of steps that wait for a provider's response."""
+"""Purposes of pending steps that wait for a provider's response."""
 
 OVER = N_("This login has expired, was used already, or was started in another browser. Start again.")
 
@@ -52,8 +52,8 @@ class Authorizations:
         self._secret = secret.encode()
 
     def begin(self, issuer: str, login: Login | None = None) -> tuple[str, Authorization]:
-        """The browser's secret, and the values derived from it. With a login, the identity will be connected with its
-        account, in its session.
+        """The browser's secret, and the values derived from it. If `login` is given, the identity will be connected to
+        that account, in that session.
         """
         browser_secret = secrets.token_urlsafe(32)
         begun = self._derive(browser_secret, issuer, login.session_id if login else "")
@@ -66,8 +66,9 @@ class Authorizations:
     def finish(self, browser_secret: str, issuer: str, state: str, session_id: str) -> Finished:
         """Check a response. `session_id` is the browser's session, or "".
 
-        Raises ProviderLoginRefused for a response meant for another browser, provider or session, for one that is too
-        late or was used before, and for a connection if the password has changed since it was begun.
+        Raises ProviderLoginRefused for a response that is meant for another browser, provider or session, that is too
+        late, or that was used before. Also raises it for a connection if the password has changed since the connection
+        was begun.
         """
         for session in {"", session_id}:
             begun = self._derive(browser_secret, issuer, session)
@@ -93,7 +94,7 @@ class Authorizations:
 
 
 def url(endpoint: str, provider: LoginProvider, authorization: Authorization, redirect_uri: str) -> str:
-    """The provider's URL that the browser gets a code from."""
+    """The URL at the provider where the browser gets a code."""
     query = urlencode(
         {
             "response_type": "code",

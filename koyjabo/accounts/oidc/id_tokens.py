@@ -1,4 +1,4 @@
-"""Verify ID tokens, and read from them who has logged in (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""Verify ID tokens, and read the user from them (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
-"""How long endpoints are used before they are requested again, and how long to wait after a failure, ms. Until then,
-the last known ones are used.
+"""How long endpoints are used before they are requested again, and how long to wait after a failed request, ms. Until
+the next request, the last known endpoints are used.
 """
 
 JSON = "application/json"
@@ -68,11 +68,13 @@ class Provider:
         self._known()
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
-        """The provider's URL that the browser gets a code from."""
+        """The URL at the provider where the browser gets a code."""
         return authorization.url(self._known().authorization_endpoint, self.settings, browser, redirect_uri)
 
     def require_issuer(self, issuer: str | None) -> None:
-        """Check that a response in the browser is from this provider (RFC 9700, 4.4). Raises ProviderLoginRefused."""
+        """Check that a response received through the browser is from this provider (RFC 9700, 4.4). Raises
+        ProviderLoginRefused.
+        """
         if issuer != self.settings.issuer and (issuer is not None or self._known().tells_issuer):
             raise self._refused("issuer_of_answer")
 
@@ -101,8 +103,8 @@ class Provider:
         return user if user.email else self._completed(user, str(body.get("access_token", "")))
 
     def _completed(self, user: ProviderUser, access_token: str) -> ProviderUser:
-        """The user, with claims that some providers only return from this endpoint (OpenID Connect Core 1.0, 5.3 and
-        5.4). Claims of the ID token, which is signed, have priority.
+        """The user, with the additional claims that some providers only return from the userinfo endpoint (OpenID
+        Connect Core 1.0, 5.3 and 5.4). Claims in the ID token, which is signed, have priority.
         """
         endpoint = self._known().userinfo_endpoint
         if not endpoint or not BEARER.fullmatch(access_token):
@@ -161,7 +163,7 @@ class Provider:
             raise KeysUnavailable from None
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Make a request. Only hosts named by OIDC_{NAME}_ISSUER may have private addresses."""
+        """Make a request. Only the hosts in OIDC_{NAME}_ISSUER may have private addresses."""
         is_own = urlsplit(url).hostname == urlsplit(self.settings.issuer).hostname
         destinations = ANYWHERE if is_own else PUBLIC
         try:

@@ -1,7 +1,7 @@
-"""Logs in users that an OpenID provider knows, and connects their accounts with it.
+"""Logs in users of an OpenID provider, and connects their accounts to it.
 
-A user is identified by issuer and subject, never by email: otherwise the owner of a provider, or of a reused address,
-could get another person's account.
+A user is identified by issuer and subject, never by email. Otherwise the owner of a provider, or of a reused address,
+could take over another person's account.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class NewLogin(NamedTuple):
     provider: str  # its name
     user: ProviderUser
     browser: LoginBrowser
-    cookie: str  # from a browser that may need no second step
+    cookie: str  # from a browser that may skip the two-step login
     language: str | None
 
     @property
@@ -86,11 +86,12 @@ class ProviderLogins:
         self.rules = rules
 
     def is_known(self, user: ProviderUser) -> bool:
-        """Whether an account is connected with this provider's user."""
+        """Whether an account is connected to this provider's user."""
         return self._database.read(queries.find, Identity(user.issuer, user.subject)) is not None
 
     def log_in(self, new: NewLogin) -> Grant | SecondFactorDue:
-        """Begin a session if no second step is due. Signs up first if there is no account and OIDC_SIGNUP allows it.
+        """Begin a session, unless the user has to complete a two-step login. Signs up first if there is no account and
+        OIDC_SIGNUP allows it.
 
         Raises ProviderLoginRefused, AccountDisabled.
         """
@@ -102,7 +103,7 @@ class ProviderLogins:
         raise ProviderLoginRefused
 
     def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
-        """Let this provider's user log in to this account. Idempotent. Raises ProviderConnected."""
+        """Let this user of the provider log in to this account. Idempotent. Raises ProviderConnected."""
         by = log.actor(account, self._clock)
         entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
         self._database.write(
@@ -112,7 +113,7 @@ class ProviderLogins:
         )
 
     def disconnect(self, account: Account, provider: str, issuer: str, issuers: Collection[str]) -> None:
-        """Disconnect a provider. Idempotent. `issuers` are the providers users can log in with. Raises
+        """Disconnect a provider. Idempotent. `issuers` are the providers that users can log in with. Raises
         LastWayToLogIn.
         """
         by = log.actor(account, self._clock)
@@ -167,8 +168,9 @@ class ProviderLogins:
         return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
 
     def _promoted(self, new: NewLogin, person: UserRecord) -> UserRecord:
-        """The user after applying OIDC_ADMIN_CLAIM. It gives the role and never takes it away: otherwise the admin
-        created by the operator would lose it at the first login with a provider that does not send the claim.
+        """The user after OIDC_ADMIN_CLAIM was applied. The claim can give the admin role but never takes it away.
+        Otherwise the admin created by the operator would lose the role at the first login with a provider that does not
+        send the claim.
         """
         if person.is_admin or not new.user.has(self.rules.admin_claim):
             return person

@@ -49,8 +49,8 @@ def use(session: Session, identity: Identity, user_id: str, now_ms: int) -> bool
 
 
 def sign_up(session: Session, person: UserRecord, email_key: str, identity: Identity, now_ms: int) -> None:
-    """Create a user who logs in with this identity. Raises EmailTaken, even if it was the identity that was just
-    connected.
+    """Create a user who logs in with this identity. Raises EmailTaken, even if the conflict is that the identity was
+    just connected.
     """
     queries.add_user(session, person, email_key, now_ms)
     if person.is_verified:
@@ -62,8 +62,8 @@ def sign_up(session: Session, person: UserRecord, email_key: str, identity: Iden
 
 
 def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> bool:
-    """Connect an identity. Returns False if it already was. Raises ProviderConnected if it is another user's,
-    UnknownUser.
+    """Connect an identity. Returns False if it was connected before. Raises ProviderConnected if it belongs to another
+    user, and UnknownUser.
     """
     if _locked(session, user_id) is None:
         raise UnknownUser
@@ -80,9 +80,10 @@ def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> 
 
 
 def disconnect(session: Session, user_id: str, issuer: str, issuers: Collection[str]) -> bool:
-    """Remove a user's identities at this provider. Returns False if there were none.
+    """Remove a user's identities at this provider.
 
-    Raises LastWayToLogIn for a user without a password and without an identity at another one of `issuers`.
+    Returns False if there were none. Raises LastWayToLogIn for a user who has no password and no identity at another of
+    the `issuers`.
     """
     user = _locked(session, user_id)
     others = set(issuers) - {issuer}

@@ -29,7 +29,7 @@ def forgot_password() -> Response:
 
 @bp.post("/forgot-password")
 def do_forgot_password() -> Response:
-    """Redirect to the same page for every email."""
+    """Mail a link. Redirects to the same page for every email."""
     page_login.check_origin()
     form = Form(PasswordResetBody)
     body = form.read()

@@ -1,4 +1,4 @@
-"""Fields of forms that differ from the API's."""
+"""Form fields that differ from the API's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Forms to sign up, log in and log out; /login/second-factor and /login/enrol: the second step of a login.
+"""Forms to sign up, log in and log out.
 
-The step's token is a field of the form, so the browser stores nothing before the login is complete.
+/login/second-factor and /login/enrol handle two-step login. The step's token is a form field, so the browser stores
+nothing until the login is complete.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def second_factor() -> Response:
 
 @bp.post("/login/enrol")
 def enrol() -> Response:
-    """Take the first code of an authenticator app, for a login that has to set one up."""
+    """Accept the first code of an authenticator app, for a login that has to set one up."""
     page_login.check_origin()
     form = Form(EnrolBody)
     body = form.read()
@@ -126,8 +127,8 @@ def onwards_from(account: Account) -> str:
 
 
 def landing(account: Account) -> str:
-    """The path to go to after a login without a destination: the panel for accounts that may see it, so that an admin's
-    login counts no visit; for others their community, if they have only one.
+    """The path to go to after a login without a destination: accounts that may see the panel go there, so an admin's
+    login counts no visit. Others go to their community, if they have only one.
     """
     if account.sees_panel:
         return url_for("admin.overview")
@@ -139,8 +140,8 @@ def landing(account: Account) -> str:
 
 
 def show(due: SecondFactorDue, onwards: str = "") -> Response:
-    """The page of the second step, in response to the first. The login leads to the path `onwards`, or to the form's
-    `next`.
+    """The page that completes a two-step login, in response to the password. The login leads to the path `onwards`, or
+    to the form's `next`.
     """
     if due.must_enrol:
         person = current()[SecondFactorServices].second_step.enrolling(due.token)
@@ -170,7 +171,7 @@ def _again(form: Form[SecondStepBody]) -> Response:
 
 
 def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
-    """Show the form for the second step. Raises SecondFactorExpired."""
+    """Show the form that completes a two-step login. Raises SecondFactorExpired."""
     methods = current()[SecondFactorServices].second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 

@@ -1,6 +1,7 @@
 """/auth/oidc/: log in with an OpenID provider; and pages that connect an account with one.
 
-Forms must not lead to another server (`form-action` of the Content-Security-Policy), so the way there is always a link.
+The Content-Security-Policy (`form-action`) forbids forms that lead to another server, so users always follow a link to
+the provider.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def begin_totp() -> Response:
 def confirm_totp() -> Response:
     try:
         return _confirm_totp(page_login.require_login(), Form(CodeBody))
-    except NoSecondFactor:  # it took too long, or was begun in another session
+    except NoSecondFactor:  # the setup took too long, or was begun in another session
         return redirects.to("pages.set_up_totp")
 
 

@@ -1,4 +1,4 @@
-"""Changes of how a user logs in. Each asks for the password on a separate page, and for a code while an authenticator
+"""Changes to how a user logs in. Each asks for the password on a separate page, and for a code while an authenticator
 app is on.
 """
 
@@ -27,7 +27,7 @@ from koyjabo.webkit.forms.forms import Form
 
 
 class SecurityChange(NamedTuple):
-    """The texts of such a page, and the page that it returns to."""
+    """The texts of a page that asks for the password, and the page it returns to."""
 
     title: LazyString | str
     explanation: LazyString | str

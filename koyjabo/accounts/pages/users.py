@@ -39,7 +39,7 @@ def users() -> Response:
 
 
 def _invitations() -> list[SentInvitation]:
-    """Pending invitations. Viewers see none, because they consist of an email and a link that gives rights."""
+    """Pending invitations. Viewers see none, because an invitation shows an email and a link that gives rights."""
     if not me().is_admin:
         return []
     title = _("Invitation to the panel")
@@ -112,7 +112,7 @@ def disable(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/enable")
 def enable(user_id: str) -> Response:
-    """Enable a user. Asks for the password first if the user gets back rights in the panel."""
+    """Enable a user. Asks for the password first if the user gets rights in the panel back."""
     user = _line(user_id)
     if user.is_admin or user.is_viewer:
         _confirm_giving(_enabling(user))

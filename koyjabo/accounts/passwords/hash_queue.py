@@ -1,4 +1,4 @@
-"""Fair queueing of password hashes, by the address that they come from (decision 52)."""
+"""Fair queueing of password hashes by client address (decision 52)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.network.client_address import AddressCounter
 
 SLOTS = 2
-"""Jobs that have a slot: one is hashed, and the next one is ready to follow."""
+"""Number of slots: one job is hashed, and the next is ready to follow."""
 
 MAX_PER_ADDRESS = 3
-"""Maximum number of waiting jobs per address. Together, 60 addresses can have 180."""
+"""Maximum number of waiting jobs per address. 60 addresses can have 180 jobs together."""
 
 MAX_WAITING = 400
 """Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with MAX_PER_ADDRESS jobs
@@ -26,14 +26,14 @@ each.
 
 PATIENCE_S = 15.0
 FAMILIAR_IN_A_ROW = 3
-"""After this many jobs of familiar clients, another client gets a slot: attackers with accounts have familiar
-browsers.
+"""After this many jobs from familiar clients, an unfamiliar client gets a slot, because attackers with accounts have
+familiar browsers.
 """
 
 
 class PasswordClient(NamedTuple):
-    """The sender of a password: an address in the form of `client_address.limit_key` ("" has no limit), and whether it
-    is a familiar browser or a logged-in user.
+    """The client that sent a password: its address as returned by `client_address.limit_key` ("" has no limit), and
+    whether it is a familiar browser or a logged-in user.
     """
 
     address: str = ""
@@ -87,7 +87,7 @@ class AddressQueue:
 
 
 class HashQueue:
-    """Lets SLOTS jobs run at a time. Familiar clients come first; others get one slot in FAMILIAR_IN_A_ROW + 1."""
+    """Runs up to SLOTS jobs at a time. Familiar clients come first. Others get one slot in FAMILIAR_IN_A_ROW + 1."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -106,7 +106,7 @@ class HashQueue:
 
     @contextmanager
     def turn(self, client: PasswordClient) -> Iterator[None]:
-        """Wait for a slot, which lasts as long as the context. Raises TooBusy after at most PATIENCE_S."""
+        """Wait for a slot, and hold it during the context. Raises TooBusy after at most PATIENCE_S."""
         waiting = self._enter(client)
         try:
             if waiting is not None:
@@ -143,8 +143,8 @@ class HashQueue:
             self._runtime.soon(woken_turn.waiter.wake)
 
     def _begin_next(self) -> list[WaitingJob]:
-        """Give out the free slots. Returns the jobs to wake: those that got one, and those that have waited too
-        long.
+        """Give out the free slots. Returns the jobs to wake: the ones that got a slot, and the ones that have waited
+        too long.
         """
         woken: list[WaitingJob] = []
         while len(self) and self._running < SLOTS:

@@ -23,7 +23,9 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """
 
 UNUSABLE = "!"
-"""Prefix of unusable hashes. On its own, it is the hash of users of other systems, who have no account."""
+"""Prefix of unusable hashes. The prefix without anything after it is the hash of users of other systems, who have no
+account.
+"""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -31,7 +33,7 @@ Result = TypeVar("Result")
 
 
 class Passwords:
-    """Hashes on one OS thread, one password at a time, in the order of `hash_queue`.
+    """Hashes passwords on one OS thread, one at a time, in the order of `hash_queue`.
 
     Raises TooBusy if too many are already waiting.
     """

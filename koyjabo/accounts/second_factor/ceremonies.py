@@ -1,6 +1,7 @@
-"""WebAuthn's two ceremonies: creating a passkey, and proving that the user has it.
+"""The two WebAuthn ceremonies: creating a passkey, and proving possession of it.
 
-Options and credentials are JSON as in browsers' `parseCreationOptionsFromJSON` and `toJSON`; challenges are base64url.
+Options and credentials are JSON, as in the browser APIs `parseCreationOptionsFromJSON` and `toJSON`. Challenges are
+base64url.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SITE_NAME = "Koy Jabo"
 SHORTEST_ID, LONGEST_ID = 16, 1023
 """Length of a credential id, bytes (WebAuthn, 4: Credential ID)."""
 
-# webauthn is imported late: 5 MB and 0.2 s that most workers never need.
+# Import webauthn late: it takes 5 MB and 0.2 s, and most workers never need it.
 
 
 class RelyingParty(NamedTuple):
@@ -102,10 +103,10 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
 
 
 def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str, key: Key, is_alone: bool) -> int:
-    """Verify a passkey. Returns its new counter. Raises WrongPasskey, also for a counter that has not grown: the
-    passkey was copied.
+    """Verify a passkey.
 
-    The credential may identify the user. With `is_alone` it must (WebAuthn, 7.2, step 6).
+    Returns its new counter. Raises WrongPasskey, also for a counter that has not grown, because the passkey was then
+    copied. The credential may identify the user, and must do so with `is_alone` (WebAuthn, 7.2, step 6).
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json

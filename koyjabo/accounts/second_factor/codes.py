@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 
 MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
 """Wrong codes of the app allowed for one account per hour. Three codes in a million are valid at a time, so 720 guesses
-a day succeed once in 460 days. Recovery codes and passkeys still work when it is used up: they cannot be guessed.
+a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when the limit is used
+up.
 """
 
 TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
 
 class Codes:
-    """Codes of users. All methods raise LedgerUnavailable."""
+    """Users' codes. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database

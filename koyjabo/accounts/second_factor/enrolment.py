@@ -1,4 +1,4 @@
-"""Turns authenticator apps on and off for their owner, and renews recovery codes."""
+"""Lets users set up and remove their authenticator app, and renew their recovery codes."""
 
 from __future__ import annotations
 
@@ -55,15 +55,16 @@ class SecondFactors:
         return _setup(self._codes.begin(user_id), email)
 
     def begin_totp_in(self, login: Login) -> None:
-        """Begin a set-up for `setup_in`, after the password was verified. Raises SecondFactorOn."""
+        """Begin a setup for `setup_in`, after the password was verified. Raises SecondFactorOn."""
         self._codes.begin(login.account.id)
         person = self._database.read(account_queries.by_id, login.account.id)
         self._pending.begin_setup(person, login.session_id)
 
     def setup_in(self, login: Login) -> TotpSetup:
-        """The set-up that was begun in this session, until it is confirmed. Raises NoSecondFactor.
+        """The setup that was begun in this session, until it is confirmed.
 
-        Other sessions do not get it, because a stolen one must not see the secret without the password.
+        Raises NoSecondFactor. Other sessions do not get it, because a stolen session must not see the secret without
+        the password.
         """
         try:
             self._pending.require_setup(login.session_id)
@@ -72,7 +73,7 @@ class SecondFactors:
         return self.setup(login.account.id, login.account.email)
 
     def setup(self, user_id: str, email: str) -> TotpSetup:
-        """The set-up that was begun, until it is confirmed. Raises NoSecondFactor."""
+        """The setup that was begun, until it is confirmed. Raises NoSecondFactor."""
         return _setup(self._codes.begun(user_id), email)
 
     def confirm_totp(self, login: Login, code: str) -> list[str]:
@@ -113,7 +114,7 @@ class SecondFactors:
         self._on_revoked(account.id)
 
     def renew_recovery_codes(self, login: Login) -> list[str]:
-        """Replace the recovery codes by ten new ones. Raises NoSecondFactor."""
+        """Replace the recovery codes with ten new ones. Raises NoSecondFactor."""
         account, by = login.account, log.actor(login.account, self._clock)
         if self.state(account).second_factor_ms is None:
             raise NoSecondFactor
@@ -123,7 +124,7 @@ class SecondFactors:
         return codes
 
     def end_sessions_without(self) -> None:
-        """At start, end the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires."""
+        """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires. Called at startup."""
         if self._pending.policy != "none":
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 

@@ -1,5 +1,5 @@
-"""Codes of authenticator apps: TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all apps support. Recovery codes:
-ten random texts of 80 bits, each valid for one login without the app.
+"""Codes of authenticator apps are TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all apps support. Recovery codes
+are ten random texts of 80 bits. Each is valid for one login without the app.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CODE = re.compile("[0-9]{6}")
 RECOVERY_CODES = 10
 LENGTH, GROUP = 16, 4
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32: 5 bits per character, without letters that look like others."""
+"""Crockford's base32: 5 bits per character, without letters that look alike."""
 
 LOOK_ALIKE = str.maketrans("OIL", "011")
 
@@ -38,7 +38,7 @@ def uri(secret: str, email: str) -> str:
 
 def svg(text: str) -> str:
     """A QR code as an SVG without styles, which a Content-Security-Policy would refuse."""
-    import segno  # imported late: 4 MB that few workers need
+    import segno  # imported late, because it takes 4 MB and few workers need it
 
     out = io.BytesIO()
     segno.make_qr(text, error="m").save(
@@ -48,8 +48,8 @@ def svg(text: str) -> str:
 
 
 def step_of(secret: str, code: str, now_ms: int) -> int | None:
-    """The 30 s step (since 1970) that this code is valid for: the current one, or one before or after. None for a wrong
-    code.
+    """The 30 s step (since 1970) that this code is valid for: the current step, or the one before or after it. None for
+    a wrong code.
     """
     if not CODE.fullmatch(code):
         return None

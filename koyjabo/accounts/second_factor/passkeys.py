@@ -32,7 +32,7 @@ class Passkeys:
 
     After a commit that ends sessions, `on_revoked` is called with the user's id. With `needs_email`, only users with a
     confirmed email can create passkeys. Otherwise a stranger who signed up with another person's email could keep
-    access with one, because it needs no password (decision 77).
+    access with a passkey, which needs no password (decision 77).
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Passkeys:
         return self._database.read(queries.passkeys, account.id)
 
     def options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
-        """WebAuthn's options to create a passkey. Raises EmailUnconfirmed."""
+        """WebAuthn options for creating a passkey. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
         person = self._database.read(account_queries.by_id, account.id)
         if self._needs_email and not (person and person.is_verified):
@@ -88,7 +88,9 @@ class Passkeys:
         return Made(line, codes if is_first else None)
 
     def remove(self, login: Login, passkey_id: str) -> None:
-        """Remove a passkey. If nothing else is set up, two-step login is off. Raises UnknownPasskey."""
+        """Remove a passkey. If it was the last one and there is no app, this turns two-step login off. Raises
+        UnknownPasskey.
+        """
         account, by = login.account, log.actor(login.account, self._clock)
         ends_sessions = self._pending.is_required(account)
         removed = self._database.write(

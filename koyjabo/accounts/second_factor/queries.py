@@ -20,7 +20,7 @@ from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpS
 from koyjabo.settings.schema import Policy
 
 KEPT_STEPS = 120
-"""How many steps a used code is kept: an hour, so that it stays used if the clock is put back."""
+"""How many steps a used code is kept for: an hour's worth, so that it stays used if the clock is put back."""
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -89,7 +89,7 @@ def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool
 
 def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most: int) -> Secret | None:
     """Count a code before it is verified, which also limits concurrent ones. A count that began at or before `over_ms`
-    has expired and starts again. None if there is no secret, or if there were already `most` guesses.
+    has expired, and counting starts over. None if there is no secret, or if there were already `most` guesses.
     """
     expired = or_(TotpSecret.guessing_ms <= over_ms, TotpSecret.guesses == 0)
     values = {
@@ -167,8 +167,9 @@ def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool
 
 
 def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Call it after an app or passkey was removed. If it was the last one, turns two-step login off and, with
-    `ends_sessions`, ends all sessions. Otherwise it forgets remembered browsers: one may be on a lost device.
+    """Call this after an app or passkey was removed. If nothing is left, it turns two-step login off and, with
+    `ends_sessions`, ends all sessions. Otherwise it forgets remembered browsers, because one of them may be on a lost
+    device.
     """
     confirmed = select(TotpSecret.user_id).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
     passkeys = select(Passkey.user_id).where(Passkey.user_id == user_id)
@@ -211,8 +212,8 @@ def add_passkey(
     kept_session_id: str,
     needs_email: bool,
 ) -> bool:
-    """Store a passkey. The first one also stores the recovery codes and ends all other sessions. Returns whether it
-    was.
+    """Store a passkey. The first passkey or app also stores the recovery codes and ends all other sessions. Returns
+    whether it was the first.
 
     Raises EmailUnconfirmed (with `needs_email`), TooManyPasskeys, and WrongPasskey if the step was already used or the
     passkey exists.

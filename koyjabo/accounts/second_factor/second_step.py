@@ -1,4 +1,4 @@
-"""The second step of a login, by a code or a passkey; and the login with only a passkey."""
+"""Completes two-step logins, by code or passkey, and logins with only a passkey."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from koyjabo.database.executor import DatabaseExecutor
 
 
 class LoginBrowser(NamedTuple):
-    """The browser of a login. `is_familiar`: a user has logged in with it before."""
+    """The browser of a login. `is_familiar`: the user has logged in with it before."""
 
     user_agent: str
     is_familiar: Callable[[UserRecord], bool]
 
 
 class Completed(NamedTuple):
-    """A login after its second step."""
+    """A completed login."""
 
     grant: Grant
     visitor_id: str | None  # from the first step
     cookie: str
-    """Cookie of a browser that needs no second step for 30 days. Void after `enrol`, which changes the two-step
+    """Cookie of a browser that can skip two-step login for 30 days. Void after `enrol`, which changes the two-step
     login.
     """
 
@@ -48,10 +48,11 @@ class Enrolled(NamedTuple):
 
 
 class SecondStep:
-    """Completes two-step logins. All methods raise LedgerUnavailable.
+    """Completes two-step logins.
 
-    They raise SecondFactorExpired for a step that is over: after MOST_TRIES codes or passkeys, PENDING_S, one use, or a
-    new password. `on_revoked` is called with the id of a user whose sessions have ended.
+    All methods raise LedgerUnavailable. They raise SecondFactorExpired for a step that has ended: after MOST_TRIES
+    codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked` is called with the id of
+    a user whose sessions have ended.
     """
 
     def __init__(
@@ -86,8 +87,8 @@ class SecondStep:
         return self._database.read(pending_step_queries.methods, pending.user_id or "")
 
     def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
-        """The step's token, and WebAuthn's options. Without a token, begins a login that needs no password. Raises
-        SecondFactorExpired.
+        """The step's token, and the WebAuthn options. Without a token, this begins a login that needs no password.
+        Raises SecondFactorExpired.
         """
         challenge = ceremonies.new_challenge()
         if token is None:
@@ -133,7 +134,7 @@ class SecondStep:
         return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
 
     def _without_factor(self, pending: Pending) -> UserRecord:
-        """The user of a set-up step, which needs only the password. Raises SecondFactorExpired.
+        """The user of a setup step, which needs only the password. Raises SecondFactorExpired.
 
         The step ends when two-step login is set up, for instance with a passkey that was created in another session.
         """

@@ -1,6 +1,6 @@
-"""Decide whether a password attempt is permitted, from the stored state of the account (decision 52).
+"""Decides whether a password attempt is permitted, from the account's stored state (decision 52).
 
-Without I/O: callers load the state, store it again, and hold its lock in between.
+Does no I/O: callers load the state, store it, and hold its lock in between.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from koyjabo.network.client_address import Level
 
 DAY_MS = 86_400_000
 KEPT_MS = 3600 * 1000
-"""How long a state is kept at least after the last guess, ms, so that the audit log does not repeat its first line."""
+"""Minimum time a state is kept after the last guess, ms, so that the audit log does not repeat its first line."""
 
 MAX_NETWORKS = 200
 """How many failed networks are remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
 
 RESERVED_MS = 10_000
-"""How long the next guess is reserved for the network in turn, ms. A client that tries every 5 s does not miss it."""
+"""How long the next guess is reserved for the network that comes first, ms. A client that tries every 5 s does not miss
+it.
+"""
 
 NOTED_MS = 10_000
-"""How long after a refusal further ones to the same network change nothing, ms. A network keeps its claim ten times as
-long.
+"""How long after a refusal further refusals of the same network change nothing, ms. A network keeps its claim ten times
+as long.
 """
 
 
@@ -49,14 +51,16 @@ class FailedNetwork:
     refused_ms: int = 0
 
     def precedes(self, other: FailedNetwork | None) -> bool:
-        """Whether this network comes before `other`: it has failed less often, or as often but more recently, like an
-        owner who mistypes during an attack.
+        """Whether this network comes before `other`: it has failed less often, or equally often but more recently, like
+        an owner who mistypes during an attack.
         """
         return other is None or (self.failures, -self.failed_ms) < (other.failures, -other.failed_ms)
 
 
 class Decision(NamedTuple):
-    """0 and what the attempt cost the first budget, or the time until the next attempt may be permitted, ms."""
+    """The wait until the next attempt may be permitted, ms, or 0; and the cost of a permitted attempt to the first
+    budget, ms.
+    """
 
     wait_ms: int
     spent_ms: int = 0
@@ -64,7 +68,7 @@ class Decision(NamedTuple):
 
 @dataclass(slots=True)
 class GuessState:
-    """The state of an account. `spent_ms` and `day_spent_ms` are the times when the budgets are full again (GCRA)."""
+    """An account's state. `spent_ms` and `day_spent_ms` are the times when the budgets will be full again (GCRA)."""
 
     failures: int = 0  # since the last success
     spent_ms: int = 0
@@ -87,8 +91,8 @@ class GuessState:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
-    """The stored state, without networks whose failures are a day old. If the clock was put back, the budgets count as
-    spent, except for the reserve.
+    """The stored state, without networks whose last failure is a day old. If the clock was put back, the budgets count
+    as spent, except for the reserve.
     """
     stored = json.loads(text)
     marks = {name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
@@ -102,7 +106,7 @@ def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
 
 
 def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> Decision:
-    """Count an attempt, or refuse it. `networks` are the networks of one address, smallest first."""
+    """Count an attempt, or refuse it. `networks` are the networks that contain the client's address, smallest first."""
     opens_ms = _opens_for_ms(state, plan, networks, now_ms)
     if opens_ms > now_ms:
         mark = state.marks.get(networks[0].network)
@@ -118,10 +122,8 @@ def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int)
 
 
 def still_waits_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
-    """How long the attempt has to wait if `admit` would refuse it and has just recorded another refusal; 0 if `admit`
-    has to decide.
-
-    So a flood of refused attempts only reads the state.
+    """How long the attempt has to wait, if `admit` would refuse it and has just recorded another refusal; 0 if `admit`
+    has to decide. This way a flood of refused attempts only reads the state.
     """
     mark = state.marks.get(networks[0].network)
     is_noted = mark is None or mark.refused_ms > now_ms - NOTED_MS
@@ -136,7 +138,7 @@ def take_back(state: GuessState, plan: Plan, networks: Sequence[Level], decision
 
 
 def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
-    """Undo an attempt with the right password, and the failures of its network; then `forgive`."""
+    """Undo an attempt with the right password and the failures of its network, then `forgive`."""
     state.day_spent_ms -= plan.day_pace_ms
     mark = state.marks.get(networks[0].network)
     _unmark(state, networks, mark.failures if mark else 0)
@@ -144,8 +146,8 @@ def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
 
 
 def forgive(state: GuessState) -> None:
-    """Refill the first budget after a success. The second one and other networks' failures stay, so that the owner's
-    logins give others no guesses.
+    """Refill the first budget after a success. The second budget and other networks' failures stay, so that the owner's
+    logins do not give others more guesses.
     """
     state.failures = state.spent_ms = 0
     for mark in state.marks.values():
@@ -182,7 +184,7 @@ def _opens_for_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_
 
 
 def _opens_ms(state: GuessState, plan: Plan, network: str, now_ms: int) -> int:
-    """When a network that has failed may try again, unless another one does so first, ms."""
+    """When a network that has failed may try again, unless another network does so first, ms."""
     hour_ms = state.spent_ms - (plan.most - 1) * plan.pace_ms
     opens_ms = max(hour_ms, _day_opens_ms(state, plan, plan.reserve))
     is_last = max(hour_ms + plan.pace_ms, _day_opens_ms(state, plan, plan.reserve + 1)) > now_ms
@@ -190,11 +192,11 @@ def _opens_ms(state: GuessState, plan: Plan, network: str, now_ms: int) -> int:
 
 
 def _day_opens_ms(state: GuessState, plan: Plan, kept: int) -> int:
-    """When the second budget has one guess more than the `kept` ones, ms."""
+    """When the second budget has one guess more than the `kept` number, ms."""
     return state.day_spent_ms - (plan.most_a_day - kept - 1) * plan.day_pace_ms
 
 
 def _has_rival(state: GuessState, plan: Plan, network: str, opens_ms: int) -> bool:
-    """Whether a network that comes first was refused recently, with the advice to return at `opens_ms`."""
+    """Whether a network that comes first was recently refused and asked to return at `opens_ms`."""
     own, since_ms = state.marks.get(network), opens_ms - plan.day_pace_ms - RESERVED_MS
     return any(mark.refused_ms > since_ms and mark.precedes(own) for mark in state.marks.values())

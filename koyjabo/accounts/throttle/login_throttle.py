@@ -35,16 +35,16 @@ PLANS = {
     PASSWORD: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
 }
 """Budgets by purpose: in any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one more than 60 networks without
-failures need in two days, as their keys change at midnight. A familiar browser that has used up its budget is treated
-like an unknown one.
+failures need in two days, because their keys change at midnight. A familiar browser that has used up its budget is
+treated like an unknown one.
 """
 
 AUDITED = {1, 49}
-"""Numbers of failures that are written to the audit log. The others are not, so that guessing cannot fill the log."""
+"""The failure counts that are written to the audit log. The others are not, so that guessing cannot fill the log."""
 
 
 class LoginThrottle:
-    """Stores keyed hashes of emails, even without an account, and of the networks that have failed."""
+    """Limits guesses. Stores keyed hashes of emails, even of unknown ones, and of the networks that have failed."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
@@ -67,11 +67,15 @@ class LoginThrottle:
         return Attempt(self._database, self._clock, purpose, accounts, networks, decision)
 
     def unlock(self, email_key: str) -> None:
-        """Clear all failures of an account. Workers then clear their failures of the last minute: see `unlocked_ms`."""
+        """Clear all failures of an account. Workers then ignore their own failures of the last minute: see
+        `unlocked_ms`.
+        """
         self._database.write(_unlock, self._accounts(email_key), self._clock.now_ms())
 
     def unlocked_ms(self, email_key: str) -> int:
-        """When the account was unlocked, if that was in the last two minutes or it was tried since; otherwise 0."""
+        """When the account was unlocked, if that was in the last two minutes or there was an attempt since; otherwise
+        0.
+        """
         account = self._accounts(email_key)[LOGIN]
         state = self._database.read(login_throttle_queries.find, account, PLANS[LOGIN], self._clock.now_ms())
         return state.unlocked_ms if state else 0
@@ -87,8 +91,8 @@ class LoginThrottle:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a password. As a context: if the body succeeds, the account's failures are forgiven; if no
-    password was verified, the attempt is undone.
+    """One attempt at a password, used as a context manager. If the body succeeds, the account's failures are forgiven.
+    If no password was verified, the attempt is undone.
     """
 
     database: DatabaseExecutor
@@ -118,7 +122,7 @@ class Attempt:
             self._change(LOGIN, guess_budget.forgive)
 
     def _take_back(self, state: GuessState) -> None:
-        """Undo the attempt, unless the audit log has a line about the failures before it. Then it stays counted."""
+        """Undo the attempt. It stays counted if the audit log has an entry about the failures before it."""
         guess_budget.take_back(state, PLANS[self.purpose], self.networks, self.decision)
         if state.failures - 1 not in AUDITED:
             state.failures -= 1

@@ -12,12 +12,12 @@ from koyjabo.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
-"""How many expired rows are deleted with each attempt. It is more than an attempt adds, so the table does not grow for
-long.
+"""How many expired rows are deleted with each attempt. This is more than an attempt adds, so the table shrinks again
+after an attack.
 """
 
 UNLOCKED_MS = 120_000
-"""How long an account is known to be unlocked, ms: longer than workers count failures of a minute."""
+"""How long an account counts as just unlocked, ms. Workers count failures for a shorter time, a minute."""
 
 ADD = text(
     "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "
@@ -58,7 +58,7 @@ def forget(session: Session, accounts: Sequence[str]) -> None:
 
 
 def sweep(session: Session, now_ms: int) -> None:
-    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other. Call it when
+    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other. Call this while
     the attempt's own row is locked, to avoid deadlocks.
     """
     expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MOST_SWEPT)

@@ -32,8 +32,9 @@ class Accounts:
     """Accounts of users. Normalises emails, passwords and names with `credential_rules`.
 
     After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
-    `unlock` clears the failed logins of an email key, and `pending` begins second steps. All methods raise
-    LedgerUnavailable. Methods that take a password also raise TooBusy; `client` decides its place in the hash queue.
+    `unlock` clears the failed logins of an email key, and `pending` begins two-step logins. All methods raise
+    LedgerUnavailable. Methods that take a password also raise TooBusy; `client` decides the password's place in the
+    hash queue.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class Accounts:
         cookie: str = "",
         visitor_id: str | None = None,
     ) -> Grant | SecondFactorDue:
-        """Log in. Raises WrongCredentials, whose message and time do not reveal whether the user exists. The user gets
-        an email about a login from an unfamiliar browser.
+        """Log in.
 
-        `cookie` comes from a browser that may need no second step; `visitor_id` is kept for the second step.
+        Raises WrongCredentials, whose message and timing do not reveal whether the user exists. The user gets an email
+        about a login from an unfamiliar browser. `cookie` comes from a browser that may skip the two-step login.
+        `visitor_id` is kept until the login is complete.
         """
         for _ in range(2):  # again, if the password hash or two-step login was changed at the same time
             person = self._verified(email, password, client)
@@ -181,7 +183,8 @@ class Accounts:
         return browser_mark_of(person._replace(**hashed._asdict()))
 
     def set_first_password(self, login: Login, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
-        """Set the password of an account without one, in a session younger than RECENT_MS: an older one may be stolen.
+        """Set the password of an account without one, in a session younger than RECENT_MS, because an older session may
+        be stolen.
 
         Ends all other sessions. Returns the new mark of familiar browsers. Raises WrongCredentials.
         """
@@ -229,7 +232,7 @@ class Accounts:
     def has_users(self) -> bool:
         return self._database.read(queries.has_users)
 
-    # For the operator: on the command line, and at start-up.
+    # Only for the operator: on the command line and at startup.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Create an account. Raises EmailTaken."""

@@ -1,4 +1,4 @@
-"""Users of other systems, who are known here by their system's id (the external id, `ref`) and have no account
+"""Users of other systems. They are known here by their system's id (the external id, `ref`) and have no account
 (decision 93).
 
 They are rows of `users`, so that memberships, presence and reports treat them like other users. They cannot log in, get
@@ -30,9 +30,10 @@ class ExternalPeople:
         self.issuer = issuer
 
     def find_or_make(self, names: Mapping[str, str | None]) -> dict[str, ExternalPerson]:
-        """The people with these external ids, AT_ONCE at most, created if necessary, and renamed to these names.
+        """The people with these external ids, at most AT_ONCE.
 
-        Without a name, a known person keeps theirs and a new one is called by the external id. Writes only differences.
+        Creates people who are missing, and renames people whose name differs. A known person without a given name keeps
+        the current one, and a new person is named after the external id. Writes only differences.
         """
         known = self._database.read(external_queries.find, self.issuer, names)
         new = {ref: name for ref, name in names.items() if ref not in known or name not in (None, known[ref].name)}

@@ -1,7 +1,7 @@
 """Queries for users of other systems, who have no account: rows of `users` with the external id of their system.
 
-A person is found by external id and the current issuer of tokens, or by the external id if they have been known since
-before an issuer was set.
+A person is looked up by external id and the current token issuer, or by external id only if they were added before an
+issuer was set.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, Exte
 
 
 def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
-    """Create unknown people, and rename all to these names. Returns them by external id.
+    """Create unknown people, and rename all to these names.
 
-    Without a name, a known person keeps theirs, and a new one is called by the external id.
+    Returns them by external id. A known person without a given name keeps the current one, and a new person is named
+    after the external id.
     """
     known = find(session, issuer, names)
     for _ in range(ATTEMPTS):

@@ -1,6 +1,4 @@
-"""Creates the first admin of the site: the one in ADMIN_EMAIL, or a made-up one in development. Raises
-LedgerUnavailable.
-"""
+"""Creates the site's first admin: from ADMIN_EMAIL, or a made-up one in development. Raises LedgerUnavailable."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ def ensure(accounts: Accounts, email: str, password: str) -> bool:
     known = accounts.find(email)
     if known is None:
         return _create(accounts, email, password)
-    if not known.is_admin:  # not promoted, because nothing proves that this user owns the address
+    if not known.is_admin:  # do not promote an existing user: nothing proves that they own the address
         log.warning("admin_email_is_no_admin try='koyjabo user role'")
     return False
 

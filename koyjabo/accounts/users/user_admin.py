@@ -53,7 +53,7 @@ class Users:
     def page(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
     ) -> Page[UserLine]:
-        """`count` users from the offset `start`: with the id `query`, or with its words in their name or, for admins,
+        """`count` users from the offset `start`, with the id `query`, or with its words in their name or, for admins,
         in their email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
@@ -77,19 +77,18 @@ class Users:
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
     def set_role(self, account: Account, user_id: str, role: str) -> UserLine:
-        """Give a user one of SITE_ROLES. A new admin who needs two-step login and has not set it up is logged out.
+        """Give a user one of SITE_ROLES.
 
-        Raises LastAdmin for the last admin who can log in, unless `account` is OPERATOR, who can always create another.
+        A new admin who needs two-step login but has not set it up is logged out. Raises LastAdmin for the last admin
+        who can log in, unless `account` is OPERATOR, who can always create another admin.
         """
         is_admin = role == SITE_ADMIN
         args = (role, not is_admin and account is not OPERATOR, requires(self._policy, is_admin))
         return self._change(account, None, user_admin_queries.set_role, user_id, *args, self._clock.now_ms())
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
-        """Disable a user, which ends all their sessions and refuses new ones; or enable them, which clears all failed
-        logins.
-
-        Raises LastAdmin like `set_role`, and Forbidden for one's own account.
+        """Disable a user, which ends all their sessions and refuses new ones, or enable them, which clears all failed
+        logins. Raises LastAdmin like `set_role`, and Forbidden for the caller's own account.
         """
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
@@ -100,7 +99,7 @@ class Users:
         return changed
 
     def unlock(self, account: Account, user_id: str) -> UserLine:
-        """Clear all failed logins of an account, so that it is not limited any more."""
+        """Clear all failed logins to an account, so that its logins are no longer limited."""
         changed = self._change(account, "user.unlock", user_admin_queries.existing, user_id)
         self._unlock(credential_rules.email_key(changed.email))
         return changed
@@ -110,8 +109,8 @@ class Users:
         return self._change(account, "user.log_out", user_admin_queries.log_out, user_id, self._clock.now_ms())
 
     def reset_second_factor(self, account: Account, user_id: str) -> UserLine:
-        """Remove the two-step login of a user who has lost it, and end all sessions. Raises Forbidden for one's own
-        account.
+        """Remove a user's two-step login when they have lost access to it, and end all their sessions. Raises Forbidden
+        for the caller's own account.
         """
         if uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot reset your own two-step login. Ask another site admin."))
@@ -121,7 +120,7 @@ class Users:
     def _change(
         self, account: Account, action: str | None, change: Callable[..., Changed], user_id: str, *args: Any
     ) -> UserLine:
-        """Change a user, with an audit entry. `action` is None for a change of the role, which determines the
+        """Change a user, with an audit entry. `action` is None for a role change, where the new role determines the
         action.
         """
         account.require_site_admin()

@@ -100,8 +100,8 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
 def changed_line(
     session: Session, change: Callable[..., Changed], now_ms: int, user_id: str, *args: Any
 ) -> tuple[Changed, UserLine]:
-    """A change, and the user after it. One transaction, because a separate read could fail after the commit, as if
-    nothing had changed.
+    """A change, and the user after it. They share one transaction, because a separate read could fail after the commit,
+    as if nothing had changed.
     """
     changed = change(session, user_id, *args)
     (user_line,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
@@ -169,7 +169,9 @@ def require_another_admin(session: Session, user_id: str) -> None:
 
 
 def _end_panel_invitations(session: Session, user: User) -> None:
-    """End the panel invitations that this user has made or could accept: they would give lost rights back."""
+    """Revoke the panel invitations that this user has made or could accept, because they would give lost rights
+    back.
+    """
     theirs = or_(PanelInvitation.invited_by == user.id, PanelInvitation.email_key == user.email_key)
     session.execute(delete(PanelInvitation).where(theirs).execution_options(synchronize_session=False))
 

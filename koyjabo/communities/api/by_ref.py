@@ -32,9 +32,9 @@ BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or a field cannot b
     scope=SCOPE,
 )
 def put_community(ref: str) -> Response:
-    """For site admins and keys. Makes the community, or changes it; an archived one is restored. Fields that are
-    missing or null stay; a new community is open and listed unless they say otherwise. The ref stands wherever an id
-    does.
+    """Only site admins and API keys can do this. Creates or changes the community, and restores it if it is archived.
+    Missing and null fields are not changed. A new community is open and listed by default. The ref can be used anywhere
+    an id can.
     """
     account = tokens.require_site_admin()
     body = CommunityByRefBody.of(request)
@@ -47,7 +47,9 @@ def put_community(ref: str) -> Response:
     "Archive a community by your own id", {204: None, **BY_REF, 404: "there was never one with this ref"}, scope=SCOPE
 )
 def archive_community(ref: str) -> Response:
-    """For site admins and keys. Its members, visits and reports are kept, and a PUT restores them."""
+    """Only site admins and API keys can do this. Members, visits and reports are kept, and a PUT restores the
+    community.
+    """
     current()[CommunityServices].by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
     return no_answer()
 
@@ -60,7 +62,9 @@ def archive_community(ref: str) -> Response:
     scope=SCOPE,
 )
 def put_member(community_id: str, user_ref: str) -> Response:
-    """For site admins and keys. The person needs no account here. Their name is the same in all communities."""
+    """Only site admins and API keys can do this. The person needs no account here. Their name is the same in all
+    communities.
+    """
     account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
     member = RefMember(checked_ref("userRef", user_ref), body.role, body.name)
@@ -72,7 +76,9 @@ def put_member(community_id: str, user_ref: str) -> Response:
     "Remove a member by your own id", {204: None, **BY_REF, 404: "no such community, or no such member"}, scope=SCOPE
 )
 def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
-    """For site admins and keys. Their sockets, streams and rooms in the community are closed with 4003."""
+    """Only site admins and API keys can do this. The person's sockets, streams and rooms in the community are closed
+    with 4003.
+    """
     account, services = tokens.require_site_admin(), current()[CommunityServices]
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
     services.messages.disconnect(Scope(community_id.lower()), person)  # even if their token gives them a role
@@ -95,12 +101,14 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     scope=SCOPE,
 )
 def sync_members(community_id: str) -> Response:
-    """For site admins and keys. Adds, changes and removes members that have a ref, in one step, until they are exactly
-    these. Members with an account stay. The ETag of the answer is that of the list after it.
+    """Only site admins and API keys can do this. Adds, changes and removes members in one transaction, so that the
+    members with a ref are exactly the ones in the request. Members with an account stay. The response's ETag is the tag
+    of the new list.
     """
     account = tokens.require_site_admin()
     body = MembersBody.of(request)
-    # Weak, because proxies that compress responses make tags weak, and these tags are of the content.
+    # A weak comparison, because proxies that compress responses make tags weak, and these tags depend on the content
+    # only.
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
     members = [RefMember(member.ref, member.role, member.name) for member in body.members]
     services = current()[CommunityServices]

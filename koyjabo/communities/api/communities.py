@@ -58,7 +58,7 @@ def community_answer(access: CommunityAccess) -> CommunityAnswer:
 
 
 def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
-    """Communities with the number of people online."""
+    """Add the number of people online to each community."""
     online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
     return map(CommunityAnswer.of, accesses, online)
 
@@ -70,8 +70,9 @@ def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[Community
     query=QUERY,
 )
 def list_communities() -> Response:
-    """Listed communities and your own, by members and then by name; for a site admin all. `X-Total-Count` is their
-    number."""
+    """Listed communities and your own, ordered by number of members and then by name. Site admins get all communities.
+    `X-Total-Count` has the total.
+    """
     account, paging = tokens.require().account, Paging.of(request)
     page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
     return list_answer(community_answers([listed.access for listed in page.items]), paging.headers(page.total))
@@ -91,7 +92,7 @@ def list_communities() -> Response:
     body=NewCommunityBody,
 )
 def create_community() -> Response:
-    """You become its admin."""
+    """Create a community. You become its admin."""
     account, body = tokens.require_account().account, NewCommunityBody.of(request)
     limits.count_action(account.id)
     access = current()[CommunityServices].directory.create(account, **body.values())
@@ -119,7 +120,9 @@ def change_community(community_id: str) -> Response:
 @bp.delete("/communities/<community_id>")
 @describe("Delete a community", {204: None, **CHANGE, **INSIDE})
 def delete_community(community_id: str) -> Response:
-    """For admins. All memberships end. Its visits still count for the site."""
+    """Only admins of the community can do this. All memberships end. The community's visits still count for the
+    site.
+    """
     current()[CommunityServices].directory.delete(tokens.require_account().account, community_id)
     return no_answer()
 
@@ -142,7 +145,7 @@ ENROLLED: dict[int, Answer] = {
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
-    """Open communities only. 201, or 200 for members, whose role stays."""
+    """Join an open community. Returns 201, or 200 if you are already a member; your role stays the same."""
     account, body = tokens.require_account().account, JoinBody.of(request)
     enrolment = current()[CommunityServices].directory.join(account, community_id)
     if body.visitorId is not None:
@@ -153,7 +156,7 @@ def join_community(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/leave")
 @describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
-    """204; 403 or 404 if you are not a member."""
+    """Leave a community. Returns 403 or 404 if you are not a member."""
     current()[CommunityServices].directory.leave(tokens.require_account().account, community_id)
     return no_answer()
 
@@ -166,11 +169,11 @@ def leave_community(community_id: str) -> Response:
     scope="communities:manage",
 )
 def list_members(community_id: str) -> Response:
-    """For members. In the order of joining. `X-Total-Count` is their number. The ETag is that of the whole list, for
-    the If-Match of a sync.
+    """Only members can do this. Members are listed in the order they joined. `X-Total-Count` has the total. The ETag is
+    the tag of the whole list; send it in the If-Match header of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = directory.list_tag(account, community_id)  # first: a change after it makes the tag outdated, not wrong
+    tag = directory.list_tag(account, community_id)  # before the list: a later change makes it outdated, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
     return list_answer(map(MemberAnswer.of, page.items), headers)
@@ -183,8 +186,9 @@ def members_tag(tag: str) -> str:
 @bp.post("/communities/<community_id>/members")
 @describe("Invite a person by email", {202: InvitedAnswer, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
-    """For admins. The answer is the same for every email. The person becomes a member by accepting: by the link, which
-    is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
+    """Only admins of the community can do this. The response is the same for every email. The person becomes a member
+    when they accept, through the mailed link or their list of invitations. The link is valid for a week and can be used
+    once. Inviting the same email again revokes the earlier link.
     """
     account = permitted(community_id, ADMIN)
     body = InvitationBody.of(request)
@@ -196,7 +200,9 @@ def invite_member(community_id: str) -> Response:
 @bp.put("/communities/<community_id>/members/<user_id>")
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
-    """For admins. For a site admin, a user who is not a member becomes one: 201."""
+    """Only admins of the community can do this. Site admins can also add a user who is not a member, which
+    returns 201.
+    """
     account = permitted(community_id, ADMIN)
     body = RoleBody.of(request)
     return enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
@@ -205,7 +211,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
-    """For admins; all members can end their own membership."""
+    """Only admins of the community can remove others. All members can end their own membership."""
     current()[CommunityServices].directory.remove_member(tokens.require_account().account, community_id, user_id)
     return no_answer()
 
@@ -220,8 +226,8 @@ ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not vali
 @bp.get("/auth/invitations")
 @describe("List your invitations", {200: ListOf(InvitationAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_invitations() -> Response:
-    """Invitations for your email, newest first, after that to the panel; none until you have confirmed that it is
-    yours.
+    """Invitations for your email: the one to the panel first, then the others, newest first. Empty until you have
+    confirmed your email.
     """
     account, paging = tokens.require_account().account, Paging.of(request)
     invitations = current()[CommunityServices].received.page(account, paging.start, paging.per_page)
@@ -234,8 +240,9 @@ def list_invitations() -> Response:
     {200: OneOf(MembershipAnswer, PanelRoleAnswer), 201: MembershipAnswer, **ANSWERED},
 )
 def accept_invitation(token: str) -> Response:
-    """201, or 200 for a member, who gets the role if it is higher. 200 with your role for an invitation to the panel: a
-    new admin without the second factor that this server asks of admins has to log in again.
+    """Accept an invitation. Returns 201, or 200 if you are already a member; you then get the new role if it is higher.
+    For an invitation to the panel, returns 200 with your role. If this server requires two-step login of admins, a new
+    admin who has not set it up has to log in again.
     """
     account = tokens.require_account().account
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
@@ -247,7 +254,7 @@ def accept_invitation(token: str) -> Response:
 @bp.post("/invitations/<token>/decline")
 @describe("Decline an invitation", {204: None, **ANSWERED})
 def decline_invitation(token: str) -> Response:
-    """The link is not valid any more."""
+    """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
     current()[CommunityServices].received.of(token).decline(account, token)
     return no_answer()
@@ -282,7 +289,7 @@ class OnlineAnswer(BaseModel):
     scope="stats:read",
 )
 def community_stats(community_id: str) -> Response:
-    """For members. The stats object of the visits to the community."""
+    """The stats of the community's visits. Only members can read them."""
     scope = _entered(community_id, MEMBER)
     stats = writer.write(current()[CountingServices].visits.community(scope).stats())
     response = as_response(stats_or_304(request.environ, stats))
@@ -293,8 +300,9 @@ def community_stats(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/realtime")
 @describe("Count the people online", {200: RealtimeAnswer, **INSIDE}, scope="presence:read")
 def realtime(community_id: str) -> Response:
-    """People with an open socket in the community, each once. For members, and for everybody if `public_count` is
-    true."""
+    """The number of people with an open socket in the community. Each person counts once. Only members can read it,
+    unless `public_count` is true.
+    """
     scope, services = _entered_to_count(community_id), current()
     (online,) = services[CommunityServices].people.online(scope)
     at = iso(services.clock.now_ms())
@@ -309,7 +317,9 @@ def realtime(community_id: str) -> Response:
     scope="presence:read",
 )
 def who_is_online(community_id: str) -> Response:
-    """For moderators. Of more than 10,000, those who come first in the order of arrival."""
+    """The people online in the community. Only moderators can read the list. If there are more than 10,000, it has the
+    first 10,000 in the order they arrived.
+    """
     scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
     if order not in ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
@@ -328,8 +338,8 @@ def permitted(community_id: str, role: str) -> Account:
 
 
 def _entered_to_count(community_id: str) -> Scope:
-    """The scope of a community, for its members, or for everyone if its numbers are public. Credentials that are sent
-    must be valid in both cases.
+    """The scope of a community, for its members, or for everyone if its numbers are public. In both cases, credentials
+    must be valid if they are sent.
     """
     with suppress(Unauthenticated):
         tokens.require()

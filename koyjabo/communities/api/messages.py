@@ -1,5 +1,5 @@
-"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: programs send messages to
-members, and ask who is online.
+"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: for programs that send messages
+to members or need to know who is online.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MOST_ASKED = 200
     scope="broadcast",
 )
 def broadcast(community_id: str) -> Response:
-    """For moderators. Members who are online receive an event of type `message` with this `data`, on every connection:
-    each message by itself, in the order of the calls.
+    """Only moderators can do this. Members who are online receive an event of type `message` with this `data`, on every
+    connection. Messages are never merged, and arrive in the order of the calls.
     """
     permitted(community_id, MODERATOR)
     current()[CommunityServices].messages.send(Scope(community_id.lower()), BroadcastBody.of(request).data)
@@ -45,8 +45,8 @@ def broadcast(community_id: str) -> Response:
     scope="broadcast",
 )
 def disconnect(community_id: str) -> Response:
-    """For moderators. Closes their sockets, streams and rooms in the community with 4003, whether or not there are any.
-    They keep their membership, and may come back.
+    """Only moderators can do this. Closes the member's sockets, streams and rooms in the community with 4003. It is not
+    an error if there are none. Members keep their membership and can reconnect.
     """
     account, services = permitted(community_id, MODERATOR), current()[CommunityServices]
     body = DisconnectBody.of(request)
@@ -68,7 +68,7 @@ def _accepted() -> Response:
     scope="presence:read",
 )
 def online() -> Response:
-    """Those of communities that you may see; others are left out."""
+    """The number of people online in each of the given communities. Communities that you may not see are left out."""
     account, services = tokens.require().account, current()[CommunityServices]
     asked = list(dict.fromkeys(name for name in request.args.get("ids", "").split(",") if name))
     if len(asked) > MOST_ASKED:

@@ -1,1 +1,3 @@
-"""The rooms of communities: their participants, the dashboards, and removal after a permission is revoked."""
+"""The rooms of communities: their participants, the dashboards, and the removal of participants whose permission is
+revoked.
+"""

@@ -1,4 +1,4 @@
-"""Records members who open a community's socket as visitors of the day, soon afterwards and in batches."""
+"""Records members who open a community's socket as visitors of the day. Writes soon afterwards, in batches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from koyjabo.core.runtime import Runtime
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 20_000
-"""How many recorded arrivals are cached, so that a reload of a page needs no commit."""
+"""How many recorded arrivals are cached, so that reloading a page needs no commit."""
 
 Arrival = tuple[str, str, int, int]
-"""(community, user, local hour, epoch); the epoch, because rows of an earlier epoch may have been deleted"""
+"""(community, user, local hour, epoch). Has the epoch, because rows from an earlier epoch may have been deleted."""
 
 
 class AttendanceLog:

@@ -1,4 +1,4 @@
--- beat.lua: report the dashboards open on a worker, and elect the worker that refreshes all of them.
+-- beat.lua: report the dashboards that are open on a worker, and elect the worker that refreshes all dashboards.
 -- KEYS  1 koyjabo:{dashboards}:watched (zset: community, scored by the time at which its report expires, ms)
 --       2 koyjabo:{dashboards}:beat (string: the worker elected last; expires when the next election is due)
 -- ARGV  1 worker   2 time between elections, ms   3 how long a report is valid, ms   4 … communities

@@ -20,10 +20,12 @@ from koyjabo.realtime.rooms import Rooms
 
 
 class CommunityRooms:
-    """The participants of these rooms on this worker. `member_room` makes the source of a room for its members."""
+    """The participants of these rooms on this worker. `member_room` creates the source of a room for members."""
 
     panel: Callable[[], RoomSource]
-    """Returns a source of the panel's room with current values; may wait. Set by the feature of that room."""
+    """Returns a source for the panel's room with current values. May wait. Set by the feature that provides
+    that room.
+    """
 
     view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
     """Returns the room of the view named by a message, and a function that opens the room. Set by reports."""
@@ -52,7 +54,7 @@ class CommunityRooms:
 
         Waits. Raises the reason if a permission is missing or is revoked during the call; LedgerUnavailable.
         """
-        self._participants.add(participant)  # before the check, so that a permission revoked from now on ends it
+        self._participants.add(participant)  # before the check, so that a revocation from now on ends it
         value = None
         try:
             self._check(participant)
@@ -66,7 +68,9 @@ class CommunityRooms:
         return value
 
     def leave(self, participant: Participant, clean: bool = True) -> None:
-        """Remove a participant. After an unclean end, the connection still counts for the grace period. Idempotent."""
+        """Remove a participant. If the connection did not end cleanly, it still counts for the grace period.
+        Idempotent.
+        """
         if participant.is_taken:
             participant.is_taken, participant.is_clean = False, clean
             self._participants.discard(participant)
@@ -113,7 +117,9 @@ class CommunityRooms:
         return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
 
     def _undo(self, participant: Participant) -> None:
-        """Undo a join completely, at any stage, even if the participant left before they were added."""
+        """Undo a join completely, whatever stage it has reached, even if the participant left before they were
+        added.
+        """
         self.leave(participant)
         self._participants.discard(participant)
         self._clear(participant)

@@ -1,5 +1,5 @@
-"""Elects the worker that refreshes the dashboards, through a lease in Redis for each interval. A dead worker therefore
-misses at most one interval.
+"""Elects the worker that refreshes the dashboards, with a lease in Redis for each interval. If that worker dies, at
+most one refresh is missed.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ class RedisLeader:
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))
         everywhere = self._script(KEYS, (*times, *watched))
-        if everywhere is not None:  # in a task, because it reads the database and the outbox must not wait
+        if everywhere is not None:  # in a task, because it reads the database, and the outbox must not wait for that
             self._runtime.start_task(lambda: refresh([scope.decode() for scope in everywhere]))

@@ -1,4 +1,4 @@
-"""Moderators' dashboards: today's visitors, the people online, the last hour. Sent when they change, and every 10 s."""
+"""Moderators' dashboards: today's visitors, the people online, and the last hour. Sent on changes and every 10 s."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Dashboard:
             self._data, self._revision = data, revision
 
     def _read_data(self, again: bool) -> None:
-        """Read the data. After an error, keeps the last data, unless `again` requires new data. A deleted community
-        loses its participants soon anyway.
+        """Read the data. After an error, keep the last data, unless `again` requires new data. A deleted community soon
+        loses its participants anyway.
         """
         try:
             data = self._look(self.community_id)
@@ -83,11 +83,12 @@ class Dashboard:
 
 
 class DashboardLeader(Protocol):
-    """Decides which worker refreshes the dashboards, each time."""
+    """Decides for each refresh which worker does it."""
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. Once every
-        BEAT_S, however often workers call this. `watched` are this worker's communities.
+        """Call `refresh`, now or soon, on only one worker, with the communities that are watched on any worker. This
+        happens once every BEAT_S, however often workers call this. `watched` are the communities watched on this
+        worker.
         """
 
 
@@ -106,7 +107,7 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards of this worker. The feature that knows their data sets `look` and `add`."""
+    """The open dashboards of this worker. The feature that provides their data sets `look` and `add`."""
 
     look: ReadData
     add: ReadOwnData
@@ -127,7 +128,7 @@ class Dashboards:
         self._rooms.refresh(dashboard_room(community_id))
 
     def tick(self) -> None:
-        """Do the work of every second: read changes of other workers, and refresh if elected."""
+        """Do the work of each second: read changes from other workers, and refresh if elected."""
         watched = self._rooms.with_source(Dashboard)
         for room, _ in watched:
             room.changed()
@@ -141,7 +142,7 @@ class Dashboards:
             except UnknownCommunity:
                 continue
             except LedgerUnavailable:
-                return  # the others would wait as long; the next interval tries again
+                return  # the others would wait just as long; the next interval tries again
             self._rooms.changed(dashboard_room(community_id), dashboard.state)
 
     def _dashboard_of(self, community_id: str) -> Dashboard:

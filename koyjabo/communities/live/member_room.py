@@ -1,7 +1,8 @@
-"""The room of a community's online members: events with their number and with the community's statistics.
+"""The room of a community's online members.
 
-Each event is derived from the count that was last sent to the room. So a client that adds the changes and a client that
-takes the count agree, no matter what happened in between (specification: promise 4).
+Its events have the number of members online and the community's statistics. Each event is derived from the count that
+was last sent to the room. So a client that adds up the changes and a client that uses the count agree, no matter what
+happened in between (specification: promise 4).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class MemberRoom:
         self._clock = clock
         self._last_count = members.online(live_stats.scope).count
         self._last_visits = _visits(live_stats)
-        # The revision of the newest event. Both kinds of events share one clock; returning clients send their last
+        # The revision of the newest event. Both kinds of events share one clock. Returning clients send their last
         # revision.
         self._revision = max(clock.now_ms(), live_stats.stats().revision)
 

@@ -1,7 +1,7 @@
-"""Messages from programs to the online members of a community, and disconnecting a member.
+"""Sends messages from programs to a community's online members, and disconnects members.
 
-Messages are never merged, and reach all members in the order they were sent in. Like all traffic between workers, a
-message may be lost while Redis is down (decision 7). It is never sent twice.
+Messages are never merged, and reach all members in the order they were sent. Like all traffic between workers, a
+message can be lost while Redis is down (decision 7). It is never sent twice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_DATA_BYTES = 4096
 """Maximum size of a message, bytes as JSON in UTF-8 without spaces."""
 
 MAX_DEPTH = 64
-"""Maximum depth of nested lists and objects: client libraries read them recursively, with a limit."""
+"""Maximum depth of nested lists and objects, because client libraries parse them recursively, with a limit."""
 
 WRITES_IN_A_ROW = 128
 """After this many writes (about 1 ms), other tasks may run."""
@@ -84,7 +84,9 @@ class CommunityMessages:
         self._runtime.start_task(self._send_waiting)
 
     def disconnect(self, scope: Scope, user_id: str) -> None:
-        """End a person's sockets, streams and rooms in a community, on all workers. They may come back at once."""
+        """End a person's sockets, streams and rooms in a community, on all workers. The person may reconnect at
+        once.
+        """
         self._bus.send_to_workers(ENDED, [scope, user_id])
         self._revocation.end_those_of(scope, user_id)
 

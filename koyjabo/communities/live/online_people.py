@@ -17,24 +17,24 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers
 
 SETTLE_S = 0.5
-"""How long a join waits for Redis to count the member, s. After that, the count is an estimate."""
+"""How long a join waits for Redis to count the member, s. After that, an estimated count is used."""
 
 
 MAX_SEARCHED = 10_000
-"""How many online people are listed and searched: the first ones in the requested order of arrival."""
+"""How many online people are listed and searched: the first ones by arrival."""
 
 NAMED_AT_ONCE = 1_000
 
 ORDERS = OLDEST, NEWEST, BY_NAME = ("oldest", "newest", "name")
 
 WITHOUT_MARKS = dict.fromkeys((*range(0x300, 0x370), 0x200C, 0x200D))
-"""Accents of Latin letters, and the joiners of Bangla, which change how a conjunct is drawn but not its spelling.
-Bangla's vowel signs are kept, because they are letters.
+"""Accents of Latin letters, and Bangla joiners, which change how a conjunct is drawn but not its spelling. Bangla's
+vowel signs are kept, because they are letters.
 """
 
 
 class OnlineSearch(NamedTuple):
-    """A search for people with each word of `text` in their name, in an order of ORDERS."""
+    """A search for people whose name contains each word of `text`, sorted by one of ORDERS."""
 
     text: str = ""
     order: str = OLDEST
@@ -85,14 +85,14 @@ class OnlinePeople:
             self._attendance_log.record(scope, person, epoch)
 
     def disconnect(self, participant: Participant) -> None:
-        """Count a participant as gone. Idempotent. After an unclean end, the connection still counts for the grace
+        """Count a participant as gone. Idempotent. If the connection did not end cleanly, it still counts for the grace
         period.
         """
         end = self._members.disconnect if participant.is_clean else self._members.connection_lost
         end(participant.scope, participant.access.user_id, participant.connection_id)
 
     def attend(self, scope: Scope, user_id: str) -> None:
-        """Record a member without a socket as a visitor of the day. Does not wait for the commit."""
+        """Record a member who has no socket as a visitor of the day. Does not wait for the commit."""
         self._attendance_log.record(scope, user_id, self._visits.community(scope).snapshot.epoch)
 
     def tick(self) -> None:
@@ -104,21 +104,21 @@ class OnlinePeople:
         wait has timed out.
         """
         for community_id in communities:
-            self._members.online(Scope(community_id))  # schedules one read for all of them
+            self._members.online(Scope(community_id))  # this schedules one read for all of them
         is_answering = True
         for community_id in communities:
             is_answering = is_answering and self._members.wait_until_counted(Scope(community_id), "", SETTLE_S)
         return [self._members.online(Scope(community_id)).count for community_id in communities]
 
     def online_in(self, user_id: str, communities: Collection[str]) -> set[Scope]:
-        """The communities where a user is online. May wait for Redis, about 2 s at most."""
+        """The communities where a user is online. May wait up to about 2 s for Redis."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
     def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:
         """`count` people of the search, from the offset `start`; the total is at most MAX_SEARCHED.
 
-        Reads `start + count` people or, with a text or by name, everyone who is online. May wait for Redis, a second at
-        most. Raises LedgerUnavailable.
+        Reads `start + count` people, or everyone who is online if there is a text or the order is by name. May wait up
+        to a second for Redis. Raises LedgerUnavailable.
         """
         is_newest_first = search.order != OLDEST
         if search.text or search.order == BY_NAME:
@@ -148,7 +148,7 @@ class OnlinePeople:
 
 
 def folded(text: str) -> str:
-    """A name in the form it is searched and sorted by: without case and accents, in one spelling of each Bangla
+    """A name in the form used for searching and sorting: without case and accents, with one spelling for each Bangla
     letter.
     """
     return unicodedata.normalize("NFKD", text).translate(WITHOUT_MARKS).translate(ASCII_DIGITS).casefold()

@@ -1,4 +1,4 @@
-"""A participant of a community's room or of the panel's room, of either kind of client."""
+"""A participant in a community's room or in the panel's room, with either kind of client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Participant:
     client: Any  # a Socket.IO client by its sid, or a plain WebSocket
     access: RequiredAccess
     is_dashboard: bool  # of a community, or the panel
-    end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not wait
+    end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not block
     connection_id: str = field(default_factory=lambda: str(next(_connection_ids)))
     is_taken: bool = True
     is_in_doubt: bool = True  # the permission must be checked before the join

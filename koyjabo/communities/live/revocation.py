@@ -23,7 +23,7 @@ ACCESS_REVOKED = "losses"
 SENT_AWAY = "The app of this community has closed your connection."
 BATCH = 500
 REST = 4
-"""Length of the pause after a check of all participants, as a multiple of its duration."""
+"""Length of the pause after a check of all participants, as a multiple of the check's duration."""
 
 
 class Revocation:
@@ -48,12 +48,12 @@ class Revocation:
         self._rests_until_ms = 0
 
     def publish(self, whose: str) -> None:
-        """Publish that this worker has revoked a permission of a session, a user or a community, by its id."""
+        """Publish that this worker has revoked a permission of the session, user or community with this id."""
         self._bus.send_to_workers(ACCESS_REVOKED, whose, key=whose)
         self.receive(whose)
 
     def receive(self, whose: Any) -> None:
-        """Check the participants concerned by a revocation on this or another worker."""
+        """Check the participants affected by a revocation on this or another worker."""
         if isinstance(whose, str) and self._participants.of(whose):
             self._runtime.start_task(lambda: self._recheck_those_of(whose))
 
@@ -61,14 +61,14 @@ class Revocation:
         self._recheck(self._participants.of(whose))
 
     def end_those_of(self, scope: Scope, user_id: str) -> None:
-        """End a user's participants in a community, although they keep their permission."""
+        """End a user's participants in a community. The user keeps their permission."""
         for participant in self._participants.of(user_id):
             if participant.scope == scope and participant.is_taken:
                 self._end(participant, Forbidden(SENT_AWAY))
 
     def recheck_if_revoked(self) -> None:
         """Check all participants if any permission was revoked since the last check, even if the message about it was
-        lost. Call it every second; it takes at most a fifth of the time.
+        lost. Call this every second. It takes at most a fifth of the time.
         """
         if self._clock.elapsed_ms() < self._rests_until_ms:
             return
@@ -92,7 +92,7 @@ class Revocation:
                 while waiting:
                     waiting = self._recheck_together(waiting)
             except LedgerUnavailable:
-                self._access_version = -1  # check everyone when the database is back
+                self._access_version = -1  # everyone is checked when the database is back
                 return False
         return True
 
@@ -108,7 +108,9 @@ class Revocation:
         return changed
 
     def _doubt(self, participant: Participant, problem: KoyJaboError) -> None:
-        """End a participant. One that is still joining is checked again, because it may be permitted as a watcher."""
+        """End a participant. A participant that is still joining is checked again, because it may be permitted as a
+        watcher.
+        """
         participant.is_in_doubt = True
         if participant.is_checked:
             self._end(participant, problem)

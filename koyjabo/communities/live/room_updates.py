@@ -20,7 +20,7 @@ class RoomUpdates:
         self._dashboards = dashboards
 
     def stats_changed(self, live_stats: LiveStats) -> None:
-        """Publish the numbers of a scope, which have changed on this worker."""
+        """Publish a scope's numbers after they have changed on this worker."""
         if live_stats.scope == SITE:
             self._rooms.changed(STATS_ROOM, live_stats.state)
             self._rooms.refresh_panel()
@@ -29,7 +29,7 @@ class RoomUpdates:
             self._dashboards.changed(live_stats.scope)
 
     def count_changed(self, scope: Scope) -> None:
-        """Publish the number of people online, which has changed on this worker or another."""
+        """Publish the number of people online after it has changed on any worker."""
         self._rooms.changed(
             visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE, is_presence=True
         )
@@ -53,4 +53,4 @@ class RoomUpdates:
             room.changed()
         for _, source in rooms:
             if not self._visits.refresh(source.live_stats):
-                break  # the database is down: each further read would take a second
+                break  # the database is down, and each further read would take a second

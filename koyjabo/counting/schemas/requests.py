@@ -36,7 +36,7 @@ class ForgetBody(Body):
 
 
 class NewVisitBody(Body):
-    """What a page sends when it is opened. Only `visitorId` is required."""
+    """A visit, as a page sends it when it is opened. Only `visitorId` is required."""
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(

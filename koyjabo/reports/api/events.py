@@ -149,7 +149,7 @@ class EventsBody(Body):
 
 
 class RecordedAnswer(BaseModel):
-    """What became of the events: how many were new, and how many had been recorded before."""
+    """How many events were new, and how many had been recorded before."""
 
     accepted: int
     duplicates: int

@@ -252,12 +252,12 @@ def _by_link(name: str, token: str) -> Response:
 
 
 PLACES = (
-    ReportPlace("/reports/", "report_", "", "For admins and viewers of the site.", OF_SITE, FILTERS, _of_site),
+    ReportPlace("/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTERS, _of_site),
     ReportPlace(
         "/communities/<community_id>/reports/",
         "community_report_",
         ", of a community",
-        "For moderators.",
+        "Only moderators of the community can read this.",
         OF_COMMUNITY,
         OF_A_COMMUNITY,
         _of_community,
@@ -266,7 +266,7 @@ PLACES = (
         "/shares/<token>/reports/",
         "shared_",
         ", by a share link",
-        "For everyone who has the link.",
+        "Anyone with the link can read this.",
         OF_LINK,
         FILTERS,
         _by_link,

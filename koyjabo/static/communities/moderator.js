@@ -15,13 +15,15 @@ const MOST_NAMED = 50; // larger events do not name the people
 const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
 let peak = Number(find("[data-stat=peak]").dataset.value);
+let peak_month = Number(find("[data-stat=peak_month]").dataset.value);
 let known = "";
 let aheadMs = 0; // how far the server's clock is ahead
 
 /** @param {Record<string, any>} data */
 function show({ today_visitors, realtime_count, arrivals, people: named, minutes: counts }) {
   peak = Math.max(peak, realtime_count);
-  figures.show({ ...today_visitors, ...arrivals, peak }); // the number online comes faster, through the other socket
+  peak_month = Math.max(peak_month, peak);
+  figures.show({ ...today_visitors, ...arrivals, peak, peak_month }); // the number online comes faster, through the other socket
   minutes.take(counts, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);
