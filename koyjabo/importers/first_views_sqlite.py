@@ -32,7 +32,7 @@ class PageView(NamedTuple):
 
 
 class VisitorTraits(NamedTuple):
-    """The fields that a program stores with visitors and not with each page view."""
+    """The fields that a program stores per visitor instead of per page view."""
 
     visitor: str
     user_agent: str | None

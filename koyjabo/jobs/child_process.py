@@ -1,4 +1,4 @@
-"""A process for long work, such as a backup: how a worker starts, follows and ends it.
+"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it.
 
 It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. The worker holds
 the other end of its standard input, a pipe, so the process notices when the worker dies. `reporter` is its side.

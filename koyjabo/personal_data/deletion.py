@@ -55,7 +55,9 @@ class AccountDeletion:
             audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
         ):
             if time.monotonic() - began > PATIENCE_S:
-                raise NotYetForgotten(N_("Deleting this account takes several requests. Repeat it until it succeeds."))
+                raise NotYetForgotten(
+                    N_("Deleting this account takes several requests. Repeat the request until it succeeds.")
+                )
         self._on_revoked(account.id)
         while throttle.do(deletion_queries.detach, account.id, name):
             pass  # rows added while the account was being deleted

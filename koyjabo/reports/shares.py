@@ -39,11 +39,11 @@ from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 MOST_LINKS = 200
 """Maximum number of links per account."""
 
-ONLY_THEIRS = N_("Moderators can share the visits of one of their communities: filter by it.")
+ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_SHARED = N_("is not shown by share links")
 
 CHANGES |= {
-    "share.create": N_("Share link made"),
+    "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
 

@@ -13,7 +13,7 @@ EVENT_TYPES = {
     "traffic.spike": N_("Far more visits than usual"),
     "traffic.drop": N_("Far fewer visits than usual"),
     "conversion.made": N_("A visitor of a community becomes a user"),
-    "community.occupied": N_("A first person comes online in an empty community"),
+    "community.occupied": N_("The first person comes online in an empty community"),
     "community.vacated": N_("The last person has left a community"),
     "member.joined": N_("A member comes online in a community"),
     "member.left": N_("A member is no longer online in a community"),

@@ -44,7 +44,7 @@ MOST_WEBHOOKS = 50
 BOTH_SIGN_MS = DAY_MS
 """How long the previous secret also signs after a rotation."""
 
-NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
+NOT_OF_COMMUNITY = N_("must be at least one type of community event")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
 
 CHANGES |= {

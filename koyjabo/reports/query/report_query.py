@@ -10,7 +10,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import has_many
 
-CONFLICT = N_("This is filtered already, by other values")
+CONFLICT = N_("Already filtered, by other values")
 
 Value = str | None
 """A value of a dimension. None: not recorded."""
