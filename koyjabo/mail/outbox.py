@@ -1,5 +1,5 @@
-"""Sends the emails in the outbox: on one worker of all servers at a time, at least once, with growing pauses for a
-day.
+"""Sends the emails in the outbox, on one worker of all servers at a time. Each email is sent at least once, and
+failures are retried for a day with growing pauses.
 """
 
 from __future__ import annotations
