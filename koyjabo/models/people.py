@@ -33,9 +33,8 @@ class PersonDay(Model):
 
 
 class Return(Model):
-    """How many people came on `day` and had last come on `previous_day` (`""` on their first day).
-
-    Adding up those whose previous day is before a range gives the exact number of distinct people in it.
+    """How many people came on `day` and had last come on `previous_day` (`""` on their first day). Adding up those
+    whose previous day is before a range gives the exact number of distinct people in it.
     """
 
     __tablename__ = "returns"

@@ -136,10 +136,9 @@ def _text(record: Any, *path: str) -> str:
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
-    """The `most` largest locations, then the rest as "Other", then "Unknown" (specification:
-
-    Read the stats). Locations of equal size are sorted by name. The numbers add up to the sum of `places`; "Other" and
-    "Unknown" are omitted if they are 0.
+    """The `most` largest locations, then the rest as "Other", then "Unknown" (specification: Read the stats). Locations
+    of equal size are sorted by name. The numbers add up to the sum of `places`; "Other" and "Unknown" are omitted if
+    they are 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
     shown = dict(heapq.nsmallest(most, named.items(), key=lambda item: (-item[1], item[0])))

@@ -16,10 +16,8 @@ PATCHED = ("socket", "ssl")
 
 @cache
 def unpatched(name: str) -> ModuleType:
-    """Return a copy of the module `name`.
-
-    If it imports `socket` or `ssl`, the copy refers to copies of them. Call this at import time, never on a real
-    thread.
+    """Return a copy of the module `name`. If it imports `socket` or `ssl`, the copy refers to copies of them. Call this
+    at import time, never on a real thread.
     """
     names = {*PATCHED, name}
     shared = {known: sys.modules.pop(known, None) for known in names}

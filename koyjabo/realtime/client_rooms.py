@@ -18,9 +18,8 @@ class ClientRooms(socketio.Manager):
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
 
     def connect(self, sid: str, namespace: str) -> str:
-        """Pause after the packet that confirms the connection, so that the client reads it before the first event.
-
-        If both arrived in one segment, a client that subscribes only once it is connected would miss the event.
+        """Pause after the packet that confirms the connection, so that the client reads it before the first event. If
+        both arrived in one segment, a client that subscribes only once it is connected would miss the event.
         """
         connected: str = super().connect(sid, namespace)
         time.sleep(CONNECT_PAUSE_S)

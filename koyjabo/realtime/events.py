@@ -102,10 +102,8 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """New visits since the last event, newest first, and changed values by part and key.
-
-    Values are always complete; None means that the key is gone. With `is_whole`, the event has everything and replaces
-    all known values.
+    """New visits since the last event, newest first, and changed values by part and key. Values are always complete;
+    None means that the key is gone. With `is_whole`, the event has everything and replaces all known values.
     """
 
     type: ClassVar[str] = "panel_update"
@@ -127,10 +125,9 @@ class PanelUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
-    """Changed numbers of a view by cell, and changed versions of its parts.
-
-    A part with a new version needs new HTML. With `is_whole`, the event has everything and replaces all known values.
-    `view` names the view; `moment` orders its events.
+    """Changed numbers of a view by cell, and changed versions of its parts. A part with a new version needs new HTML.
+    With `is_whole`, the event has everything and replaces all known values. `view` names the view; `moment` orders its
+    events.
     """
 
     type: ClassVar[str] = "view_update"

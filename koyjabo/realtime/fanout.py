@@ -138,10 +138,9 @@ class LocalFanout(ClientRooms):
     # Members of a room
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
-        """Add a member to a room and send it the room's current value as its first event.
-
-        Both happen under the lock, so every change is either in that value or arrives after it. Returns False for a
-        Socket.IO client that has disconnected.
+        """Add a member to a room and send it the room's current value as its first event. Both happen under the lock,
+        so every change is either in that value or arrives after it. Returns False for a Socket.IO client that has
+        disconnected.
         """
         with self.lock:
             if not isinstance(member, str):

@@ -19,10 +19,9 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST, SHARED_REST = 4, 2
-"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both excluding other tasks.
-
-One room takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers share
-a core (decision 85).
+"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both excluding other tasks. One room
+takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers share a core
+(decision 85).
 """
 
 

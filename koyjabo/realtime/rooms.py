@@ -125,10 +125,9 @@ class Rooms:
         return {_heard(name) for name, room in list(self._rooms.items()) if not room.is_empty}
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
-        """Broadcast and publish the value of a room that this worker has changed.
-
-        The room need not be open here. `state` returns what other workers need to build the same value, or the same
-        `part` of it. Presence is published without the pause between other values.
+        """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
+        `state` returns what other workers need to build the same value, or the same `part` of it. Presence is published
+        without the pause between other values.
         """
         self.refresh(name)
         self._bus.publish(name, state, part, is_presence)

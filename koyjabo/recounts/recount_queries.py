@@ -179,10 +179,8 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
-    """Repair the derived tables in an exclusive transaction.
-
-    Returns the problems found before the repair. If the visits themselves are damaged, nothing is changed, because no
-    other table can restore them.
+    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
+    visits themselves are damaged, nothing is changed, because no other table can restore them.
     """
     result = recount(connection, advance, parser)
     if result.is_ledger_sound:

@@ -279,11 +279,9 @@ class Repaired(NamedTuple):
 
 
 def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount.
-
-    If there are problems, repair them and recount again in one transaction, while writers wait. If there are none,
-    writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises LedgerUnavailable and
-    UnusableDatabase.
+    """Recount. If there are problems, repair them and recount again in one transaction, while writers wait. If there
+    are none, writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises
+    LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():
         if not recounts.verify(progress).problems:

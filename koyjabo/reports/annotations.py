@@ -56,9 +56,8 @@ class Annotations:
         self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-        """Return the newest MOST annotations of the days `first` to `last` (inclusive), in order of time.
-
-        Audit log entries only appear on the site's charts.
+        """Return the newest MOST annotations of the days `first` to `last` (inclusive), in order of time. Audit log
+        entries only appear on the site's charts.
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))

@@ -77,10 +77,8 @@ def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
 
 
 def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[VisitorConversion]:
-    """Identify a visitor as a user in every community where the visitor was anonymous so far.
-
-    Their future visits belong to that user, even if another user logs in later. Visits to deleted communities do not
-    change.
+    """Identify a visitor as a user in every community where the visitor was anonymous so far. Their future visits
+    belong to that user, even if another user logs in later. Visits to deleted communities do not change.
     """
     scopes = _lock(session, anonymous_in(session, visitor_id))
     return [
@@ -184,7 +182,6 @@ def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[Peo
 
 def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
     """Return the number of distinct people in each of these local hours (their starts, in seconds since 1970 UTC).
-
     Hours in between that were recorded under another TIMEZONE are included.
     """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})

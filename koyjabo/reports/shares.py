@@ -59,10 +59,8 @@ class NewLink(NamedTuple):
 
 
 class Shares:
-    """Share links.
-
-    Calls with an `account` are for admins of the site and, for links of one community, its moderators; they raise
-    Forbidden for other accounts. All methods raise LedgerUnavailable.
+    """Share links. Calls with an `account` are for admins of the site and, for links of one community, its moderators;
+    they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:

@@ -170,9 +170,8 @@ def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
 
 
 def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
-    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`.
-
-    An import may have put newer visits among older ones; the next night begins at the first newer one.
+    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`. An import
+    may have put newer visits among older ones; the next night begins at the first newer one.
     """
     fold_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)

@@ -59,9 +59,8 @@ class ServerSentEvents(Stream):
         """Raise the error of the client's credentials, if there is one. May block."""
 
     def open_stream(self, request: Request) -> Iterable[bytes]:
-        """Admit the client and return the body of the response.
-
-        May block. Raises the refusal as a KoyJaboError, and NoStreams under another WSGI server.
+        """Admit the client and return the body of the response. May block. Raises the refusal as a KoyJaboError, and
+        NoStreams under another WSGI server.
         """
         streams = request.environ.get("koyjabo.event_streams")
         if streams is None:

@@ -321,9 +321,8 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
 
 
 def _count_error() -> int:
-    """Count a client error and return the number so far.
-
-    The number is kept in the client's Engine.IO session, so reconnecting to the namespace does not reset it.
+    """Count a client error and return the number so far. The number is kept in the client's Engine.IO session, so
+    reconnecting to the namespace does not reset it.
     """
     try:
         session: dict[str, int] = socketio.server.get_session(_sid())

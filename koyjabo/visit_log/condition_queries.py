@@ -88,9 +88,8 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
-    """Return the condition for an exact match, and whether an index finds the visits; None if nothing matches.
-
-    Matches the visits with this number or in this range, or else this visitor's visits.
+    """Return the condition for an exact match, and whether an index finds the visits; None if nothing matches. Matches
+    the visits with this number or in this range, or else this visitor's visits.
     """
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True

@@ -209,9 +209,8 @@ class _Importing:
             raise LedgerUnavailable from error
 
     def _continue_lower(self, error: DatabaseRolledBack) -> None:
-        """Continue if the total was lowered on purpose and no server has committed since then.
-
-        Otherwise raises LedgerUnavailable, because a server must first decide which number the count continues from.
+        """Continue if the total was lowered on purpose and no server has committed since then. Otherwise raises
+        LedgerUnavailable, because a server must first decide which number the count continues from.
         """
         standing = import_queries.lowered(error.mark)
         if standing is None:

@@ -72,10 +72,8 @@ class VisitFilter(NamedTuple):
 
 
 class VisitPage(NamedTuple):
-    """Visits, and the cursors for the pages with older and newer ones; None at the ends.
-
-    If the search timed out, the page is not full but has a cursor, and `reached_ms` is the time that the search has
-    reached.
+    """Visits, and the cursors for the pages with older and newer ones; None at the ends. If the search timed out, the
+    page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
     """
 
     visits: tuple[LoggedVisit, ...] = ()
@@ -111,9 +109,8 @@ class VisitLog:
         after: int | None = None,
         newest_first: bool = True,
     ) -> VisitPage:
-        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S.
-
-        With `after`, return the visits just newer than that cursor, or the newest if there are not enough. Without
+        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S. With
+        `after`, return the visits just newer than that cursor, or the newest if there are not enough. Without
         `newest_first`, the order is reversed. No search reveals a visitorId or email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)

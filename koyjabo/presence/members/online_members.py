@@ -112,9 +112,8 @@ class OnlineMembers(Protocol):
         """
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """Return the oldest waiting changes of all workers.
-
-        They stay until `acknowledge`, so other workers may get the same changes. Empty while Redis is unavailable.
+        """Return the oldest waiting changes of all workers. They stay until `acknowledge`, so other workers may get the
+        same changes. Empty while Redis is unavailable.
         """
 
     def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:

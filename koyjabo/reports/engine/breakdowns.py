@@ -91,10 +91,8 @@ class VisitValues:
 
 
 class EventValues:
-    """Values of events.
-
-    A visit may have several values, or none, and is then in no row. On rolled-up days, only the number of events is
-    known.
+    """Values of events. A visit may have several values, or none, and is then in no row. On rolled-up days, only the
+    number of events is known.
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:

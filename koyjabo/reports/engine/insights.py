@@ -79,10 +79,8 @@ class Insights:
         return insights
 
     def for_open_pages(self) -> Insights:
-        """Return a variant for open pages, which reload their reports at every visit.
-
-        Waiting pages share a snapshot, and there is a pause between snapshots. Reports include every visit that was
-        acknowledged before the call.
+        """Return a variant for open pages, which reload their reports at every visit. Waiting pages share a snapshot,
+        and there is a pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
         insights._answered = SharedReads(self._answers).answers

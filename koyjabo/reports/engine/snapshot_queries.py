@@ -20,10 +20,8 @@ from koyjabo.reports.query.report_query import Question, Value
 
 
 class Snapshot:
-    """A consistent view of the database, through one session.
-
-    It includes every visit acknowledged up to `at_ms`. `groups` has the keys that will be read, by question, so that
-    rows are read only once for all keys.
+    """A consistent view of the database, through one session. It includes every visit acknowledged up to `at_ms`.
+    `groups` has the keys that will be read, by question, so that rows are read only once for all keys.
     """
 
     def __init__(self, session: Session, clock: Clock, live: Live) -> None:

@@ -1,6 +1,5 @@
-"""Running sums for a question: each call adds only the rows that were added to the log since the last call.
-
-The end of a compared day moves with the clock; the rows between the old and the new end are added as well.
+"""Running sums for a question: each call adds only the rows that were added to the log since the last call. The end of
+a compared day moves with the clock; the rows between the old and the new end are added as well.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Stores complete blocks of visits and events in pieces, on a single worker at a time.
-
-Blocks may be late, because reports also read rows without a block.
+"""Stores complete blocks of visits and events in pieces, on a single worker at a time. Blocks may be late, because
+reports also read rows without a block.
 """
 
 from __future__ import annotations

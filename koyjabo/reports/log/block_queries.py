@@ -137,9 +137,8 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
-    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference.
-
-    Blocks made by other rules are skipped, because they will be replaced.
+    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference. Blocks made by other rules
+    are skipped, because they will be replaced.
     """
     state, edge = state_queries.read(session), 0
     if not state.has_blocks or state.rules != parser.rules:

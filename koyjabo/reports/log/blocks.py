@@ -1,7 +1,6 @@
-"""Rows with consecutive ids, stored as columns.
-
-A column of texts contains numbers that index the block's distinct texts. Where a block ends depends only on its rows,
-so all workers would store the same bytes, and any of them may do so.
+"""Rows with consecutive ids, stored as columns. A column of texts contains numbers that index the block's distinct
+texts. Where a block ends depends only on its rows, so all workers would store the same bytes, and any of them may do
+so.
 """
 
 from __future__ import annotations

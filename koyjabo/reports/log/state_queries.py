@@ -1,8 +1,6 @@
-"""The state of the logs, and its lock.
-
-The state shows whether rows in memory and stored blocks are still valid. A transaction that changes or removes rows
-counts a change under this lock and corrects the blocks. Earlier versions count changes without correcting blocks; in
-that case, all blocks are rebuilt.
+"""The state of the logs, and its lock. The state shows whether rows in memory and stored blocks are still valid. A
+transaction that changes or removes rows counts a change under this lock and corrects the blocks. Earlier versions count
+changes without correcting blocks; in that case, all blocks are rebuilt.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Parses the values that reports break visits down by from a visit's row (specification:
-
-Reports). Does no I/O: the same row always gives the same values.
+"""Parses the values that reports break visits down by from a visit's row (specification: Reports). Does no I/O: the
+same row always gives the same values.
 """
 
 from __future__ import annotations
@@ -53,10 +52,8 @@ class ParsedTraits(NamedTuple):
 
 
 class TraitParser:
-    """Parses rows.
-
-    Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first call loads the rules for user agents
-    (`network.user_agents`).
+    """Parses rows. Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first call loads the rules
+    for user agents (`network.user_agents`).
     """
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:

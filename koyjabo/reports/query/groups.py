@@ -1,6 +1,5 @@
-"""Groups of visits by a key, and the keys that reports group by.
-
-All sources return groups in the same form, so that a report does not depend on where its figures come from.
+"""Groups of visits by a key, and the keys that reports group by. All sources return groups in the same form, so that a
+report does not depend on where its figures come from.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views.
-
-A question is a list of (name, value) pairs, like a query string (specification: Reports).
+"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views. A question is a list of
+(name, value) pairs, like a query string (specification: Reports).
 """
 
 from __future__ import annotations

@@ -60,10 +60,8 @@ class Question:
         return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
     def within(self, filters: Filters) -> Question:
-        """Return the same question about the visits that also pass these filters.
-
-        Raises InvalidInput if both filter by a dimension that a visit may have several values of, because no single
-        filter can express that.
+        """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter by
+        a dimension that a visit may have several values of, because no single filter can express that.
         """
         if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
             raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))

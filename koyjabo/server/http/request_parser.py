@@ -249,10 +249,8 @@ class RequestParser:
         return self.method != "CONNECT" and (self._unfed > 0 or "HTTP_TRANSFER_ENCODING" in self.headers)
 
     def _continue_without_upgrade(self) -> None:
-        """Read a body that llhttp takes for data of another protocol.
-
-        A request whose upgrade is not granted is handled like any other. A second llhttp reads its body, after a head
-        with the same framing.
+        """Read a body that llhttp takes for data of another protocol. A request whose upgrade is not granted is handled
+        like any other. A second llhttp reads its body, after a head with the same framing.
         """
         framing = b"Content-Length: %d" % self._unfed if self._unfed else b"Transfer-Encoding: chunked"
         self.is_complete = False

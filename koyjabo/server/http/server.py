@@ -325,11 +325,10 @@ class HttpServer:
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield the `pieces` of a long response, restarting the time limit with each one.
-
-    In the WSGI environment as `koyjabo.unhurried`. The next piece is requested when the previous one has been written,
-    so a client that keeps reading is never cut off. A client that reads less than one piece within REQUEST_S is closed,
-    or within SLOW_S if there is no room for others.
+    """Yield the `pieces` of a long response, restarting the time limit with each one. In the WSGI environment as
+    `koyjabo.unhurried`. The next piece is requested when the previous one has been written, so a client that keeps
+    reading is never cut off. A client that reads less than one piece within REQUEST_S is closed, or within SLOW_S if
+    there is no room for others.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

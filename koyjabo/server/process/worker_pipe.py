@@ -1,7 +1,6 @@
-"""The pipe that each worker reports its state to the parent through.
-
-Only processes that may still become the worker hold the writing end: the loader until it has forked, then the worker.
-When the pipe closes, the attempt is therefore over, whichever process was killed on the way.
+"""The pipe that each worker reports its state to the parent through. Only processes that may still become the worker
+hold the writing end: the loader until it has forked, then the worker. When the pipe closes, the attempt is therefore
+over, whichever process was killed on the way.
 """
 
 from __future__ import annotations
@@ -16,10 +15,8 @@ READ_SIZE = 4096
 
 
 class WorkerProcess:
-    """A worker that the parent has ordered for a place (0, 1, …).
-
-    A replacement takes the dead worker's place. `pid` is 0 until the worker reports it. If `is_over` is set without a
-    pid, there is no worker, for the reason in `cause`.
+    """A worker that the parent has ordered for a place (0, 1, …). A replacement takes the dead worker's place. `pid` is
+    0 until the worker reports it. If `is_over` is set without a pid, there is no worker, for the reason in `cause`.
     """
 
     def __init__(self, place: int) -> None:

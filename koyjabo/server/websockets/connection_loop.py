@@ -135,9 +135,8 @@ class ConnectionLoop:
             stream.close(GOING_AWAY)
 
     def share(self) -> int | None:
-        """Return how many connections to accept at once: fewer as places run out, or None while there are enough.
-
-        Never 0, because many connections are plain requests, which need no place and must not wait for one.
+        """Return how many connections to accept at once: fewer as places run out, or None while there are enough. Never
+        0, because many connections are plain requests, which need no place and must not wait for one.
         """
         left = self.most - len(self._open) - self._reserved
         if left > self.most * SPARE:

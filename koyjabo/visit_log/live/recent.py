@@ -29,10 +29,8 @@ visits per second.
 
 
 class OpenedPages:
-    """The page that each recent visitor opened last.
-
-    Read from the ledger, because presence does not know pages. Each visitor counts once, on the page of their last
-    visit, until the active window after it has passed.
+    """The page that each recent visitor opened last. Read from the ledger, because presence does not know pages. Each
+    visitor counts once, on the page of their last visit, until the active window after it has passed.
     """
 
     def __init__(self, window_ms: int) -> None:
