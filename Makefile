@@ -72,9 +72,10 @@ packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm 
 release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages in dist/, from a clean checkout, without publishing
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m release $(ARGS)
 
-check: $(VENV)/dev $(ASSETS)  ## check lint, format and types
+check: $(VENV)/dev $(ASSETS)  ## check lint, format, English and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@PYTHONPATH=tools $(BIN)/python -m prose
 	@$(BIN)/mypy
 	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
 	@$(WITH_NODE) npm exec --no -- tsc -p clients
