@@ -37,7 +37,7 @@ class Habit:
 
 HABITS = (
     Habit("that of", r"\b(that|those) of\b", "repeat the noun, or leave the words out"),
-    Habit("preposition + which", rf"\b({PREPOSITIONS}) (which|whom|whose)\b", "end the sentence and begin a new one"),
+    Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one"),
     Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
     Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
     Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned"),
