@@ -53,7 +53,7 @@ class TooManyPasskeys(KoyJaboError):
 class UnknownProvider(KoyJaboError):
     code = "unknown_provider"
     status = 404
-    sentence = N_("There is no login with this name here.")
+    sentence = N_("No login method with this name exists here.")
 
 
 class ProviderUnavailable(KoyJaboError):

@@ -39,11 +39,11 @@ MAX_GRACE_S = 86_400
 IN_THE_PAST = N_("must be in the future")
 NO_SCOPES = N_("must have at least one scope")
 UNKNOWN_SCOPE = N_("must be scopes of this server; GET /openapi.json names them")
-ONLY_READING = N_("must be stats:read, reports:read or presence:read for the key of a community")
+ONLY_READING = N_("must be stats:read, reports:read or presence:read for a community key")
 GRACE = N_("must be a whole number from 0 to 86400")
 
 CHANGES |= {
-    "key.create": N_("Key made"),
+    "key.create": N_("Key created"),
     "key.rotate": N_("Key rotated"),
     "key.revoke": N_("Key revoked"),
 }

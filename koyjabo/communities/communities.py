@@ -130,7 +130,7 @@ class Communities:
         return self._list(CommunityQueries.ids)
 
     def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
-        """How many members communities have, by id."""
+        """Number of members, by community id."""
         return self._list(CommunityQueries.sizes, community_ids)
 
     def known(self, account: Account, community_id: str) -> CommunityAccess:

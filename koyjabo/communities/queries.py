@@ -120,7 +120,7 @@ class CommunityQueries:
         ]
 
     def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
-        """How many members communities have, by id."""
+        """Number of members, by community id."""
         members = select(Membership.community_id, func.count()).where(Membership.community_id.in_(community_ids))
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 

@@ -128,7 +128,7 @@ def removal(account: Account, community: CommunityDetails, member: Member, back:
         effect, label = _("You will no longer see how many people are online here."), _("Leave")
     else:
         title = _("Remove %(name)s from %(community)s?", name=member.name, community=community.name)
-        effect, label = _("They lose their role, and the numbers and pages of this community, at once."), _("Remove")
+        effect, label = _("They lose their role and access to this community's numbers and pages at once."), _("Remove")
     return Confirmation(title, (effect, role, _return(community)), label, back)
 
 

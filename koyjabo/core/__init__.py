@@ -1,1 +1,1 @@
-"""The vocabulary of all packages: errors, the clock, identities, texts."""
+"""The vocabulary that all packages share: errors, the clock, identities, texts."""

@@ -1,4 +1,4 @@
-"""The only source of time: milliseconds since the Unix epoch, days and hours of TIMEZONE, and days that people type."""
+"""The only source of time: milliseconds since the Unix epoch, days and hours in TIMEZONE, and days typed by users."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Clock:
         self._beginnings: dict[str, int] = {}
 
     def today(self) -> str:
-        """The local date, YYYY-MM-DD. It changes at local midnight, also when the clocks change."""
+        """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
@@ -125,9 +125,9 @@ class Clock:
         return began
 
     def at_ms(self, day: str, time: str) -> int:
-        """A local time of a day, such as 03:30, in ms since 1970.
+        """A local time on a day, such as 03:30, in ms since 1970.
 
-        If it occurs twice, the first one; if it is skipped, later by the length of the gap.
+        A time that occurs twice means the first one. A time that is skipped is later by the length of the gap.
         """
         local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
         return int(local.timestamp()) * 1000
@@ -139,7 +139,7 @@ class Clock:
         return at_ms if at_ms <= self.now_ms() else self.at_ms(shifted(today, -1), time)
 
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
-        """The moments when days begin and have ended, ms."""
+        """The moments when a range of days begins and ends, ms."""
         first, last = days
         began = None if first is None else self.began_s(first.isoformat()) * 1000
         ended = None if last is None else self.began_s((last + timedelta(1)).isoformat()) * 1000

@@ -1,4 +1,4 @@
-"""Close codes of WebSockets, and the close codes of errors (specification: Credentials; table in docs/realtime.md)."""
+"""WebSocket close codes, and the close code of each error (specification: Credentials; table in docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 10
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Codes of a client that has left on purpose. After any other code it may reconnect soon (specification: promise 4)."""
+"""Close codes of clients that left on purpose. After any other code, a client may reconnect soon (specification:
+promise 4).
+"""
 
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,

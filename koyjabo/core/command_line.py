@@ -21,9 +21,10 @@ OpenApplication = Callable[[], AbstractContextManager[Services]]
 
 
 def application() -> AbstractContextManager[Services]:
-    """The services for a command, in an application context; closed afterwards.
+    """The services for a command, in an application context.
 
-    Ends the program with a message for a known error: status 2 for a wrong setting or an unusable database, else 1.
+    They are closed afterwards. A known error ends the program with a message: with status 2 for a wrong setting or an
+    unusable database, otherwise with 1.
     """
     return cast(OpenApplication, click.get_current_context().obj)()
 
@@ -60,7 +61,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 class ProgressLines:
-    """Prints the first line after INTERVAL_S, so short work prints none."""
+    """Prints the first line after INTERVAL_S, so short work prints nothing."""
 
     def __init__(self, total: int, label: str) -> None:
         self._total = total

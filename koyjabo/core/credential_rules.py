@@ -1,6 +1,6 @@
 """Rules for email addresses, passwords and names, wherever they are entered.
 
-Each function returns the normalised value, or raises ValueError with the end of a sentence: "must …".
+Each function returns the normalised value, or raises ValueError with the end of a sentence, such as "must …".
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def email_key(value: str) -> str:
 
 
 def password(value: str) -> str:
-    """A password. Only its length is restricted, not its characters. In NFC, because keyboards compose letters
-    differently.
+    """A password in NFC, because keyboards compose letters differently. Only its length is restricted, not its
+    characters.
     """
     if re.search(r"[\ud800-\udfff]", value):
         raise ValueError("must be a text of whole characters")
@@ -54,8 +54,8 @@ def password(value: str) -> str:
 
 
 def name(value: str | None, of: str) -> str:
-    """A name on one line, cut to LONGEST_NAME. If nothing of it is visible, the local part of the email address `of`,
-    or the whole address if its local part is invisible as well.
+    """A name on one line, cut to LONGEST_NAME. If nothing in it is visible, the local part of the email address `of` is
+    used, or the whole address if its local part is invisible as well.
     """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
     names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])

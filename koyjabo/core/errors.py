@@ -1,4 +1,4 @@
-"""Errors raised by several packages. Errors of one package are in its module `errors`."""
+"""Errors raised by several packages. Errors raised by only one package are in its module `errors`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class NotYetForgotten(KoyJaboError):
 
 
 class BackupUnderWay(KoyJaboError):
-    """All servers of a database make one backup at a time."""
+    """All servers that share a database make only one backup at a time."""
 
     code = "backup_under_way"
     status = 409
@@ -74,7 +74,7 @@ class BackupUnderWay(KoyJaboError):
 
 
 class FileImportUnderWay(KoyJaboError):
-    """One file is checked or imported at a time."""
+    """Only one file can be checked or imported at a time."""
 
     code = "import_under_way"
     status = 409
@@ -92,7 +92,7 @@ class NoRoomForFile(KoyJaboError):
 class BackupsOff(KoyJaboError):
     code = "backups_off"
     status = 409
-    sentence = N_("This server has no place for backups: set BACKUP_DIR or BACKUP_TO.")
+    sentence = N_("This server has nowhere to store backups: set BACKUP_DIR or BACKUP_TO.")
 
 
 class StillCounting(KoyJaboError):
@@ -142,7 +142,7 @@ class KeyExpired(KoyJaboError):
 
 
 class ScopeMissing(KoyJaboError):
-    """The key is valid but lacks the scope `needed` (in the details)."""
+    """The key is valid but lacks the scope `needed`, which is in the details."""
 
     code = "scope_missing"
     status = 403
@@ -258,7 +258,7 @@ class TooBusy(KoyJaboError):
 class TooManyConnections(KoyJaboError):
     code = "too_many_connections"
     status = 503
-    sentence = N_("This server has no place for another connection. Please try again shortly.")
+    sentence = N_("This server cannot accept another connection right now. Please try again shortly.")
     retry_after_s = 10
 
 
@@ -281,7 +281,7 @@ class DatabaseInUse(KoyJaboError):
 
 
 class LedgerUnavailable(KoyJaboError):
-    """Nothing could be committed, so nothing was counted (specification: Failures)."""
+    """The database could not commit, so nothing was counted (specification: Failures)."""
 
     code = "ledger_unavailable"
     status = 503
@@ -297,7 +297,7 @@ class LedgerUnavailable(KoyJaboError):
 
 
 class DiskAlmostFull(KoyJaboError):
-    """The rest of the database's disk is reserved for visits (specification: Failures)."""
+    """The remaining space on the database's disk is reserved for visits (specification: Failures)."""
 
     code = "disk_almost_full"
     status = 503

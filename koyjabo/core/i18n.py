@@ -1,4 +1,4 @@
-"""Languages, and the marker for sentences to translate."""
+"""Languages, and the marker for translatable sentences."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ DELETED = "~"
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
 REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-"""External ids: what another system may call a community or one of its users."""
+"""External ids, which another system may give to a community or to one of its users."""
 
 RESERVED_REFS = ("online", "by-ref")
-"""Refused as external ids, because paths have these words in the place of an id."""
+"""Refused as external ids, because paths have these words where an id would be."""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -47,12 +47,13 @@ class RolesByToken(NamedTuple):
     """Roles that another system's token claims for its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """Roles by external id of a community; None if the token claims none, so that memberships count. Communities
-    without an external id cannot be claimed: the other system only decides about communities that it has created.
+    """Roles by external id of a community; None if the token claims no roles, so that memberships count. Communities
+    without an external id cannot be claimed, because the other system only decides about communities that it has
+    created.
     """
 
     def role_in(self, ref: str | None, member: str | None) -> str | None:
-        """The user's role in a community, given their role `member` as a member."""
+        """The user's role in a community. `member` is their role as a member."""
         return member if self.claimed is None else dict(self.claimed).get(ref or "")
 
 
@@ -66,7 +67,7 @@ class Account(NamedTuple):
     name: str
     is_admin: bool
     is_viewer: bool = False
-    moderates: str | None = None  # of a key: the one community it may moderate
+    moderates: str | None = None  # for a key, the one community it may moderate
     by_token: RolesByToken | None = None
 
     @property
@@ -92,7 +93,7 @@ class Maker(NamedTuple):
 
 
 OPERATOR = Account("", "", "", is_admin=True)
-"""Acts for the command line and at start-up. It is not stored."""
+"""The account used by the command line and at startup. It is not stored."""
 
 
 def site_role(is_admin: bool, is_viewer: bool) -> str:
@@ -124,7 +125,7 @@ class KeyHolders:
 
 @dataclass(slots=True)
 class CommunityIds:
-    """Resolves ids of communities in requests. Provided by `communities`; `counting` uses it without importing that
+    """Resolves community ids in requests. Provided by `communities`; `counting` uses it without importing that
     package.
     """
 
@@ -134,12 +135,12 @@ class CommunityIds:
     """
 
     def resolve_if_any(self, text: str | None) -> str | None:
-        """`resolve` the text; keep "" and None, which name no community."""
+        """`resolve` the text. Keeps "" and None, which name no community."""
         return self.resolve(text) if text else text
 
     def is_claimed(self, account: Account, community_id: str) -> bool:
         """Whether another system's token makes its user a member of this community. Tokens name communities by external
-        id, so they claim none of the others. Raises LedgerUnavailable.
+        id, so they cannot claim communities without one. Raises LedgerUnavailable.
         """
         claimed = account.by_token.claimed if account.by_token is not None else None
         return any(self.resolve(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)
@@ -167,11 +168,11 @@ class TokenLogins:
 
 @dataclass(slots=True)
 class Logins:
-    """Finds logins for all features. `accounts` provides it and also imports webkit, so webkit uses this class to avoid
-    a circular import.
+    """Finds logins for all features. Provided by `accounts`, which imports webkit, so webkit uses this class to avoid a
+    circular import.
     """
 
     login_of: Callable[[str, str | None], Login | None]
-    """Returns the login of a session id and, if the access token has expired, of the refresh token's id. None if it is
-    not live. Raises LedgerUnavailable.
+    """Returns the login for a session id and, if the access token has expired, the refresh token's id. None if the
+    session is not live. Raises LedgerUnavailable.
     """

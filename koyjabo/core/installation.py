@@ -1,4 +1,4 @@
-"""The version, and the folders of the program's files, in a checkout or in an installed wheel."""
+"""The version, and the folders with the program's files, in a checkout or an installed wheel."""
 
 from __future__ import annotations
 

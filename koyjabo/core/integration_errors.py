@@ -1,4 +1,4 @@
-"""Errors about things that belong to other programs, such as webhooks."""
+"""Errors about integrations with other programs, such as webhooks."""
 
 from __future__ import annotations
 

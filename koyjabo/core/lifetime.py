@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 class Ticker:
     """Runs `calls` every `interval_s`, one after the other, in its own task. They may block. They do not depend on
-    notifications, so that a lost notification does no lasting harm.
+    notifications, so a lost notification does no lasting harm.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:
@@ -58,7 +58,7 @@ class Lifetime:
         self._tickers.append(Ticker(self._runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
-        """Make this call in `close`. Later additions are called first."""
+        """Make this call in `close`. Calls that were added later are made first."""
         self._stack.callback(call)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Parse timestamps of programs and people: ISO 8601 with an offset, or milliseconds since 1970."""
+"""Parses timestamps from programs and people: ISO 8601 with an offset, or milliseconds since 1970."""
 
 from __future__ import annotations
 

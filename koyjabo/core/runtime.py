@@ -1,8 +1,8 @@
 """The interface to the environment that runs the package: tasks, threads, timers, and waiting for them.
 
 All packages use `Runtime`. `ThreadRuntime` is for WSGI servers with real threads and for the command line. Our own
-server also uses `EventLoop`, implemented by `koyjabo.server.loop.eventlet_loop`: requests, tasks and calls share one
-thread, and each of them gives it up while it waits.
+server also uses `EventLoop`, implemented by `koyjabo.server.loop.eventlet_loop`. Its requests, tasks and calls share
+one thread, which they yield whenever they wait.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Called with the number of items and the name of the work. Shows its progress while the context lasts."""
 
 SIGNALS_S = 1.0
-"""Maximum time of one wait of a thread, s. Python would not handle a signal that comes just before a wait without a
-limit: Ctrl+C would be lost.
+"""Maximum time of a thread's wait, s. Python would not handle a signal that arrives just before an unlimited wait, so
+Ctrl+C would be lost.
 """
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,9 @@ queued.
 
 @contextmanager
 def out_of_turn() -> Iterator[None]:
-    """Exempt a request from fair queueing while it holds or awaits something that others wait for, such as a lock.
-
-    It continues at once after each wait, and queues again when the block ends. Otherwise the others would wait behind
-    all requests of its network.
+    """Exempt a request from fair queueing while it holds or awaits something that other requests wait for, such as a
+    lock. It continues at once after each wait, and queues again when the block ends. Otherwise the other requests would
+    wait behind all requests from its network.
     """
     wait, own = await_slot.get(), await_slot.set(None)
     try:
@@ -57,10 +56,10 @@ def unreported(rows: int, label: str) -> AbstractContextManager[Advance]:
 
 
 class Waiter(Protocol):
-    """Lets one request or task wait for one result. After `wake`, `wait` returns at once. `wake` is idempotent.
+    """Lets one request or task wait for one result.
 
-    `wake` resumes the waiter directly, unless it is queued, so call it from the loop (`Runtime.soon`). It raises none
-    of the waiter's errors.
+    After `wake`, `wait` returns at once. `wake` is idempotent. It resumes the waiter directly, unless the waiter is
+    queued, so call it from the loop (`Runtime.soon`). It does not raise the waiter's errors.
     """
 
     def wait(self) -> None: ...
@@ -81,13 +80,13 @@ class Runtime(Protocol):
         """Run `main` in a real operating-system thread, which does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Call after the requests that are ready now have run, so that one call serves them all."""
+        """Make this call after all requests that are ready now have run, so that one call serves them all."""
 
     def later(self, delay_s: float, call: Call) -> None:
-        """Call once, after `delay_s` seconds."""
+        """Make this call once, after `delay_s` seconds."""
 
     def from_thread(self, call: Call) -> None:
-        """Schedule `call` on the loop, in order. The only method that a thread from `start_thread` may call."""
+        """Schedule `call` on the loop, in order. This is the only method that a thread from `start_thread` may call."""
 
     def waiter(self) -> Waiter: ...
 
@@ -110,9 +109,9 @@ class EventLoop(Runtime, Protocol):
     """One thread for all requests, tasks and calls. Other threads may only call `from_thread`."""
 
     def run_request(self, call: Call) -> None:
-        """Run `call` in a task with new context variables, at once, until it first waits. Raises none of its errors.
+        """Run `call` at once, in a task with new context variables, until it first waits.
 
-        Must be called on the loop.
+        Does not raise its errors. Must be called on the loop.
         """
 
     def call_when_readable(self, fd: int, call: Call) -> None:
@@ -122,7 +121,7 @@ class EventLoop(Runtime, Protocol):
         """A new `FileEvents`. `call` runs on the loop whenever one of its files has an event."""
 
     def limit(self, seconds: float) -> AbstractContextManager[object]:
-        """A context that ends after this time if its block is waiting, without an error."""
+        """A context that ends without an error if its block is still waiting after this time."""
 
 
 class _EventWaiter:
@@ -138,7 +137,7 @@ class _EventWaiter:
 
 
 class ThreadRuntime:
-    """Runtime of servers with one thread per request: without a loop, calls run on the caller's thread."""
+    """Runtime for servers with one thread per request. There is no loop, so calls run on the caller's thread."""
 
     async_mode = "threading"
 
@@ -159,7 +158,7 @@ class ThreadRuntime:
     def from_thread(self, call: Call) -> None:
         try:
             call()
-        except Exception:  # it must not end the thread, which serves all requests
+        except Exception:  # an error must not end the thread, which serves all requests
             log.exception("call_failed")
 
     def waiter(self) -> Waiter:

@@ -10,7 +10,7 @@ LONGEST_TEXT = 512
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and symbols that are invisible: fillers of Hangul, and a Braille pattern without dots."""
+"""Letters and symbols that are invisible: Hangul fillers, and a Braille pattern without dots."""
 
 
 def truncate(value: str) -> str:
@@ -30,7 +30,7 @@ def has_visible(value: str) -> bool:
 
 
 def tidy_name(value: str) -> str:
-    """The name, without marks that would change the direction of the surrounding text, and without joiners outside
+    """The name without marks that would change the direction of the surrounding text, and without joiners outside
     words. Bangla needs joiners within words.
     """
     return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Services by class. Features add theirs; their own pages and later features look them up: `services[Erasure]`."""
+    """Services by class. Features add their services, and their own pages and later features look them up:
+    `services[Erasure]`.
+    """
 
     clock: Clock
     signals: Signals

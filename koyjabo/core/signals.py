@@ -1,4 +1,4 @@
-"""Signals that publish events within an application; `application.event_handlers` connects their handlers."""
+"""Signals that publish events within an application. `application.event_handlers` connects their handlers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Signals:
     """Publishers get a signal's `send` as a constructor argument and pass the event's subject as its sender.
 
     Receivers are called before `send` returns, in no particular order. A signal with one receiver takes 3.7 µs and a
-    plain call 0.1 µs, so events of every visit are plain calls (`counting.visits`).
+    plain call 0.1 µs, so events that occur on every visit are plain calls (`counting.visits`).
     """
 
     active_changed: Signal = field(default_factory=Signal)
@@ -31,8 +31,8 @@ class Signals:
     """An anonymous visitor was identified as a user. Subject: the `VisitorConversion`."""
 
     visitor_identified: Signal = field(default_factory=Signal)
-    """A user has signed up, logged in or joined in a browser. Subject: the user's id; `visitor_id` is the browser's id,
-    `environ` the request's WSGI environment.
+    """A user has signed up, logged in or joined a community in a browser. Subject: the user's id; `visitor_id` is the
+    browser's id, `environ` the request's WSGI environment.
     """
 
     value_received: Signal = field(default_factory=Signal)
@@ -51,10 +51,10 @@ class Signals:
     """A user has chosen the language of pages. Subject: the account; `language` is its code."""
 
     high_water_asked: Signal = field(default_factory=Signal)
-    """This worker asks all others for their high-water marks. Subject: the question."""
+    """This worker requests the high-water marks of all others. Subject: the id of the request."""
 
     epoch_began: Signal = field(default_factory=Signal)
     """The site's counter has begun a new epoch, so cached rows may no longer exist. No subject."""
 
     redis_returned: Signal = field(default_factory=Signal)
-    """Redis answers again after an outage. No subject."""
+    """Redis responds again after an outage. No subject."""

@@ -14,14 +14,14 @@ MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
-"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts. A cell
-may begin in the middle of a text: spreadsheets split at their country's list separator, or at one that the user
+"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors can choose the texts. A cell
+may begin in the middle of a text, because spreadsheets split at their country's list separator, or at one that the user
 chooses.
 """
 
 START = rf"(?<!\w)(?<!\W{MARK})"
-"""Matches outside a row of MARK, which is read once. A sign after a letter or digit is safe, because those separate no
-cells.
+"""Matches outside a run of MARK, which is read once. A sign after a letter or digit is safe, because letters and digits
+do not separate cells.
 """
 
 SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")

@@ -1,4 +1,4 @@
-"""Parts of URLs: what may be stored of them, and their hosts."""
+"""Parts of URLs: the part that may be stored, and the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def page_path(page: str | None) -> str | None:
 
 
 def origin_of(address: str | None) -> str | None:
-    """A URL without its path, which has the same host. For any other text, the part before the first slash."""
+    """A URL without its path. It has the same host. For any other text, the part before the first slash."""
     match = ORIGIN.match(address) if address else None
     return match[0] or None if match else None
 

@@ -1,4 +1,4 @@
-"""Anonymous visits: they count like any other visit, but nothing is stored that could identify the visitor
+"""Anonymous visits. They count like any other visit, but nothing that could identify the visitor is stored
 (specification: Privacy signals).
 
 The visitorId is replaced by a hash with a secret that changes daily and that all workers read from the database. A
@@ -56,7 +56,7 @@ class Anonymity:
         return sent and self.honours_headers
 
     def visit(self, visit: NewVisit) -> NewVisit:
-        """The anonymous visit to register instead of `visit`, whose place must be a country."""
+        """The anonymous visit to register instead of `visit`. The place of `visit` must be a country."""
         key, *others = [_key(secret, visit.visitor_id, visit.visit_id) for secret in self._valid_secrets()]
         return visit._replace(
             visitor_id=key[0],
@@ -129,7 +129,7 @@ def _hashed(secret: bytes, visitor_id: str) -> str:
 
 
 def _key(secret: bytes, visitor_id: str, name: str | None) -> VisitKey:
-    """The key of a visit or event. The client's own name of it is hashed as well, because it may contain the visitorId
+    """The key of a visit or event. The client's own name for it is hashed as well, because it may contain the visitorId
     or be the same every time.
     """
     hashed = blake2b(_bytes(f"{visitor_id}\n{name}"), digest_size=16, key=secret, person=b"visit").hexdigest()

@@ -1,4 +1,4 @@
-"""Plan what a batch of visits adds to the ledger, without I/O. Both databases look up rows, plan, then write."""
+"""Plans what a batch of visits adds to the ledger, without I/O. Both databases look up rows, plan, and then write."""
 
 from __future__ import annotations
 

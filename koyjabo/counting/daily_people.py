@@ -1,5 +1,5 @@
-"""Plan how the database changes when a person is present in a community in some hour, without I/O. Visits, sockets and
-conversions share this.
+"""Plans how the database changes when a person is present in a community in some hour, without I/O. Shared by visits,
+sockets and conversions.
 
 A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.
 """
@@ -13,7 +13,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 
 SLOT_S = 1800
-"""Length of a slot, s. Half an hour, because some clock changes shift local hours by half an hour."""
+"""Length of a slot, s. It is half an hour, because some clock changes shift local hours by half an hour."""
 
 SLOTS = 63
 """Maximum number of slots in a day: the bits of a signed 64-bit number, 31.5 hours. A day is longer only when TIMEZONE

@@ -1,4 +1,4 @@
--- high_water.lua: raise the marks of scopes to what a worker has acknowledged.
+-- high_water.lua: raise the marks of scopes to the figures that a worker has acknowledged.
 -- KEYS  1 koyjabo:{database}:high_water (hash: scope → "epoch total revision")
 -- ARGV  for each scope: scope, epoch, total, revision
 -- Returns the mark of the site, or nil.

@@ -68,7 +68,7 @@ class HighWater:
         self.site = NONE
         self.server = server
         self.questions = 0
-        """How often a worker has asked for these marks. A commit from before the last question may be lost."""
+        """How many times a worker has asked for these marks. A commit from before the last request may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
         self._unshared: set[Scope] = set()
         self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request

@@ -1,4 +1,4 @@
-"""Makes visits of requests: what the body says, and what the server knows about its sender."""
+"""Turns requests into visits, from the body and what the server knows about its sender."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.fast_path.request_context import RequestContext
 
 VISITS_PER_COMMIT = 100
-"""Maximum number of listed visits in one commit. A page's visit may have to wait for these, but not for the whole list.
+"""Maximum number of listed visits per commit. A page's visit may have to wait for one such commit, but not for the
+whole list.
 """
 
 SEND_AGAIN = (
@@ -30,7 +31,8 @@ SEND_AGAIN = (
 
 
 def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
-    """Register the visit of a request that was counted for its address. None for an ignored crawler.
+    """Register the visit of a request that was already counted against its address's limit. None for an ignored
+    crawler.
 
     Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
     """

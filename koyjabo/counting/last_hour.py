@@ -19,7 +19,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
 HOURS, DAYS = 24, 30
-"""How many hours and days a history has, including the current one."""
+"""Number of hours and days in a history, including the current one."""
 
 
 class PastPeriod(NamedTuple):
@@ -54,7 +54,9 @@ class History:
 MINUTES = 60
 
 MOST_SCOPES = 500
-"""How many communities' minutes are cached. The others are counted again when a dashboard shows them."""
+"""Number of communities whose minutes are cached. Other communities' minutes are counted again when a dashboard shows
+them.
+"""
 
 
 class Minute(NamedTuple):
@@ -75,7 +77,7 @@ class LastHour:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._after: int | None = None  # the newest id that was counted; None before the first read
+        self._after: int | None = None  # newest id counted so far; None before the first read
         self._epoch = 0  # ms
         self._read_ms = 0
         self._minutes: dict[int, Minute] = {}
@@ -88,8 +90,8 @@ class LastHour:
         first = now_ms // MINUTE_MS - MINUTES + 1
         after, earlier, epoch = self._after, self._minutes, queries.epoch(session)
         if after is None or self._read_ms < first * MINUTE_MS or epoch != self._epoch:
-            # The visits read earlier are all over an hour old, or their ids may have been reused: a backup was restored
-            # or the database was rolled back.
+            # The visits read earlier are all over an hour old, or their ids may have been reused after a restore or a
+            # rollback.
             after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
         self._epoch = epoch
@@ -146,9 +148,9 @@ class PulseMoment(NamedTuple):
 
 
 class Pulse:
-    """The site's last hour, for everyone (specification: What is going on).
+    """The site's public last hour (specification:
 
-    Reads only new rows, and shares each read between concurrent requests.
+    What is going on). Reads only new rows, and shares each read between concurrent requests.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
@@ -177,7 +179,7 @@ class Pulse:
             if self._read is None or self._read[0] != key:
                 run = self._database.read
                 if self._read is None or self._read[0][0] != moment.stats.epoch:  # or a backup was restored
-                    # A whole hour has to be counted. Other reads must not wait for that.
+                    # A whole hour has to be counted, and other reads must not wait for that.
                     self._hour, run = LastHour(SITE), self._database.report
                 self._read = (key, run(self._hour.read, moment.minute * MINUTE_MS))
             return self._read[1]

@@ -48,8 +48,8 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`, or the requests do so
-    themselves if `reads_block` is false. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`. If `reads_block` is false,
+    requests call these directly. Reads raise one of `unreadable`.
     """
 
     unreadable: tuple[type[Exception], ...]
@@ -144,7 +144,7 @@ class Ledger:
                 self._outage.refuse((visit.visitor_id, visit_id))
             return [error for _ in visits]
         with out_of_turn():
-            jobs[-1].waiter.wait()  # the last one is done last: one wait instead of 500
+            jobs[-1].waiter.wait()  # the last one finishes last, so this is one wait instead of 500
             return [self._outcome(job, questions) for job in jobs]
 
     def _outcome(self, job: Job[Keyed, Outcome], questions: int) -> Outcome:
@@ -187,10 +187,13 @@ class Ledger:
         self._reader.close()
         self._store.close()
 
-    # Runs on a real thread, except for reads of SQLite: it must not log or use objects of the event loop.
+    # The following methods run on a real thread, except for SQLite reads. They must not log or use objects of the event
+    # loop.
 
     def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
-        """Answer reads that wait together. Equal ones share a result, which is read after the last of them arrived."""
+        """Do all waiting reads together. Equal reads share a result, which is read after the last of them has
+        arrived.
+        """
         results: dict[Read, Any] = {}
         for job in take():
             try:
@@ -205,7 +208,7 @@ class Ledger:
     def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Run a read. Raises DatabaseRolledBack if its figures are below the marks.
 
-        A community may be below its mark because it was restored from the archive. The site's counter then decides.
+        A community may be below its mark because it was restored from the archive, so the site's counter decides.
         """
         site, own = self._high_water.site, self._high_water.of(arguments[0])
         result = method(*arguments)

@@ -137,7 +137,7 @@ class PostgresStore:
         self._planned: PlannedVisits | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Lock nothing: servers queue for the lock of the counter row."""
+        """Lock nothing, because servers queue for the lock of the counter row."""
         return nullcontext()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
@@ -165,7 +165,7 @@ class PostgresStore:
                 site = looked_up.rows.snapshot[SITE]
                 made = plan(batch, looked_up.rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction, first.server):
-                    made.outcomes = first.outcomes  # so nothing is written
+                    made.outcomes = first.outcomes  # nothing is written then
                 else:
                     self._require_known(looked_up.server, site)
                 self._planned = PlannedVisits(looked_up.transaction, connection.server, made.outcomes)
@@ -271,7 +271,7 @@ def look_up(cursor: Any, batch: Batch, clock: Clock) -> LookedUp:
         looked_up = _known_rows(cursor, batch, locks, clock, today)
         if clock.today() == today:
             return looked_up
-        locks = "", []  # the wait for them passed midnight; they are held now
+        locks = "", []  # midnight passed while waiting for the locks, which are held now
 
 
 def _locks(batch: Batch) -> Statements:

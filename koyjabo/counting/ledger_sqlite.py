@@ -46,7 +46,7 @@ SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, c
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ?2
 """
-# Everything in one row, as JSON. Each further row would release and retake the interpreter lock, which lets a busy
+# Everything in one row, as JSON. Each additional row would release and retake the interpreter lock, which lets a busy
 # event loop run in between.
 LOOK_UP = """
 SELECT (
@@ -225,7 +225,9 @@ class SqliteStore:
                 raise
 
     def _is_replaced(self, connection: SqliteConnection) -> bool:
-        """Whether the database file was replaced. Rarely checked, because that takes a tenth of a read."""
+        """Whether the database file was replaced. Rarely checked, because the check takes a tenth of the time of a
+        read.
+        """
         now = time.monotonic()
         if now - self._checked_at < CHECK_S:
             return False

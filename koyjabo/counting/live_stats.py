@@ -19,12 +19,12 @@ FURTHEST_AHEAD_MS = 3_600_000
 
 
 FEWEST_AT_A_PLACE = 3
-"""Minimum number of active visitors in a place for the last visit's place to be shown. A single one could be
+"""Minimum number of active visitors at a location for the last visit's location to be shown. A single visitor could be
 recognised.
 """
 
 IMPORTED_MS = 60_000
-"""A visit that is older than the last one by more than this was imported, and is not the last one."""
+"""A visit that is older than the last one by more than this was imported, and does not become the last one, ms."""
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 

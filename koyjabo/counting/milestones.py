@@ -45,7 +45,7 @@ def key(scope: Scope, value: int) -> str:
 
 
 class Milestones:
-    """`values` are all totals that are announced."""
+    """`values` holds every total that is announced."""
 
     def __init__(self, values: Collection[int]) -> None:
         self._values = sorted(set(values))
@@ -63,7 +63,7 @@ class Milestones:
         return self._values[first] if first < len(self._values) else None
 
     def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
-        """The rows of the milestones that a scope has reached since its total was `before`."""
+        """Rows for the milestones that a scope has reached since its total was `before`."""
         return [_row(snapshot, value, at_ms) for value in self.between(before, snapshot.total)]
 
 

@@ -1,4 +1,4 @@
-"""Visits that could not be saved: what a worker learns from its own commits and from the counter."""
+"""Visits that could not be saved, as far as a worker knows from its own commits and the counter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ because of it would never send the visit that shows its recovery.
 """
 
 MAX_REFUSED = 20_000
-"""How many refused visits an outage counts. Further ones are not counted."""
+"""Maximum number of refused visits that an outage counts. Further ones are not counted."""
 
 LATE_S = 1.5
 """How long a visit may wait for its commit, s."""
@@ -38,7 +38,7 @@ class Writer(NamedTuple):
 
 
 class Outage:
-    """Since when the commits of this worker fail, why, and how many visits were refused."""
+    """When this worker's commits began to fail, why, and how many visits were refused."""
 
     def __init__(self) -> None:
         self._since: float | None = None  # monotonic s, like `_failed_at`
@@ -82,10 +82,11 @@ class Unsaved(NamedTuple):
 
 
 class UnsavedVisits:
-    """Track since when visits have not been saved, as far as this worker can see.
+    """Tracks since when visits have not been saved, as far as this worker can see.
 
-    It sees its own commits, and the counter, which commits of all workers change. `revision` returns the counter's last
-    known revision. Call `refresh` every second. Failures of other workers are in their reports (`cluster.workers`).
+    It sees its own commits and the counter, which the commits of all workers change. `revision` returns the counter's
+    last known revision. Call `refresh` every second. Failures of other workers are in their reports
+    (`cluster.workers`).
     """
 
     def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""/n/…: the page of one visit's number, for everyone who has its link."""
+"""/n/…: the page of a visit's number, for anyone who has its link."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def after_words(visits: int) -> str:
     if not visits:
         return str(_("It is the newest visit."))
     return str(
-        ngettext("%(count)s visit has come after it.", "%(count)s visits have come after it.", visits, count="{count}")
+        ngettext(
+            "There has been %(count)s visit since.", "There have been %(count)s visits since.", visits, count="{count}"
+        )
     )
 
 

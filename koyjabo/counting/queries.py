@@ -50,11 +50,10 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
-    """Visits of some days have ids greater than the first result, up to the second. `ended_ms` is the end of the days;
-    None means no limit.
+    """The ids of visits in a range of time: greater than the first result, up to the second.
 
-    Rolled-up visits have no ids any more. Ids of imports are not in the order of time; the table `imported_visits` has
-    their ranges.
+    None means no limit. Rolled-up visits no longer have ids. Ids of imports are not in chronological order; the table
+    `imported_visits` has their ranges.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
@@ -64,7 +63,7 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
 
 
 def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """Like `id_range`, but as several ranges. They leave out visits between the requested days and an import that
+    """Like `id_range`, but as several ranges, which leave out visits between the requested days and an import that
     overlaps them.
     """
     ranges = _ranges(session, began_ms, ended_ms, *_stored_ids(session))

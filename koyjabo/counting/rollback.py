@@ -1,4 +1,4 @@
-"""Keep counting after the database was rolled back (specification: A database that goes back)."""
+"""Keeps counting after the database was rolled back (specification: A database that goes back)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
 MAX_RECOVERIES = 5
-"""How often one call recovers from a rollback: a failover may lead to a second server that was rolled back."""
+"""How many times one call may recover from a rollback. A failover may lead to a second server that was rolled back."""
 
 RETRY_S = 10.0
 """How long a commit is retried, s."""
@@ -79,7 +79,7 @@ class RollbackRecovery:
                     recoveries += 1
                 # Otherwise another visit of its batch has started the recovery, or the next commit will.
             else:
-                if first and receipt.duplicate:  # it repeats the first attempt, not an earlier request
+                if first and receipt.duplicate:  # this repeats the first attempt, not an earlier request
                     receipt = receipt._replace(duplicate=first.duplicate)
                 if questions == self.high_water.questions and receipt.snapshot.epoch >= self.high_water.site.epoch:
                     return receipt

@@ -1,4 +1,4 @@
-"""Begin a new epoch after the database was rolled back, so that no ordinal is used twice and no total falls."""
+"""Begins a new epoch after the database was rolled back, so that no ordinal is used twice and no total falls."""
 
 from __future__ import annotations
 

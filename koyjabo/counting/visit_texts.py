@@ -1,4 +1,4 @@
-"""How many bytes the new texts of a visit take in the database: in the visit, and in sums by day and scope."""
+"""How many bytes the new texts of a visit take in the database, in the visit and in sums by day and scope."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_EACH = 600
 """Size of a new value in the sums of the site and of a community on PostgreSQL, bytes. SQLite needs less."""
 
 TEXTS = {"page": OF_EACH, "referrer": 2 * OF_EACH, "user_agent": OF_EACH, "campaign": 5 * OF_EACH}
-"""The texts that a client chooses, with the size of the sums they add to. One text may be in several sums."""
+"""The texts that a client chooses, with the size of the sums they are added to. A text may be in several sums."""
 
 WITHOUT: dict[str, Any] = dict.fromkeys(TEXTS)
 _texts = reader(NewVisit._fields, list(TEXTS))

@@ -37,10 +37,9 @@ revision.
 
 
 class Visits:
-    """Registers visits and keeps the statistics of the site and its communities.
-
-    `snapshot` are the site's figures at the start, used if the first read of the ledger fails. With `ignores_bots`,
-    visits of declared crawlers are not counted (BOT_POLICY).
+    """Registers visits and keeps the statistics of the site and its communities. `snapshot` has the site's figures at
+    startup, used if the first read of the ledger fails. With `ignores_bots`, visits of declared crawlers are not
+    counted (BOT_POLICY).
 
     `open_ledger` receives the function that the ledger calls with each committed batch. `on_visit` is called with the
     visitor and caller of each committed visit. `on_change` is called with the numbers of a scope that this worker

@@ -1,1 +1,1 @@
-"""Threads, transactions and connections that all other packages run their SQL with."""
+"""Threads, transactions and connections for the SQL of all other packages."""

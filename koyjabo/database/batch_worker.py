@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from _queue import SimpleQueue  # the C queue: its locks are real, even if the standard library is patched
+from _queue import SimpleQueue  # uses the C queue, whose locks are real even if the standard library is patched
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
@@ -24,13 +24,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MAX_WAITING = 20_000
-"""Maximum number of pending jobs. More are refused, because they would time out."""
+"""Maximum number of pending jobs. Further jobs are refused, because they would time out."""
 
 WATCH_INTERVAL_S = 0.5
 
 STUCK_S = 5.5
 """How long a batch may take before its connection is interrupted, s. The server ends statements after 5 s, so a slower
-batch waits for a frozen server or its disk.
+batch must be waiting for a frozen server or disk.
 """
 
 
@@ -53,7 +53,7 @@ class Job(Generic[Item, Result]):
             try:
                 raise self.error
             finally:
-                # Its traceback refers to this job: only the garbage collector could free such a cycle.
+                # The error's traceback refers to this job. Only the garbage collector could free such a cycle.
                 self.error = None
         return self.result  # type: ignore[return-value]
 
@@ -82,8 +82,8 @@ class BatchWorker(Generic[Item, Result]):
     `work(take)` calls `take()` once to get the jobs, as late as possible (while it holds its locks), and sets `result`
     or `error` on each job. `on_done(jobs)` is called on the event loop, once per batch, before its requests continue.
 
-    Every wait is limited. A job not taken within `patience_s` fails with LedgerUnavailable and is never run. A job that
-    was taken fails after `limit_s`, if the database is frozen; whether it was committed is then unknown.
+    Every wait is limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and is never run. A
+    job that was taken fails after `limit_s` if the database is frozen. It is then unknown whether it was committed.
     """
 
     def __init__(
@@ -120,7 +120,8 @@ class BatchWorker(Generic[Item, Result]):
         """Call `interrupt` on the event loop whenever a batch takes longer than `seconds`, or `is_hopeless` returns
         True.
 
-        It has to end the thread's wait. A frozen database would block the thread for ever, even after a failover.
+        `interrupt` has to end the thread's wait. Otherwise a frozen database would block the thread for ever, even
+        after a failover.
         """
         self._interrupt_after_s, self._interrupt, self._is_hopeless = seconds, interrupt, is_hopeless
 
@@ -177,7 +178,7 @@ class BatchWorker(Generic[Item, Result]):
         self._is_waking = False
         self._wake_queue.put(True)
 
-    # Run on the event loop; limits every wait.
+    # The following methods run on the event loop, and limit every wait.
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -202,7 +203,8 @@ class BatchWorker(Generic[Item, Result]):
         self._watching = True
         self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
-    # Run on the real thread: use no patched lock, do not log, and call back only through `from_thread`.
+    # The following methods run on the real thread: use no patched lock, do not log, and call back only through
+    # `from_thread`.
 
     def _main(self) -> None:
         while not (self._closed and not self._pending):
@@ -213,7 +215,7 @@ class BatchWorker(Generic[Item, Result]):
             self._idle = False
             if self._pending:
                 self._do_batch()
-        self._idle = True  # otherwise the watch would repeat for ever
+        self._idle = True  # otherwise the watch would never end
         self._runtime.from_thread(self._closed.wake)
 
     def _do_batch(self) -> None:
@@ -222,7 +224,7 @@ class BatchWorker(Generic[Item, Result]):
         try:
             self._work(partial(self._take, taken))
         except Exception as error:
-            if not taken:  # it failed before `take`: fail these jobs, so that they are not retried for ever
+            if not taken:  # it failed before `take`, so fail these jobs. Otherwise they would be retried for ever
                 self._take(taken)
             for job in taken:
                 job.error = job.error or (error if job.result is None else None)
@@ -246,8 +248,8 @@ class BatchWorker(Generic[Item, Result]):
 class BatchStore(Protocol[Item, Result]):
     """The write operations of one database, called by one real thread.
 
-    `commit` writes a batch in one transaction, and nothing after an error. It raises LedgerUnavailable or one of
-    `unavailable` when nothing can be written; any other error is caused by one item.
+    `commit` writes a batch in one transaction, and writes nothing if there is an error. It raises LedgerUnavailable or
+    one of `unavailable` when nothing can be written. Any other error is caused by a single item.
     """
 
     unavailable: tuple[type[Exception], ...]
@@ -284,7 +286,7 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
         if len(jobs) == 1 or isinstance(error, (*store.unavailable, LedgerUnavailable)):
             for job in jobs:
                 job.error = LedgerUnavailable.because(error)
-        else:  # one item caused it: retry one by one, so that only this one fails
+        else:  # one item caused the error: retry the items one by one, so that only this item fails
             for job in jobs:
                 _commit_together(store, [job])
     else:
@@ -295,8 +297,8 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
 class LoopBatcher(Generic[Item, Result]):
     """Runs `work(take)` on the event loop, after all requests that are ready now have added their jobs.
 
-    Replaces `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Batching still helps, because
-    the file locks of a read cost a tenth of a request.
+    Used instead of `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Batching still helps,
+    because a read's file locks cost a tenth of a request.
     """
 
     def __init__(self, runtime: Runtime, work: Callable[[Callable[[], list[Job[Item, Result]]]], None]) -> None:
@@ -315,7 +317,7 @@ class LoopBatcher(Generic[Item, Result]):
         return job.outcome()
 
     def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
-        """Do nothing: there is no thread that could wait."""
+        """Do nothing, because there is no thread that could wait."""
 
     def close(self) -> None:
         """Do nothing: there is no thread to end."""

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engine: options, transactions and migrations."""
+"""The SQLAlchemy engine: options, transactions and migrations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 log = logging.getLogger(__name__)
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
-"""Errors of the file system that do not go away by retrying."""
+"""File system errors that a retry cannot fix."""
 
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},  # see `_begin`
@@ -34,8 +34,8 @@ SNAPSHOT: dict[str, dict[str, Any]] = {
 """Connection options by dialect, for transactions that see one consistent state and do not block writers."""
 
 MAX_LOCK_ATTEMPTS = 10
-"""Maximum attempts to lock all tables. One fails after a deadlock with a transaction that holds a table and waits for
-another.
+"""Maximum number of attempts to lock all tables. An attempt fails after a deadlock with a transaction that holds one
+table and waits for another.
 """
 
 LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
@@ -45,12 +45,12 @@ PATIENCE_S = 60.0
 POLL_S = 0.1
 
 LOG_AFTER_S = 1.0
-"""Shorter waits are not logged, s: processes that start together wait for each other."""
+"""Waits shorter than this are not logged, s, because processes that start together wait for each other."""
 
 TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 
-# A session without a transaction may hold the lock for an older version of this program; `since` is then the time of
-# its last statement. Unprivileged roles only see the pid of other roles' sessions.
+# In older versions of this program, a session without a transaction may hold the lock. `since` is then the time of its
+# last statement. Unprivileged roles see only the pid of other roles' sessions.
 HOLDER = text(f"""
 SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
        to_char(coalesce(a.xact_start, a.state_change) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
@@ -61,9 +61,9 @@ AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_data
 
 
 def engine_options(database: URL) -> dict[str, Any]:
-    """Options for SQLAlchemy's engine, so that its connections are opened like the ledger's.
+    """Options for the SQLAlchemy engine, so that its connections are opened like the ledger's.
 
-    It lacks the ledger's time limits, because migrations and recounts may take long.
+    They lack the ledger's time limits, because migrations and recounts may take long.
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # errors are logged, and parameters are personal data
     if database.get_backend_name() == "sqlite":
@@ -156,7 +156,7 @@ def _queued(database: URL) -> Iterator[None]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn database errors into LedgerUnavailable if a retry may succeed, otherwise into UnusableDatabase."""
+    """Turn database errors into LedgerUnavailable if a retry may succeed, and otherwise into UnusableDatabase."""
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
@@ -190,13 +190,13 @@ def is_up_to_date(session: Session) -> bool:
 
 def migrate(connection: Connection) -> None:
     """Run the missing migrations. Visits wait, and so do reads of tables that are being changed."""
-    from alembic import command  # late: it would cost every worker 12 MB
+    from alembic import command  # imported late, because it would cost every worker 12 MB
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
-        # Batches of visits take this lock first. One that is already running would deadlock with changes of its other
-        # tables.
+        # Batches of visits take this lock first. A batch that is already running would deadlock with changes to its
+        # other tables.
         connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
     command.upgrade(config, "head")
 
@@ -236,11 +236,10 @@ class Holder(NamedTuple):
 
 
 def _take_migration_lock(session: Session) -> None:
-    """Take the PostgreSQL lock that lets one process at a time change tables, or the ledger as a whole.
-
-    The lock belongs to the transaction, because a session-level lock would stay with a pooler's connection, which is
-    passed to other clients. Waits in short transactions: a long one would occupy a pooled connection that the holder
-    may need. So the session is rolled back, and this has to come first in it.
+    """Take the PostgreSQL lock that lets one process at a time change tables, or the ledger as a whole. The lock
+    belongs to the transaction, because a session-level lock would stay with a pooler's connection, which is passed on
+    to other clients. Waits in short transactions, because a long one would occupy a pooled connection that the holder
+    may need. The session is rolled back in between, so call this before anything else in it.
 
     Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """

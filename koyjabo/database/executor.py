@@ -1,7 +1,7 @@
 """Runs database operations on real threads. An operation is a function that gets a SQLAlchemy session.
 
-The ledger has its own handwritten statements, in batches (`ledger`). Everything less frequent runs here, one
-transaction each, on five threads: reads, writes, reports, scans of all rows, and the server's own reads.
+The ledger has its own handwritten statements, in batches (`ledger`). Everything less frequent runs here, in one
+transaction each, on five threads: for reads, writes, reports, scans of all rows, and the server's own reads.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from koyjabo.database.engine import SNAPSHOT
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0
-"""A connection that was idle for this long is tested before it is used for a change, s."""
+"""A connection that was idle for longer than this is tested before it is used for a change, s."""
 
 REPORT_LIMIT_S = 30.0
 LONG_READ_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
     "sqlite": SNAPSHOT["sqlite"],
-    # Each statement sees all commits before it, as in a transaction; omitting the transaction saves two round trips.
+    # Each statement sees all commits before it, as in a transaction. Omitting the transaction saves two round trips.
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
 }
 
@@ -54,7 +54,8 @@ class DatabaseExecutor:
     detached from its session.
 
     An error in the operation rolls back and is raised to the caller. Raises LedgerUnavailable when the database cannot
-    be reached, is locked, or takes too long. Nothing was changed then, unless it froze in the middle of a commit.
+    be reached, is locked, or takes too long. In that case nothing was changed, unless the database froze in the middle
+    of a commit.
     """
 
     def __init__(self, database: URL, runtime: Runtime) -> None:
@@ -143,8 +144,8 @@ class DatabaseExecutor:
 
 
 class DatabaseThread:
-    """A real thread with its own connection. It runs outside the event loop, so it must not log or take a patched lock
-    (see `batch_worker`).
+    """A real thread with its own connection. Since it runs outside the event loop, it must not log or take a patched
+    lock (see `batch_worker`).
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class DatabaseThread:
         self._driver: Any = None  # the driver's newest connection
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
-        # Operations run one at a time: each returns when it is done, and visits can take the lock in between.
+        # Operations run one at a time. Each releases the lock when it is done, so visits can take it in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
         self._group.interrupt_after(
             limit_s, lambda: self._backend.interrupt(self._driver), lambda: not self._backend.trusts(self._driver)
@@ -174,7 +175,7 @@ class DatabaseThread:
 
     @property
     def is_left_behind(self) -> bool:
-        """Whether its connection is to a database that was replaced."""
+        """Whether this thread's connection is to a database that was replaced."""
         return self._connection is not None and not self._backend.trusts(self._driver)
 
     def reconnect(self) -> None:
@@ -284,8 +285,8 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        """Send the time limits in the same message, because each statement of a reader is a transaction. After an
-        error, the server accepts nothing but a rollback.
+        """Send the time limits in the same message, because each statement of a reader is a separate transaction. After
+        an error, the server accepts only a rollback.
         """
         return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 

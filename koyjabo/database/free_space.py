@@ -12,8 +12,8 @@ from typing import NamedTuple
 log = logging.getLogger(__name__)
 
 LOW_BYTES, LOW_SHARE = 500_000_000, 0.05
-"""The disk is low when it has less free space than both: 5 % of a large disk is too much to reserve, and 500 MB of a
-small one.
+"""The disk is low when its free space is below both limits. 5 % would be too much to reserve on a large disk, and 500
+MB on a small one.
 """
 
 CHECK_S = 5.0
@@ -39,7 +39,7 @@ def read_disk(folder: Path) -> Disk | None:
 
 
 class FreeSpace:
-    """The disk of a folder, read at most every CHECK_S, so that requests do not wait for the system. Disk is None
+    """The disk of a folder, read at most every CHECK_S, so that requests do not wait for the system. The disk is None
     without a folder.
     """
 

@@ -1,6 +1,6 @@
 """Statements that write many rows from one JSON parameter, generated from the models' columns for both databases.
 
-A row is a list of values, unpacked by the server, so any number of rows is one call of the driver.
+A row is a list of values that the server unpacks, so any number of rows takes only one driver call.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
 
 
 def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """An INSERT of rows with these columns, by default all columns in their order. `conflict` is the end of the
-    statement.
-    """
+    """An INSERT of rows with these columns, by default all columns in order. `conflict` is the end of the statement."""
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(f"value ->> {at}" for at in range(len(names)))
     where = f" WHERE true {conflict}" if conflict else ""  # without WHERE, ON would be parsed as part of a join

@@ -1,6 +1,6 @@
-"""The lease of an import on PostgreSQL: mutual exclusion over many transactions, through a row of `nightly_work`.
+"""The lease of an import on PostgreSQL: mutual exclusion across many transactions, through a row of `nightly_work`.
 
-A session-level lock would stay with a pooler's connection, which is passed to other clients. The holder renews the
+A session-level lock would stay with a pooler's connection, which is passed on to other clients. The holder renews the
 lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`). Times are the
 database's, because the clocks of machines differ.
 """
@@ -20,8 +20,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from koyjabo.core.errors import DatabaseInUse
 
 LEASE_S = 10.0
-"""Length of a lease, s. A holder that has not renewed it for this long is dead or frozen, and another process may take
-it.
+"""Length of a lease, s. A holder that has not renewed its lease for this long is dead or frozen, and another process
+may take it.
 """
 
 RENEW_S = 2.0
@@ -47,7 +47,7 @@ LOCK_LIMIT = "SET LOCAL lock_timeout = '2s';"
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 
 Fence = Callable[[Any], object]
-"""Gets the driver's cursor in a transaction, and raises if the transaction must not be committed."""
+"""Called with the driver's cursor in a transaction. Raises if the transaction must not be committed."""
 
 
 class Lease:
@@ -103,13 +103,13 @@ def is_held(connection: Connection) -> bool:
 
 
 def keep_free(connection: Connection) -> bool:
-    """Whether the lease is free; it stays free until the transaction ends. Ends a lease that has expired."""
+    """Whether the lease is free. If so, it stays free until the transaction ends. Ends a lease that has expired."""
     return connection.exec_driver_sql(TAKE, _taking("")).rowcount == 1
 
 
 def _taken(engine: Engine, holder: str) -> bool:
-    """Wait until the lease is taken, expires or is renewed. Returns False if it was renewed: then its holder is
-    alive.
+    """Wait until the lease can be taken or its holder renews it. Returns False if it was renewed, which shows that the
+    holder is alive.
     """
     first_seen = None
     try:

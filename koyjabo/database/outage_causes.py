@@ -1,4 +1,4 @@
-"""Why nothing can be written, derived from the driver's error: a word that operators can act on."""
+"""Why nothing can be written, as a word that operators can act on, derived from the driver's error."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """PostgreSQL: connections for every part of the product, and the time limits of transactions.
 
-`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order. The first one is used that
-accepts writes and is not an old primary (`database.timelines`).
+`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order, and the first one that
+accepts writes and is not an old primary is used (`database.timelines`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ CONNECT = {
     "tcp_user_timeout": 6000,
 }
 SLOW_S = 1.0
-"""A failed attempt to connect that takes longer than this means that the server does not respond, s."""
+"""If a failed attempt to connect takes longer than this, the server does not respond, s."""
 
 SHORT_TIMEOUT_S = 2
-"""Time to connect to each of several hosts, s. This is libpq's minimum. Each host that is down may cost as much."""
+"""Time limit for connecting to each of several hosts, s. This is libpq's minimum. Each host that is down may take this
+long.
+"""
 
 OF_SEVERAL = {"target_session_attrs": "read-write"}
-"""Default parameters for several hosts. A pooler repeats what its server reported at first, so `position` asks the
-server itself.
+"""Default parameters for several hosts. A pooler repeats what its server reported when it first connected, so
+`position` asks the server itself.
 """
 
 STATEMENT_S = 5.0
@@ -73,7 +75,7 @@ DOES_NOT_SAY = (
     psycopg2.NotSupportedError,
     psycopg2.errors.ObjectNotInPrerequisiteState,  # Amazon Aurora, unless its `wal_level` is logical
 )
-"""Errors of services that merely resemble PostgreSQL, or that do not let users call these functions."""
+"""Errors from services that merely resemble PostgreSQL, or that do not let users call these functions."""
 
 
 class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
@@ -137,7 +139,7 @@ def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None
 
 
 def _places(dsn: str) -> Iterator[dict[str, Any]]:
-    """The connection parameters for each host. libpq itself would stop at an old primary that comes first."""
+    """The connection parameters for each host. Left to itself, libpq would stop at an old primary that comes first."""
     given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT}
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
     if len(hosts) == 1:
@@ -204,8 +206,8 @@ def server_of(connection: Any) -> ServerTimeline | None:
 
 
 class PostgresLink:
-    """A connection for one thread. It is opened when first needed, and again after an error or when its server must not
-    be used any more.
+    """A connection for one thread. It is opened when first needed, and reopened after an error or when its server must
+    no longer be used.
     """
 
     def __init__(self, url: URL) -> None:
@@ -255,7 +257,7 @@ class PostgresLink:
 
 
 def interrupt(connection: PostgresConnection | None) -> None:
-    """End another thread's wait for the server, if any: it finds its connection broken."""
+    """End another thread's wait for the server, if any. That thread then finds its connection broken."""
     if connection is None:
         return
     with suppress(psycopg2.Error, OSError):  # it is closed
@@ -268,11 +270,11 @@ def interrupt(connection: PostgresConnection | None) -> None:
 
 
 def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
-    """Whether a transaction on `server` was committed whose connection broke.
+    """Whether a transaction on `server` was committed although its connection broke.
 
-    Rows are not enough to decide, because another server may have written the same ones. The caller holds a lock that
-    the transaction held, so it has ended. Returns False if the cursor's server is another one, such as a promoted
-    standby, where transaction numbers mean nothing.
+    Rows are not enough to decide this, because another server may have written the same rows. The caller holds a lock
+    that the transaction held, so the transaction has ended. Returns False if the cursor's server is another one, such
+    as a promoted standby, where transaction numbers mean nothing.
     """
     if server is None:
         return False

@@ -1,4 +1,4 @@
-"""Helpers for queries of several packages: count, limit, page, order, and find rows by time."""
+"""Query helpers for several packages: count, limit, page, order, and find rows by time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 Item = TypeVar("Item")
 
 DISORDER_MS = 60_000
-"""How much earlier or later than its neighbours by id a row may be, ms: requests wait for their commit, and the clocks
-of servers differ.
+"""How much earlier or later a row may be than its neighbours by id, ms, because requests wait for their commit and the
+clocks of servers differ.
 """
 
 LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of PostgreSQL's advisory locks of tables with a limit
@@ -47,9 +47,9 @@ def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:
 
 
 def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: int) -> int:
-    """The last id in (`after`, `upto`] whose row was before a moment; `after` if there is none.
+    """The last id in (`after`, `upto`] whose row is from before a moment; `after` if there is none.
 
-    Uses bisection. Ids are assigned in the order of commits, which is nearly the order of time.
+    Uses bisection. Ids are assigned in commit order, which is nearly chronological.
     """
     next_row = select(table.id, table.at_ms).where(table.id.between(bindparam("middle"), bindparam("upto")))
     next_row = next_row.order_by(table.id).limit(1)

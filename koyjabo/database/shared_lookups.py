@@ -1,4 +1,4 @@
-"""Lookups shared by requests: those that arrive while one is running are answered together by the next. Thousands of
+"""Lookups shared by requests: all that arrive while one is running are done together by the next one. Thousands of
 clients may reconnect at once.
 """
 

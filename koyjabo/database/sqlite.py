@@ -21,7 +21,7 @@ FileNumber = tuple[int, int]
 
 
 PAGES, REST_S = 256, 0.01
-"""A copy takes this many pages at once, and then rests this long (s), which leaves disk and processor to visits."""
+"""A copy takes this many pages at once and then rests this long (s), which leaves the disk and the CPU to visits."""
 
 
 class OpenFile(NamedTuple):
@@ -44,7 +44,7 @@ class SqliteConnection(sqlite3.Connection):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the path now names another file, or none. Anything written through this connection would then be
+        """Whether the path now names another file or no file. Anything written through this connection would then be
         lost.
         """
         return _number_of(self.path) != self.file
@@ -81,8 +81,8 @@ def connect(
 
 @contextmanager
 def copied(path: str, to: str) -> Iterator[str]:
-    """Copy the current database to a new file, deleted afterwards. Writers need not wait. Their log grows only while
-    the pages are copied.
+    """Copy the current database to a new file, which is deleted afterwards. Writers do not wait, and their log grows
+    only while the pages are copied.
     """
     _make_private(to)
     try:
@@ -134,9 +134,9 @@ def _number_of(path: str) -> FileNumber | None:
 
 
 def _discard_log(path: str, known: OpenFile) -> None:
-    """Delete the log of a file that was replaced: SQLite would apply it to the new file.
+    """Delete the log of a file that was replaced, because SQLite would apply it to the new file.
 
-    Locks the folder, because another process may do the same, and the log may be a new one afterwards.
+    Locks the folder, because another process may do the same, and the log may then be a new one.
     """
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_CLOEXEC)
     try:

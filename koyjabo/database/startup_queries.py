@@ -1,4 +1,6 @@
-"""Check whether a database needs preparing, using only its driver. Loading SQLAlchemy would take most of a start."""
+"""Checks whether a database needs preparing, using only its driver. Loading SQLAlchemy would take most of the startup
+time.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ TIMEOUT_S = 3
 
 
 def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
-    """Whether preparing has nothing to do: the tables, the counter and the required user exist.
+    """Whether there is nothing to prepare: the tables, the counter and the required user exist.
 
     `database` is SQLite's file or PostgreSQL's libpq URL. `admin` is the email key of an admin that should exist, or
-    "". Returns False after any failure: preparing the database will hit it again, and knows whether to wait or fail.
+    "". Returns False after any failure. Preparing the database will hit the same failure, and knows whether to wait or
+    give up.
     """
     conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
     if admin:

@@ -35,7 +35,7 @@ def sought(text: str) -> str:
 def has(column: Any, text: str) -> ColumnElement[bool]:
     """A condition: the column contains `text`.
 
-    SQLite only ignores the case of ASCII letters, so the text is also searched as typed.
+    SQLite ignores the case of ASCII letters only, so the text is also searched as typed.
     """
     return or_(column.contains(text, autoescape=True), func.lower(column).contains(text.lower(), autoescape=True))
 

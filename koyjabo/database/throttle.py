@@ -1,4 +1,4 @@
-"""Splits a long change into small transactions, so that no registration waits for long.
+"""Splits a long change into small transactions, so that no visit waits long to be registered.
 
 Each transaction must be complete in itself, so that an interrupted change can be continued.
 """
@@ -18,8 +18,8 @@ AIM_S = 0.01
 """How long a transaction should hold the writer, s. The promise is 50 ms, but disks vary much."""
 
 FIRST, FEWEST, MOST = 50, 10, 1_000
-"""Rows per transaction: at first, at least and at most. More are hardly faster, and take long on a disk that suddenly
-becomes slow.
+"""Rows per transaction: at first, at least and at most. More rows are hardly faster, and take long on a disk that
+suddenly becomes slow.
 """
 
 GROWTH = 1.3
@@ -53,7 +53,7 @@ class Throttle:
         return result
 
     def repeat(self, operation: Callable[..., object], *args: Any) -> None:
-        """Run an operation until it returns False or 0: nothing is left to do. Raises LedgerUnavailable."""
+        """Run an operation until it returns False or 0 because nothing is left to do. Raises LedgerUnavailable."""
         while self.do(operation, *args):
             pass
 

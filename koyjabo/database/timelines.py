@@ -24,9 +24,11 @@ class Timelines:
         self.refusal = ""
         """Why the last reached server is not used; "" if it is."""
         self.distrusted = 0
-        """How often a pooler has moved its connections to another server."""
+        """How many times a pooler has moved its connections to another server."""
         self.silent: dict[tuple[str, str], float] = {}
-        """When a server did not respond, by host and port, monotonic s. The most recent failure is tried last."""
+        """When a server last failed to respond, by host and port, monotonic s. The server that failed most recently is
+        tried last.
+        """
         self._seen: dict[int, set[ServerTimeline]] = {}  # by system; entries are only added, which is safe for threads
 
     def admits(self, server: ServerTimeline) -> bool:
@@ -59,4 +61,4 @@ class Timelines:
 
 
 TIMELINES = Timelines()
-"""The one instance of this process: all its connections share what was seen."""
+"""The only instance in this process, so all its connections share what was seen."""

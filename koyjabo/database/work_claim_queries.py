@@ -1,5 +1,5 @@
-"""Work done by one worker of all servers at a time, in rows of `nightly_work`: claims for daily work, and leases for
-continuous work.
+"""Work that one worker of all servers does at a time, recorded in rows of `nightly_work`: claims for daily work, and
+leases for continuous work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from koyjabo.models import NightlyWork
 SILENT_MS = 120_000
 """A worker that has not renewed its claim for this long is dead or frozen, and another one may take it, ms."""
 
-# Pretends that the work was done long ago, so that there is always a row to lock.
+# Inserts a row as if the work was done long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
 """)

@@ -1,1 +1,1 @@
-"""The steps of a new site, shown to its admins until each is done or skipped."""
+"""The steps for setting up a new site, shown to admins until each is done or hidden."""

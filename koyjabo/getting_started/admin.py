@@ -1,4 +1,4 @@
-"""Hiding the steps of the first run, and what a server lacks, for the page Health."""
+"""Hides the steps of the first run, and lists what the server lacks for the Health page."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ DAYS_IN_USE = 3
 
 
 class StoredStep(NamedTuple):
-    """See `models.StartingStep`."""
+    """A stored step, see `models.StartingStep`."""
 
     done_ms: int | None = None
     skipped_ms: int | None = None

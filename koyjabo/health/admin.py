@@ -1,4 +1,4 @@
-"""GET /admin/health: the checks, worst first, with what to do; workers, emails, and the operator's own address.
+"""GET /admin/health: the checks, worst first, with advice; workers, emails, and the reader's own address.
 
 POST /admin/health/rollback: an admin acknowledges that the database was rolled back.
 
@@ -90,10 +90,10 @@ def mark_rollback_seen() -> Response:
 @bp.get("/state")
 @for_viewers
 def state() -> Response:
-    """The state, at most 300 bytes. Open pages request it once a minute, every few seconds while visits are not saved,
-    and when their connection reports a change.
+    """The state, at most 300 bytes.
 
-    While the database is down, the account is not checked: /readyz shows everyone as much.
+    Open pages request it once a minute, every few seconds while visits are not saved, and when their connection reports
+    a change. The account is not checked while the database is down, because /readyz is public and shows as much.
     """
     level = health_level()
     refuses = level == DANGER and current()[Readiness].refuses_old_primary
@@ -107,7 +107,7 @@ def health_level() -> str:
 
 
 def unsaved() -> str:
-    """Since when visits are not saved, and why; "" while they are."""
+    """Since when visits have not been saved, and why; "" while they are saved."""
     system = current()[System]
     outage = system.unsaved()
     if outage is None:

@@ -42,7 +42,7 @@ class Check(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
-    """The dependencies of the server, and whether each of them answers."""
+    """The server's dependencies, and whether each of them works."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, Check]
@@ -53,15 +53,15 @@ class ReadyAnswer(BaseModel):
 @describe("Liveness check", {200: AliveAnswer})
 @fast_path
 def healthz(context: RequestContext) -> PlainResponse:
-    """Liveness: this process answers. The database is not checked."""
+    """Liveness: this process responds. The database is not checked."""
     return ALIVE
 
 
 @health_bp.get("/readyz")
 @describe("Readiness check", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
-    """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
-    where it is used. 503 with the reason if a check fails.
+    """Readiness: the database responds, commits succeed without delay, the event loop is not late, and Redis responds
+    if it is used. Returns 503 with the reason if a check fails.
     """
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
@@ -87,7 +87,9 @@ def readyz() -> Response:
     secured=False,
 )
 def metrics() -> Response:
-    """Requires METRICS_TOKEN. In development, direct requests from this machine do without."""
+    """Metrics for Prometheus. Requires METRICS_TOKEN. In development, direct requests from this machine need no
+    token.
+    """
     _require_operator()
     text = current()[ObservabilityServices].metrics.text()
     return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})

@@ -17,7 +17,7 @@ from koyjabo.recounts.recounts import BEGUN
 from koyjabo.reports.log.log import MOST_UNREAD
 
 SLOW_MS = 100.0
-"""A database or Redis that takes longer than this to respond is slow, ms: each page and each commit waits for it."""
+"""A database or Redis that takes longer than this to respond is slow, ms. Each page and each commit waits for it."""
 
 BUSY_MS = 250.0
 """Delay of the event loop that people begin to notice, ms."""

@@ -67,7 +67,7 @@ MORE_WORKERS = N_("If this continues, raise WEB_CONCURRENCY, or use a machine wi
 MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger disk.")
 RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
-SEE_STEP = N_("%(data)s shows at which step. Correct the cause, and then press Back up now there.")
+SEE_STEP = N_("%(data)s shows the step that failed. Fix the cause, then press Back up now there.")
 TURN_BACKUPS_ON = N_("Set BACKUP_DIR or BACKUP_TO: the server then makes a backup every night and verifies it.")
 
 good, warning, danger, off = (partial(Finding, level) for level in (GOOD, WARNING, DANGER, OFF))
@@ -99,7 +99,7 @@ FINDINGS = {
     ),
     "standby.unknown": warning(
         N_("Unknown: grant pg_read_all_stats. Connected standbys: %(count)s"),
-        N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
+        N_("The role in DATABASE_URL is not allowed to see whether a standby is synchronous."),
     ),
     "rollback.never": good(N_("The database was never rolled back.")),
     "rollback.seen": good(N_("The database was rolled back on %(at)s (seen by an admin).")),
@@ -151,7 +151,7 @@ FINDINGS = {
         N_("Only %(free)s of %(total)s are free. Visits are still counted; page views and events are refused."),
         MAKE_ROOM,
     ),
-    "disk.unknown": unknown(N_("The system does not say how much space is free.")),
+    "disk.unknown": unknown(N_("The system does not report how much space is free.")),
     "clock.agrees": good(N_("The clocks of this machine and of the database differ by %(ms)s ms.")),
     "clock.alone": good(N_("The clock looks right. (SQLite shares this machine's clock.)")),
     "clock.off": warning(
@@ -159,7 +159,7 @@ FINDINGS = {
         N_("Set both machines' clocks from the network (NTP)."),
     ),
     "clock.behind": warning(
-        N_("The newest commit is %(seconds)s s in the future: the clock was ahead, or it is behind."),
+        N_("The newest commit is %(seconds)s s in the future: the clock was ahead then, or is behind now."),
         N_("Set the machine's clock from the network (NTP)."),
     ),
     "proxies.trusted": good(N_("Trusted proxies: %(count)s. Compare your own address below.")),
@@ -210,7 +210,7 @@ FINDINGS = {
         N_("See nightly_work in the log. A stuck import is a common cause."),
     ),
     "retention.never": no_result(N_("Each visit is kept for %(days)s days. After that, days are rolled up at night.")),
-    "reports.ready": good(N_("Reports are up to date. Newest visits, which are added as you look: %(count)s")),
+    "reports.ready": good(N_("Reports are up to date. Newest visits, added when you open a report: %(count)s")),
     "reports.late": warning(
         N_("Reports are catching up. Visits still to add: %(count)s"),
         N_("Reports wait until then. If the number does not fall, see blocks in the log."),
@@ -252,7 +252,7 @@ FINDINGS = {
     ),
     "version.current": good(N_("Version %(version)s, database schema %(schema)s.")),
     "version.newer": warning(
-        N_("The database has schema %(schema)s, of a newer version than this one (%(version)s)."),
+        N_("The database has schema %(schema)s, from a newer version than this one (%(version)s)."),
         N_("Deploy the newer version to all machines."),
     ),
 }
@@ -261,7 +261,7 @@ FINDINGS = {
 UNREAD = "unread"
 """Code of a check that is impossible while the database cannot be read."""
 
-NOT_READ = Finding(OFF, N_("Not known while the database cannot be read."), state=UNKNOWN)
+NOT_READ = Finding(OFF, N_("Not available while the database cannot be read."), state=UNKNOWN)
 
 CAUSES = {
     "locked": OutageCause(
@@ -285,8 +285,8 @@ CAUSES = {
         "the-database-does-not-answer",
     ),
     "old_primary": OutageCause(
-        N_("An old primary of the database came back, and is not used."),
-        N_("docs/failover.md#an-old-primary-that-comes-back says how to put it right."),
+        N_("An old primary database server is back, and is not used."),
+        N_("docs/failover.md#an-old-primary-that-comes-back says how to fix it."),
         "an-old-primary-came-back",
     ),
 }

@@ -1,4 +1,4 @@
-"""Whether this worker can serve visitors: the checks of `/readyz`, which Health also shows."""
+"""Checks whether this worker can serve visitors, for `/readyz` and Health."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Readiness:
         return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not answer.") if stale else None)
 
     def _writer(self) -> Ready:
-        """Fails well before visitors get 503, which happens after 5 s."""
+        """The state of the commit queue. Fails well before visitors get 503, which happens after 5 s."""
         writer = self._visits.writer()
         if writer.has_failed:
             return Ready(False, error="The last commit failed.")

@@ -1,4 +1,4 @@
-"""Facts about the server, for Health and Data: version, database, Redis, disk, workers, backups, recounts."""
+"""Facts about the server for the Health and Data pages: version, database, Redis, disk, workers, backups, recounts."""
 
 from __future__ import annotations
 

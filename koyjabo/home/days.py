@@ -1,4 +1,4 @@
-"""Today by hour, and a usual day of the same weekday."""
+"""Today by hour, and a typical day of the same weekday."""
 
 from __future__ import annotations
 

@@ -137,8 +137,8 @@ def _milestones_after(total: int) -> list[int]:
 
 
 def _busy_communities() -> list[tuple[CommunityDetails, int]]:
-    """The communities with most people online, of those with public numbers that a member joined or left within the
-    hour.
+    """The communities with the most people online, among communities with public numbers where a member came or left
+    within the hour.
     """
     people = {
         scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()

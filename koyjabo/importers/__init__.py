@@ -1,1 +1,1 @@
-"""Imports from other counters: their exports become visits, or daily sums that are added to the total."""
+"""Imports from other counters. Their exports become visits, or daily sums that are added to the total."""

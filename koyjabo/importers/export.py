@@ -88,7 +88,7 @@ class Export:
 
 
 class _Room:
-    """How many bytes an export may have when it is unpacked."""
+    """Limits the unpacked size of an export, bytes."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -133,7 +133,7 @@ class _Lines:
 
 
 class _Bounded:
-    """A file wrapper that limits the table of contents, which zipfile reads at once, whatever its size."""
+    """A file wrapper that limits the size of the table of contents, which zipfile reads all at once."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -171,7 +171,7 @@ def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
 
 
 def _shown(name: str) -> str:
-    """A name for sentences, without control characters, which would change the operator's terminal."""
+    """A file name to print, without control characters, which would affect the operator's terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in name)
 
 

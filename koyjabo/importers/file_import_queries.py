@@ -16,7 +16,7 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 IMPORT, CANCEL = "import", "cancel"
 
 SILENT_MS = 30_000
-"""A worker that has not renewed its row for this long is gone, and so is its file, ms."""
+"""If a worker has not renewed its row for this long, ms, the worker and its file are gone."""
 
 KEPT = 20
 """How many rows are kept."""
@@ -55,8 +55,8 @@ def touch(session: Session, id: int) -> None:
 
 
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
-    """Ask the worker for something, if it is in one of these states. Returns False otherwise, and if it was
-    cancelled.
+    """Store a request to the worker, if the import is in one of these states. Returns False otherwise, and if the
+    import was cancelled.
     """
     waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)
     return changed_rows(session, update(FileImport).where(FileImport.id == id, *waits).values(asked=what)) == 1

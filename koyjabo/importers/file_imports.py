@@ -1,4 +1,4 @@
-"""Files that admins upload: they are checked first and imported when an admin accepts (decision 97).
+"""Files that admins upload. They are checked first, and imported when an admin accepts (decision 97).
 
 The worker that has received a file keeps it, unnamed, and starts the processes that read it. Everything else that other
 workers need is in its row.
@@ -95,7 +95,7 @@ class FileImports:
         self._runtime.start_task(partial(self._follow, row, os.dup(file.fileno()), plan))
 
     def ask(self, account: Account, number: int, what: str) -> bool:
-        """IMPORT a checked file, or CANCEL. Returns False if it is too late."""
+        """Import (IMPORT) or cancel (CANCEL) a checked file. Returns False if it is too late."""
         account.require_site_admin()
         states = (CHECKED,) if what == IMPORT else (queries.CHECKING, CHECKED, IMPORTING)
         return bool(self._database.write(queries.ask, number, what, states))
@@ -106,7 +106,7 @@ class FileImports:
             self._process.ask_to_end()
 
     def _shown(self, row: FileImport) -> FileImport:
-        """The current state of a row whose worker may be gone or unable to store it."""
+        """The current state of an import whose worker may be gone or unable to store it."""
         if is_dead(row, self._clock.now_ms(), SILENT_MS):
             if self._stores(row.id):
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, GONE

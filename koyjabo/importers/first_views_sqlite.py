@@ -1,4 +1,4 @@
-"""Finds the first page view of each visit, and repeated keys, in a temporary SQLite database.
+"""Finds the first page view of each visit, and repeated keys, with a temporary SQLite database.
 
 Exports have one line per page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in an unnamed
 file, which disappears with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
@@ -32,7 +32,7 @@ class PageView(NamedTuple):
 
 
 class VisitorTraits(NamedTuple):
-    """The fields that a program stores with visitors and not with each page view."""
+    """The fields that a program stores per visitor instead of per page view."""
 
     visitor: str
     user_agent: str | None
@@ -69,7 +69,7 @@ class NoRoom(KoyJaboError):
 
 
 class FirstViews:
-    """The first page view of each visit. Of several at the same time, the first line counts."""
+    """The first page view of each visit. If several have the same time, the first line counts."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database

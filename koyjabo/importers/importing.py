@@ -1,8 +1,8 @@
-"""Import a file of another program while servers are running.
+"""Imports a file from another program while servers are running.
 
-Rows become visits of the ledger, one per visit of the program, with its time. Visit ids make a repeated import
-harmless. For programs that export sums, each day is added to the total. The file is read completely first, so a damaged
-file imports nothing.
+Each visit in the file becomes a visit in the ledger, with its original time. Visit ids make a repeated import harmless.
+For programs that export sums, each day is added to the total. The whole file is read first, so nothing is imported from
+a damaged file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OWN = "koyjabo"
 """The name of our own exports as a program."""
 
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
-"""The fields that a page view and its visit have in common."""
+"""Fields that a page view and a visit have in common."""
 
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
@@ -94,7 +94,7 @@ def import_export(
 def visits_of(
     source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
 ) -> Iterator[Iterator[ImportedLine]]:
-    """The visits of a program that exports visits. `report` gets what is left out. Raises UnusableExport."""
+    """The visits from a program that exports visits. Lines that are left out go to `report`. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
             yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
@@ -144,7 +144,7 @@ def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report
 
 
 def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
-    """The effect of importing these days, and the result. Raises AnotherSite, and UnusableExport for too many
+    """What importing these days would add, and the result. Raises AnotherSite, and UnusableExport for too many
     visits.
     """
     taken = sums_queries.taken(session, source.program)

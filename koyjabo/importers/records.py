@@ -1,4 +1,4 @@
-"""Reads CSV (RFC 4180). Unusable lines are reported and skipped."""
+"""Reads CSV (RFC 4180). Reports and skips unusable lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NULLS = frozenset({"", "\\N", "NULL"})
 """How databases write a missing value in a CSV file."""
 
 Record = tuple[int, list[str]]
-"""The number of its first line, and its values. A blank line has none."""
+"""The number of a record's first line, and its values. A blank line has no values."""
 
 Values = dict[str, str]
 

@@ -1,4 +1,4 @@
-"""Reports what an import has added, as visits or as sums, and what it has left out, with reasons."""
+"""Reports what an import has added, as visits or as sums, and what it has left out and why."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Summed(NamedTuple):
 
 
 class ImportReport:
-    """The result of an import. `visits` and `page_views` are counts of the file; `left_out` counts lines that are no
-    visits, by kind.
+    """The result of an import. `visits` and `page_views` are the counts in the file. `left_out` counts lines that are
+    not visits, by kind.
     """
 
     def __init__(self) -> None:

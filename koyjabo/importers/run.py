@@ -50,7 +50,7 @@ class ImportPlan(NamedTuple):
 
 
 class ImportProgress(NamedTuple):
-    """The current progress. `result` comes from ImportReport, see `_figures`."""
+    """The current progress. `result` is made from an ImportReport by `_figures`."""
 
     done: int = 0
     goal: int = 0

@@ -20,7 +20,7 @@ Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
 
 TOLERATED_DAYS = 3
-"""How many days may be equal by chance in two sites, or differ in two exports of one, because the newest are
+"""How many days may be equal by chance in two sites, or differ in two exports of one site because the newest days are
 incomplete.
 """
 

@@ -1,1 +1,1 @@
-"""/install: the lines to paste into a page."""
+"""/install: the HTML to paste into a page."""

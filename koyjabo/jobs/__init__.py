@@ -1,1 +1,1 @@
-"""Long work: how one worker of all servers begins it, how the others see its progress, and how it ends."""
+"""Long-running work: how one worker of all servers begins it, how the others see its progress, and how it ends."""

@@ -1,4 +1,4 @@
-"""A process for long work, such as a backup: how a worker starts, follows and ends it.
+"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it.
 
 It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. The worker holds
 the other end of its standard input, a pipe, so the process notices when the worker dies. `reporter` is its side.
@@ -30,7 +30,7 @@ IDLE_CLASS = 3 << 13
 """I/O priority: reads and writes only while the disk is idle, if the disk's scheduler supports that."""
 
 NICENESS = 10
-"""CPU priority: a tenth of a busy core. With 19 it would be a hundredth, and a backup might never end."""
+"""CPU priority: a tenth of a busy core. With 19 it would be a hundredth, and a backup might never finish."""
 
 KILLED_FIRST = "1000"
 """Linux' out-of-memory score, of at most 1000."""
@@ -75,7 +75,7 @@ class ChildProcess:
         runtime.start_thread(self._main)
 
     def kill(self) -> None:
-        """End it and its own children at once. Idempotent."""
+        """Kill the process and its children at once. Idempotent."""
         self._is_killed = True
         self._signal(signal.SIGKILL)
 

@@ -63,7 +63,7 @@ class DailyWork:
                 self._runtime.start_task(partial(self._do, claim, work))
 
     def _do(self, claim: Claim, work: Work) -> None:
-        """Do the work. A claim that fails is not renewed and becomes free, so another worker continues."""
+        """Do the work. If the work fails, its claim is not renewed and becomes free, so another worker continues."""
         try:
             at_end = work(claim.day, self._renewal(claim))
             if at_end is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from koyjabo.core.errors import LedgerUnavailable
 
 ATTEMPTS, RETRY_S = 100, 5.0
-"""Retries while the database is down: for 8 minutes, or 25 if every attempt has to wait for its limit."""
+"""Retries while the database is down: for 8 minutes, or 25 minutes if every attempt runs into its time limit."""
 
 
 def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:

@@ -1,4 +1,4 @@
-"""Continuous work on one worker of all servers: the one that has its lease, a row of `nightly_work`."""
+"""Continuous work on one worker of all servers: the worker that holds its lease, a row of `nightly_work`."""
 
 from __future__ import annotations
 

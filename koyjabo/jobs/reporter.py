@@ -1,4 +1,4 @@
-"""A job's process: its plan, and its reports to the worker, whose side is `child_process`."""
+"""The process's side of a job: its plan, and its reports to the worker. The worker's side is `child_process`."""
 
 from __future__ import annotations
 

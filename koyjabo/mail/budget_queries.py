@@ -1,4 +1,4 @@
-"""Budgets of emails to strangers. They are in the database, so they hold across workers and restarts."""
+"""Budgets for emails to strangers. They are in the database, so they hold across workers and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composes a message: plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
+"""Composes messages with plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The contents of each kind of email, in the recipient's language.
 
-People choose names of users and communities, and strangers read them under the operator's address. So they are plain
-text and `mailable`: mail programs turn everything that looks like an address into a link.
+Users choose the names of users and communities, and strangers read these names in emails from the operator's address.
+So names are plain text and `mailable`, because mail programs turn everything that looks like an address into a link.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from koyjabo.network.place_names import in_language
 CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
 
 DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
-"""Full stops of other scripts, which are dots in domains (RFC 3490) or look like them. NFKD replaces the others."""
+"""Full stops of other scripts, which count as dots in domains (RFC 3490) or look like dots. NFKD replaces the
+others.
+"""
 
 SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
 

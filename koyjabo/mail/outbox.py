@@ -1,5 +1,5 @@
-"""Sends the emails in the outbox: on one worker of all servers at a time, at least once, with growing pauses for a
-day.
+"""Sends the emails in the outbox, on one worker of all servers at a time. Each email is sent at least once, and
+failures are retried for a day with growing pauses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from koyjabo.network.client_address import levels
 OF_AN_ACCOUNT = 50
 
 ADDRESS_SHARE, NETWORK_SHARE = 10, 2
-"""An address may use a tenth of the server's emails; a larger network 4 or 16 times that, but no more than half."""
+"""An address may use a tenth of the server's emails; larger networks may use 4 or 16 times that, but no more
+than half.
+"""
 
 
 class Budgets:
@@ -81,13 +83,13 @@ DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
 """
 
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
-"""Log levels of used-up budgets. Only the server's affects everyone, so metrics count it as an error."""
+"""Log levels of used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
 
 POLL_S = 2.0
-"""Interval between calls of `tick`, s."""
+"""Interval between calls to `tick`, s."""
 
 TEST_LIMIT_S = 40.0
-"""Time limit of a test, while a person waits for its result, s."""
+"""Time limit of a test email, while a person waits for the result, s."""
 
 
 class MailOutbox:

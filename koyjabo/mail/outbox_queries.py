@@ -128,8 +128,8 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
-    """The next due email, for the worker that has the lease. It is due again after a pause, in case this worker does
-    not report the result.
+    """The next due email, for the worker that has the lease. It becomes due again after a pause, in case this worker
+    never reports the result.
     """
     used_up: list[tuple[str, str]] = []
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):

@@ -1,4 +1,4 @@
-"""Builds the outbox of mails."""
+"""Builds the outbox for emails."""
 
 from __future__ import annotations
 

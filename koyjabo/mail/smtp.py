@@ -1,4 +1,4 @@
-"""Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never stops the event loop."""
+"""Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never blocks the event loop."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
 
 
 def reason(error: Any) -> str:
-    """The status that the server refused with, such as `550`, or the kind of error."""
+    """The status code of the server's refusal, such as `550`, or the kind of error."""
     status, _ = _answer(error)
     return str(status) if status is not None else type(error).__name__
 

@@ -1,22 +1,23 @@
 """The database schema. `visits` is the source of truth; all sums are derived from it in the same transaction.
 
 - `counters`: the newest values of each scope. Each batch locks the site's row.
-- `visitors`: the first visit of each visitor in each scope, which is enough to count unique visitors.
+- `visitors`: each visitor's first visit in each scope. That is enough to count unique visitors.
 - `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
-- `people`, `person_days`: the days when each person was in a community, with one bit per hour. A person is a user, or a
-  visitor who has not become one there.
-- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are those
-  whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were merged) also
-  changes the row of the following day.
-- `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
-  rules, under the same lock.
-- `adjustments`: changes of totals other than by visits. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `imported_days`: daily sums of other programs that a total was set for.
-- `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Every total is the rows
-  plus these sums, so a recount gives the same numbers before and after. Rolling up deletes the lowest ids; erasing a
-  visitor renames its rows.
+- `people`, `person_days`: the days each person was in a community, with one bit per hour. A person is a user, or a
+  visitor who has not been identified as a user there.
+- `returns`: how many people came on a day, grouped by the day they last came before. Adding up those whose previous day
+  is before a range gives the exact number of distinct people in it. A day added late (after the clock was set back or
+  two people were merged) also changes that person's next day.
+- `hourly_people`: people by hour. Visits, members' sockets and conversions all change these tables by the same rules,
+  under the same lock.
+- `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
+- `imported_days`: daily totals from other programs that were added to our total.
+- `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
+  remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
+  lowest ids; erasing a visitor renames its rows.
 
-Times are ms since 1970-01-01 UTC by the server's clock unless a name says otherwise; days are `YYYY-MM-DD` in TIMEZONE.
+Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's clock. Days are `YYYY-MM-DD` in
+TIMEZONE.
 """
 
 from koyjabo.models.accounts import (
@@ -76,7 +77,7 @@ REMOVED_TABLES = frozenset(
         *("addresses", "traits", "visit_facts", "visitor_numbers"),
     }
 )
-"""Tables whose rows in earlier backups are skipped by a restore."""
+"""Tables from earlier versions. A restore skips their rows."""
 
 __all__ = [
     "REMOVED_TABLES",

@@ -9,10 +9,10 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class User(Model):
-    """A person with an account, or a person of another system (`external_ref`) without one.
+    """A person with an account, or a person from another system (`external_ref`) without one.
 
-    Without an account, the email is empty, `email_key` is `~` and their id, and no password matches. Ids of users,
-    sessions and communities are UUIDs as text.
+    A person without an account has an empty email and `~` plus their id as `email_key`, and no password matches. Ids of
+    users, sessions and communities are UUIDs as text.
     """
 
     __tablename__ = "users"
@@ -26,24 +26,24 @@ class User(Model):
     email_key: Mapped[str] = mapped_column(String(254), unique=True)  # normalised for comparison
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
-    is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so of every community
-    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of the panel, if not `is_admin`
+    is_admin: Mapped[bool] = mapped_column(Boolean)  # an admin of the site, and so of every community
+    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a viewer of the site
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
-    # For familiar browsers, if it differs from the one derived from `password`.
+    # The key for familiar browsers, if it is not the one derived from `password`.
     browser_mark: Mapped[str | None] = mapped_column(Text)
-    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need two steps; None: not
-    language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
-    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link mailed to this email was used
-    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # receives it by mail
-    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # receives them by mail
-    # Id of a person of another system; None for an account.
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # when two-step login was turned on
+    language: Mapped[str | None] = mapped_column(String(8))  # of mails; None if the account is older than this column
+    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link sent to this address was used
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by mail
+    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by mail
+    # The id in another system; None for an account.
     external_ref: Mapped[str | None] = mapped_column(String(128))
-    external_issuer: Mapped[str | None] = mapped_column(String(200))  # issuer of that person's tokens; "" if not known
+    external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
 
 
 class LoginSession(Model):
-    """A login and all tokens renewed from it (specification: Sessions and tokens)."""
+    """A login, with all tokens renewed from it (specification: Sessions and tokens)."""
 
     __tablename__ = "sessions"
 
@@ -54,12 +54,12 @@ class LoginSession(Model):
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
     renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its tokens were last renewed
-    user_agent: Mapped[str | None] = mapped_column(Text)  # of the login, truncated; for the user's list of sessions
-    place: Mapped[str | None] = mapped_column(Text)  # of the login
+    user_agent: Mapped[str | None] = mapped_column(Text)  # at login, truncated; for the user's list of sessions
+    place: Mapped[str | None] = mapped_column(Text)  # where the user logged in
 
 
 class LoginFailures(Model):
-    """The failed guesses of an account's password. Also for accounts that do not exist."""
+    """Failed guesses at the password of an account, which need not exist."""
 
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
@@ -84,8 +84,8 @@ class Community(Model):
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible only in the panel; has no counter
-    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
-    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the number online is public
+    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of non-members, if not open
+    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of people online
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
     ref: Mapped[str | None] = mapped_column(String(128))  # the id in another system
 
@@ -165,7 +165,8 @@ class SpentCode(Model):
 
 
 class PendingStep(Model):
-    """A login that waits for its second step, or a passkey that is being created. `token` is a hash of the client's."""
+    """A login that waits for its second step, or a passkey that is being created. `token` is a hash of the client's
+    token."""
 
     __tablename__ = "pending_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -175,6 +176,6 @@ class PendingStep(Model):
     user_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     password_mark: Mapped[str] = mapped_column(String(64))  # changes with the password; "" until the user is known
     visitor_id: Mapped[str | None] = mapped_column(String(128))
-    challenge: Mapped[str | None] = mapped_column(String(128))  # of a passkey
+    challenge: Mapped[str | None] = mapped_column(String(128))  # the challenge for a passkey
     tries: Mapped[int] = mapped_column(Integer)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)

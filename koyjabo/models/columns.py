@@ -1,4 +1,4 @@
-"""Shared by several tables: the base class, and the types of their keys."""
+"""The base class and the key types that the tables share."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class InsightSum(Model):
-    """Sums of one value of a dimension in a period of a scope, for rolled-up visits (`reports.query.sum_keys`)."""
+    """The sums for one value of a dimension in one period of a scope, over rolled-up visits
+    (`reports.query.sum_keys`)."""
 
     __tablename__ = "insight_sums"
 
@@ -19,9 +20,9 @@ class InsightSum(Model):
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     visits: Mapped[int] = mapped_column(BigInteger)
     new_visitors: Mapped[int] = mapped_column(BigInteger)
-    count: Mapped[int] = mapped_column(BigInteger)  # page views or events, for dimensions that count them
+    count: Mapped[int] = mapped_column(BigInteger)  # number of page views or events, for dimensions that have one
     visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct visitors; None if unknown
-    # Only of the previous version, for days that are not rolled up.
+    # Used only by the previous version, for days that are not rolled up.
     people: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
@@ -50,14 +51,14 @@ class EventBlock(_Block, Model):
 
 
 class Watermark(Model):
-    """How far rows have been read, and counted changes (`reports.log.state_queries`)."""
+    """How far rows have been read, and the number of changes since (`reports.log.state_queries`)."""
 
     __tablename__ = "watermarks"
     __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     upto: Mapped[int] = mapped_column(BigInteger)
-    version: Mapped[int] = mapped_column(Integer)  # of the rules
+    version: Mapped[int] = mapped_column(Integer)  # version of the rules
 
 
 class Event(Model):
@@ -73,21 +74,21 @@ class Event(Model):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128))
-    event_id: Mapped[str] = mapped_column(String(128))  # the client's
+    event_id: Mapped[str] = mapped_column(String(128))  # the event's id from the client
     visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's newest visit at that time
-    scope: Mapped[str] = mapped_column(String(64))  # the scope of the visit
+    scope: Mapped[str] = mapped_column(String(64))  # the visit's scope
     at_ms: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[str] = mapped_column(String(10))
     hour_s: Mapped[int] = mapped_column(BigInteger)
     client_ms: Mapped[int | None] = mapped_column(BigInteger)
     name: Mapped[str] = mapped_column(String(64))
     page: Mapped[str | None] = mapped_column(Text)
-    props: Mapped[str | None] = mapped_column(Text)  # JSON, an object of texts
+    props: Mapped[str | None] = mapped_column(Text)  # a JSON object whose values are strings
 
 
 class EventSum(Model):
-    """Counts of page views or events on rolled-up days, by value, in a period of a scope. Earlier versions also
-    wrote rows for other days.
+    """The number of page views or events with one value in one period of a scope, on rolled-up days. Earlier versions
+    also wrote rows for other days.
     """
 
     __tablename__ = "event_sums"
@@ -114,7 +115,7 @@ class Share(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_ms: Mapped[int | None] = mapped_column(BigInteger)
-    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was last opened, to the minute
+    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the link was last opened, to the minute
     community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
     )

@@ -1,4 +1,4 @@
-"""The connections of other programs: keys, the accounts of users at other providers, and webhooks."""
+"""Connections with other programs: API keys, users' accounts at login providers, and webhooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class ApiKey(Model):
-    """A key that a program calls the API with. No column contains the key: both digests are SHA-256 in hexadecimal."""
+    """A key that a program uses to call the API. No column contains the key: both digests are SHA-256 in
+    hexadecimal."""
 
     __tablename__ = "api_keys"
 
@@ -31,7 +32,7 @@ class ApiKey(Model):
 
 
 class OidcIdentity(Model):
-    """The account of a user at an OpenID provider. It is never looked up by email."""
+    """A user's account at an OpenID provider. It is never looked up by email."""
 
     __tablename__ = "oidc_identities"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -63,7 +64,7 @@ class Webhook(Model):
     enabled: Mapped[bool] = mapped_column(Boolean)
     disabled_reason: Mapped[str | None] = mapped_column(String(64))
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
-    last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as in a delivery
+    last_status: Mapped[str | None] = mapped_column(String(64))  # the status of the newest attempt, as in a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
     # When deliveries were last dropped because too many waited.
     dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -74,8 +75,8 @@ class Webhook(Model):
 class WebhookDelivery(Model):
     """An event for one webhook: `state` is `pending`, `delivered` or `dead`.
 
-    No foreign key, which would delete a million deliveries at once: those of a deleted webhook are removed in small
-    transactions.
+    There is no foreign key, because it would delete up to a million deliveries at once. The deliveries of a deleted
+    webhook are removed in small transactions instead.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -96,4 +97,4 @@ class WebhookDelivery(Model):
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
-    bytes: Mapped[int | None] = mapped_column(Integer)  # length of the event's data; None: made by the previous version
+    bytes: Mapped[int | None] = mapped_column(Integer)  # of the event's data; None if made by the previous version

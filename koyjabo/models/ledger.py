@@ -1,4 +1,4 @@
-"""The visits, and the sums derived from them in the transaction that writes them."""
+"""The visits, and the sums that the same transaction derives from them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""How an erased or anonymous visitor changes a column of `visits`: it stays, or its own rule reduces it. Any other
-column is cleared (LOST).
+"""What happens to a column of `visits` when the visitor is erased or anonymous: it is kept, or reduced by a rule for
+this column. All other columns are cleared (LOST).
 """
 
 START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
-"""Kinds of adjustments: STARTING_TOTAL, a total set by hand (or the epoch of a restore or repair, which keeps it),
-visits that another program counted, and visits that the database lost when it was rolled back.
+"""Kinds of adjustments: STARTING_TOTAL, a total set by hand (also a restore or repair, which begins an epoch but keeps
+the total), visits counted by another program, and visits lost when the database was rolled back.
 """
 
 LABEL = "label"
-"""The label of a column on the page of a visit, unless the page shows it separately."""
+"""A column's label on the page of a visit, unless the page shows the column separately."""
 
 
 class Counter(Model):
-    """The newest figures of a scope. Each batch locks this row, so that visit numbers have no gaps."""
+    """The current figures of a scope. Each batch locks this row, so that visit numbers have no gaps."""
 
     __tablename__ = "counters"
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[int] = mapped_column(BigInteger)  # ms; base-36 on the wire
-    visits: Mapped[int] = mapped_column(BigInteger)  # rows ever written; for the site, also the newest visits.id
+    visits: Mapped[int] = mapped_column(BigInteger)  # number of rows ever written; for the site, also the newest id
     total: Mapped[int] = mapped_column(BigInteger)  # the newest visit number: visits plus all adjustments
     unique_visitors: Mapped[int] = mapped_column(BigInteger)
     revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: promise 3)
@@ -50,18 +50,18 @@ class Visit(Model):
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
-    # As returned to the visitor: the id plus the adjustments at that time.
+    # The number returned to the visitor: the id plus all adjustments up to then.
     ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
     scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit also counts for the site
     # A random name ("~…") after the visitor is erased.
     visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
-    # The client's id of the visit, or a generated one ("~…").
+    # The id that the client gave the visit, or a generated one ("~…").
     visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
     at_ms: Mapped[int] = mapped_column(BigInteger, info=KEPT)
-    # The day it was counted on. A change of TIMEZONE does not change it.
+    # The day the visit was counted on. Changing TIMEZONE does not change it.
     day: Mapped[str] = mapped_column(String(10), info=KEPT)
     hour_s: Mapped[int] = mapped_column(BigInteger, info=KEPT)  # start of its local hour, s since 1970 UTC
-    # The client's clock, stored but not trusted. A wrong clock could identify a browser.
+    # The client's clock: stored, but not trusted. It is cleared because an unusual clock could identify a browser.
     client_ms: Mapped[int | None] = mapped_column(BigInteger)
     place: Mapped[str] = mapped_column(Text, info=KEPT)
     referrer: Mapped[str | None] = mapped_column(Text, info=REDUCED)
@@ -74,19 +74,18 @@ class Visit(Model):
     language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
     # The utm_ parameters of the page, as a query string.
     campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
-    # Its number among the visits of its day; None if unknown.
+    # The visit's number within its day; None if unknown.
     day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
-"""Changes that clear these columns of a visit."""
+"""Values that clear these columns of a visit."""
 
 
 class FoldedVisits(Model):
-    """Sums of visits whose rows were deleted, after RETENTION_DAYS, or by earlier versions with their visitor.
-
-    Like the daily and hourly sums, the site's sums include the visits of communities. Daily and hourly sums equal these
-    sums plus the remaining rows.
+    """Sums of visits whose rows were deleted: after RETENTION_DAYS, or, by earlier versions, together with their
+    visitor. As in the daily and hourly tables, the site's sums include visits to communities. Daily and hourly sums
+    equal these sums plus the remaining rows.
     """
 
     __tablename__ = "folded_visits"
@@ -100,8 +99,8 @@ class FoldedVisits(Model):
 
 
 class ForgottenVisitors(Model):
-    """The number of unique visitors of a scope whose row in `visitors` was deleted by earlier versions, minus one
-    for each visitor who has two rows while it is being renamed (`retention.erasure_queries`).
+    """The number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one
+    lower for each visitor who has two rows while being renamed (`retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"
@@ -112,7 +111,7 @@ class ForgottenVisitors(Model):
 
 
 class ImportedVisits(Model):
-    """A range of ids whose visits are not ordered by time, because some of them were imported."""
+    """A range of ids whose visits are not in order of time, because some of them were imported."""
 
     __tablename__ = "imported_visits"
 
@@ -138,7 +137,7 @@ class Visitor(Model):
 
 
 class DailyVisits(Model):
-    """Visits of a scope by local day."""
+    """The number of visits in a scope on one local day."""
 
     __tablename__ = "daily_visits"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -150,7 +149,7 @@ class DailyVisits(Model):
 
 
 class HourlyVisits(Model):
-    """Visits of a scope by local hour."""
+    """The number of visits in a scope in one local hour."""
 
     __tablename__ = "hourly_visits"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -162,7 +161,7 @@ class HourlyVisits(Model):
 
 
 class Adjustment(Model):
-    """A change of the total other than by a visit: the only permitted gap between visit numbers (specification:
+    """A change to the total that no visit caused. This is the only permitted gap between visit numbers (specification:
     Storage).
     """
 
@@ -176,14 +175,14 @@ class Adjustment(Model):
     total_after: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(String(16), server_default="set")  # one of ADJUSTMENTS
+    kind: Mapped[str] = mapped_column(String(16), server_default="set")  # an entry of ADJUSTMENTS
     # Epoch whose visit numbers stay valid; None if they do not.
     epoch_before: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ImportedDay(Model):
-    """The daily sum of visits that another program counted. A total was set for it, so that a second import of the
-    same sums adds nothing.
+    """The visits that another program counted on one day. They were added to the total; this row prevents a second
+    import from adding them again.
     """
 
     __tablename__ = "imported_days"

@@ -1,6 +1,4 @@
-"""Mail: emails to send, the links in them, and invitations. No table contains the token of a link
-(`koyjabo.mail.link_tokens`).
-"""
+"""Emails to send, the links in them, and invitations. No table contains a link's token (`koyjabo.mail.link_tokens`)."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class OutboxMail(Model):
-    """A mail that waits, was sent, or has failed. Its address and data are removed afterwards."""
+    """An email that is waiting, sent or failed. Once it is sent or failed, its address and data are removed."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -23,19 +21,19 @@ class OutboxMail(Model):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.mail.contents.KINDS`
     email: Mapped[str] = mapped_column(String(254))
-    recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the email, to limit mails to one address
+    recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the address, to limit the emails sent to it
     language: Mapped[str | None] = mapped_column(String(8))
     data: Mapped[str] = mapped_column(Text)  # JSON: names, ids and numbers, no secrets
-    once: Mapped[str | None] = mapped_column(String(64))  # a keyed hash; only the first row with a value is stored
+    once: Mapped[str | None] = mapped_column(String(64))  # a keyed hash; a second row with the same value is not stored
     created_ms: Mapped[int] = mapped_column(BigInteger)
     due_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt
     attempts: Mapped[int] = mapped_column(Integer)
-    failure: Mapped[str | None] = mapped_column(Text)  # of the last attempt: an SMTP status or the kind of the error
-    done_ms: Mapped[int | None] = mapped_column(BigInteger)  # sent, or given up if there is a `failure`
+    failure: Mapped[str | None] = mapped_column(Text)  # SMTP status or kind of error of the last attempt
+    done_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was sent, or given up if there is a `failure`
 
 
 class MailBudget(Model):
-    """How many mails an account, a network or the server sent to strangers on a day."""
+    """How many emails an account, a network or the whole server sent to strangers on one day."""
 
     __tablename__ = "mail_budgets"
     __table_args__ = (Index("ix_mail_budgets_expires", "expires_ms"), {"sqlite_with_rowid": False})
@@ -46,19 +44,19 @@ class MailBudget(Model):
 
 
 class EmailLink(Model):
-    """A link that was mailed to a user: `purpose` is `reset` or `verify`. Using it deletes the row."""
+    """A link that was emailed to a user; `purpose` is `reset` or `verify`. Using the link deletes the row."""
 
     __tablename__ = "email_links"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(String(16))
-    email_key: Mapped[str] = mapped_column(String(254))  # the address it was sent to; void if the user's email changes
+    email_key: Mapped[str] = mapped_column(String(254))  # the link is invalid once the user's email has changed
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class Invitation(Model):
-    """An offer of a role in a community, to the owner of its link. Accepting or declining deletes the row."""
+    """An invitation to a role in a community, for whoever has the link. Accepting or declining it deletes the row."""
 
     __tablename__ = "invitations"
     __table_args__ = (Index("uq_invitations_community_email", "community_id", "email_key", unique=True),)
@@ -74,8 +72,8 @@ class Invitation(Model):
 
 
 class PanelInvitation(Model):
-    """An offer of a role on the site, which gives access to the panel, to the owner of its link. Accepting or
-    declining deletes the row.
+    """An invitation to a role on the site, with access to the panel, for whoever has the link. Accepting or declining
+    it deletes the row.
     """
 
     __tablename__ = "panel_invitations"
@@ -83,7 +81,7 @@ class PanelInvitation(Model):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
-    role: Mapped[str] = mapped_column(String(16))  # one of SITE_ROLES, except the lowest
+    role: Mapped[str] = mapped_column(String(16))  # any of SITE_ROLES except the lowest
     invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)

@@ -1,4 +1,4 @@
-"""The people of a community and the times when they were there: the data of its reports."""
+"""Who was in a community and when: the data for its reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class Person(Model):
-    """A person who was in a community: a user (`u:` and id) or a visitor without account (`v:` and id)."""
+    """A person who was in a community: a user (`u:` plus id) or a visitor without an account (`v:` plus id)."""
 
     __tablename__ = "people"
     __table_args__ = (Index("uq_people_scope_person", "scope", "person", unique=True),)
@@ -29,13 +29,12 @@ class PersonDay(Model):
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     began_s: Mapped[int] = mapped_column(BigInteger)  # start of the day, s since 1970 UTC, in TIMEZONE at that time
-    slots: Mapped[int] = mapped_column(BigInteger)  # a bit per local hour, by its half hours since `began_s`
+    slots: Mapped[int] = mapped_column(BigInteger)  # one bit per local hour, counted in half hours from `began_s`
 
 
 class Return(Model):
-    """How many people came on `day` and last before that on `previous_day`; `""` for their first day.
-
-    The distinct people of a range are those whose previous day is before the range, so these sums count them exactly.
+    """How many people came on `day` and had last come on `previous_day` (`""` on their first day). Adding up those
+    whose previous day is before a range gives the exact number of distinct people in it.
     """
 
     __tablename__ = "returns"
@@ -52,7 +51,7 @@ class Return(Model):
 
 
 class HourlyPeople(Model):
-    """People in a community by local hour."""
+    """The number of people in a community in one local hour."""
 
     __tablename__ = "hourly_people"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -64,7 +63,7 @@ class HourlyPeople(Model):
 
 
 class Conversion(Model):
-    """The first time an anonymous visitor of a community became a user."""
+    """The first time an anonymous visitor to a community became a user."""
 
     __tablename__ = "conversions"
     __table_args__ = (

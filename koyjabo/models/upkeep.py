@@ -1,4 +1,4 @@
-"""The server's own records: nightly work, backups, the audit log, and events for webhooks."""
+"""The server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koyjabo.models.columns import BigKey, JsonText, Model
 
 
 class NightlyWork(Model):
-    """Work that one of all workers does once a day: the last day it was started for, and the worker.
+    """Work that a single worker does once a day: the last day it was started for, and which worker started it.
 
     Other rows: `folded` has the day before which visits may be rolled up (`retention.retention_queries`). `import` is
     the lease of an import on PostgreSQL (`database.lease`). `mail`, `insights` and `alerts` are the leases of the
@@ -23,14 +23,14 @@ class NightlyWork(Model):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[str] = mapped_column(String(10))
-    worker: Mapped[str] = mapped_column(String(32))  # a name that the worker generated for this run
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life of that worker
+    worker: Mapped[str] = mapped_column(String(32))  # a name that the worker chose for this run
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # that worker's last sign of life
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class DatabaseIdentity(Model):
-    """One row: the name of this database, created with its schema. Backups and restores leave it out, so that what
-    servers remember of one database is never taken for another's.
+    """One row with the name of this database, created with the schema. Backups and restores skip it, so that servers
+    never confuse what they remember about two databases.
     """
 
     __tablename__ = "database_identity"
@@ -38,12 +38,13 @@ class DatabaseIdentity(Model):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
     name: Mapped[str] = mapped_column(String(32))
     accepted_ms: Mapped[int | None] = mapped_column(BigInteger)  # `koyjabo ledger accept` (`database.timelines`)
-    # The oldest schema whose program can use this database. A migration that removes something raises it (decision 99).
+    # The schema of the oldest version that can use this database. A migration that removes something raises it
+    # (decision 99).
     compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
 
 
 class DaySecret(Model):
-    """The secret that anonymous visitors of a day are hashed with (`counting.anonymity`). Not part of backups."""
+    """The secret for hashing one day's anonymous visitors (`counting.anonymity`). Not included in backups."""
 
     __tablename__ = "day_secrets"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -53,7 +54,8 @@ class DaySecret(Model):
 
 
 class AuditLine(Model):
-    """An action and its actor, written in the action's transaction. Names are as of that time. No addresses."""
+    """An action and who did it, written in the action's transaction. Names are those of that time. Contains no
+    addresses."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -75,8 +77,8 @@ class AuditLine(Model):
 
 
 class WebhookEvent(Model):
-    """An event for webhooks, written in the transaction of the change. One row per `key`, so that no worker and no
-    retry records it twice.
+    """An event for webhooks, written in the transaction of the change. `key` is unique, so that no worker or retry
+    records the event twice.
     """
 
     __tablename__ = "webhook_events"
@@ -95,7 +97,7 @@ class WebhookEvent(Model):
 
 
 class StartingStep(Model):
-    """A step of the first run (`getting_started`): the first page that was seen, or what admins have hidden."""
+    """A step of Getting started (`getting_started`): the first page seen, or something that admins have hidden."""
 
     __tablename__ = "starting_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -103,7 +105,7 @@ class StartingStep(Model):
     step: Mapped[str] = mapped_column(String(16), primary_key=True)
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
-    host: Mapped[str | None] = mapped_column(Text)  # of the first page on another host whose visit was counted
+    host: Mapped[str | None] = mapped_column(Text)  # the host of the first page elsewhere whose visit was counted
     ordinal: Mapped[int | None] = mapped_column(BigInteger)  # of that visit
 
 
@@ -113,7 +115,7 @@ FAILURES_BEFORE = text(
 
 
 class JobColumns:
-    """Columns that all rows of long work have (`jobs.job_queries`)."""
+    """Columns shared by all long-running jobs (`jobs.job_queries`)."""
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" for the server
@@ -121,40 +123,40 @@ class JobColumns:
     begun_ms: Mapped[int] = mapped_column(BigInteger)
     seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life while it runs
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
-    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in rows, visits or bytes
+    done: Mapped[int] = mapped_column(BigInteger)  # progress of this step, in rows, visits or bytes
     goal: Mapped[int] = mapped_column(BigInteger)
     error: Mapped[str | None] = mapped_column(Text)  # a sentence
 
 
 class Backup(JobColumns, Model):
-    """A backup that the server makes, or has made, as of its newest step. The files outlive these rows, and backups
-    and restores leave them out.
+    """A backup that is running or finished, as of its newest step. The files outlive these rows, and backups and
+    restores skip the rows.
     """
 
     __tablename__ = "backups"
 
     name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
     state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
-    step: Mapped[str] = mapped_column(String(16))  # the step that runs, or that failed
+    step: Mapped[str] = mapped_column(String(16))  # the step that is running or has failed
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
     made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the time of the snapshot in it
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
-    restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
-    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, for a file that is kept
-    # How many had failed when this one began, including those whose rows are gone.
+    restored_total: Mapped[int | None] = mapped_column(BigInteger)  # recounted after a test restore
+    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the recount agreed, for a file that is kept
+    # How many backups had failed when this one began, including those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")
 
 
 class FileImport(JobColumns, Model):
-    """A file that an admin uploaded for import, as of its worker's newest step. Only that worker has the file.
-    Backups and restores leave these rows out.
+    """A file that an admin uploaded for import, as of its newest step. Only one worker has the file. Backups and
+    restores skip these rows.
     """
 
     __tablename__ = "file_imports"
 
     state: Mapped[str] = mapped_column(String(16))  # checking, checked, importing, done, failed or cancelled
-    asked: Mapped[str] = mapped_column(String(16))  # what an admin asks of the worker: "", import or cancel
-    file: Mapped[list[Any]] = mapped_column(JsonText)  # its name and size, and how it is read
-    preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what the import would do
-    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what it has done, even before it was interrupted
+    asked: Mapped[str] = mapped_column(String(16))  # what an admin has asked the worker to do: "", import or cancel
+    file: Mapped[list[Any]] = mapped_column(JsonText)  # the file's name, size and format
+    preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # a preview of the import
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # imported so far, even if interrupted

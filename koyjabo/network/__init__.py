@@ -1,1 +1,1 @@
-"""Facts about a client: its address, origin, place, browser, whether it is a crawler, and its rate limits."""
+"""Facts about a client: its address, origin, location and browser, whether it is a crawler, and its rate limits."""

@@ -39,8 +39,8 @@ class Campaign(NamedTuple):
 
 
 def of_forgotten(campaign: str | None) -> str | None:
-    """The part that an erased visitor's visit keeps: term and content may name a person. Never empty if the visit had a
-    campaign, because its channel still shows that it had one.
+    """What remains of an erased visitor's campaign: term and content are removed, because they may name a person. Never
+    empty, because the visit's channel still shows that there was a campaign.
     """
     if not campaign:
         return None
@@ -48,7 +48,7 @@ def of_forgotten(campaign: str | None) -> str | None:
 
 
 def of_page(page: str | None) -> str | None:
-    """The campaign in a page's query, in the stored form. Fast for the usual page without one."""
+    """The campaign in a page's query, as it is stored. Fast for pages without one."""
     if not page or MARK not in page:
         return None
     return _of_query(page.partition("#")[0].partition("?")[2][:LONGEST_QUERY])

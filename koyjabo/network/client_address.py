@@ -1,5 +1,5 @@
-"""The client address of a request, for rate limits, and the networks that it counts towards: an IPv4 address counts by
-itself, an IPv6 address together with its neighbours. Stores no addresses.
+"""The client address of a request, for rate limits, and the networks that share those limits: an IPv4 address is
+limited on its own, an IPv6 address together with its neighbours. Stores no addresses.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 NO_LIMIT = "koyjabo.no_limit"
-"""In the environment of a request without limits; set in development, for clients on this machine."""
+"""The key in the environment of a request without limits. Set only in development, for clients on this machine."""
 
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
-"""The keys of requests from this machine, and of requests that a local proxy forwards for another client."""
+"""The keys of requests from this machine, and of requests that a local proxy forwards for others."""
 
 LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 
@@ -31,22 +31,21 @@ mails.
 """
 
 current_place: ContextVar[str] = ContextVar("client_place", default="")
-"""The place of the current request, such as "Dhaka, BD"; never an address (specification: Storage). The transport sets
-it before the request changes anything.
+"""The location of the current request, such as "Dhaka, BD"; never an address (specification: Storage). The transport
+sets it before the request changes anything.
 """
 
 TIMES_LOCAL = 10
-"""LOCAL may use this many times the limits of one address: it may be a proxy that does not name its clients."""
+"""LOCAL gets this multiple of an address's limits, because it may be a proxy that does not name its clients."""
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 ENOUGH = 20
-"""After this many requests from this machine, and none from elsewhere, a proxy is more likely than an operator."""
+"""After this many requests from this machine and none from elsewhere, they probably come through a proxy."""
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
-    """At most `most` addresses in X-Forwarded-For, last hop first; "" for an empty one. Ignores further entries,
-    because the
+    """Up to `most` addresses in X-Forwarded-For, last hop first; "" for an empty one. Ignores the rest, because the
     client may have sent them.
     """
     header = environ.get(X_FORWARDED_FOR)
@@ -62,14 +61,14 @@ def behind(environ: Mapping[str, Any], proxies: int) -> str:
 
 
 def _without_port(hop: str) -> str:
-    """Remove the port that some proxies add: `192.0.2.1:5678`, `[2001:db8::1]:443`."""
+    """Remove the port that some proxies add, as in `192.0.2.1:5678` or `[2001:db8::1]:443`."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def limit_key(environ: Mapping[str, Any]) -> str:
-    """The neighbourhood that a request counts towards; "" for a request without limits."""
+    """The network that a request counts towards; "" for a request without limits."""
     address = environ.get("REMOTE_ADDR") or ""
     if address and not is_loopback(address):  # empty for a Unix socket, under another WSGI server
         return neighbourhood(address)
@@ -79,7 +78,7 @@ def limit_key(environ: Mapping[str, Any]) -> str:
 
 
 def guess_key(environ: Mapping[str, Any]) -> str:
-    """Like `limit_key`, but for guesses at one account: this machine gets no larger allowance than others."""
+    """Like `limit_key`, but for guesses at one account: this machine gets no larger allowance."""
     key = limit_key(environ)
     return "" if key == LOCAL else key
 
@@ -111,7 +110,7 @@ def neighbourhood(address: str) -> str:
 
 
 class Level(NamedTuple):
-    """A network, and how many times the limit of one address it may use."""
+    """A network, and its limit as a multiple of the limit of one address."""
 
     network: str
     times: int
@@ -121,7 +120,7 @@ class Level(NamedTuple):
 def levels(address: str) -> tuple[Level, ...]:
     """The networks of a `limit_key`, smallest first.
 
-    An IPv6 customer has a /64, a /56 or a /48, which hold 1, 256 or 65,536 such keys, and we cannot know which.
+    An IPv6 customer has a /64, a /56 or a /48, with 1, 256 or 65,536 such keys. We cannot know which.
     """
     if not address.isdecimal():
         return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
@@ -148,17 +147,17 @@ def _networks(address: str) -> frozenset[str]:
 
 
 class AddressCounter:
-    """Counts what each network holds, such as sockets."""
+    """Counts what each network is using, such as open sockets."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def has_room(self, address: str, most: int) -> bool:
-        """Whether every network of an address is below its limit, if one address may hold `most`."""
+        """Whether every network of an address is below its limit, where one address may use `most`."""
         return all(self._counts[network] < most * times for network, times in levels(address))
 
     def neighbours_have_room(self, address: str, most: int) -> bool:
-        """Whether the /24 or /48 of an address holds less than `most`; true for addresses without one."""
+        """Whether the /24 or /48 of an address uses less than `most`; true for addresses without one."""
         network = neighbours(address)
         return not network or self._counts[network] < most
 
@@ -177,7 +176,7 @@ class LocalProxy:
     """Notices a proxy on this machine whose clients all look alike because TRUSTED_PROXIES is not set."""
 
     def __init__(self) -> None:
-        # No other machine has sent a request; an attribute and not a method, because every remote request sets it.
+        # True until another machine sends a request. An attribute, not a method, because every remote request sets it.
         self.is_alone = True
         self._requests = 0
 

@@ -1,7 +1,7 @@
-"""Finds the name of the place of an address, and the largest places.
+"""Finds the location of an address, and the locations with the most visitors.
 
-No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so there is no need for a
-cache, which would hold addresses.
+No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so no cache is needed; a
+cache would store addresses.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ COUNTRIES = DATA / "countries.mmdb"
 """Country codes by network, from DB-IP (CC BY 4.0). `make assets` downloads the file."""
 
 NAMES: dict[str, str] = json.loads((DATA / "country_names.json").read_text("utf-8"))
-"""English names by country code. They never change: visits store the name of their place, and reports group by it."""
+"""English names by country code. They must never change: visits store the name of their location, and reports group by
+it."""
 
 UNKNOWN = "Unknown"
 OTHER = "Other"
 LONGEST = 60
-"""The longest name of a place, characters. With 20 places an event is still under 2 KB (specification: Real time)."""
+"""Maximum length of a location's name, in characters. An event with 20 locations stays under 2 KB (specification: Real
+time)."""
 
 CODE = re.compile(r"[A-Z]{2}")
 
 
 class Attribution(NamedTuple):
-    """A notice that the licences of the data require wherever places are shown."""
+    """The notice that the data's licences require wherever locations are shown."""
 
     text: str
     url: str
@@ -45,7 +47,7 @@ MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", 
 
 
 class PlaceFinder:
-    """Finds the place of an address: searches `files` in order, then the countries.
+    """Finds the location of an address. Searches `files` in order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or
     ip-location-db.
@@ -67,7 +69,8 @@ class PlaceFinder:
         return sources
 
     def locate(self, address: str | None, has_city: bool = True) -> str:
-        """The place: "Dhaka, BD"; "Bangladesh" without a city or if `has_city` is false; or "Unknown". Never raises."""
+        """The location: "Dhaka, BD"; "Bangladesh" if the city is unknown or `has_city` is false; or "Unknown". Never
+        raises."""
         try:
             ip = ip_address(address or "")
         except ValueError:
@@ -88,7 +91,7 @@ class PlaceFinder:
 
 class _Database:
     def __init__(self, file: Path) -> None:
-        self._reader = maxminddb.open_database(file)  # maps the file; nothing is loaded
+        self._reader = maxminddb.open_database(file)  # maps the file without loading it
         metadata = self._reader.metadata()
         self._version = metadata.ip_version
         # Files of ip-location-db name their source in the file name only.
@@ -112,7 +115,7 @@ def _place(record: Any, has_city: bool) -> str:
 
 
 def _without_district(city: str) -> str:
-    """DB-IP writes "Dhaka (Gulshan)", which is more precise than needed."""
+    """Remove the district: DB-IP writes "Dhaka (Gulshan)", which is more precise than needed."""
     name, _, district = city.partition("(")
     return name.rstrip(" ") if district.rstrip(" ").endswith(")") else city
 
@@ -133,9 +136,9 @@ def _text(record: Any, *path: str) -> str:
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
-    """The `most` largest places, then the rest as "Other", then "Unknown" (specification: Read the stats).
-
-    Places of equal size are sorted by name. The sum equals the sum of `places`; "Other" and "Unknown" are omitted if 0.
+    """The `most` largest locations, then the rest as "Other", then "Unknown" (specification: Read the stats). Locations
+    of equal size are sorted by name. The numbers add up to the sum of `places`; "Other" and "Unknown" are omitted if
+    they are 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
     shown = dict(heapq.nsmallest(most, named.items(), key=lambda item: (-item[1], item[0])))

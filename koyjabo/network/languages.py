@@ -1,4 +1,4 @@
-"""The language of a visit: the first one in the Accept-Language header, without country and script."""
+"""The language of a visit: the first one in the Accept-Language header, without its country and script."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Origins:
         self._public_url = public_url
 
     def site(self, request: Any) -> str | None:
-        """PUBLIC_URL, or the origin of the request; None if its Host is invalid."""
+        """PUBLIC_URL, or else the origin of the request; None if the Host header is invalid."""
         return self._public_url or _own(request)
 
     def trusts(self, request: Any) -> bool:
@@ -47,8 +47,7 @@ class Origins:
 def other_host(environ: Mapping[str, Any]) -> str:
     """The host and port of the page that sent a request, if it is another site; else "".
 
-    Requests for images have a Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only
-    the
+    Image requests have a Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only the
     browser knows that the page is one of ours.
     """
     sender = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")

@@ -1,6 +1,6 @@
 """Names of places in the reader's language, and the divisions of Bangladesh by city.
 
-Stored visits and all messages have the English names.
+Stored visits and all messages use the English names.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ CITIES = {
         **{"Mumbai": "মুম্বই", "London": "লন্ডন", "Dubai": "দুবাই"},
     }
 }
-"""The cities of most visitors, by language and by name in the databases. Other cities keep the database's name."""
+"""Translated names of the cities with the most visitors, by language and by name in the databases. Other cities keep
+their name from the database."""
 
 COUNTRIES = {"bn": {"HK": "হংকং", "MM": "মিয়ানমার", "MO": "ম্যাকাও", "PS": "ফিলিস্তিন"}}
 """Everyday names of countries, by language and code, where the Unicode CLDR has longer ones."""
 
 FILE = Path(__file__).parent / "data" / "divisions.json"
-"""The cities of each division: the seats of all districts, as address databases spell them, and larger towns. Names
-that
-occur in several divisions are left out.
+"""The cities of each division: all district seats, as address databases spell them, and larger towns. Names that occur
+in several divisions are left out.
 """
 
 
@@ -77,7 +77,7 @@ def city_of_bangladesh(place: str) -> str | None:
 
 
 def words(language: str) -> dict[str, str]:
-    """The names that browsers do not know in a language: cities, and our own names of countries, by English name."""
+    """Names that browsers do not know in a language, by English name: cities, and our own names for countries."""
     return CITIES.get(language, {}) | {NAMES[code]: name for code, name in COUNTRIES.get(language, {}).items()}
 
 

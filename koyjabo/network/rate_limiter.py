@@ -1,4 +1,4 @@
-"""Rate limits per minute and key. Counted in this worker's memory, so that no request waits for a store."""
+"""Rate limits per minute and key, counted in this worker's memory so that no request waits for a store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from koyjabo.network.client_address import levels
 WINDOW_S, DAY_S = 60, 86_400
 
 MOST_KEYS = 50_000
-"""The most keys of one rate, which take 5 MB. Further keys of the same minute are not counted: an attacker with that
-many keys evades any limit by key, and must not fill the memory as well.
+"""Maximum number of keys per rate; they take 5 MB. Further keys in the same minute are not counted: an attacker with
+that many keys evades any limit per key anyway, and must not also fill the memory.
 """
 
 
@@ -33,7 +33,7 @@ class Allowance(NamedTuple):
 
 
 class Rate:
-    """Allows `limit` uses a minute for each key, in fixed windows: the first use after a window starts the next one
+    """Allows each key `limit` uses a minute, in fixed windows. The first use after a window ends starts the next window
     for all keys.
 
     Stores keys by Python's `hash`, whose secret differs in each process.
@@ -49,22 +49,19 @@ class Rate:
         return self._use([(hash(key), self._limit)], uses)
 
     def use_address(self, address: str, *key: str, uses: int = 1) -> Allowance:
-        """Count uses for every network of an address: with `key`, each network has the multiple of the limit that
-        `levels`
-        returns. If one of them has too few uses left, none is counted, so that a flood from one address does not use up
-        its
-        neighbours' allowance.
+        """Count uses for every network of an address; each has the multiple of the limit that `levels` returns for
+        `key`. If one network has too few uses left, nothing is counted, so that a flood from one address does not use
+        up its neighbours' allowance.
         """
         return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 
     def take_back(self, address: str, *key: str, uses: int = 1) -> None:
-        """Undo a `use_address` of the current minute, or some of its uses."""
+        """Undo a `use_address` from the current minute, or some of its uses."""
         self._uncount([hash((*key, network)) for network, _ in levels(address)], uses)
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
-        """Count uses of every name against its limit, or of none if one of them has too few left. Returns the allowance
-        of the
-        name with the fewest left.
+        """Count uses for every name, or for none if one has too few left. Returns the allowance of the name with the
+        fewest uses left.
         """
         with self._lock:
             now = time.monotonic()
@@ -88,7 +85,7 @@ class Rate:
                 self._counts[name] = self._counts.get(name, 0) + uses
 
     def undo(self, *key: str, uses: int = 1) -> None:
-        """Undo a `use` of the current minute, or some of its uses."""
+        """Undo a `use` from the current minute, or some of its uses."""
         self._uncount([hash(key)], uses)
 
     def _uncount(self, names: Sequence[int], uses: int) -> None:
@@ -99,9 +96,8 @@ class Rate:
 
 
 class DailyRate(Rate):
-    """Like `Rate`, but per day in UTC. So many addresses may come in a day that the half with the fewest uses is
-    dropped
-    when the table is full.
+    """Like `Rate`, but per UTC day. A day can bring very many addresses, so a full table drops the half with the fewest
+    uses.
     """
 
     def _window_s(self) -> float:
@@ -114,5 +110,5 @@ class DailyRate(Rate):
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:
-    """The limit of each worker, so that all `workers` together allow `limit`; at least `fewest`."""
+    """The limit for each worker if all `workers` together allow `limit`; at least `fewest`."""
     return max(fewest, limit // workers)

@@ -1,9 +1,9 @@
 """Recognises browsers, systems and devices by the rules of ua-parser ("Chrome" on "Android", a phone), and declared
 crawlers by the list of `crawler-user-agents`: search engines, link previews, monitors.
 
-Stored texts are parsed like user agents: "Chrome on Android" of an anonymous visit, and "Chrome on Android (phone)",
-which replaces a user agent after 30 days. A crawler that does not declare itself counts as a visitor, because no person
-may be mistaken for a crawler.
+The texts that are stored instead of user agents are parsed in the same way: "Chrome on Android" for an anonymous visit,
+and "Chrome on Android (phone)" after 30 days. A crawler that does not declare itself counts as a visitor, because no
+person may be mistaken for a crawler.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 BROWSERS, OPERATING_SYSTEMS, _ = load_lazy_builtins()
-"""The rules of ua-parser, without its rules for devices, which would take another 14 MB. Compiled when first used."""
+"""The rules of ua-parser, without its device rules, which would take another 14 MB. Compiled on first use."""
 
 PHONE, TABLET, DESKTOP = "phone", "tablet", "desktop"
 
 SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
-"""Common names of systems, where ua-parser has others."""
+"""Common names for systems that ua-parser calls something else."""
 
 OF_DESKTOPS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
 EARLIER = {"iPhone": ("iOS", PHONE), "iPad": ("iOS", TABLET)}
 EARLIER_WITHOUT_BROWSER = frozenset({"Android", "iPhone", "iPad", "Windows", "ChromeOS", "macOS", "Linux"})
-"""Systems of anonymous visits as earlier versions stored them, and the systems that were stored without a browser,
-too.
+"""Systems of anonymous visits as earlier versions stored them, and systems that they stored without a browser.
 """
 
 TABLETS = re.compile(r"iPad|Tablet|PlayBook|Kindle|Android(?!.*(Mobi|TV))")
 PHONES = re.compile(r"Mobi|iPhone|iPod|Phone|Opera Mini|BlackBerry|Nokia|MIDP")
-"""A phone's browser has "Mobi" in its user agent, an Android tablet's has not (MDN, Browser detection)."""
+"""User agents of phones contain "Mobi"; those of Android tablets do not (MDN, Browser detection)."""
 
 QUALIFIERS = re.compile(r"\b(Mobile|iOS)\b")
 SEPARATORS = re.compile(r"(?:[/;()\s]|\bon\b)+")
@@ -47,13 +46,13 @@ LONGEST = 300
 LONGEST_NAME = 60
 CACHE_SIZE = 4096
 AT_ONCE = 50
-"""Rules compiled in one go: no other thread runs meanwhile, for 9 ms."""
+"""Number of rules compiled in one go. No other thread runs during that time, 9 ms."""
 
 NOT_CRAWLERS = "http-library"
-"""Tag of the list for HTTP libraries, which apps use as well: the User-Agent of an Android app contains `okhttp`."""
+"""The list's tag for HTTP libraries. Apps use them as well: an Android app's User-Agent contains `okhttp`."""
 
 PATTERNS_PER_EXPRESSION = 25
-"""Patterns per regular expression, as in the package: one expression of all 1,500 takes ten times as long."""
+"""Patterns per regular expression, as in the package. A single expression with all 1,500 takes ten times as long."""
 
 
 class Browser(NamedTuple):
@@ -72,14 +71,14 @@ class UserAgent(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """In the order of ua-parser: the first match counts."""
+    """Tried in ua-parser's order: the first match counts."""
 
     browsers: list[Any]
     systems: list[Any]
 
 
 def of(user_agent: str) -> Browser:
-    """Name the browser and system of a user agent; for another program, its own name: `curl`."""
+    """Name the browser and system of a user agent, or another program by its own name, such as `curl`."""
     return Browser(*parsed(user_agent)[:2])
 
 
@@ -90,19 +89,19 @@ def parsed(user_agent: str) -> UserAgent:
 
 
 def described(user_agent: str) -> str:
-    """The stored text of an anonymous visit: "Chrome on Android", or only the known part."""
+    """The text stored for an anonymous visit: "Chrome on Android", or only the part that is known."""
     return _named(*of(user_agent))
 
 
 def reduced(user_agent: str) -> str:
-    """The replacement of a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
+    """The replacement for a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
     both.
     """
     return written(parsed(user_agent))
 
 
 def written(user_agent: UserAgent) -> str:
-    """The text from which `parsed` returns these values. Values that no user agent has are left out."""
+    """A text for which `parsed` returns these values. Values that no user agent has are left out."""
     name, system = _tidy(user_agent.name), _tidy(user_agent.system)
     named = _named(name, system)
     has_device = user_agent.device in (PHONE, TABLET, DESKTOP) and user_agent.device != _usual_device(system)
@@ -153,8 +152,8 @@ def _tidy(name: str) -> str:
 
 
 def load() -> None:
-    """Compile the rules now instead of at the first parse: 0.1 s, 12 MB. On another thread, this hardly delays the
-    loop.
+    """Compile the rules now instead of at the first parse, which takes 0.1 s and 12 MB. On another thread, this hardly
+    delays the loop.
     """
     _rules()
 

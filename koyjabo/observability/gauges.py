@@ -1,8 +1,8 @@
 """Gauges: the current values of this worker, combined with the values of the server's other workers.
 
-Each worker writes its values into a file once a second; the worker that is scraped combines all files. The gauges of
-prometheus-client are not used, because they keep every label they ever had, and communities come and go. A file older
-than FRESH_S belongs to a worker that is gone.
+Each worker writes its values to a file once a second, and the worker that is scraped combines all files. We do not use
+prometheus-client's gauges, because they keep every label they ever had, and communities come and go. A file older than
+FRESH_S belongs to a worker that is gone.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Gauges(Collector):
         self._own = f"now_{place or os.getpid()}.json"
 
     def write(self) -> None:
-        """Write the values of this worker for the others; call every second. The file is replaced atomically."""
+        """Write this worker's values for the other workers. Call it every second. The file is replaced atomically."""
         if self._folder is None:
             return
         draft = self._folder / f"{self._own}.draft"

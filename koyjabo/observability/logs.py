@@ -1,7 +1,7 @@
 """Writes one line per event to standard error, as key=value or as JSON; never an address, a query or a visitorId.
 
-Log calls have the form `log.info("event key=%s other=%r", …)`; both formats are made from it. Logged values cannot
-forge a line: control characters are escaped, and the lines of a traceback are indented.
+Log calls have the form `log.info("event key=%s other=%r", …)`, which both formats are made from. Logged values cannot
+forge a line: control characters are escaped, and traceback lines are indented.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2
 INDENT = "    "
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the current request, which its log lines include."""
+"""The id of the current request. Its log lines include it."""
 
 
 class TextLines(logging.Formatter):
@@ -58,7 +58,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The event and its values. A message in another form becomes the event as a whole."""
+    """The event and its values. A message in any other form becomes the event as a whole."""
     args = record.args if isinstance(record.args, tuple) else ()
     keys = KEY.findall(str(record.msg))
     if not args or len(keys) != len(args):
@@ -81,7 +81,7 @@ def configure(level: str, style: str) -> None:
 
 
 class ErrorCounter(logging.Handler):
-    """Counts the lines of level ERROR by their event."""
+    """Counts ERROR lines by event."""
 
     def __init__(self, count: Callable[[str], None]) -> None:
         super().__init__(logging.ERROR)
@@ -92,7 +92,7 @@ class ErrorCounter(logging.Handler):
 
 
 def count_errors(count: Callable[[str], None]) -> None:
-    """Call `count` with the event of every line of level ERROR. The server calls this after `configure`."""
+    """Call `count` with the event of every ERROR line. The server calls this after `configure`."""
     logging.getLogger("koyjabo").addHandler(ErrorCounter(count))
 
 

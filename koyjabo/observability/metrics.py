@@ -1,8 +1,7 @@
 """Counters and histograms for Prometheus, with all names in one place (a test compares them with docs/operations.md).
 
-prometheus-client keeps them in files that the workers of one server share. A worker's files are named by its place
-(0, 1, …) and not by its pid, so that a replacement continues the counts and files do not accumulate. Current values
-are in `gauges`.
+prometheus-client keeps them in files that a server's workers share. The files are named after the worker's place (0, 1,
+…), not its pid, so that a replacement continues the counts and files do not pile up. Current values are in `gauges`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
 WEBHOOK_RESULTS = ("delivered", "failed", "dead")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
-"""The form and the largest number of error kinds; all others count as `other`. Libraries may log anything, and the
+"""The form and the maximum number of error kinds; further kinds count as `other`. Libraries may log anything, and the
 counters must fit in their file (see `koyjabo.server.process.metrics_folder`).
 """
 
@@ -90,7 +89,7 @@ COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
 
 
 class Metrics:
-    """The counters and histograms of one application; `text` includes the server's other workers."""
+    """The counters and histograms of one application. `text` includes the server's other workers."""
 
     def __init__(self, gauges: Gauges) -> None:
         self._folder, place = shared_folder(), worker_place()
@@ -116,7 +115,8 @@ class Metrics:
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
-        """One counter per known label, made at the start: counting needs no look-up, and Prometheus sees the zero."""
+        """One counter per known label, created at the start, so that counting needs no look-up and Prometheus sees
+        zeros."""
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
 
@@ -164,7 +164,7 @@ class Metrics:
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:
-        """The metrics of all workers of this server in Prometheus' format; only of this one if the folder was
+        """The metrics of all workers of this server in Prometheus format, or only this worker's if the folder was
         removed.
         """
         counted = self._own
@@ -179,7 +179,7 @@ class Metrics:
 
 
 def all_names() -> list[tuple[str, str, str]]:
-    """(name as it is scraped, label, meaning) of every metric."""
+    """(name as scraped, label, meaning) of every metric."""
     counted = [
         (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning) for metric in COUNTED
     ]

@@ -17,7 +17,7 @@ class ObservabilityServices:
     metrics: Metrics
     socket_log: SocketLog
     lag_s: Callable[[], float]  # the last measured lag of the event loop
-    redis_answers: Callable[[], bool] | None  # whether Redis answered the last call; None without Redis
+    redis_answers: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
     publish: Callable[[], None]  # measures the lag and writes the gauges
 
 

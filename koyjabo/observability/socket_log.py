@@ -29,8 +29,8 @@ class Reconnections:
     """Recognises clients that lost a connection and return within a minute, on any worker of this server.
 
     Workers share one table of times (s) in `folder`; without a folder or disk space the table belongs to this process.
-    A keyed hash of the client's id gives its entry, so the table identifies no one. Two clients with the same entry
-    are mistaken for each other: one in sixty at a thousand lost connections a minute.
+    A keyed hash of the client's id gives its entry, so the table identifies no one. Two clients with the same entry are
+    mistaken for each other. At a thousand lost connections a minute, this happens to one in sixty.
     """
 
     def __init__(self, folder: str | None, secret: str) -> None:
@@ -38,11 +38,12 @@ class Reconnections:
         self._table = _shared(folder) or mmap.mmap(-1, SIZE)
 
     def lost(self, who: str) -> None:
-        """Store that `who` lost a connection now."""
+        """Record that `who` has just lost a connection."""
         ENTRY.pack_into(self._table, self._offset(who), int(time.time()))
 
     def is_back(self, who: str) -> bool:
-        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry: further sockets are new ones."""
+        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry, so that further sockets count as
+        new."""
         offset = self._offset(who)
         lost_s: int
         (lost_s,) = ENTRY.unpack_from(self._table, offset)
@@ -56,9 +57,8 @@ class Reconnections:
 
 
 def _shared(folder: str | None) -> mmap.mmap | None:
-    """The table that the server's workers share, or None. Its disk space is reserved, because a write to a page without
-    any
-    would end the process (SIGBUS).
+    """The table that the server's workers share, or None. Its disk space is reserved, because writing to a page without
+    disk space would kill the process (SIGBUS).
     """
     if folder is None:
         return None
@@ -77,11 +77,11 @@ NOWHERE = "-"
 """The community in log lines about sockets without one."""
 
 MOST_LINES = 3
-"""Lines per address and minute about opened sockets, as many about closed ones, and as many about refused ones."""
+"""Lines per address and minute, separately for opened, closed and refused sockets."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
 COMMIT_EVENT = "visitor_update"
-"""The event whose revision is the time of a commit, ms."""
+"""The event whose revision is the time of a commit, in ms."""
 
 
 class SocketLog:
@@ -90,7 +90,7 @@ class SocketLog:
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
         self.caused_by_visits: Callable[[str], bool] = lambda room: False
-        """Whether visits caused the event that a room has just broadcast: other events have no commit."""
+        """Whether visits caused the event that a room has just broadcast. Other events have no commit."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
         """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is its
@@ -103,12 +103,12 @@ class SocketLog:
             log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
     def named(self, who: str) -> None:
-        """Record that an open socket has named its visitor, which may be back."""
+        """Record that an open socket has named its visitor, who may have reconnected."""
         if self._reconnections.is_back(who):
             self._metrics.reconnected()
 
     def refused(self, kind: str, address: str, community: str, code: int | str, why: str) -> None:
-        """Record a refused socket or join; `why` is a code of `koyjabo.core.errors`, or a word in its style."""
+        """Record a refused socket or join. `why` is a code from `koyjabo.core.errors` or a word in the same style."""
         self._metrics.error(f"socket_{why}")
         if self._has_line(address, "refused"):
             log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)

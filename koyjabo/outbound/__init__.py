@@ -1,1 +1,1 @@
-"""Calls other servers over HTTP: on real threads, within limits, and only at addresses that were checked."""
+"""Calls other servers over HTTP, on real threads and within limits, and only at checked addresses."""

@@ -1,8 +1,7 @@
-"""Checks the addresses that a request to a user's URL may go to. `ipaddress.is_global` is not enough: it considers
-NAT64
-and multicast global.
+"""Checks which addresses a request to a user's URL may go to. `ipaddress.is_global` is not enough: it considers NAT64
+and multicast addresses global.
 
-The list is our own, after the IANA registries of special-purpose addresses (RFC 6890).
+The list is our own, based on the IANA registries of special-purpose addresses (RFC 6890).
 """
 
 from __future__ import annotations
@@ -35,20 +34,19 @@ class _NameLookup:
 
 
 class NameLookups:
-    """Looks up each name on one thread, for all callers that ask for it meanwhile. A name that hangs does not hold up
-    other
-    names, unless `most` names hang. Nothing is cached.
+    """Looks up each name on one thread, whose result all concurrent callers share. A look-up that hangs does not delay
+    others unless `most` of them hang. Nothing is cached.
     """
 
     def __init__(self, runtime: Runtime, resolve: Resolve, most: int) -> None:
-        """`resolve` is called on a real thread. At most `most` threads run; further names wait."""
+        """`resolve` runs on a real thread. At most `most` threads run; further names wait."""
         self._runtime = runtime
         self._resolve = resolve
         self._most = most
         self._lookups: dict[str, _NameLookup] = {}  # by name, running or in `_pending`
         self._pending: deque[_NameLookup] = deque()
         self._running = 0
-        self._lock = threading.Lock()  # taken by callers, never by our threads
+        self._lock = threading.Lock()  # held by callers, never by our threads
 
     def addresses(self, host: str, port: int, timeout_s: float) -> list[str]:
         """Return at least one address. Raises OutboundError (TIMEOUT, CONNECTION)."""
@@ -74,7 +72,7 @@ class NameLookups:
 
     def _start_next(self) -> None:
         with self._lock:
-            while self._pending and not self._pending[0].waiters:  # all have given up
+            while self._pending and not self._pending[0].waiters:  # all callers have given up
                 del self._lookups[self._pending.popleft().host]
             if not self._pending or self._running >= self._most:
                 return
@@ -82,7 +80,7 @@ class NameLookups:
             self._running += 1
         try:
             self._runtime.start_thread(lambda: self._run(lookup))
-        except RuntimeError as error:  # the system allows no further threads
+        except RuntimeError as error:  # the system allows no more threads
             self._finish(lookup, [], (FailureKind.CONNECTION, str(error)))
 
     def _finish(self, lookup: _NameLookup, addresses: list[str], failure: Failure) -> None:
@@ -123,7 +121,7 @@ REFUSED: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), kind) for kind, networks in KINDS.items() for network in networks.split()
 )
 GLOBAL = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
-"""The ranges of global addresses."""
+"""Ranges of global addresses."""
 
 ANY_PORT = 9
 
@@ -141,7 +139,7 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address, so that it needs no lookup."""
+    """Whether a host is an address and needs no look-up."""
     try:
         ip_address(host)
     except ValueError:
@@ -150,7 +148,7 @@ def is_address(host: str) -> bool:
 
 
 def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
-    """The problem with an address; None if it is global, or in a network that is allowed."""
+    """The problem with an address; None if it is global or in an allowed network."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -166,11 +164,12 @@ def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
 
 
 def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    """Whether this machine has the address: only then does the system send from the address it calls. Sends nothing."""
+    """Whether the address belongs to this machine: only then would the system use it as the source as well. Sends
+    nothing."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
             probe.connect((str(address), ANY_PORT))
             return bool(probe.getsockname()[0] == str(address))
-    except OSError:  # no route: then no request arrives there either
+    except OSError:  # no route, so no request would arrive there either
         return False

@@ -1,4 +1,4 @@
-"""Calls other servers from tasks and requests: each exchange runs on a real thread, and the caller waits for it."""
+"""Calls other servers from tasks and requests. Each exchange runs on a real thread while the caller waits."""
 
 from __future__ import annotations
 
@@ -39,15 +39,14 @@ class Deadline:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order; for an address, the address. Raises OSError."""
+    """The addresses of a name, in the system's order; an address is returned as it is. Raises OSError."""
     infos = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(info[4][0] for info in infos))
 
 
 def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerReader, deadline: Deadline) -> Answer:
-    """Send `data` and return the answer. Connects only to `addresses`, one after the other; the name of `target` is
-    used for
-    TLS only. Raises OutboundError.
+    """Send `data` and return the response. Connects only to `addresses`, one after another; the name of `target` is
+    used only for TLS. Raises OutboundError.
     """
     try:
         with closing(_connect(target, addresses, deadline)) as connection:
@@ -88,7 +87,7 @@ def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
 
 @cache
 def _context() -> Any:
-    """Checks certificates against the system's store; made once, because reading it takes 20 ms."""
+    """Checks certificates against the system's store. Created once, because reading the store takes 20 ms."""
     return ssl.create_default_context()
 
 
@@ -111,7 +110,7 @@ def _receive(connection: Any, reader: AnswerReader, deadline: Deadline) -> Answe
 
 
 class AnswerReader:
-    """Reads one answer with llhttp, which is strict. Interim answers (1xx) are skipped."""
+    """Reads one response with llhttp, which is strict. Skips interim responses (1xx)."""
 
     def __init__(self, most_bytes: int, truncate: bool) -> None:
         self._most_bytes = most_bytes
@@ -135,19 +134,19 @@ class AnswerReader:
             self._count_head(len(data))
 
     def discard(self) -> None:
-        """Break the cycle with llhttp, which would otherwise wait for the garbage collector."""
+        """Break the reference cycle with llhttp, which would otherwise last until garbage is collected."""
         del self._parser
 
     def end(self) -> None:
-        """Call this when the server has closed the connection. Raises OutboundError (CONNECTION) if that was too
-        early.
+        """Call this when the server has closed the connection. Raises OutboundError (CONNECTION) if the response is
+        incomplete.
         """
         is_framed = "content-length" in self.headers or "transfer-encoding" in self.headers
         if not self._has_head or is_framed:
             raise OutboundError(FailureKind.CONNECTION, "the connection was closed before the answer was whole")
         self.is_complete = True
 
-    # llhttp calls these; an error that they raise ends the parsing, as HttpParserCallbackError.
+    # llhttp calls these. If one raises an error, parsing ends with HttpParserCallbackError.
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -194,21 +193,20 @@ class AnswerReader:
 
 
 MOST_AT_ONCE = 64
-"""The most threads of a client that send, and the most that look up names. Further requests wait until their deadline;
-a
-server has fewer webhooks. Webhooks, logins and keys have separate clients, so that none takes the threads of another
-(decision 89).
+"""Maximum number of a client's sending threads, and of its threads that look up names. Further requests wait until
+their deadline, but no server has that many webhooks. Webhooks, logins and keys have separate clients, so that none uses
+up another's threads (decision 89).
 """
 
 MOST_CHECKED = 8
-"""The most threads of a client that look up the names of URLs that are being set. Requests do not use them."""
+"""Maximum number of threads per client for looking up the names of newly entered URLs. Requests do not use them."""
 
 CHECK_S = 5.0
-"""How long the lookup for a URL that is being set may take, s."""
+"""Time limit for looking up the name of a newly entered URL, in seconds."""
 
 
 class _Call:
-    """Work for a thread, and the caller that waits for it. The thread sets only `answer` and `error`."""
+    """Work for a thread, with the caller that waits for it. The thread sets only `answer` and `error`."""
 
     def __init__(self, work: Callable[[], Answer | None], waiter: Waiter) -> None:
         self.work = work
@@ -219,7 +217,7 @@ class _Call:
 
     def run(self) -> None:
         work = self.work
-        del self.work  # this frees the reader, too: the timer keeps the call
+        del self.work  # this also frees the reader, because the timer keeps the call
         try:
             self.answer, self.error = work(), None
         except OutboundError as error:
@@ -241,7 +239,7 @@ class HttpClient:
         self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def fetch(self, request: Request) -> Answer:
-        """Send a request and wait for its answer, whatever its status. Raises OutboundError, and ValueError for a
+        """Send a request and wait for the response, whatever its status. Raises OutboundError, and ValueError for a
         header with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
@@ -258,7 +256,8 @@ class HttpClient:
         return answer
 
     def check(self, url: str, destinations: Destinations) -> str | None:
-        """Why a request to this URL would be refused; None if it would be sent, or if its name has no address now."""
+        """Why a request to this URL would be refused; None if it would be sent, or if its name currently has no
+        address."""
         deadline = Deadline(CHECK_S)
         try:
             target = parse(url)
@@ -298,8 +297,8 @@ class HttpClient:
             self._finish(call)
 
     def _end(self, call: _Call) -> None:
-        """Wake the caller: the answer is there, or the time is over. A late thread ends by itself, and its result is
-        dropped.
+        """Wake the caller, because there is a response or the time is up. A late thread ends by itself and its result
+        is dropped.
         """
         if not call.has_ended:
             call.has_ended = True
@@ -318,7 +317,7 @@ class HttpClient:
 
 
 def _addresses(lookups: NameLookups, target: Target, deadline: Deadline) -> list[str]:
-    """Look up the target's name once, so that the connection uses the addresses that were checked."""
+    """Look up the target's name only once, so that the connection uses the addresses that were checked."""
     if is_address(target.host):
         return [target.host]
     return lookups.addresses(target.host, target.port, deadline.left())

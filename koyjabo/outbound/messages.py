@@ -1,4 +1,4 @@
-"""Requests to other servers, their answers, and failures. URLs are parsed strictly: a text that two programs may read
+"""Requests to other servers, responses, and failures. URLs are parsed strictly: any text that two programs might read
 differently is refused.
 """
 
@@ -19,7 +19,8 @@ URL_TEXT = re.compile(r"[!-~]+")
 
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
-"""A last label of this form makes browsers and the C library read a host as an IPv4 address, as in `127.1`."""
+"""If the last label of a host looks like this, browsers and the C library read the host as an IPv4 address, as in
+`127.1`."""
 
 FIELD_VALUE = re.compile(r"[^\x00\r\n]*")
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -32,15 +33,15 @@ class FailureKind(StrEnum):
     """The URL or one of the addresses is not allowed; nothing was sent."""
     TIMEOUT = "timeout"
     CONNECTION = "connection"
-    """No address, no connection, or it was closed early."""
+    """There was no address or no connection, or the connection was closed early."""
     TLS = "tls"
     TOO_LARGE = "too_large"
     BAD_ANSWER = "bad_answer"
-    """The answer is not HTTP."""
+    """The response is not HTTP."""
 
 
 class OutboundError(Exception):
-    """There is no answer. `reason` is a phrase for operators, which quotes nothing that the other server sent."""
+    """There is no response. `reason` is a phrase for operators that quotes nothing the other server sent."""
 
     def __init__(self, kind: FailureKind, reason: str) -> None:
         super().__init__(f"{kind}: {reason}")
@@ -50,11 +51,11 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """The addresses that a request may go to: all, or global ones and the networks in `allowed`."""
+    """Which addresses a request may go to: all, or only global ones and the networks in `allowed`."""
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False
-    """Set for hosts named in the operator's own settings, which may be private."""
+    """For hosts from the operator's own settings, which may be private."""
 
 
 PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
@@ -62,8 +63,8 @@ PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`timeout_s` covers everything, from the wait for a thread to the last byte. An answer with a body of more than
-    `most_bytes` fails, or is cut off if `truncate` is set.
+    """`timeout_s` covers everything, from waiting for a thread to the last byte. A response body of more than
+    `most_bytes` is an error, or is cut off if `truncate` is set.
     """
 
     method: str
@@ -97,7 +98,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL leads. `host` is a name, or an IP address without brackets."""
+    """Where a URL points. `host` is a name, or an IP address without brackets."""
 
     scheme: str
     host: str

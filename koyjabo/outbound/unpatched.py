@@ -1,7 +1,7 @@
 """Copies of modules of the standard library for code on a real thread.
 
 In a worker, the modules in `sys.modules` are patched for the event loop (`koyjabo.server.process.patching`): on another
-thread they would start a loop of their own, and look up names on the wrong one.
+thread they would start a second loop, and look up names on the wrong one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ PATCHED = ("socket", "ssl")
 
 @cache
 def unpatched(name: str) -> ModuleType:
-    """A copy of the module `name`, with copies of `socket` and `ssl` as its attributes, if it imports them.
-
-    Call this when a module is imported, not on a real thread.
+    """Return a copy of the module `name`. If it imports `socket` or `ssl`, the copy refers to copies of them. Call this
+    at import time, never on a real thread.
     """
     names = {*PATCHED, name}
     shared = {known: sys.modules.pop(known, None) for known in names}

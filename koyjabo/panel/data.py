@@ -54,7 +54,7 @@ def show(
     export: Form[Body] | None = None,
     erasure: Form[ErasureBody] | None = None,
 ) -> Response:
-    """The page, with the errors of one of its forms if there are any."""
+    """The page, with the errors of a form if there are any."""
     export = export or export_form(request.args.to_dict())
     return page(
         "panel/data",
@@ -71,7 +71,7 @@ def show(
 
 
 def export_form(values: dict[str, Any]) -> Form[Body]:
-    """Invalid choices are replaced by the defaults."""
+    """Invalid choices are replaced with the defaults."""
     form = filter_form(values)
     form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
     form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
@@ -80,7 +80,7 @@ def export_form(values: dict[str, Any]) -> Form[Body]:
 
 @bp.post("/data/export")
 def export() -> Response:
-    """Visits, or daily sums, as a file, which is streamed."""
+    """Stream visits or daily sums as a file."""
     form = export_form(request.form.to_dict())
     what, kind = form.values["what"], form.values["kind"]
     try:

@@ -23,7 +23,7 @@ SECTIONS = (
     *("colours", "text", "space", "buttons", "fields", "filters", "states", "figures"),
     *("charts", "navigation", "menus", "dialogs", "tables", "lists", "invitations", "imports", "icons"),
 )
-"""The macros of panel/specimens.html, in the order of the page."""
+"""The macros of panel/specimens.html, in the order they appear on the page."""
 
 REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarget|data-dialog|data-sheet)="([^"]*)"')
 
@@ -31,7 +31,7 @@ REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarge
 @bp.get("/design")
 @for_viewers
 def design() -> Response:
-    """The light half is in the language of the page, the dark one in the other: switching the language shows the
+    """The light half is in the language of the page, the dark half in the other one. Switching the language shows the
     rest.
     """
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
@@ -39,7 +39,7 @@ def design() -> Response:
 
 
 def _half(name: str, theme: str, code: str) -> dict[str, Any]:
-    """The specimens of a section, with unique ids, because the page has them twice."""
+    """The specimens of a section. Ids are unique, because the page shows each specimen twice."""
     specimens = current_app.jinja_env.get_template("panel/specimens.html").module
     with speaking(code):
         html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")

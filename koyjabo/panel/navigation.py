@@ -12,25 +12,25 @@ from koyjabo.webkit.blueprints import admin as bp
 
 
 class Shortcut(NamedTuple):
-    """A part of a page, or a page below it, that the command menu offers."""
+    """A part of a page, or a subpage, that the command menu offers."""
 
     label: LazyString
-    endpoint: str  # without "admin."; with its blueprint if that is another one
+    endpoint: str  # without "admin."; with the blueprint's name if it is another one
     anchor: str = ""
     for_admins: bool = False
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Its templates, and the templates below it, name it in their block `room`."""
+    """A page of a section. Its templates and those of its subpages name it in their block `room`."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString
-    for_admins: bool = False  # viewers do not see it
+    for_admins: bool = False  # hidden from viewers
     shortcuts: tuple[Shortcut, ...] = ()
 
 
 class PanelSection(NamedTuple):
-    """An item of the navigation, which leads to its first page. Several pages are tabs."""
+    """An item of the navigation. It leads to its first page; several pages are shown as tabs."""
 
     label: LazyString
     icon: str
@@ -88,12 +88,12 @@ SECTIONS = (
 
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
-    """Variables for the layout of the panel's pages."""
+    """Template variables for the layout of the panel's pages."""
     return {"panel_sections": sections}
 
 
 def sections(may_change: bool) -> list[PanelSection]:
-    """The sections with the pages that an admin (`may_change`) or a viewer may open."""
+    """The sections, with the pages that an admin (`may_change`) or a viewer may open."""
     return [
         section._replace(pages=tuple(page for page in section.pages if may_change or not page.for_admins))
         for section in SECTIONS
@@ -101,7 +101,7 @@ def sections(may_change: bool) -> list[PanelSection]:
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:
-    """The pages, then their parts, that an admin (`may_change`) or a viewer may use."""
+    """The pages that an admin (`may_change`) or a viewer may use, followed by their parts."""
     pages = [page for section in sections(may_change) for page in section.pages]
     parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]

@@ -49,5 +49,5 @@ def overview() -> Response:
 @bp.get("/insights")
 @for_viewers
 def insights() -> Response:
-    """The page is a part of Overview now."""
+    """This page has become a part of Overview."""
     return redirects.with_query("admin.overview")

@@ -1,4 +1,4 @@
-"""The WebSocket of the panel's live pages, for admins and viewers of the site."""
+"""The WebSocket for the panel's live pages, open to admins and viewers of the site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PANEL = "panel"
 
 
 class PanelStream(PermittedStream):
-    """An open socket gets every change, so `request_count` is answered only with what no event contains."""
+    """An open socket receives every change, so the response to `request_count` has only what no event contains."""
 
     kind = PANEL
     shows_views = True
@@ -45,8 +45,7 @@ routes.STREAMS[PANEL] = PanelStream
 
 @routes.bp.route("/ws/admin/", websocket=True)
 def panel_stream() -> Response:
-    """Sends each visit to admins and viewers of the site, without anything that would let them follow its visitor, and
-    the
-    numbers of the panel's live pages.
+    """Sends admins and viewers of the site the numbers of the panel's live pages and each visit, without anything that
+    would let them follow the visitor.
     """
     return routes.open_here(PANEL, sub_protocols(request).answer)

@@ -1,4 +1,4 @@
-"""The results of the command menu: pages, communities, users and visits; as JSON, and as a page without scripts."""
+"""The results of the command menu: pages, communities, users and visits. As JSON, or as a page without scripts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 MOST = 5
-"""The most results of one kind."""
+"""Maximum number of results of each kind."""
 
 LONGEST = 100
 
@@ -40,7 +40,7 @@ class Result(NamedTuple):
 @bp.get("/search")
 @for_viewers
 def search() -> Response:
-    """The results for `q`, in their order. Each request counts as a report of the account."""
+    """The results for `q`, in order. Each request counts towards the account's limit of reports."""
     results = [{**result._asdict(), "kind": str(result.kind)} for result in _results(_query())]
     return Response(encode({"results": results}), mimetype="application/json")
 
@@ -58,7 +58,7 @@ def _query() -> str:
 
 
 def _results(query: str) -> list[Result]:
-    """All results; the sections and their parts if there is no query."""
+    """All results, or the sections and their parts if there is no query."""
     results = _pages(query.casefold())
     if query:
         results += [*_visit(query), *_communities(query), *_users(query)]
@@ -66,7 +66,7 @@ def _results(query: str) -> list[Result]:
 
 
 def _pages(query: str) -> list[Result]:
-    """Searches the names, in the language of the page and in English; names that begin with `query` come first."""
+    """Search the names in the language of the page and in English. Names that begin with `query` come first."""
     results = []
     for shortcut in navigation.shortcuts(me().is_admin):
         label, english = str(shortcut.label), shortcut.anchor.removesuffix("-label") or shortcut.endpoint

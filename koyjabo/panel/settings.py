@@ -1,4 +1,5 @@
-"""/admin/settings: the settings that owners ask about and all that differ from their default; and a test email."""
+"""/admin/settings: the settings that owners ask about, all settings that differ from their default, and a test
+email."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could 
 
 
 class MailTest(NamedTuple):
-    """`problem` is a sentence, "" if the mail server took the email; `code` and `reply` are the mail server's own
-    words.
+    """`problem` is a sentence, or "" if the mail server accepted the email. `code` and `reply` are the mail server's
+    own words.
     """
 
     email: str
@@ -67,7 +68,7 @@ def settings() -> Response:
 
 @bp.post("/settings/test-mail")
 def test_mail() -> Response:
-    """Send a test email to the admin. The page shows the mail server's answer."""
+    """Send a test email to the admin and show the mail server's response."""
     account = me()
     limits.count_test_mail(account.id)
     try:
@@ -93,7 +94,7 @@ def show(status: int = 200, tested: MailTest | None = None) -> Response:
 
 
 def _as_html(setting: Setting) -> Markup:
-    """The setting's meaning as a sentence in the language of the page, with its code marked up."""
+    """The setting's meaning as a sentence in the language of the page, with code marked up."""
     meaning = _(setting.meaning)
     sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
     return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

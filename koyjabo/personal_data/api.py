@@ -25,8 +25,8 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
     {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
 )
 def export_me() -> Response:
-    """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
-    that were made with a login of yours."""
+    """Sessions, memberships, invitations, two-step login without its secrets, audit log entries, and visits you made
+    while logged in."""
     return export(tokens.require_account())
 
 
@@ -44,15 +44,16 @@ def export_me() -> Response:
     body=ProofBody,
 )
 def delete_me() -> Response:
-    """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
-    stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
+    """Requires the password and, if an authenticator app is set up, a code. All sessions and sockets end at once.
+    Visits remain counted, but nothing shows that they were yours. 503 `not_yet_forgotten`: repeat the call to
+    continue."""
     login = tokens.require_account()
     delete(login, ProofBody.of(request))
     return tokens.without_cookies(Response(status=204, headers={"Cache-Control": "no-store"}))
 
 
 def export(login: Login) -> Response:
-    """All that is stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
+    """Everything that is stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
     limits.count_report(login.account.id)
     credentials, session_id = current()[AccountServices].credentials, login.session_id
 
@@ -67,7 +68,7 @@ def export(login: Login) -> Response:
 
 
 def delete(login: Login, body: ProofBody) -> None:
-    """Takes the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
+    """Requires the password and, if an authenticator app is set up, a code. Raises InvalidInput, WrongCredentials,
     WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
     """
     authentication.confirm(login, body)

@@ -16,8 +16,7 @@ from koyjabo.personal_data import deletion_queries
 from koyjabo.personal_data.deletion_queries import Managed
 
 PATIENCE_S = 5.0
-"""The most seconds that one request takes. An account with a few visits a day for years is deleted within
-milliseconds.
+"""Time limit of one request, in seconds. An account with a few visits a day over years is deleted within milliseconds.
 """
 
 DELETED_USER = Subject("user", "", "")
@@ -42,13 +41,11 @@ class AccountDeletion:
         return self._database.read(deletion_queries.only_admin_of, account.id)
 
     def delete(self, account: Account) -> None:
-        """Delete an account, and end its sessions and sockets. Verify the password first. Raises LastAdmin for the last
-        admin of
-        the site or of a community; InvalidToken if the account is already deleted; NotYetForgotten after PATIENCE_S,
-        with some
-        of its rows detached: the next call continues.
+        """Delete an account, and end its sessions and sockets. The caller must verify the password first. Raises
+        LastAdmin for the last admin of the site or of a community, and InvalidToken if the account is already deleted.
+        Raises NotYetForgotten after PATIENCE_S, when only some rows are detached; the next call continues.
         """
-        by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the user
+        by = Actor("", "", "", self._clock.now_ms())  # without a location, because the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
         self._database.write(deletion_queries.check, account.id)  # before anything changes
         self._strip_records(throttle, account)
@@ -58,14 +55,16 @@ class AccountDeletion:
             audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
         ):
             if time.monotonic() - began > PATIENCE_S:
-                raise NotYetForgotten(N_("Deleting this account takes several requests. Repeat it until it succeeds."))
+                raise NotYetForgotten(
+                    N_("Deleting this account takes several requests. Repeat the request until it succeeds.")
+                )
         self._on_revoked(account.id)
         while throttle.do(deletion_queries.detach, account.id, name):
-            pass  # rows registered while the account was deleted
+            pass  # rows added while the account was being deleted
         self._strip_records(throttle, account)
 
     def _strip_records(self, throttle: Throttle, account: Account) -> None:
-        """Remove the user from lines of the audit log and from events of webhooks."""
+        """Remove the user from the audit log and from webhook events."""
         lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
         while lines:
             lines = throttle.do(deletion_queries.strip_lines, lines)

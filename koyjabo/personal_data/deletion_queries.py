@@ -1,5 +1,5 @@
-"""Deletes an account in small transactions. Rows that must stay, for the sums or as a record, get DELETED or a random
-name that begins with it in place of the user's id, so that nothing shows whose they were.
+"""Deletes an account in small transactions. In rows that must stay, for the sums or as a record, the user's id is
+replaced with DELETED or a random name that begins with it, so that nothing shows whose they were.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ ONLY_ADMIN = N_(
 )
 
 GONE = "–"
-"""Shown on pages instead of the name of the user who started something."""
+"""Shown on pages instead of the name of a user who started something."""
 
 NAMING = ("user_id", "user", "invited_by")
-"""The details of audit lines that name another user."""
+"""Details of audit log entries that name another user."""
 
 VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id LIMIT :size"
 DETACH_VISITORS = text(
@@ -59,14 +59,14 @@ DETACH_VISITORS = text(
 
 
 class Managed(NamedTuple):
-    """A community without another admin who can log in."""
+    """A community that has no other admin who can log in."""
 
     id: str
     name: str
 
 
 def only_admin_of(session: Session, user_id: str) -> list[Managed]:
-    """Up to 100 communities, by name, without archived ones."""
+    """Up to 100 communities, sorted by name. Archived ones are left out."""
     other, person = aliased(Membership), aliased(User)
     others = exists().where(
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
@@ -80,12 +80,13 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
 
 
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:
-    """The ids of audit lines whose details name the user. Reads all lines about members, so it is a report."""
+    """The ids of audit log entries whose details name the user. Runs as a report, because it reads all entries about
+    members."""
     return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
 
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
-    """Remove the user from the details of `size` audit lines. Returns the remaining ids."""
+    """Remove the user from the details of `size` audit log entries. Returns the remaining ids."""
     rows = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
     for line_id, details in rows.all():
         kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
@@ -95,12 +96,12 @@ def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
 
 
 def events_about(session: Session, user_id: str) -> list[str]:
-    """The ids of events of webhooks that name the user. Reads all events about members, so it is a report."""
+    """The ids of webhook events that name the user. Runs as a report, because it reads all events about members."""
     return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
 
 
 def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
-    """Remove the user, and the receivers' answers, from `size` events. Returns the remaining ids."""
+    """Remove the user and the receivers' responses from `size` events. Returns the remaining ids."""
     some = ids[:size]
     rows = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
     for event_id, data in rows:
@@ -120,14 +121,15 @@ def check(session: Session, user_id: str) -> None:
 
 
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
-    """Detach up to `size` rows of each table and, if that was all, delete the account. Returns whether it is deleted.
-    `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was deleted before.
+    """Detach up to `size` rows of each table and, if no more are left, delete the account. Returns whether it is
+    deleted. `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was deleted
+    before.
     """
     person = _locked(session, user_id)
     if detach(session, user_id, name, size):
         return False
     _remove(session, person, now_ms)
-    record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
+    record_revocation(session)  # last, as in all transactions, because a fixed order of locks avoids deadlocks
     return True
 
 
@@ -143,7 +145,7 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
 
 
 def _locked(session: Session, user_id: str) -> User:
-    """Lock the communities that the user manages, then users, in the order of all transactions. Returns the user."""
+    """Lock the communities that the user manages, then users: the order that all transactions use. Returns the user."""
     managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
     session.execute(rows.with_for_update()).all()
@@ -158,7 +160,7 @@ def _locked(session: Session, user_id: str) -> User:
 
 
 def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
-    """Lock counters in the ledger's order: no visit is registered, and no presence recorded, until the commit."""
+    """Lock counters in the ledger's order. No visit is registered and no presence recorded until the commit."""
     for locked in ((SITE,), scopes):
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
@@ -185,7 +187,7 @@ def _change(session: Session, table: Any, which: ColumnElement[bool], size: int,
 
 
 def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
-    """Choose another name if a detached visitor has come back meanwhile, so that a person already has `name`."""
+    """Choose another name if `name` is taken, because a detached visitor has come back in the meantime."""
     is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
     new = random_name() if is_taken else name
     renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
@@ -197,10 +199,7 @@ def random_name() -> str:
 
 
 def _remove(session: Session, person: User, now_ms: int) -> None:
-    """Delete the user, and with it all rows that the database deletes in a cascade: sessions, memberships, second
-    factors,
-    links and sent invitations.
-    """
+    """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations."""
     plainly: dict[str, Any] = {"synchronize_session": False}
     for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
         unmade = update(maker.class_).where(maker == person.id).values({maker: None})

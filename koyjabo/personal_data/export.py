@@ -16,7 +16,7 @@ from koyjabo.personal_data import export_queries
 from koyjabo.personal_data.section_queries import SECTIONS, DataSubject, Section
 
 PIECE = 500
-"""Rows per piece. Reports wait for one piece at most."""
+"""Rows per piece. Reports wait for at most one piece."""
 
 
 class AccountExport:
@@ -25,11 +25,9 @@ class AccountExport:
         self._clock = clock
 
     def pieces(self, account: Account) -> Iterator[str]:
-        """One JSON object, as text in pieces that are read lazily: the account, then a list for each of SECTIONS.
-        Writes the
-        audit entry before it returns. Raises InvalidToken if the account was just deleted, and LedgerUnavailable, also
-        between
-        pieces.
+        """Return one JSON object as pieces of text, read lazily: the account, then a list for each of SECTIONS. The
+        audit entry is written before this returns. Raises InvalidToken if the account was just deleted. Raises
+        LedgerUnavailable, also between pieces.
         """
         account_data = self._database.report(export_queries.account, account.id)
         if account_data is None:

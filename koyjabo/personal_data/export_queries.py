@@ -17,8 +17,8 @@ from koyjabo.personal_data.section_queries import DataSubject, Section
 
 Row = dict[str, Any]
 
-# People are indexed by scope first: one index lookup per scope that ever had people. A subquery always uses the index;
-# for a join, PostgreSQL may read the whole table.
+# The index of people begins with the scope, so this takes one look-up per scope that ever had people. A subquery always
+# uses the index; for a join, PostgreSQL may read the whole table.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM people
@@ -31,14 +31,14 @@ SHOWN = ("id", "email", "name", "created_ms", "disabled_ms", "second_factor_ms",
 
 
 class Piece(NamedTuple):
-    """Rows, and the key of the last one: None if there are no more."""
+    """Rows, and the key of the last one, or None if there are no more."""
 
     rows: list[Row]
     reached: Sequence[Any] | None
 
 
 def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
-    """The account itself. None if it was deleted."""
+    """The account itself; None if it was deleted."""
     user = session.get(User, user_id)
     if user is None:
         return None
@@ -51,7 +51,7 @@ def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
 
 
 def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
-    """The communities in which a user was present, including deleted ones."""
+    """The communities that a user was present in, including deleted ones."""
     return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
@@ -67,7 +67,7 @@ def piece(session: Session, section: Section, owner: DataSubject, after: Sequenc
 
 
 def _as_shown(row: Row) -> Row:
-    """The row as the API writes it: moments in ISO 8601, the scope as the id of a community, or null for the site."""
+    """The row as the API writes it: times in ISO 8601, and the scope as a community's id, or null for the site."""
     shown: Row = {}
     for name, value in row.items():
         if name.endswith("_ms"):

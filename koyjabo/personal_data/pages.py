@@ -1,4 +1,4 @@
-"""/account and below: the user's own account with its sessions and communities; its password, export and deletion."""
+"""/account and its subpages: the user's account, with its sessions, communities, password, export and deletion."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FirstPasswordBody(Body):
 
 
 class DeletionBody(ProofBody):
-    """`confirmation` is the email of the account, typed out."""
+    """`confirmation` is the account's email, retyped by the user."""
 
     confirmation: Typed
 
@@ -49,7 +49,7 @@ def account() -> Response:
 
 @bp.post("/account/password")
 def change_password() -> Response:
-    """Ends all other sessions."""
+    """End all other sessions."""
     form = Form(PasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:

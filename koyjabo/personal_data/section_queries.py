@@ -1,8 +1,8 @@
-"""The sections of an export: everything that is stored about an account, but no secrets (hashes of passwords and codes,
-keys), and nothing about other people that the account may not see.
+"""The sections of an export: everything that is stored about an account, except secrets (hashes of passwords and codes,
+keys) and details of other people that the account may not see.
 
-The visits are the ones made while logged in. Visits before a visitor was identified as the user are left out, because
-anyone who knows a visitorId can sign up with it (docs/personal-data.md).
+Only visits made while logged in are included. Visits from before a visitor was identified as the user are left out,
+because anyone who knows a visitorId can sign up with it (docs/personal-data.md).
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from koyjabo.models import (
 )
 
 ABOUT_MEMBERS = ("member.joined", "member.left")
-"""Events of webhooks whose `data` has the id of a user."""
+"""Webhook events whose `data` has the id of a user."""
 
 
 class DataSubject(NamedTuple):
-    """The account whose data is exported."""
+    """The account to export."""
 
     user_id: str
     email: str
@@ -58,7 +58,7 @@ class DataSubject(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The rows of `select`, in the order of `key`, which is unique within the section."""
+    """The rows of `select`, ordered by `key`, which is unique within the section."""
 
     name: str
     select: Callable[[DataSubject], Select[*tuple[Any, ...]]]
@@ -66,31 +66,31 @@ class Section(NamedTuple):
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
-    """Audit lines of a community about this user. The index of actions finds the few lines to read."""
+    """A community's audit log entries about this user. The index of actions finds the few entries to read."""
     return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
 
 
 def accepted_from(name: str) -> ColumnElement[bool]:
-    """Audit lines about accepted invitations by a person with this name."""
+    """Audit log entries about invitations accepted by a person with this name."""
     detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
     named = AuditLine.details.contains(detail, autoescape=True)
     return or_(*(and_(*_actions(kind), named) for kind in ("member", "panel")))
 
 
 def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
-    """A range of the index of actions: SQLite expects few rows in it, and so does not read the whole log."""
+    """A range of the index of actions. SQLite expects few rows in the range, so it does not read the whole log."""
     return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
 
 
 def event_about(user_id: str) -> ColumnElement[bool]:
-    """Events of webhooks that name this user."""
+    """Webhook events that name this user."""
     named = WebhookEvent.data.contains(f'"id": "{user_id}"', autoescape=True)
     return and_(WebhookEvent.type.in_(ABOUT_MEMBERS), named)
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
-    """Emails to the account. Invitations are left out: they are for the owner of the address, who may be another
-    person.
+    """Emails to the account. Invitations are left out, because they are for the owner of the address, who may be
+    someone else.
     """
     return and_(OutboxMail.email == email, OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION)))
 
@@ -105,7 +105,7 @@ def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Invitations to the panel for the account, at most one."""
+    """The account's invitation to the panel, if there is one."""
     query = select(User.name.label("invited_by"), *OFFERED).join(User, User.id == PanelInvitation.invited_by)
     return query.where(PanelInvitation.email_key == owner.email_key if owner.is_verified else false())
 
@@ -119,7 +119,7 @@ def _of(table: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[Any,
 
 
 def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
-    """All columns of a table except `left_out`, which say nothing about the owner that other columns do not."""
+    """All columns of a table except `left_out`, which add nothing about the owner."""
     return [column for column in table.__table__.columns if column.name not in left_out]
 
 
@@ -188,7 +188,7 @@ def _webhook_events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Events of the account's visits."""
+    """Events from the account's visits."""
     columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 

@@ -1,4 +1,4 @@
-"""Export and deletion of all that belongs to an account."""
+"""Builds the services for exporting and deleting an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms and their broadcasts: who receives an event, how often, and how it reaches other workers. Contains no SQL."""
+"""Rooms and broadcasts: who receives an event, how often, and how it reaches other workers. Contains no SQL."""
 
 from koyjabo.realtime.broadcaster import VisitorBroadcaster, visitor_broadcaster
 

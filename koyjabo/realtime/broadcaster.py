@@ -1,7 +1,7 @@
 """Broadcasts to a community's rooms from any process (specification: Broadcasting from a program).
 
-A process that has created the application broadcasts through it. Any other process (a cron job, a Celery task, a
-shell) needs only REDIS_URL.
+A process that has created the application broadcasts through it. Any other process, such as a cron job, a Celery task
+or a shell, needs only REDIS_URL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
-"""Called with event, data and room."""
+"""Called with the event, the data and the room."""
 
 LARGEST_EVENT = 2048
 """Maximum size of an event, in bytes (specification: Real time)."""
@@ -32,11 +32,11 @@ class NowhereToBroadcast(RuntimeError):
 
 
 class VisitorBroadcaster:
-    """Broadcasts values as given. The server's own counts follow with the next real change.
+    """Broadcasts values as given. The next real change broadcasts the server's own counts again.
 
     Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is too large
-    or not JSON. It raises NowhereToBroadcast without application and REDIS_URL, and redis.RedisError if the process has
-    no application and Redis does not respond.
+    or not JSON. It raises NowhereToBroadcast if the process has neither an application nor REDIS_URL, and
+    redis.RedisError if it has no application and Redis does not respond.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class VisitorBroadcaster:
         self._lock = threading.Lock()
 
     def bind(self, emit: Emit) -> None:
-        """Send through the application of this process from now on."""
+        """Send through this process's application from now on."""
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
@@ -116,7 +116,7 @@ class VisitorBroadcaster:
 
 
 def _community(community_id: object) -> str:
-    """Return the id as room names have it, from a UUID object or a string."""
+    """Return the id as it appears in room names, from a UUID object or a string."""
     try:
         return str(uuid.UUID(str(community_id)))
     except ValueError:

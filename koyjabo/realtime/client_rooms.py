@@ -1,4 +1,4 @@
-"""Extends python-socketio's rooms with an index of the rooms of each client."""
+"""Extends python-socketio's rooms with an index of each client's rooms."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ CONNECT_PAUSE_S = 0.005
 
 
 class ClientRooms(socketio.Manager):
-    """The Socket.IO clients of this worker and their rooms. Removing a client does not search all rooms."""
+    """The Socket.IO clients of this worker and their rooms. Removes a client without searching all rooms."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
 
     def connect(self, sid: str, namespace: str) -> str:
-        """Pause after the packet that confirms the connection, so that the client reads it before the first event.
-
-        A client that subscribes when it connects would miss an event in the same segment.
+        """Pause after the packet that confirms the connection, so that the client reads it before the first event. If
+        both arrived in one segment, a client that subscribes only once it is connected would miss the event.
         """
         connected: str = super().connect(sid, namespace)
         time.sleep(CONNECT_PAUSE_S)
@@ -41,7 +40,8 @@ class ClientRooms(socketio.Manager):
             self._rooms_of.pop(sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove the client from its rooms. python-socketio would search every room, and every client has one."""
+        """Remove the client from its rooms. python-socketio would search every room, and every client has a room of its
+        own."""
         for entered, room in self._rooms_of.get(sid, ()):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)

@@ -1,5 +1,5 @@
-"""The events that the server sends, the same for every kind of client (specification: Real time; docs/realtime.md has
-the table).
+"""The events that the server sends, which are the same for every kind of client (specification: Real time;
+docs/realtime.md has the table).
 
 On Socket.IO the event's name is its `type` and the object is its only argument. On a plain WebSocket the object is one
 text frame.
@@ -18,7 +18,7 @@ STATS_ROOM = "stats"
 """Room of all clients that follow the statistics of the site."""
 
 PANEL_ROOM = "panel"
-"""Room of the admins and viewers who have a page of the panel open."""
+"""Room of the admins and viewers who have a panel page open."""
 
 
 VIEW, SHARED_VIEW = "view ", "shared view "
@@ -35,7 +35,7 @@ def visitors_room(community_id: str) -> str:
 
 
 def dashboard_room(community_id: str) -> str:
-    """Room of the moderators who have the dashboard of a community open."""
+    """Room of the moderators who have a community's dashboard open."""
     return f"visitor_dashboard_{community_id}"
 
 
@@ -46,7 +46,7 @@ class VisitorUpdate:
     type: ClassVar[str] = "visitor_update"
     stats: Stats
     community_id: str | None = None
-    milestone: int | None = None  # the highest milestone that the total has passed since the last event
+    milestone: int | None = None  # the highest milestone passed since the last event
 
     def as_object(self) -> dict[str, Any]:
         scope = {} if self.community_id is None else {"community_id": self.community_id}
@@ -85,7 +85,7 @@ class CountChanged:
 
 @dataclass(frozen=True, slots=True)
 class DashboardUpdate:
-    """The data of the dashboard (docs/realtime.md), and any other fields that the caller adds."""
+    """The dashboard's data (docs/realtime.md), and any other fields that the caller adds."""
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
@@ -102,10 +102,8 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """New visits since the last event, newest first, and changed values by part and key.
-
-    A value is always complete, and None if the key is gone. With `is_whole`, the event has everything and replaces all
-    known values.
+    """New visits since the last event, newest first, and changed values by part and key. Values are always complete;
+    None means that the key is gone. With `is_whole`, the event has everything and replaces all known values.
     """
 
     type: ClassVar[str] = "panel_update"
@@ -128,9 +126,8 @@ class PanelUpdate:
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
     """Changed numbers of a view by cell, and changed versions of its parts. A part with a new version needs new HTML.
-
-    With `is_whole`, the event has everything and replaces all known values. `view` names the view, and `moment` orders
-    its events.
+    With `is_whole`, the event has everything and replaces all known values. `view` names the view; `moment` orders its
+    events.
     """
 
     type: ClassVar[str] = "view_update"
@@ -150,8 +147,8 @@ class ViewUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """When visits stopped being saved (ms), or None. Pages of the panel poll it every few seconds, which also shows
-    them that the server responds.
+    """When visits stopped being saved (ms), or None. Panel pages poll this every few seconds, and so also notice when
+    the server stops responding.
     """
 
     type: ClassVar[str] = "panel_state"
@@ -165,7 +162,7 @@ class PanelState:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsUpdate:
-    """One metric of a community: a number, or a description of something that just happened."""
+    """A metric of a community: a number, or a description of something that just happened."""
 
     type: ClassVar[str] = "analytics_update"
     metric: str

@@ -1,7 +1,7 @@
 """Broadcasts events to all clients of a room. An event is encoded once and written to each connection (decision 1).
 
-python-socketio keeps the rooms of its clients and sends through `emit`, like Flask-SocketIO. This module adds plain
-WebSockets and streams: they are in a room of the same name and receive the same JSON.
+python-socketio keeps the rooms of its clients and, like Flask-SocketIO, sends through `emit`. This module adds plain
+WebSockets and streams to a room of the same name. They receive the same JSON.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NAMESPACE = "/"
 class EncodedEvent:
     """An event as bytes for each kind of client, all made from one JSON encoding.
 
-    `revision` orders the event among the values of its room. It defaults to the revision of the stats in the event, or
-    None if there are none. `epoch` (base 36) is used for an event without stats.
+    `revision` orders the event among the values of its room. It defaults to the revision of the event's stats, or None
+    if it has no stats. `epoch` (base 36) is used for an event without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")
@@ -63,7 +63,7 @@ class EncodedEvent:
 
 
 def revision_of(data: Any) -> int | None:
-    """Return the revision of the stats in an event's object, or None without stats."""
+    """Return the revision of the stats in an event's object, or None if there are none."""
     revision = _stats(data).get("revision")
     return revision if isinstance(revision, int) else None
 
@@ -85,7 +85,8 @@ WRITES_IN_A_ROW = 128
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
-"""Called once per broadcast with room, event, number of receivers, bytes per receiver, revision, and duration (s)."""
+"""Called once per broadcast with the room, event, number of receivers, bytes per receiver, revision, and duration in
+seconds."""
 
 OnSentToOne = Callable[[str], None]
 """Called with the name of each event that was sent to a single member."""
@@ -114,8 +115,8 @@ class Effort(NamedTuple):
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
-    An event with a revision reaches each member at most once and never after a newer one, whatever the order of
-    emission. An event without a revision is always sent.
+    An event with a revision reaches each member at most once and never after a newer one, in whatever order events are
+    emitted. An event without a revision is always sent.
     """
 
     _on_sent: OnSent
@@ -128,19 +129,18 @@ class LocalFanout(ClientRooms):
         self._sinks = Sinks()
         self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
-        self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value encoded for a single member
-        # Under other WSGI servers clients have threads. `Room` uses this lock too. Code that holds it must not block.
+        self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the value last encoded for a single member
+        # Under other WSGI servers clients have threads. `Room` uses this lock too. It must not be held while blocking.
         self.lock = threading.RLock()
         self.paused = Effort(0.0, 0.0)
-        """Total time that other tasks took while broadcasts yielded to them."""
+        """Total time that other tasks ran while broadcasts yielded to them."""
 
     # Members of a room
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
-        """Add a member to a room and send it the room's present value as its first event.
-
-        Both happen under the lock, so a change is either in that value or arrives after it. Returns False for a
-        Socket.IO client that has disconnected.
+        """Add a member to a room and send it the room's current value as its first event. Both happen under the lock,
+        so every change is either in that value or arrives after it. Returns False for a Socket.IO client that has
+        disconnected.
         """
         with self.lock:
             if not isinstance(member, str):
@@ -153,7 +153,7 @@ class LocalFanout(ClientRooms):
         return True
 
     def dismiss(self, room: str, member: Member) -> None:
-        """Remove a member that has left or disconnected. Idempotent."""
+        """Remove a member that left or disconnected. Idempotent."""
         with self.lock:
             if isinstance(member, str):
                 if member in self._participants(room):
@@ -235,9 +235,7 @@ class LocalFanout(ClientRooms):
         revision: int | None = None,
         **options: Any,
     ) -> None:
-        """Send an event to all clients in `room` on this worker. `revision` has the same meaning as in
-        `EncodedEvent`.
-        """
+        """Send an event to all clients in `room` on this worker. `revision` is as in `EncodedEvent`."""
         room, namespace = to or room, namespace or NAMESPACE
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
@@ -264,8 +262,8 @@ class LocalFanout(ClientRooms):
 
     # Writing to members
 
-    # The next two methods account for most of a broadcast's cost, so they avoid calls and look-ups. Clients without a
-    # connection (polling, upgrading, under another WSGI server) are left to python-socketio.
+    # The next two methods account for most of a broadcast's cost, so they avoid calls and look-ups. python-socketio
+    # handles clients without a connection of ours (polling, upgrading, under another WSGI server).
 
     def _send_to_sinks(self, data: bytes, revision: int | None, members: Members) -> int:
         """Send to the plain WebSockets or the streams of a room. Skips members that leave during the broadcast."""
@@ -301,7 +299,7 @@ class LocalFanout(ClientRooms):
         return written
 
     def _in_batches(self, members: list[Each]) -> Iterator[list[Each]]:
-        """Yield batches of members to write to with the lock held. Other tasks run between two batches."""
+        """Yield batches of members, to be written to with the lock held. Other tasks run between batches."""
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
                 self._pause()
@@ -314,8 +312,8 @@ class LocalFanout(ClientRooms):
         self.paused = self.paused.plus(Effort.so_far().minus(began))
 
     def _broadcast_lock(self, room: str) -> Any:
-        """Return a lock that serialises the broadcasts of a room with several batches, because other tasks run between
-        batches.
+        """Return a lock that serialises a room's broadcasts if they need several batches, because other tasks run
+        between batches.
         """
         if self.member_count(room) < WRITES_IN_A_ROW:
             return nullcontext()
@@ -335,8 +333,8 @@ class LocalFanout(ClientRooms):
 
 
 def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
-    """Record that a value is sent to a member. Returns False and records nothing if the member already has a newer
-    one.
+    """Record that a value is being sent to a member. Returns False without recording anything if the member already has
+    a newer one.
     """
     if revision is not None:
         if sent.get(member, NOTHING) > revision:
@@ -363,7 +361,7 @@ OF_ROOMS = {
     dashboard_room(""): DASHBOARDS,
     visitors_room(""): COMMUNITIES,
 }
-"""Kind of a socket by the prefix of its room's name. Pages in other rooms are also in one of these."""
+"""The kind of a socket, by the prefix of its room's name. Pages in other rooms are also in one of these rooms."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:

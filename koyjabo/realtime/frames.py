@@ -1,5 +1,5 @@
-"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2). Events of streams (HTML,
-9.2).
+"""Encodes WebSocket frames as a server sends them: whole, unmasked and uncompressed (RFC 6455, 5.2). Also encodes
+events of streams (HTML, 9.2).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from struct import pack
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL = 0x80
 MASKED = 0x80
-LONGEST_REASON = 123  # bytes: a control frame holds 125, and the code takes two
+LONGEST_REASON = 123  # in bytes: a control frame holds 125, and the code takes two of them
 
 
 def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
@@ -24,7 +24,7 @@ def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
-    """Encode a close frame. `code` None responds to a close frame without a code (RFC 6455, 7.4)."""
+    """Encode a close frame. Without a `code`, it responds to a close frame that had none (RFC 6455, 7.4)."""
     if code is None:
         return frame(b"", CLOSE)
     text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()

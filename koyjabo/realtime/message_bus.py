@@ -16,17 +16,18 @@ from koyjabo.cluster.redis_bus import QUEUE, RedisBus
 from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
 
 MOST_WAITING = 1000
-"""Maximum number of messages that were read but not handled. The bus is not read further until there is room."""
+"""Maximum number of messages that are read but not handled yet. Beyond this, reading from the bus pauses."""
 
 
 VALUE_OF_1_0 = "koyjabo:value"
-"""Event that workers of release 1.0.0 use to send values to each other on this queue. Clients must not receive it."""
+"""Event that workers of release 1.0.0 send each other values with on this queue. Clients must not receive it."""
 
 
 class RoomManager(PubSubManager, LocalFanout):
     """The clients of this worker, and the queue to the other workers.
 
-    The order of the base classes makes `LocalFanout.emit` handle both messages from the queue and this worker's own.
+    The order of the base classes makes `LocalFanout.emit` handle this worker's own messages as well as those from the
+    queue.
     """
 
     name = "koyjabo"
@@ -54,7 +55,8 @@ class RoomManager(PubSubManager, LocalFanout):
     def _listen(self) -> Iterator[dict[str, Any]]:
         """Yield messages for ever. Skips anything that is not a JSON object, because other programs may publish here.
 
-        Workers of 1.0.0 also publish values during an upgrade. They are skipped: the counts are read from the database.
+        During an upgrade, workers of 1.0.0 also publish values. These are skipped, because counts are read from the
+        database.
         """
         while True:
             with suppress(ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """One room: broadcasts its newest value at a limited rate.
 
-The first change is broadcast at once. While changes continue there is one broadcast per interval, and the last value
-always arrives (specification: promise 2). A value is built when it is sent, so no old value waits in a queue.
+The first change is broadcast at once. While changes continue, there is one broadcast per interval, and the last value
+always arrives (specification: promise 2). A value is built when it is sent, so old values never wait in a queue.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST, SHARED_REST = 4, 2
-"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both without other tasks' share.
-
-One room takes at most a fifth of a core. Where workers share a core, pauses stay short enough to end (decision 85).
+"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both excluding other tasks. One room
+takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers share a core
+(decision 85).
 """
 
 
@@ -35,7 +35,7 @@ class ClientEvent(Protocol):
 
 
 class RoomEvent(ClientEvent, Protocol):
-    """A message that is a value of a room, ordered by its revision."""
+    """A message that is a room's value, ordered by its revision."""
 
     @property
     def revision(self) -> int: ...
@@ -48,11 +48,11 @@ class RoomSource(Protocol):
     """Minimum time between two broadcasts."""
 
     caused_by_visits: bool
-    """Whether visits caused the last result of `events_after`, and not only other changes."""
+    """Whether visits contributed to the last result of `events_after`."""
 
     @property
     def is_relative(self) -> bool:
-        """Whether events contain the change since the previous event. New members are then admitted right after a
+        """Whether events contain changes relative to the previous event. New members are then admitted right after a
         broadcast.
         """
 
@@ -63,7 +63,7 @@ class RoomSource(Protocol):
         """Return the events for the members, with increasing revisions greater than `after`. May block."""
 
     def merge(self, state: Any) -> None:
-        """Merge the state of this room that another worker published. An older state changes nothing."""
+        """Merge this room's state as another worker published it. An older state changes nothing."""
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
 
 
 class Ticket:
-    """A member that waits in a room's queue. The code that removes a ticket from the queue also wakes its waiter."""
+    """A member waiting in a room's queue. The code that removes a ticket from the queue also wakes its waiter."""
 
     def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
         self.member = member
@@ -86,7 +86,7 @@ class Closed(Exception):
 
 
 class Room:
-    """One room of this worker. Calls `hear` for each new member before the member gets the present value."""
+    """One room on this worker. Calls `hear` for each new member before the member gets the current value."""
 
     def __init__(
         self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
@@ -100,8 +100,8 @@ class Room:
         self._sent_revision = 0
         self._queue: dict[Ticket, None] = {}
         self._present: tuple[RoomEvent, dict[str, Any]] | None = None
-        # All rooms share the lock of the fan-out: a write can discover that a member is gone, which removes it from all
-        # rooms.
+        # All rooms share the fan-out's lock, because a write can discover that a member is gone and must be removed
+        # from all its rooms.
         self._lock = fanout.lock
 
     def close_if_empty(self) -> bool:
@@ -111,7 +111,7 @@ class Room:
             return self._closed
 
     def changed(self) -> None:
-        """Broadcast the newest value soon, unless it was broadcast already."""
+        """Broadcast the newest value soon, unless that has happened already."""
         with self._lock:
             self._changed = True
             if self._sending or self._closed or self.is_empty:
@@ -120,9 +120,9 @@ class Room:
         self._runtime.start_task(self._broadcast_while_changing)
 
     def admit(self, member: Member) -> dict[str, Any] | None:
-        """Admit a member and send it the present value as its first event.
+        """Admit a member and send it the current value as its first event.
 
-        Returns that value, or None if the member has disconnected. If values are relative, blocks until the next
+        Returns that value, or None if the member has disconnected. If values are relative, this blocks until the next
         broadcast to the other members. Raises Closed.
         """
         self._hear()
@@ -144,7 +144,7 @@ class Room:
             self._runtime.soon(ticket.waiter.wake)
 
     def send_present(self, member: Member) -> dict[str, Any] | None:
-        """Send the present value to one member and return it, or None if the member is not in the room. Blocks like
+        """Send the current value to one member and return it, or None if the member is not in the room. Blocks like
         `admit`.
         """
         if not self.source.is_relative:
@@ -191,7 +191,7 @@ class Room:
             tickets = list(self._queue)
             try:
                 rest_s = self._broadcast()
-            except Exception:  # the next change is broadcast all the same
+            except Exception:  # the next change is still broadcast
                 log.exception("broadcast_failed room=%s", self._name)
                 rest_s = self.source.interval_s
             for ticket in tickets:
@@ -205,8 +205,8 @@ class Room:
             return self._sending
 
     def _broadcast(self) -> float:
-        """Broadcast the new events. Returns the pause to make afterwards (s), which does not depend on the time to read
-        them.
+        """Broadcast the new events. Returns how long to pause afterwards (s), which does not depend on how long reading
+        them took.
         """
         news = self.source.events_after(self._sent_revision)
         began, paused = Effort.so_far(), self._fanout.paused
@@ -220,7 +220,7 @@ class Room:
         return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
 
     def _serve(self, ticket: Ticket) -> None:
-        """Admit a member that waited, or send it the value, unless it has disconnected since."""
+        """Admit a waiting member, or send it the value, unless it has disconnected by now."""
         with self._lock:
             if ticket not in self._queue:
                 return

@@ -19,7 +19,7 @@ from koyjabo.realtime.sinks import Member
 Kind = TypeVar("Kind")
 
 LINGER_MS = 5_000
-"""How long a worker stays subscribed to a room after its last member left, because reloaded pages come back."""
+"""How long a worker stays subscribed to a room after the last member has left, because reloaded pages come back."""
 
 
 class Rooms:
@@ -32,9 +32,9 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         # Rooms to refresh at each visit. Searching all rooms would be slow with many communities.
         self._of_panel: set[str] = set()
-        self._views: dict[Member, str] = {}  # the room of the view that each member follows
+        self._views: dict[Member, str] = {}  # each member's room of the view it follows
         self._unused_since_ms: dict[str, int] = {}
-        self._lock = threading.Lock()  # for `_rooms`; code that holds it may only take the locks of sources
+        self._lock = threading.Lock()  # guards `_rooms`; while it is held, only the locks of sources may be taken
 
     def open(self, name: str, source: RoomSource) -> Room:
         self._rooms[name] = room = Room(
@@ -56,7 +56,7 @@ class Rooms:
         return room is not None and room.source.caused_by_visits
 
     def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
-        """Return the open rooms whose source is of this class, each with its source."""
+        """Return the open rooms whose source is of this class, with their sources."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
     def admit(self, name: str, source: Callable[[], RoomSource], member: Member) -> dict[str, Any] | None:
@@ -68,10 +68,10 @@ class Rooms:
                 return room.admit(member)
 
     def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
-        """Let a member follow a view instead of its previous one. If it already follows this view, send the present
+        """Make a member follow a view instead of its previous one. If it already follows this view, send the current
         value again.
 
-        Raises what `source` raises. If the member may have disconnected during the call, call `leave_view` afterwards.
+        Raises what `source` raises. Call `leave_view` afterwards if the member may have disconnected during the call.
         """
         room = self._rooms.get(name)
         if room and self._views.get(member) == name:
@@ -83,7 +83,7 @@ class Rooms:
         self.refresh(name)
 
     def leave_view(self, member: Member) -> None:
-        """Stop following a view, for each member that has disconnected. Idempotent."""
+        """Stop following a view. Call this for each member that has disconnected. Idempotent."""
         self.dismiss(self._views.pop(member, ""), member)
 
     def dismiss(self, name: str, member: Member) -> None:
@@ -110,7 +110,7 @@ class Rooms:
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
     def leave_empty(self) -> None:
-        """Unsubscribe from rooms that have had no members for LINGER_MS. Call it every second."""
+        """Unsubscribe from rooms that have had no members for LINGER_MS. Call this every second."""
         now_ms, used = system_elapsed_ms(), self._used()
         for name in self._bus.heard:
             if name in used:
@@ -118,7 +118,7 @@ class Rooms:
             elif now_ms - self._unused_since_ms.setdefault(name, now_ms) >= LINGER_MS:
                 del self._unused_since_ms[name]
                 self._bus.leave(name)
-                if name in self._used():  # a member joined in this moment
+                if name in self._used():  # a member has just joined
                     self._bus.hear(name)
 
     def _used(self) -> set[str]:
@@ -126,15 +126,14 @@ class Rooms:
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
-
         `state` returns what other workers need to build the same value, or the same `part` of it. Presence is published
-        without the pause that other values have.
+        without the pause between other values.
         """
         self.refresh(name)
         self._bus.publish(name, state, part, is_presence)
 
     def refresh(self, name: str) -> None:
-        """Broadcast the value of a room on this worker if it has changed. Does nothing if the room is not open."""
+        """Broadcast a room's value on this worker if it has changed. Does nothing if the room is not open."""
         if room := self._rooms.get(name):
             room.changed()
 
@@ -144,12 +143,12 @@ class Rooms:
             self.refresh(name)
 
     def receive(self, name: str, state: Any) -> None:
-        """Merge the state of a room that another worker published, and broadcast the result."""
+        """Merge a room's state that another worker published, and broadcast the result."""
         if room := self._rooms.get(name):
             room.source.merge(state)
             room.changed()
 
 
 def _heard(name: str) -> str:
-    """Return the room to subscribe to for a room. The panel and its views follow the changes of the site's values."""
+    """Return which room to subscribe to for a room: the panel and its views follow changes to the site's values."""
     return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW, SHARED_VIEW)) else name

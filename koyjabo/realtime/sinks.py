@@ -1,4 +1,4 @@
-"""The plain WebSockets and the streams of this worker, by room."""
+"""This worker's plain WebSockets and streams, by room."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Member = str | Sink
 
 
 NOTHING = -1
-"""Revision of a member that has not received a value: older than all others."""
+"""Revision of a member that has not received a value yet; older than all others."""
 
 Members = dict[Sink, int]
-"""The newest revision sent to each member. One look-up finds out both whether a sink is a member and what it has.
+"""The newest revision sent to each member. One look-up tells both whether a sink is a member and what it has.
 
 A dict and not a set: it keeps the order of insertion, which is closer to the order in memory (decision 85).
 """
 
 
 class Sinks:
-    """The members by room. Call these methods only with the lock of the fan-out. They do not block."""
+    """The members by room. Call these methods only while holding the fan-out's lock. They do not block."""
 
     def __init__(self) -> None:
         self._plain: dict[str, Members] = {}

@@ -16,12 +16,13 @@ from koyjabo.realtime.events import VisitorUpdate
 from koyjabo.realtime.room import RoomEvent
 
 FindGreatest = Callable[[Scope, int, Sequence[int]], int | None]
-"""Returns the highest of these totals that a visit has reached in this epoch (ms). May wait. Raises LedgerUnavailable.
+"""Returns the highest of these totals that was reached by a visit in this epoch (ms). May wait. Raises
+LedgerUnavailable.
 """
 
 
 class MilestoneNews:
-    """Finds the milestones between the last announced total of a room and the present one."""
+    """Finds the milestones between a room's last announced total and the current one."""
 
     def __init__(self, live_stats: LiveStats, milestones: Milestones, find: FindGreatest) -> None:
         self._live_stats = live_stats
@@ -31,14 +32,14 @@ class MilestoneNews:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the total has passed a milestone that was not announced yet. Does not wait."""
+        """Whether the total has passed a milestone that has not been announced yet. Does not wait."""
         snapshot = self._live_stats.snapshot
         return bool(self._passed(snapshot.epoch, snapshot.total))
 
     def take(self, stats: Stats) -> int | None:
         """Return the milestone of the event with these stats, or None. May wait.
 
-        Without the database it returns None, and that milestone is never announced.
+        While the database is unavailable it returns None, and the milestone is never announced.
         """
         try:
             with suppress(LedgerUnavailable):
@@ -65,7 +66,7 @@ class SiteRoom:
 
     @property
     def is_relative(self) -> bool:
-        """Whether the next event has a milestone, which only members that saw the previous total may receive."""
+        """Whether the next event has a milestone. Only members that saw the previous total may receive it."""
         return self._news.is_pending
 
     def first_event(self) -> RoomEvent:

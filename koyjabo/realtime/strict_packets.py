@@ -13,10 +13,10 @@ UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, Recur
 MOST_ATTACHMENTS = 10
 
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
-"""Names that events of clients must not have.
+"""Names that clients' events must not have.
 
-python-socketio would call its own handlers of these names, and the handler of `*` would take the client's id from the
-event.
+python-socketio would call its own handlers with these names, and the handler for `*` would take the client's id from
+the event.
 """
 
 

@@ -1,1 +1,1 @@
-"""The receipt of the total: what it is made of, line by line, so that anyone can add it up (specification: Receipt)."""
+"""The receipt of the total: what makes it up, line by line, so that anyone can add it up (specification: Receipt)."""

@@ -1,4 +1,5 @@
-"""The forms of /receipt for admins of the site: recount, and change the total. /admin/receipt leads to that page."""
+"""The forms of /receipt for admins of the site: recount, and change the total. /admin/receipt redirects to that
+page."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:
-    """Read a number as pages write it: with any script of digits, grouped or not."""
+    """Parse a number as pages write it: with digits of any script, grouped or not."""
     if not NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(str(value).replace(",", ""))
@@ -49,7 +50,7 @@ def _reason(value: Any) -> str:
 
 
 class TotalBody(Body):
-    """The total, set by hand."""
+    """A total to set by hand."""
 
     total: Annotated[int, BeforeValidator(_number)]
     reason: Annotated[str, BeforeValidator(_reason)]

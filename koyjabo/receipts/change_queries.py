@@ -1,4 +1,4 @@
-"""Reads the changes of the site's total that no visit made. Operations of the database executor."""
+"""Reads the changes to the site's total that no visit made. Operations for the database executor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.models import SITE, Adjustment, Counter
 from koyjabo.models.ledger import IMPORTED
 
 MOST_RECORDS = 200
-"""The most audit lines that are searched for who set a total, and for who imported visits."""
+"""Maximum number of audit log entries to search for who set a total or imported visits."""
 
 
 class TotalChange(NamedTuple):
@@ -27,7 +27,7 @@ class TotalChange(NamedTuple):
 
 
 class TotalHistory(NamedTuple):
-    """All changes, in their order, and the counter at the same moment."""
+    """All changes in order, and the counter at the same moment."""
 
     epoch: int
     visits: int
@@ -36,9 +36,9 @@ class TotalHistory(NamedTuple):
 
 
 def history(session: Session) -> TotalHistory:
-    """Read in one statement, which is one snapshot on both kinds of database. Reads no visits."""
+    """Read everything in one statement, which is one snapshot on both databases. Reads no visits."""
     difference = Adjustment.total_after - Adjustment.total_before
-    # An import makes one adjustment for each of its days.
+    # An import makes an adjustment for each day.
     one_per_import = case((Adjustment.kind == IMPORTED, 0), else_=Adjustment.id)
     changes = (
         select(
@@ -63,17 +63,17 @@ def history(session: Session) -> TotalHistory:
 
 
 def _cause(kind: str, reason: str) -> str:
-    """The reason of a change. For an import, without the day at the end of the reason."""
+    """The reason for a change. For an import, the day at the end is left out."""
     return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
 
 
 def imports(session: Session) -> list[AuditRecord]:
-    """The imports of visits that added any, the oldest first, as far back as the audit log goes."""
+    """The imports that added visits, oldest first, as far back as the audit log goes."""
     records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
     return [record for record in reversed(records) if record.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
-    """Who set a total, by the moment and the total, as far back as the audit log goes."""
+    """Who set each total, by moment and total, as far back as the audit log goes."""
     records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}

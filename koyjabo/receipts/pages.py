@@ -1,4 +1,4 @@
-"""/receipt, for everyone: what the total is made of, and what has verified it (specification: Receipt)."""
+"""/receipt, for everyone: what makes up the total, and how it was verified (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReceiptRows(NamedTuple):
     day: Callable[[int], str]
 
     def of(self, part: ReceiptPart) -> str:
-        """A URL; "" for a part without rows."""
+        """The URL of the rows; "" for a part without rows."""
         if part.kind == VISITS:
             return url_for("admin.visits", text=f"{part.first}-{part.last}")
         if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
@@ -33,7 +33,7 @@ class ReceiptRows(NamedTuple):
         return self.on(part.at_ms, ACTIONS[part.kind])
 
     def on(self, at_ms: int, action: str) -> str:
-        """The URL of the audit lines of an action on the day of a moment."""
+        """The URL of the audit log entries for an action on the day of a moment."""
         day = self.day(at_ms)
         return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
@@ -49,9 +49,8 @@ def status() -> Response:
 
 
 def show(status: int = 200, total: Form[Any] | None = None) -> Response:
-    """The page. People who see the panel also get names, reasons and the state of the recount; admins of the site also
-    get
-    the forms. `total` has the errors of one of them.
+    """The page. People with access to the panel also see names, reasons and the state of the recount; admins of the
+    site also see the forms. `total` has the errors of one form.
     """
     services, login = current(), page_login.login()
     receipts, account = services[Receipts], login.account if login else None

@@ -24,27 +24,26 @@ from koyjabo.receipts.verification_queries import LastRecount, Verification, Ver
 
 ADJUSTED, VISITS = "adjustment", "visits"
 KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
-"""The names of the kinds of adjustments in a receipt."""
+"""How a receipt names each kind of adjustment."""
 
 ORDER = (*KINDS.values(), VISITS)
 
 MOST_PARTS = 60
-"""The most parts up to the last change. If there are more, the oldest are combined by kind."""
+"""Maximum number of parts up to the last change. If there are more, the oldest are combined by kind."""
 
 
 class ReceiptPart(NamedTuple):
-    """`first` and `last` are the numbers that it covers; if it lowered the total, the numbers that were taken back.
-    Both are
-    None for combined parts.
+    """`first` and `last` are the visit numbers that the part covers or, if it lowered the total, the numbers that it
+    took back. Both are None for combined parts.
     """
 
     kind: str  # one of ORDER
-    amount: int  # negative where the total was lowered
+    amount: int  # negative if the total was lowered
     first: int | None = None
     last: int | None = None
-    at_ms: int | None = None  # None for visits; combined parts have the newest moment
+    at_ms: int | None = None  # None for visits; the newest moment for combined parts
     reason: str | None = None
-    by: str | None = None  # OPERATOR_NAME, or the name of a user; None if it is unknown or not shown
+    by: str | None = None  # OPERATOR_NAME or a user's name; None if unknown or not shown
 
     @property
     def total_after(self) -> int | None:
@@ -53,16 +52,15 @@ class ReceiptPart(NamedTuple):
 
 
 def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
-    """The parts, oldest first. They add up to `total`: if the ledger contradicts itself, the difference is an
-    adjustment
-    without a moment.
+    """The parts, oldest first. They always add up to `total`: if the ledger contradicts itself, the difference is an
+    adjustment without a moment.
     """
     parts, counted, reached = _upto_last_change(changes)
     newest = _part(VISITS, visits - counted, reached)
     return (*parts, *newest, *_part(ADJUSTED, total - reached - (visits - counted), reached + visits - counted))
 
 
-@lru_cache(maxsize=1)  # visits change the receipt, but not this part of it
+@lru_cache(maxsize=1)  # the part of the receipt that visits do not change
 def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
     """The parts up to the last change, and the visits and the total after it."""
     parts: list[ReceiptPart] = []
@@ -79,13 +77,13 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
 def _part(
     kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
 ) -> tuple[ReceiptPart, ...]:
-    """A part that changes the total from `before`; none if `amount` is 0."""
+    """A part that changes the total from `before`; no part if `amount` is 0."""
     after = before + amount
     return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """At most MOST_PARTS: the oldest are combined into one for each kind."""
+    """At most MOST_PARTS: the oldest are combined into one part per kind."""
     if len(parts) <= MOST_PARTS:
         return tuple(parts)
     older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
@@ -100,23 +98,24 @@ def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
 
 
 ATTEMPTS = 3
-"""How often a receipt is read, if the total changes between its two reads."""
+"""How often to read a receipt if the total changes between its two reads."""
 
 VERIFICATION_KEPT_MS = 5_000
 """How long the last recount and backup are cached."""
 
 OPERATOR_NAME = "operator"
-"""Stands for whoever uses the command line."""
+"""The name for whoever uses the command line."""
 
 NEVER = TotalHistory(0, 0, 0, ())
 
 
 class ImportOfVisits(NamedTuple):
-    """Imported visits of another program. They have their own numbers, and are among the visits counted one by one."""
+    """Visits imported from another program. They have visit numbers, and are included in the visits counted one by
+    one."""
 
     at_ms: int
     visits: int
-    program: str  # "" for a file of this program
+    program: str  # "" for a file exported by this program
     by: str | None
 
 
@@ -124,10 +123,10 @@ class TotalReceipt(NamedTuple):
     total: int
     revision: int  # of the newest commit that it includes; also its moment, ms since 1970 UTC
     newest_ms: int | None  # when the newest visit came, if known
-    parts: tuple[ReceiptPart, ...]  # the oldest first; they add up to `total`
+    parts: tuple[ReceiptPart, ...]  # oldest first; they add up to `total`
     recounted: LastRecount | None
     backup: VerifiedBackup | None
-    imports: tuple[ImportOfVisits, ...] = ()  # not public; the oldest first
+    imports: tuple[ImportOfVisits, ...] = ()  # not public; oldest first
 
     @property
     def changes(self) -> list[ReceiptPart]:
@@ -136,7 +135,7 @@ class TotalReceipt(NamedTuple):
 
     @property
     def visits(self) -> list[ReceiptPart]:
-        """The visits, which were counted one by one."""
+        """The number of visits that were counted one by one."""
         return [part for part in self.parts if part.kind == VISITS]
 
     @property
@@ -145,13 +144,13 @@ class TotalReceipt(NamedTuple):
 
     @property
     def was_lowered(self) -> bool:
-        """Whether numbers were taken back, and so may have been used twice."""
+        """Whether visit numbers were taken back, and so may have been used twice."""
         return any(part.amount < 0 for part in self.parts)
 
 
 class Receipts:
-    """A read costs as much as `Visits.stats`: the changes of the total are read again only after something other than a
-    visit has changed it. All methods raise LedgerUnavailable.
+    """Reading one costs as much as `Visits.stats`: the changes to the total are read again only after something other
+    than a visit has changed it. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
@@ -163,7 +162,7 @@ class Receipts:
         self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
 
     def now(self) -> TotalReceipt:
-        """The public receipt, without names and reasons."""
+        """The public receipt, without names or reasons."""
         receipt = self._read()
         return receipt._replace(parts=tuple(part._replace(reason=None) for part in receipt.parts))
 
@@ -181,7 +180,7 @@ class Receipts:
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
-        newest = self._database.read(verification)  # not cached, so that an admin sees the result of their own recount
+        newest = self._database.read(verification)  # not cached, so that admins see their own recount
         parts = tuple(explained(part) for part in receipt.parts)
         return receipt._replace(parts=parts, imports=imports, **newest._asdict())
 
@@ -192,9 +191,8 @@ class Receipts:
         return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
-        """The newest figures, and the changes that explain them: without a recorded change, the total grows only as the
-        visits
-        do, and it falls only in another epoch.
+        """The newest figures, with the changes that explain them. Unless a change is recorded, the total grows only
+        with the visits, and falls only in a new epoch.
         """
         for _ in range(ATTEMPTS):
             if not self._visits.refresh(self._visits.site):

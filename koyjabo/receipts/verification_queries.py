@@ -1,4 +1,4 @@
-"""Reads what has verified the total: the newest recount, and the newest backup that was restored and recounted."""
+"""Reads how the total was verified: the newest recount, and the newest backup that was restored and recounted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from koyjabo.models import Backup
 from koyjabo.recounts.recounts import ENDED
 
 RESTORED = "ledger.restore"
-"""The action of a restore, which ends with a recount that found nothing."""
+"""The action of a restore. A restore ends with a recount that must find no problems."""
 
 RECOUNTS = 10
-"""How many audit lines are searched for a finished recount."""
+"""How many audit log entries to search for a finished recount."""
 
 
 class LastRecount(NamedTuple):
-    """The newest finished recount: at night, from the panel, by a command, or of a backup that was verified or
-    restored.
+    """The newest finished recount, whether it ran at night, from the panel, by a command, or for a verified or restored
+    backup.
     """
 
     at_ms: int

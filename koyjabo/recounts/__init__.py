@@ -1,1 +1,1 @@
-"""Recounts of the ledger: compare all derived tables with the visits and repair them. Also sets the total by hand."""
+"""Recounts the ledger: compares all derived tables with the visits and repairs them. Also sets the total by hand."""

@@ -22,8 +22,8 @@ def total() -> None:
 def set_total(number: int, new_epoch: bool) -> None:
     """Set the total to NUMBER, to continue an older counter: the next visit is NUMBER + 1.
 
-    The change is recorded as an adjustment. Safe to run while the server is busy; its pages follow at once. A lower
-    total needs --new-epoch, because open pages ignore a lower number of the same count.
+    The change is recorded as an adjustment. Safe to run while the server is busy; open pages update at once. A lower
+    total needs --new-epoch, because open pages otherwise ignore a lower number.
     """
     with application() as services:
         before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)
@@ -39,7 +39,7 @@ REPAIR_IS_NOT_ENOUGH = (
 @click.command()
 @click.option("--repair", is_flag=True, help="Repair what differs from the ledger. Visits wait until it is done.")
 def verify(repair: bool) -> None:
-    """Recount the ledger and compare it with the counters and rollups.
+    """Recount the ledger and compare it with the counters and sums.
 
     Exits with 0 if they agree. If they differ, prints a line for each difference and exits with 1. Safe to run while
     the server is busy. The result is also in the audit log.

@@ -1,7 +1,7 @@
-"""Every table that is derived from the ledger, described once, with the statements that derive, check or repair it.
+"""Describes every table that is derived from the ledger, with the statements that derive, check or repair it.
 
-Statements read a table in pieces: rows with ids after :after and up to :upto. Tables without such ids (rolled-up
-visits, conversions) are read with the first piece, whose :after is 0.
+Statements read a table in pieces: rows with ids after :after, up to :upto. Tables without such ids (rolled-up visits,
+conversions) are read with the first piece, where :after is 0.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from koyjabo.models import DailyVisits, HourlyPeople, HourlyVisits, Return
 from koyjabo.models.columns import Model
 
 PIECES = {"visits": 50_000, "people": 5_000}
-"""The number of ids in a piece."""
+"""Number of ids per piece."""
 
 
 class Rollup(NamedTuple):
-    """A table of two sums. `select` returns its key and its `values` for a piece of `read`, to be added up by key."""
+    """A table of two sums. `select` returns its key and `values` for a piece of `read`; the pieces are added up by
+    key."""
 
     table: str
     key: tuple[str, ...]
@@ -34,7 +35,7 @@ class Rollup(NamedTuple):
 
 
 class Invariant(NamedTuple):
-    """Another invariant. `select` counts the rows in a piece of `read` that contradict `table`. The statements in
+    """Another invariant. `select` counts the rows in a piece of `read` that contradict `table`, and the statements in
     `repair` fix them.
     """
 
@@ -45,7 +46,7 @@ class Invariant(NamedTuple):
     repair: tuple[TextClause, ...] = ()
 
 
-# By scope, day and hour. A visit is its visitor's first for the site, for its community, for both, or for neither.
+# By scope, day and hour. A visit may be its visitor's first on the site, in its community, both, or neither.
 SUMS = """
 SELECT 'site' AS scope, v.day, v.hour_s, count(*) AS visits, count(w.first_visit) AS new_visitors FROM visits v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
@@ -91,7 +92,7 @@ SELECT c.scope, c.visits, c.total, c.unique_visitors,
 FROM counters c
 """)
 
-# Between two adjustments, visit numbers are ahead of ids by the sum of the adjustments so far.
+# A visit's number is ahead of its id by the sum of the adjustments before it.
 ORDINALS = text("""
 WITH spans AS (
     SELECT after_visit, lead(after_visit) OVER (ORDER BY id) AS upto_visit,
@@ -108,7 +109,7 @@ UNLISTED = text("""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
-# Numbers grow with ids within a day, up to its sum. Visits from before there were numbers have none.
+# Within a day, numbers grow with ids up to the day's sum. Visits from before there were such numbers have none.
 DAY_NUMBERS = text("""
 SELECT count(*) FROM (
     SELECT v.day, v.day_number, lag(v.day_number) OVER (PARTITION BY v.day ORDER BY v.id) AS before
@@ -121,9 +122,9 @@ SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
-# A visit belongs to its user, otherwise to the user that its visitor was identified as later, otherwise to the visitor.
-# Users with deleted accounts and erased visitors are unknown persons: their ids and names begin with "~"
-# (`personal_data`, `retention.erasure_queries`).
+# A visit belongs to its user, or else to the user that its visitor was later identified as, or else to the visitor.
+# Deleted users and erased visitors are unknown persons, whose ids and names begin with "~" (`personal_data`,
+# `retention.erasure_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v

@@ -1,6 +1,6 @@
-"""Counts the ledger again, compares every derived table with it, and rebuilds what does not agree.
+"""Recounts the ledger, compares every derived table with it, and rebuilds tables that do not agree.
 
-A recount reads pieces of bounded size from one snapshot, so it may run while the server is busy.
+A recount reads pieces of bounded size from one snapshot, so it can run while the server is busy.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ MOST_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
 MOST_SHOWN = 20
-"""Maximum number of problems of a recount that the audit log stores."""
+"""Maximum number of problems that the audit log stores for a recount."""
 
 Sums = defaultdict[Any, list[int]]
 """Two figures by key."""
 
 
 class Mismatch(NamedTuple):
-    """A row of a derived table as it is stored, and as derived from the ledger. A missing row has zeros."""
+    """A row of a derived table, as stored and as derived from the ledger. A missing row counts as zeros."""
 
     table: str
     key: dict[str, str | int]
@@ -58,13 +58,13 @@ class RecountResult(NamedTuple):
 
     rows: int  # the newest id of a visit
     problems: list[str]  # a sentence each; empty if everything agrees
-    is_ledger_sound: bool  # nothing is wrong with the visits, which everything else is derived from
-    absences: int  # visits in hours when their person is not present
+    is_ledger_sound: bool  # whether the visits, which everything else is derived from, are intact
+    absences: int  # visits in hours without a record of their person's presence
     mismatches: list[Mismatch]
     has_right_blocks: bool
 
     def details(self) -> dict[str, Any]:
-        """Return the details for a line of the audit log."""
+        """Return the details for an entry in the audit log."""
         problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
@@ -115,7 +115,7 @@ def _no_sums() -> Sums:
 
 def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
     values = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
-    for row in map(values, rows):  # by position: by name takes three times as long, for millions of rows
+    for row in map(values, rows):  # by name takes three times as long, for millions of rows
         pair = sums[row[:-2]]
         pair[0] += row[-2]
         pair[1] += row[-1]
@@ -143,8 +143,8 @@ def _result(
 
 
 def _missing(newest: int, counted: int) -> list[str]:
-    """Return a problem if there are fewer visits than ids. There may be more, because the newest visits are rolled
-    up when their visitor is erased.
+    """Return a problem if there are fewer visits than ids. There may be more, because erasing a visitor rolls up even
+    the newest visits.
     """
     if counted >= newest:
         return []
@@ -171,7 +171,7 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
 
 
 def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
-    """Yield differences between the two ways of counting unique visitors: by their first visits and by their rows."""
+    """Yield differences between the two ways of counting unique visitors: by first visits and by rows in `visitors`."""
     for row in counters:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:
@@ -179,9 +179,8 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
-    """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
-
-    If the visits themselves are damaged, nothing is changed, because they cannot be derived from any other table.
+    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
+    visits themselves are damaged, nothing is changed, because no other table can restore them.
     """
     result = recount(connection, advance, parser)
     if result.is_ledger_sound:
@@ -196,7 +195,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
 
 
 def _mark_present(connection: Connection, clock: Clock) -> None:
-    """Mark people present in every hour when they made a visit."""
+    """Mark people as present in every hour in which they made a visit."""
     module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in pieces(connection, "visits"):
@@ -223,7 +222,7 @@ def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reas
 
 
 def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
-    """Increase the revision of all counters, so that readers notice, and the epoch if a total falls, so that they
+    """Increase the revision of all counters so that readers notice, and the epoch if a total falls, so that readers
     accept it.
     """
     revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()

@@ -1,5 +1,5 @@
-"""Runs recounts of the ledger, one at a time: in the background, every night and for admins; and for the command
-line, which also repairs derived tables (in an application context).
+"""Runs recounts of the ledger, one at a time: in the background, every night or for an admin, and for the command line,
+which can also repair derived tables (in an application context).
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ CHANGES |= {
 }
 
 NEWS_MS = 5_000
-"""Time within which a worker has published the progress of its recount to the others."""
+"""Time it may take a worker to publish the progress of its recount to the others."""
 
 INTERRUPTED_MS = 3_600_000
-"""Age after which a nightly recount that runs on no known worker is started again."""
+"""Age at which a nightly recount that no known worker is running is started again."""
 
 NIGHT = "04:30"
 """The time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""
@@ -56,11 +56,11 @@ REASON = "koyjabo verify --repair"
 
 
 class RecountState(NamedTuple):
-    """`last` is the newest audit line about a recount.
+    """`last` is the newest audit log entry about a recount.
 
-    The details of an ENDED line are `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
-    `problem_count`, or an `error` if the recount failed. A BEGUN line means that the recount was interrupted, unless
-    `running` is set.
+    An ENDED entry has the details `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
+    `problem_count`, or an `error` if the recount failed. Unless `running` is set, a BEGUN entry means that the recount
+    was interrupted.
     """
 
     running: Progress | None  # on any worker
@@ -68,7 +68,7 @@ class RecountState(NamedTuple):
 
 
 class RecountEnd(NamedTuple):
-    """The result of a recount: a line of the audit log, and an event for webhooks unless the ledger agrees."""
+    """The result of a recount: an entry in the audit log and, unless the ledger agrees, an event for webhooks."""
 
     entry: AuditEntry
     began_ms: int
@@ -90,7 +90,7 @@ class Recounts:
     """Recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
     LedgerUnavailable.
 
-    `on_change` is called when a recount of this worker has begun or ended.
+    `on_change` is called when a recount begins or ends on this worker.
     """
 
     def __init__(
@@ -109,10 +109,10 @@ class Recounts:
         self._workers = workers
         self.parser = parser
         self._progress: Progress | None = None
-        self._lock = threading.Lock()  # guards the start; code that holds it must not wait
+        self._lock = threading.Lock()  # guards the start; must not be held while waiting
 
     def run(self, progress: ReportProgress) -> RecountResult:
-        """Recount a snapshot of everything, for the operator. `progress` is called on another thread."""
+        """Recount a snapshot of the whole database, for the operator. `progress` is called on another thread."""
 
         def count(session: Any) -> RecountResult:
             connection = session.connection()
@@ -122,30 +122,30 @@ class Recounts:
         return self._database.long_read(count)
 
     def verify(self, progress: ReportProgress) -> RecountResult:
-        """Like `run`, with a line in the audit log, so that the server also knows the result."""
+        """Like `run`, but adds the result to the audit log, where the server finds it."""
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
         end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
         try:
             self._database.write(end.store)
-        except LedgerUnavailable as error:  # the command still has its result
+        except LedgerUnavailable as error:  # the command still gets its result
             log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
         return result
 
     def tick(self) -> None:
-        """Begin the nightly recount, unless there was one since its hour. Call it every half minute."""
+        """Begin the nightly recount, unless there has been one since its time of day. Call this every half minute."""
         night_ms = self._clock.newest_ms(NIGHT)
         with suppress(LedgerUnavailable):  # the next call tries again
             if not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
                 self.begin(OPERATOR, night_ms)
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
-        """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
-        worker recounts, or if there was one since `since_ms`.
+        """Begin a recount in the background that ends with an entry in the audit log. Does nothing while a known worker
+        is recounting, or if there has been a recount since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
-        has only its beginning, and `tick` on any worker begins another one after INTERRUPTED_MS.
+        has only its beginning, and `tick` on any worker starts another one after INTERRUPTED_MS.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -168,8 +168,8 @@ class Recounts:
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """Return the state, also for viewers of the site. While Redis is unavailable, a recount of another worker
-        looks interrupted.
+        """Return the state, also for viewers of the site. While Redis is unavailable, a recount on another worker looks
+        interrupted.
         """
         account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
@@ -181,8 +181,8 @@ class Recounts:
         return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _begin(self, by: Actor, since_ms: int | None) -> bool:
-        """Write the BEGUN line. Returns False if there was a recount since `since_ms`, or if another worker wrote
-        that line so recently that its progress may not be known yet.
+        """Write the BEGUN entry. Returns False if there has been a recount since `since_ms`, or if another worker wrote
+        that entry so recently that its progress may not be known yet.
         """
 
         def is_unneeded(last: AuditRecord | None) -> bool:
@@ -221,7 +221,7 @@ class Recounts:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
-        """Store the result. An attempt that timed out may have succeeded, so each attempt looks for the line first."""
+        """Store the result. An attempt that timed out may have succeeded, so each attempt first looks for the entry."""
 
         def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
             return None if newest and newest[0][1:] == end.entry else end
@@ -244,14 +244,14 @@ class Recounts:
 
 
 def _newest(session: Any) -> AuditRecord | None:
-    """Return the newest audit line about a recount."""
+    """Return the newest audit log entry about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
 
 def _newest_locked(session: Any) -> AuditRecord | None:
-    """Like `_newest`, with a lock so that only one worker at a time adds a line: all of them begin the nightly
-    recount.
+    """Like `_newest`, but locked so that only one worker at a time can add an entry, because all workers try to begin
+    the nightly recount.
     """
     lock_limit(session, AuditLine)
     return _newest(session)
@@ -262,8 +262,8 @@ def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
-    """Return whether the line is from that time or later. A recount that was interrupted or failed counts for
-    INTERRUPTED_MS. A line from the future comes from a wrong clock.
+    """Return whether the entry is from that time or later. An interrupted or failed recount counts for INTERRUPTED_MS.
+    An entry from the future comes from a wrong clock.
     """
     if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
         return False
@@ -272,16 +272,15 @@ def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
 
 
 class Repaired(NamedTuple):
-    """One sentence per repaired problem, and per remaining problem."""
+    """The problems that were repaired and the ones that remain, one sentence each."""
 
     repaired: list[str]
     left: list[str]
 
 
 def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount. If there are problems, repair them and recount again, in one transaction that writers wait for.
-
-    Without problems, writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises
+    """Recount. If there are problems, repair them and recount again in one transaction, while writers wait. If there
+    are none, writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises
     LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():

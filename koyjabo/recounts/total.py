@@ -24,7 +24,7 @@ CHANGES["total.set"] = N_("Total changed")
 
 
 class Preview(NamedTuple):
-    """A change of the total. `version` stays the same while visits are counted, until the total is set again."""
+    """A change to the total. `version` changes only when the total is set again, not when visits are counted."""
 
     totals: Totals
     version: str
@@ -40,7 +40,7 @@ class TotalAdjuster:
         self._clock = clock
 
     def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
-        """Return what `set_total` would do now, without changing anything. Raises what it raises."""
+        """Return what `set_total` would do now, without changing anything. Raises the same errors."""
         account.require_site_admin()
         _require_in_range(total)
         count = self._database.read(read_count)

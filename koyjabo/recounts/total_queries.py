@@ -20,7 +20,7 @@ class Totals(NamedTuple):
 
 
 class SiteCount(NamedTuple):
-    """The site's count. Visits change `total` and `visits` alike."""
+    """The site's count. A visit increases both `total` and `visits`."""
 
     total: int
     visits: int

@@ -1,4 +1,4 @@
-"""Queries of annotations: stored notes, and records of the audit log that are shown as annotations."""
+"""Queries for annotations: stored notes, and audit log entries that are shown as annotations."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", V
 """Actions of the audit log that annotate charts."""
 
 MOST = 2_400
-"""Maximum number of annotations, the same as the periods of a chart (`koyjabo.reports.query.periods`)."""
+"""Maximum number of annotations, the same as the number of periods in a chart (`koyjabo.reports.query.periods`)."""
 
 
 class AnnotationEntry(NamedTuple):
-    """An entry about a day: an admin's text with its id, or an event or an action of the audit log with its
-    details.
-    """
+    """An entry about a day: an admin's text with its id, or an event or audit log action with its details."""
 
     day: str  # YYYY-MM-DD in TIMEZONE
     at_ms: int  # when it was written
@@ -45,7 +43,7 @@ def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotat
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """Return the newest MOST records of this time."""
+    """Return the newest MOST records from this time."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 

@@ -1,5 +1,5 @@
-"""Annotations of charts: notes of admins, milestones, what a database lost when it was rolled back, and records of
-the audit log that explain a change of figures.
+"""Annotations of charts: admins' notes, milestones, what was lost when the database was rolled back, and audit log
+entries that explain a change in figures.
 """
 
 from __future__ import annotations
@@ -56,9 +56,8 @@ class Annotations:
         self._clock = clock
 
     def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
-        """Return the annotations of the days `first` to `last` (inclusive) in order of time: the newest MOST.
-
-        Records of the audit log only appear on the site's charts.
+        """Return the newest MOST annotations of the days `first` to `last` (inclusive), in order of time. Audit log
+        entries only appear on the site's charts.
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
@@ -112,8 +111,8 @@ class Annotations:
 
 
 def _is_first_start(record: AuditRecord) -> bool:
-    """Return whether this is the first start of a new site, or of the first version that records starts. Nothing has
-    changed then.
+    """Return whether this is the first start of a new site, or of the first version that records starts. In both cases
+    there is no change to report.
     """
     return record.action == VERSION_STARTED and not record.details["before"]
 

@@ -1,4 +1,4 @@
-"""Reports of the people who visited a community: by hour, day, week and month, their growth, and conversions.
+"""Reports of the people who visited a community, by hour, day, week and month, with growth and conversions.
 
 They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once per period. A person
 who came as both counts as a user. Days are in TIMEZONE, and ranges include their last day.
@@ -25,10 +25,10 @@ HOURLY, DAILY = "hourly", "daily"
 GRANULARITIES = (HOURLY, DAILY, "weekly")
 
 WEEK, MONTH = 7, 30
-"""Days of the weekly and the monthly report, including today."""
+"""Number of days in the weekly and the monthly report, including today."""
 
 MOST_CACHED = 10_000
-"""Maximum number of cached rows, 2 MB. A period of a trend is a row, and so is a single number."""
+"""Maximum number of cached rows, 2 MB. Each period of a trend, and each single number, is a row."""
 
 
 Row = TypeVar("Row")
@@ -48,7 +48,7 @@ class Growth(NamedTuple):
     current: int
     previous: int
     days: int
-    is_comparable: bool = False  # whether the earlier days have people, and data from their first day on
+    is_comparable: bool = False  # whether there are people in the earlier days, and data from their first day on
 
     @property
     def rate(self) -> float:
@@ -66,7 +66,7 @@ class Trend(NamedTuple):
 
 
 class _Lookup:
-    """A running query that all callers with the same key wait for."""
+    """A running query. All callers with the same key wait for it."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -84,7 +84,7 @@ class ResultCache:
         self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used is last
 
     def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
-        """Return the result stored for `key`, if it was stored with the same `version`."""
+        """Return the result stored for `key` with the same `version`, if any."""
         kept = self._results.get(key)
         if kept is None or kept[0] != version:
             return None
@@ -108,7 +108,7 @@ class Reports:
     LedgerUnavailable.
 
     Results are cached until the community's next change on any server. `on_conversion` is called with each conversion
-    after its commit.
+    once it is committed.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Reports:
         self._clock = clock
         self._cache = ResultCache(MOST_CACHED)
         self._lookups: dict[Hashable, _Lookup] = {}
-        self._lock = threading.Lock()  # guards both; code that holds it must not wait
+        self._lock = threading.Lock()  # guards both; must not be held while waiting
 
     def convert(self, user_id: str, visitor_id: str) -> None:
         """Identify a visitor as the user who just signed up, logged in or joined in the same browser.
@@ -134,7 +134,7 @@ class Reports:
                 self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
-        """Record members who were present as visitors of that day and hour. Returns whether anything changed."""
+        """Record members as visitors in the day and hour that they were present. Returns whether anything changed."""
         return self._database.write(people_queries.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
@@ -184,8 +184,8 @@ class Reports:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """Return the people of each period. The first, the last and the number of periods identify them in the
-        cache.
+        """Return the people of each period. In the cache, the first, the last and the number of periods identify
+        them.
         """
         key = (community_id, periods[0], periods[-1], len(periods))
         return self._cached(key, people_queries.people_in, periods)
@@ -194,7 +194,7 @@ class Reports:
         """Return the cached rows, or the rows of `operation`, which gets a session, the scope (from `key[0]`) and
         `args`.
 
-        The version is read first, so that the rows are never older than their version.
+        The version is read first, so that rows are never older than their version.
         """
         scope = Scope(key[0])
         version = self._database.read(people_queries.version, scope)
@@ -223,13 +223,13 @@ class Reports:
                 del self._lookups[key]
                 lookup.done.set()
         lookup.done.wait()
-        if lookup.rows is None:  # it failed, and its own caller got the error
+        if lookup.rows is None:  # it failed, and its own caller has the error
             raise LedgerUnavailable
         return lookup.rows
 
 
 class MomentReports(Reports):
-    """The same reports from the snapshot of a session: on its thread, and without a cache."""
+    """The same reports from the snapshot of a session, on its thread and without a cache."""
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session

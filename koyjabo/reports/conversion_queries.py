@@ -1,4 +1,4 @@
-"""Conversions of a community by the first page of their visitors (specification: Conversions)."""
+"""A community's conversions, grouped by each visitor's first page (specification: Conversions)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Explains the difference between the visits of two ranges, in one exact sentence.
 
-The values of a dimension add up to the visits of a range, so what each of them gained or lost adds up to the whole
-difference. A value is named only if it explains something of it.
+The values of a dimension add up to the visits of a range, so their gains and losses add up to the whole difference. A
+value is named only if it explains part of the difference.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
 from koyjabo.reports.query.report_query import Question, Value
 
 SUBJECTS = {"source": "source", "page": "page", "city": "place", "country": "place"}
-"""Dimensions, and the subject of each. At most one value is named per subject: for places, a city or a country."""
+"""The subject of each dimension. At most one value is named per subject: for example, either a city or a country."""
 
 MOST_NAMED = 2
 FEWEST, LEAST_SHARE = 5, 0.1
 """A value is named if it gained or lost at least FEWEST visits, and at least this share of the difference."""
 
 MOSTLY = 0.8
-"""A value with more than this share of the visits in both ranges says little: nearly all visits are from one
-country.
+"""A value with more than this share of the visits in both ranges is not worth naming, such as the country that nearly
+all visits come from.
 """
 
 
 class Contribution(NamedTuple):
-    """A value and its visits in both ranges."""
+    """A value, and its visits in both ranges."""
 
     dimension: str
     value: Value
@@ -65,7 +65,7 @@ class Voice(Protocol):
 
 
 def difference(insights: Insights, now: Question, before: Question, language: str) -> Explanation | None:
-    """Explain the difference between two ranges, or return None if the visits of one are not known. Waits.
+    """Explain the difference between two ranges, or return None if the visits of either are not known. Waits.
 
     Labels are in `language`. Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
     """
@@ -96,7 +96,7 @@ def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
 
 
 def _is_whole(breakdown: Breakdown) -> bool:
-    """Return whether a value that is missing from the breakdown has no visits."""
+    """Return whether a value has no visits if it is missing from the breakdown."""
     return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 

@@ -1,7 +1,5 @@
 """Counts the people of communities, and records people without a visit: members who open a socket, and visitors who log
-in as users.
-
-Writes take the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
+in. Writes lock the same rows as the ledger's writer, so that the two do not interfere.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
 from koyjabo.models import Counter, Scope
 from koyjabo.webhooks import event_queries
 
-# In the order in which the ledger locks them. Deleted and archived communities have no row.
+# In the ledger's order of locking. Deleted and archived communities have no row.
 SCOPES_OF = text("""
 SELECT c.scope FROM counters c JOIN people p ON p.scope = c.scope AND p.person = :person ORDER BY c.scope
 """)
@@ -50,11 +48,11 @@ class VisitorConversion(NamedTuple):
     scope: Scope
     id: str
     at_ms: int
-    rate: float  # the community's `conversion_rate` after it
+    rate: float  # the community's new `conversion_rate`
 
 
 def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int, clock: Clock) -> bool:
-    """Record users who are present in a community as visitors of the day, without a visit. Idempotent.
+    """Record users who are present in a community as the day's visitors, without a visit. Idempotent.
 
     Returns whether anything changed. Does nothing for a deleted community.
     """
@@ -74,21 +72,19 @@ def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int,
 
 
 def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
-    """Return the communities where this visitor is not identified as a user."""
+    """Return the communities where this visitor has not been identified as a user."""
     return [Scope(scope) for (scope,) in session.execute(SCOPES_OF, {"person": visitor(visitor_id)})]
 
 
 def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[VisitorConversion]:
-    """Identify a visitor as a user, in every community where the visitor was anonymous so far.
-
-    Their future visits belong to that user, even if another user logs in later. Visits of deleted communities do not
-    change.
+    """Identify a visitor as a user in every community where the visitor was anonymous so far. Their future visits
+    belong to that user, even if another user logs in later. Visits to deleted communities do not change.
     """
     scopes = _lock(session, anonymous_in(session, visitor_id))
     return [
         _convert(session, scope, user_id, visitor_id, now_ms, clock)
         for scope in scopes
-        if _days(session, scope, visitor(visitor_id))  # otherwise a concurrent call has converted them
+        if _days(session, scope, visitor(visitor_id))  # otherwise a concurrent call has already converted them
     ]
 
 
@@ -114,7 +110,8 @@ def _convert(
 
 
 def conversion_rate(session: Session, scope: Scope) -> float:
-    """Return the percentage of anonymous visitors who were later identified as users, to one decimal. 0 without any."""
+    """Return the percentage of anonymous visitors who were later identified as users, to one decimal; 0 if there were
+    none."""
     conversions, anonymous = map(int, session.execute(RATE, {"scope": scope}).one())
     return round(100 * conversions / (conversions + anonymous), 1) if conversions + anonymous else 0.0
 
@@ -131,7 +128,7 @@ def _days(session: Session, scope: Scope, person: str) -> dict[str, Day]:
 
 
 def _advance_revision(session: Session, scope: Scope, now_ms: int) -> None:
-    """Increase the revision, which invalidates cached reports of this scope."""
+    """Increase the revision, which invalidates this scope's cached reports."""
     session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": now_ms})
 
 
@@ -141,7 +138,7 @@ def _database(session: Session) -> tuple[Any, Any]:
     return module, connection.exec_driver_sql
 
 
-# One range scan of the daily sums per period. MATERIALIZED, because SQLite would parse the JSON again for each row.
+# One range scan of the daily sums per period. MATERIALIZED, because SQLite would otherwise parse the JSON for each row.
 SQLITE = """
 WITH t(first, last) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(:periods))
 SELECT (SELECT json_array(coalesce(sum(r.authenticated), 0), coalesce(sum(r.anonymous), 0)) FROM returns r
@@ -168,14 +165,14 @@ Period = tuple[str, str]
 
 
 class People(NamedTuple):
-    """Numbers of different people: users, and visitors who are not identified as users."""
+    """Numbers of distinct people: users, and visitors who are not identified as users."""
 
     authenticated: int = 0
     anonymous: int = 0
 
 
 def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[People]:
-    """Return the number of different people in each period. `periods` must be sorted. Reads daily sums, not the
+    """Return the number of distinct people in each period. `periods` must be sorted. Reads daily sums, not the
     people.
     """
     statement = PEOPLE_IN[session.get_bind().dialect.name]
@@ -184,9 +181,8 @@ def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[Peo
 
 
 def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
-    """Return the number of different people in each of these local hours (their starts, in seconds since 1970 UTC).
-
-    Includes hours in between that were recorded under another TIMEZONE.
+    """Return the number of distinct people in each of these local hours (their starts, in seconds since 1970 UTC).
+    Hours in between that were recorded under another TIMEZONE are included.
     """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
     by_hour = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
@@ -194,13 +190,13 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
 
 
 def first_day(session: Session, scope: Scope) -> list[str | None]:
-    """Return the first day with people in the scope, as a single row; None without any."""
+    """Return the first day with people in the scope, as a single row; None if there are none."""
     return [session.scalar(FIRST_DAY, {"scope": scope})]
 
 
 def version(session: Session, scope: Scope) -> tuple[int, int] | None:
-    """Return (epoch, revision), which changes with every visit, attendance and conversion. None if the scope does
-    not exist.
+    """Return (epoch, revision), which changes with every visit, recorded presence and conversion; None if the scope
+    does not exist.
     """
     counter = session.execute(VERSION, {"scope": scope}).first()
     return (counter.epoch, counter.revision) if counter else None

@@ -47,7 +47,7 @@ class PeopleServices:
 
 
 MOST_NAMED = 50
-"""Maximum number of people online that a dashboard's event names."""
+"""Maximum number of people online that a dashboard event names."""
 
 
 def trait_parser(base: Base) -> TraitParser:
@@ -84,7 +84,7 @@ def build(base: Base) -> ReportServices:
 
 
 def build_people(base: Base) -> PeopleServices:
-    """Build the reports of people. Also lets the dashboards of communities show them."""
+    """Build the reports of people, and let community dashboards show them."""
     reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
     presence, communities = base.services[PresenceServices], base.services[CommunityServices]
     last_hours = LastHours(base.database, base.clock)

@@ -24,7 +24,7 @@ class ShareLink(NamedTuple):
     id: str
     name: str
     filters: Texts
-    range: str | None  # the range to show by default
+    range: str | None  # the default range
     has_password: bool
     created_ms: int
     created_by: str  # the name of the user
@@ -81,7 +81,7 @@ def of_community(community_id: str) -> ColumnElement[bool]:
 
 
 def of_moderator(user_id: str) -> ColumnElement[bool]:
-    """The links of the communities that a user is a moderator or an admin of."""
+    """The links of all communities that the user moderates or administers."""
     return Share.community_id.in_(_moderated(user_id))
 
 
@@ -115,7 +115,7 @@ def record_use(session: Session, share_id: str, now_ms: int) -> None:
 
 
 def remove(session: Session, share_id: str) -> bool:
-    """Delete a link. Returns True to exactly one of several concurrent callers."""
+    """Delete a link. Of several concurrent callers, exactly one gets True."""
     removal = delete(Share).where(Share.id == share_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
 

@@ -1,7 +1,8 @@
 """Creates, lists, revokes and opens share links (specification: Share links).
 
-A link is its random token, which is shown once. The database has only the token's hash. The link is valid as long as
-its maker may see what it shows. Every request reads it, so a revoked link stops working on all workers at once.
+A link is a random token that is shown once; the database has only its hash. A link is valid as long as the user who
+made it may see what it shows. Every request reads the link, so that a revoked link stops working on all workers at
+once.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 MOST_LINKS = 200
 """Maximum number of links per account."""
 
-ONLY_THEIRS = N_("Moderators can share the visits of one of their communities: filter by it.")
+ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_SHARED = N_("is not shown by share links")
 
 CHANGES |= {
-    "share.create": N_("Share link made"),
+    "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
 
@@ -58,9 +59,8 @@ class NewLink(NamedTuple):
 
 
 class Shares:
-    """Share links. Calls with an `account` are for admins of the site and, for links of one community, its moderators.
-
-    They raise Forbidden for others. All methods raise LedgerUnavailable.
+    """Share links. Calls with an `account` are for admins of the site and, for links of one community, its moderators;
+    they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
@@ -95,7 +95,7 @@ class Shares:
         return self._database.write(_create, by, account, share), token
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[ShareLink]:
-        """Return `count` links from the offset `start`, newest first: of a community, or all that `account` may
+        """Return `count` links from the offset `start`, newest first: a community's links, or all that `account` may
         revoke.
         """
         return self._database.read(_page, account, start, count, community_id)
@@ -115,12 +115,12 @@ class Shares:
         if link is None:
             raise UnknownShare
         if link.used_ms is None or now_ms - link.used_ms >= MINUTE_MS:
-            with suppress(LedgerUnavailable):  # a report can be read while nothing can be written
+            with suppress(LedgerUnavailable):  # reports can be read even while nothing can be written
                 self._database.write(queries.record_use, link.id, now_ms)
         return link
 
     def unlock(self, link: OpenLink, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
-        """Return the pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
+        """Return the pass for a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
         return value(self._secret, link, self._clock.now_ms())
@@ -131,8 +131,8 @@ class Shares:
             raise ShareLocked
 
     def filters(self, link: OpenLink) -> Filters:
-        """Return the link's filters, which apply in addition to a request's (`Question.within`), in
-        `scope_of(link)`.
+        """Return the link's filters in `scope_of(link)`. They apply in addition to a request's filters
+        (`Question.within`).
         """
         texts = {name: values for name, values in link.filters.items() if not (link.community_id and name == COMMUNITY)}
         return self._read(texts).question.filters
@@ -163,7 +163,7 @@ def check(pairs: Pairs) -> None:
 
 
 def scope_of(link: OpenLink) -> Scope:
-    """Return the scope of a link. A link of one community shows the figures that its moderators see."""
+    """Return the scope of a link. A link for one community shows the figures that its moderators see."""
     return Scope(link.community_id) if link.community_id else SITE
 
 

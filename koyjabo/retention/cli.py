@@ -30,10 +30,10 @@ def forget(visitor_id: str) -> None:
 @click.option("--days", type=click.IntRange(1, 36500), help="Days to keep before today. Default: RETENTION_DAYS.")
 @click.option("--dry-run", is_flag=True, help="Only show how many visits this would affect.")
 def prune(days: int | None, dry_run: bool) -> None:
-    """Fold old visits into sums, as the server does every night.
+    """Roll up old visits into sums, as the server does every night.
 
-    All numbers stay the same; who came, when and from where is deleted. Safe to run while the server is busy, but not
-    during an import. If it is interrupted, the next run continues from there.
+    All numbers stay the same, but the record of who came, when and from where is deleted. Safe to run while the server
+    is busy, but not during an import. If interrupted, the next run continues from there.
     """
     with application() as services:
         past = services[Retention].past(days)

@@ -34,8 +34,7 @@ VISITOR = Subject("visitor", "", "")
 CHANGES["visitor.forget"] = N_("Visitor data erased")
 
 PATIENCE_S = 5.0
-"""The most seconds that one request takes. A visitor with a few visits a day for years is erased within
-milliseconds.
+"""Time limit of one request, in seconds. A visitor with a few visits a day over years is erased within milliseconds.
 """
 
 
@@ -44,9 +43,8 @@ class Erasure:
     the
     other workers have been notified.
 
-    A visitor with a million visits takes minutes. An interrupted erasure keeps the visits renamed so far, and the next
-    call
-    continues it. All methods raise LedgerUnavailable.
+    Erasing a visitor with a million visits takes minutes. If it is interrupted, visits renamed so far stay renamed and
+    the next call continues. All methods raise LedgerUnavailable.
     """
 
     def __init__(
@@ -68,17 +66,16 @@ class Erasure:
         self._read = row_queries.visits(parser)
 
     def count(self, visitor_id: str) -> int:
-        """The number of stored visits of the visitor."""
+        """How many visits of the visitor are stored."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, *visitor_ids: str) -> None:
         """Erase a visitor, under all their ids, at their own request; knowing the id is proof enough. Does not reveal
-        whether it
-        was known.
+        whether the id existed.
 
         Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
         """
-        by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the visitor
+        by = Actor("", "", "", self._clock.now_ms())  # no location: the log must not identify the visitor
         began = time.monotonic()
 
         def advance(visits: int) -> None:
@@ -106,9 +103,8 @@ class Erasure:
     def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
         """Erase a visitor, under all their ids, in the background; the jobs of this worker show the progress.
 
-        For admins of the site; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
-        ends
-        meanwhile, begin again.
+        For admins of the site. Raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
+        ends in the meantime, call it again.
         """
         account.require_site_admin()
         known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
@@ -124,7 +120,7 @@ class Erasure:
         try:
             with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
                 for visitor_id in visitor_ids:
-                    with suppress(UnknownVisitor):  # another request has erased it meanwhile
+                    with suppress(UnknownVisitor):  # another request has erased the visitor in the meantime
                         advance(self._forget(by, visitor_id, advance))
         except (LedgerUnavailable, NotYetForgotten) as error:
             logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))

@@ -1,8 +1,9 @@
-"""Erases visitors: all their rows get a random name that no visitor can have, so that no row leads to the visitor, and
-no sum changes.
+"""Erases visitors: all their rows get a random name that no visitor can have. No row then leads to the visitor, and no
+sum changes.
 
-A visitor with very many visits has two names until the last visit is renamed. Meanwhile both are listed as visitors
-with the same first visit, so that they count as one person; `forgotten_visitors` is one lower for each second name.
+A visitor with very many visits has two names until the last visit is renamed. Until then, both are listed as visitors
+with the same first visit. So that they count as one person, `forgotten_visitors` is lowered by one for each second
+name.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
     "user_id": lambda user_id: DELETED if user_id else None,
 }
-"""How to reduce the columns that are neither kept nor emptied (`models.ledger`)."""
+"""How to reduce the columns that are neither kept nor cleared (`models.ledger`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
 CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
 RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
 COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
-# Visitors are indexed by scope first: one index lookup per scope that ever had visits.
+# The index of visitors begins with the scope, so this takes one look-up per scope that ever had visits.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM daily_visits
@@ -93,9 +94,8 @@ def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) 
 
 
 def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
-    """Rename up to `size` remaining visits, then erase the visitor from `scopes` and the scopes of these visits. While
-    there
-    may be more visits, the visitor is not erased.
+    """Rename up to `size` remaining visits. If no more are left, erase the visitor from `scopes` and the scopes of
+    these visits.
     """
     fold_queries.lock(session)
     _lock_counters(session, {SITE})  # no visit can be registered,
@@ -122,7 +122,7 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 
 
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
-    """Rename up to `size` visits of a listed visitor, the first one among them, and as many events."""
+    """Rename up to `size` visits of a listed visitor, including the first one, and as many events."""
     fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
@@ -158,9 +158,8 @@ def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -
 
 
 def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
-    """The visits to rename, and their new name: the name of the first visit if that is renamed already, else a random
-    one.
-    If the first visit is rolled up, the name is made from its id, because every batch has to use the same name.
+    """The visits to rename, and their new name: the first visit's name if it is already renamed, or else a random one.
+    If the first visit is rolled up, the name is derived from its id, because every batch has to use the same name.
     """
     first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
     first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
@@ -179,7 +178,8 @@ def _values(row: Any, name: str) -> dict[str, Any]:
 
 
 def _is_reduced(row: Any) -> bool:
-    """Whether the erasure changes what reports show of the visit. A reduced user agent makes no difference there."""
+    """Whether the erasure changes what reports show about the visit. A reduced user agent makes no difference to
+    reports."""
     return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 

@@ -1,7 +1,7 @@
-"""Once a day at a quiet hour, on one worker of all servers: rolls up visits older than RETENTION_DAYS into sums,
-replaces exact user agents after 30 days, and removes expired rows.
+"""Once a day at a quiet hour, on a single worker: rolls up visits older than RETENTION_DAYS into sums, replaces exact
+user agents after 30 days, and removes expired rows.
 
-No figure changes. A retry of a rolled-up visit is a new visit (specification: Register a visit).
+No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ IMPORTED, COUNTED = "visits are imported", "reports are catching up"
 """Reasons to postpone the work."""
 
 QUIET_S = 3 * 3600 + 1800
-"""When the work begins, seconds after the local day does: at 03:30, except in a night when the clocks change."""
+"""When the work begins, in seconds after local midnight: at 03:30, except in nights when the clocks change."""
 
 POLL_S = 30.0
 """Seconds between two calls of `tick`."""
@@ -59,11 +59,11 @@ UNCOUNTED = (
     retention_queries.removed_webhooks,
     retention_queries.webhook_events,
 )
-"""Removals whose numbers are not reported."""
+"""Removals that are not reported."""
 
 
 class FoldRange(NamedTuple):
-    """The visits to roll up: of days before `first_kept`, with ids above `after` and up to `last`."""
+    """The visits to roll up: from days before `first_kept`, with ids above `after`, up to `last`."""
 
     first_kept: str
     after: int
@@ -72,7 +72,7 @@ class FoldRange(NamedTuple):
 
 class Pruned(NamedTuple):
     visits: int
-    longest_ms: float  # the longest time that a transaction held the writer
+    longest_ms: float  # the longest that a transaction held the writer
 
 
 class Swept(NamedTuple):
@@ -84,8 +84,8 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Committed work
-    stays.
+    """All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work committed before
+    an error stays.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
@@ -108,12 +108,12 @@ class Retention:
         return shifted(today, -(self._days if days is None else days))
 
     def count(self, past: FoldRange) -> int:
-        """The number of these visits. Reads them all."""
+        """Count these visits. Reads them all."""
         return self._database.long_read(retention_queries.count_old, *past)
 
     def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
-        """Roll up these visits and remove the events of their days, one day after the other, in transactions of some
-        milliseconds with pauses in between. Stores a day's sums before it rolls up the day's visits.
+        """Roll up these visits and remove the events of their days, day by day, in transactions of a few milliseconds
+        with pauses in between. A day's sums are stored before its visits are rolled up.
 
         Calls `advance` with the number of visits rolled up since the last call; an error that it raises ends the work.
         """
@@ -130,7 +130,7 @@ class Retention:
         """Returns how many visits were rolled up."""
         read = self._reports.reports.day_sums
         while not self._database.write(retention_queries.begin_folding, sums := read(day)):
-            pass  # rows have changed since the sums were read
+            pass  # rows have changed since the sums were computed
         that, visits = date.fromisoformat(day), 0
         times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
         after, last = self._database.report(id_range, *times_ms)
@@ -154,7 +154,7 @@ class Retention:
             advance(piece.reached - reached)
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions, failed logins and other expired rows, and old audit lines."""
+        """Remove expired sessions, failed logins and other expired rows, and old audit log entries."""
         now_ms = self._clock.now_ms()
         for remove in UNCOUNTED:
             self._sweep(remove, now_ms, advance)
@@ -188,13 +188,12 @@ class Nightly:
         self._work.begin(self._day(), self._do, self._is_possible)
 
     def forget(self) -> None:
-        """Let the next `tick` ask the database again whether the day's work is done."""
+        """Make the next `tick` ask the database again whether the day's work is done."""
         self._work.forget()
 
     def preview(self) -> Foldable:
-        """The visits that the next run will roll up, unless more visits of these days are imported. At most PREVIEW_MS
-        old.
-        Raises LedgerUnavailable.
+        """The visits that the next run will roll up, unless more visits are imported for these days. At most PREVIEW_MS
+        old. Raises LedgerUnavailable.
         """
         now_ms = self._clock.elapsed_ms()
         if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:

@@ -1,8 +1,8 @@
-"""Removes expired rows, at most `size` at a time; replaces exact user agents of old visits with what reports use, such
-as "Chrome on Android (phone)"; and rolls up old visits: adds them to `folded_visits` and deletes their rows, in one
-transaction. The counters and rollups are the sum of `folded_visits` and the remaining rows (`recount_queries`).
+"""Removes expired rows, at most `size` at a time. Replaces exact user agents of old visits with what reports use, such
+as "Chrome on Android (phone)". Rolls up old visits: adds them to `folded_visits` and deletes their rows in one
+transaction. Counters, daily and hourly sums equal `folded_visits` plus the remaining rows (`recount_queries`).
 
-Functions that remove rows return how many they removed; 0 when none are left.
+Functions that remove rows return how many they removed, 0 when none are left.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
 
 SHARES_KEPT_MS = 30 * 86_400_000
-"""How long the list of share links still shows an expired link."""
+"""How long an expired link remains in the list of share links."""
 
 DELIVERIES_KEPT_MS = 30 * 86_400_000
-"""How long a webhook's delivery is kept after it ended, and an event after its deliveries were made."""
+"""How long a webhook delivery is kept after it has ended, and an event after its deliveries were created."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -100,8 +100,8 @@ class UserAgents(NamedTuple):
 
 
 def _expired(key: Any, kept_ms: int = 0) -> Remove:
-    """A removal for the table with the primary key `key` and the column `expires_ms`: rows go `kept_ms` after they
-    expired.
+    """A removal for a table with the primary key `key` and the column `expires_ms`. Rows are removed `kept_ms` after
+    they expire.
     """
 
     def remove(session: Session, before_ms: int, size: int) -> int:
@@ -110,7 +110,7 @@ def _expired(key: Any, kept_ms: int = 0) -> Remove:
     return remove
 
 
-# A session that was ended earlier stays until its tokens expire, so that they are recognised.
+# A session that ended early stays until its tokens expire, so that they are recognised.
 sessions = _expired(LoginSession.id)
 login_failures = _expired(LoginFailures.account)
 invitations = _expired(Invitation.id)
@@ -122,7 +122,7 @@ mail_budgets = _expired(MailBudget.key)
 
 
 def spent_codes(session: Session, before_ms: int, size: int) -> int:
-    """Remove old codes of `size` users, because they show when the users logged in."""
+    """Remove the old codes of `size` users, because they show when the users logged in."""
     is_old = SpentCode.step < before_ms // STEP_MS - KEPT_STEPS
     users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
     removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
@@ -130,8 +130,7 @@ def spent_codes(session: Session, before_ms: int, size: int) -> int:
 
 
 def mails(session: Session, before_ms: int, size: int) -> int:
-    """Remove emails that were sent or given up long enough ago (`outbox_queries`), and waiting emails of a server that
-    no
+    """Remove emails that were sent or given up long enough ago (`outbox_queries`), and waiting emails if the server no
     longer sends any.
     """
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
@@ -145,37 +144,36 @@ def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
 
 
 def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
-    """Remove deliveries of webhooks that were deleted, on their own or with their community."""
+    """Remove the deliveries of webhooks that were deleted, alone or with their community."""
     webhook_id = webhook_queries.removed_webhook(session)
     return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
 
 
 def webhook_events(session: Session, before_ms: int, size: int) -> int:
-    """Remove old events, except milestones: their rows make sure that each happens only once."""
+    """Remove old events, except milestones, whose rows make sure that each happens only once."""
     is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
     return _remove(session, WebhookEvent.id, size, is_old)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
-    """Remove the oldest lines. Searches in the order of ids, because times have no index."""
+    """Remove the oldest entries. Searches by id, because times have no index."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
 def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
-    """The range of ids of unread visits before `before_ms`: above the first id, up to the second."""
+    """The range of ids of unread visits before `before_ms`: greater than the first id, up to the second."""
     after, last = id_range(session, None, before_ms)
     read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
     return max(after, read), last
 
 
 def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
-    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`.
-
-    An import may have put newer visits among older ones. The next night begins at the first of them.
+    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`. An import
+    may have put newer visits among older ones; the next night begins at the first newer one.
     """
-    fold_queries.lock(session)  # a visitor may be renamed at the same time, with visits in another order
+    fold_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
@@ -204,12 +202,12 @@ class FoldedPiece(NamedTuple):
 
 
 def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
-    """The range of ids of visits before `moment_ms`: above the first id, up to the second."""
+    """The range of ids of visits before `moment_ms`: greater than the first id, up to the second."""
     return id_range(session, None, moment_ms)
 
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
-    """The number of visits of days before `first_kept`, with ids above `after` and up to `last`."""
+    """The number of visits on days before `first_kept`, with ids above `after`, up to `last`."""
     return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
 
 
@@ -219,13 +217,13 @@ class Foldable(NamedTuple):
 
 
 def foldable(session: Session, first_kept: str) -> Foldable:
-    """The visits of days before `first_kept` that still have rows. Reads sums of days, no visits."""
+    """The visits on days before `first_kept` that still have rows. Reads daily sums, not visits."""
     visits, days = session.execute(FOLDABLE, {"first_kept": first_kept}).one()
     return Foldable(int(visits), days)
 
 
 def begin_folding(session: Session, sums: SumsOfDay) -> bool:
-    """Store the sums of a day, which replace its rows in reports. Returns False, and stores nothing, if rows have
+    """Store the sums of a day, which replace its rows in reports. Returns False without storing anything if rows have
     changed since the sums were computed. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
@@ -234,8 +232,8 @@ def begin_folding(session: Session, sums: SumsOfDay) -> bool:
 
 
 def fold_old(session: Session, day: str, after: int, last: int, size: int) -> FoldedPiece:
-    """Roll up the visits of a day among the next `size` rows, with ids above `after` and up to `last`, after
-    `begin_folding`. Raises ImportUnderWay.
+    """Roll up a day's visits among the next `size` rows, with ids above `after`, up to `last`. Call `begin_folding`
+    first. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
     import_queries.exclude_imports(session)

@@ -1,1 +1,1 @@
-"""Configuration: the settings and their validation, secrets, and the URL of the database."""
+"""Configuration: settings and their validation, secrets, and the database URL."""

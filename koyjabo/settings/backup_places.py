@@ -1,5 +1,5 @@
-"""The places for backups: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use, and raises
-ValueError with a description of valid values.
+"""The backup stores: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use, or raises ValueError
+with a description of valid values.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CREDENTIALS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 }
-"""Environment variables; one of them says where credentials come from."""
+"""Environment variables, one of which tells where credentials come from."""
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
@@ -25,12 +25,12 @@ EXAMPLE = "should be such as s3://bucket/prefix?endpoint=https://s3.example.com&
 
 
 class S3Url(NamedTuple):
-    """A place in a bucket."""
+    """A location in a bucket."""
 
     bucket: str
-    path: str  # of the prefix or of one object, without a leading slash; "" for the whole bucket
+    path: str  # the prefix or an object's key, without a leading slash; "" for the whole bucket
     endpoint: str  # without a trailing slash; "" for AWS
-    region: str  # "" for the default of the credentials
+    region: str  # "" for the credentials' default
 
 
 def s3_url(value: str) -> S3Url:
@@ -42,7 +42,7 @@ def s3_url(value: str) -> S3Url:
 
 
 def _parsed(value: str) -> S3Url:
-    """Raises ValueError, also for a URL that cannot be parsed."""
+    """Raises ValueError, including for a URL that cannot be parsed."""
     parts = urlsplit(value)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
@@ -61,12 +61,13 @@ def _parsed(value: str) -> S3Url:
 
 
 def _is_key(path: str) -> bool:
-    """Whether the path is valid as a prefix or an object's key: programs disagree about empty and relative parts."""
+    """Whether the path is valid as a prefix or an object's key. Empty and relative parts are not, because programs
+    disagree about them."""
     return not path or not {"", ".", ".."} & set(path.removesuffix("/").split("/"))
 
 
 def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
-    """Whether no credentials are available. AWS gives its machines some at an address that the library asks."""
+    """Whether no credentials are available. On AWS machines, the library gets them from an address of AWS."""
     return bool(url.endpoint) and not CREDENTIALS & {name for name, value in environment.items() if value}
 
 

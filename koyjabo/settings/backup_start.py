@@ -15,7 +15,8 @@ from koyjabo.settings.schema import Settings
 
 
 def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
-    """A sentence that begins with the name of the unusable setting; None without one. Makes a missing folder."""
+    """A sentence that begins with the name of the unusable setting, or None if all are usable. Creates a missing
+    folder."""
     if settings.backup_dir and (why := _unusable(Path(settings.backup_dir))):
         return f"BACKUP_DIR is {settings.backup_dir!r}, {why}."
     if settings.backup_to and find_spec("obstore") is None:
@@ -26,7 +27,7 @@ def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
 
 
 def _unusable(folder: Path) -> str | None:
-    """Why no file can be written there."""
+    """Why no file can be written to the folder."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

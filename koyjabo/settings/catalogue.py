@@ -1,4 +1,4 @@
-"""The settings as operators see them: value, default and meaning. Secrets are shown only as set or not set."""
+"""The settings as operators see them: value, default and meaning. Secrets are only shown as set or not set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BASICS = (
     *("TIMEZONE", "PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY"),
     *("MILESTONES", "GEOIP_DATABASE", "OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
 )
-"""Settings that owners ask about, in the order of the page."""
+"""Settings that owners ask about, in the order they appear on the page."""
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
@@ -20,12 +20,12 @@ SECRETS = {
     *("GEOIP_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # paths on this machine
 }
 NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
-"""The server creates these if the operator sets none, so their values do not show whether the operator changed them."""
+"""The server creates these if they are not set, so a value does not mean that the operator has set it."""
 
 
 class Setting(NamedTuple):
     name: str
-    value: str | None  # as written in the environment; None for a secret
+    value: str | None  # as in the environment; None for a secret
     default: str
     meaning: str  # Markdown, as in docs/settings.md; pages translate it
     is_set: bool  # has a value that is not empty
@@ -39,7 +39,7 @@ def catalogue(settings: Settings) -> dict[str, Setting]:
 
 
 def written(value: object) -> str:
-    """A value as it is written in the environment."""
+    """A value as it would be written in the environment."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(int(value)) if isinstance(value, bool) else str(value)

@@ -1,7 +1,7 @@
-"""DATABASE_URL: converts the forms that hosts use into SQLAlchemy's, and finds out whether a deploy deletes the
-database.
+"""DATABASE_URL: converts the forms that hosting platforms use into SQLAlchemy's, and finds out whether a deploy would
+delete the database.
 
-Does not import SQLAlchemy: settings are read at every start, sometimes by a process that needs nothing else.
+Does not import SQLAlchemy, because settings are read at every start, sometimes by a process that needs nothing else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PARTS = re.compile(
     r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d*)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
-"""Parses a URL as SQLAlchemy does, and several hosts as libpq does."""
+"""Parses a URL like SQLAlchemy, and several hosts like libpq."""
 
 HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
 PORT = "5432"
 
 
 def normal(text: str, folder: Path) -> str:
-    """The URL for SQLAlchemy: replaces `postgres://`, which many hosts use, and resolves a file's path against
+    """The URL for SQLAlchemy: replaces `postgres://`, which many platforms use, and resolves a file's path against
     `folder`.
 
     Raises ValueError with a message for the operator.
@@ -45,9 +45,8 @@ def normal(text: str, folder: Path) -> str:
 
 
 def _with_hosts_apart(rest: str) -> str:
-    """The part after the scheme. Turns several hosts, as libpq (`a:5432,b:5433`) or SQLAlchemy (`?host=a:5432&host=b`)
-    write
-    them, into lists of hosts and of ports in the query, which both can read. Raises ValueError.
+    """The part after the scheme. Several hosts, as written for libpq (`a:5432,b:5433`) or SQLAlchemy
+    (`?host=a:5432&host=b`), become lists of hosts and ports in the query, which both can read. Raises ValueError.
     """
     url = PARTS.fullmatch(f"postgresql://{rest}")
     assert url is not None
@@ -71,18 +70,18 @@ def _with_hosts_apart(rest: str) -> str:
 
 
 def file_of(database_url: str) -> Path | None:
-    """The file of a `normal` URL; None when it names a server."""
+    """The file of a `normal` URL; None if the URL names a server."""
     url = PARTS.fullmatch(database_url)
     return Path(unquote(url["database"])) if url and url["backend"] == "sqlite" else None
 
 
 def for_libpq(database_url: str) -> str:
-    """A `normal` URL of PostgreSQL without the driver's name."""
+    """A `normal` PostgreSQL URL without the driver's name."""
     return database_url.replace("+psycopg2", "", 1)
 
 
 def is_ephemeral(database_url: str) -> bool:
-    """Whether the database is a file on the host's root file system, not on a mounted disk."""
+    """Whether the database is a file on the root file system and not on a mounted disk."""
     file = file_of(database_url)
     if file is None:
         return False

@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS, and the settings of each provider, whose names contain the provider's name."""
+"""OIDC_PROVIDERS, and the settings whose names contain a provider's name."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class LoginProvider:
-    """An OpenID provider that users may log in with. `str` returns only the name, so that no log contains the
-    secret.
+    """An OpenID provider that users may log in with. `str` returns only the name, so that the secret never gets into a
+    log.
     """
 
-    name: str  # as in paths
+    name: str  # the name in paths
     issuer: str
     client_id: str
     client_secret: str = field(repr=False)
-    label: str  # as buttons show it
+    label: str  # the name on buttons
 
     def __str__(self) -> str:
         return self.name
 
 
 def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
-    """The providers, in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a whole sentence for
-    an
-    invalid name, a missing setting, or a setting without a provider.
+    """The providers, in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a complete sentence
+    for an invalid name, a missing setting, or a setting without a provider.
     """
     names = [part.strip() for part in str(given.get(PROVIDERS, "")).split(",") if part.strip()]
     if not all(NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
@@ -53,7 +52,7 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
 
 
 def is_secure(url: str) -> bool:
-    """Whether data sent there cannot be read or changed on the way: https, or this machine."""
+    """Whether data sent there cannot be read or changed on the way: the URL is https, or leads to this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

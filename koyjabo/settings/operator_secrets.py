@@ -1,4 +1,4 @@
-"""The operator's secrets: checks their strength, and creates the SECRET_KEY if it is kept in a file."""
+"""The operator's secrets: checks their strength, and creates SECRET_KEY if it is kept in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 SHORTEST = 32
 FEWEST_CHARACTERS = 8
-"""The fewest distinct characters. Less than one in 25 million strings of 32 random hexadecimal digits has fewer."""
+"""Minimum number of distinct characters. Fewer than one in 25 million strings of 32 random hexadecimal digits have
+fewer."""
 
 PLACEHOLDERS = ("change", "replace", "example", "placeholder", "insecure", "your-", "your_", "not-so-secret", "koyjabo")
 RUNS = ("01234567", "12345678", "abcdefgh", "qwerty", "asdfgh")
@@ -39,7 +40,7 @@ def is_obvious(password: str, email: str) -> bool:
 
 
 def repeats(text: str) -> bool:
-    """Whether a text repeats its beginning, as `aaaa`, `abcabc` and `abcdabcdab` do."""
+    """Whether a text only repeats its beginning, like `aaaa`, `abcabc` and `abcdabcdab`."""
     return any(text[step:] == text[:-step] for step in range(1, len(text) // 2 + 1))
 
 
@@ -56,7 +57,7 @@ def load_or_create(path: Path) -> str:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())  # otherwise a power failure may leave the file empty
-        with suppress(FileExistsError):  # another worker was first; use its key
+        with suppress(FileExistsError):  # another worker was faster; use its key
             os.link(draft, path)  # atomic: the file appears with all its content
         draft.unlink()
     return path.read_text().strip()

@@ -1,4 +1,4 @@
-"""REDIS_URL: one Redis server, or a master found through Sentinels."""
+"""REDIS_URL: a Redis server, or a master found through Sentinels."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class RedisAddress(NamedTuple):
     service: str = ""
     """The name the Sentinels use for the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
-    """The credentials of the Sentinels themselves."""
+    """The credentials for the Sentinels themselves."""
 
 
 def parse(url: str) -> RedisAddress:
-    """Raises ValueError with a message that says what to write, and never shows the URL."""
+    """Raises ValueError with a message that tells what to write. It never contains the URL."""
     scheme, _, rest = url.partition("://")
     if scheme in CLUSTER:
         raise ValueError(NO_CLUSTER)
@@ -49,7 +49,7 @@ def parse(url: str) -> RedisAddress:
 
 
 def problem(url: str) -> str:
-    """The problem with the URL, without quoting it; "" if it can be read."""
+    """The problem with the URL, without quoting it; "" if there is none."""
     try:
         parse(url)
     except ValueError as error:

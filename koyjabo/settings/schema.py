@@ -1,4 +1,4 @@
-"""All settings, each with its purpose and its valid values. docs/settings.md lists them; a test compares the two."""
+"""All settings, with their purpose and valid values. docs/settings.md lists them; a test compares the two."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND", "LANES")
-"""Settings of earlier versions. The server warns at start if one of them is still set."""
+"""Settings from earlier versions. The server warns at start if one is still set."""
 
 Policy = Literal["none", "admins", "all"]
-"""REQUIRE_TWO_FACTOR: who must use a two-step login."""
+"""REQUIRE_TWO_FACTOR: who must use two-step login."""
 
 
 def setting(default: object, alias: str, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
-    """A setting: its default, its name in the environment, and what it means, in Markdown."""
+    """A setting: its default, its name in the environment, and its meaning in Markdown."""
     return Field(default, alias=alias, description=meaning, ge=ge, le=le)
 
 
@@ -36,12 +36,12 @@ TokenName = Annotated[str, AfterValidator(token_checks.name)]
 
 
 def requires(policy: Policy, is_admin: bool) -> bool:
-    """Whether an account must use a two-step login. `is_admin`: of the site."""
+    """Whether an account must use two-step login. `is_admin`: it is an admin of the site."""
     return policy == "all" or (policy == "admins" and is_admin)
 
 
 class Settings(BaseModel):
-    """The settings of the operator. The environment uses the upper-case aliases."""
+    """The operator's settings. In the environment, they have their upper-case aliases."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -349,12 +349,12 @@ class Settings(BaseModel):
 
     @property
     def origins(self) -> list[str]:
-        """ALLOWED_ORIGINS, as browsers write them."""
+        """ALLOWED_ORIGINS, written as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
 
     @property
     def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """WEBHOOK_ALLOW."""
+        """The networks of WEBHOOK_ALLOW."""
         return tuple(map(ip_network, self.webhook_allow.split(","))) if self.webhook_allow else ()
 
     @property
@@ -372,7 +372,7 @@ class Settings(BaseModel):
 
     @property
     def database(self) -> URL:
-        from sqlalchemy.engine import make_url  # late: the child that prepares a start seldom needs it
+        from sqlalchemy.engine import make_url  # late: the child process that prepares a start rarely needs it
 
         return make_url(self.database_url)
 

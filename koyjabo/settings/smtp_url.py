@@ -20,7 +20,7 @@ class SmtpServer(NamedTuple):
     sender_name: str
     sender: str
     security: str
-    """`tls` from the first byte, `starttls`, or `off`."""
+    """`tls` (from the first byte), `starttls`, or `off`."""
 
 
 def parse(url: str) -> SmtpServer:

@@ -6,10 +6,10 @@ import re
 
 PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""The shortest secret of each algorithm, bytes (RFC 7518, 3.2)."""
+"""Minimum length of the secret for each algorithm, in bytes (RFC 7518, 3.2)."""
 
 NO_CLAIMS = "none"
-"""AUTH_REQUIRED_CLAIMS: no claim marks the tokens that are meant for this server."""
+"""The value of AUTH_REQUIRED_CLAIMS if no claim marks the tokens that are meant for this server."""
 
 
 NAME = re.compile(r"[!-~]{1,200}")

@@ -1,6 +1,4 @@
-"""AUTH_…: the system whose tokens are accepted besides our own, and which of them (specification: Tokens of other
-systems).
-"""
+"""AUTH_…: the other system whose tokens are accepted, and which ones (specification: Tokens of other systems)."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ def claims_of(value: str) -> dict[str, str]:
 
 
 def problem(settings: Settings) -> str | None:
-    """Why these settings cannot be used together, as a sentence without any secret; None if they can."""
+    """Why these settings cannot be used together, as a sentence without secrets; None if they can."""
     if settings.auth_jwks_url and settings.auth_shared_secret:
         return "AUTH_SHARED_SECRET and AUTH_JWKS_URL are both set: tokens are signed with one kind of key. Unset one."
     if settings.auth_jwks_url:

@@ -46,9 +46,9 @@ class EventConnection(Connection, Protocol):
 
 
 class ServerSentEvents(Stream):
-    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open those.
+    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open a WebSocket.
 
-    A refusal is an HTTP response. A client that loses its permission later receives an event of type `error`, and the
+    A refusal is an HTTP response. If a client loses its permission later, it receives an event of type `error` and the
     stream ends.
     """
 
@@ -59,9 +59,8 @@ class ServerSentEvents(Stream):
         """Raise the error of the client's credentials, if there is one. May block."""
 
     def open_stream(self, request: Request) -> Iterable[bytes]:
-        """Admit the client and return the body of the response. May block.
-
-        Raises the KoyJaboError for a refusal, and NoStreams under another WSGI server.
+        """Admit the client and return the body of the response. May block. Raises the refusal as a KoyJaboError, and
+        NoStreams under another WSGI server.
         """
         streams = request.environ.get("koyjabo.event_streams")
         if streams is None:
@@ -136,7 +135,7 @@ MILESTONE = Field(
 
 
 class SiteUpdateEvent(BaseModel):
-    """The stats of the site: at once, and at every change."""
+    """The stats of the site, sent at once and after every change."""
 
     type: Literal["visitor_update"]
     stats: StatsAnswer
@@ -145,7 +144,7 @@ class SiteUpdateEvent(BaseModel):
 
 
 class CommunityUpdateEvent(BaseModel):
-    """The stats of a community, whenever a visit changes them."""
+    """The stats of a community, sent whenever a visit changes them."""
 
     type: Literal["visitor_update"]
     community_id: str
@@ -163,7 +162,7 @@ class CountEvent(BaseModel):
 
 
 class VisitorCountEvent(CountEvent):
-    """How many members are online: at once, and when several have come or gone."""
+    """How many members are online, sent at once and when several have come or gone."""
 
     type: Literal["visitor_count"]
 
@@ -192,7 +191,7 @@ class MessageEvent(BaseModel):
 
 
 class LostRightEvent(BaseModel):
-    """The right to the stream was lost, and it ends."""
+    """The client is no longer permitted to use the stream, which ends."""
 
     type: Literal["error"]
     error: str = Field(description="a sentence a person can act on")
@@ -210,7 +209,7 @@ OF_COMMUNITY = (
 @bp.get("/stream")
 @describe("Stream the stats of the site", {200: StreamOf(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
-    """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
+    """Server-Sent Events with what a WebSocket at `/` receives. The stream belongs to no visitor."""
     return _answer(SiteEvents)
 
 
@@ -221,13 +220,13 @@ def stream() -> Response:
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:
-    """Server-Sent Events for members, who are online as long as the stream is open, and for everybody if `public_count`
-    is true."""
+    """Server-Sent Events for members, who count as online while the stream is open, and for anyone if `public_count` is
+    true."""
     return _answer(CommunityEvents)
 
 
 def _answer(kind: type[ServerSentEvents]) -> Response:
-    """Open a stream for the current request; for HEAD, only check it. Raises what `open_stream` raises."""
+    """Open a stream for the current request. For HEAD, only check the request. Raises what `open_stream` raises."""
     events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()
     if request.method == "HEAD":

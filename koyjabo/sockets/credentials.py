@@ -19,7 +19,7 @@ SUB_PROTOCOL = "Authorization"
 
 
 class SubProtocols(NamedTuple):
-    """The sub-protocol for the response, and the token sent in Sec-WebSocket-Protocol."""
+    """The sub-protocol to respond with, and the token sent in Sec-WebSocket-Protocol."""
 
     answer: str | None
     token: str | None
@@ -36,8 +36,8 @@ def sub_protocols(request: Request) -> SubProtocols:
 def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
     """Return the claims of the client's credentials, or None without credentials.
 
-    `token` is one that was sent outside the request's header and query. For `admitted_by` see `token_to_verify`. The
-    permission check of the room later checks that the session is live and that a refresh token is the current one.
+    `token` is a token that was not sent in the request's headers or query. For `admitted_by` see `token_to_verify`.
+    Later, the room's permission check verifies that the session is live and that a refresh token is the current one.
     Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
@@ -56,7 +56,7 @@ def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | Non
     """Return the id of the refresh token that must still be verified, or None.
 
     None for an access token, and for the refresh token that admitted this client before (`admitted_by`): the client
-    repeats the token of its handshake, and may have renewed it since.
+    repeats the token of its handshake, and may have renewed it since then.
     """
     return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
 

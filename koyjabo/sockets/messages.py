@@ -38,5 +38,5 @@ def is_true(value: object) -> bool:
 
 
 def visitor_id(value: object) -> str | None:
-    """Return a valid visitorId, or None for any other value, which counts as missing."""
+    """Return a valid visitorId, or None for any other value, which is treated as missing."""
     return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None

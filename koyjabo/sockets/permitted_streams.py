@@ -1,6 +1,6 @@
 """The plain WebSockets that need a permission.
 
-They are: the number of people online in a community (for members, or public) and a community's dashboard (for
+These are the number of people online in a community (for members, or public) and a community's dashboard (for
 moderators). The panel's is `koyjabo.panel.panel_stream`.
 """
 
@@ -71,7 +71,7 @@ class PermittedStream(Stream):
 
 
 class CommunityStream(PermittedStream):
-    """The WebSockets of one kind of community room. `room` is a key of `KINDS`."""
+    """The WebSockets for one kind of community room. `room` is a key of `KINDS`."""
 
     def __init__(self, services: Services, room: str) -> None:
         super().__init__(services)
@@ -80,7 +80,7 @@ class CommunityStream(PermittedStream):
         self.shows_views = self._kind.is_dashboard
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
-        if self._kind.is_dashboard and message["type"] == "request_update":  # the name that clients of Citinfos use
+        if self._kind.is_dashboard and message["type"] == "request_update":  # the name that Citinfos clients use
             message = {"type": "request_count"}
         super()._answer(connection, message)
 

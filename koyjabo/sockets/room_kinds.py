@@ -1,4 +1,4 @@
-"""The kinds of community rooms that clients may join, and the role that each requires."""
+"""The kinds of community rooms that clients may join, and the role required for each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def participant_for(
 ) -> Participant:
     """Return a participant for `CommunityRooms.join`. An invalid community id counts as an unknown community.
 
-    Raises Unauthenticated for a dashboard without credentials (`claims` is None).
+    Raises Unauthenticated for a dashboard if `claims` is None.
     """
     community = uuid_of(community_id) or NO_COMMUNITY
     if claims is None:

@@ -32,7 +32,7 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
 
 @bp.route("/", websocket=True)
 def stats_stream() -> Response:
-    """Sends every change of the site's statistics. The first event includes the effect of opening the socket."""
+    """Sends every change to the site's statistics. The first event includes the effect of opening the socket."""
     return open_here(STATS)
 
 
@@ -47,8 +47,8 @@ def visitors_stream(community_id: str) -> Response:
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
 def dashboard_stream(community_id: str) -> Response:
-    """Sends moderators the dashboard of a community: today's visitors and who is online. Its clients do not count as
-    online.
+    """Sends moderators the dashboard of a community: today's visitors and who is online. Moderators do not count as
+    online because of it.
     """
     return open_here("visitor_dashboard", sub_protocols(request).answer)
 

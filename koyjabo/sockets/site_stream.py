@@ -29,9 +29,9 @@ NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 charac
 def admit(services: Services, member: Any, request: Request, sent_id: object, is_said: bool) -> bool:
     """Match a socket with its visitor, by a valid `visitorId`, and admit it to the room `stats`.
 
-    With `is_said`, the client declares that its visit was anonymous. The first event includes the effect of opening the
-    socket. Returns False if the client disconnected before it was admitted. Raises TooManyRequests if its visitor has
-    too many sockets.
+    With `is_said`, the client has declared that its visit was anonymous. The first event includes the effect of opening
+    the socket. Returns False if the client disconnected before it was admitted. Raises TooManyRequests if its visitor
+    has too many sockets.
     """
     sockets = services[PresenceServices].visitor_sockets
     is_anonymous = services[CountingServices].anonymity.is_asked(request.environ, is_said)
@@ -49,8 +49,8 @@ def admit(services: Services, member: Any, request: Request, sent_id: object, is
 def name_visitor(services: Services, member: Any, sent_id: object) -> str:
     """Match an admitted socket with the visitor in its message, and return the visitor.
 
-    The handshake decides whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` and for a
-    socket that sent one before, and TooManyRequests like `admit`.
+    The handshake determines whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or a
+    socket that has already sent one, and TooManyRequests like `admit`.
     """
     visitor, sockets = visitor_id(sent_id), services[PresenceServices].visitor_sockets
     if visitor is None:

@@ -41,7 +41,7 @@ DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
-    """A community room. The community's ref and its id make equal rooms."""
+    """A community room. Rooms made from a community's ref and from its id are equal."""
 
     room: str
     community_id: str
@@ -70,7 +70,7 @@ class Client:
 
 
 class JoinedRooms:
-    """The community rooms that each Socket.IO client of this worker has joined."""
+    """The community rooms that each Socket.IO client on this worker has joined."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -81,7 +81,7 @@ class JoinedRooms:
         client.token = token if isinstance(token, str) else None
 
     def admit(self, sid: str) -> None:
-        """Mark a client as admitted. Refused clients, and clients that disconnect earlier, are not counted."""
+        """Mark a client as admitted. Clients that are refused or disconnect earlier are not counted."""
         if client := self._clients.get(sid):
             client.is_admitted = True
 
@@ -144,7 +144,8 @@ class JoinedRooms:
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
-        """Lock a client. Raises InvalidMessage if it has disconnected, or disconnects while this waits for the lock."""
+        """Lock a client. Raises InvalidMessage if it has disconnected, or disconnects while the caller waits for the
+        lock."""
         client = self._clients.get(sid)
         if client is None:
             raise InvalidMessage(DISCONNECTED)
@@ -171,7 +172,7 @@ class JoinedRooms:
         return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
 
     def _end(self, sid: str, requested: RequestedRoom, named: str, problem: KoyJaboError) -> None:
-        """Remove the client from a room. `named` is the id or ref that the client joined with and knows the room by."""
+        """Remove the client from a room. `named` is the id or ref that the client used to join."""
         client = self._clients.get(sid)
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
@@ -261,7 +262,8 @@ def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def join(message: Any = None, *_: Any) -> dict[str, Any]:
-    """Join a community room. The acknowledgement of a refusal has the close code that a plain WebSocket would get."""
+    """Join a community room. If it is refused, the acknowledgement has the close code that a plain WebSocket would
+    get."""
     _services()[ObservabilityServices].socket_log.received("join")
     try:
         return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
@@ -292,7 +294,7 @@ def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
 
 
 def failed(error: Exception) -> dict[str, Any]:
-    """Return the acknowledgement of a failed handler. A failed `connect` refuses the client.
+    """Return the acknowledgement for a failed handler. A failed `connect` refuses the client.
 
     Raises `error` again if the client has disconnected, because nothing can be sent to it.
     """
@@ -319,9 +321,8 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
 
 
 def _count_error() -> int:
-    """Count an error of the client and return the number so far.
-
-    It is kept in the client's Engine.IO session, so reconnecting to the namespace does not reset it.
+    """Count a client error and return the number so far. The number is kept in the client's Engine.IO session, so
+    reconnecting to the namespace does not reset it.
     """
     try:
         session: dict[str, int] = socketio.server.get_session(_sid())

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 PATH = "/socket.io/"
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
-"""Defaults, in seconds and bytes. `socketio.server_options` of the host program takes precedence."""
+"""Defaults, in seconds and bytes. The host program's `socketio.server_options` take precedence."""
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Set all options, because Flask-SocketIO keeps those of an earlier application in the same process."""
+    """Set all options, because Flask-SocketIO keeps the options of an earlier application in the same process."""
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet
     before: dict[str, Any] = socketio.server_options
@@ -39,7 +39,7 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         manage_session=False,
         serializer=Packet,
         always_connect=True,  # send the packet that confirms the connection before all events
-        monitor_clients=runtime.async_mode == "threading",  # our server finds dead clients itself
+        monitor_clients=runtime.async_mode == "threading",  # our server detects dead clients itself
         **{name: before.get(name, usual) for name, usual in USUAL.items()},
         logger=log,
         engineio_logger=log,
@@ -48,10 +48,10 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
 
 
 class NoJsonp:
-    """Refuses JSONP polling, which python-engineio cannot turn off.
+    """Refuses JSONP polling, because python-engineio cannot turn it off.
 
-    A script request has no `Origin`, so a page of the same site but another origin could read it with its visitor's
-    cookies.
+    A script request has no `Origin`, so a page on another origin of the same site could read the response with its
+    visitor's cookies.
     """
 
     def __init__(self, app: WSGIApplication) -> None:

@@ -62,7 +62,7 @@ class Stream(ABC):
 
     @abstractmethod
     def admit(self, connection: Connection, request: Request) -> None:
-        """Admit a connection and send its first event. May block. Raises the KoyJaboError for a refusal."""
+        """Admit a connection and send its first event. May block. Raises the refusal as a KoyJaboError."""
 
     @abstractmethod
     def send_present(self, connection: Connection) -> None:
@@ -70,18 +70,16 @@ class Stream(ABC):
 
     @abstractmethod
     def disconnected(self, connection: Connection, code: int) -> None:
-        """Clean up after a connection that ended with the client's close code `code`. May block."""
+        """Clean up after a connection has ended with the client's close code `code`. May block."""
 
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        """Let a connection follow a view of reports, if `shows_views`. May block.
-
-        Raises InvalidInput for a view that does not exist, and another KoyJaboError if nothing can be pushed. The page
-        then polls.
+        """Make a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for a view that
+        does not exist, and another KoyJaboError if nothing can be pushed, in which case the page polls.
         """
         raise NotImplementedError
 
     def person_of(self, connection: Connection) -> str | None:
-        """Return the id of the connection's user or visitor, or None if it is not known yet."""
+        """Return the id of the connection's user or visitor, or None if unknown."""
         return None
 
     def community_of(self, connection: Connection) -> str:
@@ -91,8 +89,7 @@ class Stream(ABC):
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
         """Accept a handshake and admit the client. Raises BadHandshake, UnsupportedWebSocket.
 
-        A refused client is accepted and then closed with a code, because browsers hide the status of a refused
-        handshake.
+        A refused client is accepted and then closed with a code, because browsers hide the status of failed handshakes.
         """
         connection = websockets.accept(request.environ, self, protocol)
         try:

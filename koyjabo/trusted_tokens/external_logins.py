@@ -1,4 +1,5 @@
-"""Finds who calls with another system's token: a person of that system, who is added here when first seen."""
+"""Finds out who is calling with another system's token: a person from that system, who is added here when first
+seen."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class _Seen(NamedTuple):
 
 
 class ExternalLogins:
-    """Thousands of clients may reconnect at once, so people are looked up together, and cached for REMEMBERED_S."""
+    """Thousands of clients may reconnect at once, so people are looked up together and cached for REMEMBERED_S."""
 
     def __init__(self, verifier: TokenVerifier, people: ExternalPeople, runtime: Runtime, clock: Clock) -> None:
         self._verifier = verifier
@@ -41,7 +42,7 @@ class ExternalLogins:
         return Login(Account(person.id, "", person.name, is_admin=False, by_token=claims.roles), NO_SESSION)
 
     def forget(self) -> None:
-        """Call this after the database was rolled back: people may be missing."""
+        """Call this after the database was rolled back, because people may be missing."""
         self._seen.clear()
 
     def _person(self, claims: ExternalClaims) -> ExternalPerson:

@@ -1,4 +1,4 @@
-"""Builds the logins with tokens of another system, if the AUTH_… settings name one."""
+"""Builds the service for logins with another system's tokens, if the AUTH_… settings name one."""
 
 from __future__ import annotations
 

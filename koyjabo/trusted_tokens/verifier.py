@@ -1,7 +1,7 @@
-"""Reads tokens of another system: their user, and that user's roles (RFC 7519, RFC 8725).
+"""Reads another system's tokens: the user and the user's roles (RFC 7519, RFC 8725).
 
 Nothing that a token says about itself is trusted: algorithms, issuer, audience and required claims come from the
-settings, and a key verifies only with algorithms of its own kind (`koyjabo.jwks.key_set`).
+settings, and a key is used only with algorithms of its kind (`koyjabo.jwks.key_set`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LEEWAY_S = 30
 LONGEST = 8000
-"""Characters; a header of a request may have 8 KB."""
+"""In characters. A request header may have 8 KB."""
 
 EXPIRED = "This token has expired. Get a new one where you got this one."
 OPTIONS: Any = {
@@ -48,7 +48,7 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """The conditions for a token, from the AUTH_… settings; "" where none is set."""
+    """The conditions for a token, from the AUTH_… settings; "" if a setting is empty."""
 
     algorithms: Collection[str]
     issuer: str
@@ -60,7 +60,7 @@ class TokenRules:
 
 
 class ExternalClaims(NamedTuple):
-    """The person that a token belongs to, as the token describes them."""
+    """The person that a token belongs to, as described in the token."""
 
     ref: str
     name: str | None
@@ -100,7 +100,7 @@ class TokenVerifier:
             raise _refused(type(error).__name__) from None
 
     def _header(self, token: str) -> tuple[str, str | None]:
-        """The algorithm and the id of the key. Raises InvalidToken, and errors of PyJWT."""
+        """The algorithm and the key's id. Raises InvalidToken, and PyJWT's errors."""
         header: dict[str, Any] = dict(jwt.get_unverified_header(token))
         algorithm, key_id = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
@@ -110,7 +110,7 @@ class TokenVerifier:
         return algorithm, key_id
 
     def _roles(self, claims: Mapping[str, Any]) -> RolesByToken:
-        """If the claim is there, it decides, even if nothing in it can be used."""
+        """If the claim is present, it decides, even if nothing in it is usable."""
         name = self._rules.communities_claim
         if name not in claims:
             return RolesByToken(None)
@@ -119,20 +119,20 @@ class TokenVerifier:
 
 
 def _require_times(claims: Mapping[str, Any]) -> None:
-    """PyJWT accepts strings as times. Raises InvalidToken."""
+    """Check that times are numbers, because PyJWT also accepts strings. Raises InvalidToken."""
     for time in (claims["exp"], claims.get("nbf", 0)):
         if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
 def _has(claim: Any, value: str) -> bool:
-    """Whether a claim is this text, or a list that contains it; other values are compared as JSON (`true`, `1`)."""
+    """Whether a claim is this text or a list that contains it. Other values are compared as JSON (`true`, `1`)."""
     items = claim if isinstance(claim, list) else [claim]
     return any(value == (item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None)
 
 
 def _ref(claim: Any) -> str:
-    """Numbers are refs, too: many systems have no other ids. Raises InvalidToken."""
+    """Numbers are accepted as refs, because many systems have no other ids. Raises InvalidToken."""
     text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
     if not isinstance(text, str) or not REF.fullmatch(text):
         raise _refused("the claim with the user is missing, or no userRef")
@@ -140,7 +140,7 @@ def _ref(claim: Any) -> str:
 
 
 def _refused(why: str) -> InvalidToken:
-    """Operators who set this up see the reason; the client does not. `why` quotes nothing of the token."""
+    """Log the reason for operators; the client does not see it. `why` quotes nothing from the token."""
     log.debug("token_refused why=%r", why)
     return InvalidToken()
 

@@ -31,14 +31,15 @@ from koyjabo.webkit.panel.pages import cursor, me, page
 from koyjabo.webkit.schemas.bodies import Body
 
 NUMBER = "number"
-"""The only order: the primary key's. Any other index would slow down every registration (decision 37)."""
+"""The only available order is the primary key's, because any other index would slow down every registration (decision
+37)."""
 
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
 
 MOST_ROWS = 15
-"""Newest visits on the page Live. The log of visits has the others."""
+"""Number of newest visits on the Live page. The log of visits has the rest."""
 
 
 @bp.get("/visits")
@@ -79,7 +80,7 @@ def visit(ordinal: int) -> Response:
 def _show(
     form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
-    """Show the log. `total` is the site's, if the log has a different number of visits."""
+    """Show the log. `total` is the site's total, if the log has a different number of visits."""
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
@@ -118,7 +119,7 @@ def _days(form: Form[Body]) -> VisitFilter:
 @bp.get("/realtime")
 @for_viewers
 def realtime() -> Response:
-    """Show the state that a socket of the panel begins with. The page's script keeps it up to date."""
+    """Show the state that a panel socket starts with. The page's script keeps it up to date."""
     services = current()
     stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
     parts = feed.parts()

@@ -27,7 +27,7 @@ file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, p
 @click.option("--to", "last_day", default="", metavar="DAY", help="Only up to this day.")
 @click.option("--resume", is_flag=True, help="Continue a FILE that is incomplete. Give the same options as before.")
 def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
-    """Write visits to FILE, or to standard output (-), the oldest first.
+    """Write visits to FILE, or to standard output (-), oldest first.
 
     The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run while the
     server is busy.

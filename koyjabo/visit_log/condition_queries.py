@@ -1,4 +1,5 @@
-"""The conditions of a search: each field, and the one text that may be a number, an id, a name or part of a page."""
+"""The conditions of a search: one for each field, and the search text, which may be a number, an id, a name or part of
+a page."""
 
 from __future__ import annotations
 
@@ -28,10 +29,10 @@ LISTED = {
 }
 
 MANY = 1_000
-"""A visitor with at least this many visits is searched for without the index of visitors."""
+"""Number of visits from which a visitor is searched for without the index of visitors."""
 
 MOST_NAMED = 500
-"""Maximum number of users, and of communities, to search for by part of their name."""
+"""Maximum number of users, and of communities, to match by part of their name."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
@@ -42,13 +43,12 @@ class SearchFilter(NamedTuple):
 
     began_ms: int | None = None
     ended_ms: int | None = None  # before this time
-    place: str = ""  # the whole name of a location or country, or part of it
+    place: str = ""  # the name of a location or country, or part of it
     page: str = ""
     source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
     browser: str = ""  # the beginning of the name of a browser or system, or part of another User-Agent
     community_id: str = ""
-    # A visit number or a range of them; otherwise a visitor_id; otherwise its beginning, a visit_id, or part of any
-    # text.
+    # A visit number or a range of them; or else a visitor_id; or else its beginning, a visit_id, or part of any text.
     text: str = ""
     is_bot: bool | None = None
     sees_ids: bool = True  # if False, visitor_ids and emails are not searched
@@ -88,9 +88,8 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
-    """Return the condition for an exact match, and whether an index finds the visits; None without a match.
-
-    Matches the visits with this number or in this range, or else of this visitor.
+    """Return the condition for an exact match, and whether an index finds the visits; None if nothing matches. Matches
+    the visits with this number or in this range, or else this visitor's visits.
     """
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
@@ -124,7 +123,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
 
 
 def _in_page(text: str) -> ColumnElement[bool]:
-    """Return the condition for part of a page. Browsers send letters of other scripts percent-encoded."""
+    """Return the condition for part of a page. Browsers percent-encode letters of other scripts."""
     return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
 
 
@@ -149,7 +148,7 @@ def _of_place(text: str) -> ColumnElement[bool]:
 
 
 class _Browsers:
-    """Finds visits by the name of a browser or system. Reads the user agents of the last 30 days at its first use."""
+    """Finds visits by the name of a browser or system. On first use, reads the user agents of the last 30 days."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -158,7 +157,7 @@ class _Browsers:
         """Return the condition for visits with this browser or system: the whole name in any case, or else its
         beginning.
 
-        If there is no such name, it matches visits with the text in their user agent.
+        If there is no such name, matches visits with the text in their user agent.
         """
         searched, names = text.casefold(), {name for named in self._known.values() for name in named}
         meant = {name for name in names if name.casefold() == searched}
@@ -176,7 +175,7 @@ class _Browsers:
 
     @cached_property
     def _known(self) -> dict[str, set[str]]:
-        """The names of browser and system, by user agent."""
+        """The browser's and the system's name, by user agent."""
         texts, after = set[str](), self._reduced_upto
         while rows := self._session.execute(STRETCH, {"after": after}).all():
             texts.update(user_agent for _, user_agent in rows if user_agent)

@@ -18,7 +18,7 @@ from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
-    """The export cannot be written to this path. The message says why."""
+    """The export cannot be written to this path, for the reason in the message."""
 
 
 class _Written(NamedTuple):
@@ -74,8 +74,8 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
 
 
 def _complete_part(path: Path, kind: str) -> _Written:
-    """Return the complete part of a file. In CSV, a line break in quotation marks does not end a record, because
-    visitors' texts may contain line breaks.
+    """Return the complete part of a file. In CSV, a line break in quotation marks does not end a record, because texts
+    from visitors may contain line breaks.
     """
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The lines of files, and CSV (RFC 4180). Unusable lines are reported and skipped."""
+"""Reads lines and CSV records (RFC 4180) of files. Unusable lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class DecodedLines:
         return self
 
     def begin_record(self) -> None:
-        """Begin a record. Quotation marks may join many lines into one record, which together may be as long as one
-        line.
+        """Begin a record. Quotation marks may join many lines into one record, whose total length is limited like a
+        single line's.
         """
         self._left = LONGEST_LINE
 
@@ -79,7 +79,7 @@ def csv_records(lines: SupportsReadline, refuse: Refuse) -> Iterator[CsvRecord]:
             values = next(reader, None)
         except (BadLine, csv.Error) as error:
             why = error.why if isinstance(error, BadLine) else "is not valid CSV"
-            for lost in range(number, decoded.number + 1):  # an unclosed quotation has many lines
+            for lost in range(number, decoded.number + 1):  # an unclosed quotation mark can swallow many lines
                 refuse(BadLine(lost, why))
         else:
             if values is None:

@@ -38,7 +38,7 @@ ALIASES = {
 }
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
-"""With "~" for names that this program generated, which exports may contain."""
+"""Also accepts "~", for names that this program generated and exported."""
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
 LONGEST_ID = 128
@@ -77,7 +77,7 @@ def read(
 
 
 class _Counted:
-    """Lines whose bytes are counted."""
+    """Lines, with a count of the bytes read."""
 
     def __init__(self, file: SupportsReadline, advance: Callable[[int], None]) -> None:
         self._file = file
@@ -158,7 +158,7 @@ def _described(values: Values) -> str | None:
 
 
 def _campaign(values: Values) -> str | None:
-    """Return the utm_ columns, or else those parameters of the page. If the visitor was erased, only the channel may
+    """Return the utm_ columns, or else the same parameters of the page. If the visitor was erased, only the channel may
     be left.
     """
     sent = Campaign(*(_text(values, name) for name in Campaign._fields))
@@ -240,7 +240,7 @@ def _text(values: Values, name: str) -> str | None:
 
 
 def _address(values: Values, name: str) -> str | None:
-    """Return an address. It is not cut before its parts are extracted."""
+    """Return an address. It is not cut until its parts are extracted."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
@@ -261,4 +261,4 @@ BY_RULES = {
     "campaign",
 }
 PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES}
-"""Readers of the other columns that a visit may have."""
+"""Parsers for the optional columns of a visit."""

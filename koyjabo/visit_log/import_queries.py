@@ -24,11 +24,11 @@ from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
 PATIENCE_S, POLL_S = 2.0, 0.02
-"""How long, and how often, to try to lock. A transaction that rolls up holds the file lock for some milliseconds,
-with longer pauses in between.
+"""How long, and how often, to try to lock. Rolling up holds the file lock for a few milliseconds at a time, with longer
+pauses in between.
 """
 
-# If only some visits of a day are rolled up, they may be those of an erased visitor. Such a day does not count as
+# If only some visits of a day are rolled up, they may have belonged to an erased visitor. Such a day does not count as
 # rolled up unless retention has reached it (`retention_queries`).
 FOLDED_DAYS = text("""
 SELECT d.day FROM daily_visits d
@@ -39,7 +39,7 @@ AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.n
 
 
 class ImportUnderWay(KoyJaboError):
-    """Visits cannot be rolled up during an import, which needs their rows to recognise visits that are already
+    """Visits cannot be rolled up during an import, because it needs their rows to recognise visits that are already
     counted.
     """
 
@@ -52,7 +52,7 @@ class ImportUnderWay(KoyJaboError):
 
 @contextmanager
 def only_one(where: URL) -> Iterator[Fence | None]:
-    """Exclude other imports, restores and roll-ups. Yields None while another process does one.
+    """Exclude other imports, restores and roll-ups. Yields None if another process is doing one.
 
     Otherwise yields a fence for the transactions of the import. On PostgreSQL it raises DatabaseInUse after the lease
     was lost. On SQLite the lock ends with the process.
@@ -120,9 +120,9 @@ def _locked(file: int, how: int) -> bool:
 
 
 def begin(fence: Fence) -> None:
-    """Record that ids from now on are not in order of time. Ends the record of an import that was killed.
+    """Record that ids are not in order of time from now on. Ends the record of an import that was killed.
 
-    On SQLite it waits for the running transaction. All later ones see that an import is running.
+    On SQLite, this waits for the running transaction. All later transactions see that an import is running.
     """
     end(fence)
     with exclusive(fence) as session:
@@ -133,7 +133,7 @@ def begin(fence: Fence) -> None:
 def end(fence: Fence, in_order: bool = False) -> None:
     """Record the last id of the import and its range of times. Delete the record if the ids are in order after all.
 
-    Reads the times before it locks the writer, because that takes time in proportion to the imported rows.
+    The times are read before the writer is locked, because reading takes time in proportion to the imported rows.
     """
     with engine.snapshot() as connection:
         began = connection.execute(
@@ -173,7 +173,7 @@ def newest_ms() -> int:
 
 
 def communities() -> set[Scope]:
-    """Return the communities that visits can be counted for: all that are not archived."""
+    """Return the communities that visits can be counted for: all except archived ones."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 

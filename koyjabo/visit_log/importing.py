@@ -1,7 +1,7 @@
 """Imports visits from another counter or from an export.
 
-They are committed to the ledger like other visits, in batches, and keep their times, locations and ids. A visit that is
-already in the ledger is not counted again, so an interrupted import can be repeated.
+Visits are committed to the ledger in batches, like other visits, and keep their times, locations and ids. A visit that
+is already in the ledger is not counted again, so an interrupted import can be repeated.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from koyjabo.visit_log.import_file import ImportedLine
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
 BATCH = 500
-"""Number of visits per commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
+"""Number of visits per commit: half of the ledger's largest batch. A visitor's visit waits for at most one such
+commit."""
 
 REST = 2
-"""Pause after a commit while others write, as a multiple of the commit's duration."""
+"""Pause after a commit while others are writing, as a multiple of the commit's duration."""
 
 UNKNOWN_COMMUNITY = (
     "community_id is of an unknown or archived community; restore the community, from the archive or from a backup, or "
@@ -60,7 +61,7 @@ class Imported(NamedTuple):
 
 
 class ImportRules:
-    """The visits that can be imported now: their communities and days."""
+    """Which visits can be imported now, by community and day."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
         self._now_ms = clock.now_ms
@@ -96,7 +97,7 @@ def import_visits(
     """Append the visits of a file, in the order of its lines. Calls `advance` with the number of bytes done since the
     last call. Needs an application context.
 
-    Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or a visit of a rolled-up day (unless
+    Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
     `even_folded`). Visits before the error stay imported.
     """
     return import_lines(import_file.read(file, kind, zone, advance, _fail), clock, even_folded, _fail)
@@ -113,7 +114,7 @@ def import_lines(
 ) -> Imported:
     """Import visits in another program's format, like `import_visits`.
 
-    `refuse` is called with a line whose visit cannot be counted, and ends the import by raising that error. `by`
+    `refuse` is called with each line whose visit cannot be counted, and can end the import by raising that error. `by`
     (default: the operator) and `details` are for the audit log. `on_commit` is called with the result so far after each
     commit.
     """
@@ -128,7 +129,7 @@ def import_lines(
 
 @contextmanager
 def alone() -> Iterator[Fence]:
-    """Run while no other import and no restore does. Yields the fence of `only_one`. Raises Busy."""
+    """Run while no other import or restore is running. Yields the fence of `only_one`. Raises Busy."""
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
             raise Busy(
@@ -142,7 +143,7 @@ def _fail(error: BadLine) -> None:
 
 
 class _Importing:
-    """One import. `imported` is its result so far."""
+    """An import. `imported` is the result so far."""
 
     def __init__(
         self,
@@ -159,7 +160,7 @@ class _Importing:
         self._clock = clock
         self._fence = fence
         self._refuse = refuse
-        self._visits = import_queries.count()  # in the ledger, after this import's last commit
+        self._visits = import_queries.count()  # in the ledger after this import's last commit
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
         import_queries.begin(fence)
@@ -208,9 +209,8 @@ class _Importing:
             raise LedgerUnavailable from error
 
     def _continue_lower(self, error: DatabaseRolledBack) -> None:
-        """Continue if the total was lowered on purpose and no server has committed since.
-
-        Otherwise raises LedgerUnavailable: a server must first decide which number the count continues from.
+        """Continue if the total was lowered on purpose and no server has committed since then. Otherwise raises
+        LedgerUnavailable, because a server must first decide which number the count continues from.
         """
         standing = import_queries.lowered(error.mark)
         if standing is None:
@@ -230,7 +230,7 @@ class _Importing:
         return others_wrote
 
     def end(self, by: Actor, details: dict[str, str]) -> None:
-        """End the import, also after an error. If the database is unavailable, the next import does it."""
+        """End the import, even after an error. If the database is unavailable, the next import does this."""
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)

@@ -1,7 +1,7 @@
 """Searches the ledger's rows, newest or oldest first, in id ranges of bounded size.
 
-A day is a range of ids (`counting.queries.id_range`). Within a range every row is read, except for communities, which
-have an index. An index for each other field would cost every registration too much (decision 37).
+A day is a range of ids (`counting.queries.id_range`). Every row in a range is read, except for communities, which have
+an index. Indexes for the other fields would make every registration too expensive (decision 37).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log.condition_queries import DIRECT, SearchFilter, conditions
 
 LATE_MS = 60_000
-"""Time from opening to counting that exceeds the duration of a request."""
+"""If more time than this passes between opening and counting, it was not just the duration of a request."""
 
 YEAR_9999_MS = 253_370_764_800_000
-"""Upper limit, because clients may claim any number."""
+"""Upper limit, because clients may send any number."""
 
 FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
-"""Rows read by one statement: few at first, for a page that is soon full, then twice as many each time."""
+"""Rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
 LEFT_OUT = ("scope", "day", "hour_s")
 """Columns that add nothing to a `LoggedVisit`."""
@@ -41,7 +41,7 @@ LEFT_OUT = ("scope", "day", "hour_s")
 COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
 NEWEST = 10_000
-"""Number of the newest visits that are examined, by id."""
+"""How many of the newest visits to examine, by id."""
 
 MOST = 100
 """Maximum number of values of each kind."""
@@ -55,16 +55,16 @@ class Search(NamedTuple):
     after: int  # ids greater than this
     upto: int
     conditions: tuple[ColumnElement[bool], ...]
-    is_indexed: bool  # an index finds the few matching rows, so the range need not be split
+    is_indexed: bool  # an index finds the few matching rows, so the range is not split
 
     def past(self, cursor: int, newest_first: bool) -> Search:
-        """Return the search for the ids that come after this one in an order."""
+        """Return the search for the ids that follow this one in the given order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))
         return self._replace(after=max(self.after, cursor))
 
     def ends_at(self, reached: int, newest_first: bool) -> bool:
-        """Return whether nothing is left after this id was read."""
+        """Return whether nothing is left once this id has been read."""
         return reached <= self.after + 1 if newest_first else reached >= self.upto
 
 
@@ -91,7 +91,7 @@ class LoggedVisit(NamedTuple):
         """When the device's clock says the visit was opened, if that differs by more than a minute from when it was
         counted.
 
-        The device had no network (specification: Register a visit), or its clock is wrong.
+        The device was offline (specification: Register a visit), or its clock is wrong.
         """
         claimed = self.client_ms or 0
         is_other = 0 < claimed < YEAR_9999_MS and abs(self.at_ms - claimed) > LATE_MS
@@ -106,7 +106,8 @@ class SearchPage(NamedTuple):
 
 
 class Count(NamedTuple):
-    """The number of matching visits. An incomplete count took too long or counted too many, and is a lower bound."""
+    """The number of matching visits. A count that took too long or reached the maximum is incomplete, and a lower
+    bound."""
 
     visits: int
     is_complete: bool
@@ -115,7 +116,7 @@ class Count(NamedTuple):
 NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
 OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
 LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
-"""Labels of the columns in OTHERS that a visit's page shows."""
+"""Labels for the columns in OTHERS that a visit's page shows."""
 
 ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
 
@@ -131,7 +132,7 @@ def newest_first(session: Session, query: Search, count: int, patience_s: float)
 
 
 def oldest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """Return visits like `newest_first`, but oldest first."""
+    """Like `newest_first`, but oldest first."""
     return _visits(session, query, count, patience_s, newest_first=False)
 
 
@@ -148,8 +149,8 @@ def count(session: Session, query: Search, most: int, patience_s: float) -> Coun
 
 
 def count_all(session: Session, which: SearchFilter) -> Count | None:
-    """Count by hour if only time and community are filtered. None with other filters, or if hours of another
-    TIMEZONE do not begin at the filtered time.
+    """Count from hourly sums if only time and community are filtered. None with other filters, or if hours stored under
+    another TIMEZONE do not begin at the filtered time.
     """
     if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
@@ -170,7 +171,7 @@ def by_ids(session: Session, ids: list[int]) -> tuple[LoggedVisit, ...]:
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:
-    """Return the time of the visit with this id (ms), or of the next one if it is gone."""
+    """Return the time (ms) of the visit with this id, or of the next one if it no longer exists."""
     return session.scalar(select(Visit.at_ms).where(Visit.id >= visit_id).order_by(Visit.id).limit(1))
 
 
@@ -195,7 +196,7 @@ def _visits(session: Session, query: Search, count: int, patience_s: float, newe
 
 
 def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Yield ranges of ids in this order: after the first, up to the second."""
+    """Yield ranges of ids in this order. A range is greater than its first id, up to its second."""
     after, upto, size = query.after, query.upto, FIRST_STRETCH
     while upto > after:
         size = upto - after if query.is_indexed else min(size, upto - after)
@@ -230,7 +231,7 @@ def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
 
 
 class Frequent(NamedTuple):
-    """Values with their numbers of visits, largest first. A country includes its cities."""
+    """Values and their numbers of visits, largest first. A country includes its cities."""
 
     places: Counts
     pages: Counts

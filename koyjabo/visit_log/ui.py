@@ -1,4 +1,4 @@
-"""Visits on pages: filters, their texts, the kinds of files."""
+"""Shows visits on pages: filters, their texts, and kinds of files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def browser(user_agent: str | None) -> str:
 
 
 def campaign(query: str) -> str:
-    """Return `newsletter · mail · Eid`: source, medium, campaign, term and content, as far as they are known."""
+    """Return `newsletter · mail · Eid`: source, medium, campaign, term and content, as far as known."""
     return " · ".join(filter(None, Campaign.read(query)))
 
 
@@ -62,7 +62,7 @@ def _plain(value: Any) -> str:
 
 
 def path(page: str) -> str:
-    """Return a page with percent-encoded letters decoded. Invalid encodings stay."""
+    """Return a page with percent-encoded letters decoded. Invalid encodings are kept."""
     try:
         return whole(unquote(page, errors="strict"))
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def path(page: str) -> str:
 
 
 MOST_CHOICES = 200
-"""Maximum number of communities to choose from. The page of a community links to its visits."""
+"""Maximum number of communities to choose from. A community's page also links to its visits."""
 
 
 class Preset(NamedTuple):
@@ -147,7 +147,7 @@ def source(host: str) -> str:
 
 
 def results(counted: Count) -> str:
-    """Return the number of visits as a text; "" if none was counted in time."""
+    """Return the number of visits as a text, or "" if they were not counted in time."""
     if not counted.is_complete and counted.visits > MOST_COUNTED:
         return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
     if not counted.is_complete:
@@ -169,7 +169,7 @@ kind = click.option(
 
 
 def kind_of(file: Path) -> str:
-    """Return the kind of a file by its name."""
+    """Return a file's kind by its name."""
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if by_suffix is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")

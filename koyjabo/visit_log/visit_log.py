@@ -1,4 +1,4 @@
-"""Lists and exports all visits, for admins of the site. Viewers see the list without visitorIds."""
+"""Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search
 __all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
 PATIENCE_S = 1.0
-"""Time limit of a search for a page, enough for millions of visits. The next page continues the search."""
+"""Time limit for a page's search, enough for millions of visits. The next page continues the search."""
 
 MOST_COUNTED, COUNT_S = 10_000, 0.3
-"""Limits of counting results: the maximum number, and the time in seconds."""
+"""Limits for counting results: the maximum number, and the time in seconds."""
 
 PIECE, PIECE_S = 500, 0.2
-"""Visits in a piece of an export, and its time limit. Short, because reports wait for it."""
+"""Visits per piece of an export, and the time limit of a piece. Short, because reports wait for it."""
 
 LARGE_PIECE = 5_000
-"""The same for an export on the command line, where no reports wait."""
+"""The same for exports on the command line, where no reports wait."""
 
 WHO = {"people": False, "bots": True}
-"""The values of `VisitFilter.who`, and the `is_bot` that they stand for (declared crawlers)."""
+"""The values of `VisitFilter.who`, and the value of `is_bot` (declared crawler) that each stands for."""
 
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
@@ -56,8 +56,8 @@ class VisitFilter(NamedTuple):
     """The conditions of a search as a user types them; "" matches all visits. Days are in TIMEZONE, inclusive.
 
     Case and the script of digits do not matter (`condition_queries.SearchFilter`). `text` is a visit number or a range
-    of them. If no visit has it, it is a visitorId; otherwise the beginning of a visitorId, a visitId, or part of a
-    location, page, source, browser, user's name or community's name.
+    of them, or else a visitorId, or else the beginning of a visitorId, a visitId, or part of a location, page, source,
+    browser, user's name or community's name.
     """
 
     first_day: str = ""  # YYYY-MM-DD
@@ -72,9 +72,8 @@ class VisitFilter(NamedTuple):
 
 
 class VisitPage(NamedTuple):
-    """Visits, and the cursors of the pages of older and newer ones; None at the ends.
-
-    If the search timed out, the page is not full but has a cursor, and `reached_ms` is the time it has reached.
+    """Visits, and the cursors for the pages with older and newer ones; None at the ends. If the search timed out, the
+    page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
     """
 
     visits: tuple[LoggedVisit, ...] = ()
@@ -84,7 +83,7 @@ class VisitPage(NamedTuple):
 
 
 class Extract(NamedTuple):
-    """An export. `pieces` are generated lazily: each is a text, and how many of the `ids` were read for it."""
+    """An export. `pieces` are generated lazily; each has a text and how many of the `ids` were read for it."""
 
     ids: int
     pieces: Iterator[tuple[str, int]]
@@ -110,29 +109,28 @@ class VisitLog:
         after: int | None = None,
         newest_first: bool = True,
     ) -> VisitPage:
-        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S.
-
-        With `after`, return those just newer than that cursor, or the newest if there are not enough. Without
-        `newest_first`, the order is reversed. No search reveals a visitorId or an email to viewers.
+        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S. With
+        `after`, return the visits just newer than that cursor, or the newest if there are not enough. Without
+        `newest_first`, the order is reversed. No search reveals a visitorId or email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)
         listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
         return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
 
     def count(self, account: Account, which: VisitFilter) -> Count:
-        """Return how many visits match. Exact if only days or a community are filtered; otherwise up to MOST_COUNTED
+        """Return how many visits match. Exact if only days or a community are filtered; otherwise at most MOST_COUNTED
         + 1, within COUNT_S.
         """
         return self._database.report(_count, self._searched_by(account, which))
 
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
-        """Return the visits with this number, newest first. There are several only if a total was lowered."""
+        """Return the visits with this number, newest first. There can be several only if the total was lowered."""
         account.require_site_viewer()
         visits = self._database.report(_of_ordinal, ordinal)
         return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
-        """Return choices for the filters: the most frequent locations, pages and sources of the newest visits on the
+        """Return choices for the filters: the most frequent locations, pages and sources of the newest visits on these
         days.
         """
         search = self._searched_by(account, which)
@@ -152,15 +150,15 @@ class VisitLog:
         return chain((spreadsheet.head(kind, file_format.COLUMNS),), self._reported(kind, search, progress))
 
     def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
-        """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one. Raises
-        InvalidInput if it does not exist.
+        """Like `export`, for the operator. With `last`, a (visitorId, visitId), only later visits are exported. Raises
+        InvalidInput if that visit does not exist.
         """
         search = self._database.report(_search_after, self._search_filter(which), last)
         self._record_export(OPERATOR, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
     def export_days(self, account: Account, which: VisitFilter, kind: str) -> Iterator[str]:
-        """Yield the number of visits by day, of the site or the filter's community. Days without visits are left
+        """Yield the number of visits per day, on the site or in the filter's community. Days without visits are left
         out.
         """
         account.require_site_admin()
@@ -174,7 +172,7 @@ class VisitLog:
     def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
         conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
         if "text" in conditions:
-            conditions["text"] = True  # not its value: a visitorId must not stay in the log after the visitor is erased
+            conditions["text"] = True  # not its value: a visitorId must not outlive the visitor's erasure in the log
         subject = Subject("visits", "", "")
         entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)
@@ -186,7 +184,7 @@ class VisitLog:
                 yield text
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
-        """Yield texts, and how many ids were read for each."""
+        """Yield texts, each with how many ids were read for it."""
         while search.after < search.upto:
             text, reached = self._database.report(_piece, kind, search, size, self._parser)
             ids, search = reached - search.after, search._replace(after=reached)
@@ -227,7 +225,7 @@ def _validated(which: VisitFilter) -> tuple[Days, str]:
 def _page(
     session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
 ) -> VisitPage:
-    """Return the visits after the cursor `onward`, or those before the cursor `back` if they fill the page."""
+    """Return the visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
     search = queries.search(session, which)
     if back is not None:
         visits, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)

@@ -1,4 +1,4 @@
-"""The panel's pages of webhooks: list, create, change, test, rotate and delete them, and their deliveries."""
+"""The panel's pages for webhooks: list, create, change, test, rotate and delete them, and show their deliveries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from koyjabo.webkit.schemas.fields import Text
 
 
 class WebhookFormBody(Body):
-    """The form of a new webhook. If the format is empty, it depends on the host."""
+    """The form for a new webhook. An empty format means the default for the host."""
 
     url: Url
     events: Types
@@ -38,7 +38,7 @@ class WebhookFormBody(Body):
 
 
 class WebhookChangesFormBody(WebhookFormBody):
-    """The form of a change. An empty URL changes nothing."""
+    """The form for changes. An empty URL changes nothing."""
 
     url: Annotated[ChangedUrl, BeforeValidator(lambda value: value or None)] = None  # type: ignore[assignment]
 
@@ -69,7 +69,7 @@ def create_webhook() -> Response:
 
 @bp.get("/webhooks/<webhook_id>")
 def webhook(webhook_id: str) -> Response:
-    """Show a webhook with its deliveries: all, or those in the state in the URL."""
+    """Show a webhook with its deliveries: all, or only the ones in the state that the URL names."""
     webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
     chosen = state if state in STATES else None
     delivery_page = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))

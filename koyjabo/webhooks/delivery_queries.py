@@ -1,4 +1,4 @@
-"""Queries of deliveries: due ones, results of attempts, resending, and the limits per endpoint, each within one
+"""Queries for deliveries: which are due, results of attempts, resending, and limits per endpoint. Each runs within one
 transaction (specification: Webhooks).
 """
 
@@ -23,7 +23,7 @@ from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOU
 LEASE = "webhooks"
 
 PAUSES_MS = (5_000, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS)
-"""Pauses after failed attempts, except the last. Each varies by up to a fifth, so that attempts do not come all at
+"""Pauses after failed attempts, except the last. Each varies by up to a fifth, so that attempts do not all come at
 once.
 """
 
@@ -44,10 +44,10 @@ VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT
 """Adds a delivery. `bytes` is the length of the event's data."""
 
 MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
-"""Limits for one endpoint: waiting deliveries, and bytes of the data of their events."""
+"""Limits for one endpoint: waiting deliveries, and bytes of data in their events."""
 
-# `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries.
-# Deliveries of the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
+# `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries. Deliveries created
+# by the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
 WAITING = text("""
 SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
 WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
@@ -67,12 +67,12 @@ ORDER BY n LIMIT :size
 
 
 class PollResult(NamedTuple):
-    """The result of a worker's poll, every second."""
+    """The result of a worker's poll, made every second."""
 
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
     over: list[str]  # ids in `due` with more waiting deliveries than allowed
-    is_free: bool  # no other worker sends
+    is_free: bool  # no other worker is sending
     has_clear_urls: bool
 
 
@@ -107,7 +107,7 @@ class DeliveryAttempt(NamedTuple):
 
 class Marked(NamedTuple):
     sealed_url: str | None  # where to send next; None without the lease, or if the webhook is disabled or deleted
-    died: int  # number of deliveries that were given up
+    died: int  # number of deliveries given up
     disabled: Endpoint | None  # the webhook, if it was just disabled
 
 
@@ -141,10 +141,8 @@ def poll(session: Session, worker: str, now_ms: int) -> PollResult:
 
 
 def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
-    """Create the deliveries of new events, oldest first: about `size`, and at least one event's. Does nothing without
-    the lease.
-
-    Returns the ids of the webhooks that got some, and whether there may be more.
+    """Create deliveries for new events, oldest first: about `size` of them, and at least for one event. Does nothing
+    without the lease. Returns the ids of the webhooks that got deliveries, and whether there may be more.
     """
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
@@ -172,7 +170,7 @@ def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, An
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """Return an endpoint's due deliveries, longest due first. None if there are none, or without the lease."""
+    """Return an endpoint's due deliveries, longest due first; None if there are none, or without the lease."""
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
@@ -200,10 +198,8 @@ def mark(
     now_ms: int,
     on_disabled: Callable[[Session, Endpoint], None],
 ) -> Marked:
-    """Store the results of attempts in order, even without the lease, because they were made.
-
-    Keeps the lease, but does not take one that was released. `on_disabled` is called in the transaction that disables
-    the webhook.
+    """Store the results of attempts in order, even without the lease, because the attempts were made. Keeps the lease,
+    but does not take a released one. `on_disabled` is called in the transaction that disables the webhook.
     """
     has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
@@ -259,7 +255,8 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
 
 
 def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """Return a page of deliveries, newest first. Reads the keys of all deliveries, because there may be a million."""
+    """Return a page of deliveries, newest first. Of all other deliveries, reads only the keys, because there may be a
+    million."""
     delivery, event = WebhookDelivery, WebhookEvent
     keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
     if state is not None:
@@ -298,8 +295,8 @@ def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """Return the newest delivery to drop together with all older ones, or None within the limits. Reads MOST_ROWS
-    entries of the index, however many wait.
+    """Return the newest delivery to drop, together with all older ones; None within the limits. Reads MOST_ROWS entries
+    of the index, however many are waiting.
     """
     limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
     newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})

@@ -1,4 +1,4 @@
-"""Stores events for webhooks, as operations of the database executor."""
+"""Stores events for webhooks, as operations for the database executor."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ON CONFLICT (key) DO NOTHING
 
 
 class WebhookFact(NamedTuple):
-    """An event. A second one with the same `key` is not stored. `data` is JSON of less than 20 KB, without
-    visitorIds and emails.
+    """An event. A second event with the same `key` is not stored. `data` is JSON of less than 20 KB, without visitorIds
+    or emails.
     """
 
     type: str
@@ -52,16 +52,15 @@ def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
 
 
 def scopes_since(session: Session, types: Collection[str], since_ms: int) -> list[Scope]:
-    """Return the scopes with an event of these types since a time. Uses the index of dispatched events."""
+    """Return the scopes that have had an event of these types since a time. Uses the index of dispatched events."""
     of_late = or_(WebhookEvent.dispatched_ms.is_(None), WebhookEvent.dispatched_ms >= since_ms)
     rows = select(WebhookEvent.scope).where(of_late, WebhookEvent.at_ms >= since_ms, WebhookEvent.type.in_(types))
     return [Scope(scope) for scope in session.scalars(rows.distinct())]
 
 
 def known_users(session: Session, users: Collection[str]) -> dict[str, str | None]:
-    """Return those `users` that are not deleted, with the refs that other systems gave them.
-
-    Locks them against deletion until the commit, so that a deletion finds what was recorded about them.
+    """Return the `users` who are not deleted, with the refs that other systems gave them. Locks them against deletion
+    until the commit, so that a deletion finds what was recorded about them.
     """
     rows = select(User.id, User.external_ref).where(User.id.in_(users)).order_by(User.id)
     return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koyjabo.core.i18n import N_
 
 TEST = "test"
-"""Sent only to the webhook that a person tests, whatever it subscribes to."""
+"""Sent only to the webhook that is being tested, whatever it subscribes to."""
 
 EVENT_TYPES = {
     "milestone.reached": N_("A total reaches a milestone"),
@@ -13,7 +13,7 @@ EVENT_TYPES = {
     "traffic.spike": N_("Far more visits than usual"),
     "traffic.drop": N_("Far fewer visits than usual"),
     "conversion.made": N_("A visitor of a community becomes a user"),
-    "community.occupied": N_("A first person comes online in an empty community"),
+    "community.occupied": N_("The first person comes online in an empty community"),
     "community.vacated": N_("The last person has left a community"),
     "member.joined": N_("A member comes online in a community"),
     "member.left": N_("A member is no longer online in a community"),
@@ -23,7 +23,7 @@ EVENT_TYPES = {
     "backup.verified": N_("A backup is verified"),
     "backup.failed": N_("A backup fails"),
 }
-"""In the order of the panel."""
+"""In the order that the panel shows them."""
 
 OF_COMMUNITIES = (
     "milestone.reached",
@@ -38,5 +38,5 @@ OF_COMMUNITIES = (
 
 
 def types_for(community_id: str | None) -> tuple[str, ...]:
-    """Return the types that a webhook of this community can subscribe to; all types for a webhook of the site."""
+    """Return the types that a webhook for this community can subscribe to; all types for a webhook of the site."""
     return tuple(EVENT_TYPES) if community_id is None else OF_COMMUNITIES

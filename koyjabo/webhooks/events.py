@@ -1,4 +1,4 @@
-"""Knows which events webhooks subscribe to, and records events that are not changes of the database."""
+"""Knows which events webhooks subscribe to, and records events that no database change causes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koyjabo.webhooks.event_queries import WebhookFact
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-"""Maximum number of published events that wait for the database. While it is unavailable, the oldest are dropped."""
+"""Maximum number of published events that wait for the database. Beyond this, the oldest are dropped."""
 
 AT_ONCE = 500
 """Maximum number of events per transaction."""
@@ -40,17 +40,15 @@ class WebhookEvents:
         self._busy = False
 
     def wants(self, type: str, scope: Scope) -> bool:
-        """Return whether an enabled webhook subscribes to such an event. From memory, at most a second old. Events
-        without subscribers need not be recorded.
+        """Return whether an enabled webhook subscribes to such an event, from memory that is at most a second old.
+        Events without subscribers need not be recorded.
         """
         subscribed = self._subscribed
         return subscribed is None or (type, None) in subscribed or (type, scope) in subscribed
 
     def publish(self, type: str, key: str, scope: Scope, data: Mapping[str, Any]) -> None:
-        """Record an event that is not a change of the database, if it has subscribers.
-
-        Does not wait. Events that are not written yet when the process is killed are lost. For `key` and `data` see
-        WebhookFact.
+        """Record an event that no database change causes, if it has subscribers. Does not wait. If the process is
+        killed, unwritten events are lost. For `key` and `data` see WebhookFact.
         """
         if not self.wants(type, scope):
             return

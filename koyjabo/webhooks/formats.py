@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 def suggested(url: str) -> str:
-    """Return the default format of a URL."""
+    """Return the default format for a URL."""
     try:
         return HOSTS.get(urlsplit(url).hostname or "", JSON)
     except ValueError:
@@ -66,8 +66,8 @@ def problem(url: str, format: str) -> str | None:
 
 
 def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """Return whether the URL is a Telegram chat's. With a parse_mode, Telegram would refuse texts that are not
-    markup, such as names.
+    """Return whether the URL belongs to a Telegram chat. It must not have a parse_mode, with which Telegram would
+    refuse texts that are not valid markup, such as names.
     """
     return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 
@@ -82,7 +82,7 @@ def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
 
 
 def _data(event: Occurrence) -> dict[str, Any]:
-    """Return the data with the event's community, because a webhook may be the site's."""
+    """Return the data with the event's community, because the webhook may belong to the site."""
     place = {} if event.scope == SITE else {"community": event.scope}
     return {**place, **event.data}
 
@@ -98,8 +98,8 @@ def _discord(message_: Message, link: str, url: str) -> Written:
 
 
 def _telegram(message_: Message, link: str, url: str) -> Written:
-    """Return the message. The URL's parameters are repeated in the body, where every server of Telegram's API
-    accepts them.
+    """Return the message. The URL's parameters are repeated in the body, where every Telegram API server accepts
+    them.
     """
     text = _with(f"{message_.title}\n{message_.text}", link)
     return _json({**dict(parse_qsl(urlsplit(url).query)), "text": text})

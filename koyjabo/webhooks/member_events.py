@@ -1,7 +1,7 @@
 """Events about who is online in communities: people who come and leave, and communities that become occupied or vacant.
 
 Presence decides what has changed, once for all workers. The worker that receives the change writes the rows. If another
-one also receives it, it writes the same keys, so each change is one event.
+worker also receives it, that worker writes the same keys, so each change is still one event.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ SCOPES_AT_ONCE = 100
 """Maximum number of communities whose changes are written together."""
 
 RECENT_MS = MINUTE_MS
-"""More than workers need to notice that one has ended."""
+"""Longer than workers need to notice that one of them has ended."""
 
 PAUSE_S = 0.1
-"""Pause between two transactions while people come and go everywhere, so that visits can be committed."""
+"""Pause between transactions while people come and go everywhere, so that visits can be committed."""
 
 
 class MemberEvents:
@@ -65,12 +65,12 @@ class MemberEvents:
         self._live: set[str] = set()
         self._due: set[Scope] = set()
         self._is_writing = False
-        self._lock = threading.Lock()  # code that holds it must not wait
+        self._lock = threading.Lock()  # must not be held while waiting
         presence.member_changes.wants = self._wants
         presence.member_changes.wait = self.write_soon
 
     def write_soon(self, scope: Scope) -> None:
-        """Write the waiting changes of a community in a task. Does not wait."""
+        """Start a task that writes a community's waiting changes. Does not wait."""
         with self._lock:
             self._due.add(scope)
             if self._is_writing:
@@ -79,9 +79,8 @@ class MemberEvents:
         self._runtime.start_task(self._write_all)
 
     def tick(self) -> None:
-        """After a worker has ended, read the communities with people online.
-
-        The leases of its people expire, and no other worker may have a reason to read these communities.
+        """After a worker has ended, read the communities with people online. The leases of that worker's people expire,
+        and perhaps no other worker has a reason to read these communities.
         """
         live = {worker.id for worker in self._workers.live()}
         try:
@@ -94,7 +93,7 @@ class MemberEvents:
     def _read_occupied(self) -> None:
         """Read the communities with people online. Raises LedgerUnavailable.
 
-        Workers send each other arrivals about a second later. Arrivals of the last moment are found by their rows.
+        Workers send each other arrivals about a second later. Very recent arrivals are found through their rows.
         """
         since_ms = self._clock.now_ms() - RECENT_MS
         recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
@@ -110,7 +109,7 @@ class MemberEvents:
                 self._write(scopes)
                 time.sleep(PAUSE_S if self._due else 0)
         except LedgerUnavailable:
-            pass  # they keep waiting; the next refresh of presence reports them
+            pass  # the changes keep waiting until the next refresh of presence reports them
         finally:
             with self._lock:
                 self._is_writing = False
@@ -146,7 +145,7 @@ def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None])
     """Return the event of a change. `revision` grows with each change of the count, so that a late event can be
     recognised.
 
-    A person whose account was deleted leaves without a name, because no row has one.
+    When a person with a deleted account leaves, the event has no name, because no row has one.
     """
     person = {}
     if change.person in users:

@@ -1,5 +1,5 @@
-"""The texts about an event for people, on a phone or in a channel. In English, because their language is not known.
-Names of communities are user input, and are treated as plain text.
+"""Messages about events, for people to read on a phone or in a channel. In English, because the readers' language is
+not known. Community names are user input and are treated as plain text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Message(NamedTuple):
 
 
 def message(event: Occurrence) -> Message:
-    """Return the message. Missing fields are left out, because an event may be older than this version."""
+    """Return the message. Missing fields are left out, because the event may be older than this version."""
     return WORDS[event.type](event.data, _place(event), _path(event))
 
 
@@ -110,7 +110,7 @@ def _health(data: Data, place: str, path: str) -> Message:
 
 
 def _level(level: Any) -> str:
-    """Return the level in the colour that pages show."""
+    """Return the level as the colour that pages show."""
     return {"good": "green", "warning": "amber", "danger": "red"}.get(str(level), "?")
 
 

@@ -1,4 +1,4 @@
-"""Queries of webhooks, within one transaction. The caller checks the rules."""
+"""Queries for webhooks, within one transaction. The caller checks the rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
 """The states of a delivery."""
 
 AT_ONCE = 1_000
-"""Number of deliveries that are given up in the transaction that disables their webhook."""
+"""Number of deliveries to give up in the transaction that disables their webhook."""
 
 CUT = "…"
 """Replaces the hidden part of a shortened URL. Unsealed URLs never contain it, because they are ASCII."""
@@ -47,8 +47,8 @@ class Endpoint(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The only part of the URL in logs and mails and for viewers of the site, because the rest may contain
-        tokens.
+        """The only part of the URL that appears in logs and mails and that viewers of the site see, because the rest
+        may contain tokens.
         """
         return host_of(self.url)
 
@@ -62,17 +62,17 @@ class Secrets(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The state of webhooks that Health checks."""
+    """The state of webhooks, for Health."""
 
     number: int = 0
-    disabled: int = 0  # by their endpoints, not by people
+    disabled: int = 0  # disabled because of their endpoints, not by people
     failing_since_ms: int | None = None  # the earliest among enabled ones
     dropped_ms: int | None = None  # when deliveries were last dropped because too many waited
     dropped_host: str = ""  # of their endpoint
 
 
 class AdminAddress(NamedTuple):
-    """An admin who receives a mail when a webhook is disabled."""
+    """An admin to mail when a webhook is disabled."""
 
     email: str
     language: str | None
@@ -97,7 +97,7 @@ def add(session: Session, webhook: Webhook) -> None:
 
 
 def count(session: Session) -> int:
-    """Return the number of webhooks. Until the commit, no other transaction can count them to add one."""
+    """Return the number of webhooks. Until the commit, no other transaction can count them in order to add one."""
     lock_limit(session, Webhook)
     return session.scalar(select(func.count()).select_from(Webhook)) or 0
 
@@ -127,7 +127,7 @@ def find(session: Session, webhook_id: str) -> Endpoint | None:
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
-    """Return the sealed URL of a webhook, or "" if it is not sealed yet, or there is no such webhook."""
+    """Return the sealed URL of a webhook, or "" if it is not sealed yet or the webhook does not exist."""
     return sealed_url(session.get(Webhook, webhook_id))
 
 
@@ -159,7 +159,7 @@ def rotate(session: Session, webhook_id: str, secret: str, old_until_ms: int) ->
 
 
 def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:
-    """Disable a webhook. Nothing is stored for it from now on, and pending deliveries are not sent. Call `give_up`
+    """Disable a webhook. From now on, nothing is stored for it and pending deliveries are not sent. Call `give_up`
     until it returns False.
     """
     change(session, webhook_id, enabled=False, disabled_reason=reason)
@@ -177,8 +177,8 @@ def give_up(session: Session, webhook_id: str, now_ms: int, size: int) -> bool:
 
 
 def remove(session: Session, webhook_id: str) -> bool:
-    """Delete a webhook, but not its deliveries (`remove_deliveries`). Returns True to exactly one of several
-    concurrent callers.
+    """Delete a webhook, but not its deliveries (`remove_deliveries`). Of several concurrent callers, exactly one gets
+    True.
     """
     removal = delete(Webhook).where(Webhook.id == webhook_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
@@ -192,7 +192,7 @@ def remove_deliveries(session: Session, webhook_id: str, size: int) -> int:
 
 
 def removed_webhook(session: Session) -> str | None:
-    """Return the id of a removed webhook that still has deliveries. One index look-up per webhook."""
+    """Return the id of a removed webhook that still has deliveries. Takes one index look-up per webhook."""
     reached: str | None = ""
     while reached is not None:
         next_id = select(func.min(WebhookDelivery.webhook_id)).where(WebhookDelivery.webhook_id > reached)

@@ -20,7 +20,7 @@ from koyjabo.webkit.schemas.moments import MOMENT
 LONGEST_URL, LONGEST_DESCRIPTION = 2048, 200
 NOT_A_URL = N_("must be a URL of at most 2,048 characters")
 TOO_LONG = N_("must not be longer than 200 characters")
-NOT_TYPES = N_("must be types of events, at least one")
+NOT_TYPES = N_("must be at least one type of event")
 TYPES = tuple(EVENT_TYPES)
 NOT_A_FORMAT = N_("must be json, slack, discord, telegram or ntfy")
 

@@ -17,7 +17,7 @@ SHOWN = 4
 
 SEPARATORS = re.compile("[/?&=]")
 LEAST_SECRET = 8
-"""Minimum length of a part of a URL that may be a credential."""
+"""Minimum length of a URL part that may be a credential."""
 
 
 def shortened(url: str) -> str:
@@ -30,7 +30,7 @@ def shortened(url: str) -> str:
 
 
 def without_url(answer: str, url: str) -> str:
-    """Return an endpoint's response without the parts of its URL in it: some repeat the path in their 404."""
+    """Remove parts of the endpoint's URL from its response, because some endpoints repeat the path in a 404."""
     parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= LEAST_SECRET:

@@ -1,5 +1,5 @@
-"""Sends due deliveries: one worker of all servers at a time, at least once, one attempt at a time per endpoint. A
-slow endpoint delays only itself.
+"""Sends due deliveries, each at least once. Only one worker of all servers sends at a time, with one attempt at a time
+per endpoint. A slow endpoint delays only itself.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ POLL_S = 1.0
 """Seconds between two calls of `tick`."""
 
 UNMARKED, UNMARKED_MS = 10, 500
-"""Number of attempts that are stored together, and how long (ms) the first one waits. If a worker is killed, this
-many attempts are repeated.
+"""Number of attempts that are stored together, and how long the first one may wait, in ms. If a worker is killed, up to
+this many attempts are repeated.
 """
 
 REST_S = 0.005
-"""Pause after each attempt, so that ten thousand deliveries to a fast endpoint leave the machine to visits."""
+"""Pause after each attempt, so that ten thousand deliveries to a fast endpoint leave time for visits."""
 
 ANSWER_LENGTH = 300
 """Number of characters of a response that are kept."""
@@ -79,7 +79,7 @@ class Sender:
         self._is_closed = False
 
     def tick(self) -> None:
-        """Create the deliveries of new events, and start sending what is due, each endpoint in its own task."""
+        """Create deliveries for new events, and start sending what is due, with a task for each endpoint."""
         with suppress(LedgerUnavailable):  # the next tick tries again
             result = self._database.read(delivery_queries.poll, self._tasks.worker, self._clock.now_ms())
             if result.has_clear_urls:
@@ -120,7 +120,7 @@ class Sender:
             self._tasks.start(webhook_id, partial(self._send_all, webhook_id))
 
     def _send_all(self, webhook_id: str) -> None:
-        """Send everything that is due to one endpoint. Raises LedgerUnavailable."""
+        """Send one endpoint everything that is due. Raises LedgerUnavailable."""
         while not self._is_closed:
             now_ms = self._clock.now_ms()
             batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
@@ -128,7 +128,8 @@ class Sender:
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Send a batch. Returns whether to continue: with the lease, to an enabled webhook, perhaps at another URL."""
+        """Send a batch. Returns whether to continue: only with the lease and to an enabled webhook, perhaps at another
+        URL."""
         made: list[DeliveryAttempt] = []
         for due in batch.due:
             made.append(self._attempt(webhook_id, batch, due))
@@ -154,7 +155,7 @@ class Sender:
         return marked
 
     def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
-        """Mail the admins of the site that a webhook was disabled. The mail has only its host, because the URL may
+        """Mail the admins of the site that a webhook was disabled. The mail names only the host, because the URL may
         contain tokens.
         """
         data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
@@ -183,7 +184,7 @@ class Sender:
             answer = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:ANSWER_LENGTH])
-        except Exception:  # such as an event of a newer version; later ones must still be sent
+        except Exception:  # such as an event from a newer version; later events must still be sent
             log.exception("webhook_attempt_failed type=%s", due.type)
             return made(UNWRITABLE)
         text = without_url(answer.body.decode("utf-8", "replace").replace("\0", ""), url)[:ANSWER_LENGTH]
@@ -191,7 +192,7 @@ class Sender:
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
 
     def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
-        """Return the secrets that sign; none if the newest cannot be read."""
+        """Return the secrets to sign with; none if the newest cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
         opened = [
@@ -201,7 +202,7 @@ class Sender:
 
 
 def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:
-    """Return how long the response asks to wait (RFC 9110, 10.2.3), in seconds or until a date; 0 if it does not."""
+    """Return how many seconds the response asks to wait (RFC 9110, 10.2.3: seconds or a date); 0 if it does not ask."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return int(value[:9]) * 1000

@@ -1,4 +1,4 @@
-"""Signs deliveries by Standard Webhooks 1.0.0 (https://www.standardwebhooks.com)."""
+"""Signs deliveries as defined by Standard Webhooks 1.0.0 (https://www.standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 PREFIX = "whsec_"
 SECRET_SIZE = 32
-"""Bytes, within the standard's 24 to 64."""
+"""In bytes; the standard allows 24 to 64."""
 
 
 def new_secret() -> str:

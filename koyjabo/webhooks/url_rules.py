@@ -7,10 +7,10 @@ from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import Answer, Destinations, Request
 
 ATTEMPT_S = 10.0
-"""Time limit of a whole attempt."""
+"""Time limit for a whole attempt."""
 
 MOST_BYTES = 2048
-"""Maximum bytes of a response. People see its first characters."""
+"""Maximum size of a response, in bytes. People see its first characters."""
 
 ONLY_HTTPS = N_("it should begin with https://")
 
@@ -24,7 +24,7 @@ class UrlRules:
         self._is_development = is_development
 
     def problem(self, url: str) -> str | None:
-        """Return why this URL is refused. None if it is usable, or if its name has no address at present."""
+        """Return why this URL is refused; None if it is usable, or if its name currently has no address."""
         return self._problem_of_scheme(url) or self._client.check(url, self._allowed)
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:

@@ -44,7 +44,7 @@ MOST_WEBHOOKS = 50
 BOTH_SIGN_MS = DAY_MS
 """How long the previous secret also signs after a rotation."""
 
-NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
+NOT_OF_COMMUNITY = N_("must be at least one type of community event")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
 
 CHANGES |= {
@@ -66,7 +66,7 @@ class NewWebhook(NamedTuple):
 
 
 class Webhooks:
-    """Webhooks, managed by admins of the site and API keys that act as one.
+    """Webhooks, managed by admins of the site and by API keys with the same rights.
 
     All methods raise LedgerUnavailable, and Forbidden for other accounts. Methods with a `webhook_id` raise
     UnknownWebhook.
@@ -121,8 +121,8 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """Change url, types, format, description or enabled. The shortened URL, as shown, changes nothing. Raises
-        InvalidInput, UrlRefused.
+        """Change url, types, format, description or enabled. Sending back the shortened URL, as shown, does not change
+        the URL. Raises InvalidInput, UrlRefused.
         """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)
         if "types" in changes:
@@ -145,7 +145,7 @@ class Webhooks:
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
-        """Remove a webhook. A task removes its deliveries, which are no longer visible."""
+        """Remove a webhook. Its deliveries disappear at once and are removed by a task."""
         account.require_site_admin()
         removed = self._database.write(_remove, log.actor(account, self._clock), webhook_id)
         self._repeat_in_task(queries.remove_deliveries, removed.id)
@@ -155,7 +155,7 @@ class Webhooks:
     def deliveries(
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
-        """Return `count` deliveries from the offset `start`, newest first; in a state, or all."""
+        """Return `count` deliveries from the offset `start`, newest first: all, or the ones in a state."""
         account.require_site_admin()
         return self._database.report(_deliveries, webhook_id, state, start, count)
 
@@ -175,7 +175,8 @@ class Webhooks:
             raise UrlRefused(details={"url": problem})
 
     def _changed_url(self, before: Endpoint, url: str, format: str) -> dict[str, Any]:
-        """Return the columns of a new URL. Raises UrlRefused if it cannot be called, or does not fit the format."""
+        """Return the columns for a new URL. Raises UrlRefused if the URL cannot be called or does not fit the
+        format."""
         if url == before.url and format == before.format:
             return {}
         sealed = self._database.read(queries.sealed_url_of, before.id)
@@ -187,10 +188,9 @@ class Webhooks:
         return {} if new_url == known else self._sealer.url_columns(new_url, before.id)
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
-        """Change deliveries, of which there may be a million, in small transactions in a task.
-
-        What an interruption leaves is harmless. Pending deliveries of a disabled webhook are given up before it is
-        enabled again, and those of a removed one are deleted at night.
+        """Change deliveries, of which there may be a million, in small transactions in a task. An interruption is
+        harmless: pending deliveries of a disabled webhook are given up before it is enabled again, and deliveries of a
+        removed webhook are deleted at night.
         """
 
         def task() -> None:
@@ -202,7 +202,7 @@ class Webhooks:
         self._runtime.start_task(task)
 
     def _refresh(self) -> None:
-        with suppress(LedgerUnavailable):  # the next second does it
+        with suppress(LedgerUnavailable):  # the next call, a second later, does it
             self._events.refresh()
 
 
@@ -275,7 +275,7 @@ def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -
 
 
 STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "format", "description", "enabled")
-"""Columns that are changed directly, and what the audit log compares. It names a new URL as `url`."""
+"""Columns that are changed directly, and what the audit log compares. The log calls a new URL `url`."""
 
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:

@@ -1,4 +1,4 @@
-"""The blueprints that all features add their routes to: of the API, of pages, of the panel."""
+"""The blueprints that all features add their routes to: for the API, pages and the panel."""
 
 from __future__ import annotations
 

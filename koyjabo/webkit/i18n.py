@@ -49,7 +49,8 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
-    """Return a filter that Jinja applies at every rendering. While it compiles a template, the language may differ."""
+    """Return a filter that Jinja applies at every rendering, because the language may differ from when the template was
+    compiled."""
 
     @pass_context
     def applied(_context: Context, *values: object, **options: object) -> object:
@@ -82,7 +83,7 @@ def speaking(code: str) -> Iterator[None]:
 
 
 def translated(text: object) -> str:
-    """Translate a text that comes from a variable. Unlike `_()`, it does not interpret placeholders or HTML in it."""
+    """Translate a text from a variable. Unlike `_()`, does not interpret placeholders or HTML in the text."""
     return str(gettext(str(text)))
 
 
@@ -92,7 +93,7 @@ def place(name: str) -> str:
 
 
 def browser_name(browser: Browser) -> str:
-    """Return a name such as "Chrome on Android", as far as known."""
+    """Return a name such as "Chrome on Android", or only the known part."""
     name, system = browser
     if name and system:
         return str(_("%(browser)s on %(system)s", browser=name, system=system))
@@ -100,8 +101,8 @@ def browser_name(browser: Browser) -> str:
 
 
 def place_words() -> dict[str, str]:
-    """Return the words that webkit/places.js needs in addition to the names of countries that browsers know, by
-    English name.
+    """Return the words that webkit/places.js needs in addition to the country names that browsers know, by English
+    name.
     """
     return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
 
@@ -111,12 +112,12 @@ def count(number: int) -> str:
 
 
 def number_in(language: str, number: int) -> str:
-    """Format a grouped number with the digits of a language, which may differ from the page's."""
+    """Format a grouped number with the digits of a language, which may not be the page's."""
     return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
 
 
 def percent(number: float) -> str:
-    """Format a number in percent: `14.5` becomes `14.5%`."""
+    """Format a percentage: `14.5` becomes `14.5%`."""
     return digits(format_decimal(round(number, 2), locale=language())) + "%"
 
 
@@ -126,7 +127,7 @@ def share(percent: float) -> str:
 
 
 def digits(text: object) -> str:
-    """Convert the digits of a text to the language's script."""
+    """Convert the digits in a text to the language's script."""
     return str(text).translate(DIGITS.get(language(), {}))
 
 
@@ -200,5 +201,5 @@ def size(number: int) -> str:
 
 
 def _time(local: datetime, pattern: str) -> str:
-    """Format a time. Months are not abbreviated in Bangla, because no one writes `এপ্রি`."""
+    """Format a time. Months are not abbreviated in Bangla, because nobody writes `এপ্রি`."""
     return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

@@ -48,7 +48,7 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     assert "The key Grafana <b> was revoked." in words(rani.get(PAGE))
     assert call(site, second, SUMMARY).status_code == 401
     log = words(rani.get("/admin/audit?kind=changes"))
-    for action in ("Key made", "Key rotated", "Key revoked"):
+    for action in ("Key created", "Key rotated", "Key revoked"):
         assert f"{action} Key: Grafana <b> Rani" in log
 
 
@@ -65,7 +65,7 @@ def test_key_of_a_community_only_reads(site, cast, rani):
     community, fields = cast.kept_community(), {"name": "App", "stats_read": "on", "until": ""}
     assert "Community not found" in words(rani.send(f"{PAGE}/new", 422, **fields, community="nowhere"))
     wider = rani.send(f"{PAGE}/new", 422, **fields, visits_write="on", community=community)
-    assert "for the key of a community" in words(wider)
+    assert "for a community key" in words(wider)
     text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
     assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
     assert "Mirpur 10" in words(rani.get(PAGE))

@@ -132,7 +132,7 @@ def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tm
 def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
     add_running(site)
     admin.send("/admin/data/backups")
-    assert "A backup is being made already. Its progress is below." in admin.get(admin.location)
+    assert "A backup is already running. Its progress is shown below." in admin.get(admin.location)
     page = section(admin)
     assert "No backup has been made yet." not in words(page)
     assert "Restoring it 45%, since 16 Dec 2025, 10:47" in words(page)
@@ -194,7 +194,7 @@ def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_p
         admin = panel(first)
         colleague = Reader(second).log_in("rani")
         admin.send("/admin/data/backups")
-        assert "The backup has begun." in admin.get(admin.location)
+        assert "The backup has started." in admin.get(admin.location)
         wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
         wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof", BEHIND_S)
         assert "1 = 1" in words(section(admin))

@@ -123,7 +123,7 @@ def test_room_names_who_comes_and_who_leaves(site, new_device, session, communit
         expect(stat(page, "online")).to_have_text("1")
         expect(stat(page, "authenticated_visitors")).to_have_text("1")
         expect(stat(page, "peak_month")).to_have_text("1")
-        expect(here.get_by_text("Just came")).to_be_visible()
+        expect(here.get_by_text("Just arrived")).to_be_visible()
         expect(here.locator("strong")).to_have_text(guest.name)
     expect(here.get_by_text("Just left")).to_be_visible()
     expect(stat(page, "online")).to_have_text("0")

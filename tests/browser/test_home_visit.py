@@ -79,9 +79,9 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
 def follows_its_number(page, site, url: str) -> None:
     """Assert that the page of a visit number is live and counts no visit."""
     page.goto(url)
-    expect(page.locator("[data-after]")).to_have_text("1 visit has come after it.")
+    expect(page.locator("[data-after]")).to_have_text("There has been 1 visit since.")
     site.register("somebody-else")
-    expect(page.locator("[data-after]")).to_have_text("2 visits have come after it.")
+    expect(page.locator("[data-after]")).to_have_text("There have been 2 visits since.")
     expect(page.locator("[data-next]")).to_have_text("Open Koy Jabo")  # this session has a number
 
 
@@ -95,7 +95,7 @@ def test_page_of_a_number_asks_again_when_the_total_was_set_by_hand(page, site):
     check_accessible(page)
     assert site.koyjabo("total", "set", str(number + 500)).returncode == 0
     assert site.register("babul").ordinal == number + 501
-    expect(page.locator("[data-after]")).to_have_text("1 visit has come after it.")
+    expect(page.locator("[data-after]")).to_have_text("There has been 1 visit since.")
     expect(page.locator("[data-next]")).to_have_text(f"Be no. {number + 502:,}")
 
 

@@ -53,7 +53,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
         visit(page)
         expect(page.locator("[data-stat=totalVisits]")).to_have_attribute("data-value", str(shown))
         expect(page.locator("[data-connection]")).to_contain_text(f"Last updated {page.evaluate(MADE)}.")
-        expect(page.locator("[data-own]")).to_have_text("Your visit counts as soon as there is a network.")
+        expect(page.locator("[data-own]")).to_have_text("Your visit will be counted once you are back online.")
         wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
         assert page.evaluate("window.performance.getEntriesByType('navigation')[0].workerStart > 0")
         page.close()

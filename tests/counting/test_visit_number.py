@@ -31,7 +31,7 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
     assert answer.status_code == 200
     assert answer.headers["X-Robots-Tag"] == "noindex"
     main = re.search("<main.*</main>", answer.text, re.DOTALL)[0]
-    texts = ("4,001", "16 Dec 2025", "1 visit has come after it.", 'href="/" data-next>Be no. 4,003<')
+    texts = ("4,001", "16 Dec 2025", "There has been 1 visit since.", 'href="/" data-next>Be no. 4,003<')
     assert [text in main for text in texts] == [True] * 4
     assert [text in answer.text for text in ("ayesha", "secret", "google.com")] == [False] * 3
     assert "৪,০০১" in site.client.get(share, headers=BANGLA).text
@@ -46,8 +46,8 @@ def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_h
     with site.app.app_context(), engine.exclusive(db.engine.url) as session:
         add_to_total(session, [(500, "a day")], site.time.ms)
     site.forget("babul1")
-    assert "4 visits have come after it." in site.client.get(share).text
-    assert "1 visit has come after it." in site.client.get(later[2].share).text
+    assert "There have been 4 visits since." in site.client.get(share).text
+    assert "There has been 1 visit since." in site.client.get(later[2].share).text
 
 
 def test_language_of_the_address_holds_for_readers_who_have_chosen_none(site):

@@ -78,7 +78,7 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert of_backups(admin) == ("good", f"R{proven}")
         assert 'data-age="10800000"' in admin.get("/admin/health")
         add_failure(site, hours_ago=2)
-        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows at which step."
+        failed = f"No space is left on /backups. The last verified one was r{proven} Data shows the step that failed."
         level, text = of_backups(admin)
         assert (level, failed in text) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
@@ -164,7 +164,7 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     site.time.pass_(seconds=11)
     assert json.loads(admin.get("/admin/state"))["health"] == "danger"
     monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, and timeline 2 was seen.")
-    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary of the database came back")
+    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary database server is back")
 
 
 def test_time_of_another_day_is_said_with_the_day(site, admin):
@@ -180,7 +180,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
         page = admin.get("/admin/health")
         assert "The database cannot be read. Some of these numbers are from" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)
-        assert "Reports Unknown Not known while the database cannot be read." in words(page)
+        assert "Reports Unknown Not available while the database cannot be read." in words(page)
         admin.get("/admin/users", 503)
         assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
         Reader(site).get("/admin/health", 303)

@@ -71,7 +71,7 @@ def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(sit
     upload = check(site, admin, file)
     assert upload.error is None
     page = words(admin.get(PATH))
-    assert "2 visits on 2 days, 2 bad lines, 2 known already" in page
+    assert "2 visits on 2 days, 2 bad lines, 2 already known" in page
     assert "Total now 1 After the import 3 Difference +2" in page
     assert "at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
     assert site.stats()["totalVisits"] == 1

@@ -32,7 +32,7 @@ def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
     for number in range(3):
         site.register("ayesha", visitId=str(number))
     admin.confirm("/admin/data/erasure", visitor_id=" ayesha ")
-    assert "The erasure has begun." in admin.get(admin.location)
+    assert "Erasing has started." in admin.get(admin.location)
     wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
     assert last_line(site)[0] == "Rani"
     assert site.rows("SELECT count(*) FROM visits WHERE visitor_id = 'ayesha'") == [(0,)]
@@ -69,7 +69,7 @@ def test_export_is_shown_while_it_runs(site, admin):
 def test_backups_and_imports_are_said(site, admin):
     page = words(admin.get("/admin/data"))
     assert "No backup yet." in page
-    assert "Nothing was imported yet." in page
+    assert "Nothing has been imported yet." in page
     assert "koyjabo backup" in page
     record(site, "ledger.backup", rows=12, total=4000)
     record(site, "visits.import", new=1200, known=3)

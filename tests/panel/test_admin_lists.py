@@ -156,9 +156,9 @@ def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other
     )
     page = words(admin.get(f"/admin/visits/{at_once}"))
     assert "Opened" not in page
-    assert "Clock of the device 17 Dec 2025, 11:59:10" in page
+    assert "Device clock 17 Dec 2025, 11:59:10" in page
     for ordinal in claims:
-        assert "of the device" not in words(admin.get(f"/admin/visits/{ordinal}"))
+        assert "Device clock" not in words(admin.get(f"/admin/visits/{ordinal}"))
     assert words(admin.get("/admin/visits")).count("Opened 17 Dec 2025, 11:08") == 1
 
 

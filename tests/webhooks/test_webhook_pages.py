@@ -64,7 +64,7 @@ def test_webhook_of_a_community_gets_its_events_and_ends_with_it(hooked, receive
     community, fields = found(founder)["id"], {"url": receiver.url, "events": ["member.joined"]}
     assert "Community not found" in words(reader.send("/admin/webhooks/new", 422, **fields, community="nowhere"))
     of_site = reader.send("/admin/webhooks/new", 422, **{**fields, "events": ["total.set"]}, community=community)
-    assert "must be types of events of a community" in words(of_site)
+    assert "must be at least one type of community event" in words(of_site)
     assert "whsec_" in reader.send("/admin/webhooks/new", 200, **fields, community=community)
     ((webhook,),) = hooked.site.rows("SELECT id FROM webhooks WHERE community_id = :id", id=community)
     path = f"/admin/webhooks/{webhook}"

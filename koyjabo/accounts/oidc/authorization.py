@@ -24,7 +24,7 @@ SCOPES = "openid email profile"
 LOGIN, CONNECTION = "oidc login", "oidc connect"
 """Purposes of pending steps that wait for a provider's response."""
 
-OVER = N_("This login has expired, was used already, or was started in another browser. Start again.")
+OVER = N_("This login has expired, has already been used, or was started in another browser. Start again.")
 
 
 class Authorization(NamedTuple):

@@ -191,7 +191,7 @@ class Accounts:
         person = self._database.read(queries.by_id, login.account.id)
         session = self._database.read(line, login.account.id, login.session_id, self._clock.now_ms())
         if person is None or session is None or is_usable(person.password):
-            raise WrongCredentials(N_("This account has a password already."))
+            raise WrongCredentials(N_("This account already has a password."))
         if self._clock.now_ms() - session.created_ms >= RECENT_MS:
             raise WrongCredentials(N_("Log in again first. A password can be set within ten minutes after a login."))
         hashed = NewHash(self._passwords.hash(credential_rules.password(new), client))

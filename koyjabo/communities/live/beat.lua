@@ -1,5 +1,5 @@
 -- beat.lua: report the dashboards that are open on a worker, and elect the worker that refreshes all dashboards.
--- KEYS  1 koyjabo:{dashboards}:watched (zset: community, scored by the time at which its report expires, ms)
+-- KEYS  1 koyjabo:{dashboards}:watched (zset: community, scored by the expiry time of its report, ms)
 --       2 koyjabo:{dashboards}:beat (string: the worker elected last; expires when the next election is due)
 -- ARGV  1 worker   2 time between elections, ms   3 how long a report is valid, ms   4 … communities
 -- Returns the communities with an open dashboard on any worker if this worker is elected, else nil.

@@ -59,7 +59,7 @@ class Dashboard:
         return {"data": self._data, "revision": self._revision}
 
     def merge(self, state: Any) -> None:
-        """Take a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
+        """Accept a newer state from another worker. Raises ValueError, or the first error, if it is malformed."""
         data, revision = state["data"], state["revision"]
         newest = newest_credible(self._clock, self._revision)
         if not (isinstance(data, dict) and type(revision) is int and revision <= newest):

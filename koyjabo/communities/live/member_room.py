@@ -47,7 +47,7 @@ class MemberRoom:
         return [*self._news_of_count(), *self._news_of_visits()]
 
     def merge(self, state: Any) -> None:
-        """Take a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
+        """Accept a newer state from another worker. Raises ValueError, or the first error, if it is malformed."""
         if ONLINE in state:
             self._members.apply_remote(self.live_stats.scope, self._checked(state[ONLINE]))
         if STATS in state:

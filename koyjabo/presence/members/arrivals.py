@@ -12,7 +12,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 
 MOST_SCOPES = 1_000
-"""Maximum number of scopes to remember. The ones whose count changed last are kept."""
+"""Maximum number of scopes to remember. The scopes whose counts changed last are kept."""
 
 MINUTES = 60
 
@@ -57,22 +57,23 @@ class ArrivalLog:
         self._clock = clock
         self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
         self._unsent: dict[Scope, Online] = {}
-        self._lock = threading.Lock()  # code that holds it must not wait
+        self._lock = threading.Lock()  # must not be held while waiting
 
     def take_unsent(self) -> dict[Scope, tuple[int, int]]:
-        """Return version and count of the scopes that changed since the last call and that no other worker has sent."""
+        """Return the version and count of each scope that has changed since the last call, unless another worker has
+        sent it."""
         with self._lock:
             unsent, self._unsent = self._unsent, {}
         return {scope: (online.version, online.count) for scope, online in unsent.items()}
 
     def put_back(self, unsent: dict[Scope, tuple[int, int]]) -> None:
-        """Take back counts that could not be sent."""
+        """Put back counts that could not be sent."""
         with self._lock:
             for scope in unsent.keys() & self._scopes.keys():
                 self._unsent.setdefault(scope, Online(*unsent[scope]))  # an existing entry is newer
 
     def record(self, scope: Scope, online: Online, is_sent: bool = False) -> None:
-        """Take in a count. Ignores estimates and counts that are not newer. `is_sent`: all workers already have it."""
+        """Record a count. Ignores estimates and counts that are not newer. `is_sent`: all workers already have it."""
         if online.is_estimate:
             return
         with self._lock:
@@ -96,7 +97,7 @@ class ArrivalLog:
             return known.today if known and known.day == self._clock.today() else NONE
 
     def occupied(self) -> list[Scope]:
-        """Return the scopes that have someone online, as far as remembered."""
+        """Return the remembered scopes that have someone online."""
         with self._lock:
             return [scope for scope, known in self._scopes.items() if known.online]
 
@@ -107,7 +108,7 @@ class ArrivalLog:
         with self._lock:
             for scope, known in reversed(self._scopes.items()):
                 if len(by_scope) == most or next(reversed(known.minutes)) < first:
-                    break  # all remaining scopes changed earlier
+                    break  # the remaining scopes changed even earlier
                 arrivals = _since(first, known)
                 if any(arrivals):
                     by_scope[scope] = Traffic(known.online, *arrivals)
@@ -125,7 +126,8 @@ class ArrivalLog:
 
 
 def _count_before(count: int) -> int:
-    """Return the count before the first one that this worker receives: 0 if one person came, otherwise unknown."""
+    """Return the count just before the first one that this worker received: 0 if that was one person, otherwise
+    unknown."""
     return 0 if count == 1 else count
 
 

@@ -17,19 +17,19 @@ from koyjabo.presence.members.online_members import OnlineMember
 @dataclass(slots=True)
 class PersonConnections:
     since_ms: int  # wall clock
-    connections: dict[str, bool] = field(default_factory=dict)  # id → whether open; False during the grace period
+    connections: dict[str, bool] = field(default_factory=dict)  # id → whether it is open; False during the grace period
 
 
 class ConnectionsWithGrace:
-    """Open connections. The caller holds a lock around each method, because it is not thread-safe. Unknown
-    connections are ignored.
+    """Open connections. Not thread-safe: the caller holds a lock around each method. Unknown connections are
+    ignored.
     """
 
     def __init__(self, clock: Clock, grace_s: float) -> None:
         self._clock = clock
         self._grace_ms = round(grace_s * 1000)
         self._people: dict[Scope, dict[str, PersonConnections]] = {}
-        self._graces: dict[tuple[Scope, str, str], int] = {}  # end (ms of `Clock.elapsed_ms`), in order
+        self._graces: dict[tuple[Scope, str, str], int] = {}  # when it ends (ms of `Clock.elapsed_ms`), in order
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> bool:
         """Record an open connection. Returns True if it is the person's first."""
@@ -61,7 +61,7 @@ class ConnectionsWithGrace:
         return True
 
     def end_graces(self) -> list[tuple[Scope, str]]:
-        """Release the connections whose grace period has ended. Returns the people who left because of that."""
+        """Release the connections whose grace period has ended. Returns the people who left as a result."""
         now_ms = self._clock.elapsed_ms()
         ended = list(takewhile(lambda key: self._graces[key] <= now_ms, self._graces))
         return [

@@ -23,7 +23,7 @@ from koyjabo.presence.members.online_members import (
 
 
 class UnsentChanges:
-    """Changes that were not sent yet. Not thread-safe: the caller holds a lock around each method."""
+    """Changes that have not been sent yet. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -42,7 +42,7 @@ class UnsentChanges:
             self._emptied[scope] = self._clock.elapsed_ms()
 
     def end_occupancy(self, online: Callable[[Scope], Online]) -> list[Scope]:
-        """Add a `vacated` change for scopes that have been empty for VACANT_MS. Returns the scopes with waiting
+        """Add a `vacated` change for each scope that has been empty for VACANT_MS. Returns the scopes with waiting
         changes.
         """
         long_ago = self._clock.elapsed_ms() - VACANT_MS
@@ -80,7 +80,7 @@ class MemoryOnlineMembers:
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._versions: dict[Scope, int] = {}
         self._forgotten = 0  # the highest version of any scope that became empty
-        self._lock = threading.Lock()  # code that holds it must not wait
+        self._lock = threading.Lock()  # must not be held while waiting
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         with self._lock:
@@ -161,7 +161,7 @@ class MemoryOnlineMembers:
             self._unsent.left(scope, person, online)
 
     def _drop_empty_scopes(self) -> None:
-        """Drop empty scopes. A scope that is used again continues from their highest version, so that versions grow
+        """Drop empty scopes. If one is used again, it continues from the highest version dropped, so that versions grow
         even if the clock is set back.
         """
         for scope in self._versions.keys() - set(self._own.scopes()):

@@ -1,6 +1,6 @@
 """Online members: people connected to a scope by a socket or by the tracker (specification: promise 4, promise 5).
 
-A person counts once across tabs, transports, workers and reconnects. `memory_store` and `redis_store` implement the
+A person counts once across tabs, transports, workers and reconnects. `memory_store` and `redis_store` implement this
 interface and pass the same contract tests.
 """
 
@@ -15,11 +15,12 @@ from koyjabo.models import Scope
 
 
 class Online(NamedTuple):
-    """How many people are online in a scope. A higher version is a newer count. Each worker's versions increase."""
+    """How many people are online in a scope. A higher version is a newer count, and each worker sees versions only
+    increase."""
 
     version: int  # hybrid clock of Redis or of this process: max(last + 1, now in ms)
     count: int  # type: ignore[assignment]  # hides the method tuple.count, which is not used
-    is_estimate: bool = False  # made without Redis; other workers must not adopt it
+    is_estimate: bool = False  # counted without Redis; other workers must not adopt it
 
 
 class OnlineMember(NamedTuple):
@@ -36,10 +37,8 @@ class ChangeKind(StrEnum):
 
 
 class PresenceChange(NamedTuple):
-    """A change in a scope: a person joined or left, or the scope became occupied or vacant (VACANT_MS after the last
-    person left).
-
-    No two changes of a scope have the same kind, version and person.
+    """A change in a scope: a person joined or left, or the scope became occupied, or vacant VACANT_MS after the last
+    person left. No two changes of a scope have the same kind, version and person.
     """
 
     kind: ChangeKind
@@ -50,7 +49,7 @@ class PresenceChange(NamedTuple):
 
 
 VACANT_MS = 3000
-"""A scope is vacant when nobody entered it for this time (ms) after the last person left."""
+"""A scope becomes vacant when the last person has left and nobody enters for this time, in ms."""
 
 MOST_LISTED = 1_000
 """Default limit for lists of people in a scope."""
@@ -61,10 +60,10 @@ MOST_CHANGES = 10_000
 
 @dataclass(slots=True)
 class ChangeListener:
-    """The consumer of changes. A feature that is built later sets both callables."""
+    """The consumer of changes. The feature that uses them is built later and sets both callables."""
 
     wants: Callable[[Scope], bool] = lambda scope: False
-    """Whether changes of a scope are kept. Called with every change. Must not wait."""
+    """Whether to keep changes of a scope. Called for every change. Must not wait."""
 
     wait: Callable[[Scope], object] = lambda scope: None
     """Called at least every second while changes wait (`OnlineMembers.changes`). Must not wait."""
@@ -74,57 +73,56 @@ class OnlineMembers(Protocol):
     """The store of online members. Every method is atomic and ignores unknown connections.
 
     Only `wait_until_counted`, `people`, `online_in`, `changes` and `acknowledge` may wait. A store calls its `on_news`
-    with a scope whose count may have changed on any worker (but not from `apply_remote`), and holds no lock during that
+    with each scope whose count may have changed on any worker, except from `apply_remote`. It holds no lock during the
     call.
     """
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
-        """Record an open connection, or that a lost one is back under its id. Idempotent."""
+        """Record an open connection, or a lost one that has returned with the same id. Idempotent."""
 
     def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
-        """Remove a cleanly closed connection. The person leaves at once if it was their last on any worker."""
+        """Remove a cleanly closed connection. If it was the person's last on any worker, they leave at once."""
 
     def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
-        """Mark a connection as lost. It counts until the grace period ends, so that a reconnect changes nothing."""
+        """Mark a connection as lost. It still counts until the grace period ends, so that reconnecting changes
+        nothing."""
 
     def online(self, scope: Scope) -> Online:
-        """Return the count as this worker sees it. If a scope has no count yet, return an estimate of 0 and schedule a
+        """Return the count as this worker sees it. If there is none yet, return an estimate of 0 and schedule a
         read.
         """
 
     def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         """Wait until `online` includes this worker's earlier changes for `person` and the changes of other workers.
 
-        Returns False after `patience_s` seconds, or while Redis is unavailable. `online` is then an estimate.
+        Returns False after `patience_s` seconds or while Redis is unavailable; `online` is then an estimate.
         """
 
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Adopt the count of another worker if it is newer and not an estimate."""
 
     def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
-        """Return the first `most` people online by time of arrival, or the last ones. Without Redis: this worker's own,
-        after about a second at most.
+        """Return the `most` people who came online first, or the ones who came last. While Redis is unavailable, only
+        this worker's people, after at most about a second.
         """
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
-        """Return those of the scopes where a person is online. Without Redis: on this worker, after about 2 s at
-        most.
+        """Return which of the scopes a person is online in. While Redis is unavailable, only those on this worker,
+        after at most about 2 s.
         """
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """Return the oldest waiting changes of all workers. They wait until `acknowledge`. Empty while Redis is
-        unavailable.
-
-        Other workers may get the same changes.
+        """Return the oldest waiting changes of all workers. They stay until `acknowledge`, so other workers may get the
+        same changes. Empty while Redis is unavailable.
         """
 
     def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
-        """Remove one or more changes that were processed. While Redis is unavailable, they stay."""
+        """Remove processed changes. While Redis is unavailable, they stay."""
 
     def refresh(self) -> None:
-        """End grace periods and the leases of dead workers, renew own leases, and read other workers' changes. Call it
-        every second.
+        """End grace periods and the leases of dead workers, renew this worker's leases, and read other workers'
+        changes. Call it every second.
         """
 
     def resend(self) -> None:
-        """Send all own leases again, after Redis was unavailable."""
+        """Send all of this worker's leases again, after Redis was unavailable."""

@@ -26,13 +26,13 @@ def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> 
 
 
 def store_all(session: Session, by_day: ByDay) -> None:
-    """Store several peaks in a fixed order, so that two servers cannot deadlock on each other's rows."""
+    """Store several peaks in a fixed order, so that two servers cannot deadlock."""
     for (scope, day), (people, at_ms) in sorted(by_day.items()):
         store(session, scope, day, people, at_ms)
 
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """Return the peaks of today, the last 7 days and the last 30 days, each including today. 0 if none is stored."""
+    """Return the peaks of today, the last 7 days and the last 30 days, all including today; 0 if none is stored."""
     day, week, month = (_greatest(session, scope, today, days) for days in (1, WEEK_DAYS, MONTH_DAYS))
     return day, week, month
 

@@ -33,7 +33,7 @@ class Peaks:
         self._greatest: dict[Scope, tuple[int, int]] = {}  # the peaks of this day that this worker recorded, and when
         self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
-        self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
+        self._lock = threading.Lock()  # guards all of these; must not be held while waiting
 
     def record(self, scope: Scope, count: int) -> None:
         """Record the current number of people online. Never waits."""
@@ -46,7 +46,7 @@ class Peaks:
             self._raise_peak(scope, count)
 
     def get(self, scope: Scope) -> Mapping[str, int]:
-        """Return the peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises
+        """Return the peaks `day`, `week` and `month`, including this worker's unwritten ones. Raises
         LedgerUnavailable.
         """
         with self._lock:
@@ -60,12 +60,12 @@ class Peaks:
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
     def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """Return the peaks of this worker that are not in the database yet, by day. Does not wait."""
+        """Return this worker's peaks that are not in the database yet, by day. Does not wait."""
         with self._lock:
             return {day: people for (where, day), (people, _) in self._unwritten.items() if where == scope}
 
     def refresh(self) -> None:
-        """Begin a new day with the people online now, and start a task that writes the unwritten peaks if none is
+        """Begin a new day with the people online now, and start a task to write the unwritten peaks unless one is
         running.
         """
         with self._lock:
@@ -91,7 +91,7 @@ class Peaks:
                     del self._unwritten[key]
 
     def write_again(self) -> None:
-        """Write today's peaks again, because the database may have lost them."""
+        """Write today's peaks again, in case the database has lost them."""
         with self._lock:
             self._begin_day()
             for scope, peak in self._greatest.items():

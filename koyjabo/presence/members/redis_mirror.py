@@ -2,8 +2,8 @@
 
 While Redis responds, only its count is shown. A person who opens a tab here may already have one on another worker, and
 must not appear to arrive or leave. While Redis does not respond, this worker adds its own arrivals and departures to
-the last count, as an estimate. The people of other workers stay in it however long the outage lasts: it does not mean
-that they left.
+the last count, as an estimate. People on other workers stay in the estimate however long the outage lasts, because an
+outage does not mean that they left.
 
 When Redis returns after more than half a lease, or has lost its data, the other workers need a moment to send their
 leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
@@ -47,13 +47,13 @@ class MemberMirror:
         self.last_used_ms = clock.elapsed_ms()  # when this worker last used the scope
         self.renewed_ms = LONG_AGO  # when all own leases were last sent
         self.last_answer_ms = LONG_AGO  # when Redis last replied
-        self.born = 0  # identifies the data set in Redis that the count is from; 0 while Redis has none
+        self.born = 0  # identifies the data set in Redis that the count came from; 0 while Redis has none
         self.is_estimating = False
-        self.answered = threading.Event()  # set by the next reply, and then replaced
+        self.answered = threading.Event()  # set by the next reply, then replaced
         self._clock = clock
         self._rejoin_until_ms = LONG_AGO
-        self._counted: set[str] = set()  # own people that the count includes
-        self._elsewhere: set[str] = set()  # those of them who had a lease of another worker too in the last reply
+        self._counted: set[str] = set()  # this worker's people that the count includes
+        self._elsewhere: set[str] = set()  # the ones who also had another worker's lease in the last reply
         self._count, self._version = 0, 0  # from Redis
         self._estimated = 0  # what the unconfirmed changes add to the count
 
@@ -81,15 +81,15 @@ class MemberMirror:
 
     @property
     def occupied_born(self) -> int:
-        """`born` while, as far as this worker knows, someone is in the scope. Otherwise 0."""
+        """`born` while this worker knows of someone in the scope, otherwise 0."""
         return self.born if self.online.count or self._counted else 0
 
     def is_news(self, report: SyncReport, change: Change | None) -> bool:
-        """Return whether a report is about an arrival that Redis has not counted for this worker."""
+        """Return whether a report is about an arrival on this worker that Redis has not counted yet."""
         return change is not None and change.is_held and report.person not in self._counted
 
     def change(self, person: str, is_held: bool) -> None:
-        """Record an arrival or a departure of this worker as unconfirmed."""
+        """Record an arrival or departure on this worker as unconfirmed."""
         if not self.unconfirmed:
             self.unconfirmed_since_ms = self._clock.elapsed_ms()
         self._estimated -= self._estimate(person)
@@ -104,14 +104,14 @@ class MemberMirror:
         self._show()
 
     def leases_after(self, sent: Iterable[Sent]) -> int:
-        """Return how many leases of this worker Redis should have after everything in `sent`."""
+        """Return how many of this worker's leases Redis should have once it has processed `sent`."""
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
     def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
-        """Take in the count that Redis made after everything in `sent`.
+        """Adopt the count that Redis made after processing `sent`.
 
-        `has_lost`: Redis had lost leases of this worker, and `sent` includes all of them.
+        `has_lost`: Redis had lost some of this worker's leases, and `sent` includes all of them.
         """
         shown = self._count + self._estimated
         self._confirm(sent)
@@ -157,7 +157,7 @@ class MemberMirror:
             self._estimated += self._estimate(person)
 
     def _estimate(self, person: str) -> int:
-        """Return the difference that a person's unconfirmed change makes to the count."""
+        """Return how a person's unconfirmed change affects the count."""
         change = self.unconfirmed.get(person)
         if change is None:
             return 0

@@ -11,8 +11,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
-"""Maximum number of people that one call reports, and of leases that it ends. Redis serves no other client during a
-call.
+"""Maximum number of people that one call reports, and of leases that it ends. Redis is blocked during a call.
 """
 
 STEP = 1_000
@@ -22,7 +21,8 @@ LEASE_S = 10
 """Length of a lease, in seconds. A worker renews its leases at half that time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
-"""Time until the keys of a scope expire after its last change, in leases. More than one lease, so that no one is lost.
+"""How long a scope's keys live after its last change, as a multiple of the lease. More than one lease, so that no one
+is lost.
 """
 
 GONE = -1  # ends the worker's lease for a person
@@ -38,10 +38,10 @@ class SyncReport(NamedTuple):
 
 class SyncRequest(NamedTuple):
     scope: Scope
-    seen_version: int  # the highest version that this worker has seen: Redis continues from it if its own is lost
+    seen_version: int  # the highest version that this worker has seen; Redis continues from it if its own is lost
     reports: Sequence[SyncReport]
-    seen_born: int = 0  # the data set in which this worker has seen someone online
-    news: int | None = None  # how many of the reports, from the first, are new arrivals; None if changes are not kept
+    seen_born: int = 0  # the data set that this worker has seen someone online in
+    news: int | None = None  # how many of the first reports are new arrivals; None if changes are not kept
 
     @property
     def cost(self) -> int:
@@ -54,7 +54,7 @@ class SyncAnswer(NamedTuple):
     people: int
     leases: int  # of this worker
     unswept: int  # 1 if more leases may have expired, and the count still includes their people
-    elsewhere: list[int]  # for each report: 1 if another worker also has a lease for the person
+    elsewhere: list[int]  # per report: 1 if another worker also has a lease for the person
     unsent: int = 0  # number of changes that wait
 
 
@@ -68,12 +68,13 @@ class MemberScript:
         self._people = redis_client.load(client, __file__, "people")
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
-        """Run the requests. Each one is an atomic step, and all share one round trip."""
+        """Run the requests. Each is atomic, and all share one round trip."""
         calls = [(_keys(request), self._arguments(request)) for request in requests]
         return [SyncAnswer(*answer) for answer in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
-        """List the people in steps. People who come or leave in between may be missing, but nobody is listed twice."""
+        """List the people in steps. People who come or leave between steps may be missing, but nobody is listed
+        twice."""
         by_person: dict[str, OnlineMember] = {}
         for start in range(0, most, STEP):
             size = min(STEP, most - start)
@@ -94,7 +95,7 @@ class MemberScript:
         self._client.run("ZREM", key, *(":".join(map(str, change)) for change in changes))
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
-        """Return those of the scopes where a person has a lease, which may have expired."""
+        """Return which of the scopes a person has a lease in. The lease may have expired."""
         keys = [keys_of(scope, ("people",))[0] for scope in scopes]
         times = self._client.run_all([("ZSCORE", key, person) for key in keys])
         return {scope for scope, since in zip(scopes, times, strict=True) if since is not None}

@@ -1,8 +1,8 @@
 """Online members that several workers share in Redis. Only callers of `wait_until_counted` and `people` wait for Redis
 (specification: promise 8).
 
-A worker counts the connections of its own people itself. Redis stores one lease per worker and person. A lease is
-renewed at half its time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who
+Each worker counts the connections of its own people. Redis stores one lease per worker and person. Leases are renewed
+at half their time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who
 leaves, and replies with the count and an increasing version.
 """
 
@@ -28,15 +28,15 @@ from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror
 from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncAnswer, SyncReport, SyncRequest
 
 Exchange = Generator[SyncRequest, SyncAnswer, None]
-"""The exchange for one scope: yields a request per batch, receives its reply, and takes in the last one."""
+"""The exchange for one scope. Yields a request per batch, receives the replies, and adopts the last one."""
 
 Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer]]
 TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
-"""Called with everything sent, the last reply, and whether Redis had lost leases of this worker."""
+"""Called with everything sent, the last reply, and whether Redis had lost some of this worker's leases."""
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
-    """Run all exchanges to their end. Requests at the same step share a round trip."""
+    """Run all exchanges to the end. Requests at the same step share a round trip."""
     pending: dict[Exchange, SyncRequest] = {}
     for exchange in exchanges:
         with suppress(StopIteration):
@@ -50,7 +50,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """Return the exchanges whose requests fit into one batch together, but at least one."""
+    """Return the exchanges whose requests fit into one batch, but at least one."""
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
@@ -62,17 +62,17 @@ def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
 
 
 class SyncPlanner:
-    """Plans which leases of this worker to send: changes at once, and all leases at half the time of a lease.
+    """Plans which of this worker's leases to send: changes at once, and every lease again after half its time.
 
-    Redis replies with the number of this worker's leases that it has. If it has lost some, all are sent again before
-    its count is taken in. So no count from the middle of a resend or an expiry is ever shown.
+    Redis replies with how many of this worker's leases it has. If it has lost some, all are sent again before its count
+    is adopted. Counts from the middle of a resend or an expiry are therefore never shown.
     """
 
     def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
         self._listener = listener
         self._own = own
         self._clock = clock
-        self._lock = lock  # guards own connections and mirrors
+        self._lock = lock  # guards this worker's connections and the mirrors
 
     def plan(self, scope: Scope, mirror: MemberMirror, take_in: TakeIn) -> Exchange:
         now_ms = self._clock.elapsed_ms()
@@ -100,7 +100,7 @@ class SyncPlanner:
     def _request(
         self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
     ) -> SyncRequest:
-        """Build a request. If changes are kept, the new arrivals come first in the batch."""
+        """Build a request. If changes are kept, new arrivals come first in the batch."""
         news = None
         if self._listener.wants(scope):
             batch.sort(key=lambda item: not mirror.is_news(*item))
@@ -129,7 +129,7 @@ SILENCE_MS = 300
 PEOPLE_PATIENCE_S = 1.0
 
 FORGET_MS = 30_000
-"""Time without own people and without use (ms) after which a community is no longer read every second."""
+"""A community without people on this worker is read every second until it has not been used for this time, in ms."""
 
 
 class RedisOnlineMembers:
@@ -154,7 +154,7 @@ class RedisOnlineMembers:
         self._due: dict[Scope, None] = {}  # scopes to synchronise next
         self._forgotten = 0  # the highest version of any scope that was dropped
         self._answered_ms = clock.elapsed_ms()
-        self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
+        self._lock = threading.Lock()  # guards all of these; must not be held while waiting
         self._planner = SyncPlanner(self._own, clock, self._lock, listener)
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
@@ -223,7 +223,7 @@ class RedisOnlineMembers:
         return online
 
     def _end_expired(self, scope: Scope) -> None:
-        """Let `refresh` include this scope from now on and end its expired leases."""
+        """Make `refresh` include this scope from now on and end its expired leases."""
         self.online(scope)
         if self._outbox.reachable:
             self._sync_soon(scope)  # runs before later calls in order
@@ -266,7 +266,7 @@ class RedisOnlineMembers:
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        """Send leases again. A refresh is enough: Redis replies with the number of this worker's leases that it still
+        """Send leases again. A refresh is enough, because Redis replies with how many of this worker's leases it still
         has.
         """
         self.refresh()

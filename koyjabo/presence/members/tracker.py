@@ -44,11 +44,11 @@ class TrackerServices:
 
 class CommunityVisitorTracker:
     """Counts each person once, however often they are added and however many sockets they have open. Connected clients
-    receive every change. Ids are UUIDs; anything else raises ValueError.
+    receive every change. Ids must be UUIDs; anything else raises ValueError.
 
-    Counts come from Redis; if it does not answer within 0.3 s, they are this process's own.
+    Counts come from Redis, or from this process if Redis does not respond within 0.3 s.
 
-    Works on the last application created in this process; raises RuntimeError if there is none.
+    Uses the last application created in this process. Raises RuntimeError if there is none.
     """
 
     def add_visitor(self, user_id: Id, community_id: Id) -> int:

@@ -1,1 +1,1 @@
-"""Active visitors of each scope by location: visitors seen within ACTIVE_WINDOW_SECONDS."""
+"""The active visitors of each scope, by location: those seen within ACTIVE_WINDOW_SECONDS."""

@@ -15,8 +15,8 @@ from koyjabo.presence.members.peaks import Peaks
 class ActiveCount(NamedTuple):
     """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. Their sum is all active visitors.
 
-    A higher version is a newer count. Equal versions from one backend are the same count. A negative version is an
-    estimate of one worker, which other workers must not adopt.
+    A higher version is a newer count. Equal versions from one backend are the same count. A negative version is one
+    worker's estimate, which other workers must not adopt.
     """
 
     version: int
@@ -26,7 +26,7 @@ class ActiveCount(NamedTuple):
 class ActiveVisitors(Protocol):
     """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
-    A `touch` is a lease: the visitor stays active until the window has passed without another touch. Visitors never
+    A `touch` is a lease: the visitor stays active until a whole window passes without another touch. Visitors never
     sign off. `memory_store` and `redis_store` implement this interface and pass the same contract tests.
     """
 
@@ -53,7 +53,7 @@ class ActiveVisitors(Protocol):
         """Adopt the count of another worker if it is newer than this worker's."""
 
     def refresh(self) -> None:
-        """Schedule a read of other workers' changes."""
+        """Schedule reading other workers' changes."""
 
 
 WRITE_S = 60.0
@@ -61,8 +61,8 @@ WRITE_S = 60.0
 
 
 class ActivePeak:
-    """The peak of active visitors. All workers measure the same number, and the highest is stored. Call `measure` every
-    second.
+    """The peak of active visitors. All workers measure the same number, and the highest measurement is stored. Call
+    `measure` every second.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ActivePeak:
         return self._peaks.unwritten(scope)
 
     def write(self) -> None:
-        """Store the highest measurement of each day. Waits, but raises no error."""
+        """Store the highest measurement of each day. Waits, but never raises."""
         self._peaks.write()
 
     def write_again(self) -> None:

@@ -12,13 +12,13 @@ from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]
-"""The time (ms of `Clock.elapsed_ms`) and the location."""
+"""When (ms of `Clock.elapsed_ms`) and where a visitor was last seen."""
 
 NO_VISITORS = ActiveCount(0, {})
 
 
 class MemoryActiveVisitors:
-    """Keeps the visitors of each scope in the order they were last seen, so that expired ones are always first."""
+    """Keeps each scope's visitors in the order they were last seen, so that expired ones come first."""
 
     def __init__(self, clock: Clock, window_s: int) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class MemoryActiveVisitors:
         self._cached_counts: dict[Scope, ActiveCount] = {}
         self._changes: Counter[Scope] = Counter()
         self._next_expiry_ms = 0
-        self._lock = threading.Lock()  # code that holds it must not wait
+        self._lock = threading.Lock()  # must not be held while waiting
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         self.touch_at(scope, visitor_id, place, self._clock.elapsed_ms())
@@ -79,7 +79,7 @@ class MemoryActiveVisitors:
     def restore(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
         """Touch visitors seen before this process started: (scope, visitor, location, ms of the wall clock).
 
-        A time in the future counts as now: the clock was set back since.
+        A time in the future counts as now, because the clock must have been set back.
         """
         since_ms = self._clock.elapsed_ms() - now_ms
         for scope, visitor_id, place, at_ms in sorted(seen, key=lambda item: item[3]):

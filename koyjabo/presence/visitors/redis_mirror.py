@@ -1,12 +1,13 @@
 """One worker's copy of the active visitors of a scope: the last count from Redis, plus estimates for unsent touches.
 
 A touch changes the count at once, by an estimate of its effect in Redis. The estimates are kept as one sum. An estimate
-leaves the sum when the worker takes in a count that Redis made after the touch.
+is removed from the sum when the worker adopts a count that Redis made after the touch.
 
 Workers send each other the counts that they show. A count with estimates must not be adopted: the estimate may be wrong
-(the visitor is active on another worker), and two workers may have estimated the same visitor. Its version is therefore
-negative, lower than any version of Redis. A worker adopts a count only if its version is not older than the last. So
-all workers converge on the count of Redis, and a wrong estimate lasts until this worker's next reply from Redis.
+(the visitor is active on another worker), and two workers may have estimated the same visitor. Such a count therefore
+has a negative version, lower than any version from Redis. Workers adopt a count only if its version is not older than
+their last. All workers thus converge on Redis's count, and a wrong estimate lasts until this worker's next reply from
+Redis.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ class Touch:
     visitor_id: str
     place: str | None  # as sent to Redis; None keeps the old location
     seen_ms: int  # of `Clock.elapsed_ms`
-    # The location that Redis counts them in now, as far as this worker knows; None: not counted.
+    # The location that Redis counts the visitor in now, as far as this worker knows; None: not counted.
     before: str | None = None
-    after: str | None = None  # the location that Redis will count them in; None: unknown, so there is no estimate
+    after: str | None = None  # where Redis will count the visitor; None: unknown, so there is no estimate
 
 
 class VisitorMirror:
@@ -38,11 +39,11 @@ class VisitorMirror:
 
     def __init__(self, now_ms: int) -> None:
         self.snapshot = NO_VISITORS
-        self.last_reported = NO_VISITORS  # the count that this worker's rooms saw last
-        self.last_answer_ms = now_ms  # when Redis, or a worker that had its reply, last replied
+        self.last_reported = NO_VISITORS  # the count last shown in this worker's rooms
+        self.last_answer_ms = now_ms  # when a reply from Redis last arrived, here or through another worker
         self.last_used_ms = now_ms  # when this worker last used the scope
-        self.born = 0  # identifies the data set in Redis that the snapshot is from; 0 while Redis has none
-        self.origin = ""  # the Redis server that the snapshot is from, by the name that Sentinels use
+        self.born = 0  # identifies the data set in Redis that the snapshot came from; 0 while Redis has none
+        self.origin = ""  # the Redis server that the snapshot came from, as Sentinels name it
         self.must_resend_all = False
         self.unconfirmed: dict[str, Touch] = {}  # in the order they were last seen
         self._estimates: Counter[str] = Counter()
@@ -69,7 +70,7 @@ class VisitorMirror:
             self._estimate(touch, -1)
 
     def confirm(self, sent: Iterable[Touch], count: ActiveCount, now_ms: int) -> None:
-        """Take in the count that Redis made after the touches in `sent`."""
+        """Adopt the count that Redis made after the touches in `sent`."""
         for touch in sent:
             newer = self.unconfirmed.get(touch.visitor_id)
             if newer is None:
@@ -81,8 +82,8 @@ class VisitorMirror:
                 self.unconfirmed[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
                 self._estimate(newer, 1)
         self.last_answer_ms = now_ms
-        # Another worker may have sent a newer count since. An equal version is the same count, unless ours is from
-        # before Redis lost its data. Redis is right in both cases.
+        # Another worker may have sent a newer count in the meantime. An equal version is the same count, unless ours is
+        # from before Redis lost its data. In both cases, Redis is right.
         if count.version >= self.snapshot.version and count != self.snapshot:
             self._adopt(count)
 
@@ -99,7 +100,7 @@ class VisitorMirror:
             self.forget(touch.visitor_id)
 
     def count(self) -> ActiveCount:
-        """Return the snapshot plus the estimates. The object stays the same while neither changes."""
+        """Return the snapshot plus the estimates: the same object as long as neither changes."""
         if self._shown is None:
             self._shown = self._with_estimates() if self._estimates else self.snapshot
         return self._shown

@@ -1,7 +1,7 @@
 """Active visitors that several workers share in Redis. No caller waits for Redis (specification: promise 8).
 
-A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches and takes the new
-counts into the mirror. Redis stores only leases: if it loses them, each worker sends its own visitors again.
+A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches and updates the mirror
+from the replies. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
 
 BATCH = 1000
-"""Maximum number of visitors that one call touches, and that it expires. Redis serves no other client during a call."""
+"""Maximum number of visitors that one call touches, and that it expires. Redis is blocked during a call."""
 
 KEEP_FOR_WINDOWS = 2
-"""Time until the keys in Redis expire after the last change, in windows. More than one, so that no active visitor is
-lost.
+"""How long the keys in Redis live after the last change, as a multiple of the window. More than one, so that no active
+visitor is lost.
 """
 
 
@@ -40,7 +40,7 @@ class ActiveAnswer(NamedTuple):
     largest: list[bytes]
 
     def to_count(self) -> ActiveCount:
-        """Return the count by location. Visitors outside the locations of the reply count as `Other`."""
+        """Return the count by location. Visitors in locations that the reply does not list count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
@@ -56,10 +56,10 @@ class TouchScript:
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
     def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:
-        """Touch, expire and read in one atomic step. Skips visitors last seen at `expired_ms` or earlier, whose leases
-        have expired.
+        """Touch, expire and read in one atomic step. Visitors last seen at `expired_ms` or earlier are skipped, because
+        their leases have expired.
 
-        `newest_version` is the highest version that this worker has seen: Redis continues from it if its own is lost.
+        `newest_version` is the highest version that this worker has seen; Redis continues from it if its own is lost.
         Raises redis.RedisError.
         """
         visitors: list[Any] = []
@@ -81,10 +81,10 @@ def keys_of(scope: Scope) -> list[str]:
 
 
 class OwnVisitors(MemoryActiveVisitors):
-    """The active visitors that this worker itself has seen."""
+    """The active visitors that were seen by this worker."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
-        """Return when and where an active visitor was last seen, or None if not active here."""
+        """Return when and where an active visitor was last seen, or None if the visitor is not active here."""
         with self._lock:
             self._expire()
             return self._seen.get(scope, {}).get(visitor_id)
@@ -119,14 +119,14 @@ class RedisActiveVisitors:
         self._outbox = outbox
         self._own = OwnVisitors(clock, window_s)
         self._mirrors: dict[Scope, VisitorMirror] = {}
-        self._lock = threading.Lock()  # guards own and mirrors; code that holds it must not wait
+        self._lock = threading.Lock()  # guards this worker's visitors and the mirrors; must not be held while waiting
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         seen = self._own.seen(scope, visitor_id)
         self._touch(scope, visitor_id, place, seen[1] if seen else None)
 
     def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
-        self._touch(scope, visitor_id, place, known_in=place)  # as if already counted there: no estimate
+        self._touch(scope, visitor_id, place, known_in=place)  # as if already counted there, so without an estimate
 
     def _touch(self, scope: Scope, visitor_id: str, place: str | None, known_in: str | None) -> None:
         now_ms = self._clock.elapsed_ms()
@@ -142,7 +142,7 @@ class RedisActiveVisitors:
         return known
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease here and in Redis. Every other worker that has seen the visitor must be called too."""
+        """End the lease here and in Redis. Must also be called on every other worker that has seen the visitor."""
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
@@ -182,7 +182,7 @@ class RedisActiveVisitors:
             self._sync_soon(scope)
 
     def resend(self) -> None:
-        """Send all active visitors of this worker again, because Redis was unavailable and may have lost its data."""
+        """Send all of this worker's active visitors again, because Redis was unavailable and may have lost its data."""
         with self._lock:
             for mirror in self._mirrors.values():
                 mirror.must_resend_all = True
@@ -200,7 +200,7 @@ class RedisActiveVisitors:
         return mirror.count()
 
     def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
-        """Return whether a community has had no active visitor and no use for a window, so that `refresh` can skip
+        """Return whether a community had no active visitor and was not used for a window, so that `refresh` can skip
         it.
         """
         return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
@@ -233,10 +233,10 @@ class RedisActiveVisitors:
             self._on_news(scope)
 
     def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
-        """Send these touches. If Redis has lost its data, also send all own visitors; their unconfirmed touches join
-        `sent`.
+        """Send these touches. If Redis has lost its data, also send all of this worker's visitors, and add their
+        unconfirmed touches to `sent`.
 
-        Returns only the last reply, because counts in the middle of a resend or an expiry are incomplete.
+        Returns only the last reply, because counts from the middle of a resend or an expiry are incomplete.
         """
         touches = iter(tuple(sent))
         origin, mirror.origin = mirror.origin, self._client.origin()

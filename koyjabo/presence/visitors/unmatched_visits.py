@@ -9,7 +9,7 @@ from typing import Protocol
 from koyjabo.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
-"""Maximum number of visits that wait for their socket. Beyond it, the oldest are dropped."""
+"""Maximum number of visits that wait for a socket. Beyond this, the oldest are dropped."""
 
 Fingerprint = bytes
 """Salted hash of a client's address and User-Agent."""

@@ -36,11 +36,11 @@ RETRY_AFTER_S = 60
 
 class OpenSocket(NamedTuple):
     fingerprint: Fingerprint
-    address: str = ""  # the key of its limit; "" for none
+    address: str = ""  # the key of its limit; "" if it has none
     place: str | None = None
     visitor_id: str | None = None
     is_anonymous: bool = False  # the handshake asked for it
-    is_named: bool = False  # the client sent the visitor's id; otherwise the visitor is a guess or not known yet
+    is_named: bool = False  # the client has sent the visitor's id; otherwise the visitor is guessed or unknown
 
 
 CLOSED = OpenSocket(b"")
@@ -79,7 +79,7 @@ class VisitorSockets:
         self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
         self._unmatched = UnmatchedVisits(clock, self._window_ms)
-        # Each entry begins with its time, elapsed ms.
+        # Each entry starts with a timestamp in elapsed ms.
         self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
         self._lock = threading.RLock()
 
@@ -100,8 +100,7 @@ class VisitorSockets:
         place: str | None = None,
         is_anonymous: bool = False,
     ) -> None:
-        """Record an opened socket. `visitor_id` is the one that it sent, and `registered` says whether that visitor has
-        a visit.
+        """Record an opened socket. `visitor_id` is the id it sent; `registered` says whether that visitor has a visit.
 
         Raises TooManyRequests if this visitor has too many sockets at `address`; "" has no limit.
         """
@@ -120,8 +119,7 @@ class VisitorSockets:
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
     def named(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        """Assign an open socket to the visitor in its message, which replaces a guess. Does nothing for a closed
-        socket.
+        """Assign an open socket to the visitor in its message, replacing a guess. Does nothing for a closed socket.
 
         Raises TooManyRequests like `opened`, and InvalidMessage if the socket already sent a visitor.
         """
@@ -144,11 +142,11 @@ class VisitorSockets:
         return self._sockets.get(socket, CLOSED).place
 
     def visitor_of(self, socket: Hashable) -> str | None:
-        """Return the visitor a socket is assigned to, or None if there is none yet."""
+        """Return the visitor that a socket is assigned to, or None if there is none yet."""
         return self._sockets.get(socket, CLOSED).visitor_id
 
     def closed(self, socket: Hashable) -> None:
-        """Remove a closed socket and touch its visitor a last time. Does nothing for an unknown socket."""
+        """Remove a closed socket and touch its visitor one last time. Does nothing for an unknown socket."""
         with self._lock:
             self._unassign(socket)
             self._sockets.pop(socket, None)
@@ -164,11 +162,9 @@ class VisitorSockets:
                         self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
-        """Renew the leases of visitors with an open page, at half the time of a lease. Also drops expired unmatched
-        visits.
-        """
+        """Renew the leases of visitors with an open page after half their time. Also drops expired unmatched visits."""
         while self._renew_batch():
-            time.sleep(0)  # there may be thousands: let other tasks run in between
+            time.sleep(0)  # there may be thousands, so let other tasks run in between
         with self._lock:
             self._unmatched.drop_expired()
             now_ms = self._clock.elapsed_ms()
@@ -227,7 +223,7 @@ class VisitorSockets:
             self._active_visitors.touch(SITE, visitor_id, None)
 
     def _unassign(self, socket: Hashable) -> None:
-        """Remove a socket from its visitor, and touch the visitor a last time. The visitor's next visit can be matched
+        """Remove a socket from its visitor and touch the visitor one last time. The visitor's next visit can be matched
         again.
         """
         known = self._sockets.get(socket, CLOSED)

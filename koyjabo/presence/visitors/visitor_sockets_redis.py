@@ -1,4 +1,4 @@
-"""Matches visits with sockets of other workers through Redis (specification: Real time)."""
+"""Matches visits with sockets on other workers through Redis (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from koyjabo.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
-"""Maximum number of offers per fingerprint. Visitors share one if, for example, a campus has one address and one
-browser.
+"""Maximum number of offers per fingerprint. Visitors share a fingerprint if, for example, they have the same browser on
+a campus with one address.
 """
 
 
 class RedisVisitMatcher:
-    """Offers of all workers. Each is given to one `ask` and is valid for `window_s` seconds. No caller waits for Redis.
+    """The offers of all workers. Each is given to a single `ask` and is valid for `window_s` seconds. No caller waits
+    for Redis.
 
     An offer or an `ask` is lost while Redis is unavailable or replies too late. The visitor then stays active only
     through their own visits and heartbeats.

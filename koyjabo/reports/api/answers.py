@@ -17,7 +17,7 @@ PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
 
 
 class FiguresAnswer(BaseModel):
-    """The figures of a range of days. null: it cannot be known exactly, and nothing is estimated."""
+    """The figures of a range of days. null: the figure cannot be known exactly. Nothing is estimated."""
 
     start: str = Field(examples=["2026-10-24"])
     end: str = Field(description="the last day, included", examples=["2026-11-22"])
@@ -37,7 +37,7 @@ class ComparedAnswer(FiguresAnswer):
 
 
 class SummaryAnswer(FiguresAnswer):
-    """The figures of a range, and of the one that it is compared with."""
+    """The figures of a range, and of the range that it is compared with."""
 
     compared: ComparedAnswer | None
     exact: bool
@@ -80,7 +80,7 @@ class RowAnswer(SumsAnswer):
 
 
 class BreakdownAnswer(BaseModel):
-    """The values with the most visits; `other` is all that is not in `rows`."""
+    """The values with the most visits. `other` is everything that is not in `rows`."""
 
     rows: list[RowAnswer]
     other: TotalAnswer

@@ -29,7 +29,7 @@ class DateRange(BaseModel):
 
 
 class VisitorsAnswer(BaseModel):
-    """Unique visitors in a range of days. A visitor who later logged in counts once, as a user."""
+    """Unique visitors in a range of days. A visitor who logged in later counts once, as a user."""
 
     community_id: str
     authenticated_visitors: int = Field(examples=[150])
@@ -49,7 +49,7 @@ class VisitorsAnswer(BaseModel):
 
 
 class GrowthAnswer(BaseModel):
-    """Unique visitors in the last days, compared with the same number of days before."""
+    """Unique visitors in the last days, compared with the same number of days before them."""
 
     community_id: str
     current_period_visitors: int
@@ -89,7 +89,7 @@ def _trend(trend: Trend) -> dict[str, Any]:
 
 
 def _community(community_id: str) -> str:
-    """Return the id of a community that the user is a member of. Counts a report."""
+    """Return the id of a community that the user is a member of. Counts towards the limit of reports."""
     account = tokens.require().account
     limits.count_report(account.id)
     return current()[CommunityServices].directory.get(account, community_id).community.id
@@ -135,7 +135,7 @@ def visitors_monthly(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/growth")
 @describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
-    """The last days, today included, compared with the same number of days before."""
+    """The last days, today included, compared with the same number of days before them."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
     return answer(GrowthAnswer.of(scope, current()[PeopleServices].reports.growth(scope, days)))
 
@@ -148,7 +148,7 @@ def visitors_growth(community_id: str) -> Response:
     scope="stats:read",
 )
 def visitors_trends(community_id: str) -> Response:
-    """Includes periods without visitors, with zeros. A week counts as far as it lies within the range."""
+    """Periods without visitors are included, with zeros. Of a week, only the days within the range count."""
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
     rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

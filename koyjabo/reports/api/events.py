@@ -46,9 +46,9 @@ from koyjabo.webkit.schemas.fields import (
 )
 
 WRONG_COUNT = N_("must be a list of 1 to 50 events")
-WRONG_NAME = N_("must be 1 to 64 characters out of a–z 0–9 _, the first of them a letter")
+WRONG_NAME = N_("must be 1 to 64 characters from a–z 0–9 _, starting with a letter")
 WRONG_PROPS = N_(
-    "must be an object of up to 10 texts, numbers and booleans, under names of 1 to 64 characters out of A–Z a–z 0–9 _"
+    "must be an object of up to 10 strings, numbers or booleans, with names of 1 to 64 characters from A–Z a–z 0–9 _"
 )
 PROPS_SCHEMA = {
     "anyOf": [
@@ -170,8 +170,8 @@ NOTHING = Recorded(0, 0)
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
 @fast_path
 def record_events(context: RequestContext) -> PlainResponse:
-    """Record up to 50 events of a visitor, all or none. 200 once they are on disk, with how many were new; 0 and 0 for
-    an ignored crawler. Each belongs to the newest visit of its visitor.
+    """Record up to 50 events of a visitor, all or none. Responds 200 with the number of new events once they are on
+    disk; 0 and 0 for an ignored crawler. Each event belongs to its visitor's newest visit.
     """
     context.count_address("event_requests")
     body, services = context.body(EventsBody), context.services

@@ -1,5 +1,5 @@
-"""The routes of reports: of the site (admins and viewers), of a community (moderators), and by share link. A share
-link's filters are added to the filters of the request.
+"""The routes of reports: for the site (admins and viewers), for a community (moderators), and by share link. A share
+link's filters are added to the request's filters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NO_FILTERS: Filters = {}
 
 
 class Report(NamedTuple):
-    """A kind of report. `others` are its parameters besides range and filters; `columns` are the columns of CSV."""
+    """A kind of report. `others` are its parameters in addition to range and filters; `columns` are the CSV columns."""
 
     others: tuple[str, ...]
     find: Callable[[Insights, Parameters], Any]
@@ -104,8 +104,8 @@ def respond(
     default: str = DEFAULT,
     insights: Insights | None = None,
 ) -> Response:
-    """Respond to the current request with one of REPORTS. `filters` are added to its filters; `default` is its default
-    range.
+    """Respond to the current request with one of REPORTS. `filters` are added to the request's filters; `default` is
+    the default range.
 
     Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy for `insights` of share links.
     """
@@ -191,7 +191,7 @@ IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier answer"}
 
 
 class Described(NamedTuple):
-    """The API description of one of REPORTS, the same wherever the report is available."""
+    """The API description of one of REPORTS. It is the same wherever the report is available."""
 
     summary: str
     answer: Answer

@@ -1,4 +1,4 @@
-"""/api/shares: make, list and end share links."""
+"""/api/shares: create, list and revoke share links."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ ALLOWED: dict[int, Answer] = {
     body=NewShareBody,
 )
 def create_share() -> Response:
-    """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
+    """Anyone who has the link sees the reports of these visits. Moderators must filter by one of their communities:
     `{"community": [id]}`."""
     account, shares = tokens.require_account().account, current()[ReportServices].shares
-    shares.require_some(account)  # before the body is parsed; the community is in the body and is checked later
+    shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
     link = NewShareBody.of(request).link()
     made, token = shares.create(account, link, login_limits.client(is_familiar=True))
     return answer(
@@ -54,7 +54,7 @@ def create_share() -> Response:
     query={**QUERY, "community": "id or ref of a community: its links alone"},
 )
 def list_shares() -> Response:
-    """All links, newest first; for moderators, those of their communities."""
+    """All links, newest first. Moderators see the links of their communities."""
     account, paging = tokens.require_account().account, Paging.of(request)
     community_id = current()[CommunityIds].resolve_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)

@@ -1,3 +1,3 @@
-"""Computes reports: one snapshot of the database, sources with the same shape, and each kind of report built on them
-once.
+"""Computes reports from one snapshot of the database. All sources of figures have the same shape, so each kind of
+report is written only once.
 """

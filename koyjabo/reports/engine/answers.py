@@ -48,7 +48,7 @@ class Figures(NamedTuple):
 class Summary(NamedTuple):
     figures: Figures
     compared: Figures | None
-    until: str | None  # local time in ISO 8601 when the compared range was cut; None if it was not
+    until: str | None  # local time in ISO 8601 that the compared range was cut at; None if it was not
     reason: str | None  # why the result is not exact; None if it is
 
     @property
@@ -76,7 +76,7 @@ class Row(NamedTuple):
     label: str
     sums: Sums
     share: float  # of all visits, 0 to 1
-    at_least: bool = False  # True if this value may be missing from some days, which only keep their largest values
+    at_least: bool = False  # True if this value may be missing on some days, which only keep their largest values
 
 
 class Breakdown(NamedTuple):
@@ -90,7 +90,7 @@ class Breakdown(NamedTuple):
 
 
 class MomentTotals(NamedTuple):
-    """The figures of a scope in a snapshot, which has every visit until then."""
+    """The figures of a scope in a snapshot that includes every visit up to then."""
 
     total: int  # the newest visit number
     today: int

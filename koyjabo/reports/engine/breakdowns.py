@@ -1,4 +1,4 @@
-"""Breakdowns by the values of a dimension of visits or of events."""
+"""Breaks visits or events down by the values of a dimension."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 UNKNOWN = (None, None, None)
 
 Ranks = dict[Any, tuple[int, int]]
-"""Visits and count by value. Rows are sorted by them, largest first."""
+"""Visits and count by value. They also sort the rows, largest first."""
 
 
 def breakdown(
@@ -53,7 +53,7 @@ def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> froz
 
 
 class VisitValues:
-    """Values of visits. A visit has exactly one value, so the remainder belongs to the other values."""
+    """Values of visits. Each visit has exactly one value, so the remainder belongs to the other values."""
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
         self._question, self._dimension = question, dimension
@@ -91,9 +91,8 @@ class VisitValues:
 
 
 class EventValues:
-    """Values of events. A visit may have several values or none; a visit without values belongs to no row.
-
-    On rolled-up days, only the number of events is known.
+    """Values of events. A visit may have several values, or none, and is then in no row. On rolled-up days, only the
+    number of events is known.
     """
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:

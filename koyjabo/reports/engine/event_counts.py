@@ -1,5 +1,5 @@
-"""Counts page views and events, the second measure of a question. An event counts on the day it happened, if its
-visit passes the filters.
+"""Counts page views and events, the second measure in reports besides visits. An event counts on the day it happened,
+if its visit passes the filters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 
 class EventCounts:
-    """The counts for one question, from stored rows and from the sums of rolled-up days."""
+    """The counts for one question, from stored rows and the sums of rolled-up days."""
 
     def __init__(self, session: Reading, clock: Clock, live: Live, question: Question) -> None:
         self._session, self._clock, self._live, self._question = session, clock, live, question
@@ -30,7 +30,7 @@ class EventCounts:
         """Count the events of a dimension by DAY, by the start of the hour in s (only page views), or by VALUE,
         without `other`.
         """
-        # A copy, because the live counts are kept.
+        # Copy, because the live counts are reused.
         counts = Counter(self._live.events_by(self._session, self._question, dimension, key))
         return counts + self._sums.by(dimension, key) if self._sums else counts
 
@@ -51,14 +51,14 @@ class EventCounts:
         return hours | self._folded.hours() if self._folded and not self._sums else hours
 
     def totals(self) -> tuple[int | None, int | None]:
-        """Return the page views that are events, and the other events, or None for each if they are not known."""
+        """Return the page views that are events, and the other events; None for either if not known."""
         if self.unknown_hours:
             return None, None
         views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
         return views, events
 
     def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
-        """Return the page views that are events by name of the period, and the periods with an unknown number."""
+        """Return the page views that are events, by name of the period, and the periods whose number is unknown."""
         local, unknown = self._clock.local, self.unknown_hours
         if granularity == HOUR:
             by_hour = self.by(VIEWED_PAGE, HOUR).items()

@@ -1,4 +1,4 @@
-"""Answers questions about visits exactly: figures add up to the ledger and include the visit of a second ago."""
+"""Answers questions about visits exactly: figures add up to the ledger and include even a visit from a second ago."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 DAY_S = 86_400
 
 PATIENCE_S = 10.0
-"""How long a reader of a share link waits for other readers, in seconds."""
+"""How long readers of share links wait for each other, in seconds."""
 
 MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
 
@@ -61,7 +61,7 @@ class Insights:
         self._clock = clock
         self._unwritten_peaks = unwritten_peaks
         self.live = Live(parser, clock)
-        """Only the thread for scans may use it."""
+        """Only the thread for scans may use this."""
         self._slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
         self._is_public = False
@@ -69,8 +69,8 @@ class Insights:
     def for_share_links(self) -> Insights:
         """Return a variant for readers of share links, which shares this object's data.
 
-        It hides unlisted communities, and computes one page or call at a time, so that a published link delays the
-        panel by one report at most. It also raises TooBusy, after PATIENCE_S.
+        It hides unlisted communities and computes one page or call at a time, so that a widely shared link delays the
+        panel by at most one report. After PATIENCE_S it raises TooBusy.
         """
         insights, lock = copy(self), threading.Lock()
         insights._is_public = True
@@ -79,10 +79,8 @@ class Insights:
         return insights
 
     def for_open_pages(self) -> Insights:
-        """Return a variant for open pages, which reload their reports at every visit.
-
-        Waiting pages share one snapshot, and there is a pause between two. Reports have every visit that was
-        acknowledged before the call.
+        """Return a variant for open pages, which reload their reports at every visit. Waiting pages share a snapshot,
+        and there is a pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
         insights._answered = SharedReads(self._answers).answers
@@ -99,7 +97,7 @@ class Insights:
         return compared(question, compare, self._clock)
 
     def days(self, question: Question) -> float:
-        """Return the number of days in a range, including the fraction of a cut day."""
+        """Return the number of days in a range. A cut day counts as a fraction."""
         until_s = (question.until_ms or 0) / 1000
         return whole_days(question) + max(0.0, until_s - self._clock.began_s(question.last)) / DAY_S
 
@@ -127,19 +125,19 @@ class Insights:
     def breakdown(
         self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
     ) -> Breakdown:
-        """Return the values of a dimension, with the most visits first and labels in `language`. Raises InvalidInput
-        for an unknown dimension.
+        """Return the values of a dimension, most visits first, with labels in `language`. Raises InvalidInput for an
+        unknown dimension.
         """
         answer: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
         return answer
 
     def hours(self, question: Question) -> Hours:
-        """Return visits by weekday and hour of TIMEZONE."""
+        """Return visits by weekday and hour in TIMEZONE."""
         answer: Hours = self.read([HoursRequest(question)])[0]
         return answer
 
     def label(self, dimension: str, value: Value, language: str) -> str:
-        """Return the label of a value of a dimension."""
+        """Return the label for a value of a dimension."""
         names = self._names(dimension, [value] if value else [])
         key = labels.community_of(dimension, value) if value and self._is_public else None
         return (
@@ -156,7 +154,7 @@ class Insights:
         return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
     def day_sums(self, day: str) -> SumsOfDay:
-        """Return the sums that remain of a day when it is rolled up. Raises StillCounting."""
+        """Return the sums that are kept when a day is rolled up. Raises StillCounting."""
         return self._database.scan(day_sums.of_day, self.live, day)
 
     def first_day(self, scope: Scope = SITE) -> str | None:
@@ -164,7 +162,7 @@ class Insights:
         return self._database.read(ledger_queries.first_day, scope)
 
     def _peak(self, question: Question, stored: int | None) -> int | None:
-        """Return the stored peak, or a higher one of the last minute."""
+        """Return the stored peak, or a higher one from the last minute."""
         unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
         known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
         if stored is not None:

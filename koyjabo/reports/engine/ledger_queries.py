@@ -1,4 +1,4 @@
-"""Reads peaks, names of communities, and versions for reports."""
+"""Reads peaks, community names and versions for reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.reports.query.report_query import Question
 AT_ONCE = 500
 """Maximum number of keys in one statement."""
 
-# Each live update reads both. As text they take a fifth of the time of built statements.
+# Each live update reads both. Text takes a fifth of the time of statements built with SQLAlchemy.
 PEAKS = text("""
 SELECT max(people), max(CASE WHEN at_ms < coalesce(CAST(:until_ms AS BIGINT), at_ms + 1) THEN people END) FROM peaks
 WHERE scope = :scope AND day BETWEEN :first AND :last
@@ -40,7 +40,7 @@ def first_day(session: Session, scope: Scope) -> str | None:
 def peak(session: Session, question: Question) -> int | None:
     """Return the highest number of active visitors in the range.
 
-    None under a filter, without a measurement, or if the maximum was reached later on the last day than `until_ms`.
+    None with a filter, without a measurement, or if the maximum was reached after `until_ms` on the last day.
     """
     if question.filters:
         return None
@@ -56,7 +56,7 @@ def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
 
 
 def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:
-    """Return names by id or ref. Deleted communities have none, nor do unlisted ones in public."""
+    """Return names by id or ref. Deleted communities have none; in public, neither do unlisted ones."""
     names: dict[str, str] = {}
     for some in batched(keys, AT_ONCE):
         query = select(Community.id, Community.ref, Community.name).where(
@@ -70,12 +70,12 @@ def community_names(session: Session, keys: Collection[str], is_public: bool = F
 
 
 def listed(session: Session) -> frozenset[str]:
-    """Return the ids of all communities that everyone may see."""
+    """Return the ids of all communities that anyone may see."""
     return frozenset(session.scalars(select(Community.id).where(Community.is_listed, Community.archived_ms.is_(None))))
 
 
 def version(session: Session, question: Question) -> str:
-    """Return a text that changes with every visit and event, with the peak, and when closed days change."""
+    """Return a text that changes with every visit and event, with the peak, and when past days change."""
     counter = session.execute(select(Counter.epoch, Counter.revision).where(Counter.scope == question.scope)).first()
     event, most = session.scalar(select(func.max(Event.id))), peak(session, question)
     return ".".join(map(str, (*(counter or ()), event, most, state_queries.read(session).changes)))

@@ -1,4 +1,5 @@
-"""Requests for reports. Each computes its report from a snapshot, and declares beforehand which groups it will read."""
+"""Requests for reports. Each request computes its report from a snapshot, and declares in advance which groups it will
+read."""
 
 from __future__ import annotations
 
@@ -117,7 +118,7 @@ class HoursRequest:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRequest:
-    """The result is what `read`, a module's function, reads from the ledger in the snapshot."""
+    """The result is what `read`, a module-level function, reads from the ledger in the snapshot."""
 
     question: Question
     read: Callable[[Snapshot, Question], Any]
@@ -130,11 +131,11 @@ class LedgerRequest:
 
 
 ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
-"""Hashable. `groups` are the (question, key) pairs that it reads. `answer` raises LedgerUnavailable."""
+"""A hashable request. `groups` are the (question, key) pairs that it reads. `answer` raises LedgerUnavailable."""
 
 
 def dimensions(request: ReportRequest) -> set[str]:
-    """Return the dimensions that visits are filtered or broken down by."""
+    """Return the dimensions that visits are filtered by or broken down into."""
     return {*request.question.filters, *([request.dimension] if isinstance(request, BreakdownRequest) else [])}
 
 

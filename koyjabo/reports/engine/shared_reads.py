@@ -1,4 +1,5 @@
-"""Shares snapshots among open pages, which all reload at a visit, so that few are read however many pages are open."""
+"""Shares snapshots among open pages. All pages reload at a visit, but few snapshots are read however many pages are
+open."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from koyjabo.core.runtime import out_of_turn
 from koyjabo.reports.engine.requests import ReportRequest
 
 LEAST_REST_S, RESTS, MOST_REST_S = 0.1, 3, 10.0
-"""Pause after a snapshot: 0.1 s, or three times its duration, but at most 10 s. So open pages read at most ten times
-a second, and a quarter of the time.
+"""Pause after a snapshot: 0.1 s or three times its duration, whichever is longer, but at most 10 s. Open pages
+therefore cause at most ten reads a second, which take a quarter of the time.
 """
 
 
 class _Batch:
-    """Requests that wait for one snapshot."""
+    """Requests waiting for the same snapshot."""
 
     def __init__(self) -> None:
         self.requests: dict[ReportRequest, None] = {}
@@ -28,22 +29,22 @@ class _Batch:
 
 
 class SharedReads:
-    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises what reports
-    raise.
+    """Answers lists of requests. `read` returns the results for one list from one snapshot, and raises the errors of
+    reports.
 
-    If a shared snapshot fails, each call reads its own requests again, so that one failing report does not fail the
+    If a shared snapshot fails, each call reads its own requests again, so that one failing report does not break the
     others.
     """
 
     def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
         self._read = read
         self._next: _Batch | None = None
-        self._guard = threading.Lock()  # guards `_next`; code that holds it must not wait
+        self._guard = threading.Lock()  # guards `_next`; must not be held while waiting
         self._turn = threading.Lock()  # held by the call that reads
         self._rested_at = 0.0  # monotonic s
 
     def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        """Wait for a snapshot that begins after this call, and share it with all calls that wait for it."""
+        """Wait for a snapshot that begins after this call, shared with all calls that wait for it."""
         with self._guard:
             is_first = self._next is None
             batch = self._next = self._next or _Batch()
@@ -71,12 +72,12 @@ class SharedReads:
             batch.error = error
         finally:
             with self._guard:
-                if self._next is batch:  # its task was ended during the pause
+                if self._next is batch:  # the reading task was ended during its pause
                     self._next = None
             batch.done.set()
 
     def _read_rested(self, requests: Callable[[], Sequence[ReportRequest]]) -> list[Any]:
-        """Read, one call at a time, after the pause."""
+        """Read after the pause. Only one call reads at a time."""
         with self._turn:
             time.sleep(max(0.0, self._rested_at - time.monotonic()))
             asked = requests()

@@ -20,9 +20,8 @@ from koyjabo.reports.query.report_query import Question, Value
 
 
 class Snapshot:
-    """A consistent view of the database, through one session. It has every visit that was acknowledged until `at_ms`.
-
-    `groups` are the keys that will be read, by question, so that the same rows are read once for all of them.
+    """A consistent view of the database, through one session. It includes every visit acknowledged up to `at_ms`.
+    `groups` has the keys that will be read, by question, so that rows are read only once for all keys.
     """
 
     def __init__(self, session: Session, clock: Clock, live: Live) -> None:
@@ -34,7 +33,7 @@ class Snapshot:
 
     @cached_property
     def _live(self) -> Live:
-        """Reads all new rows when it is first used. Raises StillCounting."""
+        """The live rows. Reads all new rows on first use. Raises StillCounting."""
         self._kept.refresh(self.session)
         return self._kept
 
@@ -44,7 +43,7 @@ class Snapshot:
         return folded.by(key) if folded else self._ask(question, key)
 
     def folded(self, question: Question) -> FoldedDays | None:
-        """Return what is known of the rolled-up days of a question, or None if there are none."""
+        """Return what is known about a question's rolled-up days, or None if it has none."""
         if question not in self._folded:
             days = {day for day in self._folded_days(question.scope) if question.first <= day <= question.last}
             folded = FoldedDays(self.session, self.clock, question, days, self._ask) if days else None

@@ -1,1 +1,1 @@
-"""Page views and events: each is recorded once, and on disk before the response."""
+"""Page views and events. Each is recorded once, and is on disk before the response."""

@@ -1,4 +1,5 @@
-"""Plans the rows that a batch of events adds. Does no I/O: both databases look up rows, plan, then write the plan."""
+"""Plans the rows that a batch of events adds. Does no I/O: the modules for both databases look up rows, plan, and then
+write the plan."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 class AssignedToEvent(NamedTuple):
-    """The columns of an event that the ledger assigns. The others are fields of `NewEvent`."""
+    """Columns of an event that the ledger assigns. The other columns are fields of `NewEvent`."""
 
     id: int
     visit_id: int | None
@@ -37,7 +38,7 @@ _sent = reader(NewEvent._fields, SENT)
 
 @dataclass(slots=True)
 class KnownEvents:
-    """The rows that the database already has for a batch, read under the lock of the writers of events."""
+    """The rows that the database already has for a batch, read while holding the event writers' lock."""
 
     newest: int  # the highest id that an event ever had
     ids: dict[EventKey, int]  # ids of events that are retries
@@ -46,7 +47,7 @@ class KnownEvents:
 
 @dataclass(slots=True)
 class EventPlan:
-    """Rows to write, and the result for each event of each request."""
+    """The rows to write, and the result for each event of each request."""
 
     rows: list[Row] = field(default_factory=list)  # with EVENT_COLUMNS
     results: list[list[Found]] = field(default_factory=list)
@@ -59,7 +60,7 @@ class EventPlan:
 
 
 def keys(batch: list[NewEvents]) -> list[EventKey]:
-    """Return the keys that the events may have been recorded under before."""
+    """Return the keys that the events may already have been recorded under."""
     events = [event for request in batch for event in request]
     own = {(event.visitor_id, event.event_id) for event in events}
     return list(own | {event.other_key for event in events if event.other_key})

@@ -1,4 +1,4 @@
-"""Queries of events, as operations of the database executor."""
+"""Queries for events, as operations for the database executor."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from koyjabo.reports.log.row_queries import EVENTS
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
 MOST_READ, NEWEST_READ = 1_000, 5_000
-"""Limits of the search for a visitor's newest visit: MOST_READ visits of the visitor, then the NEWEST_READ newest
-visits of all.
+"""Limits on the search for a visitor's newest visit: MOST_READ of the visitor's visits, then the NEWEST_READ newest
+visits of everyone.
 """
 
 NEWEST_VISIT = """
@@ -37,8 +37,8 @@ UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, pr
 def newest_visit(visitor: str, greatest: str) -> str:
     """Return SQL for the id of a visitor's newest visit, an expression. `greatest` is the name of an SQL function.
 
-    No index sorts a visitor's visits, so it reads a bounded number of rows. For a visitor with more than MOST_READ
-    visits and none among the newest NEWEST_READ, the result is one of the visitor's stored visits.
+    No index sorts a visitor's visits, so only a bounded number of rows is read. For a visitor with more than MOST_READ
+    visits and none among the newest NEWEST_READ, the result may not be the newest of the visitor's visits.
     """
     return NEWEST_VISIT.format(visitor=visitor, greatest=greatest, most=MOST_READ, newest=NEWEST_READ)
 
@@ -50,8 +50,8 @@ def lock(session: Session) -> None:
 
 
 def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
-    """Replace a visitor by a random name in up to `size` events, and remove their properties. Returns how many it
-    renamed. The caller has the lock for rolling up.
+    """Replace a visitor with a random name in up to `size` events, and remove the events' properties. Returns how many
+    were renamed. The caller holds the lock for rolling up.
     """
     lock(session)
     columns = (Event.id, Event.props)

@@ -1,7 +1,7 @@
-"""The transactions of events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
+"""Transactions for events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
 
-An advisory lock orders the writers, so that ids become visible in order. The tables are locked first, so that a
-restore, which replaces all rows, runs entirely before or after.
+An advisory lock puts the writers in order, so that ids become visible in order. The tables are locked first, so that a
+restore, which replaces all rows, runs entirely before or entirely after.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class PostgresEventStore:
         self._planned: PlannedEvents | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold nothing, because servers queue at the advisory lock."""
+        """Do nothing, because servers queue at the advisory lock."""
         return nullcontext()
 
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
         """Write `batch` in one transaction.
 
-        If the connection breaks, try once more on a new one. If the first attempt was committed after all, its events
-        do not count as retries.
+        If the connection breaks, try once more on a new one. If it turns out that the first attempt was committed, its
+        events do not count as retries.
         """
         fresh, self._planned = not self._link.is_open, None
         try:
@@ -99,7 +99,7 @@ class PostgresEventStore:
 
 
 def _message(made: EventPlan) -> tuple[str, list[str]]:
-    """Return the writes of a plan and the commit, with their parameters."""
+    """Return a plan's statements and the commit, with their parameters."""
     if not made.rows:
         return COMMIT, []
     return ADD + COMMIT, [json.dumps(made.rows)]

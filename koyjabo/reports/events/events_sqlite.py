@@ -1,4 +1,4 @@
-"""The transactions of events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
+"""Transactions for events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SqliteEventStore:
         self._connection: SqliteConnection | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold the file lock that all processes take before they write."""
+        """Hold the file lock that every process takes before it writes."""
         return self._lock.held()
 
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
@@ -69,7 +69,7 @@ class SqliteEventStore:
         )
 
     def interrupt(self) -> None:
-        """Do nothing, because SQLite limits its waits itself."""
+        """Do nothing, because SQLite limits waiting by itself."""
 
     def close(self) -> None:
         if self._connection is not None:

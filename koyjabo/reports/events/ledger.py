@@ -1,7 +1,7 @@
-"""The ledger of page views and events. When `record` returns, the event is on disk, and counts exactly once.
+"""The ledger of page views and events. Once `record` returns, the event is on disk and counts exactly once.
 
-One real thread commits events that arrive together in one transaction (see `database.batch_worker`). The statements are
-in the sibling modules `events_sqlite` and `events_postgres`.
+A real thread commits events that arrive together in one transaction (see `database.batch_worker`). The statements are
+in `events_sqlite` and `events_postgres`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 
 MOST_REQUESTS = 10
-"""Maximum number of requests, of up to 50 events each, in one transaction. Visits wait for it."""
+"""Maximum number of requests, of up to 50 events each, per transaction. Visits wait for the transaction."""
 
 
 class EventStore(BatchStore[NewEvents, Recorded], Protocol):
@@ -33,7 +33,7 @@ class EventStore(BatchStore[NewEvents, Recorded], Protocol):
 
 
 def open_store(database: URL, clock: Clock) -> EventStore:
-    """Return the store for a database URL as `settings` normalises it. Opens no connection yet."""
+    """Return the store for a database URL, as normalised by `settings`. Opens no connection yet."""
     if database.get_backend_name() == "sqlite":
         from koyjabo.reports.events.events_sqlite import SqliteEventStore
 
@@ -44,7 +44,7 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 
 class Events:
-    """Records events. With `ignores_bots`, it skips events of declared crawlers (BOT_POLICY). `space` is the
+    """Records events. With `ignores_bots`, events of declared crawlers are skipped (BOT_POLICY). `space` is the
     database's free space.
     """
 
@@ -60,7 +60,7 @@ class Events:
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:
         """Record the events of one request durably, all or none (specification: Page views and events).
 
-        Raises LedgerUnavailable if they could not be committed, and DiskAlmostFull. None was recorded then.
+        Raises LedgerUnavailable if they could not be committed, and DiskAlmostFull. In both cases, none was recorded.
         """
         if is_bot and self._ignores_bots:
             return Recorded(0, 0)

@@ -1,4 +1,4 @@
-"""Plain values that are passed between threads: a sent event, its outcome, and the bytes that it stores."""
+"""Plain values that are passed between threads: a sent event, its outcome, and its size in the database."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class NewEvent(NamedTuple):
     visitor_id: str
     event_id: str
     name: str
-    at_ms: int  # server clock, because the client's clock must not assign days
+    at_ms: int  # server clock, because the client's clock must not decide the day
     page: str | None = None
     props: Mapping[str, str] = NONE
     client_ms: int | None = None
-    other_key: EventKey | None = None  # the second key of an anonymous event, with the secret of the other day
+    other_key: EventKey | None = None  # the second key of an anonymous event, made with the other day's secret
 
     def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> NewEvent:
-        """Return the event to record instead, without the client's clock, which could identify a browser."""
+        """Return the event without the client's clock, which could identify a browser."""
         return self._replace(visitor_id=key[0], event_id=key[1], client_ms=None, other_key=other_key)
 
 
@@ -55,11 +55,11 @@ class Recorded(NamedTuple):
 
 
 ROW_BYTES = 200
-"""Size of a row without the texts that clients choose."""
+"""Size of a row without texts from clients."""
 
 OF_TEXTS, OF_IDS = 1.5, 3
-"""Bytes per byte of text, because database pages are not full. OF_TEXTS applies to the page and the properties;
-OF_IDS to ids, which are also in an index.
+"""Stored bytes per byte of text; more than one, because database pages are not full. OF_TEXTS applies to the page and
+properties, OF_IDS to ids, which are also in an index.
 """
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would create one for each event
@@ -72,7 +72,7 @@ USE_BYTES = 300
 class Size(NamedTuple):
     """The size of a request's events."""
 
-    uses: int  # uses of the limits per minute: one for each event, or for USE_BYTES of its texts if that is more
+    uses: int  # uses of the limits per minute: one per event, or per USE_BYTES of its texts if that is more
     most_bytes: int  # stored bytes if every event is new
 
 

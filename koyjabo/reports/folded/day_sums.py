@@ -33,7 +33,7 @@ DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS)
 
 
 class DaySum(NamedTuple):
-    """A row of `insight_sums` without its scope. `visitors` counts different visitors."""
+    """A row of `insight_sums` without its scope. `visitors` counts distinct visitors."""
 
     dimension: str
     period: str

@@ -1,4 +1,4 @@
-"""Stores the sums of a day, which replace its rows in reports, and removes these rows in pieces."""
+"""Stores the sums of a day, which replace its rows in reports, and removes the rows in pieces."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SELECT max(id) FROM (SELECT id, day FROM events WHERE id <= :upto ORDER BY id LI
 REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
 
 OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
-"""Tables that only earlier versions use; they fill them again if they run (decision 99)."""
+"""Tables that only earlier versions use. They would fill them again if they ran (decision 99)."""
 
 OLD_PERIOD = "CASE dimension WHEN 'hour' THEN period >= :hour ELSE period >= :day END"
 KEY = "scope, dimension, period, value"
@@ -85,15 +85,15 @@ UPDATE watermarks SET upto = (SELECT max(upto) FROM watermarks WHERE name IN ('v
 
 
 def lock(session: Session) -> None:
-    """Let one transaction roll up at a time, so that it removes the rows it has counted. Not needed on SQLite, which
-    has one writer.
+    """Let only one transaction roll up at a time, so that it removes exactly the rows it has counted. Not needed on
+    SQLite, which has one writer.
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK)
 
 
 def days(session: Session, first_kept: str) -> list[str]:
-    """Return the days before `first_kept` that have rows, in order. A day whose roll-up was interrupted comes first."""
+    """Return the days before `first_kept` that have rows, in order, but first any day whose roll-up was interrupted."""
     folding = state_queries.read(session).folding
     days_ = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
     days_ = {day for day in days_ if day < first_kept or day == folding}
@@ -128,8 +128,8 @@ def store(session: Session, sums: SumsOfDay) -> bool:
 def _new_sums(
     session: Session, day: str, scope: Scope, rows: Sequence[DaySum], counted: dict[Scope, int]
 ) -> Iterator[Sequence[Any]]:
-    """Yield the rows to add. None if the stored sums already contain all visits of the day, because an earlier
-    version wrote them.
+    """Yield the rows to add. Yields nothing if an earlier version has already written sums with all visits of the
+    day.
     """
     before = session.scalar(IN_SUMS, {"scope": scope, "day": day}) or 0
     visits = next((row.visits for row in rows if row.dimension == TOTAL), 0)
@@ -170,13 +170,14 @@ def _insert(
 
 
 def has_old(session: Session, clock: Clock) -> bool:
-    """Return whether `clear_old` has rows to remove. Reads all sums."""
+    """Return whether `clear_old` has anything to remove. Reads all sums."""
     these = _not_folded(session, clock)
     return any(session.execute(text(statement), these).first() for statement in HAS_OLD)
 
 
 def clear_old(session: Session, clock: Clock, size: int) -> int:
-    """Remove rows that an earlier version derived from existing visits, `size` rows per table. Returns how many."""
+    """Remove rows that an earlier version derived from existing visits, up to `size` rows per table. Returns how
+    many."""
     lock(session)
     state_queries.lock(session)
     these = {"size": size, **_not_folded(session, clock)}
@@ -189,21 +190,21 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
 
 
 def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
-    """Return the first day and hour after the rolled-up days, as parameters of statements."""
+    """Return the first day and hour after the rolled-up days, as parameters for statements."""
     day = state_queries.read(session).folded_before
     return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 
 def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
-    """Return the range of ids of a day's visits: greater than the first, up to the second. Reads ids after `after`,
-    up to `upto`.
+    """Return the range of ids of a day's visits: greater than the first id, up to the second. Considers only ids after
+    `after`, up to `upto`.
     """
     first, last = session.execute(IDS, {"day": day, "after": after, "upto": upto}).one()
     return (upto, upto) if first is None else (first - 1, last)
 
 
 def remove_events(session: Session, day: str, upto: int, size: int) -> int:
-    """Remove events of a day and earlier days, among the `size` oldest events up to an id. Returns how many."""
+    """Remove events of this day and earlier days, among the `size` oldest events up to an id. Returns how many."""
     lock(session)
     newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
     if newest is None:

@@ -1,7 +1,7 @@
-"""Reads rolled-up days, from their sums and from the daily and hourly totals of the ledger.
+"""Reads rolled-up days from their sums and from the ledger's daily and hourly totals.
 
-Distinct visitors are unknown for several rolled-up days together. With one value as a filter, only visits are known.
-With other filters, and for a day that `until_ms` cuts, nothing is known.
+Distinct visitors are not known for several rolled-up days together. If the filter is a single value, only visits are
+known. With other filters, and for a day that `until_ms` cuts, nothing is known.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from koyjabo.reports.query.sum_keys import REST as PROPERTY_REST
 IS_KEPT = EventSum.value != OTHER
 
 Ask = Callable[[Question, str], Groups]
-"""Returns the groups of a question by a key, from stored rows."""
+"""Returns a question's groups by a key, from stored rows."""
 
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
-    """Return all days with rolled-up visits or with sums."""
+    """Return all days that have rolled-up visits or sums."""
     removed = select(FoldedVisits.day).where(FoldedVisits.scope == scope)
     summed = select(InsightSum.period).where(
         InsightSum.scope == scope,
@@ -56,7 +56,7 @@ def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
 
 
 class FoldedDays:
-    """Answers a question about a range with rolled-up days. `ask` answers it for stored rows."""
+    """Answers a question about a range with rolled-up days. `ask` answers the question for stored rows."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:
         self._session, self._clock, self._question, self._days, self._ask = session, clock, question, days, ask
@@ -74,11 +74,11 @@ class FoldedDays:
 
     @property
     def knows_hours(self) -> bool:
-        """Whether hours of the rolled-up days are known. A change of TIMEZONE makes them unknown."""
+        """Whether the hours of rolled-up days are known. Changing TIMEZONE makes them unknown."""
         return self.knows_sums and self._hours is not None
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Return the values that have a row on every day with merged values."""
+        """Return the values that have a row on every day that has merged values."""
         if not self.knows_sums:
             return set(values)
         if self._incomplete:
@@ -116,7 +116,7 @@ class FoldedDays:
 
     @staticmethod
     def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
-        """Return the group of one day or hour. `visits` and `new` are the totals of the ledger."""
+        """Return the group of one day or hour. `visits` and `new` are the ledger's totals."""
         there = rows or NO_VISITS
         if (stored.visits if stored else 0) + (there.visits or 0) != visits:
             return Group(visits, new, None, None)
@@ -138,13 +138,13 @@ class FoldedDays:
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
-        """Return the groups under a filter of one value. That value has all visits of its dimension."""
+        """Return the groups for a filter with one value. That value has all visits of its dimension."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
         return {asked[1]: Group(visits, None, None, None)} if visits and asked and asked[0] == dimension else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
-        """Return visits by rolled-up day. None if `until_ms` cuts the day, or if the value may be among its merged
-        values.
+        """Return visits by rolled-up day; None for a day that `until_ms` cuts, or that may have the value among its
+        merged values.
         """
         asked = one_value(self._question)
         if self._question.filters and not asked:
@@ -167,7 +167,7 @@ class FoldedDays:
 
     @cached_property
     def _hours(self) -> Mapping[int, tuple[int, int]] | None:
-        """Totals by hour of the rolled-up days. None if they were counted in another TIMEZONE."""
+        """Hourly totals of the rolled-up days; None if they were counted in another TIMEZONE."""
         clock, hours = self._clock, dict[int, tuple[int, int]]()
         for day in self._days:
             last_s = clock.began_s(shifted(day, 1)) - 1
@@ -177,7 +177,7 @@ class FoldedDays:
 
     @cached_property
     def _rows(self) -> Groups:
-        """Visits of rolled-up days that still have rows, such as imported visits."""
+        """Visits on rolled-up days that still have rows, such as imported visits."""
         groups = self._ask(replace(self._question, filters={}), DAY)
         return {day: group for day, group in groups.items() if day in self._days}
 
@@ -202,7 +202,7 @@ class FoldedDays:
 
 
 class FoldedEvents:
-    """Counts page views and events before `folded_before`, for a question without filters."""
+    """Counts page views and events from before `folded_before`, for a question without filters."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, folded_before: str) -> None:
         self._session, self._clock, self._question = session, clock, question
@@ -244,7 +244,7 @@ class FoldedEvents:
         return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
 
     def _lost(self, dimension: str) -> set[str]:
-        """Return the days that lost a property, because the property or its event was not among the largest."""
+        """Return the days that lost a property because it, or its event, was not among the largest."""
         if not dimension.startswith(PROPERTIES):
             return set()
         lossy = self._days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._days(PROPERTY_REST, EventSum.period).keys()

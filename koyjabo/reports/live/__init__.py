@@ -1,1 +1,1 @@
-"""Answers questions about stored rows, with sums that follow the log."""
+"""Answers questions about stored rows, from sums that are kept up to date with the log."""

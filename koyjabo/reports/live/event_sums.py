@@ -1,5 +1,5 @@
-"""Page views and events of a question, and their visits. An event counts on the day it happened, if its visit passes
-the filters. The visit may be from any day.
+"""Counts page views and events for a question, and their visits. An event counts on the day it happened if its visit,
+from any day, passes the filters.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Texts = frozenset[str] | None
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
-    """Return the events of a dimension (including events without a value), the column of the values, and the value
-    of each number in this column.
+    """Return a dimension's events (including events without a value), the column with the values, and the value of each
+    number in this column.
     """
     events, values = rows.copy(), rows.block.values
     if dimension == EVENT:
@@ -57,7 +57,7 @@ def properties_of(text: str | None) -> Mapping[str, str]:
 
 
 class VisitsWithEvents:
-    """Finds the visits that have events with certain values."""
+    """Finds visits that have events with certain values."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Texts], tuple[BitMap, Position]] = {}
@@ -100,8 +100,8 @@ class VisitsWithEvents:
     def _ids_and_pages(
         self, session: Reading, events: Log, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
-        """Return a function that says which visits have one of the values. For VIEWED_PAGE, the first page of a
-        visit counts.
+        """Return a function that tells which visits have one of the values. For VIEWED_PAGE, a visit's first page
+        counts.
         """
         ids = self.ids(session, events, dimension, texts)
 
@@ -121,7 +121,7 @@ def _texts(values: frozenset[Value] | None) -> Texts:
 
 
 class PassingVisits:
-    """Finds out which visits pass a check. Checks each visit once, when one of its events is counted."""
+    """Finds out which visits pass a check. Each visit is checked once, when one of its events is counted."""
 
     def __init__(self, visits: Log, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit`: whether events of visitors without a visit pass."""
@@ -151,7 +151,7 @@ class EventSums(Followed[Counter[Any]]):
         super().__init__(question, clock)
         self._passing = passing
         self.unknown_hours: set[int] = set()
-        """Hours with events whose visits have no rows, so that the filters cannot be evaluated."""
+        """Hours with events whose visits have no rows, so that filters cannot be evaluated."""
 
     def size_of(self, sums: Counter[Any]) -> int:
         return 200 * len(sums)
@@ -182,7 +182,7 @@ class EventSums(Followed[Counter[Any]]):
 
 
 def passes_without_visit(question: Question) -> bool:
-    """Return whether an event of a visitor without a visit passes. All dimensions of visits are None for it."""
+    """Return whether an event of a visitor without a visit passes. It has None in all dimensions of visits."""
     return not any(
         dimension == VISITOR_KIND or has_many(dimension) or not filter_.passes((), is_none=True)
         for dimension, filter_ in question.filters.items()

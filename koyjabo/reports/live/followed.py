@@ -1,6 +1,5 @@
-"""Sums of a question that follow a log: each call adds only the rows after the position of the last one.
-
-The end of a compared day moves with the clock. The rows between the old and the new end are then added.
+"""Running sums for a question: each call adds only the rows that were added to the log since the last call. The end of
+a compared day moves with the clock; the rows between the old and the new end are added as well.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.report_query import Question
 
 MARGIN_DAYS = 2
-"""Maximum number of days between the starts of a day in two time zones."""
+"""Maximum difference between the starts of a day in two time zones, in days."""
 
 Kept = TypeVar("Kept")
 
 
 @dataclass
 class _Place(Generic[Kept]):
-    """Sums, and the position in the log that they have reached."""
+    """Sums, and the position in the log that they include."""
 
     sums: Kept
     upto: Position = BEGINNING
@@ -48,7 +47,7 @@ class Followed(Generic[Kept]):
         raise NotImplementedError
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        """Keep only the rows that belong to the question. Their days and times have been checked."""
+        """Keep only the rows that belong to the question. Their days and times are already checked."""
         raise NotImplementedError
 
     def size_of(self, sums: Kept) -> int:
@@ -62,7 +61,7 @@ class Followed(Generic[Kept]):
     def followed(
         self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()
     ) -> Kept:
-        """Return the sums of a key, up to the end of the log. The same pass updates the sums of `others`."""
+        """Return the sums by a key, up to the end of the log. The same pass updates the sums by `others`."""
         keys = {key, *others}
         for name in keys:
             known = self._by_key.get(name)
@@ -76,7 +75,7 @@ class Followed(Generic[Kept]):
     def rows(
         self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
     ) -> Iterator[Rows]:
-        """Yield the rows of the question between two positions, from `since_ms` on and before `until_ms`."""
+        """Yield the question's rows between two positions, from `since_ms` until before `until_ms`."""
         first = max(self.question.first, self.near(since_ms))
         for rows in log.rows(session, start, end, first, self.question.last):
             if until_ms is not None:
@@ -86,13 +85,13 @@ class Followed(Generic[Kept]):
                 yield rows
 
     def near(self, moment_ms: int | None) -> str:
-        """Return a day such that rows of earlier days are before this time, whatever time zone their day was counted
-        in.
+        """Return a day such that all rows of earlier days are before this time, whatever time zone their days were
+        counted in.
         """
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 
     def _follow(self, session: Reading, log: Log, keys: Sequence[Any], until_ms: int | None) -> None:
-        places = [self._by_key.pop(key) for key in keys]  # if reading fails, no sums with only part of the rows remain
+        places = [self._by_key.pop(key) for key in keys]  # if reading fails, no partial sums may remain
         upto, before_ms = places[0].at
         spans: list[tuple[Position, Position, int | None]] = [(upto, log.end, None)]
         if before_ms != until_ms and upto != BEGINNING:

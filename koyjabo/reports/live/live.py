@@ -1,4 +1,4 @@
-"""The memory of a thread to answer questions about stored rows: both logs, and the sums of recent questions."""
+"""What a thread keeps in memory to answer questions about stored rows: both logs, and the sums of recent questions."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 MOST_KEPT, QUESTION_SIZE = 16 * 1024 * 1024, 2_000
-"""Maximum bytes of sums, and the bytes of a question without sums."""
+"""Maximum bytes of all sums, and the bytes that a question takes even without sums."""
 
 
 class Read(NamedTuple):
-    """The state of the log at the time of reading, the blocks to store, and whether there are more rows."""
+    """The state of the log when it was read, the blocks to store, and whether there are more rows."""
 
     state: LogState
     unsaved: list[Block]
@@ -72,11 +72,11 @@ class Live:
         self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
-        """Other results that stay valid until rows change."""
+        """Further results that stay valid until rows change."""
 
     @property
     def folded_before(self) -> str:
-        """The first day after the rolled-up days. Sums contain all earlier events, and earlier visits without a row."""
+        """The first day after the rolled-up days. Sums have all earlier events, and earlier visits without a row."""
         return self.events.first_day
 
     def refresh(self, session: Reading) -> LogState:
@@ -84,8 +84,8 @@ class Live:
         state = self.at(session)
         self.visits.refresh(session, state.visits)
         self.events.refresh(session, state.events)
-        # A later event can change whether an earlier visit passes filters by events, so these sums last for one
-        # snapshot.
+        # A later event can change whether an earlier visit passes filters by events, so these sums are valid for one
+        # snapshot only.
         for key in [key for key in self._asked if any(map(has_many, key[0].filters))]:
             del self._asked[key]
         size = sum(asked.size for asked in self._asked.values())
@@ -100,8 +100,8 @@ class Live:
         return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
 
     def by(self, session: Reading, question: Question, key: str, others: Collection[str] = ()) -> Groups:
-        """Group the visits of a question by the name of a period, a value, (weekday, hour), or None for everything.
-        The same pass also reads the keys in `others`.
+        """Group a question's visits by the name of a period, a value, (weekday, hour), or None for everything. The same
+        pass also reads the keys in `others`.
         """
         return self._of(session, question).visits.by(session, self.visits, key, question.until_ms, others)
 
@@ -117,8 +117,8 @@ class Live:
         return self._of(session, question).events.unknown_hours
 
     def visits_by_value(self, session: Reading, question: Question, dimension: str) -> dict[Value, VisitSet]:
-        """Group the visits of a question by the values of their events. For VIEWED_PAGE, the first page of a visit
-        also counts.
+        """Group a question's visits by the values of their events. For VIEWED_PAGE, a visit's first page also
+        counts.
         """
         asked = self._of(session, question)
         if question.until_ms is not None:  # visits enter the range whose events were already read
@@ -132,7 +132,7 @@ class Live:
         return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
     def scopes(self, session: Reading, day: str) -> set[Scope]:
-        """Return the site, and all communities with a visit or event on a day."""
+        """Return the scopes with a visit or event on a day: the site, and communities."""
         scopes = {SITE}
         for log in (self.visits, self.events):
             for rows in log.rows(session, BEGINNING, log.end, day, day):
@@ -140,7 +140,7 @@ class Live:
         return scopes
 
     def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
-        """Count the events of a question by property, `{name}:{property}`, and by its value."""
+        """Count a question's events by property, `{name}:{property}`, and its value."""
         by_property: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for rows in self.events.rows(session, BEGINNING, self.events.end, question.first, question.last):
             values = rows.block.values
@@ -152,7 +152,8 @@ class Live:
         return by_property
 
     def at(self, session: Reading) -> LogState:
-        """Read the state of the snapshot. Forget all rows if some have changed since, for example by an erasure."""
+        """Read the state of the snapshot. Forget all rows if some have changed since then, for example through an
+        erasure."""
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         if is_back or state.version != self._version:

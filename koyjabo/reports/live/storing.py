@@ -1,6 +1,5 @@
-"""Stores complete blocks of visits and events, in pieces, on one worker of all servers at a time.
-
-Reports also read rows without a block, so blocks may be late.
+"""Stores complete blocks of visits and events in pieces, on a single worker at a time. Blocks may be late, because
+reports also read rows without a block.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ POLL_S = 5.0
 """Seconds between two calls of `tick`."""
 
 RENEW_MS = 20_000
-"""Interval between renewals of the lease: a third of its length."""
+"""How often the lease is renewed: after a third of its length."""
 
 
 class LeaseLost(Exception):
@@ -37,7 +36,8 @@ class Storing:
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
         self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
         self._worker = secrets.token_hex(16)
-        # Blocks made by other rules are replaced once, because two servers may have different rules for long.
+        # Blocks made by other rules are replaced only once, because two servers may run different rules for a long
+        # time.
         self._has_begun = False
         self._busy = False
         self._renewed_ms = 0
@@ -45,7 +45,7 @@ class Storing:
         """The number of visits without a block at the last `tick`."""
 
     def tick(self) -> None:
-        """Start a task that stores blocks, if some are due and no other worker stores them. Raises no error."""
+        """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
         if self._busy:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
@@ -76,7 +76,7 @@ class Storing:
             has_more, upto = read.has_more, self._live.visits.upto
 
     def _has_other_rules(self) -> bool:
-        """Return whether the stored blocks must be rebuilt, because they were made by other rules. Also makes this
+        """Return whether the stored blocks must be rebuilt because they were made by other rules. Also makes this
         worker notice changed rows within POLL_S.
         """
         rules = self._database.scan(self._live.at).rules

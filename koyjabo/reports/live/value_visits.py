@@ -1,4 +1,4 @@
-"""The visits of a question by the values of their events. A visit may have several values, or none."""
+"""A question's visits by the values of their events. A visit may have several values or none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from koyjabo.reports.query.report_query import Question, Value
 ValueVisits = dict[Value, VisitSet]
 
 SET_SIZE = 1_000
-"""Bytes of a value without visits."""
+"""Bytes that a value takes even without visits."""
 
 
 def union_of(sets: Iterable[VisitSet]) -> VisitSet:
@@ -59,7 +59,7 @@ class _SumsByValue(Followed[ValueVisits]):
 
 
 class Landings(_SumsByValue):
-    """The visits of a question by their first page. `passes` has the same meaning as in `VisitSums`."""
+    """A question's visits by their first page. `passes` is as in `VisitSums`."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
         super().__init__(question, clock)
@@ -76,7 +76,7 @@ class Landings(_SumsByValue):
 
 
 class VisitsOfValues(_SumsByValue):
-    """The visits of a question by dimension and value of their events, whenever these events happened."""
+    """A question's visits by dimension and value of their events, whenever the events happened."""
 
     def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
         """`until_ms` is the end of the visits."""

@@ -1,4 +1,4 @@
-"""The visits of a question by a key. Each call adds only the visits since the last one."""
+"""A question's visits by a key. Each call adds only the visits since the last call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Seq
 
 
 NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
-"""Bytes of a name, and the maximum bytes of a bitmap per CONTAINER numbers."""
+"""Bytes that a name takes, and the maximum bytes of a bitmap per CONTAINER numbers."""
 
 
 class VisitCounts:
@@ -60,7 +60,7 @@ class VisitCounts:
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
         self.groups: dict[Any, Group] = {}
-        """A visit changes the numbers of only a few names, so only their groups are rebuilt."""
+        """Caches groups, because a visit changes the numbers of only a few names."""
         self.size = 0
         """An upper estimate of bytes in memory."""
 
@@ -126,7 +126,7 @@ class VisitSums(Followed[VisitCounts]):
 
 
 def check(rows: Rows, question: Question, clock: Clock) -> None:
-    """Keep the visits of the scope that pass all filters by visits, not by events."""
+    """Keep the scope's visits that pass all filters on visits. Filters on events are not applied here."""
     block, is_site = rows.block, question.scope == SITE
     if not is_site:
         rows.check("scope", [scope == question.scope for scope in block.values["scope"]])

@@ -1,1 +1,1 @@
-"""Stores visits and events as columns: compressed blocks in the database, and the newest rows in memory."""
+"""Keeps visits and events as columns: compressed blocks in the database, and the newest rows in memory."""

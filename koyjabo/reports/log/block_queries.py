@@ -32,7 +32,7 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
 
 
 MOST_COUNTED = 1_000_000
-"""Maximum number of visits without a block that are counted."""
+"""Maximum number of visits without a block to count."""
 
 LARGEST_ID = 2**62
 
@@ -48,11 +48,11 @@ class BlockHead(NamedTuple):
 
 class Backlog(NamedTuple):
     visits: int  # visits without a block, at most MOST_COUNTED
-    is_due: bool  # whether visits or events without a block can fill one
+    is_due: bool  # whether the visits or events without a block can fill a block
 
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
-    """Return the heads of the stored blocks that begin after this id."""
+    """Return the heads of the stored blocks after this id."""
     return [BlockHead._make(row) for row in session.execute(_statement(HEADS, kind), {"after": after})]
 
 
@@ -76,7 +76,7 @@ def backlog(session: Session) -> Backlog:
 
 
 def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: int) -> tuple[int, bool]:
-    """Return the number of rows without a block, at most `most`, and whether some of them may fill a block."""
+    """Return the number of rows without a block, at most `most`, and whether they may fill a block."""
     after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
     these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
     rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
@@ -85,7 +85,7 @@ def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: in
 
 
 def replace_rules(session: Session, rules: int) -> None:
-    """Remove all blocks that were made by other rules, so that they are rebuilt with these."""
+    """Remove all blocks that were made by other rules, so that they are rebuilt."""
     if state_queries.lock(session).rules != rules:
         remove_all(session)
         state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
@@ -137,9 +137,8 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
-    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference.
-
-    Blocks of other rules are not checked, because they will be replaced.
+    """Rebuild each block, compare it byte by byte, and yield a sentence for each difference. Blocks made by other rules
+    are skipped, because they will be replaced.
     """
     state, edge = state_queries.read(session), 0
     if not state.has_blocks or state.rules != parser.rules:

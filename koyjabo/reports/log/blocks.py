@@ -1,6 +1,6 @@
-"""Rows with consecutive ids as columns. A column of texts contains numbers, which index the distinct texts of a block.
-
-Only the rows of a block decide where it ends, so any worker may store it, and all would store the same bytes.
+"""Rows with consecutive ids, stored as columns. A column of texts contains numbers that index the block's distinct
+texts. Where a block ends depends only on its rows, so all workers would store the same bytes, and any of them may do
+so.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any, NamedTuple, Self
 from pyroaring import BitMap
 
 SIZE, LEAST = 8_192, 256
-"""Maximum number of rows in a block, and the minimum to end it at the end of a day."""
+"""Maximum number of rows in a block, and the minimum for ending a block with the day."""
 
 LEVEL = 6
-"""The level of zlib. A higher level takes three times as long and saves 2 %."""
+"""The compression level of zlib. A higher level takes three times as long and saves 2 %."""
 
 DAY = "day"
 
@@ -42,7 +42,7 @@ class BlockKind(NamedTuple):
 
 
 STEPS = ("id", "at_ms")
-"""Columns that are stored as differences, which are mostly small."""
+"""Columns stored as differences, because these are mostly small."""
 
 
 class Block:
@@ -78,7 +78,7 @@ class Block:
         return min(days, default=""), max(days, default="")
 
     def by_time(self) -> array[int]:
-        """Return the positions of the rows, earliest first. The open block grows, so its rows are sorted again."""
+        """Return the positions of the rows, earliest first. The open block grows, so its rows are sorted each time."""
         if len(self._by_time) != len(self):
             self._by_time = array("H", sorted(range(len(self)), key=self.columns["at_ms"].__getitem__))
         return self._by_time
@@ -108,7 +108,8 @@ class Block:
         return {name: {value: number for number, value in enumerate(self.values[name])} for name in self.kind.coded}
 
     def replace(self, rows: Mapping[int, Sequence[Any]]) -> None:
-        """Replace the coded columns of rows, by id. The result is the same as for a new block of the changed rows."""
+        """Replace the coded columns of rows, by id. The result is the same as a new block made from the changed
+        rows."""
         ids = self.columns["id"]
         places = {
             place: row for id, row in rows.items() if (place := bisect_left(ids, id)) < len(ids) and ids[place] == id
@@ -152,14 +153,14 @@ def _steps(column: array[int]) -> array[int]:
 
 
 def _shared(value: Any) -> Any:
-    """Intern texts, because most blocks have the same texts."""
+    """Intern texts, because most blocks contain the same texts."""
     if isinstance(value, list):
         return tuple(map(_shared, value))
     return intern(value) if isinstance(value, str) else value
 
 
 class Rows:
-    """The rows of a block between two positions, without the rows that have failed a check."""
+    """The rows of a block between two positions, except rows that have failed a check."""
 
     def __init__(self, block: Block, start: int, end: int) -> None:
         self.block, self._span, self._passes = block, slice(start, end), b"\1" * (end - start)
@@ -211,5 +212,5 @@ class Rows:
         return list(map(names.__getitem__, self.column(name)))
 
     def within(self, ids: BitMap, name: str = "id") -> None:
-        """Keep a row if its number in a column is one of these."""
+        """Keep a row if its number in a column is among these."""
         self.keep(map(ids.__contains__, self.all(name)))

@@ -1,5 +1,5 @@
-"""All rows of a table as columns: closed blocks, mostly compressed in the database, and the open block of the newest
-rows. To answer reports, a worker reads only new rows.
+"""All rows of a table as columns: closed blocks, mostly compressed in the database, and an open block with the newest
+rows. For a report, a worker reads only new rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from koyjabo.reports.log.row_queries import ReadRows
 from koyjabo.reports.log.state_queries import Reading
 
 MOST_UNREAD = 100_000
-"""Maximum number of rows without a block that a report reads, in about 1 s."""
+"""Maximum number of rows without a block that a report reads, which takes about 1 s."""
 
 AT_ONCE = 20_000
 """Maximum number of rows per statement."""
@@ -26,7 +26,7 @@ MOST_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
 Position = tuple[int, int]
-"""A number of blocks, and a number of rows of the next block."""
+"""A position: the number of complete blocks, and the number of rows in the next block."""
 
 BEGINNING: Position = (0, 0)
 
@@ -39,15 +39,15 @@ class Log:
         self.has_blocks = False  # whether the stored blocks are valid
         self.deadline_s = math.inf  # deadline of the report, monotonic s; after it `rows` raises LedgerUnavailable
         self.first_day = ""  # `rows` skips earlier days
-        self.summed = ("", 0)  # and rows of this day up to this id, because sums contain them
+        self.summed = ("", 0)  # and rows of this day up to this id, because sums have them
         self.forget()
 
     def forget(self) -> None:
-        """Forget everything, so that it is read again."""
+        """Forget everything, so that all rows are read again."""
         self.upto = 0  # rows up to this id have been read
         self._heads: list[BlockHead] = []  # of closed blocks
         self._open = Block.after(self._kind, 0)
-        self.unsaved: dict[int, Block] = {}  # blocks closed here that may not be stored yet, by first id
+        self.unsaved: dict[int, Block] = {}  # blocks closed here and perhaps not stored yet, by first id
         self._kept: dict[int, Block] = {}  # by first id; the most recently used is last
         self._size = 0  # bytes of these
 
@@ -88,7 +88,7 @@ class Log:
                 yield rows
 
     def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
-        """Yield rows with these sorted ids, and other rows between them. Skips rows that were removed."""
+        """Yield rows with these sorted ids, perhaps with other rows in between. Skips removed rows."""
         firsts = [head.first for head in self._heads] + [self._open.first]
         at = bisect_left(ids, firsts[0])
         while at < len(ids):
@@ -123,7 +123,8 @@ class Log:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
     def _adopt(self, session: Reading, newest: int, most: float) -> bool:
-        """Take over stored blocks, and read about `most` rows between two blocks. Returns whether all were read.
+        """Take over stored blocks, and read about `most` rows that are missing between them. Returns whether all were
+        read.
 
         Raises StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
         """

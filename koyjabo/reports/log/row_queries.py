@@ -1,4 +1,4 @@
-"""Reads rows of the two logs in the form of blocks."""
+"""Reads rows of the two logs in the form that blocks have."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Names the source of a visit: the site, search engine, social network, AI assistant or app that its referrer belongs
-to.
-
-The lists are `data/sources.json`, made from Ghost's list (`tools/assets/sources.mjs`), and `data/more_sources.json`
-with our additions, which take precedence. They contain hosts by channel and source.
+to. The lists are `data/sources.json`, made from Ghost's list (`tools/assets/sources.mjs`), and our own additions in
+`data/more_sources.json`, which take precedence. Both list hosts by channel and source.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from koyjabo.reports.query.dimensions import AI, DIRECT, REFERRAL, SEARCH, SOCIA
 DATA = Path(__file__).parent / "data"
 LISTS = (DATA / "sources.json", DATA / "more_sources.json")
 APPS = ("android-app", "ios-app")
-"""Schemes of referrers whose host is the id of an app."""
+"""Schemes of referrers whose host is an app's id."""
 
 ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
@@ -42,7 +40,7 @@ NOWHERE = Source(None, DIRECT)
 
 
 class Sources:
-    """Finds sources. Pages of `own_hosts` (this site) are no source. All data is read at the first lookup."""
+    """Finds sources. Pages on `own_hosts` (this site) are not sources. The data is read at the first look-up."""
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
         self._own_hosts = frozenset(host.lower().removeprefix("www.") for host in own_hosts)

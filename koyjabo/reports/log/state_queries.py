@@ -1,7 +1,6 @@
-"""The state of the logs, which shows whether rows in memory and stored blocks are still valid, and its lock.
-
-A transaction that changes or removes rows counts a change under this lock, and also corrects the blocks. Earlier
-versions of this program count changes without correcting blocks. All blocks are then rebuilt.
+"""The state of the logs, and its lock. The state shows whether rows in memory and stored blocks are still valid. A
+transaction that changes or removes rows counts a change under this lock and corrects the blocks. Earlier versions count
+changes without correcting blocks; in that case, all blocks are rebuilt.
 """
 
 from __future__ import annotations
@@ -50,13 +49,13 @@ class LogState(NamedTuple):
     changes: int
     blocks: int | None
     rules: int | None
-    folded_before: str  # sums contain all events before this day, and the visits without rows
-    folding: str  # sums also contain the visits of this day up to `folding_upto`; their rows are being removed
+    folded_before: str  # sums have all events before this day, and visits without rows
+    folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
     folding_upto: int
 
     @property
     def version(self) -> tuple[int, int, str, str, int]:
-        """If it differs, rows in memory may have been changed or removed."""
+        """A different value means that rows in memory may have been changed or removed."""
         return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
 
     @property
@@ -76,7 +75,7 @@ def lock(session: Session) -> LogState:
 
 
 def changed(session: Session) -> None:
-    """Count a change of existing rows, so that all workers read them again. The stored blocks are correct."""
+    """Count a change of existing rows, so that all workers read them again. Stored blocks must already be corrected."""
     session.execute(MAKE_ROW)
     session.execute(CHANGE)
 

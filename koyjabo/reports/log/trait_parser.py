@@ -1,6 +1,5 @@
-"""Reads the values of a visit that reports break down by, from its row (specification: Reports).
-
-Does no I/O: the same row always has the same values.
+"""Parses the values that reports break visits down by from a visit's row (specification: Reports). Does no I/O: the
+same row always gives the same values.
 """
 
 from __future__ import annotations
@@ -53,16 +52,15 @@ class ParsedTraits(NamedTuple):
 
 
 class TraitParser:
-    """Parses rows. Pages of `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are no source.
-
-    The first call loads the rules of user agents (`network.user_agents`).
+    """Parses rows. Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first call loads the rules
+    for user agents (`network.user_agents`).
     """
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
         hosts = sorted(own_hosts)
         self._sources = Sources(hosts)
         self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
-        """A hash of 31 bits. It differs if the parser may read visits differently."""
+        """A hash of 31 bits that changes if the parser may read visits differently."""
 
     def parse(self, row: VisitRow) -> ParsedTraits:
         agent, source = user_agents.parsed(row.user_agent or ""), self._sources.of(row.referrer)

@@ -1,4 +1,4 @@
-"""/share/…: the reports of a share link, for everyone who has it."""
+"""/share/…: the reports of a share link, for anyone who has the link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WebSocket of share link pages, which receive the numbers of their view."""
+"""The WebSocket that sends share link pages the numbers of their view."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SHARES = "shares"
 
 
 class ShareStream(Stream):
-    """The sockets of share links. They are closed within 10 s after the link is revoked, or a reader's pass has
-    expired.
+    """The sockets of share links. They are closed within 10 s after the link is revoked or the reader's pass
+    expires.
     """
 
     kind = SHARES
@@ -41,7 +41,7 @@ class ShareStream(Stream):
         self._links[connection] = token, link, share_password.require(link)
 
     def send_present(self, connection: Connection) -> None:
-        """Do nothing, because the view has all events."""
+        """Do nothing, because all events belong to the view."""
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._links.pop(connection, None)
@@ -59,8 +59,8 @@ class ShareStream(Stream):
             rooms.leave_view(connection)
 
     def _check(self, token: str, link: OpenLink) -> None:
-        """Close the sockets of readers whose pass has expired. If the link no longer works, close all its sockets and
-        raise UnknownShare.
+        """Close the sockets of readers whose pass has expired. If the link no longer works, close all of its sockets
+        and raise UnknownShare.
 
         Raises LedgerUnavailable.
         """

@@ -1,1 +1,1 @@
-"""The questions that reports answer: parameters, ranges, dimensions."""
+"""The questions that reports answer: their parameters, ranges and dimensions."""

@@ -1,4 +1,4 @@
-"""The dimensions that visits are broken down and filtered by (specification: Reports)."""
+"""The dimensions for breaking down and filtering visits (specification: Reports)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_K
 """All dimensions, except `event:{name}:{property}`."""
 
 COUNTED = ("viewed_page", "event")
-"""Rows by these dimensions, and by `event:…`, have a `count`."""
+"""The dimensions whose rows have a `count`. So have rows by `event:…`."""
 
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""
 
 BOT = "bot"
-"""The `device` of declared crawlers. `network.user_agents` has the others."""
+"""The `device` of declared crawlers. Other devices are in `network.user_agents`."""
 
 
 def has_many(dimension: str) -> bool:

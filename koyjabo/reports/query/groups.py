@@ -1,6 +1,5 @@
-"""Groups of visits with a common key, and the keys that reports group by.
-
-All sources return them in the same form, so that a report does not depend on where its figures come from.
+"""Groups of visits by a key, and the keys that reports group by. All sources return groups in the same form, so that a
+report does not depend on where its figures come from.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ VALUE = "value"
 """A key of events, like DAY and HOUR."""
 
 REST = ("rest",)
-"""Replaces a value: visits of rolled-up days whose values were merged."""
+"""The value of visits on rolled-up days whose values were merged."""
 
 People = BitMap | None
-"""Numbers of visitors, or None if they cannot be distinguished."""
+"""Ids of visitors, or None if visitors cannot be told apart."""
 
 
 class Sums(NamedTuple):
     visits: int | None
     visitors: int | None
     new_visitors: int | None
-    count: int | None = None  # type: ignore[assignment]  # page views or events, by the dimensions that count these
+    count: int | None = None  # type: ignore[assignment]  # page views or events, for dimensions that count them
 
 
 class Group(NamedTuple):
-    """The figures of a group; None means unknown. `number` counts the different visitors of one rolled-up day, whose
+    """The figures of a group; None means unknown. `number` is the number of distinct visitors on a rolled-up day, whose
     `people` are no longer known.
     """
 
@@ -85,7 +84,7 @@ class VisitSet(NamedTuple):
 
 
 def merged(groups: Collection[Group]) -> Group:
-    """Return the sum of all groups. A figure that one group lacks is None."""
+    """Return the sum of all groups. A figure that any group lacks is None."""
     if len(groups) <= 1:
         return next(iter(groups), NO_VISITS)
     visits, new, pages = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))
@@ -93,7 +92,7 @@ def merged(groups: Collection[Group]) -> Group:
 
 
 def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashable] = lambda key: key) -> Groups:
-    """Merge the groups that have the same name."""
+    """Merge groups that have the same name."""
     by_name: defaultdict[Any, list[Group]] = defaultdict(list)
     for key, group in groups:
         by_name[name(key)].append(group)

@@ -1,4 +1,4 @@
-"""Values of dimensions as people read them, in the language of a page."""
+"""Labels for values of dimensions, in the language of a page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FROM = {"source", "referrer"}
 """Dimensions that a direct visit does not have (glossary)."""
 
 PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
-"""Dimensions that every visit has. Only their values may be unknown."""
+"""Dimensions that apply to every visit. Only their values may be unknown."""
 
 ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
@@ -78,7 +78,7 @@ def community_of(dimension: str, value: str) -> str | None:
 
 
 def _named(value: str, key: str, name: str) -> str:
-    """Replace the key by the name: the page of a community becomes its name, followed by the rest of the path."""
+    """Replace the key with the name: a community's page becomes its name, followed by the rest of the path."""
     page = PATH + key
     return name + value.removeprefix(page) if value.startswith(page) else value.replace(key, name, 1)
 

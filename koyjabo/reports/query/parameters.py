@@ -1,6 +1,5 @@
-"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views.
-
-A question is a list of (name, value) pairs, as in a query string (specification: Reports).
+"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views. A question is a list of
+(name, value) pairs, like a query string (specification: Reports).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Pairs = Iterable[tuple[str, str]]
 
 COMMUNITY = "community"
 MOST_VALUES = 200
-"""Maximum number of values in all filters together."""
+"""Maximum number of values in all filters combined."""
 
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -55,7 +54,7 @@ class Parameters:
     range: str | None = None  # one of RANGES, or `default`; None for two days
     compare: str | None = None  # one of COMPARISONS
     others: Mapping[str, str] = field(default_factory=dict)
-    default: str = DEFAULT  # the range if none is given; two days are written as in `is_interval`
+    default: str = DEFAULT  # the range if none is given; two days are written as `is_interval` describes
 
     @classmethod
     def of(
@@ -87,7 +86,7 @@ class Parameters:
         return [*pairs, *filters, *sorted(self.others.items())]
 
     def asking(self, question: Question) -> Parameters:
-        """Return the same parameters with other filters, for links."""
+        """Return the same parameters with different filters, for links."""
         return replace(self, question=question)
 
 
@@ -122,7 +121,7 @@ def _written(filter_: Filter) -> list[str]:
 
 
 def escaped(value: Value) -> str:
-    """Return a value in the form of a positive filter. Prefixed with `!`, it is a negative filter."""
+    """Return a value as written in a positive filter. With the prefix `!`, it is a negative filter."""
     return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
 
 
@@ -133,7 +132,7 @@ def _value(text: str) -> Value:
 
 
 class _Reader:
-    """Reads one list of parameters, and collects their errors."""
+    """Reads a list of parameters and collects their errors."""
 
     def __init__(self, pairs: Pairs, scope: Scope, others: frozenset[str], default: str) -> None:
         self._scope = scope

@@ -30,7 +30,7 @@ def check(question: Question, granularity: str) -> None:
 
 
 def possible(question: Question, granularity: str) -> str:
-    """Return the granularity, or the next longer one that divides the range into at most MOST_PERIODS."""
+    """Return the granularity, or the next coarser one that divides the range into at most MOST_PERIODS."""
     longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
     return next(step for step in longer if length(question) / DAYS_OF[step] <= MOST_PERIODS or step == MONTH)
 

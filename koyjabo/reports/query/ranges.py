@@ -1,4 +1,4 @@
-"""Ranges of days by name, the periods within a range, and the range to compare with."""
+"""Named ranges of days, and the range to compare with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 
 EPOCH = date(1970, 1, 1)
 MARGIN = timedelta(2)
-"""The maximum difference between the start of a day in TIMEZONE and in another time zone."""
+"""The maximum difference between a day's start in TIMEZONE and in another time zone."""
 
 
 def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:
@@ -60,8 +60,8 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
 
 
 def since(began: str | None, other: Question) -> Question | None:
-    """Return the question about the days from `began` on, or None if nothing but part of the last day is left of
-    several days.
+    """Return the question about the days from `began` on. None if only part of the last of several days would be
+    left.
     """
     first = max(other.first, began or "9999")
     if first > other.last or (other.first < first == other.last and other.until_ms is not None):
@@ -70,7 +70,7 @@ def since(began: str | None, other: Question) -> Question | None:
 
 
 def whole_days(question: Question) -> int:
-    """Return the number of days, without a cut one."""
+    """Return the number of days, not counting a cut day."""
     return length(question) - (question.until_ms is not None)
 
 

@@ -1,4 +1,4 @@
-"""The question of a report: a scope, a range of days, filters, and the end of a compared day."""
+"""The question that a report answers: a scope, a range of days, filters, and the end of a compared day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import has_many
 
-CONFLICT = N_("This is filtered already, by other values")
+CONFLICT = N_("Already filtered, by other values")
 
 Value = str | None
 """A value of a dimension. None: not recorded."""
@@ -18,13 +18,13 @@ Value = str | None
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Values of one dimension: one of `any_of` unless it is empty, and none of `none_of`."""
+    """A filter by one dimension: the value is among `any_of`, unless that is empty, and not among `none_of`."""
 
     any_of: frozenset[Value] = frozenset()
     none_of: frozenset[Value] = frozenset()
 
     def both(self, other: Filter) -> Filter:
-        """Return the filter that passes what both filters pass."""
+        """Return the filter that passes whatever both filters pass."""
         if not self.any_of or not other.any_of:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
         return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
@@ -47,7 +47,7 @@ Filters = Mapping[str, Filter]
 class Question:
     """A question about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
 
-    With `until_ms`, only visits counted before this time, for a comparison with a day that has not ended.
+    With `until_ms`, only visits counted before this time, for comparison with a day that has not ended.
     """
 
     first: str
@@ -60,10 +60,8 @@ class Question:
         return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
     def within(self, filters: Filters) -> Question:
-        """Return the same question about the visits that also pass these filters.
-
-        Raises InvalidInput if a visit may have values of both filters by one dimension, because no filter can express
-        that.
+        """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter by
+        a dimension that a visit may have several values of, because no single filter can express that.
         """
         if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
             raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
@@ -76,7 +74,8 @@ class Question:
 
 
 def one_value(question: Question) -> tuple[str, Value] | None:
-    """Return the dimension and value of the only filter, if it has one value and days have sums of the dimension."""
+    """Return the dimension and value of the only filter, if it has a single value and days have sums for the
+    dimension."""
     if len(question.filters) != 1:
         return None
     ((dimension, filter_),) = question.filters.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koyjabo.reports.query.report_query import Value
 
 TOTAL, HOUR = "total", "hour"
-"""Dimensions with the single value ALL: visits by day and by hour, and page views by hour. `count` is the number of
+"""Dimensions whose only value is ALL: visits by day and by hour, and page views by hour. `count` is the number of
 visits with a page.
 """
 
@@ -22,7 +22,7 @@ OTHER = "~other"
 """The values of a rolled-up day that are not among its largest."""
 
 REST = f"{PROPERTIES}{OTHER}"
-"""A dimension with one value, OTHER: the properties that a day has lost."""
+"""A dimension with the single value OTHER: the properties that a day has lost."""
 
 MOST_VALUES = 1_000
 """Maximum number of values of a dimension, and of properties, that a rolled-up day keeps (specification: Reports)."""

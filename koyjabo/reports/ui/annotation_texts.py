@@ -22,7 +22,7 @@ SENTENCES: Mapping[str, LazyString] = {
     "ledger.restore": _("A backup was restored"),
     "ledger.repair": _("The numbers were repaired"),
     "server.version": _("Version %(version)s started"),
-    REACHED: _("%(milestone)s visits were reached"),
+    REACHED: _("%(milestone)s visits reached"),
     ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
 }
 """By the action of the audit log, or the type of the event."""

@@ -56,7 +56,7 @@ class Figure(NamedTuple):
 
 def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool, per_day: float) -> list[Figure]:
     """Return the figures. For `per_day` see `AskedView`."""
-    unmeasured = _("Not measured with filters") if is_filtered else _("Not measured in these days")
+    unmeasured = _("Not measured with filters") if is_filtered else _("Not measured on these days")
     reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
     return [_figure(name, summary, address, chosen, per_day)._replace(reason=str(reasons[name])) for name in LABELS]
 

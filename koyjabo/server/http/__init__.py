@@ -1,1 +1,1 @@
-"""HTTP on the event loop: connections without tasks, requests parsed by llhttp, responses from a WSGI application."""
+"""HTTP on the event loop: idle connections need no tasks, llhttp parses requests, and a WSGI application responds."""

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from koyjabo.network import client_address
 
 MOST_LARGER = 32
-"""Maximum number of larger-than-usual bodies that a worker reads at once. Bounds their memory for all clients
-together.
+"""Maximum number of larger-than-usual bodies that a worker reads at once. Bounds the memory for all clients together.
 """
 
 NETWORK_DIVISOR = 4
@@ -18,8 +17,8 @@ NETWORK_DIVISOR = 4
 class BodyLimits:
     """Limits of body sizes, in bytes.
 
-    `usual` is the default limit, and `at_path` returns the limit of a path. `streamed` returns the largest body that
-    the application at a path reads while it arrives (0: none). Larger ones are refused before they arrive. `proxies` is
+    `usual` is the default limit, and `at_path` returns a path's limit. `streamed` returns the largest body that the
+    application at a path reads while it arrives (0: none). Larger bodies are refused before they arrive. `proxies` is
     TRUSTED_PROXIES.
     """
 
@@ -45,7 +44,7 @@ class BodyLimits:
         return self._streamed(_path(url))
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """Return the client that a body counts for (`client_address.limit_key`), behind our proxies."""
+        """Return the client that a body counts towards (`client_address.limit_key`), behind our proxies."""
         address = client_address.behind(headers, self._proxies) or peer
         return client_address.limit_key({**headers, "REMOTE_ADDR": address})
 

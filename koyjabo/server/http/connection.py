@@ -1,4 +1,4 @@
-"""One HTTP connection. It has a parser while it reads or handles a request, and a task while it handles one."""
+"""An HTTP connection. It has a parser while it reads or handles a request, and a task only while it handles one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_LINGERING = 256 * 1024
 
 
 MOST_WAITING = 128 * 1024
-"""Bytes of a streamed body that may wait for the application. The rest waits in the kernel or with the client."""
+"""Maximum bytes of a streamed body that wait for the application. The rest waits in the kernel or at the client."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -65,9 +65,9 @@ class HttpConnection:
         self._parser: RequestParser | None = None
         self._early = b""  # bytes after the current request
         self._unsent: memoryview | None = None
-        # `_is_answered`: the whole response was given to `send`; `_is_last`: no other request follows.
+        # `_is_answered`: the whole response was passed to `send`; `_is_last`: no other request follows.
         self._is_answered = self._is_last = False
-        self._is_cut = False  # the client has stopped sending before the announced end
+        self._is_cut = False  # the client stopped sending before the announced end
         self._lingered = 0
         self._waiter: Waiter | None = None
         self._events = READABLE
@@ -84,7 +84,8 @@ class HttpConnection:
     # Reading
 
     def leave(self) -> None:
-        """Stop when the server stops: handle a request that has arrived as the last one. Must be called on the loop."""
+        """Stop because the server stops. A request that has already arrived is still handled, as the last one. Must be
+        called on the loop."""
         if self.state == IDLE and not self._early:
             self._read()
         if self.state == DISCARDING:
@@ -94,10 +95,10 @@ class HttpConnection:
 
     @property
     def has_unsent(self) -> bool:
-        return self._unsent is not None  # the client has not read all of the response yet
+        return self._unsent is not None  # the client has not read the whole response yet
 
     def has_received(self) -> bool:
-        """Return whether data has arrived that was not read yet."""
+        """Return whether data has arrived that has not been read yet."""
         try:
             return bool(self._sock.recv(1, socket.MSG_PEEK))
         except OSError:
@@ -126,7 +127,7 @@ class HttpConnection:
         return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
 
     def read_body(self) -> bytes:
-        """Return the part of a streamed body that arrived since the last call, and wait for it if necessary.
+        """Return the part of a streamed body that has arrived since the last call, waiting if necessary.
 
         Returns b"" at the end of the body, or if the client has disconnected.
         """
@@ -219,11 +220,11 @@ class HttpConnection:
             self._unsent = None
 
     def wait_until_sent(self) -> bool:
-        """Wait, in a request, until all data is sent. Returns False if the connection has ended."""
+        """Called in a request: wait until all data is sent. Returns False if the connection has ended."""
         return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != GONE
 
     def wait(self, wait_with: Callable[[Waiter], None]) -> bool:
-        """Wait, in a request, until the waiter is woken or the connection ends. Returns False if it has ended."""
+        """Called in a request: wait until the waiter is woken or the connection ends. Returns False if it has ended."""
         if self.state != GONE:
             self._waiter = self._server.runtime.waiter()
             wait_with(self._waiter)
@@ -238,7 +239,7 @@ class HttpConnection:
 
     def detach(self) -> tuple[Any, bytes]:
         """Hand over the socket. Returns it and the data after the request. Raises ConnectionError after the end."""
-        if self.state == GONE:  # another connection may already have its descriptor
+        if self.state == GONE:  # another connection may already use its descriptor
             raise ConnectionError("the connection has ended")
         self._leave()
         return self._sock, self._early
@@ -275,7 +276,7 @@ class HttpConnection:
         if self.state != ANSWERING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
-        self._is_last = self._is_last or self._server.is_leaving  # it may have stopped since the response was complete
+        self._is_last = self._is_last or self._server.is_leaving  # it may have stopped after the response was complete
         is_read = self._parser is not None and self._parser.is_complete
         if self._is_last and is_read and not self._early and not self.has_received():
             self.end()
@@ -291,7 +292,7 @@ class HttpConnection:
         self._return_parser()
         self.state, self.since = IDLE, time.monotonic()
         self._watch(READABLE)
-        if self._early:  # on the loop, because this may be a task that handles requests
+        if self._early:  # on the loop, because this may be a task that handles a request
             self._server.runtime.soon(self._take_early)
 
     def _take_early(self) -> None:

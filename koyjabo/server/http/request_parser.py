@@ -1,7 +1,7 @@
 """Reads requests with llhttp, which is strict, and limits their size (RFC 9112).
 
-llhttp does not stop at the end of a request. So it gets the bytes in pieces that end where a request may end: after the
-announced length, after the last chunk, or after an empty line.
+llhttp does not stop at the end of a request. It therefore gets the bytes in pieces that end where a request may end:
+after the announced length, after the last chunk, or after an empty line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ANSWER = (
 
 
 class Refused(Exception):
-    """A request that cannot be passed to the application. Nothing may be read after it."""
+    """A request that cannot be passed to the application. Nothing may be read from the connection after it."""
 
     def __init__(self, status: HTTPStatus, reason: str = "") -> None:
         super().__init__(reason or status.phrase)
@@ -36,14 +36,14 @@ class Refused(Exception):
 
 
 MOST_CHUNKS = 1_000
-"""Maximum number of chunks in a body. Each one costs as much time as 5 KB of a single chunk."""
+"""Maximum number of chunks in a body. Each chunk costs as much time as 5 KB within a single chunk."""
 
 LONGEST_SIZE_LINE = 1024
 """Maximum length of a line with a chunk size and its extensions, in bytes."""
 
 
 class Chunks:
-    """Reads only the sizes of chunks. llhttp gets the same bytes and checks that they are well-formed."""
+    """Reads only chunk sizes. llhttp gets the same bytes and checks that they are well-formed."""
 
     __slots__ = ("_count", "_left", "_line", "are_over")
 
@@ -78,7 +78,7 @@ class Chunks:
 
 
 def _size(line: bytes) -> int:
-    """Return the size, or 0 for a line without a size, which llhttp refuses."""
+    """Return the size, or 0 for a line without one, which llhttp will refuse."""
     try:
         return max(0, int(line.partition(b";")[0], 16))
     except ValueError:
@@ -91,8 +91,8 @@ LONGEST_LINE = 8 * 1024
 LARGEST_HEAD = 64 * 1024
 MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
-"""Maximum size, with framing, of a body that the application does not read, in bytes. The connection stays usable
-after a body of this size.
+"""Maximum size, with framing, of a body that the application does not read, in bytes. After a body up to this size, the
+connection stays usable.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -100,10 +100,10 @@ END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
 SEPARATORS = {"HTTP_COOKIE": "; "}
-"""Separators for the values of a header that is sent several times, if it is not a comma (cookies: RFC 9113, 8.2.3)."""
+"""Separators for the values of a repeated header, if not a comma (cookies: RFC 9113, 8.2.3)."""
 
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
-"""Other protocols that llhttp also accepts: the five bytes before the version."""
+"""Other protocols that llhttp accepts: the five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 MOST_NAMES = 500
@@ -112,7 +112,7 @@ MOST_NAMES = 500
 def wsgi_name(name: bytes) -> str:
     """Return the name of a header in a WSGI environment.
 
-    Empty for a name with an underscore: a client could forge a proxy's header with it.
+    Empty for a name with an underscore, which a client could use to forge a proxy's header.
     """
     known = names.get(name)
     if known is None:
@@ -128,7 +128,7 @@ class RequestParser:
 
     `method`, `url`, `version` and `headers` (with WSGI names) hold the head, and `body` the body, up to one byte more
     than `largest_body`. The connection sets `peer`, the sender's address. `take_body` returns the part of a streamed
-    body that arrived since the last call.
+    body that has arrived since the last call.
     """
 
     __slots__ = (
@@ -156,15 +156,15 @@ class RequestParser:
         self.is_streamed = False  # the application reads the body while it arrives
         self.unread = 0  # bytes of a streamed body that the application has not read
         self.awaits_continue = False  # the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)
-        self._line: bytes | None = b""  # the first part of an incomplete request line
-        self._tail = b""  # the last parsed bytes, which may contain the start of an empty line
+        self._line: bytes | None = b""  # the beginning of an incomplete request line
+        self._tail = b""  # the bytes parsed last, which may contain the start of an empty line
         self._size = self._body_size = self._unfed = self._header_count = 0
         self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
         self._refusal: Refused | None = None
 
     def discard(self) -> None:
-        """Break the reference cycle with llhttp, so that it need not wait for the garbage collector."""
+        """Break the reference cycle with llhttp, so that the memory is freed without garbage collection."""
         del self._llhttp
 
     @property
@@ -249,10 +249,8 @@ class RequestParser:
         return self.method != "CONNECT" and (self._unfed > 0 or "HTTP_TRANSFER_ENCODING" in self.headers)
 
     def _continue_without_upgrade(self) -> None:
-        """Read a body that llhttp takes for data of another protocol.
-
-        A request for an upgrade that gets none is handled like any other. Another llhttp reads its body, after a head
-        with the same framing.
+        """Read a body that llhttp takes for data of another protocol. A request whose upgrade is not granted is handled
+        like any other. A second llhttp reads its body, after a head with the same framing.
         """
         framing = b"Content-Length: %d" % self._unfed if self._unfed else b"Transfer-Encoding: chunked"
         self.is_complete = False
@@ -311,7 +309,7 @@ class RequestParser:
         largest = self._limits.at(self.url)
         if self._unfed > largest:
             self.is_streamed = self._unfed <= self._limits.streamed_at(self.url)
-            return  # the application refuses it, or reads it piece by piece
+            return  # the application refuses the body or reads it piece by piece
         self._client = self._limits.client(self.peer, self.headers)
         if self._limits.take_place(self._client):
             self.largest_body = largest
@@ -335,7 +333,7 @@ class RequestParser:
 
 
 def refused(reason: str, had_head: bool) -> Refused:
-    """Return the refusal for an error of llhttp, in the head or after it."""
+    """Return the refusal for an llhttp error, in the head or after it."""
     if "Transfer-Encoding" in reason and not had_head:
         return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked, without a Content-Length")
     return Refused(HTTPStatus.BAD_REQUEST, reason[:1].lower() + reason[1:])

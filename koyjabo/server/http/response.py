@@ -1,4 +1,4 @@
-"""Sends the response of a WSGI application, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
+"""Sends a WSGI application's response, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ SMALLEST_WRITE = 4096
 """Shorter pieces of a response are sent together, in bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
-"""Prefixes of the status codes of responses without a body."""
+"""Prefixes of the status codes whose responses have no body."""
 
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 OURS = {"content-length", "connection", "date"}
-"""Headers that the server adds if the application does not."""
+"""Headers that the server adds unless the application sets them."""
 
 
 class Date:
@@ -103,7 +103,7 @@ date = Date()
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
     """Handle a request, in a task, and send its response. Raises the application's errors after sending a response.
 
-    Does nothing more if the connection has ended or was taken over. A result with a method `take_over` takes the
+    Does nothing more once the connection has ended or was taken over. A result that has a method `take_over` takes the
     connection over.
     """
     response = Response(connection, environ)
@@ -111,7 +111,7 @@ def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConne
     try:
         pieces = app(environ, response.start)
         response.send(pieces)
-    except BaseException:  # time-outs and Rust panics are not subclasses of Exception
+    except BaseException:  # time-outs and Rust panics do not derive from Exception
         response.fail()
         raise
     finally:
@@ -131,7 +131,7 @@ class Response:
         self._headers: list[tuple[str, str]] = []
         self._is_started = False  # the head was sent
         self._is_chunked = self._is_last = False
-        self._is_endless = False  # the end of the connection is the end of the body (RFC 9112, 6.3)
+        self._is_endless = False  # the body ends with the connection (RFC 9112, 6.3)
         self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:

@@ -22,38 +22,39 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE, Poller
 
 IDLE_S = 75
-"""How long a connection may be idle, in seconds. Longer than in common proxies, so that the proxy closes it first."""
+"""How long a connection may be idle, in seconds. Longer than in common proxies, so that the proxy closes first."""
 
 REQUEST_S = 60
-"""Time limit of a request, from its first line to the end of its response, or for each piece of a streamed response."""
+"""Time limit for a request, from its first line to the end of its response, or for each piece of a streamed
+response."""
 
 LINGER_S = 5
 """How long a client may keep sending after the last response."""
 
 LAST_LINGER_S = 0.5
-"""The same while the server is stopping."""
+"""The same limit while the server is stopping."""
 
 SLOW_S = 5
 """A response that takes longer than this counts as waiting for its client."""
 
 PATIENCE_S = 1.0
-"""Connections younger than this are never closed to make room, because clients that connect together need time to
-send.
+"""Connections younger than this are never closed to make room, because clients that connect at the same moment need
+time to send.
 """
 
 ENDED_AT_ONCE = 16
-"""If there is no room, one in this many connections is closed."""
+"""If there is no room, one connection in this many is closed."""
 
 QUEUE_DIVISOR = 4
-"""If there is no room, a network may have up to a quarter of the connections in its queue."""
+"""If there is no room, each network may have up to a quarter of the connections in its queue."""
 
 MOST_READING = 5_000
-"""Maximum number of connections with an incomplete request. Each one keeps up to 33 KB of it; an idle one takes 1.2
-KB.
+"""Maximum number of connections with an incomplete request. Each holds up to 33 KB of the request; an idle connection
+takes 1.2 KB.
 """
 
 SEARCH_INTERVAL_S = 0.1
-"""Minimum interval between two searches for slow requests, because a search visits all connections."""
+"""Minimum interval between searches for slow requests, because a search visits all connections."""
 
 
 class Connections:
@@ -78,7 +79,8 @@ class Connections:
         self._open.discard(connection)
 
     def wait(self, connection: HttpConnection, network: str, wait_with: Callable[[Waiter], None]) -> bool:
-        """Let the current request wait for a slot in its network's queue. Returns False if its connection has ended."""
+        """Make the current request wait for a slot in its network's queue. Returns False if its connection has
+        ended."""
         queue = self._queues.setdefault(network, {})
         queue[connection] = None
         try:
@@ -95,7 +97,7 @@ class Connections:
         """Make room for one more connection. Returns whether there is room.
 
         If all places are taken, the connections that have kept the server waiting longest are closed, so that idle and
-        slow clients cannot exclude others. A network with a long queue of requests loses its newest ones.
+        slow clients cannot exclude others. A network with a long queue has its newest requests dropped.
         """
         if self.are_full():
             now = time.monotonic()
@@ -111,7 +113,7 @@ class Connections:
                 connection.end()
 
     def end_slow_requests(self) -> None:
-        """Close the connections whose requests have been incomplete for longest. Call it at MOST_READING."""
+        """Close the connections whose requests have been incomplete the longest. Call this at MOST_READING."""
         now = time.monotonic()
         if now >= self._next_search:
             self._next_search = now + SEARCH_INTERVAL_S
@@ -126,7 +128,7 @@ class Connections:
     def end_overdue(self) -> None:
         """Close connections that have been idle, or busy with one request, for too long.
 
-        One sweep replaces a timer per read. Timers cost 10 µs per request, and would not end a client that sends a byte
+        A sweep replaces timers per read. Timers cost 10 µs per request, and would not stop a client that sends a byte
         now and then.
         """
         now = time.monotonic()
@@ -164,11 +166,12 @@ Piece = TypeVar("Piece")
 
 
 Share = Callable[[], int | None]
-"""Returns how many connections a worker with few free places should accept at once, or None if it has enough places."""
+"""Returns how many connections a worker that is running out of places should accept at once, or None if it has
+enough."""
 
 
 def everything() -> None:
-    """The share of a worker that has no others beside it: no limit."""
+    """The share of a worker that is the only one: no limit."""
 
 
 class HttpServer:
@@ -201,14 +204,14 @@ class HttpServer:
         listener.setblocking(False)
 
     def start(self, share: Share = everything) -> None:
-        """Start accepting connections. While `share` returns a number, leave them to other workers for YIELD_S
+        """Start accepting connections. While `share` returns a number, leave each to the other workers for YIELD_S
         first.
         """
         self._share = share
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
-        """Accept connections. At least one is waiting, so others may be closed to make room."""
+        """Accept connections. At least one is waiting, so existing ones may be closed to make room."""
         if not self.connections.make_room():
             self._pause(ROOM_S)
             return
@@ -221,7 +224,7 @@ class HttpServer:
         self._pause(RETRY_S)
 
     def leave(self, accepts_waiting: bool = True) -> None:
-        """Accept no more connections and close idle ones. A request that has begun to arrive is the last one of its
+        """Accept no more connections and close idle ones. If a request has begun to arrive, it is the last one on its
         connection.
 
         With `accepts_waiting`, connections that wait to be accepted are accepted first, because no other process has
@@ -256,20 +259,21 @@ class HttpServer:
                 return
 
     def _accept_left_over(self) -> None:
-        """Accept connections that the other workers have left. Later ones are left to the other workers first again."""
+        """Accept connections that the other workers have left. The next ones are again left to the other workers
+        first."""
         self._go_on()
         if not self.is_leaving:
             self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))
 
     def _accept(self) -> bool:
-        """Accept one connection. Returns False if none waits, or if no file is available for it."""
+        """Accept one connection. Returns False if none is waiting, or if no file descriptor is free."""
         try:
             number, peer = self._listener._accept()  # type: ignore[attr-defined]  # as `accept` itself does
         except OSError as error:
             if error.errno in OUT_OF_FILES:
                 self._pause(RETRY_S)
             return False
-        # `accept` would make a socket of eventlet, whose methods are Python code: 1 µs per send, and 1 KB.
+        # `accept` would make an eventlet socket, whose methods are Python code: 1 µs per send, and 1 KB.
         sock = _socket.socket(self._listener.family, self._listener.type, fileno=number)
         sock.setblocking(False)
         connection = HttpConnection(sock, peer, self)
@@ -312,7 +316,7 @@ class HttpServer:
         self.connections.discard(connection)
 
     def _await_slot(self, environ: dict[str, Any], network: str) -> bool:
-        """Let the current request wait for a slot in the fair queue. Returns False if its client has disconnected.
+        """Make the current request wait for a slot in the fair queue. Returns False if its client has disconnected.
 
         Middleware finds this function in the WSGI environment as `koyjabo.await_slot`.
         """
@@ -321,11 +325,10 @@ class HttpServer:
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield the `pieces` of a long response and restart the time limit with each one. In the WSGI environment as
-    `koyjabo.unhurried`.
-
-    The next piece is requested when the previous one was written, so a client that keeps reading is never cut off. A
-    client that reads less than one piece in REQUEST_S is closed, or after SLOW_S if there is no room for others.
+    """Yield the `pieces` of a long response, restarting the time limit with each one. In the WSGI environment as
+    `koyjabo.unhurried`. The next piece is requested when the previous one has been written, so a client that keeps
+    reading is never cut off. A client that reads less than one piece within REQUEST_S is closed, or within SLOW_S if
+    there is no room for others.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

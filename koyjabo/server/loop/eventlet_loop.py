@@ -3,7 +3,7 @@
 Only this module and `patching` import eventlet and greenlet (decision 51). It is imported before the standard library
 is patched, so that its own imports are the originals. It relies on three undocumented facts about eventlet's hub: `add`
 calls back on the hub's own greenlet; a greenlet that calls `hub.switch()` sleeps until another one switches to it; and
-`schedule_call_global(0, …)` runs after the sockets that are ready now were served.
+`schedule_call_global(0, …)` runs after all sockets that are now ready have been served.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from koyjabo.server.loop.poller import READABLE
 log = logging.getLogger(__name__)
 
 real_epoll: Any = getattr(select, "epoll", None)
-"""None on systems without it, such as macOS."""
+"""None on systems without epoll, such as macOS."""
 
 MOST_IDLE = 64
 """Maximum number of greenlets to keep for the next requests."""
@@ -57,12 +57,12 @@ class GreenWaiter:
         if self._parked is not None:
             try:
                 self._parked.switch()
-            except BaseException:  # raised by the greenlet's own code; the caller must still wake the others
+            except BaseException:  # raised by the greenlet's own code; the caller must still wake the other waiters
                 log.exception("request_ended_badly")
 
 
 class RequestGreenlets:
-    """Runs requests in greenlets and reuses them. A new one costs 26 µs, for the memory of its stack."""
+    """Runs requests in greenlets and reuses them. A new greenlet costs 26 µs, for the memory of its stack."""
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
@@ -129,7 +129,7 @@ class EventletRuntime:
 
     def from_thread(self, call: Call) -> None:
         self._calls.append(call)
-        with suppress(BlockingIOError):  # the pipe is full, so the loop will wake up anyway
+        with suppress(BlockingIOError):  # the pipe is full, so the loop will wake up in any case
             os.write(self._wakeup_writer, b"\0")
 
     def waiter(self) -> Waiter:
@@ -155,7 +155,7 @@ class EventletRuntime:
         return limit
 
     def _run_calls(self) -> None:
-        """Run the calls that threads have scheduled."""
+        """Run calls that threads have scheduled."""
         os.read(self._wakeup_reader, 65536)
         while self._calls:
             call = self._calls.popleft()
@@ -176,7 +176,7 @@ class HubFiles:
         self._wait: Callable[[float], list[tuple[int, int]]] = hub.do_poll
         self._registered: set[int] = set()
         self._ready: list[tuple[int, int]] = []
-        # A pipe that never has data. The hub sees it as readable if one of these files has an event.
+        # A pipe that never has data. We report it to the hub as readable if one of these files has an event.
         self._signal, self._never_written = os.pipe()
         hub.add(hub.READ, self._signal, lambda _: call(), _ignore, _ignore)
         hub.do_poll = self._wait_for_both
@@ -190,7 +190,7 @@ class HubFiles:
 
     def unregister(self, fd: int, /) -> None:
         self._registered.remove(fd)
-        # Its number may be reused at once.
+        # The file's number may be reused at once.
         self._ready = [(ready, events) for ready, events in self._ready if ready != fd]
         self._own.unregister(fd)
 

@@ -10,8 +10,8 @@ from koyjabo.core.runtime import Runtime, Waiter, await_slot
 from koyjabo.server.loop.poller import Poller
 
 SHARE_S = 0.001
-"""How long slots follow each other before sockets are served. Serving them every time would make short requests a
-quarter slower.
+"""How long slots may follow each other before sockets are served. Serving sockets after every slot would make short
+requests a quarter slower.
 """
 
 
@@ -36,13 +36,13 @@ class FairQueue:
         self._runtime = runtime
         self._poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
-        self._pass = 0  # the pass of the poller when slots were last given
+        self._pass = 0  # the poller's pass in which slots were last given
         self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 
     def begin(self, network: str, waiter: Waiter | None = None) -> None:
-        """Wait for the first slot of the current request, or until `waiter` is woken. After each later wait, the
-        request needs another slot.
+        """Wait for the current request's first slot, or until `waiter` is woken. After each later wait, the request
+        needs another slot.
         """
         self._wait(network, is_new=True, waiter=waiter)
         await_slot.set(partial(self._wait, network, is_new=False))
@@ -58,7 +58,7 @@ class FairQueue:
         await_slot.reset(own)
 
     def _has_time(self) -> bool:
-        """Return whether another slot may begin before the sockets are served."""
+        """Return whether another slot may begin before sockets are served."""
         if self._pass == self._poller.passes:
             return time.monotonic() - self._since < SHARE_S
         self._pass, self._since = self._poller.passes, time.monotonic()

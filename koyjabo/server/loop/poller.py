@@ -1,4 +1,4 @@
-"""Watches all sockets of a worker: the listening one, HTTP connections and WebSockets."""
+"""Watches all sockets of a worker: the listening socket, HTTP connections and WebSockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
-"""An error, or the end of both directions. Reported even to watchers of no event."""
+"""An error, or the end of both directions. Reported even to watchers that watch for nothing."""
 
 EVENTS_AT_ONCE = 256
 READ_SIZE = 16 * 1024
@@ -20,11 +20,11 @@ READ_SIZE = 16 * 1024
 
 class Watcher(Protocol):
     def ready(self, events: int) -> None:
-        """Handle the events of a file. Must not block, because one loop serves all files."""
+        """Handle a file's events. Must not block, because one loop serves all files."""
 
     def failed(self) -> None:
-        """Clean up after `ready` raised. The file must not stay registered as it is: its events would repeat for
-        ever.
+        """Clean up after `ready` has raised. The file must not stay registered unchanged, because its events would
+        repeat for ever.
         """
 
 
@@ -48,7 +48,7 @@ class Poller:
         self._files = runtime.watch_files(self._call_ready)
         self.passes = 1  # number of times that sockets were served
         self._watchers: dict[int, Watcher] = {}
-        # Since the last poll, whose events may belong to an earlier file with the same number.
+        # Registered since the last poll, whose events may belong to an earlier file with the same number.
         self._added: set[int] = set()
 
     def add(self, fd: int, watcher: Watcher, events: int) -> None:

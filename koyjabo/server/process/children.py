@@ -9,7 +9,7 @@ from pathlib import Path
 LOADER_NAME = "koyjabo-loader"
 
 DRAIN_S, CLOSE_S = 8.0, 1.0
-"""Seconds that a stopping worker has to finish requests, and then to commit pending writes. See `worker`."""
+"""Seconds that a stopping worker has to finish requests and then to commit pending writes. See `worker`."""
 
 
 def leave_signals_to_the_parent() -> None:

@@ -1,4 +1,4 @@
-"""The socket that the server listens on: its own, or one that the service manager keeps open across restarts."""
+"""The socket that the server listens on: its own, or a socket that the service manager keeps open across restarts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnusableSocket(Exception):
 
 
 class ListeningSocket(NamedTuple):
-    """`is_passed`: another process keeps the socket open, so connections that were not accepted stay for the next
+    """`is_passed`: another process keeps the socket open, so connections that are not accepted wait for the next
     server.
     """
 
@@ -39,7 +39,8 @@ class ListeningSocket(NamedTuple):
 def passed() -> ListeningSocket | None:
     """Return the socket that the service manager passed to this process, or None.
 
-    Removes its variables from the environment, because child processes inherit it. Raises UnusableSocket.
+    Removes the manager's variables from the environment, because child processes would inherit them. Raises
+    UnusableSocket.
     """
     pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
     if pid != str(os.getpid()) or count in ("", "0"):
@@ -75,7 +76,8 @@ def _accepts_tcp(sock: socket.socket) -> bool:
 
 
 def _prepared(sock: socket.socket) -> socket.socket:
-    # Connections inherit it: a page in several segments would wait 40 ms for an acknowledgement (RFC 896, 1122).
+    # Connections inherit this option. Without it, a page in several segments would wait 40 ms for an acknowledgement
+    # (RFC 896, 1122).
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.listen(BACKLOG)  # again, because a passed socket may have a shorter queue
+    sock.listen(BACKLOG)  # repeated, because a passed socket may have a shorter queue
     return sock

@@ -18,13 +18,13 @@ from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
 class Loader:
-    """`settings` is set when the process has loaded. If `is_done` is set without it, the process has ended: it was
+    """`settings` is set once the process has loaded. If `is_done` is set without it, the process has ended: it was
     killed, or it printed what is wrong with the settings or the database.
     """
 
     def __init__(self, prepares: bool, of_parent: list[int], log_format: str) -> None:
-        """With `prepares`, it migrates the database and then reports `settings`. `of_parent` are descriptors that it
-        must not share with the parent.
+        """With `prepares`, the process migrates the database and then reports `settings`. `of_parent` are the parent's
+        descriptors that it must not share.
 
         Raises OSError if no process can be forked.
         """
@@ -56,7 +56,7 @@ class Loader:
             self.settings = json.loads(data) if data else None
 
     def order(self, place: int, listener: ListeningSocket, forks: bool) -> WorkerProcess:
-        """Order a worker for this place: the loader forks it, or becomes it.
+        """Order a worker for this place. The loader forks the worker or becomes it.
 
         Raises ConnectionError if the loader has ended, and another OSError if the order cannot be sent.
         """
@@ -72,7 +72,7 @@ class Loader:
         return worker
 
     def close(self) -> None:
-        """Stop managing the process, which has ended or becomes a worker."""
+        """Stop managing the process, because it has ended or becomes a worker."""
         self._channel.close()
 
     def end(self) -> int:

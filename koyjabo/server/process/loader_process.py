@@ -1,8 +1,8 @@
 """The loader process.
 
-A worker's parent is the parent process, so that it survives the end of the loader: the loader forks a process that
-forks the worker and exits, and the parent process adopts orphans. Each worker has its own event loop, connections and
-threads, because the loader has none.
+A worker must be a child of the parent process to survive the end of the loader. The loader therefore forks a process
+that forks the worker and exits, and the parent process adopts the orphan. Each worker has its own event loop,
+connections and threads, because the loader has none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from socket import socket as real_socket  # with the next, as they are before the standard library is patched
+from socket import socket as real_socket  # imported here, with the next line, before the standard library is patched
 from time import sleep as real_sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,15 +33,13 @@ ORDER_SIZE = 256
 """Bytes of each order, padded with spaces. The channel is a byte stream, because macOS has no SOCK_SEQPACKET."""
 
 ORDER_FILES = 2
-"""The listening socket, and the writing end of the worker's pipe."""
+"""An order's descriptors: the listening socket, and the writing end of the worker's pipe."""
 
 ADOPTION_INTERVAL_S = 0.001
 
 
 class Order(NamedTuple):
-    """An order of a worker for `place`. `listener` and `writer` are descriptors; `is_passed` belongs to the
-    listener.
-    """
+    """An order for a worker at `place`. `listener` and `writer` are descriptors; `is_passed` describes the listener."""
 
     place: int
     forks: bool
@@ -59,7 +57,7 @@ class LoaderProcess:
         self._log = ParentLog(log_format)
 
     def run(self, prepares: bool) -> None:
-        """Load, follow orders, and exit. For `prepares` see `Loader`."""
+        """Load, follow orders, then exit. For `prepares` see `Loader`."""
         status = 1
         try:
             self._name = take_name(LOADER_NAME)
@@ -98,7 +96,8 @@ class LoaderProcess:
             return None
         self._routed = koyjabo.make_routes(settings, {})
         gc.collect()
-        gc.freeze()  # Loaded objects stay. A collection would write to them and so copy the memory that workers share.
+        # Loaded objects are permanent. A garbage collection would write to them, and so copy memory that workers share.
+        gc.freeze()
         if prepares:
             self._report(settings)
         return settings

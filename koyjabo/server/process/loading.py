@@ -1,4 +1,4 @@
-"""Loads everything that a worker needs, without opening a descriptor, thread or connection that forks would share."""
+"""Loads everything that a worker needs, without any descriptor, thread or connection that forks would share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges")
-"""Packages to load with all their modules, because some of those are imported late."""
+"""Packages to load with all their modules, because some modules are imported late."""
 
 
 IN_REDIS = (
@@ -37,16 +37,16 @@ def patch() -> None:
     from koyjabo.server.process import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    with _hidden("OpenSSL"):  # eventlet imports it, if installed, for the errors of its connections: 11 MB
+    with _hidden("OpenSSL"):  # if installed, eventlet imports it for the errors of its connections: 11 MB
         patching.patch()
 
 
 def load(settings: Settings) -> None:
     """Import the application, with only the backends and the driver that `settings` need."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
-        import flask_socketio  # noqa: F401 - python-socketio imports both if there are any: 15 MB and 5 MB
+        import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
-        import jwt  # noqa: F401 - PyJWT imports it if there is one, for algorithms of public keys: 10 MB
+        import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
     from koyjabo.application import doors
 
     import_module("koyjabo.application.opening")
@@ -65,7 +65,7 @@ def load(settings: Settings) -> None:
 
 @contextmanager
 def _hidden(name: str, unless: bool = False) -> Iterator[None]:
-    """Make imports of a package fail, as if it were not installed."""
+    """Make importing a package fail, as if it were not installed."""
     if unless:
         yield
         return

@@ -1,10 +1,9 @@
-"""The folder that the workers of a server share their counts in (`koyjabo.observability.metrics`). Created at each
-start.
+"""The folder where a server's workers share their counts (`koyjabo.observability.metrics`). Created at each start.
 
-prometheus-client maps its files into memory without reserving disk space. The first write to a page without disk space
-then kills the process (SIGBUS). So the folder is in memory if possible, and the space of every file is reserved before
-it is mapped. This relies on the file names of prometheus-client (0.26.0), and on its keeping the size of existing
-files.
+prometheus-client maps its files into memory without reserving disk space. If the disk is full, the first write to a
+page kills the process (SIGBUS). The folder is therefore in memory if possible, and the space of every file is reserved
+before the file is mapped. This relies on the file names of prometheus-client (0.26.0), and on it keeping the size of
+existing files.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
 KINDS = ("counter", "histogram")
 SIZE = 64 * 1024
-"""Bytes per kind and worker. Enough, because the metrics have a bounded number of labels."""
+"""Bytes per kind and worker. This is enough, because the number of labels is bounded."""
 
 
 @contextmanager
 def counting_folder() -> Iterator[None]:
-    """Create the folder and set the environment variable for workers forked inside the context.
+    """Create the folder, and set the environment variable for workers forked within this context.
 
     If the folder cannot be created, each worker reports only its own counts.
     """
@@ -63,10 +62,10 @@ def keep_if_there() -> None:
 
 
 def _reserve(file: Path) -> None:
-    """Create a file with reserved space, unless a previous worker did. Raises OSError and leaves no file behind."""
+    """Create a file with reserved space, unless a previous worker has. On OSError, no file is left behind."""
     if file.exists():
         return
-    draft = file.with_suffix(".draft")  # other workers read every file with the final suffix
+    draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix
     try:
         with draft.open("wb") as made:
             made.write(bytes(SIZE))  # not `truncate`, which reserves nothing
@@ -84,7 +83,7 @@ def _parent_folder() -> str:
 
 
 def _remove_abandoned() -> None:
-    """Remove the folders of killed servers, whose locks are free."""
+    """Remove the folders of killed servers, recognised by their free locks."""
     for lock in Path(_parent_folder()).glob(f"{PREFIX}*/{LOCK}"):
         with suppress(OSError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ RESPAWN_INTERVAL_S = 1.0
 """Minimum interval between replacements of a worker that dies at its start."""
 
 LONGEST_RELOAD_INTERVAL_S = 60.0
-"""Maximum interval between loaders that keep dying while no worker is missing."""
+"""Maximum interval between starts of loaders that keep dying while no worker is missing."""
 
 LOADING_S = 60.0
 """Time limit for loading and forking a worker."""
@@ -41,8 +41,8 @@ class Supervisor:
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """Keeps `count` workers running. `forks`: whether `loader` forks them, or becomes the first one.
-        `descriptors` must not be shared with children.
+        """Keeps `count` workers running. `forks`: whether `loader` forks them or becomes the only one. `descriptors`
+        must not be shared with children.
         """
         self._loader: Loader | None = loader
         self._listener = listener
@@ -74,7 +74,7 @@ class Supervisor:
         self._give_up_overdue()
 
     def read_reports(self) -> None:
-        ended = _reap()  # first, because ended processes have reported before
+        ended = _reap()  # first, because ended processes may have reported before their end
         for worker in self._workers:
             worker.receive()
         if self._loader and self._loader.pid in ended:
@@ -96,8 +96,8 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
 
     def _replace_missing(self) -> None:
-        """Order missing workers from the loader. With several workers the loader is kept, so that a replacement is
-        only a fork.
+        """Order missing workers from the loader. With several workers the loader is kept, so that a replacement only
+        takes a fork.
         """
         missing = set(range(self._count)) - {worker.place for worker in self._workers}
         try:
@@ -141,9 +141,9 @@ class Supervisor:
         return [worker for worker in self._workers if worker.born >= loader.born]
 
     def _fail_to_fork(self, cause: str | None) -> None:
-        """Log that forking failed, for lack of memory or because of too many processes. The live workers continue."""
+        """Log that forking failed, because of too little memory or too many processes. The live workers continue."""
         now = time.monotonic()
-        if now >= self._fork_not_before and not self._is_stopping():  # one line for all places
+        if now >= self._fork_not_before and not self._is_stopping():  # a single line for all places
             self._log.error("fork_failed", cause=cause)
         self._fork_not_before = now + RESPAWN_INTERVAL_S
 
@@ -171,9 +171,7 @@ class Supervisor:
 
 
 def _reap() -> dict[int, int]:
-    """Return the statuses of children that have ended, by pid. Some are orphans that process 1 of a container
-    inherits.
-    """
+    """Return the statuses of ended children by pid. Some are orphans, which process 1 of a container inherits."""
     ended = {}
     with suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
@@ -182,7 +180,7 @@ def _reap() -> dict[int, int]:
 
 
 KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
-"""Later than a worker stops on its own, even on a busy machine."""
+"""Longer than a worker takes to stop on its own, even on a busy machine."""
 
 POLL_INTERVAL_S = 0.5
 ORPHANS_S = 1.0
@@ -192,7 +190,7 @@ BAD_SETTINGS = 2
 
 
 class Parent:
-    """The parent process. Signal handlers only set a field and wake the loop, which does everything else."""
+    """The parent process. Signal handlers only set a field and wake the loop, which does the rest."""
 
     def __init__(self) -> None:
         self._stopping_since: float | None = None  # monotonic s
@@ -251,7 +249,7 @@ class Parent:
             self._wait(*supervisor.unfinished())
         listener.socket.close()
         while supervisor.has_children():
-            supervisor.stop(self._is_overdue())  # again, because a worker that was just forked may miss a signal
+            supervisor.stop(self._is_overdue())  # repeated, because a worker that was just forked may miss a signal
             self._wait(*supervisor.unfinished())
             supervisor.read_reports()
 
@@ -290,8 +288,8 @@ class Parent:
 def announcement(site: str, is_development: bool) -> str:
     """Return the text that is printed when the server responds.
 
-    In development it names the panel (with Getting started) before the home page, because opening the home page counts
-    a visit.
+    In development it mentions the panel (with Getting started) before the home page, because opening the home page
+    counts a visit.
     """
     if not is_development:
         return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"

@@ -1,4 +1,4 @@
-"""The parent's log, in the format of `koyjabo.observability.logs`, which would import too much for a process that
+"""The parent's log, in the format of `koyjabo.observability.logs`. That module would import too much for a process that
 must stay small.
 """
 
@@ -32,7 +32,7 @@ class ParentLog:
 
 
 def say(line: str, stream: TextIO) -> None:
-    """Write a line. If the reader of the stream is gone, discard this and all further output instead of failing."""
+    """Write a line. If nobody reads the stream any more, discard this and all further output instead of failing."""
     try:
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
         stream.flush()
@@ -41,7 +41,7 @@ def say(line: str, stream: TextIO) -> None:
 
 
 def how_killed(status: int) -> str:
-    """Return in words how a process was killed, from its `os.waitpid` status."""
+    """Describe how a process was killed, from its `os.waitpid` status."""
     return f"was killed by signal {os.WTERMSIG(status)}, often for lack of memory"
 
 

@@ -1,10 +1,10 @@
 """Patches the standard library for greenlets, and gives real locks to the modules that requests and threads share.
 
-A green lock belongs to the event loop of one thread. If two threads contend for one, the waiting greenlet is never
-woken, because another thread cannot switch to it, and the lock's count may become wrong for good. The locks of
-SQLAlchemy and `logging` are taken both by the loop and by real threads, so they are real. They never block the loop for
-long: neither a database driver nor a log line lets another greenlet run while it holds one.
-Our code on a real thread must still not log, because the counter of logged errors has green locks.
+A green lock belongs to one thread's event loop. If two threads contend for it, the waiting greenlet is never woken,
+because another thread cannot switch to it, and the lock's count may become permanently wrong. The locks in SQLAlchemy
+and `logging` are used by the loop as well as by real threads, so they must be real. They never block the loop for long,
+because neither a database driver nor a log call lets another greenlet run while it holds one. Even so, our code on a
+real thread must not log, because the counter of logged errors has green locks.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def patch() -> None:
         import eventlet
         from eventlet import hubs, patcher
     hubs.use_hub("selects")  # patching creates a hub, and processes forked from this one must not share an epoll object
-    patcher.original("selectors")  # kept unpatched for EVENTLET_HUB=asyncio, whose hub is created later
+    patcher.original("selectors")  # left unpatched for EVENTLET_HUB=asyncio, whose hub is created later
     # Real threads use the database and open files. A patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
     threading = patcher.original("threading")
     _give_to_logging(threading)
     with _imported_as_threading(threading):
-        import sqlalchemy.orm  # noqa: F401 - imports all of its modules that create locks
+        import sqlalchemy.orm  # noqa: F401 - imports all SQLAlchemy modules that create locks
 
 
 def replace_getaddrinfo(getaddrinfo: Callable[..., list[Any]]) -> None:
-    """Make the patched `socket` look up names with another function."""
+    """Make the patched `socket` module look up names with another function."""
     import socket
 
     from eventlet.green import socket as green

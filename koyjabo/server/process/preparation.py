@@ -1,4 +1,4 @@
-"""Prepares the database before the server starts. A child process migrates it, so that the workers need not load
+"""Prepares the database before the server starts. A child process runs the migrations, so that workers need not load
 Alembic.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def prepare(settings: Settings) -> bool:
-    """Migrate the database and create the first admin, unless that was done.
+    """Migrate the database and create the first admin, unless that is already done.
 
     Returns False after printing a sentence about a database that cannot be used.
     """
@@ -35,7 +35,7 @@ def prepare(settings: Settings) -> bool:
 
 
 def is_prepared(settings: Settings) -> bool:
-    """Return whether the application would change nothing."""
+    """Return whether creating the application would change nothing."""
     from koyjabo.core.credential_rules import email_key
     from koyjabo.database import startup_queries
     from koyjabo.settings import database_url
@@ -65,7 +65,7 @@ def _make_the_application() -> bool:
     os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the workers' folder
     eventlet_loop.use_own_hub()
     try:
-        with suppress(LedgerUnavailable):  # the workers will wait for it and log that
+        with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
             create_app(runtime=eventlet_loop.EventletRuntime())
     except (UnusableDatabase, DatabaseInUse) as error:
         say(str(error), sys.stderr)

@@ -1,7 +1,6 @@
-"""The pipe of each worker, which reports the worker's state to the parent.
-
-Only processes that may still become the worker hold its writing end: the loader until it has forked, then the worker
-itself. So the end of the pipe is the end of the attempt, whichever process was killed in the middle.
+"""The pipe that each worker reports its state to the parent through. Only processes that may still become the worker
+hold the writing end: the loader until it has forked, then the worker. When the pipe closes, the attempt is therefore
+over, whichever process was killed on the way.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ READ_SIZE = 4096
 
 
 class WorkerProcess:
-    """A worker that the parent has ordered for a place (0, 1, …). A replacement takes the place of the dead worker.
-
-    `pid` is 0 until the worker reports it. If `is_over` is set without a pid, there is no worker, because of `cause`.
+    """A worker that the parent has ordered for a place (0, 1, …). A replacement takes the dead worker's place. `pid` is
+    0 until the worker reports it. If `is_over` is set without a pid, there is no worker, for the reason in `cause`.
     """
 
     def __init__(self, place: int) -> None:
@@ -36,7 +34,7 @@ class WorkerProcess:
         return self._reports
 
     def receive(self) -> None:
-        """Read the reports since the last call."""
+        """Read new reports."""
         with suppress(BlockingIOError):
             while data := os.read(self._reports, READ_SIZE):
                 for line in data.splitlines():
@@ -51,4 +49,4 @@ def report(writer: int, **values: Any) -> None:
     """Set attributes of the parent's `WorkerProcess`: `pid`, `is_ready`, or `cause`. Raises BrokenPipeError if the
     parent has ended.
     """
-    os.write(writer, json.dumps(values).encode() + b"\n")  # less than PIPE_BUF, so it is written whole
+    os.write(writer, json.dumps(values).encode() + b"\n")  # less than PIPE_BUF, so it is written in one piece

@@ -1,4 +1,4 @@
-"""Sends bytes to one client, of any protocol, and defines what a connection needs from its owner and its loop.
+"""Sends bytes to one client in any protocol, and defines what a connection needs from its owner and its loop.
 
 `BufferedConnection.write` sends all bytes and never blocks.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from koyjabo.server.loop.poller import Poller
 
 MOST_UNSENT = 64 * 1024
-"""Maximum number of unsent bytes per client. A client that exceeds it is dropped."""
+"""Maximum number of unsent bytes per client. A client that exceeds this is dropped."""
 
 LOST = 1006
 RESET = pack("ii", 1, 0)
@@ -43,7 +43,7 @@ class ConnectionOwner(Protocol):
 
 
 class NoOwner:
-    """The owner of a connection that has ended. It ignores all events."""
+    """The owner of an ended connection. Ignores all events."""
 
     largest_message = 0
     pings = False
@@ -57,7 +57,7 @@ NO_OWNER = NoOwner()
 
 
 class Loop(Protocol):
-    """The loop's methods that a connection uses. A protocol, because the loop imports this module."""
+    """The methods of the loop that a connection uses. A protocol, because the loop imports this module."""
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
@@ -138,7 +138,7 @@ class BufferedConnection:
             self._loop.drop(self, LOST, reset=True)
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the connection when its client has read all written data, but after CLOSE_TIMEOUT_S at the latest."""
+        """End the connection when the client has read all written data, or after CLOSE_TIMEOUT_S."""
         raise NotImplementedError
 
     # Methods that the loop calls

@@ -43,7 +43,7 @@ class CloseFrame(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A frame of an unfinished message, reported so that the connection can count it."""
+    """Stands for a frame of an unfinished message, so that the connection can count it."""
 
 
 Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
@@ -67,8 +67,8 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Received]:
         """Return the messages and control frames that `data` completes.
 
-        Raises ParseFailed for an invalid frame, with the close code to send. Its `received` has the items that were
-        completed before.
+        Raises ParseFailed for an invalid frame, with the close code to send. Its `received` has the items completed
+        before the error.
         """
         received: list[Received] = []
         self._frames.receive_bytes(data)
@@ -97,7 +97,7 @@ class FrameReader:
             received.append(Part())
 
     def _check_size(self) -> None:
-        """Refuse a message over the limit. The length in the header of an incomplete frame also counts."""
+        """Refuse a message over the limit. The length announced by an incomplete frame also counts."""
         header = self._frames.header
         announced = 0 if header is None or header.opcode.iscontrol() else header.payload_len
         started = self._frames.payload_consumed if header is not None else 0
@@ -136,15 +136,15 @@ def _close_code(payload: bytes) -> int:
 log = logging.getLogger("koyjabo.websockets")
 
 MOST_FRAMES = 500
-"""Maximum number of frames from a client between two of our pings. Beyond it, the client is closed with 1008."""
+"""Maximum number of frames from a client between two of our pings. Beyond this, the connection is closed with 1008."""
 
 MOST_CALLS = 100
-"""Maximum number of pending calls of a client. Beyond it, the client is closed with 1008."""
+"""Maximum number of a client's pending calls. Beyond this, the connection is closed with 1008."""
 
 PING_FRAME = frame(b"", PING)
 
 EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL | PONG, MASKED)), 6
-"""The response to our ping begins with this. Four bytes of a mask follow, which masks nothing."""
+"""How the response to our ping begins. The four bytes of the mask follow; there is no data to mask."""
 
 
 class WebSocketConnection(BufferedConnection):
@@ -156,9 +156,7 @@ class WebSocketConnection(BufferedConnection):
         self, sock: Any, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes, early: bytes
     ) -> None:
         """`greeting` is sent first, together with data written before `start`, because sending takes longer than all
-        our own work.
-
-        `early` is data that was already read from `sock`.
+        our own work. `early` is data already read from `sock`.
         """
         super().__init__(address, owner, loop, greeting)
         self.attach(sock)
@@ -190,7 +188,7 @@ class WebSocketConnection(BufferedConnection):
             self._begin_closing()
 
     def run_in_order(self, call: Callable[[], None]) -> None:
-        """Run `call` in a task, after all earlier calls of this method. It may block."""
+        """Run `call` in a task, after the calls passed earlier. It may block."""
         if self._calls is None:
             self._calls = deque([call])
             self._loop.start_task(self._run_calls)

@@ -1,7 +1,7 @@
 """Reads all WebSockets and streams of this worker, without a task for each (decision 11).
 
-Frames cannot interleave, because a connection is written to by a single method. A client that does not read costs a
-bounded buffer until it is dropped.
+Frames cannot interleave, because a single method writes to a connection. A client that does not read costs a bounded
+buffer until it is dropped.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ megabytes.
 
 CLOSES_IN_A_ROW = 256
 MOST_NOTIFIERS = 64
-"""Maximum number of tasks that notify the owners of ended connections, because an owner may block. If thousands end
-together, a task for each would take most of the time (decision 85).
+"""Maximum number of tasks that notify owners of ended connections; tasks are needed because an owner may block. If
+thousands of connections end together, a task for each would take most of the time (decision 85).
 """
 
 STALLED_S = 30.0
@@ -48,15 +48,15 @@ CLOSE_TIMEOUT_S = 5.0
 
 LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
-"""The fraction that lifetimes vary by, so that clients that connect together after a deploy do not return together
+"""The fraction that lifetimes vary by, so that clients that connect together after a deploy do not reconnect together
 every day.
 """
 
 SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
-"""When a smaller part than SPARE of its places is left, a worker lets the others accept first, and then accepts one
-connection per PLACES_FOR_ONE places.
+"""When less than the fraction SPARE of its places is left, a worker lets the others accept first, and then accepts one
+connection per PLACES_FOR_ONE free places.
 
-The kernel distributes connections unevenly. A page that one worker refuses, while another has room, would have to try
+The kernel distributes connections unevenly. A page that one worker refuses while another has room would have to try
 again (decision 85).
 """
 
@@ -119,7 +119,7 @@ class ConnectionLoop:
         elif exceeds_limits:
             connection.close(TOO_MANY, "too many connections, try again later")
             connection.send_unsent()
-            self.drop(connection, TOO_MANY)  # at once, so that it does not occupy a file until the client responds
+            self.drop(connection, TOO_MANY)  # at once, so that it does not keep a file open until the client responds
         elif owner.pings:
             self._pings.put(connection)
         return connection
@@ -135,9 +135,8 @@ class ConnectionLoop:
             stream.close(GOING_AWAY)
 
     def share(self) -> int | None:
-        """Return how many connections to accept at once: fewer as places run out, or None while there are enough.
-
-        Many of them are plain requests, which need no place and must not wait for one.
+        """Return how many connections to accept at once: fewer as places run out, or None while there are enough. Never
+        0, because many connections are plain requests, which need no place and must not wait for one.
         """
         left = self.most - len(self._open) - self._reserved
         if left > self.most * SPARE:
@@ -151,8 +150,8 @@ class ConnectionLoop:
         return not self._by_address.neighbours_have_room(address, self.most_a_network)
 
     def reserve(self, address: str) -> bool:
-        """Count a client without a connection here: it polls, or its stream has not begun. Returns False if a limit
-        is exceeded.
+        """Count a client without a connection here, because it polls or its stream has not begun. Returns False if a
+        limit is exceeded.
         """
         if not self._has_room(address):
             return False
@@ -203,7 +202,7 @@ class ConnectionLoop:
             self._reserved -= 1  # a stream that has not begun
         self._stalled.pop(connection, None)
         self._by_address.remove(connection.address)
-        # Breaks a cycle that otherwise only the garbage collector could break.
+        # Breaks a reference cycle that otherwise only the garbage collector would break.
         owner, connection.owner = connection.owner, NO_OWNER
         self._ended.append(lambda: owner.ended(connection, code))
         if self._notifiers < MOST_NOTIFIERS:
@@ -279,7 +278,7 @@ class ConnectionLoop:
 
     def _drop_silent(self, connection: WebSocketConnection) -> None:
         if connection.is_open and connection.is_silent:
-            connection.read()  # if the machine was suspended, a pong may not have been read yet
+            connection.read()  # after a suspension of the machine, a pong may not have been read yet
         if connection.is_open and connection.is_silent:
             self.drop(connection, LOST, reset=True)
 

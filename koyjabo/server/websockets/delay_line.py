@@ -1,4 +1,4 @@
-"""A queue for many items that are due after the same delay. Replaces a timer for each."""
+"""A queue for many items that are due after the same delay. Replaces a timer per item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CALLS_IN_A_ROW = 256
 
 
 class DelayLine(Generic[Item]):
-    """Calls `act` with each item, `delay_s` after it was put in, in the order of arrival."""
+    """Calls `act` with each item `delay_s` after it was added, in order."""
 
     def __init__(self, delay_s: float, act: Callable[[Item], None]) -> None:
         self.delay_s = delay_s

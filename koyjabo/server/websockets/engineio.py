@@ -44,7 +44,7 @@ NOWHERE_CONNECTED = "Unexpected binary packet"
 
 
 class Engine:
-    """Pings all Engine.IO clients of both transports and closes dead ones, in one sweep."""
+    """Pings the Engine.IO clients of both transports and closes dead ones, all in one sweep."""
 
     def __init__(self, server: socketio.Server, connections: ConnectionLoop) -> None:
         engineio.server.socket.Socket = EngineSocket
@@ -76,7 +76,7 @@ class Engine:
         self._upgrades.run_due()
 
     def end_polling(self) -> None:
-        """Close the polling clients, which ends their waiting requests, because the server is going away."""
+        """Close the polling clients and so end their waiting requests, because the server is going away."""
         for client in list(self._server.sockets.values()):
             if client.connection is None:
                 client.close(abort=True)
@@ -135,7 +135,8 @@ class Engine:
             client.refuse()
 
     def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a request like python-engineio, and add refusals that the protocol requires and it omits."""
+        """Handle a request like python-engineio, and add refusals that the protocol requires but python-engineio
+        omits."""
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
@@ -178,7 +179,7 @@ class Engine:
 
     def _check_pong(self, client: EngineSocket) -> None:
         if client.is_late and client.connection is not None and client.connection.is_open:
-            client.connection.read()  # if the machine was suspended, a pong may not have been read yet
+            client.connection.read()  # after a suspension of the machine, a pong may not have been read yet
         if client.closed or client.is_late:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
@@ -199,7 +200,7 @@ def _transport(environ: dict[str, Any]) -> str:
 
 
 def _reduced(environ: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of the environment that handlers need, because python-socketio keeps it while the client is
-    connected.
+    """Return only the part of the environment that handlers need, because python-socketio keeps it as long as the
+    client is connected.
     """
     return {name: environ[name] for name in KEPT if name in environ} | {"wsgi.input": NOTHING}

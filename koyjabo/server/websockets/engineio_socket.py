@@ -20,7 +20,7 @@ from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import WebSocketConnection
 
 MOST_PACKETS = 100
-"""Maximum number of packets that wait for a client's next poll. Beyond it, the client is closed."""
+"""Maximum number of packets waiting for a client's next poll. Beyond this, the client is closed."""
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 PONG = str(packet.PONG)
@@ -40,7 +40,7 @@ class EngineSocket(Socket):
     dead_at = inf
     """The deadline of its pong, monotonic s."""
     awaits_last_poll = False
-    """It closed while no poll was waiting, so one more poll gets a response."""
+    """The client was closed while no poll was waiting, so one more poll gets a response."""
     _probed: WebSocketConnection | None = None
     _polls = False
 
@@ -73,7 +73,7 @@ class EngineSocket(Socket):
             super().send(pkt)
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
-        """Close without waiting for a poll of the remaining packets, which may never come."""
+        """Close without waiting for a poll to fetch the remaining packets, because it may never come."""
         super().close(wait=False, abort=abort, reason=reason)
         self.server.engine.release(self)
 
@@ -88,7 +88,7 @@ class EngineSocket(Socket):
         self.end(ABUSE, "not what Engine.IO and Socket.IO say")
 
     def poll(self) -> list[Packet]:
-        """Wait for packets. A second poll while one waits raises EngineIOError, and ends both."""
+        """Wait for packets. A second poll while one is waiting raises EngineIOError and ends both."""
         if self._polls:
             self.close()
             raise EngineIOError
@@ -119,7 +119,8 @@ class EngineSocket(Socket):
             self.server.engine.ping_later(self)
 
     def handle_get_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a poll or an upgrade. A new client whose handshake is refused is closed, because it will not return.
+        """Handle a poll or an upgrade. If a new client's handshake is refused, close the client, because it will not
+        return.
 
         Without `Connection: Upgrade`, python-engineio would treat such a handshake as a poll.
         """

@@ -1,6 +1,6 @@
 """Server-Sent Events: a response that does not end, on the loop of the WebSockets (specification: Streams).
 
-The response has no chunks and its body ends with the connection, so that an event is the same bytes for every client.
+The response is not chunked and its body ends with the connection, so that an event is the same bytes for every client.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ QUIET_TICKS = 4
 """Number of ticks without an event before a comment is sent: within 20 s."""
 
 UNACKNOWLEDGED_MS = 24_000
-"""How long data may stay unacknowledged (TCP_USER_TIMEOUT). With the comments, a dead client is found within 45 s."""
+"""How long data may stay unacknowledged (TCP_USER_TIMEOUT). Together with the comments, this detects a dead client
+within 45 s."""
 
 RETRY_AFTER_S = 10
 NO_ROOM = "Too many connections from this address. Wait as long as Retry-After says, then try again."
 
 
 class EventStream(BufferedConnection):
-    """One stream. It has no socket until the head of its response was made. Earlier events follow the head."""
+    """A stream. It has no socket until the head of its response exists. Events written before that follow the head."""
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
@@ -57,7 +58,7 @@ class EventStream(BufferedConnection):
 
     def begin(self, connection: HttpConnection, head: bytes) -> None:
         """Take over the socket from the HTTP connection, and send the head and the events written so far."""
-        if self._state == self.GONE:  # too much was written
+        if self._state == self.GONE:  # more was written than may be buffered
             connection.end()
             return
         sock, early = connection.detach()
@@ -74,7 +75,7 @@ class EventStream(BufferedConnection):
             self._conclude()
 
     def abandon(self) -> None:
-        """Free the place of a stream that has not begun. Does nothing for any other."""
+        """Free the place of a stream that has not begun. Does nothing for other streams."""
         if not self.has_begun:
             self._loop.drop(self, LOST)
 
@@ -87,7 +88,7 @@ class EventStream(BufferedConnection):
         self.write(stream_frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the body when the client has read all buffered data, but after CLOSE_TIMEOUT_S at the latest."""
+        """End the body when the client has read all buffered data, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
             self._state, self._code = self.CLOSING, code or LOST
             if self.has_begun:
@@ -106,7 +107,7 @@ class EventStream(BufferedConnection):
             self.write(COMMENT)
 
     def read(self) -> None:
-        """End the stream, because a client must not send anything after its request."""
+        """End the stream: the client must not send anything after its request."""
         if receive(self._sock) is not None:
             self._loop.drop(self, LOST)
 

@@ -1,5 +1,5 @@
-"""The WebSockets of a worker (plain and Socket.IO) and its streams: sets them up, sweeps them regularly, and closes
-them at the end.
+"""Sets up a worker's WebSockets (plain and Socket.IO) and streams, sweeps them regularly, and closes them at the
+end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class WebSockets:
     def accept(
         self, environ: dict[str, Any], owner: ConnectionOwner, protocol: str | None = None
     ) -> WebSocketConnection:
-        """Respond to the handshake and take over the connection. The request needs no other response. The owner calls
+        """Respond to the handshake and take over the connection; the request needs no other response. The owner calls
         `start` to begin reading.
 
         Declines extensions: permessage-deflate costs 36 µs per frame and 162 KB per client. Raises BadHandshake,
@@ -81,10 +81,10 @@ GOODBYE_S = 2.0
 TICK_S = 0.05
 
 LATE_S = 1.0
-"""A sweep that is later than this means that the machine or this worker was suspended."""
+"""If a sweep is later than this, the machine or this worker was suspended."""
 
 MOST_SLEEPS = 3
-"""Maximum number of extra sleeps, so that a machine that is always slow does not keep silent clients open."""
+"""Maximum number of extra sleeps, so that silent clients do not stay open on a machine that is always slow."""
 
 
 class Sockets:
@@ -114,7 +114,7 @@ class Sockets:
         self._connections.close_all()
 
     def wait_until_closed(self) -> None:
-        """Wait until all clients have responded, GOODBYE_S at most."""
+        """Wait until all clients have responded, at most GOODBYE_S."""
         deadline = time.monotonic() + GOODBYE_S
         while len(self._connections) and time.monotonic() < deadline:
             time.sleep(TICK_S)

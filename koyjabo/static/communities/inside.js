@@ -1,6 +1,4 @@
-/**
- * Shared parts of a community's live pages: their connections, the connection state in words, and the loss of access.
- */
+/** Shared parts of a community's live pages: connections, the connection status as text, and loss of access. */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";

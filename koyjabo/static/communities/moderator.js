@@ -1,4 +1,4 @@
-/** Updates what moderators see of a community: figures by events, the list of people by requests. */
+/** Updates a community's page for moderators: the figures through events, the list of people through requests. */
 
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
@@ -37,7 +37,7 @@ function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
 }
 
-/** Draw no minutes while disconnected, because they are unknown. */
+/** Draw no minutes while disconnected, because their visits are unknown. */
 function tick() {
   if (find("[data-line]").dataset.line === "live") minutes.draw(Date.now() + aheadMs);
   people.tick(Date.now() + aheadMs);

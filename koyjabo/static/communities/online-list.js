@@ -1,6 +1,6 @@
 /**
  * The people online, by name. The list is requested when people come and go, and when the reader types or changes the
- * order. People who came are marked for a minute; people who left stay for a moment.
+ * order. New people are marked for a minute, and people who left stay visible for a moment.
  */
 
 import { connection } from "../webkit/connection.js";
@@ -135,7 +135,7 @@ export class OnlineList {
     const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
     /** @type {Element | null} */ let at = list.firstElementChild;
     for (const item of items) {
-      // People who left keep their place for a moment.
+      // People who left stay in place for a moment.
       while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling;
       if (item === at) at = at.nextElementSibling;
       else list.insertBefore(item, at);

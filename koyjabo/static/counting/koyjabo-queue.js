@@ -1,5 +1,5 @@
 /**
- * Visits and events without a response: they wait in IndexedDB and are sent later, unchanged and under their own ids,
+ * Visits and events without a response. They wait in IndexedDB and are sent later, unchanged and under their own ids,
  * so that each counts once (docs/client.md). Loaded with the first event, when something is waiting, and by the service
  * worker of our own pages.
  *

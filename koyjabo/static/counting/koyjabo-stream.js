@@ -32,7 +32,7 @@ export function stream(koyjabo, socket, base, signal, hear, lost) {
       if (!socket.isLive && !document.hidden) super.open();
     }
 
-    /** A dead stream is as silent as an idle one. It is dead if the server has counted a visit and not sent it. */
+    /** A dead stream is as silent as an idle one. It is dead if the server has counted a visit but not sent it. */
     async ask() {
       const { source } = this;
       if (!source) return;

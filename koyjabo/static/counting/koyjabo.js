@@ -152,7 +152,7 @@ export class KoyJabo {
     const { isDue } = this.#visit;
     if (isDue) console.log("🆕 First visit in this session - registering with backend...");
     this.#begin(isDue ? this.#register() : this.refresh());
-    // At the same time, because slow networks need half a second for each response.
+    // Do both at the same time, because slow networks need half a second for each response.
     if (this.#listens) this.#socket.start(signal);
     await this.#begun;
     if (isLeft) deliver(1); // unless the server has set a time

@@ -17,7 +17,7 @@ const PATIENCE_MS = 8_000;
 const isForAll = ({ ok, headers }) => ok && !headers.get("Cache-Control")?.includes("no-store");
 
 /**
- * Fetch in the chosen language, without the login, so that the copy does not reveal the user after logout.
+ * Fetch in the chosen language, without credentials, so that the copy does not reveal the user after logout.
  * @param {string} path
  */
 async function fetchCopy(path) {
@@ -78,7 +78,7 @@ async function page(event, path) {
 }
 
 /** @param {Promise<number>} drained */
-// Makes the browser try again.
+// makes the browser try again
 const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait")));
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));

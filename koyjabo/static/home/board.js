@@ -18,7 +18,7 @@ export class Board {
     else this.#element.replaceChildren(...Array.from(text, tile));
   }
 
-  /** Flip the digits that differ, one after the other. @param {string} from  @param {string} to  of the same length */
+  /** Flip the digits that differ, one after another. @param {string} from  @param {string} to  as long as `from` */
   async flip(from, to) {
     const changed = [...to].map((sign, at) => ({ tile: this.#element.children[at], old: from[at], sign })).filter(({ old, sign }) => old !== sign);
     await Promise.allSettled(changed.map(({ tile, old, sign }, at) => flip(tile, old, sign, at * STAGGER_MS)));

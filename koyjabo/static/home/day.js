@@ -40,7 +40,7 @@ export class Day {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Request the parts that only the server knows, after a lost connection and on a new day. */
+  /** Request the parts that only the server can draw, after a lost connection and on a new day. */
   refresh() {
     this.#page.refresh();
   }
@@ -74,7 +74,7 @@ export class Day {
     this.#tooltip.update(localTime(this.#nowMs).hour);
   }
 
-  /** Request the numbers of a new day until they are available. */
+  /** Request a new day's numbers until they are available. */
   #tick() {
     const { day } = localTime(this.#nowMs);
     if (day === this.#day || this.#timer) return;

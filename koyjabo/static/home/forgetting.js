@@ -6,7 +6,7 @@ const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
 
 /**
- * Repeat the request until it succeeds: a visitor with very many visits is erased in several requests.
+ * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
  * @param {KoyJabo} koyjabo  stopped afterwards
  * @returns {Promise<boolean>} whether the visitor is erased; if not, call it again
  */
@@ -21,7 +21,7 @@ export async function forget(koyjabo) {
   return true;
 }
 
-/** Delete what waits in the browser, after another page or the service worker has finished sending. */
+/** Delete the browser's unsent entries, after another page or the service worker has finished sending. */
 async function forgetWaiting() {
   const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
   await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser forbids storage

@@ -1,4 +1,4 @@
-/** Progress to the next milestone. Each one is celebrated once, when it is reached. */
+/** Progress to the next milestone. Each milestone is celebrated once, when it is reached. */
 
 import { written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";

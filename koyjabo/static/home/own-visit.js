@@ -26,7 +26,7 @@ export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hou
 /** @param {number} number  @returns {string} "145th" */
 export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
 
-/** Whether a visit is of today: the page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
+/** Whether a visit was today, as a page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
 const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisits - todayVisits;
 
 /**

@@ -1,4 +1,4 @@
-/** The locations with most active visitors, and how many are elsewhere. */
+/** The locations with the most active visitors, and the number of visitors elsewhere. */
 
 import { written } from "../webkit/figures.js";
 import { find, readJson } from "../webkit/page.js";

@@ -1,1 +1,1 @@
-"""The live feed of the panel: the newest visits, the last hour by minute, and the present locations of visitors."""
+"""The panel's live feed: the newest visits, the last hour by minute, and visitors' current locations."""

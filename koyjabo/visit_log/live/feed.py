@@ -1,7 +1,7 @@
-"""The panel's room on this worker and its source: the changes since the last event, read from the ledger.
+"""The panel's room on this worker, and its source: the changes since the last event, read from the ledger.
 
-None of it is sent over the bus. The call that announces new numbers of the site also makes the room read again. So a
-lost message costs a second, until the next regular read, and no visit is missing.
+Nothing of this is sent over the bus. The call that announces new numbers for the site also makes the room read again. A
+lost message therefore delays visits by a second, until the next regular read, and none is missed.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ LONGEST_PAGE, LONGEST_NAME = 300, 150
 """Maximum bytes of JSON, so that a visit with two names, a location and a page has less than 1 KB."""
 
 ESCAPED, ESCAPED_PAIR = 6, 12
-"""Bytes of a character that JSON in ASCII writes as `\\u0995`, and as two of those."""
+"""Bytes of a character that ASCII JSON writes as one `\\u0995`, or as two of them."""
 
 Part = Mapping[str, Any]
 
 MOST_COMMUNITIES = 5
-"""Maximum number of communities with arrivals or departures in an event, latest change first."""
+"""Maximum number of communities with arrivals or departures in an event. The latest changes come first."""
 
 STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
 
 
 class Feed:
-    """One worker's feed, as long as its room has members. Only `read` waits."""
+    """A worker's feed while its room has members. Only `read` waits."""
 
     interval_s = 0.1
     caused_by_visits = False
@@ -55,7 +55,7 @@ class Feed:
         self.window_ms = window_s * 1000
         self._recent = Recent(clock, self.window_ms)
         self._communities: dict[str, Any] = {}
-        self._names: dict[str, str | None] = {}  # names of communities as they are sent; None: deleted
+        self._names: dict[str, str | None] = {}  # names of communities as sent; None: deleted
         self._reloads = self._reloaded = 0
         self._sent: dict[str, Mapping[str, Any]] = {}  # the parts as of the last event
         self._sent_id = 0
@@ -63,26 +63,24 @@ class Feed:
         self._revision = clock.now_ms()
 
     def open(self) -> None:
-        """Read the present state, for the first member. Raises LedgerUnavailable."""
+        """Read the current state, for the first member. Raises LedgerUnavailable."""
         self.read()
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again, because something that was sent was erased, or the database was rolled
-        back.
-        """
+        """Read and send everything again, because something already sent was erased or the database was rolled back."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
         return any(visit.user_id == user_id for visit in self._recent.newest)
 
     def read(self) -> None:
-        """Take in the visits since the last call. Raises LedgerUnavailable."""
+        """Read the visits since the last call. Raises LedgerUnavailable."""
         reloads = self._reloads
         is_old = reloads != self._reloaded
         recent = Recent(self._clock, self.window_ms) if is_old else self._recent
         if recent.after is None or self._visits.site.snapshot.visits > recent.after:
-            # The first read counts an hour, and must not delay other reads.
+            # The first read counts a whole hour, and must not delay other reads.
             read = self._database.report if recent.after is None else self._database.read
             recent.take(read(recent.read))
         if is_old:
@@ -109,7 +107,7 @@ class Feed:
         return [PanelUpdate([_visit(visit) for visit in visits], changed, self._revision, is_whole)]
 
     def merge(self, state: Any) -> None:
-        """Do nothing, because workers do not publish the state of this room."""
+        """Do nothing, because workers do not publish this room's state."""
 
     @property
     def newest(self) -> Sequence[LiveVisit]:
@@ -134,7 +132,7 @@ class Feed:
         }
 
     def parts(self) -> dict[str, Mapping[str, Any]]:
-        """Return the present values by key, for each part of the event."""
+        """Return the current values by key, for each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
         pages = recent.pages.count(self._clock.now_ms())
         places = {place: active["count"] for place, active in stats["locations"].items()}
@@ -148,7 +146,7 @@ class Feed:
 
 
 class LivePanel:
-    """The feed while its room has members, and the events that make it read again. Callers check the permission."""
+    """The feed while its room has members, and what makes it read again. Callers check the permission."""
 
     def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
         self._rooms = rooms
@@ -168,7 +166,7 @@ class LivePanel:
         return self._database.read(feed_queries.newest, 0, most)
 
     def changed(self) -> None:
-        """Refresh the feed, because visits or numbers of the site have changed on some worker."""
+        """Refresh the feed, because the site's visits or numbers have changed on some worker."""
         self._rooms.refresh_panel()
 
     def reload(self) -> None:
@@ -178,7 +176,7 @@ class LivePanel:
             self.changed()
 
     def user_changed(self, user_id: str) -> None:
-        """Read again if this user, who may have been deleted, is in the feed."""
+        """Read everything again if this user, who may have been deleted, is in the feed."""
         if (feed := self._feed) and feed.has_user(user_id):
             self.reload()
 

@@ -1,4 +1,4 @@
-"""Reads the data after the last visit of a feed: visits, and the pages they opened."""
+"""Reads what is newer than the last visit in a feed: visits, and the pages they opened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LiveVisit(NamedTuple):
     is_bot: bool
     browser: Browser
     community_id: str | None
-    community: str | None  # None if it was deleted
+    community: str | None  # None if deleted
     user_id: str | None
     user: str | None
 
@@ -74,6 +74,6 @@ def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened
 
 
 def names(session: Session, communities: Collection[str]) -> dict[str, str]:
-    """Return the names of communities by id, without unknown ids."""
+    """Return the names of communities by id. Unknown ids are left out."""
     rows = session.execute(select(Community.id, Community.name).where(Community.id.in_(communities)))
     return {row.id: row.name for row in rows}

@@ -14,24 +14,23 @@ from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
 
 MOST_VISITORS = 10_000
-"""Maximum number of visitors in memory, about 3 MB. If the window has more, the newest are counted."""
+"""Maximum number of visitors in memory, about 3 MB. If the window has more, only the newest are counted."""
 
 MOST_NAMED = 5
-"""Maximum number of pages and locations. The others are counted as Other."""
+"""Maximum number of pages, and of locations. The rest are counted as Other."""
 
 OTHER = "Other"
 NO_PAGE = ""
 
 NEWEST = 50
-"""Maximum number of visits that are kept for a new listener and sent in one event. Up to 500 visits per second, none
-is left out.
+"""Maximum number of visits that are kept for a new listener and sent in one event. No visit is left out up to 500
+visits per second.
 """
 
 
 class OpenedPages:
-    """The page that each recent visitor opened last. Read from the ledger, because presence does not know pages.
-
-    Each visitor counts once, at the page of their last visit, for the active window after it.
+    """The page that each recent visitor opened last. Read from the ledger, because presence does not know pages. Each
+    visitor counts once, on the page of their last visit, until the active window after it has passed.
     """
 
     def __init__(self, window_ms: int) -> None:
@@ -47,8 +46,8 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Return visitors by page: the MOST_NAMED largest, then the rest as OTHER. NO_PAGE stands for visits without
-        a page.
+        """Return visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. NO_PAGE stands for visits
+        without a page.
         """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
@@ -68,7 +67,7 @@ class News(NamedTuple):
 
 class Recent:
     def __init__(self, clock: Clock, window_ms: int) -> None:
-        self.after: int | None = None  # the newest id that was taken in; None before the first read
+        self.after: int | None = None  # the newest id read; None before the first read
         self.newest: deque[LiveVisit] = deque(maxlen=NEWEST)
         self.pages = OpenedPages(window_ms)
         self.minutes: Mapping[int, Minute] = {}
@@ -80,7 +79,7 @@ class Recent:
         """Read new rows: a database operation whose result is for `take`."""
         now_ms, after = self._clock.now_ms(), self.after or 0
         since_ms = now_ms - self._window_ms
-        # The first time, the ledger is not read from its beginning.
+        # The first read does not start at the beginning of the ledger.
         opened_after = after or ids_before(session, since_ms)
         return News(
             feed_queries.newest(session, after, NEWEST),

@@ -33,10 +33,9 @@ def stylesheet(name: str) -> Markup:
 
 
 def inline_stylesheet(name: str) -> Markup:
-    """Return the stylesheet as an inline style. The page's content security policy names its hash.
-
-    The page is painted without a second request, which takes half a second on slow 3G. In exchange, every response
-    contains the sheet instead of using the cache.
+    """Return the stylesheet as an inline style, whose hash goes into the page's content security policy. The page is
+    painted without a second request, which takes half a second on slow 3G. In exchange, every response contains the
+    sheet instead of using the cache.
     """
     style = assets().inline.get(name)
     if style is None:
@@ -53,7 +52,7 @@ def inline_stylesheet(name: str) -> Markup:
 def module(name: str) -> Markup:
     """Return the tags of a script and its imports, so that browsers request all of them at once.
 
-    A page with several scripts lists each import once. Empty for a script that the page's bundle contains.
+    A page with several scripts lists each import once. Empty for scripts that are in the page's bundle.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
@@ -64,9 +63,8 @@ def module(name: str) -> Markup:
 
 
 def bundle(name: str) -> Markup:
-    """Return the tag that makes a page request all its scripts early, as the one file of `name`, which imports them.
-
-    Call it before `module`. `base.html` writes the script's own tag with `bundled`.
+    """Return the tag that makes a page request all its scripts early, in a single file: `name`, which imports them.
+    Call this before `module`. `base.html` writes the script's own tag with `bundled`.
     """
     g.bundle = name
     return PRELOAD.format(asset(name))

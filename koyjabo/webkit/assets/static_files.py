@@ -1,9 +1,8 @@
-"""Static files. Our own pages use a path that contains their common version, cached for a year. Pages of other sites
-use `/static/…`.
+"""Static files. Our own pages use a path that contains the version of all files and is cached for a year. Other sites'
+pages use `/static/…`.
 
 `make assets` minifies, bundles and compresses them into `static/min/`, with a manifest (tools/assets/minify.mjs).
-Without a build, or if a source has changed since, the sources are sent, and browsers discover their imports on their
-own.
+Without a build, or if a source has changed since the build, the sources are sent and browsers discover their imports.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ TEXTS = {".js", ".css", ".svg", ".json", ".webmanifest"}
 PACKED = {"br": ".br", "gzip": ".gz"}
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
-"""Pages of other sites may use a cached module for 300 s."""
+"""Other sites' pages may use a cached module for 300 s."""
 
 FOR_A_DAY = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
@@ -43,11 +42,11 @@ class Assets:
 
     version: str
     names: Collection[str]
-    folder: Path  # folder of the text files
+    folder: Path  # folder with the text files
     sources: str = ""  # SHA-256 of the sources of the build
     preloads: Mapping[str, list[str]] = field(default_factory=dict)  # modules that a script imports, nearest first
     bundled: Mapping[str, list[str]] = field(default_factory=dict)  # modules that are in the file of a script
-    inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # text and SHA-256 (base64) of a style
+    inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # a style's text and SHA-256 (base64)
 
     def address(self, name: str) -> str:
         """Return the URL of a file. Raises LookupError if there is no such file."""
@@ -57,22 +56,20 @@ class Assets:
 
 
 def init_app(app: Flask, is_development: bool) -> None:
-    """Register the files. In development they may change with every request; in production they are read at the
-    start.
-    """
+    """Register the files. In development they may change between requests; in production they are read at the start."""
     fixed = _present()
     app.extensions[EXTENSION] = _present if is_development else lambda: fixed
 
 
 def assets() -> Assets:
-    """Return the assets of the current request."""
+    """Return the assets for the current request."""
     if "assets" not in g:
         g.assets = current_app.extensions[EXTENSION]()
     return cast(Assets, g.assets)
 
 
 def _present() -> Assets:
-    """Return the build of the present sources, or else the sources."""
+    """Return the build if it matches the current sources, or else the sources."""
     sources = tuple(_walk())
     digest, names = _digest(sources), frozenset(name for name, _ in sources)
     manifest = FOLDER / MIN / "manifest.json"
@@ -116,7 +113,8 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
 
 @bp.get("/static/v-<version>/<path:name>")
 def versioned(version: str, name: str) -> Response:
-    """Send the current version, whatever the URL says. Only a request for that version may be cached."""
+    """Send the current version, whichever version the URL names. Only responses to requests for the current version may
+    be cached."""
     return _send(name, FOREVER if version == assets().version else "no-cache")
 
 
@@ -133,14 +131,15 @@ def at_the_root(file: str) -> Response:
 
 @bp.get("/sw.js")
 def service_worker() -> Response:
-    """The service worker of all our pages. Its URL never changes, and its content names the version it belongs to."""
+    """The service worker for all our pages. Its URL never changes; its content names the version it belongs to."""
     response = Response(f'import "{assets().address(SERVICE_WORKER)}";\n', mimetype="text/javascript")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
 def _send(name: str, cache_control: str) -> Response:
-    """Send a file: texts whole, others also in parts. Other sites know the client module and its parts as `js/…`."""
+    """Send a file: texts whole, other files also in parts. Other sites know the client module and its parts as
+    `js/…`."""
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
     is_text = Path(name).suffix in TEXTS
     path = (assets().folder if is_text else FOLDER) / name

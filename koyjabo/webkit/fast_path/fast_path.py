@@ -1,8 +1,8 @@
 """Handles the most frequent requests without Flask, whose routing and contexts cost more than they do.
 
-A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. There is one handler per path:
-`FastPath` calls it for an ordinary request, and its Flask route for any other. All layers around Flask are also around
-`FastPath`, so headers, ids and addresses are necessarily the same (decision 48).
+A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
+calls it for ordinary requests, and a Flask route for all others. All layers around Flask also surround `FastPath`, so
+headers, ids and addresses are the same (decision 48).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class FastPath:
             return False
         status = 200
         try:
-            # Not stored in `environ`: otherwise only the garbage collector could free the two.
+            # Not stored in `environ`, because the reference cycle would last until garbage is collected.
             self._open_stream(self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
             return False  # Flask responds

@@ -1,4 +1,4 @@
-"""The argument of a handler that has a Flask route and is on the fast path."""
+"""The argument of handlers that have a Flask route and are on the fast path."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class RequestContext(ABC):
 
     @property
     def limits_storage(self) -> bool:
-        """Whether there is a limit on what the counted address may store per day."""
+        """Whether what the counted address may store per day is limited."""
         return self._limits.limits_storage(self.usage)
 
     def count_stored(self, stored: int) -> None:
-        """Count bytes that the request stores, for its counted address."""
+        """Count bytes that the request stores, for the counted address."""
         self._limits.count_stored(self.usage, stored)
 
     def uncount_stored(self, stored: int) -> None:
@@ -90,7 +90,7 @@ class FlaskContext(RequestContext):
 
 
 def fast_path(handler: Handler) -> Callable[[], Response]:
-    """Make a Flask view of a handler and put the handler on the fast path."""
+    """Turn a handler into a Flask view and put it on the fast path."""
 
     @wraps(handler)
     def view() -> Response:

@@ -1,7 +1,6 @@
-"""Confirmation of destructive actions: a page names the person or the numbers, and the effect, before the action.
-
-The response to the action's form is its question. The form of the question sends the same fields again, with a digest
-of the question. The action is carried out if the question is still the same.
+"""Confirmation of destructive actions: before the action, a page names the people or numbers affected, and the effect.
+The response to the action's form is the question. The question's form sends the same fields again, with a digest of the
+question, and the action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ class Confirmation(NamedTuple):
 
     title: str
     effects: tuple[str, ...]  # sentences
-    label: str  # of the button that confirms
-    back: str  # path of the "Cancel" link
+    label: str  # label of the button that confirms
+    back: str  # path of the Cancel link
     typed: str = ""  # text to type for confirmation, if given
     secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
-    version: str = ""  # version of `figures`, which changes only if a person changes them
+    version: str = ""  # version of `figures`; changes only if a person changes them
 
 
 class Unconfirmed(Exception):
@@ -89,8 +88,8 @@ def _digest(question: Confirmation) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the text without what does not matter when typing: capitals, extra spaces, invisible characters, the
-    script and grouping of digits.
+    """Normalise what does not matter when typing: capitals, extra spaces, invisible characters, and the script and
+    grouping of digits.
     """
     seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
     words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())

@@ -1,5 +1,5 @@
-"""Forms: validated by the models of the API and shown again with their errors. Also re-sends the fields of the
-current form after a question or a refusal.
+"""Forms: validated by the API's models, and shown again with errors. Also sends the current form's fields again after a
+question or a refusal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECRETS = {
     "new_password": _("New password"),
     "code": _("Code"),
 }
-"""Labels by name. These fields are never filled in again: they must be retyped."""
+"""Labels by name. These fields are never filled in again; users must retype them."""
 
 TEXTS = {
     "email": (_("Email"), "email"),
@@ -46,10 +46,10 @@ TEXTS = {
 
 
 class Form(Generic[Checked]):
-    """A form of one body. `values` and `errors` are by field.
+    """A form for one body. `values` and `errors` are by field.
 
-    Browsers send check boxes only if they are checked, so `flags` names them. `lists` names fields that can have
-    several values.
+    `flags` names the check boxes, because browsers only send checked ones. `lists` names fields that can have several
+    values.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""The cookies of this server. Over HTTPS their names begin with `__Host-`, so that browsers accept them only from
-this host: another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
+"""This server's cookies. Over HTTPS their names begin with `__Host-`, so that browsers accept them only from this host
+and another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
 """
 
 from __future__ import annotations

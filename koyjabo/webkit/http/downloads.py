@@ -16,10 +16,10 @@ Piece = TypeVar("Piece", str, bytes)
 
 
 def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
-    """Send a file. `require` is called with each piece, outside of the request. If it raises, the file ends there."""
+    """Send a file. `require` is called for each piece, outside the request. If it raises, the file ends there."""
     checked = _log_errors(_while_allowed(pieces, require))
     unhurried = request.environ.get("koyjabo.unhurried")
-    if unhurried is not None:  # other WSGI servers do not provide it
+    if unhurried is not None:  # missing under other WSGI servers
         checked = unhurried(request.environ, checked)
     attached = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(checked, headers=attached, content_type=content_type)

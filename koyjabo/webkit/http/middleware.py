@@ -25,7 +25,7 @@ MOST_FIELDS = 20
 """Maximum number of fields of a form with a file."""
 
 LARGEST_FIELDS = 256 * 1024
-"""Maximum bytes of its other fields. Werkzeug includes the 64 KB that it reads at once."""
+"""Maximum bytes of the form's other fields. Includes the 64 KB that Werkzeug reads at once."""
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
@@ -41,8 +41,8 @@ def init_app(app: Flask) -> None:
 
 
 class RequestOfAnyBytes(flask.Request):
-    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid,
-    but accepts them percent-encoded, as browsers send them.
+    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid, but
+    accepts percent-encoded bytes, as browsers send them.
     """
 
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
@@ -54,8 +54,8 @@ class RequestOfAnyBytes(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form at a path that takes a file. Until then the form is empty, so that only files of permitted
-        users are read.
+        """Read the form at a path that takes a file. Until this is called the form is empty, so that only permitted
+        users' files are read.
 
         Raises RequestEntityTooLarge, OSError.
         """
@@ -79,7 +79,7 @@ class RequestOfAnyBytes(flask.Request):
 
 
 def queue_fairly(app: Flask) -> None:
-    """Queue the requests that reach Flask fairly, so that a client with many connections delays only itself.
+    """Queue requests that reach Flask fairly, so that a client with many connections delays only itself.
 
     Call it before other layers are put around Flask. The fast path costs too little to need it.
     """
@@ -99,7 +99,7 @@ class FairlyQueued:
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """Accept the last `hops` entries of X-Forwarded-For and ignore the others. Must be the outermost middleware."""
+    """Accept the last `hops` entries of X-Forwarded-For and ignore the rest. Must be the outermost middleware."""
     if hops:
         app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
 
@@ -120,8 +120,8 @@ def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
 
 
 def trust_this_machine(app: Flask) -> None:
-    """In development, accept one hop of X-Forwarded-For from clients on this machine: a development server in front
-    of this one, and the demo (`make demo`).
+    """In development, accept one hop of X-Forwarded-For from clients on this machine, such as a development server in
+    front of this one or the demo (`make demo`).
     """
     app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -137,7 +137,7 @@ class LoopbackProxy:
 
 
 def exempt_this_machine(app: Flask) -> None:
-    """In development, remove the limits of direct requests from this machine: tests, benchmarks, the command line."""
+    """In development, lift the limits for direct requests from this machine: tests, benchmarks, the command line."""
     app.wsgi_app = LoopbackExemption(app.wsgi_app)  # type: ignore[method-assign]
 
 

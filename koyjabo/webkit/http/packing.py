@@ -1,8 +1,8 @@
 """Compresses pages and data with gzip for clients that accept it.
 
 The length of a compressed response reveals whether something in the request repeats a secret in the response (BREACH).
-So CSRF tokens get a new mask in each response (`page_login`), responses to requests with cookies have a random length,
-and responses to forms, which may show new codes and keys, are not compressed.
+CSRF tokens therefore get a new mask in each response (`page_login`), responses to requests with cookies have a random
+length, and responses to forms, which may show new codes and keys, are not compressed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ SMALLEST = 1024
 
 LEVEL = 6
 MOST_PADDING = 100
-"""Maximum number of random bytes that are added, as in Django's GZipMiddleware, in gzip's field for a file name (RFC
-1952).
+"""Maximum number of random bytes to add in gzip's field for a file name (RFC 1952), as Django's GZipMiddleware does.
 """
 
 
@@ -45,7 +44,7 @@ def kept(packed: bytes, mimetype: str) -> Response:
 
 
 def keep(data: bytes) -> bytes:
-    """Compress as much as gzip can, because it is done once."""
+    """Compress as much as gzip can, because this is done once."""
     return gzip.compress(data, mtime=0)
 
 
@@ -71,7 +70,7 @@ def _is_worth_packing(response: Response) -> bool:
 
 
 def _may_be_fast() -> bool:
-    """Return whether the request might have been handled on the fast path, and so without this layer (decision 48)."""
+    """Return whether the request could have been handled on the fast path, without this layer (decision 48)."""
     return hasattr(current_app.view_functions.get(request.endpoint or ""), "handler")
 
 

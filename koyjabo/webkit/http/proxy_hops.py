@@ -22,7 +22,7 @@ class Hop(NamedTuple):
 
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
-    """Return the hops, from 0 trusted proxies (the peer's address) to one per entry of X-Forwarded-For, at most
+    """Return the hops, from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
     MOST_SHOWN.
     """
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""

@@ -1,7 +1,7 @@
 """Adds headers to every response, by path, origin and content type, and the id of the request.
 
-One WSGI layer around Flask and Socket.IO, with lists that are built once: Flask-CORS and flask-talisman take 80 µs a
-request. It also answers when an error handler fails.
+A single WSGI layer around Flask and Socket.IO, with lists that are built once, because Flask-CORS and flask-talisman
+take 80 µs per request. It also responds when an error handler fails.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ PUBLIC_PATHS = (
     *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
     *("/v.gif", "/badge.", "/healthz", "/readyz"),
 )
-"""Any origin may call these without credentials, because the app is served from a different host."""
+"""Any origin may call these without credentials, because the app may be served from another host."""
 
 STATIC_PATH = "/static/"
 PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
 """Calls that need a login. With cookies, only pages of ALLOWED_ORIGINS may make them."""
 
 COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
-"""Any origin may call it with a token, or without one. With cookies, only pages of ALLOWED_ORIGINS may."""
+"""Any origin may call these with or without a token. With cookies, only pages of ALLOWED_ORIGINS may."""
 
 SOCKETIO_PATH = "/socket.io/"
 
@@ -70,7 +70,7 @@ FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""A service worker's policy comes with its script, not with its pages."""
+"""A service worker gets its policy from its script, not from its pages."""
 
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -85,7 +85,7 @@ PAGES = [
 FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""Sent for this host only. Its subdomains may belong to someone else."""
+"""Sent for this host only, because subdomains may belong to someone else."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [
@@ -155,7 +155,7 @@ def allowed_origin(origin: str) -> Rule:
 
 
 def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
-    """Install the layer outside of all others except proxy support, which finds out whether a request used TLS.
+    """Install the layer outside all others except proxy support, which finds out whether a request used TLS.
 
     `bridged` are paths to treat like PUBLIC_PATHS.
     """
@@ -192,7 +192,7 @@ class ResponseHeaders:
             return []
         try:
             return self._app(environ, start)
-        except Exception as error:  # the error handler failed too
+        except Exception as error:  # the error handler also failed
             log.exception("unanswered_error kind=%s", type(error).__name__)
             start(LAST_RESORT_STATUS, [("Content-Type", "application/json")], sys.exc_info())
             return [LAST_RESORT]
@@ -226,8 +226,8 @@ def _is_page(headers: Headers) -> bool:
 class RequestIds:
     """Gives every request an id, which its response (`X-Request-Id`) and its log lines contain.
 
-    It is a random prefix per process and a number; random ids would cost five times as much. With `trusts_proxies`, an
-    id from our proxy is kept.
+    The id is a random prefix per process and a number, because random ids would cost five times as much. With
+    `trusts_proxies`, an id from our proxy is kept.
     """
 
     def __init__(self, trusts_proxies: bool) -> None:

@@ -1,4 +1,4 @@
-"""Responses: plain ones, and responses with models, which caches must not store."""
+"""Plain responses, and responses with models, which caches must not store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRIVATE = ("Cache-Control", "private, no-store")
 
 
 class PlainResponse(NamedTuple):
-    """The response of a handler, whether Flask or the fast path called it."""
+    """A handler's response, whether Flask or the fast path called the handler."""
 
     status: HTTPStatus
     headers: list[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""The limits of a worker, and what one request counts against them."""
+"""A worker's limits, and what one request counts against them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
 from koyjabo.settings.schema import Settings
 
 LOGINS_OF_A_PAIR = 10
-"""Maximum number of failed logins per minute to one account from one address."""
+"""Maximum number of failed logins to one account from one address, per minute."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
-"""Minimum share of one worker, so that typing errors are tolerated with any number of workers."""
+"""Minimum share of each worker, so that typing errors are tolerated with any number of workers."""
 
 FEWEST_OF_A_VISITOR = 10
-"""Minimum share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
+"""Minimum share of each worker, because a visitor's requests all reach one worker as long as the connection lasts."""
 
 SIGNUPS_SHARE = 2
 
@@ -29,11 +29,11 @@ EVENTS_OF_A_REQUEST = 10
 """Events per minute, as a multiple of the limit of requests with events."""
 
 MOST_USES = 55
-"""Maximum uses of the events limit by one request: for 50 events, or for 16 KB of texts (300 bytes per use)."""
+"""Maximum uses of the events limit by one request: 50 events, or 16 KB of texts at 300 bytes per use."""
 
 STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
-"""Database bytes per day for one address's events and new visit texts, per request with events that it may make per
-minute (300 MB in all). The minimum share of one worker is more than any request takes.
+"""Database bytes per day for one address's events and new visit texts, for each request with events that it may make
+per minute (300 MB in all). Each worker's minimum share is more than any request takes.
 """
 
 ERASURES = 30
@@ -45,7 +45,7 @@ SHARED_NUMBERS = 300
 """Pages of visit numbers per minute from one address."""
 
 TEST_MAILS = 5
-"""Test mails per minute of one account."""
+"""Test mails per minute for one account."""
 
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 NOT_RECORDED = (
@@ -71,7 +71,7 @@ SENTENCES = {
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
 }
-"""The sentence of a refusal by kind of limit, if it differs from TooManyRequests."""
+"""The sentence for a refusal, by kind of limit, if it differs from TooManyRequests."""
 
 Environment = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ class Limits(NamedTuple):
     """Requests per minute; 0 for no limit."""
 
     registrations: int  # of one address
-    heartbeats: int  # also the limit of requests with events, in addition to limits of events and of their bytes
+    heartbeats: int  # also the limit of requests with events, in addition to the limits of events and of bytes
     logins: int
     visitor: int  # registrations of one visitor, and the same number of heartbeats and of requests with events
     actions: int  # of one account
@@ -90,7 +90,7 @@ class Limits(NamedTuple):
 
 
 class Usage:
-    """Counts what one request uses of several limits. Remembers the limit with the fewest requests left."""
+    """Counts how much one request uses of several limits. Remembers the limit with the fewest requests left."""
 
     __slots__ = ("_tightest", "address")
 
@@ -116,7 +116,7 @@ class Usage:
 
 
 class RateLimits:
-    """The limits. `local_proxy` notices if all addresses are the same because of a proxy. Methods `count_` raise
+    """The limits. `local_proxy` notices if all addresses are the same because of a proxy. The `count_` methods raise
     TooManyRequests.
     """
 
@@ -176,11 +176,12 @@ class RateLimits:
         self._of_pair.take_back(client_address.guess_key(environ), account)
 
     def limits_storage(self, usage: Usage) -> bool:
-        """Return whether there is a limit on what the request's counted address may store."""
+        """Return whether what the request's counted address may store is limited."""
         return self._stored is not None and bool(usage.address)
 
     def count_stored(self, usage: Usage, stored: int) -> None:
-        """Count bytes that the counted address stores today. Not part of `usage`, whose headers are about requests."""
+        """Count bytes that the counted address stores today. Not part of `usage`, because its headers are about
+        requests."""
         if self._stored is not None and usage.address:
             _require(self._stored.use_address(usage.address, uses=stored), "stored")
 

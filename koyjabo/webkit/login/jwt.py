@@ -1,4 +1,4 @@
-"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Logins` knows whether the session is live."""
+"""Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Logins` knows whether the session is live."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Claims(NamedTuple):
     token_id: str
     kind: str
     csrf: str
-    """The CSRF token that a request must send as a header if this token is in a cookie."""
+    """The CSRF token that a request must send as a header if this token comes in a cookie."""
 
     expires_s: float  # since 1970
-    by_token: RolesByToken | None = None  # of a person of another system, whose token has no session
+    by_token: RolesByToken | None = None  # of a person from another system, whose token has no session
 
     @classmethod
     def of_other_system(cls, login: Login) -> Claims:

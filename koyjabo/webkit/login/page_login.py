@@ -61,7 +61,7 @@ def login() -> Login | None:
 
 
 def remembered() -> bool:
-    """Use the remembered login of this session while the login cannot be looked up. Returns whether there is one."""
+    """Use this session's remembered login while logins cannot be looked up. Returns whether there is one."""
     session = _session_tokens()
     if session is None:
         return False
@@ -74,7 +74,7 @@ def remembered() -> bool:
 
 
 def login_if_known() -> Login | None:
-    """Return the login for the frame of a page: None while the database is unavailable."""
+    """Return the login for a page's frame; None while the database is unavailable."""
     try:
         return login()
     except LedgerUnavailable:
@@ -89,10 +89,9 @@ def require() -> Account:
 def require_login() -> Login:
     """Return the login of the current request.
 
-    Reads the whole body first. Otherwise a client could hold the body back and still use a permission that was revoked
-    in the meantime.
-    Raises Unauthenticated, LedgerUnavailable. For forms, also WrongCsrfToken, and TooManyRequests if the account
-    changes too much.
+    Reads the whole body first, because otherwise a client could hold the body back and use a permission that is revoked
+    in the meantime. Raises Unauthenticated, LedgerUnavailable. For forms, also WrongCsrfToken, and TooManyRequests if
+    the account changes too much.
     """
     request.get_data()
     known = login()
@@ -132,7 +131,7 @@ def require_panel() -> Account:
 
 
 def check_origin() -> None:
-    """Check the origin of a form that needs no login: another site must not log its visitors in. Raises
+    """Check the origin of a form that needs no login, because another site must not log its visitors in. Raises
     WrongCsrfToken.
     """
     if not current()[NetworkServices].origins.trusts(request):
@@ -162,9 +161,8 @@ def masked_csrf() -> str:
 
 
 def may_be_sent_again() -> bool:
-    """Return whether a page may offer the form of the current request again, with a valid token.
-
-    False if another site sent it with the cookies of a session. Forms that need no login have checked their origin.
+    """Return whether a page may offer the current request's form again, with a valid token. False if another site sent
+    it with a session's cookies. Forms that need no login have checked their origin.
     """
     return not csrf() or _has_csrf_token()
 
@@ -175,7 +173,7 @@ def _check_csrf() -> None:
 
 
 def _has_csrf_token() -> bool:
-    """Return whether the CSRF token is valid. Scripts send the token of the cookie, without a mask."""
+    """Return whether the CSRF token is valid. Scripts send the token from the cookie, without a mask."""
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(tokens.CSRF_HEADER, "")
     expected = csrf().encode()
     is_sent = compare_digest(sent.encode(), expected) or compare_digest(unmask(sent), expected)
@@ -196,7 +194,7 @@ class _SessionTokens(NamedTuple):
 
 
 def _session_tokens() -> _SessionTokens | None:
-    """Return the valid tokens of the cookies. Does not check whether the session is live."""
+    """Return the valid tokens from the cookies. Does not check whether the session is live."""
     if "session_tokens" not in g:
         g.session_tokens = None
         with suppress(InvalidToken, TokenExpired):
@@ -222,8 +220,8 @@ def _read(access: tokens.SentToken | None, refresh: tokens.SentToken | None) -> 
 def mask(token: str) -> str:
     """Return a random pad and the token XORed with it, in base64; "" for no token.
 
-    Each response has another pad, so that the length of a compressed response reveals nothing about the token (BREACH).
-    Django masks its tokens in the same way.
+    Each response uses a different pad, so that the length of a compressed response reveals nothing about the token
+    (BREACH). Django masks its tokens in the same way.
     """
     plain = token.encode()
     pad = token_bytes(len(plain))
@@ -231,7 +229,7 @@ def mask(token: str) -> str:
 
 
 def unmask(masked: str) -> bytes:
-    """Return the token of a mask; b"" for a text that is not base64."""
+    """Return the unmasked token; b"" for a text that is not base64."""
     try:
         both = b64decode(masked.encode(), altchars=b"-_", validate=True)
     except ValueError:

@@ -1,7 +1,6 @@
-"""Remembers who used the panel recently, by session, so that Health opens while no session can be looked up.
-
-Kept only in this worker's memory. Nothing can be revoked in a database that is unavailable, and an earlier revocation
-clears it.
+"""Remembers who used the panel recently, by session, so that Health can be opened while sessions cannot be looked up.
+Kept only in this worker's memory. Nothing can be revoked while the database is unavailable, and any earlier revocation
+has cleared it.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
 
 
 def init_app(app: Flask) -> None:
-    """Flask-JWT-Extended issues tokens. `koyjabo.webkit.login.jwt` reads them, also for sockets, with the same
-    secret.
+    """Flask-JWT-Extended issues tokens. `koyjabo.webkit.login.jwt` reads them with the same secret, also for
+    sockets.
     """
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
@@ -56,11 +56,10 @@ def init_app(app: Flask) -> None:
 def require() -> Login:
     """Return the login of the current request. With an API key or another system's token, it has no session.
 
-    Reads the whole body first. Otherwise a client could hold the body back and still use a permission that was revoked
-    in the meantime.
-    Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable, and TooManyRequests if the
-    account changes too much. With a key: InvalidKey, KeyExpired, ScopeMissing, TooManyRequests, and Forbidden if no
-    scope allows the call (`describe`).
+    Reads the whole body first, because otherwise a client could hold the body back and use a permission that is revoked
+    in the meantime. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable, and
+    TooManyRequests if the account changes too much. With a key: InvalidKey, KeyExpired, ScopeMissing, TooManyRequests,
+    and Forbidden if no scope allows the call (`describe`).
     """
     request.get_data()
     key = _key()
@@ -77,7 +76,7 @@ def require() -> Login:
 
 
 def require_account() -> Login:
-    """Like `require`, for calls about an account of this server. Raises Forbidden for people of another system."""
+    """Like `require`, for calls about an account on this server. Raises Forbidden for people from another system."""
     login = require()
     if login.account.by_token is not None:
         raise Forbidden(NO_ACCOUNT)
@@ -95,10 +94,9 @@ def require_site_admin() -> Account:
 
 
 def record_request_place() -> None:
-    """Record the location of the current request for the audit log, and its address for the budgets of mails.
-
-    Call it for every request that may write an entry or send a mail, because the context may still have the values of
-    the connection's previous request.
+    """Record the current request's location for the audit log, and its address for the limits on mails. Call this for
+    every request that may write an entry or send a mail, because the context may still have the values of the
+    connection's previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
     client_address.current_place.set(current()[NetworkServices].places.locate(request.remote_addr))
@@ -107,11 +105,11 @@ def record_request_place() -> None:
 def optional() -> Login | None:
     """Return the login of the current request, or None without a valid token. Raises LedgerUnavailable.
 
-    For registrations, which are only counted for the user, so a cookie needs no CSRF token.
+    Used for registrations, which only count the visit for the user, so a cookie needs no CSRF token.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
-        return None  # as most visits are
+        return None  # as for most visits
     sent = _bearer() or cookie(ACCESS)
     if sent is None:
         return None

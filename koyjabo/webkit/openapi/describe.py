@@ -1,4 +1,4 @@
-"""Lets handlers describe their input and responses, for `GET /openapi.json`."""
+"""Lets handlers describe their input and responses for `GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ OF_KEYS: dict[int, Answer] = {
     429: "too many requests with one API key; see Retry-After",
     503: "the database is away; see Retry-After",
 }
-"""Refusals that many calls have, by status."""
+"""Refusals that many calls share, by status."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 

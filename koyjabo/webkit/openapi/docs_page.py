@@ -28,7 +28,7 @@ def docs() -> Response:
 
 @bp.get("/try")
 def try_it() -> Response:
-    """The address of this page in earlier versions."""
+    """This page's address in earlier versions."""
     return redirect(url_for("docs.docs"), 301)  # type: ignore[return-value]
 
 

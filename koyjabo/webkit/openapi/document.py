@@ -123,10 +123,10 @@ TAGS = {
     "/badge.": "visits",
     "/": "operation",
 }
-"""The tag that groups operations, by the prefix of their path."""
+"""Tags that group operations, by path prefix."""
 
 READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
-"""The tags, ordered by what people need first."""
+"""The tags, in the order that people need them."""
 
 
 def _tag(path: str) -> str:

@@ -27,14 +27,14 @@ from koyjabo.webkit.login import page_login
 BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
-"""Nothing was changed, and the same form may succeed later."""
+"""Statuses after which nothing has changed and the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
 
 def is_page() -> bool:
-    """Return whether to respond with a page: the request is for one of our pages, or a browser asks for a missing
-    one.
+    """Return whether to respond with a page: the request is for one of our pages, or comes from a browser and nothing
+    is at the URL.
     """
     if request.blueprint is not None:
         return request.blueprint in BLUEPRINTS

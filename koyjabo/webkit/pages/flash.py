@@ -1,7 +1,6 @@
-"""Flash messages: the page after a form shows once the action, its object, and how to undo it.
-
-The message is a signed cookie, which the page that shows it deletes. So a reload does not repeat it, and another site
-or host cannot write one.
+"""Flash messages: the page after a form shows, once, what was done to what, and how to undo it. The message is a signed
+cookie that is deleted by the page that shows it. A reload therefore does not repeat it, and other sites and hosts
+cannot write one.
 """
 
 from __future__ import annotations
@@ -66,11 +65,11 @@ SENTENCES = {
     "disabled": _("The account was disabled."),
     "enabled": _("The account was enabled."),
     "logged_out": _("The user was logged out everywhere."),
-    "erasing": _("The erasure has begun. Its progress is below."),
+    "erasing": _("Erasing has started. Its progress is shown below."),
     "rollback_seen": _("Health shows that you have seen it."),
     "recounting": _("The recount has started."),
-    "backing_up": _("The backup has begun. Its progress is below."),
-    "backup_under_way": _("A backup is being made already. Its progress is below."),
+    "backing_up": _("The backup has started. Its progress is shown below."),
+    "backup_under_way": _("A backup is already running. Its progress is shown below."),
     "key_revoked": _("The key %(name)s was revoked."),
     "share_ended": _("The share link %(name)s was revoked."),
     "webhook_enabled": _("The webhook is turned on."),
@@ -109,7 +108,7 @@ def done(code: str, endpoint: str, about: str = "", undo: Undo | None = None, **
 
 
 def say(response: Response, code: str, about: str = "", undo: Undo | None = None) -> Response:
-    """Let the page that `response` leads to show the result."""
+    """Make the page that `response` leads to show the result."""
     text = str(SENTENCES[code])
     signed = str(_signer().dumps([text % {"name": about} if about else text, undo]))
     cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)

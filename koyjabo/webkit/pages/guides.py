@@ -16,7 +16,7 @@ from koyjabo.core.installation import documents
 
 NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
 SHIPPED = ("*.md", "specification/*.md")
-"""The documents that every installation has. A wheel has no decisions."""
+"""The documents that every installation has. Wheels do not include the decisions."""
 
 
 class Guide(NamedTuple):
@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def linked(text: str) -> Markup:
-    """Link the names of documents in a text. The anchor is only in the address of a link."""
+    """Link the names of documents in a text. An anchor appears only in the link's address."""
     return Markup(NAME.sub(_link, escape(text)))
 
 
@@ -47,7 +47,7 @@ def names() -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
-    """Return a document as a page; `name` is one of `names`. The largest takes 30 ms."""
+    """Return a document as a page. `name` is one of `names`. The largest document takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = markdown.parse((documents() / f"{name}.md").read_text())
     title = ""
@@ -56,7 +56,7 @@ def guide(name: str) -> Guide:
             title = title or following.content
             token.attrSet("id", anchor(following.content))
         elif token.type in ("table_open", "fence"):
-            token.attrSet("tabindex", "0")  # it scrolls where there is no room
+            token.attrSet("tabindex", "0")  # so that it scrolls where there is no room
         for part in token.children or []:
             if part.type == "link_open" and not _has_page(str(part.attrGet("href")), name):
                 part.attrs.clear()
@@ -73,5 +73,5 @@ def _has_page(address: str, name: str) -> bool:
 
 
 def anchor(heading: str) -> str:
-    """The id of a heading, as GitHub makes it."""
+    """The id of a heading, as GitHub generates it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -10,8 +10,8 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 
 ANY_SITE = "https://koyjabo.example"
-"""Placeholder in samples for a site without PUBLIC_URL, because a response must not repeat the request's host
-(except in the address of its picture). webkit/samples.js replaces it with the address in the browser.
+"""Placeholder in samples if PUBLIC_URL is not set, because a response must not repeat the request's host (except in the
+address of its picture). webkit/samples.js replaces it with the address in the browser.
 """
 
 

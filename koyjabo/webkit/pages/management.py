@@ -1,6 +1,5 @@
-"""Pages that manage things with a text that is shown once: API keys, webhooks, share links.
-
-One template per kind has the list, the form that creates one, and the text (`webkit/management.html` has the parts).
+"""Pages that manage things with a secret that is shown once: API keys, webhooks, share links. Each kind has one
+template for the list, the form for a new one, and the secret (`webkit/management.html` has the parts).
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ FIELDS = {"expires_at": "until"}
 """Form fields by API field, if the names differ."""
 
 OF_NO_FIELD = ""
-"""The field of an error that belongs to no field."""
+"""The key for errors that belong to no field."""
 
 
 def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:
-    """Carry out an action with the form of the current request. Returns its result, or None if it is refused, with
+    """Carry out an action with the current request's form. Returns the result, or None if the action is refused, with
     the reasons in `form.errors`.
     """
     body = form.read()

@@ -1,4 +1,4 @@
-"""Pages of lists and their order, in their URLs: `?page=2&sort=name`, `?sort=-name` for descending."""
+"""The page and order of lists, as in their URLs: `?page=2&sort=name`, with `?sort=-name` for descending."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Sorting(NamedTuple):
         return {name: "ascending", f"-{name}": "descending"}.get(self.order, "none")
 
     def url(self, name: str, is_text: bool) -> str:
-        """Return the URL of the first page in the order of a column. Texts start ascending and numbers descending;
-        the current column is reversed.
+        """Return the URL of the first page sorted by a column. Texts start ascending and numbers descending; the
+        current column is reversed.
         """
         first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
         order = second if self.order == first else first

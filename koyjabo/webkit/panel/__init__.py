@@ -20,13 +20,13 @@ View = TypeVar("View", bound=Callable[..., Response])
 
 
 def for_viewers(view: View) -> View:
-    """Let viewers use a route, which must not change anything. The services mask what viewers may not see."""
+    """Let viewers use a route. The route must not change anything. The services mask what viewers may not see."""
     view.for_viewers = True  # type: ignore[attr-defined]
     return view
 
 
 def without_database(view: View) -> View:
-    """Let a route for viewers respond while the database is unavailable, to people who just used the panel."""
+    """Let a route for viewers respond to people who recently used the panel while the database is unavailable."""
     view.without_database = True  # type: ignore[attr-defined]
     return for_viewers(view)
 
@@ -43,7 +43,7 @@ def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
 
 @bp.before_request
 def admit() -> None:
-    """Guard all routes in one place, so that a new page cannot miss it. A route without `for_viewers` is only for
+    """Guard all routes in one place, so that no new page is left unguarded. A route without `for_viewers` is only for
     admins.
     """
     endpoint = request.endpoint or ""
@@ -53,7 +53,7 @@ def admit() -> None:
             page_login.receive_file(new_file)
         account = page_login.require_panel()
     except LedgerUnavailable:
-        # Open pages must learn that visits are not saved, which /readyz also shows everyone.
+        # Open pages must be able to show that visits are not saved. /readyz shows this to anyone.
         if endpoint == "admin.state":
             return
         if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):

@@ -29,12 +29,13 @@ def my_login() -> Login:
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
-    """Return the page of a template. `may_change` is False for viewers of the site; the page then has no controls."""
+    """Render a template as a page. `may_change` is False for viewers of the site; the page then has no controls."""
     return make_response(render_template(f"{name}.html", may_change=me().is_admin, **values), status)
 
 
 def while_admin() -> Callable[[], None]:
-    """Return a check for `download`, created in the request: it raises Forbidden if the user is no longer an admin."""
+    """Return a check for `download`, to be created within the request. The check raises Forbidden if the user is no
+    longer an admin."""
     logins, session_id = current()[Logins], my_login().session_id
 
     def require() -> None:
@@ -46,7 +47,7 @@ def while_admin() -> Callable[[], None]:
 
 
 def cursor(name: str) -> int | None:
-    """Return a cursor of the request. Raises InvalidInput."""
+    """Return a cursor from the request. Raises InvalidInput."""
     typed = request.args.get(name, "")
     if not typed:
         return None

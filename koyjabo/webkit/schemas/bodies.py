@@ -23,8 +23,8 @@ it.
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
 LARGEST_FILE = 64_000_000
-"""Maximum bytes of a form with a file, at the paths of TAKES_FILE. It is read while it arrives, only for admins of
-the site.
+"""Maximum bytes of a form with a file, at the paths of TAKES_FILE. The form is read while it arrives, and only for
+admins of the site.
 """
 
 TAKES_FILE = re.compile(r"/admin/data/import/?")
@@ -84,7 +84,7 @@ def _data(request: Request, media: tuple[str, ...], largest: int) -> bytes:
 
 def _json_object(data: bytes) -> dict[str, Any]:
     collects = gc.isenabled()
-    gc.disable()  # with garbage collection, Python 3.13 takes twice as long for a million lists
+    gc.disable()  # with garbage collection, Python 3.13 takes twice as long to parse a million lists
     try:
         value = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):

@@ -78,7 +78,7 @@ def text(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    """Accept an address. It is not cut before its parts are extracted."""
+    """Accept an address. It is not cut until its parts are extracted."""
     if value is not None and not isinstance(value, str):
         raise refuse("must be a text")
     return value
@@ -170,4 +170,4 @@ NewPassword = Annotated[
     ),
 ]
 Typed = Annotated[str, _by(str)]
-"""Any text. It is compared with a stored value, so the rules for new values do not apply."""
+"""Any text. The rules for new values do not apply, because it is only compared with a stored value."""

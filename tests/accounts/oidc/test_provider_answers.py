@@ -90,7 +90,7 @@ def test_parameters_that_are_wrong_are_refused(site, work):
         end(reader, f"{back.partition('?')[0]}?{urlencode(parameters(back) | change)}", 422)
         assert reader.csrf == ""
     assert OVER in words(Reader(site).get("/auth/oidc/work/callback", 422))
-    assert "There is no login with this name here." in words(Reader(site).get("/auth/oidc/another", 404))
+    assert "No login method with this name exists here." in words(Reader(site).get("/auth/oidc/another", 404))
 
 
 def test_code_of_another_login_does_not_fit_the_verifier(site, work):

@@ -72,7 +72,7 @@ def test_end_is_asked_for_and_tells_its_name(site, rani):
     assert "The share link 100% <b>mine</b> was revoked." in words(rani.get(PAGE))
     assert bare(site).get(path).status_code == 404
     line = words(rani.get("/admin/audit?kind=changes"))
-    assert "Share link made Share link: 100% <b>mine</b> Rani" in line
+    assert "Share link created Share link: 100% <b>mine</b> Rani" in line
     assert "Share link revoked Share link: 100% <b>mine</b> Rani" in line
 
 

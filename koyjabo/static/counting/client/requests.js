@@ -11,7 +11,7 @@ const LONGEST_RETRY_MS = 30_000;
 export const elapsedMs = () => performance.now();
 
 /**
- * GET, or POST if there is a body. The body is sent as plain text, for which browsers need no preflight request. The
+ * GET, or POST if there is a body. The body is sent as plain text, which needs no preflight request. The
  * request continues if the page closes.
  * @param {string} path  @param {URL} base  @param {object} [body]
  */

@@ -1,6 +1,6 @@
 /**
- * Requests without a response yet. They are noted before they are sent, so that a page that closes early loses nothing,
- * and moved to koyjabo-queue.js after a failure.
+ * Requests that have no response yet. They are noted before they are sent, so that a page that closes early loses
+ * nothing. After a failure they move to koyjabo-queue.js.
  */
 
 import { POLL_MS } from "./requests.js";
@@ -10,7 +10,7 @@ import { keep, local } from "./storage.js";
 
 const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 
-/** Number of this browser's visits and events without a response. */
+/** Number of this browser's visits and events that have no response yet. */
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
 /**

@@ -24,7 +24,7 @@ import { deliver, done, note } from "./unsent.js";
 const PATH = "/api/visitor/register";
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
-/** A random number of up to 13 digits in base 36. */
+/** A random number with up to 13 digits in base 36. */
 const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
 
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
