@@ -1,4 +1,4 @@
-"""Keeps counting after the database was rolled back (specification: A database that goes back)."""
+"""Keeps counting after the database was rolled back (specification: A database that was rolled back)."""
 
 from __future__ import annotations
 

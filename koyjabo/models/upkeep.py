@@ -13,9 +13,9 @@ from koyjabo.models.columns import BigKey, JsonText, Model
 class NightlyWork(Model):
     """Work that a single worker does once a day: the last day it was started for, and which worker started it.
 
-    Other rows: `folded` has the day before which visits may be rolled up (`retention.retention_queries`). `import` is
-    the lease of an import on PostgreSQL (`database.lease`). `mail`, `insights` and `alerts` are the leases of the
-    workers that send mails, store blocks for reports, and check for alerts (`database.work_claim_queries`).
+    Other rows: `folded` has a day; visits before it may be rolled up (`retention.retention_queries`).
+    `import` is the lease of an import on PostgreSQL (`database.lease`). `mail`, `insights` and `alerts` are the leases
+    of the workers that send mails, store blocks for reports, and check for alerts (`database.work_claim_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -54,7 +54,7 @@ class DaySecret(Model):
 
 
 class AuditLine(Model):
-    """An action and who did it, written in the action's transaction. Names are those of that time. Contains no
+    """An action and who did it, written in the action's transaction. Keeps the names used at that time. Contains no
     addresses."""
 
     __tablename__ = "audit_log"
@@ -136,7 +136,7 @@ class Backup(JobColumns, Model):
     __tablename__ = "backups"
 
     name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
-    state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
+    state: Mapped[str] = mapped_column(String(16), index=True)  # `running`, `proven` or `failed`
     step: Mapped[str] = mapped_column(String(16))  # the step that is running or has failed
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
     made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the time of the snapshot in it

@@ -30,7 +30,7 @@ MOST_KNOWN = 50
 """Maximum number of sets of visits in memory."""
 
 Texts = frozenset[str] | None
-"""Values of events; None stands for any value."""
+"""Values of events; None means any value."""
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
@@ -100,8 +100,8 @@ class VisitsWithEvents:
     def _ids_and_pages(
         self, session: Reading, events: Log, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
-        """Return a function that tells which visits have one of the values. For VIEWED_PAGE, a visit's first page
-        counts.
+        """Return a function that reports which visits have one of the values. For VIEWED_PAGE, it includes a visit's
+        first page.
         """
         ids = self.ids(session, events, dimension, texts)
 

@@ -21,11 +21,11 @@ async function isAlive() {
 }
 
 /**
- * The state of the connection, in a banner. Pages with a connection of their own report its messages; for others, the
- * server is asked.
+ * Shows the state of the connection in a banner. Pages that hold a connection report the messages they receive; on
+ * other pages, the banner polls the server.
  */
 class Connection {
-  /** Pages may replace this by a question over their own connection. */
+  /** Pages may replace this with a request over their own connection. */
   ask = isAlive;
   #heardMs = Date.now(); // shown to people; durations are measured by performance.now()
   #quietSince = performance.now();

@@ -25,7 +25,7 @@ from koyjabo.webkit.login import page_login
 BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
-"""Statuses after which nothing has changed and the same form may succeed later."""
+"""With these statuses nothing has changed, and the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
