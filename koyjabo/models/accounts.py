@@ -165,8 +165,8 @@ class SpentCode(Model):
 
 
 class PendingStep(Model):
-    """A login that waits for a two-step login code, or a passkey that is being created. `token` is a hash of the
-    client's token."""
+    """A login that waits for a code or passkey, or a passkey that is being created. `token` is a hash of the client's
+    token."""
 
     __tablename__ = "pending_steps"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -12,7 +12,7 @@ LARGEST_MESSAGE = 4096
 """Maximum size of a message, in bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""After this many invalid messages, the connection is closed with 1008."""
+"""Maximum number of invalid messages. At this number, the connection is closed with 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:

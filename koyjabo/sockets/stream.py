@@ -73,10 +73,8 @@ class Stream(ABC):
         """Clean up after a connection has ended with the client's close code `code`. May block."""
 
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        """Make a connection follow a view of reports, if `shows_views`. May block.
-
-        Raises InvalidInput if the view does not exist. Raises another KoyJaboError if nothing can be pushed; the page
-        then polls.
+        """Make a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for a view that
+        does not exist, and another KoyJaboError if nothing can be pushed. The page then polls.
         """
         raise NotImplementedError
 

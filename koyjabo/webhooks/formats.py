@@ -66,8 +66,8 @@ def problem(url: str, format: str) -> str | None:
 
 
 def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """Return whether the URL sends to a Telegram chat. It must not set `parse_mode`: Telegram would then refuse texts
-    that are not valid markup, such as names.
+    """Return whether the URL belongs to a Telegram chat. It must not have a parse_mode, because Telegram would then
+    refuse texts that are not valid markup, such as names.
     """
     return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 

@@ -36,8 +36,8 @@ class FairQueue:
         self._runtime = runtime
         self._poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
-        self._pass = 0  # the last of the poller's passes that gave slots
-        self._since = 0.0  # when the first request in that pass began, monotonic s
+        self._pass = 0  # the poller's pass when slots were last given
+        self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 
     def begin(self, network: str, waiter: Waiter | None = None) -> None:
