@@ -1,5 +1,5 @@
-"""Keeps the highest figures that were acknowledged or shown, for each scope. A database with lower figures was rolled
-back (specification: A database that was rolled back).
+"""The highest figures of each scope that were acknowledged or shown. A database below them was rolled back
+(specification: A rolled-back database).
 
 Workers share these marks through Redis (`high_water_redis`). Without Redis, each process has its own.
 """
