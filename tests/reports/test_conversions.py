@@ -101,5 +101,5 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     retention.prune(retention.past())
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page
-    assert "are kept only as sums, without the visitors who signed up later" in page
+    assert "are rolled up, without the visitors who signed up later" in page
     assert "/fares 1 1 100%" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=7d"))

@@ -40,10 +40,10 @@ HABITS = (
     Habit("preposition + which", rf"\b({PREPOSITIONS}) which\b", "end the sentence and begin a new one"),
     Habit("alone", r"\balone\b", "write `only`, and put it before the word it limits"),
     Habit("beside", r"\bbeside\b", "write `next to`, `as well as` or `while`"),
-    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned"),
+    Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned", pages=1),
     Habit("of its own", r"\bof (its|their) own\b", "write `its own` before the noun"),
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
-    Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out"),
+    Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
     Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
     Habit(
         "nobody, whoever", r"\b((no|some|any|every)body|whoever)\b", "name the person: a visitor, an admin, a client"
@@ -57,7 +57,7 @@ HABITS = (
 )
 
 LONGEST_SENTENCE = 30
-LONG_SENTENCES = 0
+LONG_SENTENCES = 2
 """Sentences of documents with more words than LONGEST_SENTENCE."""
 
 WORDS = {"README.md": 600, "docs/CHANGELOG.md": 2_000, "docs/decisions/": 9_500, "docs/": 50_000}
