@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
-"""Time without a message after which the server is pinged, s."""
+"""The server is pinged when no message arrives for this time, s."""
 
 MOST_UNANSWERED = 2
 """How many pings can go unanswered before Redis counts as unreachable."""

@@ -47,9 +47,9 @@ class RolesByToken(NamedTuple):
     """Roles that another system's token claims for its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """Roles by external id of a community; None if the token claims no roles, in which case memberships count.
-    Communities without an external id cannot be claimed, because the other system only decides about communities that
-    it has created.
+    """Roles by external id of a community; None if the token claims no roles, so that memberships count. Communities
+    without an external id cannot be claimed, because the other system only decides about communities that it has
+    created.
     """
 
     def role_in(self, ref: str | None, member: str | None) -> str | None:

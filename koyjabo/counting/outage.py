@@ -1,4 +1,4 @@
-"""Visits that could not be saved, as far as a worker can tell from its own commits and the counter."""
+"""Visits that could not be saved, as far as a worker knows from its own commits and the counter."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _number_of(path: str) -> FileNumber | None:
 def _discard_log(path: str, known: OpenFile) -> None:
     """Delete the log of a file that was replaced, because SQLite would apply it to the new file.
 
-    Locks the folder, because another process may do the same, after which the log may be a new one.
+    Locks the folder, because another process may do the same, and the log may then be a new one.
     """
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_CLOEXEC)
     try:

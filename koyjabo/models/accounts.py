@@ -165,7 +165,7 @@ class SpentCode(Model):
 
 
 class PendingStep(Model):
-    """A login that waits for its second step, or a passkey that is being created. `token` is a hash of the client's
+    """A login that waits for a code or passkey, or a passkey that is being created. `token` is a hash of the client's
     token."""
 
     __tablename__ = "pending_steps"

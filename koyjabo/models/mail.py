@@ -56,7 +56,7 @@ class EmailLink(Model):
 
 
 class Invitation(Model):
-    """An invitation to a role in a community, for whoever has the link. Accepting or declining it deletes the row."""
+    """An invitation to a role in a community, for the owner of the link. Accepting or declining it deletes the row."""
 
     __tablename__ = "invitations"
     __table_args__ = (Index("uq_invitations_community_email", "community_id", "email_key", unique=True),)
@@ -72,7 +72,7 @@ class Invitation(Model):
 
 
 class PanelInvitation(Model):
-    """An invitation to a role on the site, with access to the panel, for whoever has the link. Accepting or declining
+    """An invitation to a role on the site, with access to the panel, for the owner of the link. Accepting or declining
     it deletes the row.
     """
 

@@ -32,7 +32,7 @@ EARLIER_WITHOUT_BROWSER = frozenset({"Android", "iPhone", "iPad", "Windows", "Ch
 
 TABLETS = re.compile(r"iPad|Tablet|PlayBook|Kindle|Android(?!.*(Mobi|TV))")
 PHONES = re.compile(r"Mobi|iPhone|iPod|Phone|Opera Mini|BlackBerry|Nokia|MIDP")
-"""User agents of phones contain "Mobi"; those of Android tablets do not (MDN, Browser detection)."""
+"""User agents of phones contain "Mobi", but user agents of Android tablets do not (MDN, Browser detection)."""
 
 QUALIFIERS = re.compile(r"\b(Mobile|iOS)\b")
 SEPARATORS = re.compile(r"(?:[/;()\s]|\bon\b)+")
@@ -101,7 +101,7 @@ def reduced(user_agent: str) -> str:
 
 
 def written(user_agent: UserAgent) -> str:
-    """A text for which `parsed` returns these values. Values that no user agent has are left out."""
+    """A text that `parsed` turns into these values. Values that no user agent has are left out."""
     name, system = _tidy(user_agent.name), _tidy(user_agent.system)
     named = _named(name, system)
     has_device = user_agent.device in (PHONE, TABLET, DESKTOP) and user_agent.device != _usual_device(system)

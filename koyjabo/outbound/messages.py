@@ -51,7 +51,7 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Which addresses a request may go to: all, or only global ones and the networks in `allowed`."""
+    """The addresses that a request may go to: all, or only global ones and the networks in `allowed`."""
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False

@@ -21,7 +21,7 @@ class Shortcut(NamedTuple):
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Its templates and those of its subpages name it in their block `room`."""
+    """A page of a section. Its templates, and the templates of its subpages, name it in their block `room`."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString

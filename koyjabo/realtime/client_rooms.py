@@ -40,8 +40,8 @@ class ClientRooms(socketio.Manager):
             self._rooms_of.pop(sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove the client from its rooms. python-socketio would search every room, and every client has a room of its
-        own."""
+        """Remove the client from its rooms. python-socketio would search every room, and every client has its own
+        room."""
         for entered, room in self._rooms_of.get(sid, ()):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)

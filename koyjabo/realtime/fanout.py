@@ -81,7 +81,7 @@ def _stats(data: Any) -> dict[str, Any]:
 Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
-"""Number of writes (about 1 ms) after which a broadcast yields to other tasks."""
+"""A broadcast yields to other tasks after this many writes (about 1 ms)."""
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]

@@ -21,7 +21,7 @@ NOTHING = -1
 """Revision of a member that has not received a value yet; older than all others."""
 
 Members = dict[Sink, int]
-"""The newest revision sent to each member. One look-up tells both whether a sink is a member and what it has.
+"""The newest revision sent to each member. One look-up shows both whether a sink is a member and what it has.
 
 A dict and not a set: it keeps the order of insertion, which is closer to the order in memory (decision 85).
 """

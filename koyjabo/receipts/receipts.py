@@ -104,7 +104,7 @@ VERIFICATION_KEPT_MS = 5_000
 """How long the last recount and backup are cached."""
 
 OPERATOR_NAME = "operator"
-"""The name for whoever uses the command line."""
+"""The name shown for the person who uses the command line."""
 
 NEVER = TotalHistory(0, 0, 0, ())
 

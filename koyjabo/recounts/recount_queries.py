@@ -195,7 +195,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
 
 
 def _mark_present(connection: Connection, clock: Clock) -> None:
-    """Mark people as present in every hour in which they made a visit."""
+    """Mark people as present in every hour that they made a visit in."""
     module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in pieces(connection, "visits"):

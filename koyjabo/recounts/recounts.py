@@ -47,7 +47,7 @@ NEWS_MS = 5_000
 """Time it may take a worker to publish the progress of its recount to the others."""
 
 INTERRUPTED_MS = 3_600_000
-"""Age at which a nightly recount that no known worker is running is started again."""
+"""A nightly recount of this age is started again if no known worker is running it."""
 
 NIGHT = "04:30"
 """The time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""

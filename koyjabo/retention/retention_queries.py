@@ -144,7 +144,7 @@ def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
 
 
 def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
-    """Remove the deliveries of webhooks that were deleted, alone or with their community."""
+    """Remove the deliveries of deleted webhooks, including webhooks deleted with their community."""
     webhook_id = webhook_queries.removed_webhook(session)
     return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
 

@@ -33,7 +33,7 @@ class RedisAddress(NamedTuple):
 
 
 def parse(url: str) -> RedisAddress:
-    """Raises ValueError with a message that tells what to write. It never contains the URL."""
+    """Raises ValueError with a message that says what to write. It never contains the URL."""
     scheme, _, rest = url.partition("://")
     if scheme in CLUSTER:
         raise ValueError(NO_CLUSTER)

@@ -12,7 +12,7 @@ LARGEST_MESSAGE = 4096
 """Maximum size of a message, in bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""Number of invalid messages after which the client is closed with 1008."""
+"""Maximum number of invalid messages. At this number, the connection is closed with 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Stream(ABC):
 
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
         """Make a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for a view that
-        does not exist, and another KoyJaboError if nothing can be pushed, in which case the page polls.
+        does not exist, and another KoyJaboError if nothing can be pushed. The page then polls.
         """
         raise NotImplementedError
 

@@ -29,7 +29,7 @@ LISTED = {
 }
 
 MANY = 1_000
-"""Number of visits from which a visitor is searched for without the index of visitors."""
+"""A visitor with at least this many visits is searched for without the index of visitors."""
 
 MOST_NAMED = 500
 """Maximum number of users, and of communities, to match by part of their name."""

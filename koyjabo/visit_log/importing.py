@@ -61,7 +61,7 @@ class Imported(NamedTuple):
 
 
 class ImportRules:
-    """Which visits can be imported now, by community and day."""
+    """The communities and days that visits can be imported for now."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
         self._now_ms = clock.now_ms

@@ -39,7 +39,7 @@ LARGE_PIECE = 5_000
 """The same for exports on the command line, where no reports wait."""
 
 WHO = {"people": False, "bots": True}
-"""The values of `VisitFilter.who`, and the value of `is_bot` (declared crawler) that each stands for."""
+"""The values of `VisitFilter.who`, and the value of `is_bot` (declared crawler) for each."""
 
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""

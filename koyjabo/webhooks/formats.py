@@ -66,7 +66,7 @@ def problem(url: str, format: str) -> str | None:
 
 
 def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """Return whether the URL belongs to a Telegram chat. It must not have a parse_mode, with which Telegram would
+    """Return whether the URL belongs to a Telegram chat. It must not have a parse_mode, because Telegram would then
     refuse texts that are not valid markup, such as names.
     """
     return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query

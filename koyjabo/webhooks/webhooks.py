@@ -188,7 +188,7 @@ class Webhooks:
         return {} if new_url == known else self._sealer.url_columns(new_url, before.id)
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
-        """Change deliveries, of which there may be a million, in small transactions in a task. An interruption is
+        """Change deliveries in small transactions in a task, because there may be a million. An interruption is
         harmless: pending deliveries of a disabled webhook are given up before it is enabled again, and deliveries of a
         removed webhook are deleted at night.
         """

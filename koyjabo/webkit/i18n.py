@@ -201,5 +201,5 @@ def size(number: int) -> str:
 
 
 def _time(local: datetime, pattern: str) -> str:
-    """Format a time. Months are not abbreviated in Bangla, because nobody writes `এপ্রি`."""
+    """Format a time. Months are not abbreviated in Bangla, because no one writes `এপ্রি`."""
     return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

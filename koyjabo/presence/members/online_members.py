@@ -49,7 +49,7 @@ class PresenceChange(NamedTuple):
 
 
 VACANT_MS = 3000
-"""A scope becomes vacant when the last person has left and nobody enters for this time, in ms."""
+"""A scope becomes vacant when the last person has left and no one enters for this time, in ms."""
 
 MOST_LISTED = 1_000
 """Default limit for lists of people in a scope."""

@@ -73,7 +73,7 @@ class MemberScript:
         return [SyncAnswer(*answer) for answer in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
-        """List the people in steps. People who come or leave between steps may be missing, but nobody is listed
+        """List the people in steps. People who come or leave between steps may be missing, but no one is listed
         twice."""
         by_person: dict[str, OnlineMember] = {}
         for start in range(0, most, STEP):

@@ -124,7 +124,7 @@ class SyncPlanner:
 Result = TypeVar("Result")
 
 SILENCE_MS = 300
-"""Time without a reply from Redis (ms) after which the worker shows its estimate."""
+"""A worker without a reply from Redis for this time (ms) shows its estimate."""
 
 PEOPLE_PATIENCE_S = 1.0
 

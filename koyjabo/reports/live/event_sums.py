@@ -100,9 +100,7 @@ class VisitsWithEvents:
     def _ids_and_pages(
         self, session: Reading, events: Log, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
-        """Return a function that tells which visits have one of the values. For VIEWED_PAGE, a visit's first page
-        counts.
-        """
+        """Return a check for visits that have one of the values. For VIEWED_PAGE, a visit's first page counts."""
         ids = self.ids(session, events, dimension, texts)
 
         def having(visits: Rows) -> Sequence[bool]:

@@ -25,7 +25,7 @@ REST = ("rest",)
 """The value of visits on rolled-up days whose values were merged."""
 
 People = BitMap | None
-"""Ids of visitors, or None if visitors cannot be told apart."""
+"""Ids of visitors, or None if visitors cannot be distinguished."""
 
 
 class Sums(NamedTuple):

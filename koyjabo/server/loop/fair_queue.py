@@ -36,7 +36,7 @@ class FairQueue:
         self._runtime = runtime
         self._poller = poller
         self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
-        self._pass = 0  # the poller's pass in which slots were last given
+        self._pass = 0  # the poller's pass when slots were last given
         self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 

@@ -32,7 +32,7 @@ class ParentLog:
 
 
 def say(line: str, stream: TextIO) -> None:
-    """Write a line. If nobody reads the stream any more, discard this and all further output instead of failing."""
+    """Write a line. If the reader of the stream is gone, discard this and all further output instead of failing."""
     try:
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
         stream.flush()

@@ -43,7 +43,7 @@ class CloseFrame(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Stands for a frame of an unfinished message, so that the connection can count it."""
+    """A frame of an unfinished message, reported so that the connection can count it."""
 
 
 Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame

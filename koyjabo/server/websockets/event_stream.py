@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
 
 RETRY = b"retry: 5000\n\n"
-"""Time after which a client reopens a stream that has ended, in ms."""
+"""How long a client waits before it reopens a stream that has ended, in ms."""
 
 COMMENT = b":\n\n"
 TICK_S = 5.0

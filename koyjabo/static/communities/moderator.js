@@ -23,7 +23,7 @@ let aheadMs = 0; // how far the server's clock is ahead
 function show({ today_visitors, realtime_count, arrivals, people: named, minutes: counts }) {
   peak = Math.max(peak, realtime_count);
   peak_month = Math.max(peak_month, peak);
-  figures.show({ ...today_visitors, ...arrivals, peak, peak_month }); // the number online comes faster, through the other socket
+  figures.show({ ...today_visitors, ...arrivals, peak, peak_month }); // the number online comes faster through the other socket
   minutes.take(counts, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);

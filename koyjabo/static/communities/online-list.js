@@ -123,9 +123,9 @@ export class OnlineList {
     const listed = new Set(next.map((item) => item.dataset.person));
     const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
     const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
-    // The last one came from the next page.
+    // The last person came from the next page.
     const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
-    // Later ones that are missing may have moved to the next page.
+    // People after that who are missing may have moved to the next page.
     const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
     for (const [at, item] of before.entries()) {
       if (listed.has(item.dataset.person)) continue;
@@ -147,7 +147,7 @@ export class OnlineList {
   }
 
   /**
-   * Announce to screen readers: results of a search at once, other changes rarely and together.
+   * Announce changes to screen readers: search results at once, other changes rarely and together.
    * @param {boolean} isSearch
    */
   #say(isSearch) {

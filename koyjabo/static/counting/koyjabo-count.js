@@ -21,7 +21,7 @@ styles.replaceSync(`
 /** @type {Map<string, KoyJabo>} */
 const started = new Map(); // by host
 
-/** Resolves when the page's own scripts have run, because they may start the module. */
+/** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
@@ -59,8 +59,8 @@ function written(language, number) {
 }
 
 /**
- * The element. Its content is shown without scripts, or until the server responds. It is no live region, because it may
- * change often.
+ * The element. Its content is shown without scripts and until the server responds. It is not a live region, because it
+ * may change often.
  */
 class KoyJaboCount extends HTMLElement {
   static observedAttributes = ["value", "lang", "label"];

@@ -19,7 +19,7 @@
  */
 
 const KEPT_MS = 365 * 86_400_000; // RETENTION_DAYS: how long the server recognises retries
-const PAUSE_MS = 1_000; // to send events together that happen together
+const PAUSE_MS = 1_000; // so that events that happen together are sent together
 const LONGEST_TEXT = 120;
 const MOST_PROPERTIES = 10;
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -41,7 +41,7 @@ try {
 }
 
 let timer = 0;
-let isDelayed = false; // a server has asked to wait
+let isDelayed = false; // a server has asked us to wait
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -134,7 +134,7 @@ async function send(entries) {
 /** @returns {Promise<number>}  ms until the next try; 0 if nothing is waiting */
 async function sendAll() {
   /** @type {Record<string, number | void>} */
-  const rests = {}; // ms by server and kind of entry, for those that accept nothing now; 0 for visits that were dropped
+  const rests = {}; // ms to wait, by server and kind of entry; 0 for visits that were dropped
   for (let waiting = await all(), most = MOST; waiting[0]; ) {
     const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
     // The events of a dropped visit are dropped as well.
@@ -158,7 +158,7 @@ async function sendAll() {
  */
 export const drain = () => /** @type {Promise<any> | undefined} */ (navigator.locks?.request(WAITING, sendAll))?.catch(sendAll) ?? sendAll();
 
-/** Keep an entry for after this page is closed. @param {Entry} entry */
+/** Keep an entry until after this page is closed. @param {Entry} entry */
 export function keep(entry) {
   try {
     area[key(entry.id)] = JSON.stringify(entry);
@@ -187,7 +187,7 @@ export function later(ms, notes = area) {
   timer = setTimeout(deliver, ms);
 }
 
-/** Send the page's notes, since it may not come back. If it does, they are sent again. */
+/** Send the page's notes, since the page may not come back. If it does, they are sent again. */
 function leave() {
   for (let waiting = entriesOf(notes()), some; waiting[0]; waiting = waiting.slice(some.length)) {
     some = first(waiting);

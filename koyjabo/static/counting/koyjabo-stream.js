@@ -1,7 +1,7 @@
 /**
  * The stats as Server-Sent Events, for pages whose policy or network blocks WebSockets. KoyJabo loads this module when
  * it cannot open one (docs/client.md). Hidden pages close their stream, because browsers allow six per host. If the
- * page's policy forbids sockets, only two are tried: each is reported as a violation.
+ * page's policy forbids sockets, only two are tried, because each is reported as a violation.
  */
 
 /** @typedef {import("./client/line.js").Line} Line */
@@ -11,8 +11,8 @@ const SILENCE_MS = 45_000;
 const SOCKET_AGAIN_MS = 300_000;
 
 /**
- * Make `socket` use an EventSource, reopened by Line: an EventSource reconnects at the same moment in all pages, or
- * never.
+ * Make `socket` use an EventSource, reopened by Line. On its own, an EventSource reconnects in all pages at the same
+ * moment, or never.
  * @param {import("./koyjabo.js").KoyJabo} koyjabo
  * @param {Line} socket  the connection to replace
  * @param {URL} base  the server

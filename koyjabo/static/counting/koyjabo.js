@@ -88,7 +88,7 @@ export class KoyJabo {
         return this.#stream?.replace();
       },
       opened: async (opened) => {
-        await this.#begun; // so that the server knows the visitor
+        await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
         // Not in the URL, because proxies log it.
         opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId }));
@@ -275,7 +275,7 @@ export class KoyJabo {
     this.#stayActive();
   }
 
-  /** Refresh stats that are old because the page was hidden or offline. */
+  /** Refresh stats that have become old while the page was hidden or offline. */
   #wake() {
     this.#tick();
     if (this.#listens) this.refresh();

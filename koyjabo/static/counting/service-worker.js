@@ -1,6 +1,6 @@
 /**
  * The service worker of our own pages, imported by /sw.js (docs/pages.md). Offline, it shows the last copy of the home
- * page; it sends what is waiting when the network is back. It never stores pages made for a logged-in user.
+ * page. When the network is back, it sends what is waiting. It never stores pages made for a logged-in user.
  */
 import { drain } from "./koyjabo-queue.js";
 

@@ -1,4 +1,4 @@
-/** Share a visit's number through the device's share sheet, or copy it. The other ways are links. */
+/** Shares a visit's number through the device's share sheet, or copies it. The other ways to share are links. */
 
 import "../webkit/parts/copy.js";
 import { openDialog } from "../webkit/parts/dialog.js";
@@ -17,7 +17,7 @@ document.addEventListener("click", (event) => {
 });
 
 /**
- * Open the dialog of a number's page from another page. Offline, the page itself is opened, and reports the error.
+ * Open the dialog of a number's page on another page. Offline, the number's page itself is opened and shows the error.
  * @param {string} url  of the number's page  @param {string} styles
  */
 export async function share(url, styles) {

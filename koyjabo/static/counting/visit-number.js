@@ -1,4 +1,4 @@
-/** Shows how many visits have come after this one, and the next number. Counts no visit. */
+/** Shows how many visits there have been since this one, and the next number. Does not count a visit. */
 
 import { connection } from "../webkit/connection.js";
 import { Figures, written } from "../webkit/figures.js";

@@ -1,4 +1,4 @@
-/** Shows a page's first visit as soon as it is counted: Overview is requested again after each visit. */
+/** Shows a page's first visit as soon as it is counted, by requesting Overview again after each visit. */
 
 import { panel } from "../realtime/panel-line.js";
 import { find } from "../webkit/page.js";

@@ -1,4 +1,4 @@
-/** Today by hour, next to a usual day. The server draws it; new visits are added to the current hour. */
+/** Today by hour, next to a usual day. The server draws the chart; this script adds new visits to the current hour. */
 
 import { written } from "../webkit/figures.js";
 import { LivePage } from "../webkit/live.js";

@@ -49,7 +49,7 @@ export class Goal {
   #draw() {
     const next = this.#ahead.find((milestone) => milestone > this.#total);
     this.#part.hidden = !next;
-    if (!next) return; // the page only knows a few; a new one has more
+    if (!next) return; // the page knows only a few milestones; a new page has more
     this.#pace.hidden = next !== this.#first;
     this.#put(phrases.ahead.replace("{visits}", written(next - this.#total)).replace("{milestone}", written(next)), this.#total / next);
   }

@@ -10,7 +10,7 @@ const BEAT = { duration: 620, easing: "cubic-bezier(.2, .7, .3, 1)" };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * The visits between two stats, ignoring changes of the total by hand. Today's visits restart at 0 at midnight.
+ * The visits between two stats, ignoring changes to the total made by hand. Today's visits restart at 0 at midnight.
  * @param {Stats} before  @param {Stats} now
  */
 function visitsBetween(before, now) {

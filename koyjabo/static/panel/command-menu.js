@@ -15,8 +15,8 @@ const address = find("[data-command-menu]").dataset.commandMenu ?? "";
 let timer = 0;
 let asking = new AbortController();
 let chosen = -1;
-let isWaiting = false; // for the answer to the newest text
-let isEntered = false; // Enter was pressed meanwhile
+let isWaiting = false; // waiting for the response to the newest text
+let isEntered = false; // Enter was pressed in the meantime
 
 const options = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=option]")]);
 
@@ -28,7 +28,7 @@ export function open() {
   void ask();
 }
 
-/** Search for the typed text. Drops an answer to an earlier search. */
+/** Search for the typed text. Drops responses to earlier searches. */
 async function ask() {
   asking.abort();
   asking = new AbortController();
@@ -105,7 +105,7 @@ field.addEventListener("input", () => {
   clearTimeout(timer);
   asking.abort();
   isWaiting = true;
-  mark(-1); // it was on the results of an earlier search
+  mark(-1); // the option belonged to the results of an earlier search
   timer = setTimeout(ask, REST_MS);
 });
 field.addEventListener("keydown", (event) => {

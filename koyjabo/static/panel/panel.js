@@ -5,7 +5,7 @@ import { find, write } from "../webkit/page.js";
 import { panel } from "../realtime/panel-line.js";
 
 const ASK_MS = 60_000; // the connection reports at once when saving visits stops or resumes
-const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause is often known a little later
+const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause often becomes known a little later
 const ANSWER_LIMIT_MS = 10_000;
 
 /**
@@ -34,7 +34,7 @@ async function ask() {
     const response = await fetch(find("[data-unsaved]").dataset.unsaved ?? "", { signal });
     if (response.ok && !response.redirected) showState(await response.json());
   } catch {
-    // The server cannot be reached, and the page shows that elsewhere.
+    // The server cannot be reached; the page shows that elsewhere.
   }
   isAsking = false;
   wait();
@@ -43,7 +43,7 @@ async function ask() {
 function wait() {
   clearTimeout(timer);
   const isCalm = find("[data-unsaved] > [hidden]") && find("[data-health]")?.dataset.kind !== "danger";
-  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may stay red some seconds longer than the notice
+  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may stay red a few seconds longer than the notice
 }
 
 /** The menu is loaded when it is first opened. */

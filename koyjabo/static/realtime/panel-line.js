@@ -29,7 +29,7 @@ const FORBIDDEN = 4003;
 const AGAIN_MS = 30_000;
 const EXCHANGE_MS = 3_000;
 const QUESTION = '{"type":"request_count"}';
-const STATE_LIMIT_MS = 2_000; // with the next one short enough to notice a hanging server within 10 s
+const STATE_LIMIT_MS = 2_000; // short enough, together with the next one, to notice a hanging server within 10 s
 const POLL_LIMIT_MS = 2_500;
 
 /**
@@ -39,7 +39,7 @@ const POLL_LIMIT_MS = 2_500;
 class Panel extends EventTarget {
   /** How far the server's clock is ahead, ms. */
   aheadMs = 0;
-  /** The time since when visits have not been saved, or "". */
+  /** When visits stopped being saved, or "". */
   unsaved = "";
   #over = new AbortController();
   #page = new LivePage();
@@ -90,7 +90,7 @@ class Panel extends EventTarget {
     if (event.type === "panel_update") this.dispatchEvent(new CustomEvent("update", { detail: event }));
   }
 
-  /** @param {string} timestamp  @param {string} unsaved  since when visits have not been saved, or "" */
+  /** @param {string} timestamp  @param {string} unsaved  when visits stopped being saved, or "" */
   #take(timestamp, unsaved) {
     this.aheadMs = Date.parse(timestamp) - Date.now();
     const isNews = unsaved !== this.unsaved;
@@ -131,14 +131,15 @@ class Panel extends EventTarget {
         return true;
       }
     } catch {
-      // Treat a missing answer like a proxy's answer that the server is gone.
+      // Treat a missing response like a proxy's response that the server is gone.
     }
     this.dispatchEvent(new Event("lost"));
     return false;
   }
 
   /**
-   * The account has lost its access, and the page says so; or the session has ended, and a refresh leads to the login.
+   * Handle a refusal: if the account has lost its access, the page shows that; if the session has ended, a refresh
+   * leads to the login.
    * @param {number} code
    */
   #ended(code) {

@@ -31,7 +31,7 @@ function put(dialog, lines) {
   dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
 }
 
-/** If the request fails, the old lines stay, which show their time. @param {HTMLDialogElement} dialog */
+/** If the request fails, the old lines stay; they show their time. @param {HTMLDialogElement} dialog */
 async function refresh(dialog) {
   if (!dialog.open || document.hidden) return;
   const lines = await linesOf(shown).catch(() => null);

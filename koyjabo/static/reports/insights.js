@@ -6,9 +6,9 @@ import { find, write } from "../webkit/page.js";
 import "../webkit/parts/roving.js";
 
 const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
-const NOTICED_MS = 300; // a slower answer shows its progress
+const NOTICED_MS = 300; // a slower response shows its progress
 const AT_ONCE = 2; // parallel requests for parts
-const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // from an answer to the next request
+const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // between a response and the next request
 const UNPUSHED_MS = 10_000; // the time between requests for all parts while no numbers are pushed
 const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of more than 4 KB
 const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today"]; // on the parts of the page, from the HTML they show
@@ -90,12 +90,12 @@ async function fill(signal) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (all && root.querySelector("[data-older]")) setTimeout(refresh); // because they came one by one
+  if (all && root.querySelector("[data-older]")) setTimeout(refresh); // because the parts came one by one
 }
 
 /**
- * If the part does not come, it says so, and has a button to try again. @param {HTMLElement} part  @param {AbortSignal}
- * signal
+ * If the part does not arrive, it shows that, with a button to try again. @param {HTMLElement} part  @param
+ * {AbortSignal} signal
  */
 async function fillPart(part, signal) {
   const url = present();
@@ -215,7 +215,7 @@ addEventListener("popstate", () => {
 
 /** @type {WebSocket | null} */
 let line = null;
-let isPushed = false; // numbers of this view have come over the connection
+let isPushed = false; // whether numbers of this view have come over the connection
 
 /** Lets the server push the numbers of the view. @param {WebSocket} socket  an open one */
 export function follow(socket) {
@@ -251,8 +251,8 @@ setInterval(() => {
 export const showActive = (visitors) => live.showActive(visitors);
 
 /**
- * Shows an answer. If it is older than the pushed numbers, or has only some parts, first writes the pushed numbers and
- * moment into it. @param {ParentNode} newer
+ * Shows a response. If it is older than the pushed numbers, or has only some parts, the pushed numbers and their moment
+ * are written into it first. @param {ParentNode} newer
  */
 function showAnswer(newer) {
   const hasAll = dated().every((part) => newer.querySelector(`#${part.id}`));
@@ -269,20 +269,22 @@ function date(part, newer) {
   for (const name of KEPT) {
     const value = newer.getAttribute(name);
     if (value !== null) part.setAttribute(name, value);
-    else part.removeAttribute(name); // it is still being counted, or its days are over
+    else part.removeAttribute(name); // the part is still being counted, or its days are over
   }
   if (asOf && next) write(asOf, next.textContent ?? "");
 }
 
 const dated = () => /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part][data-moment]")]);
 
-/** While a day is running, parts of another moment turn grey and show their moment. */
+/** While a day is still running, parts from another moment turn grey and show that moment. */
 function compare() {
   const moment = find("#insights-moment")?.dataset.moment, isRunning = root.querySelector("[data-today]") !== null;
   for (const part of dated()) part.toggleAttribute("data-older", isRunning && part.dataset.moment !== moment);
 }
 
-/** A list with the focus waits until the focus leaves it. @param {Element} part  @param {Document} newer */
+/**
+ * A list that has the focus is replaced only when the focus leaves it. @param {Element} part  @param {Document} newer
+ */
 function isHeld(part, newer) {
   const held = document.activeElement?.closest("[data-live]");
   return held && part.contains(held) && newer.getElementById(held.id)?.isEqualNode(held) === false;
@@ -308,9 +310,9 @@ function ofParts() {
 }
 
 const page = new LivePage(ofParts, REST_MS, () => present().href);
-const whole = new LivePage(() => present().href, WHOLE_REST_MS); // for pages that show more of the same moment
+const whole = new LivePage(() => present().href, WHOLE_REST_MS); // for pages that show more from the same moment
 
-/** Requests everything: for pages that learn of a change that is not pushed. */
+/** Requests everything, for pages that learn of a change that is not pushed. */
 export function refresh() {
   const isShown = dated().length && root.querySelector("[data-today]");
   if (!isShown || root.hasAttribute("data-busy")) return;

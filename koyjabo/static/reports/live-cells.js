@@ -91,7 +91,7 @@ export class LiveCells {
     return view === this.#find("[data-view]")?.dataset.view;
   }
 
-  /** Forgets the pushed numbers: the page follows another view, or uses another connection. */
+  /** Forgets the pushed numbers, because the page follows another view or uses another connection. */
   forget() {
     [this.#view, this.#moment, this.#cells, this.#versions] = ["", 0, {}, {}];
     this.#rows.clear();
@@ -163,7 +163,10 @@ export class LiveCells {
     return this.#parts().map(nameOf).filter((name) => this.#outdated.has(name));
   }
 
-  /** The peak of days that are not over is never below the visitors here now. @param {number} visitors  here now */
+  /**
+   * Until the days are over, keeps their peak from being below the number of visitors here now. @param {number}
+   * visitors  here now
+   */
   showActive(visitors) {
     this.#active = visitors;
     const most = this.#find("[data-stat=peak_active]");
@@ -195,7 +198,7 @@ export class LiveCells {
     return /** @type {HTMLElement[]} */ ([...where.querySelectorAll("[data-part][data-version]")]);
   }
 
-  /** Whether it needs new HTML. @param {HTMLElement} part */
+  /** Whether a part needs new HTML. @param {HTMLElement} part */
   #hasChanged(part) {
     const known = this.#versions[nameOf(part)];
     if (known !== undefined && known !== part.dataset.version) return true;

@@ -1,9 +1,11 @@
-/** Draws the line of a list's row in the chart, while the pointer rests on the row or the keyboard has reached it. */
+/**
+ * Draws the line for a list's row in the chart while the pointer rests on the row or the row has the keyboard focus.
+ */
 
 /** @typedef {import("../webkit/charts.js").RowLine} RowLine */
 /** @typedef {Record<string, number | string | boolean | null>} Period */
 
-const REST_MS = 200; // how long the pointer rests before the server is asked
+const REST_MS = 200; // how long the pointer rests before a request is sent
 const MOST_A_MINUTE = 30; // requests per page
 const MINUTE_MS = 60_000;
 const MOST_KEPT = 100; // answers
@@ -24,7 +26,7 @@ export function follow(root) {
   root.addEventListener("focusin", () => void show(focused()));
   root.addEventListener("focusout", () => void show(null));
   root.addEventListener("replaced", () => {
-    kept.clear(); // because there are newer visits, or other days
+    kept.clear(); // because there are newer visits or other days
     row = null;
   });
   void show(rowOf(root.querySelector(".values tr:hover a")) ?? focused());

@@ -8,7 +8,7 @@ const FORBIDDEN = 4003; // the link has ended, or the reader has to enter its pa
 const line = new Line(new URL(document.querySelector("[data-line-url]")?.getAttribute("data-line-url") ?? "", location.href), {
   hear: (event) => event.type === "view_update" && take(event),
   opened: follow,
-  lost() {}, // the connection opens again by itself; meanwhile the page sends requests
+  lost() {}, // the connection reopens by itself; until then, the page sends requests
   ended: (code) => code === FORBIDDEN && location.reload(),
 });
 line.start();

@@ -63,7 +63,7 @@ export class Newest {
     for (const row of rows.slice(0, fresh)) row.classList.add("arrived");
     if (!fresh && rows.length === this.#body.rows.length && rows.every((row, at) => row === this.#body.rows[at])) return;
     if (!fresh || !rows.slice(fresh).every((row) => row.isConnected)) return this.#body.replaceChildren(...rows);
-    this.#body.prepend(...rows.slice(0, fresh)); // the other rows are not moved, or their glow would start again
+    this.#body.prepend(...rows.slice(0, fresh)); // other rows are not moved, because their glow would start again
     for (const row of [...this.#body.rows]) if (!rows.includes(row)) row.remove();
   }
 

@@ -1,4 +1,4 @@
-/** The table of communities that people entered or left within the hour. */
+/** The table of communities that people entered or left within the last hour. */
 
 import { written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";

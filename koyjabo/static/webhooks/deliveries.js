@@ -1,4 +1,4 @@
-/** Keeps the deliveries of a webhook up to date: the answer to a test appears without a reload. */
+/** Keeps the deliveries of a webhook up to date, so that the response to a test appears without a reload. */
 
 import { LivePage } from "../webkit/live.js";
 

@@ -1,7 +1,7 @@
 /** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
 
 /**
- * Series "0" is the total. `spoken` is the value in words, if the value is shown as a sign.
+ * Series "0" is the total. `spoken` is the value in words, for values that are shown as symbols.
  * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
  * Reading
  */
@@ -11,7 +11,7 @@
  * @property {(row: number) => Reading} read
  * @property {(row: number) => void} point  shows the tooltip there
  * @property {() => void} leave  hides it
- * @property {(row: number) => void} [choose]  is called for Enter, and for a click that is not a tap
+ * @property {(row: number) => void} [choose]  called for Enter, and for a click that is not a tap
  */
 
 const STEPS = new Map([
@@ -40,7 +40,7 @@ export class ChartTooltip {
     place.addEventListener("blur", chart.leave);
   }
 
-  /** @param {number} rows  how many the chart has  @param {number} [row]  said while none is shown */
+  /** @param {number} rows  in the chart  @param {number} [row]  announced while no tooltip is shown */
   limit(rows, row = rows - 1) {
     this.#last = rows - 1;
     set(this.#place, { "aria-valuemax": this.#last });
@@ -51,7 +51,7 @@ export class ChartTooltip {
     this.#tip.hidden = true;
   }
 
-  /** @param {number} row  @param {number} x  @param {number} y  where it is, as the place of the plot is positioned */
+  /** @param {number} row  @param {number} x  @param {number} y  position in the same coordinates as the plot */
   show(row, x, y) {
     const reading = this.#chart.read(row);
     this.#tip.hidden = false;
@@ -87,8 +87,8 @@ export class ChartTooltip {
 }
 
 /**
- * Writes only changes, because a screen reader may announce each. @param {HTMLElement} element  @param {Record<string,
- * string | number>} attributes
+ * Writes only changed values, because a screen reader may announce every write. @param {HTMLElement} element  @param
+ * {Record<string, string | number>} attributes
  */
 function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));

@@ -12,7 +12,7 @@ const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phon
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
 const HATCH_PX = 5; // between lines
-const TOP_PX = 2; // the strong top of a bar
+const TOP_PX = 2; // height of the strong top of a bar
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
@@ -87,7 +87,7 @@ class Chart {
     this.#resizes.observe(this.#place);
   }
 
-  /** The figure has left the page. */
+  /** Call this when the figure has left the page. */
   end() {
     this.#resizes.disconnect();
     this.#plot?.destroy();
@@ -266,7 +266,7 @@ class Chart {
 const charts = new Map();
 
 /**
- * Prepares new figures, and ends the charts whose figures are gone. Open tables stay open.
+ * Prepares new figures, and ends charts whose figures are gone. Open tables stay open.
  * @returns {Element[]} the new figures, which are to be drawn
  */
 function find() {
@@ -283,7 +283,7 @@ function find() {
   return figures;
 }
 
-/** While the page loads, draws each chart in its own task: a phone takes some time for one. */
+/** While the page loads, draws each chart in its own task, because phones need some time for each. */
 async function drawInTurn() {
   for (const figure of find()) {
     await new Promise((resolve) => setTimeout(resolve));

@@ -1,4 +1,4 @@
-/** Shows on every page that the server does not answer, and how old the page is. */
+/** Shows on every page when the server does not respond, and how old the page is. */
 
 const QUIET_MS = 4_000; // after this time without a message, ask the server
 const REST_MS = 2_000; // between two requests, even if connections are lost again and again
@@ -10,7 +10,7 @@ const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second:
 const banner = document.querySelector("[data-connection]");
 const language = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 
-/** @returns {Promise<boolean>} whether the server answers */
+/** @returns {Promise<boolean>} whether the server responds */
 async function isAlive() {
   try {
     const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
@@ -21,11 +21,11 @@ async function isAlive() {
 }
 
 /**
- * The state of the connection, in a banner. Pages with a connection of their own report its messages; for others, the
- * server is asked.
+ * The state of the connection, in a banner. Pages with their own connection report its messages; for other pages, this
+ * sends requests to the server.
  */
 class Connection {
-  /** Pages may replace this by a question over their own connection. */
+  /** Pages may replace this with a request over their own connection. */
   ask = isAlive;
   #heardMs = Date.now(); // shown to people; durations are measured by performance.now()
   #quietSince = performance.now();
@@ -54,20 +54,20 @@ class Connection {
     if (this.#isLost) this.#show(false);
   }
 
-  /** Ask soon, even if the server was heard just before: a connection was lost, or the page was hidden. */
+  /** Ask soon, even if the server has just been heard, because a connection was lost or the page was hidden. */
   doubt() {
     this.#isDoubted = true;
     this.#wait(REST_MS - (performance.now() - this.#askedAt));
   }
 
-  /** @param {number} delayMs  until the next look */
+  /** @param {number} delayMs  until the next check */
   #wait(delayMs) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), Math.max(0, delayMs));
   }
 
   async #look() {
-    if (document.hidden || this.#isAsking) return; // the next check is when the page is visible again, or after the answer
+    if (document.hidden || this.#isAsking) return; // the next check comes when the page is visible again, or after the response
     const quietMs = performance.now() - this.#quietSince;
     if (quietMs < QUIET_MS && !this.#isDoubted && !this.#isLost) return this.#wait(QUIET_MS - quietMs);
     await this.#question();

@@ -24,7 +24,7 @@ const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * Promise<void>}} Board
  */
 
-/** One number. Digits that change roll; between rolls the element has only text. */
+/** A number. Changed digits roll; between rolls the element contains only text. */
 class Figure {
   #element;
   #board;
@@ -41,7 +41,7 @@ class Figure {
     this.#shown = this.#newest = Number(element.dataset.value);
   }
 
-  /** A change during a roll waits for its end.
+  /** A change during a roll waits until the roll has ended.
    * @param {number} number
    */
   async show(number) {
@@ -105,7 +105,7 @@ function put(element, text) {
 }
 
 /**
- * Shows a number at once, because other numbers of the page change in the same moment. @param {HTMLElement} element
+ * Shows a number at once, because other numbers on the page change at the same moment. @param {HTMLElement} element
  * @param {number} number
  */
 export function showNumber(element, number) {

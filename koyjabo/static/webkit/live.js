@@ -63,7 +63,7 @@ export class LivePage {
       if (shown !== this.#shown()) this.#asked = true; // the page shows another view now
       else if (response.ok) replaceParts(new DOMParser().parseFromString(text, "text/html"));
     } catch {
-      connection.doubt(); // so that the next change leads to the next call
+      connection.doubt(); // so that the next change makes the next call
     }
   }
 }

@@ -64,7 +64,7 @@ export class Minutes {
     return { title: named(this.#first + row), lines, note: row === LAST ? running : "" };
   }
 
-  /** Visits per minute: the current minute, completed by a share of the one before. @param {number} nowMs */
+  /** Visits per minute: the current minute, topped up with a share of the previous one. @param {number} nowMs */
   rate(nowMs) {
     const minute = Math.floor(nowMs / MINUTE_MS), missing = 1 - (nowMs % MINUTE_MS) / MINUTE_MS;
     const [before, now] = [minute - 1, minute].map((one) => sum(this.#values.get(one) ?? []));
@@ -104,8 +104,8 @@ function fill(row, minute, values) {
 }
 
 /**
- * Writes a value only if it has changed: writing costs a layout. @param {Element} element  @param {string} name  @param
- * {number} value
+ * Writes a value only if it has changed, because writing costs a layout. @param {Element} element  @param {string} name
+ * @param {number} value
  */
 function put(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));

@@ -7,7 +7,7 @@ import { readJson } from "./page.js";
 import { ago } from "./parts/ages.js";
 
 const timeZone = readJson("phrases").zone;
-/** Made once: making a format takes a phone several milliseconds. */
+/** Made once, because making a format takes several milliseconds on a phone. */
 const minute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long", timeZone });
 

@@ -14,7 +14,7 @@ export function write(element, text) {
 }
 
 /**
- * Shows the state of the connection, in words and by the colour of its dot. @param {string} state  @param {string}
+ * Shows the connection status, as text and as the colour of its dot. @param {string} state  @param {string}
  * words
  */
 export function showLine(state, words) {
@@ -24,7 +24,7 @@ export function showLine(state, words) {
   write(line, words);
 }
 
-/** Announces the state to screen readers, at most once every ANNOUNCE_MS. */
+/** Announces the status to screen readers, at most once every ANNOUNCE_MS. */
 export class Announcer {
   #element = find("[data-announcement]");
   #words = "";

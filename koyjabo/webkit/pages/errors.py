@@ -7,9 +7,11 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.core.errors import KoyJaboError
@@ -25,7 +27,7 @@ from koyjabo.webkit.login import page_login
 BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
-"""Statuses after which nothing has changed and the same form may succeed later."""
+"""With these statuses, nothing was changed and the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
@@ -43,7 +45,8 @@ def is_page() -> bool:
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
     """Return an error page. It includes the submitted form if sending it again may succeed."""
     wait = None if retry_after_s is None else duration(retry_after_s)
-    sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
+    may_retry = status in TRY_AGAIN and request.method == "POST" and page_login.may_be_sent_again()
+    sent = sent_form(is_editable=True) if may_retry else None
     known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
     html = render_template("webkit/error.html", **known, sent=sent)
     response = Response(html, status, mimetype="text/html")
@@ -52,8 +55,11 @@ def page(status: int, sentence: str, code: str, retry_after_s: int | None = None
     return private(response)
 
 
-def _is_form() -> bool:
-    return request.method == "POST" and page_login.may_be_sent_again()
+def to_page_above() -> Response:
+    """Redirect to the nearest page above this path, which only takes forms."""
+    adapter = current_app.url_map.bind("")
+    above = next(path for path in map(str, PurePosixPath(request.path).parents) if adapter.test(path, "GET"))
+    return redirect(request.script_root + quote(above), 303)  # type: ignore[return-value]
 
 
 def to_login() -> Response:
@@ -120,6 +126,8 @@ def _domain_error(error: KoyJaboError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
+    if status == 405 and request.method == "GET" and is_page():
+        return to_page_above()
     code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
     current()[ObservabilityServices].metrics.error(code)
     response = page(status, sentence, code) if is_page() else as_response(answer(status, sentence, code))

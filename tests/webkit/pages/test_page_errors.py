@@ -37,6 +37,14 @@ def test_form_sent_to_a_page_that_takes_none_is_answered_by_a_page(client):
     assert "GET" in answer.headers["Allow"]
 
 
+def test_address_of_a_form_leads_to_the_nearest_page_above_it(client):
+    pages = {"/admin/data/backups/download": "/admin/data", "/communities/a b/join": "/communities/a%20b"}
+    for path, page in {**pages, "/logout": "/"}.items():
+        answer = client.get(path, headers=BROWSER)
+        assert (answer.status_code, answer.headers["Location"]) == (303, page)
+        assert_error(client.get(path), 405, "method_not_allowed")
+
+
 def test_path_that_was_asked_for_is_not_repeated(client):
     assert "<script>alert" not in client.get("/<script>alert(1)</script>", headers=BROWSER).text
 

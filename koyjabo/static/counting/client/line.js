@@ -64,7 +64,7 @@ export class Line {
     }
   }
 
-  /** Check the connection when the page is visible or online again: it may be dead. */
+  /** Check the connection when the page is visible or online again, because it may be dead. */
   wake() {
     this.#failures = 0;
     this.open();
@@ -86,7 +86,7 @@ export class Line {
     if (!this.source) this.wait(pauseMs, () => this.open());
   }
 
-  /** Close it for good. */
+  /** Close the connection for good. */
   end() {
     this.#isOver = true;
     this.close();
@@ -109,7 +109,7 @@ export class Line {
 
   /** Ask the server for a sign of life. */
   ask() {
-    if (this.source?.readyState !== 1) return; // it is not open
+    if (this.source?.readyState !== 1) return; // the socket is not open
     this.source.send('{"type":"request_count"}');
     this.wait(ANSWER_LIMIT_MS);
   }

@@ -14,7 +14,7 @@ const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
 /**
- * The module that sends what is waiting, once there is a network.
+ * The module that sends waiting requests once there is a network.
  * @returns {Promise<typeof import("../koyjabo-queue.js")>}
  */
 export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(() => then(queue()), POLL_MS)));

@@ -66,7 +66,7 @@ export class Visit {
     this.isNew = counts && !this.isRegistered; // this page is the visit's first view
   }
 
-  /** Whether the visit has to be sent, to count it or to get its number. */
+  /** Whether the visit has to be sent, either to be counted or to get its number. */
   get isDue() {
     return this.isNew && !this.isRegistered && this.#isToSend();
   }
@@ -100,7 +100,7 @@ export class Visit {
         return stats;
       }
       console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
-      this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit has no events
+      this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
       if (!this.isNew) return done(visitId);
       restMs = Number(response.headers.get("Retry-After")) * 1000;
     } catch (error) {

@@ -7,7 +7,10 @@ function show(part) {
   for (const button of part.querySelectorAll("[data-copy]")) button.removeAttribute("hidden");
 }
 
-/** The button shows for a moment that the text is copied, and tells screen readers. @param {HTMLElement} button */
+/**
+ * Shows on the button, for a moment, that the text was copied, and announces it to screen readers. @param {HTMLElement}
+ * button
+ */
 async function copy(button) {
   const { copy: text = "", copied = "" } = button.dataset;
   await navigator.clipboard.writeText(text);

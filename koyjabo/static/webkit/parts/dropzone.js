@@ -1,6 +1,6 @@
 /**
- * A file field that also takes a dropped file, and says at once if it is too large. The form is submitted as without
- * scripts.
+ * A file field that also takes a dropped file, and shows at once if the file is too large. The form is submitted as it
+ * is without scripts.
  */
 
 /** @param {HTMLElement} zone */

@@ -10,7 +10,7 @@ const WITH_UNDO_MS = 12_000;
 /** The container of all toasts, from the server. A popover is above everything, even dialogs. */
 const region = find(".toasts");
 
-/** @param {HTMLElement} message  @param {number} ms  it stays longer under the pointer or with the focus */
+/** @param {HTMLElement} message  @param {number} ms  the toast stays longer under the pointer or with the focus */
 function removeLater(message, ms) {
   setTimeout(() => {
     if (message.matches(":hover, :focus-within")) return removeLater(message, ms);
@@ -44,7 +44,7 @@ export function toast(text, { undo } = {}) {
   removeLater(message, undo ? WITH_UNDO_MS : SHOWN_MS);
 }
 
-/** Turns the outcome of a form, which the server wrote into the page, into a toast. */
+/** Turns a form's result, which the server wrote into the page, into a toast. */
 function showOutcome() {
   const outcome = document.querySelector("[data-outcome]");
   if (!(outcome instanceof HTMLElement)) return;
