@@ -1,5 +1,5 @@
 """The highest figures of each scope that were acknowledged or shown. A database below them was rolled back
-(specification: A database that goes back).
+(specification: A rolled-back database).
 
 Workers share these marks through Redis (`high_water_redis`). Without Redis, each process has its own.
 """

@@ -94,7 +94,7 @@ class Ledger:
 
     `on_commit` is called on the event loop with each batch of visits and their receipts, before any `append` returns.
     Then `on_batch` is called with the size of the batch and how long its first visit took, s. When the database was
-    rolled back, `recovery` repairs the count and the calls are repeated (specification: A database that goes back).
+    rolled back, `recovery` repairs the count and the calls are repeated (specification: A rolled-back database).
     """
 
     def __init__(

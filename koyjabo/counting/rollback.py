@@ -1,4 +1,4 @@
-"""Keeps counting after the database was rolled back (specification: A database that goes back)."""
+"""Keeps counting after the database was rolled back (specification: A rolled-back database)."""
 
 from __future__ import annotations
 

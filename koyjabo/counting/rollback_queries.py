@@ -55,7 +55,7 @@ class LostVisits(NamedTuple):
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """The object in the audit log and in the webhook event (specification: A database that goes back)."""
+        """The object in the audit log and in the webhook event (specification: A rolled-back database)."""
         lost = self.acknowledged - self.stored
         return {
             "scope": self.scope,

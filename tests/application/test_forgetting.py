@@ -1,4 +1,4 @@
-"""A worker forgets what it knew of a database that was rolled back (specification: A database that goes back)."""
+"""A worker forgets what it knew of a database that was rolled back (specification: A rolled-back database)."""
 
 from __future__ import annotations
 

@@ -48,6 +48,12 @@ def test_public_address_is_named_where_there_is_one(sqlite_database):
     assert "connect-src https://live.example.com wss://live.example.com;" in page
 
 
+def test_frame_counts_unless_counts_is_removed(site):
+    page = Reader(site).get("/install")
+    assert 'counts=1" width=' in unescape(page)
+    assert "Remove counts=1 to show the number without counting the visit." in words(page)
+
+
 def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
     assert "Waiting for the first visit…" in words(Reader(site).get("/install"))
     site.register()
