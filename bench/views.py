@@ -80,7 +80,7 @@ def measured(server: Server, visits: int, seconds: int) -> list[Target]:
         (page,) = opened(stack, server, token, 1)
         sent, before = site.one_by_one(visits, page), page.bytes
         one_total, one_view = late(sent, page.total_at), late(sent, page.view_at)
-        each = (before - page.first_bytes) / visits
+        visit_bytes = (before - page.first_bytes) / visits
         page.bytes = 0
         for _ in range(round(seconds / EXCHANGE_S)):
             page.say({"type": "request_count"})
@@ -104,7 +104,7 @@ def measured(server: Server, visits: int, seconds: int) -> list[Target]:
         Target("five pages, 20 visits/s: totals, p95", p95(many_total), most=0.5, unit="s"),
         Target("five pages, 20 visits/s: view, median", median(many_view), most=0.5, unit="s"),
         Target("five pages, 20 visits/s: view, p95", p95(many_view), most=1.0, unit="s"),
-        Target("one page: sent to it with each visit", each / 1000, most=1.2, unit="KB"),
+        Target("one page: sent to it with each visit", visit_bytes / 1000, most=1.2, unit="KB"),
         Target("one page, quiet: sent to it", quiet, most=0.2, unit="MB/h"),
     ]
 

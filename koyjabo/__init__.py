@@ -23,11 +23,13 @@ def create_app(
     runtime: Runtime | None = None,
     clock: Clock | None = None,
     app: Flask | None = None,
+    creates_admin: bool = True,
 ) -> Flask:
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
-    source of time. `app` may come from `make_routes` with the same settings.
+    source of time. `app` may come from `make_routes` with the same settings. `creates_admin` says whether to create the
+    first admin.
 
     Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot be reached, and
     errors.UnusableDatabase if it is unusable.
@@ -42,7 +44,7 @@ def create_app(
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
     app = app or make_routes(chosen, settings or {})
-    services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone))
+    services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
     sockets.init_app(app, runtime, services[RealtimeServices].fanout, chosen.web_concurrency)
     doors.wrap(app, chosen)
     return app

@@ -20,7 +20,7 @@ def run(connection: Connection) -> None:
         target_metadata=db.metadata,
         include_object=is_declared,
         render_as_batch=connection.dialect.name == "sqlite",
-        transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
+        transactional_ddl=True,  # works on SQLite as well: a migration happens as a whole or not at all
     )
     with context.begin_transaction():
         context.run_migrations()

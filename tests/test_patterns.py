@@ -86,8 +86,8 @@ def _examples(tree: Any) -> list[str]:
     """Matching texts, each with another variant of one part."""
     texts = [""]
     for kind, what in tree:
-        each = _of(kind, what, tree.state) or [""]
-        texts = [*(text + each[0] for text in texts), *(texts[0] + other for other in each[1:])]
+        variants = _of(kind, what, tree.state) or [""]
+        texts = [*(text + variants[0] for text in texts), *(texts[0] + other for other in variants[1:])]
     return texts[:20]
 
 

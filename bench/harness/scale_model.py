@@ -263,16 +263,16 @@ def traffic_bytes(costs: Costs, load: Load, plant: Plant) -> float:
 
 def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
     """All parts, the fullest first."""
-    mbit, count, each = 8 / 1e6, workers(load, plant), plant.redis_parts
+    mbit, count, redis_parts = 8 / 1e6, workers(load, plant), plant.redis_parts
     sent = page_bytes(costs, load, plant) * mbit / instances(load, plant)
     shared_mb = active(load, plant) * costs.redis_visitor_bytes / 1e6 if count > 1 else 0.0
     all_parts = [
         Part("a worker's CPU", worker_us(costs, load, plant) * US, plant.core),
         Part("a worker's memory", worker_mb(costs, load, plant), plant.worker_mb),
         Part("an instance's network", sent, plant.instance_mbit),
-        Part("Redis, CPU", redis_us(costs, load, plant) * US / each, plant.core),
-        Part("Redis, network", redis_bytes(costs, load, plant) * mbit / each, plant.redis_mbit),
-        Part("Redis, memory", shared_mb / each, plant.redis_mb),
+        Part("Redis, CPU", redis_us(costs, load, plant) * US / redis_parts, plant.core),
+        Part("Redis, network", redis_bytes(costs, load, plant) * mbit / redis_parts, plant.redis_mbit),
+        Part("Redis, memory", shared_mb / redis_parts, plant.redis_mb),
         Part("PostgreSQL, the counter row", counter_row(costs, load, plant), plant.core),
         Part("PostgreSQL, waiting for the row", turn_s(costs, load, plant) * 1e3, plant.commit_ms),
         Part("PostgreSQL, CPU", sql_us(costs, load, plant) * US, plant.core * plant.sql_cores),

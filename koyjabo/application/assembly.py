@@ -154,33 +154,33 @@ def _tick(base: Base) -> None:
     services, window_s = base.services, base.settings.active_window_seconds
     counting, presence = services[CountingServices], services[PresenceServices]
     communities, mails = services[CommunityServices], services[MailOutbox]
-    visits, every = counting.visits, services.lifetime.every
+    visits, repeat = counting.visits, services.lifetime.every
     refresh = (
         partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
         services[VisitLogServices].live_panel.changed,
     )
-    every(min(TICK_S, window_s / 4), visits.stats, *refresh)
-    every(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
-    every(TICK_S, services[RealtimeServices].rooms.leave_empty)
-    every(TICK_S, presence.members.refresh, presence.peaks.refresh)
-    every(TICK_S, presence.active_peak.measure)
-    every(active_visitors.WRITE_S, presence.active_peak.write)
-    every(TICK_S, communities.people.tick, communities.room_updates.tick)
-    every(TICK_S, communities.revocation.recheck_if_revoked)
-    every(MINUTE_S, services[ApiKeys].write_uses)
-    every(refs.REFRESH_S, communities.refs.refresh)
-    every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
-    every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
+    repeat(min(TICK_S, window_s / 4), visits.stats, *refresh)
+    repeat(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
+    repeat(TICK_S, services[RealtimeServices].rooms.leave_empty)
+    repeat(TICK_S, presence.members.refresh, presence.peaks.refresh)
+    repeat(TICK_S, presence.active_peak.measure)
+    repeat(active_visitors.WRITE_S, presence.active_peak.write)
+    repeat(TICK_S, communities.people.tick, communities.room_updates.tick)
+    repeat(TICK_S, communities.revocation.recheck_if_revoked)
+    repeat(MINUTE_S, services[ApiKeys].write_uses)
+    repeat(refs.REFRESH_S, communities.refs.refresh)
+    repeat(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
+    repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
-    every(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
-    every(backups.READ_S, services[Backups].refresh)
-    every(retention.POLL_S, services[Backups].tick)
-    every(storing.POLL_S, services[ReportServices].storing.tick)
-    every(TICK_S, services[WebhookServices].member_events.tick)
-    every(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
-    every(alerts.POLL_S, services[AlertServices].alerts.tick)
+    repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
+    repeat(backups.READ_S, services[Backups].refresh)
+    repeat(retention.POLL_S, services[Backups].tick)
+    repeat(storing.POLL_S, services[ReportServices].storing.tick)
+    repeat(TICK_S, services[WebhookServices].member_events.tick)
+    repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
+    repeat(alerts.POLL_S, services[AlertServices].alerts.tick)
     if mails.is_on:
-        every(outbox.POLL_S, mails.tick)
+        repeat(outbox.POLL_S, mails.tick)
 
 
 def _close_in_order(services: Services, base: Base) -> None:

@@ -22,7 +22,7 @@ from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.current import EXTENSION
 
 
-def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock) -> Services:
+def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:
     """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` raises."""
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -37,7 +37,8 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     services[CountingServices].visits.stats()
     services[SecondFactorServices].second_factors.end_sessions_without()
     services[WebhookServices].sealer.seal_urls()
-    _make_first_admin(settings, services[AccountServices].credentials)
+    if creates_admin:
+        _make_first_admin(settings, services[AccountServices].credentials)
     return services
 
 

@@ -38,7 +38,7 @@ CUT_OFF = "The backup is cut off: its end is missing."
 
 
 class UnusableBackup(KoyJaboError):
-    """The file cannot be restored or written. The message has the reason."""
+    """The file cannot be restored or written. The message gives the reason."""
 
 
 class Head(NamedTuple):

@@ -80,7 +80,7 @@ class GlobalStatsAnswer(BaseModel):
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
-    """204, for a visit that was counted before, too. The rules of POST /api/visitor/register apply."""
+    """204, even for a visit that was already counted. The rules of POST /api/visitor/register apply."""
     context.count_address("registrations")
     sent = context.body(VisitRecordBody)
     user_agent = text(context.environ.get("HTTP_USER_AGENT"))

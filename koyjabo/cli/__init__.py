@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -55,11 +56,12 @@ def main(context: click.Context) -> None:
     Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
     database; the default is instance/koyjabo.db.
     """
-    context.obj = _application
+    # The backup replaces all users, so a password printed before would not work.
+    context.obj = partial(_application, creates_admin=context.invoked_subcommand != "restore")
 
 
 @contextmanager
-def _application() -> Iterator[Services]:
+def _application(creates_admin: bool) -> Iterator[Services]:
     """See `core.command_line.application`."""
     import config
     from koyjabo import create_app
@@ -69,7 +71,7 @@ def _application() -> Iterator[Services]:
     with errors_as_sentences():
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
-        app = create_app()
+        app = create_app(creates_admin=creates_admin)
         services = services_of(app)
         try:
             with app.app_context():

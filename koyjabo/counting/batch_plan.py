@@ -61,7 +61,7 @@ class KnownRows:
     visitors: dict[tuple[Scope, str], str | None]  # the user that each visitor has become in that scope, if any
     people: DailyPeople  # everyone in `asked`
     day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
-    closed: set[Scope] = field(default_factory=set)  # communities that only count visits of their members
+    closed: set[Scope] = field(default_factory=set)  # communities that only count visits by their members
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
     def counts(self, visit: NewVisit) -> bool:

@@ -1,4 +1,4 @@
-"""Visits that could not be saved, as far as a worker knows from its own commits and the counter."""
+"""Tracks visits that could not be saved. Each worker knows only its own commits and the counter."""
 
 from __future__ import annotations
 

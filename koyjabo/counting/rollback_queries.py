@@ -50,8 +50,8 @@ class LostVisits(NamedTuple):
 
     scope: Scope
     name: str  # the community's name; "" for the site
-    acknowledged: int  # the greatest total that was acknowledged or shown, where the scope continues
-    stored: int  # the total of the database
+    acknowledged: int  # the highest total acknowledged or shown so far; the scope carries on from it
+    stored: int  # the total in the database
     at_ms: int
 
     def as_object(self) -> dict[str, object]:

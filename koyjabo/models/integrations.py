@@ -50,7 +50,7 @@ class Webhook(Model):
     __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)  # shortened; in clear text if the previous version has just written it
+    url: Mapped[str] = mapped_column(Text)  # shortened; in plain text if it was just written by the previous version
     sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole URL
     events: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
     community_id: Mapped[str | None] = mapped_column(

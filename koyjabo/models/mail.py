@@ -56,7 +56,9 @@ class EmailLink(Model):
 
 
 class Invitation(Model):
-    """An invitation to a role in a community, for the owner of the link. Accepting or declining it deletes the row."""
+    """An invitation to a role in a community. Anyone with the link can use it. Accepting or declining it deletes the
+    row.
+    """
 
     __tablename__ = "invitations"
     __table_args__ = (Index("uq_invitations_community_email", "community_id", "email_key", unique=True),)
@@ -72,8 +74,8 @@ class Invitation(Model):
 
 
 class PanelInvitation(Model):
-    """An invitation to a role on the site, with access to the panel, for the owner of the link. Accepting or declining
-    it deletes the row.
+    """An invitation to a role on the site, with access to the panel. Anyone with the link can use it. Accepting or
+    declining it deletes the row.
     """
 
     __tablename__ = "panel_invitations"

@@ -136,7 +136,7 @@ class Backup(JobColumns, Model):
     __tablename__ = "backups"
 
     name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
-    state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
+    state: Mapped[str] = mapped_column(String(16), index=True)  # `running`, `proven` or `failed`
     step: Mapped[str] = mapped_column(String(16))  # the step that is running or has failed
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
     made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the time of the snapshot in it

@@ -1,7 +1,7 @@
 """Checks which addresses a request to a user's URL may go to. `ipaddress.is_global` is not enough: it considers NAT64
 and multicast addresses global.
 
-The list is our own, based on the IANA registries of special-purpose addresses (RFC 6890).
+Our own list is based on the IANA registries of special-purpose addresses (RFC 6890).
 """
 
 from __future__ import annotations

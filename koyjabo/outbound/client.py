@@ -25,7 +25,7 @@ socket: Any = ssl._socket  # the copy that this `ssl` uses
 
 
 class Deadline:
-    """The time by which everything must be done, however slowly the bytes arrive."""
+    """The time limit for everything together, however slowly the bytes arrive."""
 
     def __init__(self, seconds: float) -> None:
         self._at_s = time.monotonic() + seconds

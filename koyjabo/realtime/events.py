@@ -197,7 +197,7 @@ class CommunityMessage:
 
 @dataclass(frozen=True, slots=True)
 class Kicked:
-    """Tells a Socket.IO client that it was removed from a room, with the close code that a plain WebSocket would
+    """Notifies a Socket.IO client that it was removed from a room. Has the close code that a plain WebSocket would
     get.
     """
 

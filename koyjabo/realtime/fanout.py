@@ -130,7 +130,7 @@ class LocalFanout(ClientRooms):
         self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the value last encoded for a single member
-        # Under other WSGI servers clients have threads. `Room` uses this lock too. It must not be held while blocking.
+        # Under other WSGI servers clients have threads. `Room` also uses this lock. It must not be held while blocking.
         self.lock = threading.RLock()
         self.paused = Effort(0.0, 0.0)
         """Total time that other tasks ran while broadcasts yielded to them."""

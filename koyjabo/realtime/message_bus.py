@@ -42,7 +42,7 @@ class RoomManager(PubSubManager, LocalFanout):
         self._received: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
 
     def initialize(self) -> None:
-        """Start listening. Idempotent: our server calls it at the start, and python-socketio when a client connects."""
+        """Start listening. Idempotent: our server calls it on startup, python-socketio whenever a client connects."""
         if not self._listening:
             self._listening = True
             super().initialize()

@@ -52,7 +52,7 @@ class Growth(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Percent, to two decimals. If `previous` is 0: 100, or 0 if `current` is 0 too."""
+        """Percent, to two decimals. If `previous` is 0, the rate is 100, or 0 if `current` is also 0."""
         if self.previous:
             return round(100 * (self.current - self.previous) / self.previous, 2)
         return 100.0 if self.current else 0.0

@@ -17,7 +17,7 @@ CREDENTIALS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 }
-"""Environment variables. One of them shows where credentials come from."""
+"""Environment variables that configure a source of credentials."""
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}

@@ -40,7 +40,7 @@ def stats_stream() -> Response:
 def visitors_stream(community_id: str) -> Response:
     """Sends members of a community how many of them are online. The first event includes the client itself.
 
-    If the community's numbers are public, others may listen too.
+    If the community's numbers are public, anyone may listen.
     """
     return open_here("visitors", sub_protocols(request).answer)
 

@@ -29,7 +29,7 @@ LISTED = {
 }
 
 MANY = 1_000
-"""A visitor with at least this many visits is searched for without the index of visitors."""
+"""Visitors with at least this many visits are looked up without the visitor index."""
 
 MOST_NAMED = 500
 """Maximum number of users, and of communities, to match by part of their name."""

@@ -32,8 +32,8 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file and append the visits after it.
 
-    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable, after which the export can be
-    resumed.
+    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable. The export can be resumed after
+    LedgerUnavailable.
     """
     try:
         written = _complete_part(path, kind) if resume and path.exists() else _Written(0, None)

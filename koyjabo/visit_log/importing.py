@@ -61,7 +61,7 @@ class Imported(NamedTuple):
 
 
 class ImportRules:
-    """The communities and days that visits can be imported for now."""
+    """Decides which visits can be imported now, by community and day."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
         self._now_ms = clock.now_ms

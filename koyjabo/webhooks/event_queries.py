@@ -52,7 +52,10 @@ def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
 
 
 def scopes_since(session: Session, types: Collection[str], since_ms: int) -> list[Scope]:
-    """Return the scopes that have had an event of these types since a time. Uses the index of dispatched events."""
+    """Return the scopes that have had an event of any of these types since the given time.
+
+    Uses the index on `dispatched_ms`.
+    """
     of_late = or_(WebhookEvent.dispatched_ms.is_(None), WebhookEvent.dispatched_ms >= since_ms)
     rows = select(WebhookEvent.scope).where(of_late, WebhookEvent.at_ms >= since_ms, WebhookEvent.type.in_(types))
     return [Scope(scope) for scope in session.scalars(rows.distinct())]

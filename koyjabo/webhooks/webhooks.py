@@ -189,8 +189,8 @@ class Webhooks:
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
         """Change deliveries in small transactions in a task, because there may be a million. An interruption is
-        harmless: pending deliveries of a disabled webhook are given up before it is enabled again, and deliveries of a
-        removed webhook are deleted at night.
+        harmless: pending deliveries of a webhook that was turned off are given up before it is turned on again, and
+        deliveries of a removed webhook are deleted at night.
         """
 
         def task() -> None:

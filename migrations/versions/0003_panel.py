@@ -42,7 +42,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_visits_community", "visits")
     op.drop_table("audit_log")
-    # An archived community has no counter. An older version would treat it as one for which visits are counted.
+    # An archived community has no counter. An older version would take it for a community that counts visits.
     archived = "SELECT id FROM communities WHERE archived_ms IS NOT NULL"
     op.execute(f"DELETE FROM memberships WHERE community_id IN ({archived})")
     op.execute("DELETE FROM communities WHERE archived_ms IS NOT NULL")

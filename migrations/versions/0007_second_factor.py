@@ -1,4 +1,4 @@
-"""Second factors: authenticator apps, recovery codes, passkeys, and logins that wait for their second step
+"""Two-step login: authenticator apps, recovery codes, passkeys, and logins that wait for a code or passkey
 
 Revision ID: 0007
 Revises: 0006

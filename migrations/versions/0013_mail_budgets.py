@@ -1,4 +1,4 @@
-"""Budgets of mails to strangers, and an index for the order in which mails are sent
+"""Budgets for mails to unconfirmed addresses, and an index for the sending order of mails
 
 Revision ID: 0013
 Revises: 0012

@@ -69,8 +69,8 @@ class Owner:
 
 @contextmanager
 def flood(server: Server, *emails: str) -> Iterator[list[int]]:
-    """Log in with invented passwords from three strangers per address. Yields their statuses. `*` in an email stands
-    for a new number each time.
+    """Log in with invented passwords from three strangers per address. Yields the statuses. Each login replaces `*` in
+    an email with a new number.
     """
     answers: list[int] = []
     over, numbers = Event(), count()

@@ -1,4 +1,4 @@
-"""Traffic alerts: when they are sent, to whom, and that each is sent once."""
+"""Traffic alerts: when they are sent, who receives them, and that each alert is sent once."""
 
 from __future__ import annotations
 

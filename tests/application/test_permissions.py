@@ -1,6 +1,6 @@
 """Every route with the highest role that is refused, and the lowest that is allowed. Refused calls change nothing.
 
-Disabled accounts, ended sessions and logins without their second step belong to site admins: they keep no permission.
+Disabled accounts, ended sessions and logins that still need a code have no permission, even if they are site admins'.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Caller:
         self.reader.log_in(name)
 
     def _begin_login(self, site: Site) -> None:
-        """Take the token of the second step, and use it in place of a session's."""
+        """Use the token of an unfinished two-step login in place of a session's."""
         token = first_step(site, "pending").token
         self.headers = bearer(token)
         for cookie in ("access_token_cookie", "refresh_token_cookie"):

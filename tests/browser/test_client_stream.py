@@ -44,7 +44,7 @@ def begin_streaming(page, site) -> int:
 
 
 def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
-    """Immediately: its clock stands still."""
+    """The update is immediate: the page's clock is frozen."""
     forbidding.clock.install()
     freeze(forbidding)
     before = site.stats().total

@@ -71,7 +71,7 @@ def test_2_multiple_devices(new_device, site):
 
 
 def test_page_is_updated_without_polling(page, site):
-    """The update is immediate: the page's clock stands still. The title changes first, since digits may pause for a
+    """The update is immediate: the page's clock is frozen. The title changes first, since digits may pause for a
     second.
     """
     page.clock.install()

@@ -39,9 +39,9 @@ class Recovery:
 
     kinds: tuple[str, ...]
     acknowledged_s: float
-    """Until a visit of every client was acknowledged."""
+    """Time until every client had a visit acknowledged."""
     agreed_s: float
-    """Until every page was open and showed those visits."""
+    """Time until every page was open and showed those visits."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Mails: when each is sent, to whom, its language and its content."""
+"""Mails: when they are sent, who receives them, and their language and content."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ SOON_S = PATIENCE_S
 def open_at(servers):
     """An HTTP connection and a page of each kind on each server, which has one worker."""
     with ExitStack() as stack:
-        each = [stack.enter_context(WorkerConnection(server)) for server in servers]
+        connections = [stack.enter_context(WorkerConnection(server)) for server in servers]
         opened = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
         for page in flat(opened):
             page.first()
-        yield each, opened
+        yield connections, opened
 
 
 def two_servers(new_server, database, **settings):

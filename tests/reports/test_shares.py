@@ -1,4 +1,4 @@
-"""Share links: what they show, to whom, and for how long."""
+"""Share links: what they show, who can open them, and for how long."""
 
 from __future__ import annotations
 

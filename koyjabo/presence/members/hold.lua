@@ -13,7 +13,7 @@
 --       8 …:changes (zset: kind:version:people online:time, ms:person, scored by the version)
 -- ARGV  1 the worker     2 the highest version that the caller has seen: an older data set continues from it
 --       3 length of a lease, ms          4 expiry of the keys after the last change, ms
---       5 the maximum number of leases to end          6 the data set in which the caller has seen people, or 0
+--       5 the maximum number of leases to end          6 the data set that the caller has seen people in, or 0
 --       7 how many of the people, from the first, are new arrivals
 --       then for each person: name, open connections (-1: end the worker's lease), time of arrival, ms
 -- Returns {version, born (0 if there is no data), people online, leases of this worker, 1 if more leases may have

@@ -78,7 +78,7 @@ class OnlineMembers(Protocol):
     """
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
-        """Record an open connection, or a lost one that has returned with the same id. Idempotent."""
+        """Record a new connection, or a lost one that has reconnected with the same id. Idempotent."""
 
     def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
         """Remove a cleanly closed connection. If it was the person's last on any worker, they leave at once."""

@@ -52,7 +52,10 @@ class CommunityVisitorTracker:
     """
 
     def add_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Add a person until `remove_visitor`, or until this process ends. Returns how many people are online."""
+        """Count a person as online until `remove_visitor` is called or this process ends.
+
+        Returns how many people are online.
+        """
         person, scope = _person(user_id), _scope(community_id)
         _place().start()
         _place().members.connect(scope, person, HOLD_ID)

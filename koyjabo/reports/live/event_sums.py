@@ -30,7 +30,7 @@ MOST_KNOWN = 50
 """Maximum number of sets of visits in memory."""
 
 Texts = frozenset[str] | None
-"""Values of events; None stands for any value."""
+"""Values of events; None means any value."""
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:

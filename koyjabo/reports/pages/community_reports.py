@@ -47,7 +47,7 @@ def _desk(community_id: str) -> ShareDesk:
 
 @bp.get("/communities/<community_id>/reports")
 def community_reports(community_id: str) -> Response:
-    """Show the reports of the range in the URL."""
+    """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))

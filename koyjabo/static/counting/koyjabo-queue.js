@@ -209,10 +209,10 @@ function problem(name, props, page) {
 }
 
 /**
- * @param {Visit} visit  of these events
- * @param {Promise<unknown>} begun  settled when the visit was sent
+ * @param {Visit} visit  the visit that these events belong to
+ * @param {Promise<unknown>} begun  settles when the visit has been sent
  * @param {AbortSignal} signal  stops the events
- * @param {any} notes  where the page keeps its notes: in memory if the browser forbids storage
+ * @param {any} notes  where the page stores its state: in memory if the browser forbids storage
  */
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;

@@ -21,8 +21,8 @@ async function isAlive() {
 }
 
 /**
- * The state of the connection, in a banner. Pages with their own connection report its messages; for other pages, this
- * sends requests to the server.
+ * Shows the state of the connection in a banner. Pages with their own connection report its messages; on other pages,
+ * the banner polls the server.
  */
 class Connection {
   /** Pages may replace this with a request over their own connection. */

@@ -6,7 +6,7 @@ const MOST_ROLLS = 2; // updates within COUNT_MS; if there are more, the number 
 const COUNT_MS = 1_000;
 const LENGTHS = [7, 10, 13]; // number lengths at which the font size changes, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
-/** Stands for ages below JUST_NOW_S, so that the words do not change every second. */
+/** Text for ages below JUST_NOW_S, so that the text does not change every second. */
 export const justNow = locale === "en" ? "just now" : "এইমাত্র";
 export const JUST_NOW_S = 5;
 const still = matchMedia("(prefers-reduced-motion: reduce)");

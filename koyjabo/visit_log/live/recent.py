@@ -46,8 +46,8 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Return visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. NO_PAGE stands for visits
-        without a page.
+        """Return visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. Visits without a page are
+        under NO_PAGE.
         """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)

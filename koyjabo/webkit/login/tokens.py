@@ -1,4 +1,4 @@
-"""Authenticates API requests by a bearer token, an API key or cookies, and issues the tokens and cookies of a login."""
+"""Authenticates API requests using a bearer token, API key or cookies, and issues tokens and cookies at login."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def two(site) -> Iterator[tuple[Site, OpenidProvider]]:
 
 
 def test_provider_cannot_mix_itself_up_with_another(two, work):
-    """The browser starts with one provider and is sent the response of the other (RFC 9700, 4.4)."""
+    """The browser starts with one provider but is sent the other provider's response (RFC 9700, 4.4)."""
     site, evil = two
     for name, asked, other in (("evil", evil, work), ("work", work, evil)):
         reader = Reader(site)

@@ -1,4 +1,4 @@
-"""Pages of two-step login without scripts: turning on, the second step, recovery codes, turning off."""
+"""Pages of two-step login without scripts: turning it on, entering codes, recovery codes, turning it off."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def token_in(page: str) -> str:
 
 
 def login(reader: Reader, **fields: Any) -> str:
-    """Log in by password. Returns the page of the second step, which sets no cookie."""
+    """Log in with a password. Returns the page that asks for a code. It sets no cookie."""
     page = reader.send("/login", 200, **{**LOGIN, **fields})
     assert reader.headers_of_answer.getlist("Set-Cookie") == []
     assert reader.headers_of_answer["Cache-Control"] == "no-store"

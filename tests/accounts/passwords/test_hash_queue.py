@@ -1,4 +1,4 @@
-"""Password hashing: how, for whom, and the order of the queue."""
+"""Tests how passwords are hashed, and the order of the hashing queue."""
 
 from __future__ import annotations
 

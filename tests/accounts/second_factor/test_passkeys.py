@@ -1,5 +1,5 @@
-"""Passkeys as the second step or for the whole login: made, used, counted and removed. tests/browser has the browser's
-part.
+"""Passkeys for two-step login or for the whole login: making, using, counting and removing them. The browser's part is
+tested in tests/browser.
 """
 
 from __future__ import annotations

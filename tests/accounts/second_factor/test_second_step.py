@@ -1,4 +1,4 @@
-"""The second step of a login: what codes are valid for, how often, how long, and what comes before."""
+"""Codes of two-step login: what they are valid for, how often and how long, and the password before them."""
 
 from __future__ import annotations
 

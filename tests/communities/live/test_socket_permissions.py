@@ -43,7 +43,7 @@ def people(sqlite_server: Server) -> dict[str, Member]:
 
 
 def begin_login(member: Member) -> None:
-    """Start a login, and keep the token of its second step."""
+    """Start a two-step login, and keep its token."""
     secret = member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
     member.call("POST", "/api/auth/totp/confirm", {"code": pyotp.TOTP(secret).now()})
     credentials = {"email": member.email, "password": PASSWORD}

@@ -128,8 +128,8 @@ def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
 
     def meanwhile(requests):
         answers = ask(requests)
-        if each := next(says, None):
-            getattr(worker.members, each)(HIKERS, "ayesha", "1")
+        if action := next(says, None):
+            getattr(worker.members, action)(HIKERS, "ayesha", "1")
         return answers
 
     worker.members._script.ask = meanwhile

@@ -1,5 +1,5 @@
-"""Idle connections cost next to nothing, may all send at once, and are closed after a while. Late requests are closed
-too.
+"""Idle connections cost next to nothing, may all send at once, and are closed after a while. So are connections whose
+request is late.
 """
 
 from __future__ import annotations

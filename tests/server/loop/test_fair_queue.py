@@ -61,7 +61,7 @@ class Done(list):
     writer: int
 
     def add(self, name: str) -> None:
-        """Record a request, and write to the pipe, which stands for other clients' sockets."""
+        """Record a request, and write to the pipe, which represents other clients' sockets."""
         self.append(name)
         os.write(self.writer, b".")
 

@@ -42,7 +42,7 @@ class Cast:
         return self._kept[key]
 
     def call(self, who: str, method: str, path: str, body: Any = None) -> Any:
-        """Call as `who`: a member of the cast, or "nobody", who is not logged in."""
+        """Call as `who`, a member of the cast. `"nobody"` is a caller who is not logged in."""
         caller = self.people.get(who) or bare(self.site)
         return getattr(caller, method.lower())(path, **({} if body is None else {"json": body}))
 

@@ -7,10 +7,7 @@ function show(part) {
   for (const button of part.querySelectorAll("[data-copy]")) button.removeAttribute("hidden");
 }
 
-/**
- * Shows on the button, for a moment, that the text was copied, and announces it to screen readers. @param {HTMLElement}
- * button
- */
+/** Copies the text. The button confirms this for a moment, also to screen readers. @param {HTMLElement} button */
 async function copy(button) {
   const { copy: text = "", copied = "" } = button.dataset;
   await navigator.clipboard.writeText(text);

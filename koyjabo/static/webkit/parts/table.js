@@ -12,8 +12,8 @@ const STEPS = new Map([["j", 1], ["k", -1]]);
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
 
 /**
- * The choices for one table, stored under its name. The style sheet hides columns, so that this applies to new rows,
- * too.
+ * The choices for one table, stored under its name. The style sheet hides columns, so that the choices also apply to
+ * new rows.
  */
 class TableView {
   #table;
