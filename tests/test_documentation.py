@@ -158,7 +158,7 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     pair, (login, familiar, password) = LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
     minutes = {plan.pace_ms // login_throttle.MINUTE_MS for plan in (familiar, password)}
     assert (login.pace_ms, login.day_pace_ms, minutes) == (login_throttle.MINUTE_MS, 90_000, {30})
-    assert f"An account has {pair} failures a minute from one address, and {login.most} from all" in accounts
+    assert f"An account allows {pair} failed logins a minute from one address, and {login.most} from all" in accounts
     assert f"| failed logins a minute to one account from one address | {pair}, " in limits
     assert f"from all addresses | {login.most}, then one a minute, 1,340 a day |" in limits
     assert login.most_a_day + 24 * 3_600_000 // login.day_pace_ms == 1_340

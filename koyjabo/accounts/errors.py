@@ -76,7 +76,7 @@ class ProviderLoginRefused(KoyJaboError):
 class ProviderConnected(KoyJaboError):
     code = "provider_connected"
     status = 409
-    sentence = N_("This login is connected with another account here. Disconnect it there first.")
+    sentence = N_("This login is connected to another account here. Disconnect it there first.")
 
 
 class LastWayToLogIn(KoyJaboError):

@@ -39,7 +39,7 @@ def shifted(day: str, days: int) -> str:
 
 
 TYPED_YEARS = range(1971, 9999)
-NOT_A_DAY = N_("must be a day, such as 2025-12-16")
+NOT_A_DAY = N_("must be a date, such as 2025-12-16")
 
 
 class Days(NamedTuple):

@@ -166,10 +166,10 @@ def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
 def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say, community = speech.say, mailable(data["community"])
     names = {"name": mailable(data["by"]) or say(N_("Someone")), "community": community}
-    subject, offer = N_("Invitation to a community"), N_("%(name)s invites you to a community.")
+    subject, offer = N_("Invitation to a community"), N_("%(name)s has invited you to a community.")
     if community:
         subject = N_("Invitation to %(community)s")
-        offer = N_("%(name)s invites you to the community %(community)s.")
+        offer = N_("%(name)s has invited you to the community %(community)s.")
     return Contents(
         say(subject, **names),
         [
@@ -187,7 +187,10 @@ def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Invitation to the panel")),
         [
-            say(N_("%(name)s invites you to the panel of this site."), name=mailable(data["by"]) or say(N_("Someone"))),
+            say(
+                N_("%(name)s has invited you to this site's admin panel."),
+                name=mailable(data["by"]) or say(N_("Someone")),
+            ),
             say(N_("Your role: %(role)s"), role=say(PANEL_ROLES[data["role"]])),
             say(N_("You get access only if you accept. The link works once, for a week.")),
         ],
@@ -201,7 +204,7 @@ def email_changed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Your email address was changed")),
         [
-            say(N_("Your account does not use this email any more.")),
+            say(N_("Your account no longer uses this email address.")),
             say(N_("If that was not you, contact the people who run this site at once.")),
         ],
     )

@@ -223,8 +223,8 @@ class Settings(BaseModel):
         500,
         "RATE_LIMIT_MAILS",
         N_(
-            "emails per day to unconfirmed addresses, such as invitations, 0 for no limit; one IP address may "
-            "trigger a tenth of them"
+            "maximum emails per day to unconfirmed addresses, such as invitations; 0 means no limit; one IP address "
+            "may trigger a tenth"
         ),
         ge=0,
     )

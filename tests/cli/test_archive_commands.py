@@ -164,7 +164,7 @@ REFUSED = {
     ("restore", "/nowhere/koyjabo.backup"): "The backup cannot be read: No such file or directory.",
     ("export", "/nowhere/a.csv"): "/nowhere/a.csv cannot be written: No such file or directory.",
     ("export", "a.txt"): "Give --format csv or --format jsonl",
-    ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a day, such as 2025-12-16.",
+    ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a date, such as 2025-12-16.",
     ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
     ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
     ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",

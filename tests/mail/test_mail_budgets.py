@@ -198,7 +198,7 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     site.services[MailOutbox].send_all()
     (mail,) = mailbox.to("stranger@example.com")
     assert mail["Subject"] == "Invitation to a community"
-    assert "Someone invites you to a community." in text_of(mail)
+    assert "Someone has invited you to a community." in text_of(mail)
     assert "evil" not in mail.as_string() + text_of(mail) + html_of(mail)
     week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
     assert contents._community(Localizer("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")

@@ -164,7 +164,7 @@ def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other
 
 def test_what_cannot_be_searched_for_is_said_at_the_field(admin, example):
     page = admin.get("/admin/visits?first_day=2025-02-30&last_day=x&community_id=x&place=%3Cb%3E", 400)
-    assert page.count("must be a day, such as 2025-12-16") == 2
+    assert page.count("must be a date, such as 2025-12-16") == 2
     assert 'aria-describedby="community_id-error"' in page
     assert 'value="&lt;b&gt;"' in page
     admin.get("/admin/visits?first_day=2025-12-17&last_day=2025-12-16", 400)
@@ -270,7 +270,7 @@ def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
     for none in (invited_by_another, "actor=operator", "action=x", "last_day=2025-01-01"):
         assert entries(admin.get(f"/admin/audit?{none}")) == [], none
     assert entries(admin.get("/admin/audit?first_day=2025-12-01&last_day=2025-12-31&action=member.invite")) != []
-    assert "must be a day" in admin.get("/admin/audit?first_day=x", 400)
+    assert "must be a date" in admin.get("/admin/audit?first_day=x", 400)
 
 
 def test_audit_log_is_exported_as_it_is_filtered(site, admin, example):

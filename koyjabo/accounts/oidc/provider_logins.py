@@ -34,7 +34,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
 
 UNCONNECTED = N_(
-    "No account here is connected with this login. Log in another way first, and connect it on your account page."
+    "No account here is connected to this login. Log in another way first, and connect it on your account page."
 )
 NO_EMAIL = N_(
     "This login did not give us an email, and an account here needs one. Sign up with your email and a password."

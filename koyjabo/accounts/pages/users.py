@@ -177,7 +177,9 @@ def _rights_of_admins() -> str:
 
 
 def _rights_of_viewers() -> str:
-    effect = _("This user can see every page of the panel, without emails and visitor IDs, but cannot change anything.")
+    effect = _(
+        "This user can see every page of the panel except for emails and visitor IDs, but cannot change anything."
+    )
     return str(effect)
 
 
@@ -198,7 +200,7 @@ def _admin_invitation(email: str) -> Confirmation:
 
 def _viewer_invitation(email: str) -> Confirmation:
     effects = (
-        _("A viewer sees every page of the panel, without emails and visitor IDs, and cannot change anything."),
+        _("A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."),
         _("The link works once, for a week. Send it only to this person."),
     )
     title = _("Invite %(name)s as a viewer?", name=email)

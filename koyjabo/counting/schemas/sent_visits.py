@@ -1,5 +1,5 @@
 """The body of `POST /api/visits`: visits reported by another server, each validated separately (specification: Visits
-of other servers).
+from other servers).
 """
 
 from __future__ import annotations

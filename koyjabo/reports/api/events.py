@@ -48,7 +48,8 @@ from koyjabo.webkit.schemas.fields import (
 WRONG_COUNT = N_("must be a list of 1 to 50 events")
 WRONG_NAME = N_("must be 1 to 64 characters from a–z 0–9 _, starting with a letter")
 WRONG_PROPS = N_(
-    "must be an object of up to 10 strings, numbers or booleans, with names of 1 to 64 characters from A–Z a–z 0–9 _"
+    "must be an object with up to 10 strings, numbers or booleans, whose names are "
+    "1 to 64 characters from A–Z a–z 0–9 _"
 )
 PROPS_SCHEMA = {
     "anyOf": [

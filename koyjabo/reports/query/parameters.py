@@ -40,7 +40,7 @@ LAST_DAY = f"{LAST_YEAR}-12-31"
 ESCAPED = re.compile(r"\\+!")
 NEEDS_ESCAPE = re.compile(r"\\*!")
 
-NOT_A_DAY = N_("must be a day such as 2025-10-31, in the years 1970 to 2999")
+NOT_A_DAY = N_("must be a date such as 2025-10-31, in the years 1970 to 2999")
 NOT_A_DIMENSION = N_("is not a dimension of reports")
 ONCE = N_("must be given once")
 UNKNOWN = N_("is not a parameter of this report")

@@ -208,11 +208,11 @@ def test_page_of_the_link_leads_through_the_signup_to_the_panel(site, boss):
     path = f"/invitations/{invite(boss, 'salma@example.com', 'admin')}"
     reader = Reader(site)
     page = words(reader.get(path))
-    assert "Boss invites you to the panel of localhost : Admin You can see and change everything" in page
+    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
     assert "The account that gets this role" not in page
     reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
     page = words(reader.get(reader.location))
-    assert "Boss invites you to the panel of localhost : Admin You can see and change everything" in page
+    assert "Boss has invited you to the admin panel of localhost : Admin You can see and change everything" in page
     assert "The account that gets this role: salma@example.com" in page
     reader.send(f"{path}/accept", 403, csrf_token="wrong")
     reader.send(f"{path}/accept")

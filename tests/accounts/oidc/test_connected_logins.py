@@ -1,4 +1,4 @@
-"""Accounts connected with an OpenID provider: connect, disconnect, and set the first password."""
+"""Accounts connected to an OpenID provider: connect, disconnect, and set the first password."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_account_is_connected_with_its_password_and_disconnected_again(site, wor
     assert "That is not your current password." in words(ayesha.send(CONNECT, 422, password="wrong one"))
     connect(ayesha, work, "c1")
     assert ayesha.location == "/account"
-    assert "Your account is connected with The Office." in words(ayesha.get("/account"))
+    assert "Your account is connected to The Office." in words(ayesha.get("/account"))
     assert last_line(site)[1] == "user.connect"
     assert "ayesha@example.com" in words(log_in(site, work, "c1").get("/account"))
 
     assert "That is not your current password." in words(ayesha.send(DISCONNECT, 422, password="wrong one"))
     ayesha.send(DISCONNECT, password=PASSWORD)
-    assert "no longer connected with The Office" in words(ayesha.get("/account"))
+    assert "no longer connected to The Office" in words(ayesha.get("/account"))
     ayesha.send(DISCONNECT, password=PASSWORD)  # idempotent
     assert last_line(site)[1] == "user.disconnect"
     assert identities(site, "c1") == []
@@ -102,7 +102,7 @@ def test_login_does_not_connect_who_is_logged_in(site, work):
 def test_identity_belongs_to_one_account(site, work):
     gita, hena = Reader(site).sign_up("gita"), Reader(site).sign_up("hena")
     connect(gita, work, "c4")
-    assert "connected with another account here" in words(connect(hena, work, "c4", 422))
+    assert "connected to another account here" in words(connect(hena, work, "c4", 422))
     assert identities(site, "c4") == ["gita@example.com"]
 
 

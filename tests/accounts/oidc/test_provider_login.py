@@ -104,7 +104,7 @@ def test_nobody_signs_up_without_the_setting(site, work):
     work.know("w6", email="elora@work.example", email_verified=True)
     with changed(site, OIDC_SIGNUP="0") as closed:
         refused = log_in(closed, work, "w6", status=422)
-        assert "No account here is connected with this login." in words(refused.page)
+        assert "No account here is connected to this login." in words(refused.page)
         assert "Continue with" not in words(Reader(closed).get("/signup"))
     assert site.rows("SELECT count(*) FROM users WHERE email = 'elora@work.example'") == [(0,)]
 

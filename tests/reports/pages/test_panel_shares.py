@@ -81,7 +81,7 @@ def test_fields_that_cannot_be_are_said_beside_them_and_filters_above(rani):
         ({"name": " "}, "must have 1 to 200 characters"),
         ({"password": "short"}, "must have 8 to 128 characters"),
         ({"until": "2025-12-01"}, "must be in the future"),
-        ({"until": "x"}, "must be a day"),
+        ({"until": "x"}, "must be a date"),
     ):
         assert sentence in words(rani.send(NEW, 422, **{"name": "Traffic", **EMPTY, **fields}))
     page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", **EMPTY)

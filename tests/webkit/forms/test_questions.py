@@ -30,7 +30,7 @@ EXPLAINED = {
     "admin.archive_community": ("Archive {community}?", "Members: 2"),
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
     "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
-    "admin.make_viewer": ("Give {member} ({email}) read-only access?", "without emails and visitor IDs"),
+    "admin.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
     "admin.invite_to_panel": ("Invite guest@example.com as a viewer?", "cannot change anything"),
     "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
     "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
