@@ -18,7 +18,7 @@ DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
-"""The domain's names of fields with different names."""
+"""The domain's names for fields that have different names in the API."""
 
 
 COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"

@@ -82,7 +82,7 @@ class Unsaved(NamedTuple):
 
 
 class UnsavedVisits:
-    """Tracks since when visits have not been saved, as far as this worker can see.
+    """Tracks how long visits have not been saved, as seen by this worker.
 
     It sees its own commits and the counter, which the commits of all workers change. `revision` returns the counter's
     last known revision. Call `refresh` every second. Failures of other workers are in their reports

@@ -170,7 +170,7 @@ def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, An
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """Return an endpoint's due deliveries, longest due first; None if there are none, or without the lease."""
+    """Return an endpoint's due deliveries, longest due first. None if there are none or the lease is not held."""
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return None

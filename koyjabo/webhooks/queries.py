@@ -24,7 +24,7 @@ CUT = "…"
 """Replaces the hidden part of a shortened URL. Unsealed URLs never contain it, because they are ASCII."""
 
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
-"""Why a webhook is disabled: by a person, by a response with 410, or after days of failure."""
+"""Why a webhook was turned off: by a person, by a response with 410, or after days of failure."""
 
 
 class Endpoint(NamedTuple):

@@ -59,6 +59,6 @@ class WebhookSealer:
         return self._urls.open(sealed, webhook_id)
 
     def seal_urls(self) -> None:
-        """Seal URLs that an earlier version, or its backup, stored in clear text. Raises LedgerUnavailable."""
+        """Seal URLs that an earlier version, or its backup, stored in plain text. Raises LedgerUnavailable."""
         for webhook_id, url in self._database.read(queries.clear_urls):
             self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))

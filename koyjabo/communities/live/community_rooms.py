@@ -28,7 +28,7 @@ class CommunityRooms:
     """
 
     view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
-    """Returns the room of the view named by a message, and a function that opens the room. Set by reports."""
+    """Returns the room for the view that a message names, and a function that opens the room. Set by reports."""
 
     def __init__(
         self,

@@ -132,7 +132,7 @@ def _result(result: Result, community_id: str) -> Response:
 
 
 def _list_of_people() -> str:
-    """The path of the page where the action on a person was started."""
+    """The path of the page that the action on a person was started from."""
     return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
 
 

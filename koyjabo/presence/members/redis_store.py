@@ -1,7 +1,7 @@
 """Online members that several workers share in Redis. Only callers of `wait_until_counted` and `people` wait for Redis
 (specification: promise 8).
 
-Each worker counts the connections of its own people. Redis stores one lease per worker and person. Leases are renewed
+Each worker counts its own people's connections. Redis stores one lease per worker and person. Leases are renewed
 at half their time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who
 leaves, and replies with the count and an increasing version.
 """

@@ -22,7 +22,7 @@ from koyjabo.webkit.schemas.bodies import largest_at, largest_file_at
 log = logging.getLogger("koyjabo.requests")
 
 MOST_FIELDS = 20
-"""Maximum number of fields of a form with a file."""
+"""Maximum number of fields in a form with a file."""
 
 LARGEST_FIELDS = 256 * 1024
 """Maximum bytes of the form's other fields. Includes the 64 KB that Werkzeug reads at once."""

@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def linked(text: str) -> Markup:
-    """Link the names of documents in a text. An anchor appears only in the link's address."""
+    """Turn document names in a text into links. An anchor appears only in the link's address."""
     return Markup(NAME.sub(_link, escape(text)))
 
 

@@ -39,7 +39,7 @@ def largest_at(path: str) -> int:
 
 
 def largest_file_at(path: str) -> int:
-    """Return the maximum size of a form with a file at a path, in bytes; 0 if the path takes none."""
+    """Return the maximum size of a form with a file at a path, in bytes; 0 if the path takes no files."""
     return LARGEST_FILE if TAKES_FILE.fullmatch(path) else 0
 
 

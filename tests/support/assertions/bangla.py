@@ -15,7 +15,7 @@ UNREAD = {"script", "style", "code", "kbd", "samp"}
 BENGALI = re.compile(r"[\u0980-\u09ff]")
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
 IDENTIFIER = re.compile(r"\S*[@/]\S*|\b\w+_\w+\b|\b[\w-]+(?:\.[\w-]+)*\.[A-Za-z]\w+\b|\b\w+(?:\.\w+){2,}\b")
-"""Emails, addresses, paths, names of settings, visitorIds, hosts, versions. They are the same in every language."""
+"""Emails, addresses, paths, setting names, visitorIds, hosts and versions are the same in every language."""
 BROWSERS = ("Edge", "Opera", "Samsung Internet", "UC Browser", "Facebook", "Firefox", "Chrome", "Safari", "curl")
 SYSTEMS = ("Android", "iOS", "Windows", "ChromeOS", "macOS", "Linux", "Ubuntu")
 PRODUCTS = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in (*BROWSERS, *SYSTEMS, "Redis")))

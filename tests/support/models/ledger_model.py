@@ -39,7 +39,7 @@ class Model:
     visits: list[tuple[str, int]] = field(default_factory=list)  # (visitor, ms of the wall clock)
 
     def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, int, bool] | None:
-        """(ordinal, number in its day, duplicate), or None where the community is unknown."""
+        """(ordinal, number in its day, duplicate), or None if the community is unknown."""
         known = self.ordinals.get((visitor, visit)) if visit else None
         if known is None and scope not in {SITE, *self.communities}:
             return None

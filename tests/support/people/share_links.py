@@ -29,7 +29,7 @@ def of_community(community: str, **filters: list[str]) -> dict[str, Any]:
 
 
 def shared(site: Site, token: str, report: str = "summary", query: str = "", client: Any = None) -> Any:
-    """Read a report by a link, without an account."""
+    """Read a report through a share link, without an account."""
     return (client or bare(site)).get(f"{PATH}/{token}/reports/{report}?{query}")
 
 

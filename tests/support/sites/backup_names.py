@@ -12,5 +12,5 @@ def nights(count: int) -> list[str]:
 
 
 def others(name: str) -> list[str]:
-    """Similar names of files that the program did not make."""
+    """Similar names for files that the program did not make."""
     return ["koyjabo-2026-11-24.backup", "notes.txt", f"{name}.old", f".{name}", f"x{name}", name.upper()]
