@@ -33,7 +33,7 @@ class NewPassword(NamedTuple):
 
 
 class EmailLinks:
-    """Sends and uses mailed links. All methods raise LedgerUnavailable.
+    """Sends and redeems emailed links. All methods raise LedgerUnavailable.
 
     After a password reset, `on_revoked` is called with the user's id, and `unlock` with their email key, to clear
     failed logins.

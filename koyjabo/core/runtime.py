@@ -17,7 +17,7 @@ from typing import Protocol
 Call = Callable[[], None]
 
 Advance = Callable[[int], None]
-"""Called with the number of items done since the last call. An error that it raises ends the work."""
+"""Called with the number of items done since the last call. If it raises, the work is aborted."""
 
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Called with the number of items and the name of the work. Shows its progress while the context lasts."""

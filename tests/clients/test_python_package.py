@@ -29,7 +29,7 @@ with Client(sys.argv[1]) as client:
 
 @pytest.fixture(scope="module")
 def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with sdist and wheel."""
+    """The folder that contains the sdist and the wheel."""
     folder = tmp_path_factory.mktemp("client")
     make = ["make", "python-client", f"PACKAGES={folder}"]
     subprocess.run(make, cwd=checkout, check=True, capture_output=True, timeout=120)

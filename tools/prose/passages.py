@@ -1,4 +1,4 @@
-"""Finds the passages a person reads: paragraphs of documents, docstrings, comments and texts of pages."""
+"""Finds the passages a person reads: paragraphs of documents, docstrings, comments and page texts."""
 
 from __future__ import annotations
 

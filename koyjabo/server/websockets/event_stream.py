@@ -75,7 +75,7 @@ class EventStream(BufferedConnection):
             self._conclude()
 
     def abandon(self) -> None:
-        """Free the place of a stream that has not begun. Does nothing for other streams."""
+        """Release the slot of a stream that has not begun. Does nothing for other streams."""
         if not self.has_begun:
             self._loop.drop(self, LOST)
 

@@ -1,4 +1,4 @@
-"""The argument of handlers that have a Flask route and are on the fast path."""
+"""The argument passed to handlers that have a Flask route and are on the fast path."""
 
 from __future__ import annotations
 
