@@ -46,7 +46,7 @@ def test_every_type_has_an_example():
 
 
 def test_types_of_communities_are_those_that_the_document_names():
-    sentence = text().partition("A webhook of one community may have seven:")[2].partition(".\n")[0]
+    sentence = text().partition("A webhook for one community may have seven:")[2].partition(".\n")[0]
     assert tuple(re.findall("`(.+?)`", sentence)) == OF_COMMUNITIES
 
 
