@@ -22,6 +22,8 @@ from koyjabo.settings.catalogue import BASICS, written
 from koyjabo.settings.schema import Settings
 from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
 from koyjabo.webkit.pages.errors import SENTENCES
+from koyjabo.webkit.pages.guides import anchor
+from prose.budgets import anchors_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
@@ -177,19 +179,13 @@ PAGES = sorted(
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The ids that GitHub gives to a page's headings."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
-    return set(map(anchor_of, headings))
-
-
-def anchor_of(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")
+    return anchors_of(page.read_text())
 
 
 def leads(page: Path, link: str) -> bool:
-    path, _, anchor = link.partition("#")
+    path, _, part = link.partition("#")
     file = (page.parent / path).resolve() if path else page
-    return file.exists() and (not anchor or anchor in anchors(file))
+    return file.exists() and (not part or part in anchors(file))
 
 
 def test_every_link_leads_to_a_file_and_a_heading():
@@ -201,13 +197,13 @@ def test_every_link_leads_to_a_file_and_a_heading():
 
 def target(page: Path, link: str) -> str:
     """The text that a link leads to: a whole file, or from a heading to the next one of the same level."""
-    path, _, anchor = link.partition("#")
+    path, _, part = link.partition("#")
     text = ((page.parent / path) if path else page).read_text()
-    if not anchor:
+    if not part:
         return text
     sections = re.split(r"^(?=#+ )", text, flags=re.MULTILINE)
     levels = [len(section) - len(section.lstrip("#")) for section in sections]
-    start = next(n for n, section in enumerate(sections) if anchor == anchor_of(section.partition("\n")[0]))
+    start = next(n for n, section in enumerate(sections) if part == anchor(section.partition("\n")[0].lstrip("# ")))
     end = next((n for n in range(start + 1, len(sections)) if levels[n] <= levels[start]), len(sections))
     return "".join(sections[start:end])
 

@@ -54,17 +54,17 @@ def test_login_that_waits_for_its_second_step_knows_the_visitor_no_longer(site):
     site.register("ayesha")
     turn_on(sign_up(site, "karim"))
     first_step(site, "karim", visitorId="ayesha")
-    assert forget(site, "ayesha").status_code == 204
+    site.forget("ayesha")
     assert site.rows("SELECT visitor_id FROM pending_steps") == [(None,)]
 
 
 @pytest.mark.both_kinds
 def test_visitor_who_comes_back_is_a_new_one(site):
     site.register("ayesha", visitId="1", communityId=HERE)
-    forget(site, "ayesha")
+    site.forget("ayesha")
     again = site.register("ayesha", visitId="1", communityId=HERE)
     assert (again.ordinal, again.duplicate, again.stats["uniqueVisitors"]) == (4002, False, 2)
-    forget(site, "ayesha")
+    site.forget("ayesha")
     assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(2,), (2,)]
     assert site.rows("SELECT * FROM forgotten_visitors") == []
     assert site.recount() == []
@@ -85,7 +85,7 @@ def test_no_table_names_them(sqlite_database):
         )
         site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived or deleted
         assert "ayesha" in contents(site)
-        assert forget(site, "ayesha").status_code == 204
+        site.forget("ayesha")
         assert "ayesha" not in contents(site)
         assert "the-visit" not in contents(site)
         assert site.recount() == []
@@ -97,7 +97,7 @@ def test_visits_stay_under_one_name_without_what_leads_to_the_visitor(site):
     site.post(json={"visitorId": "ayesha", **sent}, headers={"Authorization": f"Bearer {karim.access}"})
     site.register("ayesha", communityId=HERE, **sent)
     site.register("babul", **sent)
-    forget(site, "ayesha")
+    site.forget("ayesha")
     columns = "visitor_id, visit_id, referrer, user_agent, client_ms, user_id, page"
     first, second, other = site.rows(f"SELECT {columns} FROM visits ORDER BY id")
     assert first[0] == second[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from prose import budgets
-from prose.budgets import Habit, complaints_of_guides, complaints_of_habits, complaints_of_length, complaints_of_words
+from prose.budgets import complaints_of_guides, complaints_of_habits, complaints_of_length, complaints_of_words
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
 
 DOCUMENT = """# Title
@@ -50,13 +51,14 @@ def test_paragraphs_items_and_cells_are_passages_of_a_document_and_code_is_none(
     assert passages[1].place == "docs/a.md:3"
 
 
-def test_docstrings_and_comments_are_passages_of_python():
+def test_docstrings_comments_and_names_are_passages_of_python():
     passages = [(passage.kind, passage.text) for passage in passages_of_python("a.py", PYTHON)]
     assert sorted(passages) == [
         ("comment", "A reason of two lines."),
         ("comment", "the usual number"),
         ("docstring", "A module."),
         ("docstring", "Visits, at most."),
+        ("name", "LIMIT"),
     ]
 
 
@@ -83,12 +85,19 @@ def test_a_habit_is_named_with_its_place_and_a_budget_falls_with_it(habit):
         "begins like a fragment": "Of each visit.",
     }[habit.name]
     passage = Passage("docstring", "a.py:7", example)
-    (summary, place) = complaints_of_habits([passage], (Habit(habit.name, habit.pattern, habit.advice),))
+    (summary, place) = complaints_of_habits([passage], (replace(habit, documents=0, code=0, pages=0),))
     assert summary.startswith(f"{habit.name} in code: 1 times, at most 0")
     assert place.startswith("  a.py:7: ")
-    assert list(complaints_of_habits([passage], (Habit(habit.name, habit.pattern, habit.advice, code=1),))) == []
-    (lower,) = complaints_of_habits([passage], (Habit(habit.name, habit.pattern, habit.advice, code=2),))
+    assert list(complaints_of_habits([passage], (replace(habit, code=1, documents=0, pages=0),))) == []
+    (lower,) = complaints_of_habits([passage], (replace(habit, code=2, documents=0, pages=0),))
     assert "lower its budget" in lower
+
+
+def test_a_value_whose_name_says_nothing_is_named_with_its_place():
+    names = [Passage("name", "a.py:3", "found"), Passage("name", "a.py:4", "visit")]
+    (summary, place) = budgets.complaints_of_names(names)
+    assert summary.startswith("values named `found`: 1 times, at most 0")
+    assert place == "  a.py:3"
 
 
 def test_code_in_a_sentence_is_not_a_habit():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from koyjabo.webkit.pages.guides import anchor
 from prose.passages import Passage, sentences_of
 
 GROUPS = {
@@ -21,7 +21,7 @@ GROUPS = {
     "page": "pages",
 }
 PREPOSITIONS = (
-    "about|after|at|before|behind|between|by|for|from|in|into|of|on|over|through|to|under|with|within|without"
+    "about|after|at|before|behind|between|by|during|for|from|in|into|of|on|over|through|to|under|with|within|without"
 )
 
 
@@ -33,6 +33,8 @@ class Habit:
     documents: int = 0
     code: int = 0
     pages: int = 0
+    kinds: tuple[str, ...] = tuple(GROUPS)
+    """Kinds of passages that are searched."""
 
 
 HABITS = (
@@ -53,7 +55,12 @@ HABITS = (
         r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
         "use the words of docs/glossary.md: two-step login, rolled up, verified, rolled back, revoke",
     ),
-    Habit("begins like a fragment", r"^(Of|So|Those|As|Not|Which|Whose)\b", "begin with a verb or a noun"),
+    Habit(
+        "begins like a fragment",
+        r"(?-i:^(Of|So|Those|As|Not|Which|Whose)\b)",
+        "begin with a verb or a noun",
+        kinds=("docstring",),
+    ),
 )
 
 LONGEST_SENTENCE = 30
@@ -77,7 +84,7 @@ def complaints(root: Path, passages: list[Passage]) -> list[str]:
         *complaints_of_habits(passages),
         *complaints_of_length(passages),
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
-        *complaints_of_names(root),
+        *complaints_of_names(passages),
         *complaints_of_guides(root),
     ]
 
@@ -87,14 +94,14 @@ def documents_of(root: Path) -> Iterable[Path]:
 
 
 def complaints_of_habits(passages: list[Passage], habits: tuple[Habit, ...] = HABITS) -> Iterator[str]:
+    prose = [(passage, re.sub(r"`[^`]*`", "`…`", passage.text)) for passage in passages if passage.kind in GROUPS]
     for habit in habits:
-        flags = re.NOFLAG if habit.pattern.startswith("^") else re.IGNORECASE
+        pattern = re.compile(habit.pattern, re.IGNORECASE)
         places: dict[str, list[str]] = {"documents": [], "code": [], "pages": []}
-        for passage in passages:
-            if habit.pattern.startswith("^") and passage.kind != "docstring":
-                continue
-            for occurrence in re.finditer(habit.pattern, re.sub(r"`[^`]*`", "`…`", passage.text), flags):
-                places[GROUPS[passage.kind]].append(f"{passage.place}: {occurrence[0]!r}")
+        for passage, text in prose:
+            if passage.kind in habit.kinds:
+                for occurrence in pattern.finditer(text):
+                    places[GROUPS[passage.kind]].append(f"{passage.place}: {occurrence[0]!r}")
         for group, occurrences in places.items():
             yield from over(f"{habit.name} in {group}", habit.advice, occurrences, getattr(habit, group))
 
@@ -103,7 +110,7 @@ def complaints_of_length(passages: list[Passage], budget: int = LONG_SENTENCES) 
     long = [
         f"{passage.place}: {' '.join(sentence.split()[:8])} … ({len(sentence.split())} words)"
         for passage in passages
-        if GROUPS[passage.kind] == "documents"
+        if GROUPS.get(passage.kind) == "documents"
         for sentence in sentences_of(passage.text)
         if len(sentence.split()) > LONGEST_SENTENCE
     ]
@@ -123,15 +130,10 @@ def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:
             yield f"{name} has {words[name]} words, at most {most}: what can go?"
 
 
-def complaints_of_names(root: Path) -> Iterator[str]:
-    places: dict[str, list[str]] = {name: [] for name in NAMES}
-    for folder in ("koyjabo", "tests", "tools", "bench", "clients/python"):
-        for path in (root / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in NAMES:
-                    places[node.id].append(f"{path.relative_to(root)}:{node.lineno}")
-    for name, occurrences in places.items():
-        yield from over(f"values named `{name}`", "say what the value is", occurrences, NAMES[name])
+def complaints_of_names(passages: list[Passage]) -> Iterator[str]:
+    for name, budget in NAMES.items():
+        places = [passage.place for passage in passages if (passage.kind, passage.text) == ("name", name)]
+        yield from over(f"values named `{name}`", "say what the value is", places, budget)
 
 
 def complaints_of_guides(root: Path) -> Iterator[str]:
@@ -151,7 +153,7 @@ def complaints_of_guides(root: Path) -> Iterator[str]:
 def anchors_of(document: str) -> set[str]:
     """The ids that GitHub gives the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", document, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return set(map(anchor, headings))
 
 
 def over(name: str, advice: str, occurrences: list[str], budget: int) -> Iterator[str]:

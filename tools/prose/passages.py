@@ -26,8 +26,8 @@ COMMENTS |= dict.fromkeys((".mjs", ".ts", ".tsx"), COMMENTS[".js"])
 @dataclass(frozen=True)
 class Passage:
     kind: str
-    """`document`, `decision`, `changelog`, `docstring`, `comment`, `script` (a comment of a script, style or template)
-    or `page`."""
+    """`document`, `decision`, `changelog`, `docstring`, `comment`, `script` (a comment of a script, style or template),
+    `page`, or `name`: of a value in Python, which no person reads as prose."""
     place: str
     """Path and line, as in `docs/api.md:12`."""
     text: str
@@ -76,10 +76,12 @@ def passages_of_document(name: str, text: str) -> Iterator[Passage]:
 
 
 def passages_of_python(name: str, text: str) -> Iterator[Passage]:
-    """Docstrings, also below values, and comments; comments on consecutive lines are one passage."""
+    """Docstrings, also below values, comments and names of values. Comments on consecutive lines are one passage."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield Passage("docstring", f"{name}:{node.lineno}", " ".join(node.value.value.split()))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield Passage("name", f"{name}:{node.lineno}", node.id)
     start = 0
     lines: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
