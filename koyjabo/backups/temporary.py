@@ -35,13 +35,13 @@ def working_folder(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(path: Path, beside: Path | None = None) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     """A temporary file that is renamed to `path` once synced to disk, or deleted after an error. Only its owner may
     read it (mode 0600).
 
-    It is created in the folder `beside`, on the same file system, by default in the folder of `path`. Raises OSError.
+    It is created in `folder`, on the same file system, or by default in the folder of `path`. Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(dir=beside or path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:
             yield file

@@ -106,7 +106,7 @@ TEXT = (
     '<text x="{left}" y="{baseline}" fill="{fill}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs">'
     "{text}</text>"
 )
-"""`textLength` keeps the text in its shape, whatever fonts are installed."""
+"""`textLength` keeps the width of the text with any installed font."""
 
 
 def badge(label: str, message: str, color: str, style: str, language: str) -> str:

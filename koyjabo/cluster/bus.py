@@ -46,7 +46,7 @@ class Bus(Protocol):
         """
 
     def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
-        """Send the other workers whatever `take` returns when the message goes out, unless that is empty. If sending
+        """Call `take` when the message goes out, and send its value to the other workers unless it is empty. If sending
         fails, the value is passed to `put_back`. Neither function may block.
         """
 

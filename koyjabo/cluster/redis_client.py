@@ -170,6 +170,6 @@ class Script:
         return [self(keys, arguments) for keys, arguments in calls]
 
 
-def load(client: RedisClient, beside: str, name: str) -> Script:
-    """The script `name`.lua from the folder of the file `beside`."""
-    return Script(client, Path(beside).with_name(f"{name}.lua").read_text(encoding="utf-8"))
+def load(client: RedisClient, module: str, name: str) -> Script:
+    """The script `name`.lua from the folder of the file `module`."""
+    return Script(client, Path(module).with_name(f"{name}.lua").read_text(encoding="utf-8"))

@@ -47,8 +47,8 @@ def visit_number(ordinal: int) -> str | Response:
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
         page = {"visit": visit, "hour": _hour(), "words": words, "after": after_words}
-        beside = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
-        return render_template("counting/visit_number.html", beside=beside, **page)
+        translations = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
+        return render_template("counting/visit_number.html", translations=translations, **page)
 
 
 def after_words(visits: int) -> str:

@@ -130,7 +130,7 @@ def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMar
 
 
 def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
-    """Record that this PostgreSQL server is the right one, whatever timelines were seen (`database.timelines`).
+    """Record that this PostgreSQL server is the right one, regardless of earlier timelines (`database.timelines`).
 
     Returns its address and its timeline. Raises UnusableDatabase if it does not report its timeline.
     """

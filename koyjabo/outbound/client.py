@@ -239,8 +239,8 @@ class HttpClient:
         self._lock = threading.Lock()  # taken by callers, never by our threads
 
     def fetch(self, request: Request) -> Answer:
-        """Send a request and wait for the response, whatever its status. Raises OutboundError, and ValueError for a
-        header with a line break.
+        """Send a request and return the response, with any status. Raises OutboundError, and ValueError for a header
+        with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
         data = request.encode(target)

@@ -49,7 +49,7 @@ class VisitorBroadcaster:
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
-        """Broadcast how many members are online. The event is always a `visitor_count`, whatever the `change`."""
+        """Broadcast how many members are online. The event is a `visitor_count` for every `change`."""
         self._send_count(community_id, "visitor_count", count, change)
 
     def broadcast_visitor_joined(self, community_id: str, count: int) -> None:

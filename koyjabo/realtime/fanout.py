@@ -115,8 +115,8 @@ class Effort(NamedTuple):
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
-    An event with a revision reaches each member at most once and never after a newer one, in whatever order events are
-    emitted. An event without a revision is always sent.
+    An event with a revision reaches each member at most once and never after a newer one, even if events are emitted in
+    another order. An event without a revision is always sent.
     """
 
     _on_sent: OnSent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koyjabo.core.i18n import N_
 
 TEST = "test"
-"""Sent only to the webhook that is being tested, whatever it subscribes to."""
+"""Sent only to the webhook that is being tested. It needs no subscription."""
 
 EVENT_TYPES = {
     "milestone.reached": N_("A total reaches a milestone"),

@@ -1,4 +1,4 @@
-"""track() and page views of counting/koyjabo.js on other sites: each counts once, whatever the page does."""
+"""track() and page views of counting/koyjabo.js on other sites: each counts once, also offline or on leaving a page."""
 
 from __future__ import annotations
 

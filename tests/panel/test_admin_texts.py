@@ -1,4 +1,4 @@
-"""Texts written by others appear as text in the panel and on community pages, whatever they look like."""
+"""Texts written by others appear as text in the panel and on community pages, even if they contain markup."""
 
 from __future__ import annotations
 

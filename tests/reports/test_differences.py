@@ -22,7 +22,7 @@ from koyjabo.reports.services import ReportServices
 SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
 PAGES = ("/", "/metro", "/fares")
 VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(PAGES)), max_size=25)
-TOLD = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
+YESTERDAY = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
 weeks, admins = count(2), count()
 
 
@@ -59,7 +59,7 @@ def overview(site, day: str):
 
 
 def sentence_on(page: str) -> str:
-    return re.sub(r" (?=[.;])", "", words(TOLD.search(page)[1]))  # removes the spaces left by the links' marks
+    return re.sub(r" (?=[.;])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
 
 
 def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
@@ -73,7 +73,7 @@ def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
     )
     sums = f"start={day}&amp;end={day}&amp;compare=weekday"
     assert f'href="/admin/?{sums}&amp;source=google.com"' in page
-    (view,) = re.findall(r'href="([^"]*source=google\.com)"', TOLD.search(page)[1])
+    (view,) = re.findall(r'href="([^"]*source=google\.com)"', YESTERDAY.search(page)[1])
     assert 'data-stat="visits" data-value="20"' in admin.get(view.replace("&amp;", "&"))
 
 

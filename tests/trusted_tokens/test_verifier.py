@@ -1,4 +1,4 @@
-"""Accepted tokens of another system: by algorithm, key and claims, whatever their header says."""
+"""Accepted tokens of another system: by algorithm, key and claims. Their header decides nothing."""
 
 from __future__ import annotations
 

@@ -117,9 +117,7 @@ class CommunityRooms:
         return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
 
     def _undo(self, participant: Participant) -> None:
-        """Undo a join completely, whatever stage it has reached, even if the participant left before they were
-        added.
-        """
+        """Undo a join completely at any stage, even if the participant left before they were added."""
         self.leave(participant)
         self._participants.discard(participant)
         self._clear(participant)

@@ -85,8 +85,8 @@ class Followed(Generic[Kept]):
                 yield rows
 
     def near(self, moment_ms: int | None) -> str:
-        """Return a day such that all rows of earlier days are before this time, whatever time zone their days were
-        counted in.
+        """Return a day such that all rows of earlier days are before this time, even if their days were counted in
+        another time zone.
         """
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 

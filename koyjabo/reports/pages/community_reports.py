@@ -53,7 +53,7 @@ def community_reports(community_id: str) -> Response:
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
-    scope, moment = at.scope, view.beside
+    scope, moment = at.scope, view.extra
     return member_forms.page(
         "reports/community_reports",
         at,
@@ -77,4 +77,4 @@ def _base(scope: Scope) -> Placement:
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
     compare = comparisons.remembered()
     base = of_community(scope)._replace(path=path, notes=notes, share=share, compare=compare)
-    return base._replace(beside=community.of_moment)
+    return base._replace(extra=community.of_moment)

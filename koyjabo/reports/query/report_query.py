@@ -24,7 +24,7 @@ class Filter:
     none_of: frozenset[Value] = frozenset()
 
     def both(self, other: Filter) -> Filter:
-        """Return the filter that passes whatever both filters pass."""
+        """Return the filter that passes what both filters pass."""
         if not self.any_of or not other.any_of:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
         return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))

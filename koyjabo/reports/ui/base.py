@@ -21,7 +21,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class Placement(NamedTuple):
-    """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `beside`, which do not
+    """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `extra`, which do not
     affect reports.
     """
 
@@ -37,8 +37,8 @@ class Placement(NamedTuple):
     range: str = DEFAULT  # of a URL without one
     share: str = ""  # the path of the page that creates a share link of a view
     is_shared: bool = False  # for readers of a share link
-    # What else the page shows from the same snapshot, without filters.
-    beside: Callable[[Snapshot, Question], Any] | None = None
+    # Reads other data of the page from the same snapshot, without filters.
+    extra: Callable[[Snapshot, Question], Any] | None = None
     compare: str = NO_COMPARISON  # of a URL without one
 
 

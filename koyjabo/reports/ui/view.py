@@ -88,9 +88,9 @@ class View(Links):
         return totals
 
     @cached_property
-    def beside(self) -> Any:
+    def extra(self) -> Any:
         """Other data of the page, from the same snapshot; None if only parts are requested."""
-        return self._known[self._beside] if self._beside else None
+        return self._known[self._extra] if self._extra else None
 
     @property
     def upto(self) -> int | None:
@@ -227,7 +227,7 @@ class View(Links):
         """The values that are known even while visits are counted for reports."""
         if not self.is_counting:
             return self._answers
-        return self._read([request for request in (self.asked.totals_request, self._beside) if request])
+        return self._read([request for request in (self.asked.totals_request, self._extra) if request])
 
     def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
@@ -235,15 +235,15 @@ class View(Links):
     def _requests(self) -> Iterator[ReportRequest]:
         """Yield the requests for the parts that templates draw, and for what else the page shows."""
         yield from self.asked.requests(self._draws)
-        if self._beside is not None:
-            yield self._beside
+        if self._extra is not None:
+            yield self._extra
 
     def _draws(self, part: str) -> bool:
         return part in self.parts if self.parts else not self.is_apart
 
     @cached_property
-    def _beside(self) -> LedgerRequest | None:
-        read = None if self.parts else self.base.beside
+    def _extra(self) -> LedgerRequest | None:
+        read = None if self.parts else self.base.extra
         return LedgerRequest(replace(self.question, filters={}), read) if read else None
 
     # How the page is sent

@@ -39,18 +39,18 @@ export function readTable(figure) {
     labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
     titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
-    notes: periods.map((cell) => beside(cell, "data-note")[0]?.textContent ?? ""),
+    notes: periods.map((cell) => cellsOfRow(cell, "data-note")[0]?.textContent ?? ""),
     names, values, sums,
     compared,
     line: compared.map((value, row) => (periods[row].querySelector("[data-running]") ? null : value)),
-    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((other) => other.querySelector("small")?.textContent ?? "")),
-    changes: periods.flatMap((cell) => beside(cell, "data-change").map(change)),
+    comparedDays: periods.flatMap((cell) => cellsOfRow(cell, "data-compared").map((other) => other.querySelector("small")?.textContent ?? "")),
+    changes: periods.flatMap((cell) => cellsOfRow(cell, "data-change").map(change)),
     incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
   };
 }
 
 /** The cells with an attribute in the row of a cell. @param {Element} cell  @param {string} name */
-const beside = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
+const cellsOfRow = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
 
 /** "▲ 15%", "up by 15%". @param {Element} cell */
 function change(cell) {
@@ -60,7 +60,7 @@ function change(cell) {
 }
 
 /** @param {Element} cell  @param {string} name  @returns {(number | null)[]} */
-const numbers = (cell, name) => beside(cell, name).map((other) => other.getAttribute(name)).map((text) => (text ? Number(text) : null));
+const numbers = (cell, name) => cellsOfRow(cell, name).map((other) => other.getAttribute(name)).map((text) => (text ? Number(text) : null));
 
 /** @param {Iterable<Node>} nodes */
 const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").replace(/\s+/g, " ").trim());

@@ -4,7 +4,7 @@ const ROLL = { duration: 400, easing: "ease-out" };
 const REST_MS = 600; // from the end of a roll to the beginning of the next
 const MOST_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
 const COUNT_MS = 1_000;
-const LENGTHS = [7, 10, 13]; // number lengths at which the font size changes, in characters, as in webkit/figures.html
+const LENGTHS = [7, 10, 13]; // the font size changes at these lengths, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 /** Text for ages below JUST_NOW_S, so that the text does not change every second. */
 export const justNow = locale === "en" ? "just now" : "এইমাত্র";

@@ -70,7 +70,7 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
             assert [event["data"] for event in events] == messages
             assert {event["community_id"] for event in events} == {community}
             assert list(events[0]) == ["type", "community_id", "data", "timestamp"]
-        assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards are told nothing"
+        assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards receive no message"
 
 
 def test_data_are_json_of_4096_bytes(boss, community):

@@ -188,7 +188,7 @@ for line in sys.stdin:
 
 
 @contextmanager
-def beside(server: Server) -> Iterator[Callable[..., Any]]:
+def tracker_process(server: Server) -> Iterator[Callable[..., Any]]:
     """Start a process that makes the application but serves no requests. Yields a function that calls its tracker."""
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     process = subprocess.Popen(
@@ -213,7 +213,7 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
 
 def test_application_in_another_process_tells_who_it_adds_and_removes(server, founder, community):
     other = Member(server).join(community)
-    with beside(server) as ask, PlainMember(server.port, community, founder.token) as watcher:
+    with tracker_process(server) as ask, PlainMember(server.port, community, founder.token) as watcher:
         watcher.wait_for_count(1)
         wait_until(lambda: ask("get_visitor_count", community) == 1, "it has found Redis")
         assert ask("add_visitor", other.id, community) == 2

@@ -33,7 +33,7 @@ eventlet_loop.use_own_hub()
 koyjabo.create_app(runtime=eventlet_loop.EventletRuntime())
 print(*sorted(name for name in set(sys.modules) - before if name.startswith("koyjabo")))
 """
-ALONE = """
+NOTHING_SHARED = """
 import os
 from eventlet import hubs
 files = map(str, (os.path.realpath(f"/proc/self/fd/{item}") for item in os.listdir("/proc/self/fd")))
@@ -86,7 +86,7 @@ def output_of(module_sqlite_database):
 @pytest.fixture(scope="module")
 def with_redis(output_of) -> list[str]:
     keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
-    return output_of(ALONE + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
+    return output_of(NOTHING_SHARED + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
 
 
 def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(output_of, with_redis):

@@ -84,7 +84,7 @@ def assert_restarts_are_not_noticed(server: Server, times: int = 1) -> None:
 
 
 def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path, listener):
-    """The server uses the passed socket whatever PORT is. New connections wait for the next server."""
+    """The server uses the passed socket and ignores PORT. New connections wait for the next server."""
     port = listener.getsockname()[1]
     server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
     try:

@@ -1,4 +1,4 @@
-"""Assertions about a ledger, valid whatever happened to the server."""
+"""Assertions about a ledger, which hold after any fault of the server."""
 
 from __future__ import annotations
 

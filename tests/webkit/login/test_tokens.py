@@ -109,7 +109,7 @@ def test_expired_token_has_a_code_of_its_own(site, person):
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)
     assert_error(person.post(REFRESHED, token=expired), 401, "token_expired")
-    assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # the wrong kind, whatever its age
+    assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # the wrong kind, even if expired
 
 
 def test_clocks_may_be_a_little_apart(person):
