@@ -35,7 +35,9 @@ AT_FIRST = 10
 
 
 class BackupsShown(NamedTuple):
-    """The backups on the page. Viewers see no paths, commands or errors. A restore would replace `now`."""
+    """The backups shown on the page. Viewers see no paths, commands or errors. A restore would replace the
+    state `now`.
+    """
 
     is_admin: bool
     is_on: bool
@@ -68,7 +70,7 @@ class BackupsShown(NamedTuple):
         return reason(row.error or "") if self.is_admin else Markup("")
 
     def took(self, row: Backup) -> str:
-        """Duration, `42 seconds` or `5 minutes`."""
+        """How long it took: `42 seconds` or `5 minutes`."""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
     def proof(self, row: Backup) -> object:
@@ -81,7 +83,7 @@ class BackupsShown(NamedTuple):
 
 
 def reason(error: str) -> Markup:
-    """Why a backup failed: a translated sentence, or the message of the system or bucket."""
+    """Explain why a backup failed: a translated sentence, or the message from the system or bucket."""
     translation = translated(error)
     return ENGLISH.format(error) if translation == error else Markup("{}").format(translation)
 

@@ -22,6 +22,9 @@ class InsightSum(Model):
     new_visitors: Mapped[int] = mapped_column(BigInteger)
     count: Mapped[int] = mapped_column(BigInteger)  # number of page views or events, for dimensions that have one
     visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct visitors; None if unknown
+    # Visits of 1 s or more, and the time of all visits, ms; None on days rolled up before these were measured.
+    attended: Mapped[int | None] = mapped_column(BigInteger)
+    attended_ms: Mapped[int | None] = mapped_column(BigInteger)
     # Used only by the previous version, for days that are not rolled up.
     people: Mapped[bytes | None] = mapped_column(LargeBinary)
 

@@ -76,6 +76,29 @@ class Visit(Model):
     campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
     # The visit's number within its day; None if unknown.
     day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
+    # How long the browser has shown the page, ms; None if this was not measured.
+    attended_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
+    acted: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # there was a real input
+    automated: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a program drives the browser
+    # Who owns the address: `datacentre` or `other`; None if unknown.
+    network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
+    own: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a visit by the operators
+
+
+class Attendance(Model):
+    """The newest spans of a visit that was open recently, to add further ones without counting time twice
+    (`koyjabo.evidence`). `visits.attended_ms` is `settled_ms` plus the union of `spans`.
+    """
+
+    __tablename__ = "attendance"
+
+    visit_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    # Increases with every write, so that reports read only what is new (row `attendance` of `watermarks`).
+    seq: Mapped[int] = mapped_column(BigInteger, index=True)
+    settled_ms: Mapped[int] = mapped_column(BigInteger)  # attended before `settled_until_ms`, which no span may add to
+    settled_until_ms: Mapped[int] = mapped_column(BigInteger)
+    spans: Mapped[str] = mapped_column(Text)  # JSON: [[began_ms, ended_ms], …] in order, without overlap
+    beats: Mapped[str] = mapped_column(Text)  # JSON: the newest heartbeats, [[at_ms, is_visible], …] in order
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}

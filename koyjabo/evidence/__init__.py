@@ -1,0 +1,1 @@
+"""Whether anybody was there: attended time, inputs, automation, networks and own visits."""
