@@ -73,11 +73,13 @@ class BackupsShown(NamedTuple):
         """How long it took: `42 seconds` or `5 minutes`."""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
-    def proof(self, row: Backup) -> str:
-        """`22,121 = 22,121`: the backup's total, and the total of its recount; "" if it was not recounted."""
+    def proof(self, row: Backup) -> object:
+        """What the recount of the restored backup showed; "" if it was not recounted."""
         if row.total is None or row.restored_total is None:
             return ""
-        return f"{count(row.total)} {'=' if row.total == row.restored_total else '≠'} {count(row.restored_total)}"
+        if row.total == row.restored_total:
+            return _("Verified: the total is %(total)s", total=count(row.total))
+        return f"{count(row.total)} ≠ {count(row.restored_total)}"
 
 
 def reason(error: str) -> Markup:

@@ -17,6 +17,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.backups.ui import reason
+from koyjabo.core.command import own_command
 from koyjabo.counting.stats import encode
 from koyjabo.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.health.health import Health
@@ -32,7 +33,7 @@ from koyjabo.webkit.panel import for_viewers, without_database
 from koyjabo.webkit.panel.pages import me, page
 
 LEVEL_WORDS = {
-    GOOD: _("All is well"),
+    GOOD: _("Everything works"),
     WARNING: _("Something needs attention"),
     DANGER: _("Something is wrong"),
 }
@@ -130,6 +131,7 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
 def _links(is_admin: bool) -> dict[str, object]:
     """Links to pages by name. Viewers have no page of webhooks."""
     return {
+        "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
         "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),

@@ -214,10 +214,11 @@ def _backups(seen: Seen) -> HealthCheck:
 
 def _manual_backups(seen: Seen) -> HealthCheck:
     """Judge backups made with `koyjabo backup`, from the audit log, if the server makes none itself."""
-    backup = seen.facts.database.backup
+    backup, old_ms = seen.facts.database.backup, seen.facts.now_ms - OLD_BACKUP_MS
     if backup is None:
-        return HealthCheck.of("backups", "unknown" if seen.facts.database.visits else "nothing")
-    is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
+        has_old_visits = seen.facts.database.visits and seen.facts.database.oldest_visit_ms < old_ms
+        return HealthCheck.of("backups", "unknown" if has_old_visits else "nothing")
+    is_old = backup.at_ms < old_ms
     return HealthCheck.of("backups", "old" if is_old else "recent", {"at": backup.at_ms})
 
 

@@ -194,11 +194,11 @@ FINDINGS = {
             "made in another way do not appear here."
         ),
     ),
-    "backups.nothing": no_result(N_("There is nothing to back up yet.")),
+    "backups.nothing": off(N_("No backups are made at night."), TURN_BACKUPS_ON),
     "recount.agrees": good(N_("All numbers agreed on %(at)s, rows: %(count)s")),
     "recount.differs": danger(
         N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
-        N_("Run koyjabo verify --repair where the server runs. %(receipt)s shows the problems."),
+        N_("Run %(command)s verify --repair where the server runs. %(receipt)s shows the problems."),
     ),
     "recount.interrupted": warning(N_("The recount of %(at)s failed."), RECOUNT_NOW),
     "recount.late": warning(N_("The last recount was on %(at)s; there should be one every night."), RECOUNT_NOW),

@@ -14,7 +14,7 @@ from koyjabo.audit.queries import AuditRecord
 from koyjabo.backups.backup import BACKUP
 from koyjabo.core.i18n import N_
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork
+from koyjabo.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork, Visit
 from koyjabo.reports.log import block_queries
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.queries import Standing
@@ -66,6 +66,7 @@ class DatabaseFacts(NamedTuple):
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits without a block, which each report has to read
+    oldest_visit_ms: int = 0  # 0 if it is unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
@@ -102,6 +103,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
         block_queries.backlog(session).visits,
+        session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         _standbys(session),
         _rollback(session),
         webhooks.standing(session),
