@@ -154,6 +154,7 @@ $(VENV)/made:
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Creating $(VENV). The first time, installing takes a minute or two."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
 	@touch $@
@@ -182,6 +183,7 @@ SOURCES := koyjabo/reports/log/data/sources.json
 
 # The countries are replaced atomically: a server that has the old file open keeps reading it.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+	@echo "Downloading charts, icons and countries"
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/

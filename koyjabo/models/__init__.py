@@ -10,6 +10,7 @@
   two people were merged) also changes that person's next day.
 - `hourly_people`: people by hour. Visits, members' sockets and conversions all change these tables by the same rules,
   under the same lock.
+- `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.evidence`).
 - `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
 - `imported_days`: daily totals from other programs that were added to our total.
 - `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
@@ -47,6 +48,7 @@ from koyjabo.models.insights import (
 from koyjabo.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
 from koyjabo.models.ledger import (
     Adjustment,
+    Attendance,
     Counter,
     DailyVisits,
     FoldedVisits,
@@ -86,6 +88,7 @@ __all__ = [
     "Adjustment",
     "Annotation",
     "ApiKey",
+    "Attendance",
     "AuditLine",
     "Backup",
     "Community",

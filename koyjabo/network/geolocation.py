@@ -1,7 +1,5 @@
-"""Finds the location of an address, and the locations with the most visitors.
-
-No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so no cache is needed; a
-cache would store addresses.
+"""Finds the location of an address, and the locations with the most visitors. No address is stored, written or logged
+(specification: Storage). A lookup takes about 10 µs, so there is no cache, which would have to store addresses.
 """
 
 from __future__ import annotations
@@ -50,9 +48,8 @@ class PlaceFinder:
     """Finds the location of an address. Searches `files` in order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or
-    ip-location-db.
-    They are memory-mapped, so that all workers share the memory. Raises OSError, ValueError or
-    maxminddb.InvalidDatabaseError if one cannot be read.
+    ip-location-db. They are memory-mapped, so all workers share the memory. Raises OSError, ValueError or
+    maxminddb.InvalidDatabaseError if a file cannot be read.
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
@@ -100,7 +97,7 @@ class _Database:
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
     def record(self, ip: IPv4Address | IPv6Address) -> Any:
-        """The record of an address; None if there is none or the file is damaged there."""
+        """The record of an address; None if there is none, or if that part of the file is damaged."""
         if ip.version > self._version:
             return None
         with suppress(maxminddb.InvalidDatabaseError, ValueError):
@@ -136,8 +133,8 @@ def _text(record: Any, *path: str) -> str:
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
-    """The `most` largest locations, then the rest as "Other", then "Unknown" (specification: Read the stats). Locations
-    of equal size are sorted by name. The numbers add up to the sum of `places`; "Other" and "Unknown" are omitted if
+    """The `most` largest locations, then all others as "Other", then "Unknown" (specification: Read the stats).
+    Locations of equal size are sorted by name. The sum is the sum of `places`. "Other" and "Unknown" are left out if
     they are 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}

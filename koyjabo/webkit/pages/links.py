@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, current_app, request, url_for
 
+from koyjabo.core.command import own_command
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 
@@ -17,12 +18,12 @@ address of its picture). webkit/samples.js replaces it with the address in the b
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], site_origin=site_origin, sample_site=sample_site)
+    app.jinja_env.globals["own_command"] = own_command
 
 
 def to(endpoint: str, **values: Any) -> str:
     """Return the full URL of a page, with PUBLIC_URL or else with the host of this request."""
-    site = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
-    return f"{site}{url_for(endpoint, **values)}"
+    return (current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")) + url_for(endpoint, **values)
 
 
 def site_origin() -> str:

@@ -1,0 +1,1 @@
+"""Evidence that a person was there: attended time, inputs, automation, networks and own visits."""
