@@ -145,8 +145,8 @@ def _result(
 
 
 def _missing(newest: int, counted: int) -> list[str]:
-    """A problem if there are fewer visits than ids. There may be more visits, because versions that rolled up an erased
-    visitor's visits did so even with the newest ones.
+    """A problem if there are fewer visits than ids. There may be more visits, because rows of the newest ones may
+    have been rolled up.
     """
     if counted >= newest:
         return []
