@@ -1,4 +1,4 @@
-"""Checks of settings. Each returns the value to use, or raises ValueError with a description of valid values."""
+"""Checks settings. Each check returns the value to use, or raises ValueError with a description of valid values."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def origin(value: str) -> str:
 
 
 def url(example: str) -> Callable[[str], str]:
-    """Return a check for an absolute http or https URL without a password."""
+    """A check for absolute http or https URLs without a password."""
 
     def checked(value: str) -> str:
         try:
