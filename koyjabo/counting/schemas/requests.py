@@ -26,11 +26,6 @@ REFUSALS = {
 ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
 
 
-class HeartbeatBody(Body):
-    visitorId: VisitorId
-    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
-
-
 class ForgetBody(Body):
     visitorId: VisitorId
 
