@@ -37,7 +37,7 @@ OPENED_AT.
 """
 
 OPENED_AT, WIDTH = 256, 96
-"""Position and length of that text in the lock file, bytes."""
+"""Offset and length of the last opened files in the lock file, bytes."""
 
 
 class SqliteConnection(sqlite3.Connection):
