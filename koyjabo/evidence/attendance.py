@@ -41,7 +41,7 @@ class Early(NamedTuple):
     since_ms: int  # elapsed
 
 
-class Attendance:
+class AttendanceWriter:
     """Attended time on this worker. `pages` has the open pages."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics) -> None:

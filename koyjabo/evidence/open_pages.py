@@ -19,7 +19,7 @@ WRITE_AFTER_MS = 270_000
 """How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
 
 
-class OpenPage:
+class SitePage:
     """A page with an open socket. There may be 100,000, so it has no timer and few fields."""
 
     __slots__ = (
@@ -40,7 +40,7 @@ class Due(NamedTuple):
     """The running span of a page, to be written."""
 
     socket: Hashable
-    page: OpenPage
+    page: SitePage
     began_elapsed_ms: int
     shown: Shown
 
@@ -54,7 +54,7 @@ class OpenPages:
         self._clock = clock
         self._owner_of = owner_of
         self._on_ended = on_ended
-        self._pages: dict[Hashable, OpenPage] = {}  # in the order of `looked_at_ms`
+        self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
         self._again: deque[Hashable] = deque()  # sockets whose pages could not be written
         self._lock = threading.RLock()
 
@@ -67,7 +67,7 @@ class OpenPages:
         `source.silent_ms` is the time since the last frame or pong. Other servers' connections do not have it.
         """
         with self._lock:
-            page = self._pages[socket] = OpenPage(source, visit_id)
+            page = self._pages[socket] = SitePage(source, visit_id)
             self._begin(socket, page)
             page.looked_at_ms = page.began_elapsed_ms
 
@@ -123,13 +123,13 @@ class OpenPages:
             if not page.is_named:
                 page.visit_id = visit_id
 
-    def _put_back(self, most: int) -> Iterator[tuple[Hashable, OpenPage]]:
+    def _put_back(self, most: int) -> Iterator[tuple[Hashable, SitePage]]:
         for _ in range(min(most, len(self._again))):
             socket = self._again.popleft()
             if page := self._pages.get(socket):
                 yield socket, page
 
-    def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, OpenPage]]:
+    def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, SitePage]]:
         """The pages that were not looked at since `before_ms`, elapsed. Moves them to the end of the order."""
         now_ms = self._clock.elapsed_ms()
         for _ in range(min(most, len(self._pages))):
@@ -140,26 +140,26 @@ class OpenPages:
             page.looked_at_ms = now_ms
             yield socket, page
 
-    def _begin(self, socket: Hashable, page: OpenPage) -> None:
+    def _begin(self, socket: Hashable, page: SitePage) -> None:
         page.began_ms, page.began_elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         page.visible = True
         page.came_first = self._owner_of(socket).visitor_id is None
         if not page.is_named:
             page.visit_id = None
 
-    def _end(self, socket: Hashable, page: OpenPage) -> None:
+    def _end(self, socket: Hashable, page: SitePage) -> None:
         shown = self._shown(socket, page)
         page.visible = page.acted = False
         if shown is not None and (shown.acted or shown.ended_ms > shown.began_ms):
             self._on_ended(shown)
 
-    def _act(self, socket: Hashable, page: OpenPage, visit_id: str | None) -> None:
+    def _act(self, socket: Hashable, page: SitePage, visit_id: str | None) -> None:
         """Write an input that belongs to no running span."""
         visitor_id, now_ms = self._owner_of(socket).visitor_id, self._clock.now_ms()
         if visitor_id is not None:
             self._on_ended(Shown(visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True))
 
-    def _shown(self, socket: Hashable, page: OpenPage) -> Shown | None:
+    def _shown(self, socket: Hashable, page: SitePage) -> Shown | None:
         """The running span up to the last sign of life; None without a visitor."""
         owner = self._owner_of(socket)
         if owner.visitor_id is None:

@@ -16,7 +16,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.anonymity import PREFIX
-from koyjabo.evidence.spans import Attendance
+from koyjabo.evidence.spans import AttendedTime
 
 LATE_MS = 60_000
 """A visit that is sent later than this after its `timestamp` was made offline, and gets no attended time, ms."""
@@ -96,29 +96,29 @@ class KnownVisit:
     id: int
     visit_id: str
     at_ms: int
-    attendance: Attendance
+    attendance: AttendedTime
     acted: bool = False
     is_changed: bool = False
 
 
-class Written(NamedTuple):
+class RecordedSpans(NamedTuple):
     visit_ids: list[str | None]  # the visit that each span belongs to, None if there is none
     rows: int
     began_s: float  # when the transaction began, monotonic
 
 
-def record(session: Session, shown: Sequence[Shown], now_ms: int) -> Written:
+def record(session: Session, shown: Sequence[Shown], now_ms: int) -> RecordedSpans:
     """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing."""
     began_s = time.monotonic()
     seq = session.execute(NEXT, {"now_ms": now_ms}).scalar_one()
-    visits = Visits(session, shown)
+    visits = SpansOfVisits(session, shown)
     visit_ids = [visits.add(part) for part in shown]
     rows = list(visits.changed_rows())
     if rows:
         parameters = {"rows": json.dumps(rows), "seq": seq}
         session.execute(_many(session, WRITE), parameters)
         session.execute(_many(session, WRITE_VISITS), parameters)
-    return Written(visit_ids, len(rows), began_s)
+    return RecordedSpans(visit_ids, len(rows), began_s)
 
 
 def drop(session: Session, before_ms: int) -> tuple[int, bool]:
@@ -147,7 +147,7 @@ def remove(session: Session, visits: Collection[int]) -> None:
         session.execute(DROPPED, {"seq": max(removed)})
 
 
-class Visits:
+class SpansOfVisits:
     """The visits that spans may belong to."""
 
     def __init__(self, session: Session, shown: Sequence[Shown]) -> None:
@@ -187,11 +187,11 @@ class Visits:
         visit = self._visits.get(row.id)
         if visit is None:
             if row.spans is None:  # a new row: time counts from the commit of the visit
-                attendance = Attendance(row.attended_ms or 0, row.at_ms, [], {})
+                attendance = AttendedTime(row.attended_ms or 0, row.at_ms, [], {})
             else:
                 spans = [(began, ended) for began, ended in json.loads(row.spans)]
                 beats = dict(json.loads(row.beats))
-                attendance = Attendance(row.settled_ms, row.settled_until_ms, spans, beats)
+                attendance = AttendedTime(row.settled_ms, row.settled_until_ms, spans, beats)
             visit = self._visits[row.id] = KnownVisit(row.id, row.visit_id, row.at_ms, attendance)
         return visit
 

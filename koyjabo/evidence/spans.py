@@ -36,7 +36,7 @@ def within(spans: Iterable[Span], began_ms: int, ended_ms: int) -> list[Span]:
 
 
 @dataclass(slots=True)
-class Attendance:
+class AttendedTime:
     """The fields of a row of `attendance`."""
 
     settled_ms: int

@@ -1,4 +1,4 @@
-"""Attended time of visits: which spans count, and for which visit (specification: Attended time)."""
+"""Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
 
 from __future__ import annotations
 
