@@ -42,6 +42,7 @@ from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.network.address_owners import AddressOwners
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.network.services import NetworkServices
@@ -97,7 +98,9 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     settings, services = base.settings, base.services
     add = services.add
     add(settings)
-    add(NetworkServices(PlaceFinder(settings.geoip_files), Origins(settings.origins, settings.public_url)))
+    owners = AddressOwners(settings.asn_files, settings.own_networks)
+    origins = Origins(settings.origins, settings.public_url)
+    add(NetworkServices(PlaceFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))

@@ -87,7 +87,7 @@ def record_visit(context: RequestContext) -> PlainResponse:
     sent = context.body(VisitRecordBody)
     user_agent = text(context.environ.get("HTTP_USER_AGENT"))
     fields = {"visitorId": sent.data, "visitId": sent.requestId, "userAgent": user_agent}
-    register(context, NewVisitBody.model_validate(fields))
+    register(context, NewVisitBody.model_validate(fields), is_measured=False)
     return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 

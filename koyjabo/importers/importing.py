@@ -119,10 +119,12 @@ def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[Import
 
 
 def _visit(view: PageView, program: str) -> NewVisit:
+    is_crawler = is_bot(view.user_agent)
     return NewVisit(
         visitor_id=f"{program}:{view.visitor}",
         visit_id=view.visit,
-        is_bot=is_bot(view.user_agent),
+        is_bot=is_crawler,
+        automated=is_crawler,
         **{name: getattr(view, name) for name in KNOWN} | {"place": view.place or UNKNOWN},
     )
 

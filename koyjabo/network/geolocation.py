@@ -53,7 +53,7 @@ class PlaceFinder:
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
-        self._files = [_Database(file) for file in files]
+        self._files = [MaxMindFile(file) for file in files]
         self.has_countries = COUNTRIES.is_file()
 
     @property
@@ -78,15 +78,17 @@ class PlaceFinder:
         return next(filter(None, places), UNKNOWN)
 
     @cached_property
-    def _databases(self) -> list[_Database]:
+    def _databases(self) -> list[MaxMindFile]:
         """The databases in search order. The first lookup opens the countries."""
         databases = list(self._files)
         with suppress(OSError, ValueError, maxminddb.InvalidDatabaseError):
-            databases.append(_Database(COUNTRIES))
+            databases.append(MaxMindFile(COUNTRIES))
         return databases
 
 
-class _Database:
+class MaxMindFile:
+    """A database in MaxMind's format. Raises what `PlaceFinder` raises."""
+
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file without loading it
         metadata = self._reader.metadata()

@@ -180,6 +180,14 @@ class Settings(BaseModel):
             "empty, visitors are located by country"
         ),
     )
+    asn_database: str = setting(
+        "",
+        "ASN_DATABASE",
+        N_("databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"),
+    )
+    own_addresses: Annotated[str, AfterValidator(checks.address_list)] = setting(
+        "", "OWN_ADDRESSES", N_("your own addresses and networks, separated by `,`; reports can leave out their visits")
+    )
     rate_limit_registrations: int = setting(
         600,
         "RATE_LIMIT_REGISTRATIONS",
@@ -379,3 +387,11 @@ class Settings(BaseModel):
     @property
     def geoip_files(self) -> list[Path]:
         return [Path(name) for name in self.geoip_database.split(os.pathsep) if name]
+
+    @property
+    def asn_files(self) -> list[Path]:
+        return [Path(name) for name in self.asn_database.split(os.pathsep) if name]
+
+    @property
+    def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(map(ip_network, self.own_addresses.split(","))) if self.own_addresses else ()

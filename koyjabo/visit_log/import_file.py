@@ -23,6 +23,7 @@ from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
+from koyjabo.network.address_owners import NETWORKS
 from koyjabo.network.campaigns import Campaign
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import UserAgent, is_bot
@@ -42,6 +43,7 @@ STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
 LONGEST_ID = 128
+LONGEST_ATTENDED_MS = 30 * 86_400_000
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
@@ -135,7 +137,7 @@ def _json_object(line: str) -> Values | str:
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
     user_agent = _text(values, "user_agent") or _described(values)
     referrer = without_query(_text(values, "referrer")) or _text(values, "source")
-    return NewVisit(
+    visit = NewVisit(
         visitor_id=_visitor_id(values.get("visitor_id")),
         visit_id=_visit_id(values["visit_id"]) if "visit_id" in values else _derived_id(values, number),
         scope=_scope(values.get("community_id")),
@@ -149,6 +151,7 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
         language=languages.first_of(_text(values, "language")),
         campaign=_campaign(values),
     )._replace(**{name: read(values, name) for name, read in PLAIN.items() if name in values})
+    return visit._replace(automated=visit.is_bot or visit.automated)
 
 
 def _described(values: Values) -> str | None:
@@ -232,6 +235,30 @@ def _boolean(values: Values, name: str) -> bool:
     return boolean
 
 
+def _attended_ms(values: Values, name: str) -> int | None:
+    value = values[name]
+    if value == "":
+        return None
+    is_whole = type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value))
+    if not is_whole or not 0 <= int(value) <= LONGEST_ATTENDED_MS:
+        raise ValueError(f"{name} must be a whole number of ms, at most 30 days")
+    return int(value)
+
+
+def _flag(values: Values, name: str) -> bool:
+    value = str(values[name]).lower()
+    if value not in ("true", "false", ""):
+        raise ValueError(f"{name} must be true, false or empty")
+    return value == "true"
+
+
+def _network(values: Values, name: str) -> str | None:
+    value = values[name] or None
+    if value not in (*NETWORKS, None):
+        raise ValueError(f"{name} must be {' or '.join(NETWORKS)}, or empty")
+    return value
+
+
 def _text(values: Values, name: str) -> str | None:
     value = _address(values, name)
     return None if value is None else truncate(value)
@@ -258,5 +285,11 @@ BY_RULES = {
     "language",
     "campaign",
 }
-PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES}
+PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES} | {
+    "attended_ms": _attended_ms,
+    "acted": _flag,
+    "automated": _flag,
+    "network": _network,
+    "own": _flag,
+}
 """Parsers for a visit's optional columns."""

@@ -17,14 +17,12 @@ from sqlalchemy.orm import Session
 from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
 from koyjabo.counting.queries import id_range
+from koyjabo.counting.records import LATE_MS
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log.condition_queries import DIRECT, SearchFilter, conditions
-
-LATE_MS = 60_000
-"""If more time than this passed between opening and counting, ms, it was not just the duration of a request."""
 
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""
