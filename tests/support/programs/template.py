@@ -115,6 +115,7 @@ def load_for_servers() -> None:
             import_module(module.name)
     doors.load()
     configure_mappers()
+    load_locales()
     patch.undo()
     compile_routes()
 
@@ -145,6 +146,16 @@ def load_for_commands() -> None:
         import_module(name)
     configure_mappers()
     compile_routes()
+
+
+def load_locales() -> None:
+    """Load the names of days and the formats of numbers, which otherwise happens in the first page."""
+    from babel import localedata
+
+    from koyjabo.core.i18n import LANGUAGES
+
+    for language in LANGUAGES:
+        localedata.load(language)
 
 
 def configure_mappers() -> None:
