@@ -115,9 +115,9 @@ def load_for_servers() -> None:
             import_module(module.name)
     doors.load()
     configure_mappers()
-    load_locales()
     patch.undo()
     compile_routes()
+    load_tables()
 
     patching.patch = patch.redo
 
@@ -148,14 +148,18 @@ def load_for_commands() -> None:
     compile_routes()
 
 
-def load_locales() -> None:
-    """Load the names of days and the formats of numbers, which otherwise happens in the first page."""
+def load_tables() -> None:
+    """Load what a server otherwise loads for its first page, visit or report."""
     from babel import localedata
 
     from koyjabo.core.i18n import LANGUAGES
+    from koyjabo.network import user_agents
+    from koyjabo.reports.log.sources import Sources
 
     for language in LANGUAGES:
         localedata.load(language)
+    user_agents.load()
+    Sources().of("https://not-listed.example/")
 
 
 def configure_mappers() -> None:
