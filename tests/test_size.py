@@ -52,9 +52,9 @@ LINES_OF_CODE = {
     "recounts": 645,  # made every night; Health has lost its recount and adjustments
     "reports": 6593,  # pushes views; 7,233 before the engine of blocks
     "retention": 611,  # stores the sums of a day before its rows go, in place of the projection
-    "server": 3192,
+    "server": 3210,  # knows when a connection was last heard, for attended time
     "settings": 890,  # OWN_ADDRESSES and ASN_DATABASE
-    "sockets": 835,
+    "sockets": 900,  # messages about visible pages, and names of visits
     "trusted_tokens": 193,
     "visit_log": 1740,  # refuses evidence by line; the tables of names of browsers are gone, with 970 lines
     "webhooks": 1601,
