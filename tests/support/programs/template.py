@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -242,6 +243,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
+    tempfile.tempdir = None  # found out from the environment
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     return request
 
