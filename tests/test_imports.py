@@ -280,7 +280,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
     """Workers never load it: its calls would block all requests."""
-    late = "koyjabo.backups.bucket_place"
+    late = "koyjabo.backups.bucket_store"
     assert [
         module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
     ] == []
