@@ -37,7 +37,7 @@ trusted_tokens: . services
 sockets: . api
 badges: . api pages
 install: . pages
-reports: query log events live folded engine . services ui api pages admin
+reports: query log events live rolled_up engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
 recounts: . cli
