@@ -85,7 +85,7 @@ class LoaderProcess:
             settings = config.load()
             config.keep_file()
             if prepares:
-                config.require_backup_places(settings)
+                config.require_backup_stores(settings)
         except config.SettingsError as error:
             say(str(error), sys.stderr)
             return None
