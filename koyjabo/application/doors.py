@@ -20,6 +20,7 @@ DOORS = {
     "webhooks": "api admin",
     "api_keys": "api admin",
     "counting": "api pages",
+    "evidence": "api",
     "sockets": "api",
     "badges": "pages",
     "install": "pages",
