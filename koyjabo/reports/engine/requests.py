@@ -12,6 +12,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.reports.engine.answers import (
     FOLDED,
     FOLDED_EVENTS,
+    FOLDED_MEDIAN,
     Breakdown,
     Figures,
     Hours,
@@ -46,7 +47,11 @@ class SummaryRequest:
         compared = _figures(snapshot, self.compared) if self.compared else None
         until_ms = self.compared.until_ms if self.compared else None
         until = None if until_ms is None else snapshot.clock.local(until_ms // 1000)
-        return Summary(figures, compared, until, _reason(self.question, [figures, *([compared] if compared else [])]))
+        questions = [self.question, *([self.compared] if self.compared else [])]
+        reason = _reason(self.question, [figures, *([compared] if compared else [])])
+        if reason is None and any(map(snapshot.folded, questions)):
+            reason = FOLDED_MEDIAN
+        return Summary(figures, compared, until, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class TimelineRequest:
         for name in sorted(names, key=datetime.fromisoformat):
             group = groups.get(name, NO_VISITS)
             pages = None if name in unknown else sum_of((group.pages, views[name]))
-            rows.append(Period(name, *group.sums[:3], pages, name == now))
+            sums = group.sums
+            rows.append(Period(name, *sums[:3], pages, name == now, sums.attended, sums.attended_s))
         return rows
 
     def _running(self, clock: Clock) -> str | None:
@@ -144,7 +150,9 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
     if total.new is not None:
         views, events = snapshot.events(question).totals()
     returning, pages = minus(total.visitors, total.new), sum_of((total.pages, views))
-    return Figures(question.first, question.last, *total.sums[:3], returning, pages, events, snapshot.peak(question))
+    sums, peak, median_s = total.sums, snapshot.peak(question), snapshot.median_s(question)
+    counts = (*sums[:3], returning, pages, events, peak, sums.attended, sums.attended_s, median_s)
+    return Figures(question.first, question.last, *counts)
 
 
 def _reason(question: Question, figures: list[Figures]) -> str | None:
