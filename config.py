@@ -20,6 +20,14 @@ from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
 
+DATABASES_OF_ADDRESSES = {
+    "GEOIP_DATABASE": "make geoip brings one, and without any, visitors are placed by country",
+    "ASN_DATABASE": "without any, the server uses its own list of hosting networks",
+}
+"""Settings that name MaxMind databases, with the remedy if one cannot be used."""
+
+AS_NUMBER = "autonomous_system_number"
+
 
 class SettingsError(Exception):
     """A setting is unusable. The message is one sentence with its name and the remedy."""
@@ -37,7 +45,8 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         given["DATABASE_URL"] = database_url.normal(str(given.get("DATABASE_URL", "")), instance)
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    given["GEOIP_DATABASE"] = _geoip_database(str(given.get("GEOIP_DATABASE", "")), instance)
+    for name, remedy in DATABASES_OF_ADDRESSES.items():
+        given[name] = _databases(name, str(given.get(name, "")), instance, remedy)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
@@ -105,17 +114,19 @@ def _environment(given: Mapping[str, Any]) -> str:
     return given.get("ENVIRONMENT") or ("production" if hosted else "development")
 
 
-def _geoip_database(text: str, instance: Path) -> str:
+def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
     """The files with absolute paths. Raises SettingsError for a file that cannot be opened."""
     files = [str(instance / name) for name in text.split(os.pathsep) if name]
     for file in files:
         try:
-            maxminddb.open_database(file).close()
+            with maxminddb.open_database(file) as database:
+                _, record = next(iter(database), (None, {}))
         except (OSError, ValueError, maxminddb.InvalidDatabaseError):
             raise SettingsError(
-                f"GEOIP_DATABASE names {file!r}, which cannot be read as a MaxMind database; make geoip brings "
-                "one, and without any, visitors are placed by country."
+                f"{name} names {file!r}, which cannot be read as a MaxMind database; {remedy}."
             ) from None
+        if name == "ASN_DATABASE" and not (isinstance(record, dict) and AS_NUMBER in record):
+            raise SettingsError(f"{name} names {file!r}, which has no AS numbers; {remedy}.")
     return os.pathsep.join(files)
 
 

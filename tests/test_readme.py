@@ -32,7 +32,7 @@ CURLS = [line for line in COMMANDS if line.startswith("curl ")]
 CLONE = "git clone ADDRESS-OF-THIS-REPOSITORY koyjabo-live && cd koyjabo-live"
 SERVE = "STARTING_TOTAL=4000 make run"
 WITH_DOCKER = [
-    r"printf 'COMPOSE_FILE=compose.caddy.yaml\nDOMAIN=live.example.com\n' > .env",
+    r"printf 'COMPOSE_FILE=compose.caddy.yaml\nDOMAIN=live.example.com\nTIMEZONE=Asia/Dhaka\n' > .env",
     "docker compose up -d --build",
     "docker compose exec app koyjabo user create you@example.com --admin",
 ]

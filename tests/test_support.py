@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
-from support.programs.processes import ROOT
+import psutil
+from support.programs.processes import ROOT, is_stopped, wait_until
 from support.runs.durations import TESTS
 
 OTHERS = {"browser", "chaos", "clients", "support", "tools"}
@@ -32,3 +37,34 @@ def test_folders_of_support_import_only_those_above_them():
         if FOLDERS.index((node.module or "").split(".")[1]) > FOLDERS.index(path.parent.name)
     ]
     assert wrong == []
+
+
+SPAWNING = """
+import os, signal, sys, threading
+pipe = (os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)
+threading.Thread(target=os.posix_spawn, args=("/bin/true", ["true"], {}), kwargs={"file_actions": [pipe]}).start()
+signal.pause()
+"""
+"""A program with a thread inside a system call that SIGSTOP does not interrupt, until the pipe has a writer."""
+
+
+def test_process_is_stopped_once_all_its_threads_are(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    program = subprocess.Popen([sys.executable, "-I", "-S", "-c", SPAWNING, pipe])
+    try:
+        process = psutil.Process(program.pid)
+        wait_until(lambda: psutil.STATUS_DISK_SLEEP in states(process), "a thread waits")
+        process.suspend()
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "the main thread is stopped")
+        assert not is_stopped(process)
+        with pipe.open("w"):
+            wait_until(lambda: is_stopped(process), "the other one is stopped")
+    finally:
+        program.kill()
+        program.wait()
+
+
+def states(process: psutil.Process) -> set[str]:
+    """The states of its threads."""
+    return {psutil.Process(int(thread.name)).status() for thread in Path(f"/proc/{process.pid}/task").iterdir()}

@@ -34,8 +34,8 @@ class Reset(NamedTuple):
 
 
 class EmailChanged(NamedTuple):
-    """Emails about a changed address, to the old and the new one. The new address is not verified yet. Store this after
-    the change, in the same transaction.
+    """The two emails about an address change: one to the old address, one to the new address, which is not verified
+    yet. Store them after the change, in the same transaction.
     """
 
     user_id: str
@@ -107,9 +107,9 @@ def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecor
 
 
 def is_takeover(person: UserRecord) -> bool:
-    """Whether resetting the password by email takes the account over, because its previous user never confirmed this
-    email. Site admins and viewers always keep their two-step login: they were known when they got the role, and a
-    mistyped address would belong to a stranger (decision 77).
+    """Whether a password reset by email takes the account over, because its previous user never confirmed this email.
+    Site admins and viewers always keep their two-step login: they were known when they got the role, and a mistyped
+    address would belong to a stranger (decision 77).
     """
     return not (person.is_verified or person.is_admin or person.is_viewer)
 
@@ -128,7 +128,7 @@ def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int)
 
 
 def _end_what_was_made(session: Session, user_id: str) -> None:
-    """Revoke everything that lets anyone else use the account or act in its name. Add new kinds of credentials here
+    """Revoke all credentials and links created by the account's previous user. Add new kinds of credentials here
     (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user_id)
@@ -141,7 +141,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
 
 
 def _end_all(session: Session, user_id: str) -> None:
-    """Revoke all links of a user whose email has changed and is no longer verified."""
+    """Revoke all links mailed to a user whose email has changed and is no longer verified."""
     session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
 

@@ -1,6 +1,4 @@
-"""Actions through mailed links (reset a password, confirm an email), and a user's email preferences (weekly report,
-alerts).
-"""
+"""Handles emailed links (reset a password, confirm an email), and a user's choice of emails (weekly report, alerts)."""
 
 from __future__ import annotations
 
@@ -113,10 +111,8 @@ class EmailLinks:
         return queued_email is None or self._database.write(queued_email.store)
 
     def verify(self, account: Account, token: str) -> None:
-        """Verify the email of this account. Raises UnknownLink.
-
-        The caller has to be logged in to the account, which shows that the person who reads the email also uses the
-        account.
+        """Verify the email of this account. Raises UnknownLink. Requires a login, because the link only proves that
+        someone can read the email, not that they use the account.
         """
         by = log.actor(account, self._clock)
         person = self._database.write(

@@ -14,9 +14,9 @@ from koyjabo.mail.outbox_queries import QueuedEmail
 from koyjabo.network import user_agents
 
 Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""What happened to an email. `unavailable`: the server cannot send emails, or cannot send them to this address.
-`unconfirmed`: the inviter has not confirmed their own email. `limited`: today's limit on emails to strangers is used
-up.
+"""What happened to an email: `queued` for sending; `unavailable`, because the server cannot send emails, or not to this
+address; `unconfirmed`, because the inviter has not confirmed their own email; or `limited`, because today's limit on
+emails to strangers is used up.
 """
 
 

@@ -66,7 +66,9 @@ class ProviderUnavailable(KoyJaboError):
 
 
 class ProviderLoginRefused(KoyJaboError):
-    """The provider's response is for a login that was not begun in this browser, or for a user without an account."""
+    """The provider's response belongs to a login that was not begun in this browser, or to a user without
+    an account.
+    """
 
     code = "provider_login_refused"
     status = 401

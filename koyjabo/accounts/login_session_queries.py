@@ -27,7 +27,9 @@ COLUMNS = [getattr(LoginSession, name) for name in SessionLine._fields]
 
 
 def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> tuple[list[SessionLine], int]:
-    """`count` sessions from the offset `start`, the most recently used first, and the number of all."""
+    """A page of `count` sessions from the offset `start`, most recently used first, and the total number of
+    sessions.
+    """
     mine = _live(user_id, now_ms)
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     query = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
@@ -42,8 +44,8 @@ def line(session: Session, user_id: str, session_id: str, now_ms: int) -> Sessio
 
 
 def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:
-    """Where each user logged in to their most recently used live session, by user. Users without a known location are
-    missing.
+    """The location of each user's most recently used session, by user id. Users without a known location
+    are missing.
     """
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms

@@ -21,7 +21,7 @@ from koyjabo.network.user_agents import Browser
 
 
 class Session(NamedTuple):
-    """A live login session. `browser` and `place` are from its login; "" if unknown."""
+    """A live login session. `browser` and `place` were recorded at login; "" if unknown."""
 
     id: str
     created_ms: int
@@ -32,9 +32,8 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """The sessions of the logged-in user, and `places`. All methods raise LedgerUnavailable.
-
-    After a commit, `on_revoked` is called with the id of the ended session, or of the user if several have ended.
+    """The logged-in user's own sessions, and locations of users. All methods raise LedgerUnavailable. After a commit,
+    `on_revoked` is called with the id of the ended session, or with the user's id if several have ended.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -56,7 +55,7 @@ class Sessions:
         return _session(line, login)
 
     def places(self, user_ids: Collection[str]) -> dict[str, str]:
-        """Where users logged in to their most recently used session, as far as known."""
+        """The location of each user's most recently used session; users without a known location are missing."""
         return self._database.read(login_session_queries.places, user_ids, self._clock.now_ms())
 
     def end(self, login: Login, session_id: str) -> None:

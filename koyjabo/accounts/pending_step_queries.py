@@ -19,8 +19,8 @@ burst.
 
 
 class Pending(NamedTuple):
-    """A pending step. `token` is the hash of the client's token. `user_id` is None until a passkey identifies the
-    user.
+    """A pending step. `token` is the hash of the client's token. `user_id` is None until the client has presented a
+    passkey.
     """
 
     token: str
@@ -36,9 +36,8 @@ COLUMNS = [getattr(PendingStep, name) for name in Pending._fields]
 
 
 def begin(session: Session, pending: Pending, now_ms: int, expires_ms: int) -> tuple[str, ...]:
-    """Add a step, replacing one with the same token. Returns the methods that its user can choose.
-
-    A user's steps begin one after the other, so that two cannot have the same token.
+    """Add a step, replacing any step with the same token. Returns the methods that its user can choose. Steps of one
+    user are added one after the other, so that no two have the same token.
     """
     if pending.user_id is not None:
         session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
@@ -74,7 +73,7 @@ def set_challenge(
 
 
 def end(session: Session, pending: Pending) -> bool:
-    """Remove a step. Returns False if another request already has, or has requested another challenge."""
+    """Remove a step. Returns False if another request has already removed it, or has requested another challenge."""
     mine = (PendingStep.token == pending.token, PendingStep.challenge.is_not_distinct_from(pending.challenge))
     return changed_rows(session, delete(PendingStep).where(*mine)) == 1
 

@@ -1,8 +1,7 @@
-"""Logins with the right password that are not complete yet.
+"""Logins whose password was right but which are not complete yet; they give no access.
 
-Until then, they give no access. A browser that has completed a two-step login can skip it for 30 days. Its cookie
-contains no secret and is not stored on the server. It becomes invalid when the user's password or two-step login
-changes.
+A browser that has completed a two-step login can skip it for 30 days. Its cookie contains no secret and is not stored
+on the server. It becomes invalid when the user's password or two-step login changes.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.schema import Policy, requires
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
-"""Purposes of login steps: complete a two-step login, set up two-step login to log in or to sign up, log in with only a
-passkey.
+"""Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up; log in with only
+a passkey.
 """
 
 PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
-"""Purposes of steps in a session: create a passkey, set up an authenticator app."""
+"""Purposes of steps within a session: create a passkey, set up an authenticator app."""
 
 PENDING_S = 600
 MOST_TRIES = 5
@@ -59,7 +58,7 @@ class PendingSteps:
         self.policy = policy
 
     def is_required(self, person: UserRecord | Account) -> bool:
-        """Whether REQUIRE_TWO_FACTOR requires two-step login of this person."""
+        """Whether REQUIRE_TWO_FACTOR makes two-step login mandatory for this person."""
         return requires(self.policy, person.is_admin)
 
     def begin_if_due(
@@ -147,7 +146,7 @@ class PendingSteps:
         raise SecondFactorExpired
 
     def person_of(self, pending: Pending) -> UserRecord:
-        """The step's user, if the password and the account have not changed. Raises SecondFactorExpired."""
+        """The step's user, if their password and account have not changed since. Raises SecondFactorExpired."""
         person = self._database.read(queries.by_id, pending.user_id or "")
         if person is None or person.is_disabled or _password_mark(person) != pending.password_mark:
             raise SecondFactorExpired
@@ -165,8 +164,8 @@ def _live(pending: Pending | None) -> Pending:
 
 
 def _of_session(purpose: str, session_id: str) -> str:
-    """The token of a session's step. A session can create only one passkey at a time. The token is not secret, but its
-    purpose keeps it from being used for a login.
+    """The token for a session's step. A session can create only one passkey at a time. The token is not secret, but its
+    purpose prevents using it for a login.
     """
     return f"{purpose} in session {session_id}"
 

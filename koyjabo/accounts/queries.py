@@ -43,7 +43,7 @@ class UserRecord(NamedTuple):
     password: str
     is_disabled: bool
     browser_mark: str | None = None
-    """The mark of the user's familiar browsers, if it differs from the mark of `password`."""
+    """The mark of the user's familiar browsers, if it differs from the mark derived from `password`."""
 
     second_factor_ms: int | None = None
     """When two-step login was turned on, ms; None if it is off."""
@@ -80,7 +80,7 @@ class NewSession(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The refresh tokens of a session: the id of the valid one, and when it replaced the previous one."""
+    """The refresh tokens of one session: the id of the valid one, and when it replaced the previous one."""
 
     session_id: str
     refresh_id: str
@@ -104,17 +104,15 @@ FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
 def successor(session_id: str, refresh_id: str) -> str:
-    """The id of the refresh token that replaces this one.
-
-    It is derived from this id, so that the previous token can be distinguished from older ones. It need not be secret,
-    because tokens are signed.
+    """The id of the refresh token that replaces this one. It is derived from this id, so that the previous token can be
+    distinguished from older ones. It need not be secret, because tokens are signed.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
 class Renewal(NamedTuple):
-    """The user whose session was renewed, or the user whose session was ended because the token was stolen. Both are
-    None if the token was only refused.
+    """The result of a renewal: the user whose session was renewed, or whose session was ended because the token was
+    stolen. Both are None if the token was only refused.
     """
 
     renewed: UserRecord | None = None
@@ -161,10 +159,8 @@ def by_id(session: Session, user_id: str) -> UserRecord | None:
 
 
 def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on users: they have two-step login if `policy` requires it.
-
-    Sessions without two-step login end when the setting is turned on, but a server or command that runs without the
-    setting may still begin some or give a role.
+    """Conditions on users: they have two-step login if `policy` requires it. Turning the setting on ends other
+    sessions, but a server or command that runs without the setting may still begin such a session or give a role.
     """
     if policy == "none":
         return ()
@@ -205,15 +201,14 @@ def open_session(
 
 
 def _needs(person: UserRecord) -> tuple[str, int | None, bool]:
-    """The fields that decide which steps a login needs."""
+    """The fields that determine which steps a login needs."""
     return person.password, person.second_factor_ms, person.is_admin
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession, policy: Policy) -> Renewal:
-    """Replace the refresh token.
-
-    An older token ends the session, because it or its successor was stolen. Within TOGETHER_MS of a renewal, an older
-    token is only refused, because another tab may have sent it, or the response may have been lost.
+    """Replace the refresh token. A token that is older than the previous one ends the session, because it or its
+    successor was stolen. The previous token is only refused within TOGETHER_MS of a renewal, because another tab may
+    have sent it, or the response may have been lost.
     """
     person = of_session(session, new.id, new.now_ms, policy=policy)
     if person is None or person.id != user_id:

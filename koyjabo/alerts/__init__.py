@@ -1,1 +1,1 @@
-"""Alerts that the server sends by itself: unusual traffic, and Health checks that changed."""
+"""Alerts about unusual traffic and about Health checks that changed."""

@@ -90,6 +90,6 @@ def _is_reported(check: HealthCheck) -> bool:
 def _data(
     before: Mapping[str, str], after: Mapping[str, str], checks: Mapping[str, HealthCheck], changed: Sequence[str]
 ) -> dict[str, Any]:
-    """The event's data. `levels` are the reported levels of all checks."""
+    """The event's data. `levels` has the levels of all checks."""
     changes = [{"check": name, "from": before[name], "to": after[name], "code": checks[name].code} for name in changed]
     return {"checks": changes, "levels": dict(after)}

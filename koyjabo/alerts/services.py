@@ -1,4 +1,4 @@
-"""Builds the alerts, and decides which worker polls."""
+"""Builds the alerts, and decides which worker checks for them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ POLL_S = 15.0
 
 
 class Alerts:
-    """Sends alerts.
-
-    Call `tick` every POLL_S on every worker. One of them polls, and another takes over when it ends. If no alert has a
-    recipient, nothing else is read.
+    """Sends alerts. Call `tick` every POLL_S on every worker. Only one worker polls; when it ends, another one takes
+    over. Without any recipient, nothing is read.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
@@ -41,7 +39,7 @@ class Alerts:
             self._poll()
 
     def close(self) -> None:
-        """Let another worker poll at once."""
+        """Give up the lease, so that another worker polls at once."""
         self._lease.release()
 
     def _poll(self) -> None:

@@ -26,7 +26,8 @@ SPIKE_WINDOWS, DROP_WINDOWS = 2, 6
 """Consecutive windows that make a spike or a drop: ten minutes, and half an hour."""
 
 MIN_VISITS = 50
-"""Minimum number of visits: a window with fewer is never a spike, and a window where fewer are usual is never a drop.
+"""Minimum number of visits in a window. A window with fewer visits is never a spike, and a window that
+usually has fewer is never a drop.
 """
 
 SPIKE_TIMES, SPIKE_DEVIATIONS, DROP_SHARE = 3, 6, 0.2
@@ -44,7 +45,7 @@ class Window(NamedTuple):
 
 
 def usual_of(counts: Sequence[int]) -> Usual:
-    """The usual numbers, from the counts of one or more windows."""
+    """The usual number of visits and its spread, from the counts of one or more windows."""
     middle = float(median(counts))
     return Usual(middle, float(median(abs(count - middle) for count in counts)))
 
@@ -71,23 +72,23 @@ def _is_low(visits: int, usual: Usual) -> bool:
 
 
 def same_hours(clock: Clock, at_ms: int, weeks: int = WEEKS) -> list[int]:
-    """The starts (ms) of the same local weekday and hour in the weeks before a moment."""
+    """When the same local weekday and hour started in each of the weeks before a moment, ms."""
     day, hour = _local(clock, at_ms // 1000)
     days = [shifted(day, -7 * week) for week in range(1, weeks + 1)]
     return [1000 * began_s for day in days for began_s in clock.hours(day, day) if _local(clock, began_s)[1] == hour]
 
 
 def has_enough(clock: Clock, at_ms: int, first_ms: int) -> bool:
-    """Whether visits since `first_ms` are enough to know what is usual: they have to cover the whole day FEWEST_WEEKS
-    before.
+    """Whether visits since `first_ms` are enough to know what is usual. They have to include the whole day FEWEST_WEEKS
+    ago.
     """
     day = date.fromisoformat(shifted(_local(clock, at_ms // 1000)[0], -7 * FEWEST_WEEKS))
     return first_ms <= 1000 * clock.began_s(day.isoformat())
 
 
 def usual_at(counts: Mapping[int, int], hours: Sequence[int]) -> Usual:
-    """The usual numbers of hours that start at `hours` (ms). `counts` are visits by start of their window, without
-    empty ones.
+    """The usual number of visits in the hours that start at `hours` (ms). `counts` has the visits by start of their
+    window, without empty windows.
     """
     return usual_of([counts.get(window, 0) for hour in hours for window in range(hour, hour + HOUR_MS, WINDOW_MS)])
 
@@ -103,16 +104,16 @@ SPIKE, DROP = "traffic.spike", "traffic.drop"
 REST_MS = 6 * HOUR_MS
 
 SETTLE_MS = 10_000
-"""How long after its end a window is checked, ms, so that its visits are committed."""
+"""How long to wait after the end of a window, ms, so that its visits are committed."""
 
 MAIL = "traffic"
 
 
 class TrafficAlerts:
-    """Detects unusual traffic.
+    """Detects unusual traffic. Call `poll` every few seconds, on only one worker of all servers. Methods raise
+    LedgerUnavailable.
 
-    Call `poll` every few seconds, on only one worker of all servers. Methods raise LedgerUnavailable. `is_ready`
-    returns whether this worker can serve visitors. A drop only counts if the worker could do so for the whole drop.
+    `is_ready` returns whether this worker can serve visitors. A drop only counts if it could for the whole time.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class TrafficAlerts:
         self._usual: dict[int, Usual] = {}  # by start of the local hour, ms
 
     def is_wanted(self) -> bool:
-        """Whether there is any recipient, by webhook or email."""
+        """Whether a webhook or a user wants these alerts."""
         if any(self._events.wants(type, SITE) for type in (SPIKE, DROP)):
             return True
         return self._outbox.is_on and self._database.read(queries.is_wanted_by_mail)
@@ -180,7 +181,7 @@ class TrafficAlerts:
         return usual_at(counts, hours) if hours else None
 
     def _first_ms(self) -> int | None:
-        """The time since which all visits are stored, ms."""
+        """The time since which all visits are still stored individually, ms."""
         first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None
@@ -213,7 +214,7 @@ def _usual(windows: Sequence[Window]) -> float:
 
 
 def _data(windows: Sequence[Window]) -> dict[str, Any]:
-    """The event's data. `visits` and `usual` are the sums of all windows."""
+    """The event's data. `visits` and `usual` are sums over all windows."""
     return {
         "from": iso(windows[0].began_ms),
         "to": iso(windows[-1].began_ms + WINDOW_MS),

@@ -22,10 +22,8 @@ class AlertRecipient(NamedTuple):
 
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
-    """The site's visits by start of their window, in spans of ms that include their start and exclude their end.
-
-    Imported visits count at their own time. Each range of ids is read once, even the ids of an import whose times
-    overlap several spans.
+    """The site's visits by start of their window. `spans` are in ms; they include their start and exclude their end.
+    Imported visits count at their own time. Each range of ids is read once, even if an import overlaps several spans.
     """
     by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for span in spans:
@@ -50,7 +48,7 @@ def first_hour_s(session: Session) -> int | None:
 
 
 def was_told(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
-    """Whether there is such an event since that time."""
+    """Whether such an event was sent since that time."""
     same = (WebhookEvent.scope == scope, WebhookEvent.type == type, WebhookEvent.at_ms > since_ms)
     return session.scalar(select(exists().where(*same))) is True
 

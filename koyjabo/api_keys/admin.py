@@ -41,7 +41,7 @@ def _field(scope: str) -> str:
 
 
 class KeyFormBody(Body):
-    """The form of a new key. `until` is its last valid day. Each scope has a checkbox."""
+    """The form for a new key. `until` is the last day it is valid. Each scope has a checkbox."""
 
     name: Name
     community: Text = None
@@ -112,7 +112,7 @@ def _form() -> Form[KeyFormBody]:
 
 
 def _show(form: Form[Any], **values: Any) -> Response:
-    """The form or, with `made`, the new key and its text."""
+    """Show the form or, with `made`, the new key and its text."""
     boxes = [(_field(scope), scope, words) for scope, words in WORDS.items()]
     graces = [(seconds, _(label)) for seconds, label in GRACES]
     return page("api_keys/keys", management.status(form), form=form, boxes=boxes, graces=graces, **values)

@@ -108,7 +108,7 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
     body=NewKeyBody,
 )
 def create_key() -> Response:
-    """Create a key. A key with `community` can only have scopes that read. The key is shown only once."""
+    """Create a key. With `community`, it can only have scopes that read. The key is shown only once."""
     account, body = tokens.require_site_admin(), NewKeyBody.of(request)
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewKey(body.name, body.scopes, community, body.expires_at)
@@ -119,7 +119,7 @@ def create_key() -> Response:
 @bp.get("/keys")
 @describe("List API keys", {200: KeysAnswer, **FOR_WHOM})
 def list_keys() -> Response:
-    """Keys of the site and of all communities."""
+    """List the keys of the site and of all communities."""
     keys = current()[ApiKeys].all(tokens.require_account().account)
     return answer(KeysAnswer(keys=[KeyAnswer(**_fields(key)) for key in keys]))
 

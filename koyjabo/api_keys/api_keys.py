@@ -28,7 +28,7 @@ SCOPES = (
     *("visits:write", "communities:manage", "broadcast", "webhooks:manage"),
 )
 OF_COMMUNITY = SCOPES[:3]
-"""Scopes that a community's key may have. It acts as a moderator there."""
+"""Scopes that a community's key may have. Such a key acts as a moderator of the community."""
 
 MAX_KEYS = 100
 """Maximum number of valid keys."""
@@ -142,7 +142,7 @@ class ApiKeys:
 
 
 def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> str | None:
-    """Why no key can have these scopes; None if one can."""
+    """Explain why no key can have these scopes; None if one can."""
     if not scopes:
         return NO_SCOPES
     if not set(SCOPES).issuperset(scopes):

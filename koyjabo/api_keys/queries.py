@@ -59,7 +59,9 @@ def add(session: Session, key: ApiKey) -> None:
 
 
 def live(session: Session, now_ms: int) -> int:
-    """The number of valid keys. Until the commit, no other transaction can count them to add one."""
+    """The number of valid keys. Locks the count until the commit, so that only one transaction at a time
+    can add a key.
+    """
     lock_limit(session, ApiKey)
     usable = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
     return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, usable)) or 0
@@ -81,7 +83,7 @@ def everything(session: Session) -> list[StoredKey]:
 
 
 def revoke(session: Session, key_id: str, now_ms: int) -> bool:
-    """Revoke a key. Returns True to exactly one of all concurrent callers."""
+    """Revoke a key. Of several concurrent callers, exactly one gets True."""
     return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(revoked_ms=now_ms)) == 1
 
 
@@ -92,7 +94,7 @@ def rotate(session: Session, key_id: str, digest: str, old_until_ms: int) -> boo
 
 
 def record_use(session: Session, used_ms: Mapping[str, int]) -> None:
-    """Store the last use of each key by id, unless another worker has written a later one."""
+    """Store when each key was last used, by id, unless another worker has written a later time."""
     for key_id, at_ms in sorted(used_ms.items()):
         is_later = or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < at_ms)
         session.execute(update(ApiKey).where(ApiKey.id == key_id, is_later).values(last_used_ms=at_ms))

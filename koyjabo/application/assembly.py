@@ -42,6 +42,7 @@ from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.network.address_owners import AddressOwners
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.network.services import NetworkServices
@@ -78,9 +79,8 @@ TICK_S, MINUTE_S = 1.0, 60.0
 
 
 def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: CounterSnapshot) -> Services:
-    """Build the application's services. `snapshot` has the site's current figures.
-
-    Needs an application context. Raises LedgerUnavailable.
+    """Build the application's services. `snapshot` has the site's current numbers. Needs an application context. Raises
+    LedgerUnavailable.
     """
     services = Services(clock, Signals(), Lifetime(runtime))
     cluster = open_cluster(settings, runtime, services.signals)
@@ -94,11 +94,13 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
 
 
 def _build(base: Base, snapshot: CounterSnapshot) -> None:
-    """Build the features in this order, because a feature finds earlier ones in `base.services`."""
+    """Build the features in order. A feature finds earlier ones in `base.services`."""
     settings, services = base.settings, base.services
     add = services.add
     add(settings)
-    add(NetworkServices(PlaceFinder(settings.geoip_files), Origins(settings.origins, settings.public_url)))
+    owners = AddressOwners(settings.asn_files, settings.own_networks)
+    origins = Origins(settings.origins, settings.public_url)
+    add(NetworkServices(PlaceFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))
@@ -148,8 +150,8 @@ def _build_upkeep(base: Base) -> None:
 
 
 def _tick(base: Base) -> None:
-    """Schedule the periodic work. Calls on one line run one after another, so leases are on a separate line from
-    database work.
+    """Schedule the periodic work. Calls on one line run one after another, so leases and database work are on separate
+    lines.
     """
     services, window_s = base.services, base.settings.active_window_seconds
     counting, presence = services[CountingServices], services[PresenceServices]
@@ -207,7 +209,7 @@ def _close_in_order(services: Services, base: Base) -> None:
 
 
 def _bind_tracker(services: Services) -> None:
-    """Let the functions of `koyjabo.presence.visitor_tracker` use these services."""
+    """Connect the functions of `koyjabo.presence.visitor_tracker` to these services."""
     presence, report = services[PresenceServices], services[PeopleServices].reports
     bind(
         TrackerServices(

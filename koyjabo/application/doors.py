@@ -1,4 +1,4 @@
-"""Loads the API, pages and CLI of all features, and adds to the application what they all need."""
+"""Loads the routes and commands of all features, and adds to the application what they share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DOORS = {
     "home": "pages",
     "panel": "data design navigation overview panel_stream search settings",
 }
-"""Modules of each feature that add routes to the shared blueprints. The API description lists calls in this order."""
+"""Modules of each feature that add routes to the shared blueprints. The OpenAPI document lists calls in this order."""
 
 
 PARTS = (
@@ -56,7 +56,7 @@ PARTS = (
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add everything to `app` except what `wrap` adds."""
+    """Add everything to `app` except the WSGI middleware (see `wrap`)."""
     from koyjabo.webkit import i18n
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.http import cookies, packing

@@ -42,7 +42,7 @@ ARRIVALS = "arrivals"
 ARRIVALS_S = 1.0
 
 HIGH_WATER = "high_water"
-"""Subject of a worker's request to the others for their high-water marks."""
+"""Subject of the message that asks other workers for their high-water marks."""
 
 
 def connect(services: Services) -> None:
@@ -74,7 +74,7 @@ def connect(services: Services) -> None:
 
 
 def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
-    """Connect the receivers to a signal: to all events, or to the events of one subject."""
+    """Connect receivers to a signal, for all events or only for events with the subject `of`."""
     for receiver in receivers:
         signal.connect(receiver, of, weak=False)
 
@@ -117,7 +117,7 @@ class Handlers:
             call()
 
     def forget_database(self, _: object) -> None:
-        """Drop cached database content whose version is not tied to the epoch, and rewrite what only this worker has
+        """Drop cached database content that is not tied to the epoch, and write again what only this worker has
         measured. Does not wait.
         """
         for call in self._at_epoch:
@@ -151,9 +151,8 @@ class Handlers:
         self._recovery.shared.answer(str(message))
 
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
-        """Record a conversion, unless the client asks for privacy.
-
-        The request itself has succeeded, so a failure here is only logged. A later request records the conversion.
+        """Record a conversion, unless the client asks for privacy. Failures are only logged, because the request itself
+        has succeeded; a later request records the conversion.
         """
         if self._anonymity.is_asked(environ):
             return
@@ -178,12 +177,14 @@ class Handlers:
         self._live_panel.user_changed(str(message))
 
     def publish_arrivals(self) -> None:
-        """Publish the changed counts of all communities in one message, because pages on any worker show them."""
+        """Publish the changed online counts of all communities in one message, because any worker's pages may show
+        them.
+        """
         arrivals = self._presence.arrivals
         self._realtime.bus.send_changes(ARRIVALS, arrivals.take_unsent, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
-        """Accept counts of people online from another worker. Other programs may publish here, so malformed counts and
+        """Accept online counts from another worker. Other programs may publish here as well, so malformed counts and
         impossible versions are ignored.
         """
         newest = newest_credible(self._clock, accepted=0)

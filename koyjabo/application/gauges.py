@@ -1,4 +1,4 @@
-"""The current values of the gauges, which do not depend on Prometheus."""
+"""Computes the current values of the gauges. Does not import Prometheus."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
 
 
 def _learn_timelines(settings: Settings) -> None:
-    """Load the timelines before anything is written, so that an old primary is not migrated."""
+    """Load the known timelines before anything is written, so that the database of an old primary is not migrated."""
     if settings.redis_url and settings.database.get_backend_name() != "sqlite":
         from koyjabo.counting.high_water_redis import learn_timelines
 

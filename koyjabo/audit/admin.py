@@ -31,7 +31,7 @@ from koyjabo.webkit.panel.pages import cursor, me, page, while_admin
 from koyjabo.webkit.schemas.bodies import Body
 
 TABS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
-"""The last tab includes actions that are no longer stored."""
+"""Tabs of the page. The last one includes actions that are no longer stored."""
 
 COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
@@ -105,7 +105,7 @@ def _tab(kind: str) -> str:
 
 
 def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
-    """The users to choose from, as names by id: the users on this page, and the chosen user."""
+    """The users to choose from, as names by id: those on this page, and the chosen one."""
     people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
@@ -217,14 +217,14 @@ def details(record: AuditRecord) -> Iterator[Detail]:
 
 
 def _is_gone(record: AuditRecord) -> bool:
-    """Whether the user was deleted. All deleted accounts have the same id, so two entries with it may be about
-    different people.
+    """Whether the user was deleted. All deleted accounts share one id, so two entries with it may be about different
+    people.
     """
     return record.target_id == DELETED
 
 
 def _days(conditions: dict[str, str]) -> dict[str, str]:
-    """The days of a log export. Its other conditions are names of actions and ids."""
+    """The days of a log export. Its other details are internal names and ids."""
     return {name: value for name, value in conditions.items() if name in ("first_day", "last_day")}
 
 

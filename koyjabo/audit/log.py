@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 BY_OPERATOR = "operator"
-"""Filters records by the operator."""
+"""Value of the filter `actor` for the operator."""
 
 PIECE = 500
 """Records per piece of an export."""
@@ -52,7 +52,7 @@ KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
 
 
 class Subject(NamedTuple):
-    """The object of an action, with its current name."""
+    """What an action changed, with its current name."""
 
     kind: str
     id: str
@@ -160,7 +160,7 @@ def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
 
 
 def masked(value: Any) -> Any:
-    """The value with MASKED in place of everything that looks like an email, in nested texts."""
+    """`value` with MASKED in place of every text that looks like an email, also in nested values."""
     if isinstance(value, dict):
         return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list):

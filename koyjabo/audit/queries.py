@@ -76,8 +76,8 @@ class Selection(NamedTuple):
 
 
 def within_days(session: Session, which: Selection) -> Selection:
-    """The selection with a range of ids that covers its time, up to the newest record, so that the search reads few
-    other rows.
+    """Limit the selection to the ids that cover its days, up to the newest record, so that the search reads few other
+    rows.
     """
     newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
     after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
@@ -85,12 +85,12 @@ def within_days(session: Session, which: Selection) -> Selection:
 
 
 def newest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
-    """At most `count`, the newest first."""
+    """The newest `count` records, newest first."""
     return _records(session, which, count, AuditLine.id.desc())
 
 
 def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
-    """At most `count`, the oldest first."""
+    """The oldest `count` records, oldest first."""
     return _records(session, which, count, AuditLine.id.asc())
 
 
@@ -104,8 +104,8 @@ def _records(session: Session, which: Selection, count: int, order: Any) -> tupl
 
 
 def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
-    """Ids, `count` for each action. The index on actions finds them quickly, however many records other actions
-    have.
+    """Select ids, `count` per action. The index on actions finds them quickly, however many records other
+    actions have.
     """
     selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
     limited = (ids.order_by(order).limit(count).subquery() for ids in selects)

@@ -1,4 +1,4 @@
-"""Records in the audit log that the server has started with another version."""
+"""Records in the audit log that the server was started with another version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VersionLog:
         self._is_recorded = False
 
     def record(self) -> None:
-        """Record this version, unless the newest record already has it. Only one of several workers writes the
+        """Record this version, unless the newest record already has it. If several workers start, only one writes the
         record.
         """
         if self._is_recorded:
@@ -35,7 +35,7 @@ class VersionLog:
         self._is_recorded = True
 
     def forget(self) -> None:
-        """Make the next call of `record` read the database again."""
+        """Make the next call of `record` check the database again."""
         self._is_recorded = False
 
     def _entry(self, before: str) -> AuditEntry | None:

@@ -1,3 +1,3 @@
-"""Backups: files with the whole database, the stores they are kept in, and nightly backups, which are verified by a
-restore and a recount (specification: Backups).
+"""Backups: the file format, the stores that keep the files, and nightly backups, which are verified by restoring and
+recounting them (specification: Backups).
 """

@@ -1,4 +1,4 @@
-"""POST /admin/data/backups makes a backup now; another path downloads one."""
+"""/admin/data/backups: make a backup now, or download one."""
 
 from __future__ import annotations
 

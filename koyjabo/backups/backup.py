@@ -34,7 +34,7 @@ from koyjabo.visit_log.import_queries import only_one
 logger = logging.getLogger(__name__)
 
 BACKUP = "ledger.backup"
-"""The action in the audit log."""
+"""Action in the audit log."""
 
 log.CHANGES |= {
     "backup.begin": N_("Backup started"),
@@ -75,7 +75,7 @@ def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
 
 
 def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
-    """Like `write`, but write what `connection` reads, which has to be a snapshot."""
+    """Like `write`, but back up the snapshot that `connection` reads."""
     try:
         with atomic_file(path) as file:
             return write_to(file, connection, clock, progress)
@@ -84,7 +84,7 @@ def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgre
 
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
-    """Write like `write_from`, to an open file. Raises OSError."""
+    """Like `write_from`, but write to an open file. Raises OSError."""
     head, writer, synced = _head(connection, clock), backup_file.BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
@@ -99,7 +99,9 @@ def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProg
 
 
 def record(head: Head, clock: Clock) -> None:
-    """Record the backup, so that Health knows its age. A failure is only logged, because the backup is complete."""
+    """Store that a backup was made, so that Health knows its age. A failure is only logged, because the file is
+    complete.
+    """
     entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
     try:
         with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
@@ -109,9 +111,10 @@ def record(head: Head, clock: Clock) -> None:
 
 
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Replace the contents of the database with a backup, in a new epoch, so that servers and pages accept them.
+    """Replace the contents of the database with a backup. Begins a new epoch, so that servers and pages accept the
+    numbers. Runs in one transaction that ends with a recount, while servers wait. Ends all login sessions and
+    invitations.
 
-    Runs in one transaction that ends with a recount. Servers wait for it. Ends all login sessions and invitations.
     Raises TargetInUse for a database that is in use, unless `overwrite` is set.
     """
     head = _checked(path, progress)
@@ -148,8 +151,8 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
 
 @contextmanager
 def _to_be_replaced() -> Iterator[Any]:
-    """An exclusive transaction while no import is running, because an import would continue in the restored
-    database.
+    """Begin an exclusive transaction. Refuses while an import is running, because the import would continue in the
+    restored database.
     """
     with only_one(db.engine.url) as no_import:
         if not no_import:
@@ -167,8 +170,8 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _synced(file: BinaryIO, synced: int) -> int:
-    """Sync what was written since `synced`, if there is enough of it. A single sync at the end would make the server's
-    commits wait for the whole file. Returns how far the file is synced.
+    """Sync what was written since `synced`, once it is enough. A single sync at the end would make the server's commits
+    wait for the whole file. Returns how far the file is synced.
     """
     if file.tell() - synced < SYNC_EVERY:
         return synced
@@ -200,7 +203,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _table(piece: TablePiece) -> Any:
-    """The table for these rows. The backup may lack columns of a newer version if they have a default."""
+    """The table that these rows belong to. The backup may lack columns of a newer version if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(

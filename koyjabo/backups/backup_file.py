@@ -22,10 +22,10 @@ from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3
-"""The gzip level. Higher levels take several times as long and save only a tenth."""
+"""The gzip level. Higher levels take several times as long to save a tenth."""
 
 GZIP = 16 + zlib.MAX_WBITS
-"""Makes zlib write gzip's header and checksum."""
+"""Value that makes zlib write a gzip header and checksum."""
 
 ROWS_PER_PIECE = 1_000
 """Rows per piece. A piece has at most twice LONGEST_LINE bytes."""
@@ -149,7 +149,7 @@ class _Body:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """The decompressed lines of a file. Raises UnusableBackup for all errors in reading and parsing."""
+    """Yield the decompressed lines of a file. Turns all errors in reading and parsing into UnusableBackup."""
     try:
         with gzip.open(path, "rb") as file:
             yield lines(file)
@@ -164,7 +164,7 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _table(value: Any) -> tuple[str, list[str]]:
-    """The name and columns in the line before rows. Raises ValueError, KeyError and TypeError."""
+    """Parse the line before a table's rows: its name and columns. Raises ValueError, KeyError and TypeError."""
     name, columns = value["table"], value["columns"]
     if (
         not isinstance(name, str)

@@ -43,7 +43,7 @@ Row = Sequence[Any]
 
 
 class CounterState(NamedTuple):
-    """Numbers that have to increase in a restore, so that servers and pages notice it."""
+    """Numbers that a restore has to increase, so that servers and pages notice it."""
 
     epoch: int
     revision: int
@@ -52,8 +52,8 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """All tables in a backup, ordered so that rows can be inserted: tables with a foreign key come after the tables
-    they refer to. A restore changes no other tables.
+    """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
+    inserted in this order. A restore changes no other tables.
     """
     kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
@@ -83,7 +83,7 @@ def counter_state(connection: Connection) -> CounterState:
 
 
 def is_used(connection: Connection) -> bool:
-    """Whether the database has visits, communities, login sessions, or users other than the first admin."""
+    """Whether the database contains visits, communities, login sessions, or users other than the first admin."""
     return bool(
         connection.execute(
             select(
@@ -99,8 +99,8 @@ def is_used(connection: Connection) -> bool:
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
-    """The table for rows with these columns; None if it does not exist, or if another one of its columns is
-    mandatory.
+    """The table that accepts rows with these columns; None if it does not exist, or if it has another
+    mandatory column.
     """
     table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
@@ -110,7 +110,7 @@ def fitting(name: str, columns: Sequence[str]) -> Table | None:
 
 
 def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) -> None:
-    """Raises ValueError if a row has a value of the wrong type, which SQLite would store."""
+    """Check the types of new rows, because SQLite would store any type. Raises ValueError."""
     for name, values in zip(columns, zip(*new, strict=True), strict=True):
         column = table.columns[name]
         kind = str if isinstance(column.type, LargeBinary) else column.type.python_type

@@ -1,5 +1,5 @@
-"""Makes a backup every night on one worker of all servers, and whenever an admin asks for one, to a store or as a
-download (decision 97).
+"""Makes a backup every night, on one worker of all servers, and when an admin asks for one. Backups go to a store or
+are downloaded (decision 97).
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
 
 CLOSE_S = 0.4
-"""Time for recording that the server stops, s. Stopping takes no longer."""
+"""Time limit for recording that the server stops, s."""
 
 READ_S = 30.0
 """Interval between calls of `refresh`, s."""
 
 KIND = "backup_failed"
-"""The kind of the email."""
+"""Kind of the email about a failure."""
 
 STOPPED = N_("The server stopped while it made this backup.")
-"""The error of a backup that was interrupted by a stop. It is not followed by a pause."""
+"""The error of a backup that a stop has interrupted. The next attempt follows without a pause."""
 
 KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
 
@@ -71,9 +71,7 @@ size.
 
 
 class BackupState(NamedTuple):
-    """The backups that the server makes. `proven` is the newest verified backup: it was restored, recounted and
-    kept.
-    """
+    """The backups that the server makes. `proven` is the newest backup that was restored, recounted and kept."""
 
     running: Backup | None  # on any worker
     proven: Backup | None  # the newest
@@ -84,7 +82,7 @@ class BackupState(NamedTuple):
 
 
 class Schedule:
-    """When a day's backup is due: at `at`, a time of day in TIMEZONE such as 03:30, later if the server was down at
+    """When backups are due: every day at `at`, a time of day in TIMEZONE such as 03:30; later if the server was down at
     that time, and again after a failure.
     """
 
@@ -102,10 +100,8 @@ class Schedule:
         return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
 
     def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
-        """Whether to begin a backup now.
-
-        `begun` has the finished backups since `newest_ms`, oldest first. A backup requested by an admin counts if it
-        was verified. Backups in the future come from a wrong clock and do not count.
+        """Whether to begin a backup now. `begun` has the finished backups since `newest_ms`, oldest first. A verified
+        backup requested by an admin counts as well. Backups in the future are ignored, because a clock was wrong.
         """
         now_ms = self._clock.now_ms()
         known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
@@ -116,7 +112,7 @@ class Schedule:
 
 
 class Backups:
-    """Makes and lists backups. Call `tick` every half minute. Off if no backup store is set. Methods raise
+    """Makes and lists backups. Call `tick` every half minute. Does nothing if no backup store is set. Methods raise
     LedgerUnavailable.
     """
 
@@ -130,7 +126,7 @@ class Backups:
         self._plan = run.plan_of(settings)
         self.is_on = bool(settings.backup_dir or settings.backup_to)
         self.figures: tuple[Backup | None, int] | None = None
-        """Begin a backup in the background if one is due."""
+        """The newest verified backup and the number of failures; None before the first `refresh`."""
         self._schedule = Schedule(clock, settings.backup_at)
         self._worker = secrets.token_hex(16)
         self._process: ChildProcess | None = None
@@ -149,7 +145,7 @@ class Backups:
             self._start(row, audit.actor(OPERATOR, self._clock))
 
     def refresh(self) -> None:
-        """Read the figures, which are the same on all servers. Call this every READ_S."""
+        """Read `figures` from the database, which all servers share. Call this every READ_S."""
         if self.is_on:
             with suppress(LedgerUnavailable):
                 self.figures = self._database.read(run_queries.figures)
@@ -198,7 +194,7 @@ class Backups:
         return is_dead(row, self._clock.now_ms(), SILENT_MS)
 
     def _end_dead(self) -> None:
-        """Record that the backups of dead workers have failed."""
+        """Record backups of workers that have died as failed."""
         for row in self._database.read(run_queries.running):
             if self._is_dead(row):
                 left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
@@ -239,7 +235,7 @@ class Backups:
                 self._process = None
 
     def _renewed(self, row: Backup, report: BackupReport) -> bool:
-        """Store what the process reports. Returns False if another worker considers this worker dead."""
+        """Store the process's report. Returns False if another worker considers this worker dead."""
         if self._is_closing:
             return True
         try:
@@ -248,7 +244,7 @@ class Backups:
             return True  # the backup may still be ours
 
     def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
-        """Store and log the end, unless another worker has stored it."""
+        """Store and log the end of a backup, unless another worker has stored it."""
         by = by._replace(at_ms=self._clock.now_ms())
         is_changed = False
 

@@ -50,14 +50,15 @@ REASONS = {
     "ConnectionRefused": ": it refuses connections",
     "TimedOut": ": it does not answer",
 }
-"""Sentences for users, by words in the library's messages, which are written for programmers."""
+"""Explanations for users, by words in the library's messages, which are written for programmers."""
 
 MOST_CHARACTERS = 300
 
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
-"""Extracts the reason why listing failed from the library's message, because its error class is too general."""
+"""Extracts status and code from the library's message about a failed listing, because its error class is too general.
+"""
 
 UPLOAD_IS_OVER = "NoSuchUpload"
 """The error code of an unknown upload. It also occurs after an upload was completed but the response was lost."""

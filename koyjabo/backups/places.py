@@ -1,4 +1,4 @@
-"""Stores for backups: folders and bucket prefixes. Files have the same kind of names in both."""
+"""Stores for backups: folders and bucket prefixes. Both use the same file names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from koyjabo.settings.schema import Settings
 FOLDER, BUCKET = "folder", "bucket"
 
 NAME = re.compile(r"koyjabo-\d{8}T\d{6}Z-[0-9a-f]{8}\.backup", re.ASCII)
-"""Names that the program has generated. Sorted by name, the oldest backup is first."""
+"""Names that the program generates. In alphabetical order, the oldest backup comes first."""
 
 COPY_BYTES = 1 << 20
 """Bytes copied at a time."""
@@ -43,10 +43,8 @@ class BackupStoreError(KoyJaboError):
 
 
 class BackupStore(Protocol):
-    """Keeps backups under names made by `new_name`.
-
-    It neither lists nor removes other files. All methods block, and raise BackupStoreError. `advance` is called with
-    the number of bytes transferred.
+    """Keeps backups under names made by `new_name`, and ignores other files. All methods block, and raise
+    BackupStoreError. `advance` is called with the number of bytes transferred.
     """
 
     def names(self) -> list[str]:
@@ -66,7 +64,7 @@ class BackupStore(Protocol):
 
 
 class BackupTargets(NamedTuple):
-    """The settings of the same names; "" if not set."""
+    """The backup settings: BACKUP_DIR and BACKUP_TO; "" if not set."""
 
     backup_dir: str
     backup_to: str
@@ -76,7 +74,7 @@ class BackupTargets(NamedTuple):
         return cls(*(getattr(settings, name) for name in cls._fields))
 
     def shown(self) -> list[tuple[str, str]]:
-        """The kind and location of each target, for people; without the region."""
+        """The kind and location of each store, for people; without the region."""
         targets = []
         if self.backup_dir:
             targets.append((FOLDER, self.backup_dir))
@@ -87,7 +85,7 @@ class BackupTargets(NamedTuple):
 
     def restore_argument(self, name: str) -> str:
         """The argument of `koyjabo restore` for this backup, quoted for a shell; "" without a store. Prefers the
-        bucket, which survives the disk.
+        bucket, because it survives the loss of the disk.
         """
         if self.backup_to:
             parts = urlsplit(self.backup_to)
@@ -96,7 +94,7 @@ class BackupTargets(NamedTuple):
 
 
 def new_name(made_ms: int) -> str:
-    """The name of a backup made at this time (ms since 1970), such as koyjabo-20261124T033000Z-4f2a91c7.backup."""
+    """A name for a backup made at this time (ms since 1970), such as koyjabo-20261124T033000Z-4f2a91c7.backup."""
     made = datetime.fromtimestamp(made_ms // 1000, UTC)
     return f"koyjabo-{made:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.backup"
 
@@ -152,7 +150,7 @@ class Folder:
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """A file to fetch a backup into, which only its owner may read. Raises BackupStoreError."""
+    """Open a file to fetch a backup into. Only its owner may read it. Raises BackupStoreError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with translated_errors(path.parent), open(os.open(path, flags, 0o600), "wb") as file:
         yield file

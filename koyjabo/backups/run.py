@@ -38,17 +38,17 @@ from koyjabo.recounts.recount_queries import RecountResult, newest_id, recount
 from koyjabo.settings.schema import Settings
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
-"""Settings that the process receives. It reads no others, neither from the environment nor from `.env`."""
+"""Settings that the server passes to the process. It reads no others from the environment or `.env`."""
 
 MOST_PROBLEMS = 5
 
 
 class NotProven(KoyJaboError):
-    """A backup cannot be restored, or its numbers differ afterwards. The message has the reason."""
+    """A backup cannot be restored, or its restored numbers differ. The message has the reason."""
 
 
 class Inconsistent(NotProven):
-    """The restored copy is inconsistent. `result` comes from its recount."""
+    """The restored database is inconsistent. `result` comes from its recount."""
 
     def __init__(self, result: RecountResult) -> None:
         super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(result.problems[:MOST_PROBLEMS])}.")
@@ -56,8 +56,8 @@ class Inconsistent(NotProven):
 
 
 class BackupRun:
-    """Makes one backup called `name`, with the settings of PLAN. Raises KoyJaboError if a step fails; the report names
-    the step.
+    """Makes the backup `name` with the settings of PLAN. Raises KoyJaboError if a step fails; the report names the
+    step.
     """
 
     def __init__(self, name: str, reporter: Reporter[BackupReport], settings: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ class BackupRun:
         return head
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
-        """If the bucket failed, remove old backups from the folder anyway, provided that the new one can be restored.
+        """If the bucket failed, still remove old backups from the folder, provided that the new one can be restored.
         Otherwise old backups would fill the disk.
         """
         if self._folder is not None and self._name in self._folder.names():
@@ -137,10 +137,10 @@ class BackupRun:
 
 
 def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
-    """Restore `path` into a database in the empty `folder`, and recount it.
+    """Restore `path` into a database in the empty `folder`, and recount it. Returns the restored total. Touches no
+    other database. `made` is the head as it was written.
 
-    Returns the database's total. Touches no other database. `made` is the head as it was written. Raises NotProven,
-    UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
+    Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
     """
     if backup_file.head(path) != made:
         raise NotProven("The file is another one than the backup that was made.")
@@ -162,7 +162,7 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
 
 
 def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
-    """Write a backup into the file that this process has inherited, for a download. Raises KoyJaboError, OSError."""
+    """Write a backup to the file descriptor inherited from the server, for a download. Raises KoyJaboError, OSError."""
     with (
         work_in(temporary_folder(0)) as folder,
         _room_in(folder),
@@ -175,13 +175,13 @@ def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
 
 
 def _clock() -> Clock:
-    """A clock. Only `now_ms` is used."""
+    """A clock. Only its `now_ms` is used."""
     return Clock(ZoneInfo("UTC"))
 
 
 @contextmanager
 def _room_in(folder: Path) -> Iterator[None]:
-    """Turn a full disk into an error about room for a copy of the database, or for the restored database."""
+    """Turn a full disk into an error that says how much room the copy or the restored database needs."""
     try:
         yield
     except LedgerUnavailable as error:

@@ -1,4 +1,4 @@
-"""Rows of `backups`, one for each backup that a server has begun, and the reports that update them."""
+"""Queries for `backups`: one row for each backup that a server has begun, updated by its reports."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching
 RESTORING, VERIFYING, ROTATING = "restoring", "verifying", "rotating"
 
 IsDue = Callable[[int, list[Backup]], bool]
-"""Called with the time when backups were turned on (ms), and the rows since some time, oldest first."""
+"""A function that decides whether a backup is due, given the time when backups were turned on (ms), and recent rows,
+oldest first.
+"""
 
 IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
-"""Columns that a report contains, except the error."""
+"""Columns that a report updates, except the error."""
 
 
 class BackupReport(NamedTuple):
@@ -65,7 +67,7 @@ def on_since_ms(session: Session) -> int | None:
 
 
 def figures(session: Session) -> tuple[Backup | None, int]:
-    """The newest verified backup, and the number of failures ever."""
+    """The newest verified backup, and how many backups have ever failed."""
     failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
     proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
     return (proven[0] if proven else None), session.scalar(failures) or 0

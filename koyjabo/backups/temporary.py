@@ -1,5 +1,5 @@
-"""Incomplete files: a separate folder for each command that makes or fetches a backup, and files that get their final
-name once they are complete on disk.
+"""Temporary files for backups: a separate folder for each command that makes or fetches one, and files that get their
+final name once they are complete on disk.
 """
 
 from __future__ import annotations

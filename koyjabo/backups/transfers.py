@@ -21,7 +21,7 @@ VARIABLE = "TMPDIR"
 MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
 MORE_ROOM_HERE = "Free space there, or name another folder."
 DISK_FOLDER = "/var/tmp"
-"""This folder is usually on a disk, while /tmp may be in memory."""
+"""A folder that is usually on a disk, while /tmp may be in memory."""
 
 
 def store_of(url: str) -> BackupStore:
@@ -52,8 +52,8 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
 
 @contextmanager
 def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]:
-    """A backup's file and name: `source` itself, or the newest backup in it if it ends in `/`. The file exists for the
-    duration of the context. Raises BackupStoreError.
+    """Yield a backup's file and name: `source` itself or, if it ends in `/`, the newest backup in it. The file is
+    removed after the context. Raises BackupStoreError.
     """
     if not _is_s3(source):
         name = str(Path(source, _newest(source))) if source.endswith("/") else source

@@ -35,7 +35,9 @@ AT_FIRST = 10
 
 
 class BackupsShown(NamedTuple):
-    """The backups on the page. Viewers see no paths, commands or errors. A restore would replace `now`."""
+    """The backups shown on the page. Viewers see no paths, commands or errors. A restore would replace the
+    state `now`.
+    """
 
     is_admin: bool
     is_on: bool
@@ -68,18 +70,20 @@ class BackupsShown(NamedTuple):
         return reason(row.error or "") if self.is_admin else Markup("")
 
     def took(self, row: Backup) -> str:
-        """Duration, `42 seconds` or `5 minutes`."""
+        """How long it took: `42 seconds` or `5 minutes`."""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
-    def proof(self, row: Backup) -> str:
-        """`22,121 = 22,121`: the backup's total, and the total of its recount; "" if it was not recounted."""
+    def proof(self, row: Backup) -> object:
+        """What the recount of the restored backup showed; "" if it was not recounted."""
         if row.total is None or row.restored_total is None:
             return ""
-        return f"{count(row.total)} {'=' if row.total == row.restored_total else '≠'} {count(row.restored_total)}"
+        if row.total == row.restored_total:
+            return _("Verified: the total is %(total)s", total=count(row.total))
+        return f"{count(row.total)} ≠ {count(row.restored_total)}"
 
 
 def reason(error: str) -> Markup:
-    """Why a backup failed: a translated sentence, or the message of the system or bucket."""
+    """Explain why a backup failed: a translated sentence, or the message from the system or bucket."""
     translation = translated(error)
     return ENGLISH.format(error) if translation == error else Markup("{}").format(translation)
 

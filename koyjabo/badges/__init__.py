@@ -1,1 +1,1 @@
-"""Numbers for pages on other sites: badges and an iframe."""
+"""Badges and iframes that show a number on other sites."""

@@ -1,4 +1,4 @@
-"""GET /badge.svg and /badge.json: a number of the site, never older than the request (specification: Badges)."""
+"""GET /badge.svg and /badge.json: one of the site's numbers, never older than the request (specification: Badges)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from koyjabo.webkit.pages import errors
 
 SVG = "image/svg+xml"
 MAX_CACHED = 1024
-"""How many rendered badges are cached, for requests at the same revision."""
+"""Maximum number of rendered badges kept for requests at the same revision."""
 
 QUERY = {
     "value": ", ".join(values.VALUES),
@@ -137,7 +137,7 @@ def _described(badge: Badge, message: str) -> str:
 
 
 def _refusal(error: KoyJaboError) -> PlainResponse:
-    """Draw an error. Only the first reason fits into a badge."""
+    """A badge that shows an error. It has room for one reason."""
     label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
     _, headers, _ = errors.error_answer(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]

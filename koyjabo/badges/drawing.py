@@ -1,4 +1,4 @@
-"""Draws a badge as SVG: a label and a message side by side, in shapes as wide as their texts."""
+"""Draws a badge as SVG: a label and a message, each in a shape as wide as its text."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from math import ceil
 from typing import NamedTuple
 
 VIRAMA = "\u09cd"
-"""Joins the neighbouring consonants into one sign."""
+"""Joins the consonants around it into one sign."""
 
 JOINED = 0.5
 """Width of a consonant after a virama, relative to its full width."""
 
 WIDE, OTHER = 1000, 640
-"""Widths of characters that are in no table: East Asian ones and emoji, and all others."""
+"""Widths of characters missing in the tables: East Asian characters and emoji, and all others."""
 
 TABLES = (
     (0x20, (
@@ -39,8 +39,8 @@ TABLES = (
     650, 650, 649, 651, 651, 649, 649, 563, 585, 610, 498, 525, 622, 528, 168, 534, 393, 613, 486, 1040, 1040, 0, 0,
     )),
 )  # fmt: skip
-"""Widths in thousandths of the font size, from a first code point on: Latin letters in DejaVu Sans, which are as wide
-as Verdana's, and Bengali letters in Lohit Bengali.
+"""Widths in thousandths of the font size, starting at a code point: Latin letters in DejaVu Sans, which are as wide as
+Verdana's, and Bengali letters in Lohit Bengali.
 """
 
 
@@ -55,7 +55,7 @@ def width_px(text: str, font_px: int) -> float:
 
 
 def _width(character: str) -> int:
-    """Width in thousandths of the font size."""
+    """A character's width in thousandths of the font size."""
     for first, widths in TABLES:
         at = ord(character) - first
         if 0 <= at < len(widths):
@@ -110,7 +110,7 @@ TEXT = (
 
 
 def badge(label: str, message: str, color: str, style: str, language: str) -> str:
-    """An SVG whose accessible name is both texts. Without a label, it has one shape."""
+    """A badge as SVG. Its accessible name contains both texts. Without a label, it has one shape."""
     look = STYLES[style]
     parts = [(text, fill, width_px(text, FONT_PX)) for text, fill in ((label, LABEL), (message, color)) if text]
     shapes, texts, left = "", "", 0

@@ -1,6 +1,5 @@
-"""/embed, a page with a number, for an iframe (specification:
-
-Element and frame). Any site may frame it (`response_headers`), so it has neither login nor forms.
+"""/embed, a page with one number, for an iframe (specification: Element and frame). Any site may frame it
+(`response_headers`), so it contains no login and no forms.
 """
 
 from __future__ import annotations

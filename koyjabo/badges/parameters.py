@@ -1,4 +1,4 @@
-"""Reads the query of a badge. Colours are names from shields.io, or hexadecimal digits."""
+"""Parses the query of a badge. Colours are names from shields.io, or hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def query_of(environ: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def badge_of(query: str) -> Badge:
-    """The badge of a query. Raises InvalidInput with the reason by parameter."""
+    """The badge that a query describes. Raises InvalidInput with the reason by parameter."""
     given = _once(query)
     problems = values.problems(given, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
     fill = color(given["color"]) if "color" in given else ACCENT

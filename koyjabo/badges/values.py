@@ -1,4 +1,4 @@
-"""The numbers that other sites may show, by the names used in badges, elements and frames."""
+"""The numbers that other sites may show. Badges, elements and frames use the same names."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 
 FIELDS = {"total": "total", "today": "today", "active": "active", "visitors": "unique_visitors"}
-"""Fields of `Stats`, by value."""
+"""Fields of `Stats`, by the name of the value."""
 
 TOTAL = "total"
 """The default value."""
 
 ONLINE = "online"
-"""The value of a community."""
+"""The only value that a community has."""
 
 VALUES = (*FIELDS, ONLINE)
 
@@ -37,11 +37,11 @@ LABELS = {
         ONLINE: "এখন অনলাইনে",
     },
 }
-"""Labels by language. They are not in the translation catalogues, because the fast path has no Flask request."""
+"""Labels by language. They are not in the translation catalogues, because badges are served without a Flask request."""
 
 
 class Number(NamedTuple):
-    """A number at a revision of an epoch, both in ms since 1970 UTC."""
+    """A number with its revision and epoch, both in ms since 1970 UTC."""
 
     number: int
     epoch: int
@@ -59,7 +59,7 @@ def problems(
 
 
 def _check(value: str, community: str) -> dict[str, str]:
-    """Check that value and community go together. `community` is "" for the site."""
+    """Check that the value exists for the site (`community` is "") or for a community."""
     if value not in VALUES:
         return {"value": f"use {', '.join(VALUES)}"}
     if value == ONLINE and not community:

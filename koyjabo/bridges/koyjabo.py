@@ -1,4 +1,4 @@
-"""The calls that koyjabo.com makes to its Cloudflare worker about visits: POST and GET /gh (docs/bridges.md)."""
+"""POST and GET /gh: the calls about visits that koyjabo.com makes to its Cloudflare worker (docs/bridges.md)."""
 
 from __future__ import annotations
 
@@ -80,12 +80,14 @@ class GlobalStatsAnswer(BaseModel):
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
-    """204, even for a visit that was already counted. The rules of POST /api/visitor/register apply."""
+    """Register a visit under the rules of POST /api/visitor/register. Returns 204, even for a visit that was already
+    counted.
+    """
     context.count_address("registrations")
     sent = context.body(VisitRecordBody)
     user_agent = text(context.environ.get("HTTP_USER_AGENT"))
     fields = {"visitorId": sent.data, "visitId": sent.requestId, "userAgent": user_agent}
-    register(context, NewVisitBody.model_validate(fields))
+    register(context, NewVisitBody.model_validate(fields), is_measured=False)
     return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
@@ -96,7 +98,7 @@ def record_visit(context: RequestContext) -> PlainResponse:
     query={"r": "any", "p": STATS},
 )
 def read_stats() -> Response:
-    """Never older than a visit that was acknowledged."""
+    """Return the stats. They include every visit acknowledged before the request."""
     if request.args.get("p") != STATS:
         raise NotBridged
     stats = current()[CountingServices].visits.stats().as_object()

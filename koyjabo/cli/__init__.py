@@ -51,10 +51,8 @@ class Commands(click.Group):
 @click.version_option(VERSION)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Koy Jabo Live: visitor counts, exact and at once.
-
-    Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
-    database; the default is instance/koyjabo.db.
+    """Koy Jabo Live: exact visitor counts, updated at once. Every command reads its settings from the environment (and
+    from .env in development). DATABASE_URL names the database; the default is instance/koyjabo.db.
     """
     # The backup replaces all users, so a password printed before would not work.
     context.obj = partial(_application, creates_admin=context.invoked_subcommand != "restore")

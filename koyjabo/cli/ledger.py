@@ -9,15 +9,13 @@ import click
 
 @click.group()
 def ledger() -> None:
-    """Decide about the database that has the visits."""
+    """Choose which database to trust after a failover."""
 
 
 @ledger.command()
 def accept() -> None:
-    """Accept the PostgreSQL server that DATABASE_URL names, although servers refuse it as an old primary.
-
-    They use it within 10 s. What only the newer one has is lost then, and they say how many visits that were
-    (docs/failover.md).
+    """Accept the PostgreSQL server that DATABASE_URL names, although servers refuse it as an old primary. They use it
+    within 10 s. Visits that only the newer server has are lost, and the servers report how many (docs/failover.md).
     """
     import config
     from koyjabo.cli import errors_as_sentences

@@ -9,10 +9,9 @@ import click
 
 @click.command()
 def serve() -> None:
-    """Serve on PORT (8000) until Ctrl+C or SIGTERM.
-
-    The same server as `python wsgi.py` and the Procfile start: WEB_CONCURRENCY worker processes, each replaced
-    if it dies. After SIGTERM it answers and commits the requests in progress, then stops.
+    """Serve on PORT (8000) until Ctrl+C or SIGTERM, as `python wsgi.py` and the Procfile do: WEB_CONCURRENCY worker
+    processes, each replaced if it dies. After SIGTERM, the server completes and commits the requests in progress, then
+    stops.
     """
     from koyjabo.server import serve
 

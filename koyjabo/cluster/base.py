@@ -1,4 +1,4 @@
-"""The base that each feature is built from, and the state that workers share, in Redis or in the memory of a single
+"""What features are built with, and the state that workers share, in Redis or in the memory of a single
 worker.
 """
 
@@ -33,7 +33,7 @@ class Cluster:
 
     @property
     def redis_answers(self) -> Callable[[], bool] | None:
-        """A function that returns whether Redis answered the last call; None without Redis."""
+        """A function that returns whether Redis responded to the last call; None without Redis."""
         redis = self.redis
         return None if redis is None else lambda: redis.outbox.reachable
 

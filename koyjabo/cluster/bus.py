@@ -1,7 +1,7 @@
 """Messages between workers, and a null object for a server with one worker.
 
-Each room has a channel, and workers subscribe to it while they serve the room. Messages for all workers go through
-`send_to_workers`, and arrive by the signal `message_received`.
+Each room has a channel; workers subscribe to it while they serve the room. Messages for all workers are sent with
+`send_to_workers`, and received through the signal `message_received`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 
 class Bus(Protocol):
-    """Publishes to other workers soon, without blocking the caller. Messages can get lost."""
+    """Publishes to other workers without blocking the caller. Messages can get lost."""
 
     @property
     def heard(self) -> Collection[str]:
@@ -38,11 +38,10 @@ class Bus(Protocol):
         """
 
     def broadcast(self, subject: str, message: Any) -> bool:
-        """Send a message to all workers, including this one, in the same order for all.
+        """Send a message to all workers, including this one, in the same order for all. Messages sent after this call
+        returns are delivered later. Waits until this worker has received the message.
 
-        A message sent after this call has returned is delivered after this one. Waits until this worker has received
-        the message. Returns False if that does not happen, for instance while Redis is down. Other workers may then
-        have missed it as well.
+        Returns False if it did not, for instance while Redis is down. Other workers may have missed it as well.
         """
 
     def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:

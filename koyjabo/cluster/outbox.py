@@ -1,4 +1,4 @@
-"""Sends to Redis from one background task, so that no request waits for Redis (specification: promise 8)."""
+"""Sends messages to Redis from one background task, so that no request waits for Redis (specification: promise 8)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACE_S = 0.01
 DRAIN_S = 2.0
 
 MOST_ORDERED = 1000
-"""Maximum number of waiting ordered messages. While Redis is unreachable, the oldest are discarded."""
+"""Maximum number of ordered messages that wait. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
 
@@ -86,7 +86,7 @@ class RedisOutbox:
         return bool(sends)
 
     def _try(self, send: Send) -> bool:
-        """Returns False when Redis cannot be reached."""
+        """Send a message. Returns False if Redis cannot be reached."""
         try:
             send()
             self._record_success()
@@ -100,8 +100,8 @@ class RedisOutbox:
         return True
 
     def _record_success(self) -> None:
-        """Raises redis.RedisError if Redis is still down, because a send function that has nothing to send succeeds
-        anyway.
+        """Note that Redis responds. Raises redis.RedisError if it is still down, because a send function with nothing
+        to send succeeds anyway.
         """
         if not self.reachable:
             self._ping()

@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
-"""The server is pinged when no message arrives for this time, s."""
+"""Redis is pinged when no message has arrived for this time, s."""
 
 MOST_UNANSWERED = 2
 """How many pings can go unanswered before Redis counts as unreachable."""
 
 Receive = Callable[[str, bytes | None], object]
-"""Called with a channel and a message published there, or with None when Redis has confirmed the subscription."""
+"""A function that gets a channel and a message published there, or None when Redis has confirmed the subscription."""
 
 
 class Listener:
@@ -63,7 +63,9 @@ class Listener:
             self._change_soon(channel)
 
     def run(self) -> None:
-        """Listen until the client is closed. Regular reads make up for messages missed in an outage."""
+        """Listen until the client is closed. Messages missed during an outage do no harm, because workers read the
+        state regularly.
+        """
         while not self._client.is_closed:
             connection = self._client.new_connection()
             try:
@@ -144,7 +146,7 @@ class Listener:
 
 
 QUEUE = "flask-socketio"
-"""Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` in any process reaches us."""
+"""Flask-SocketIO's default channel, so that `SocketIO(message_queue=REDIS_URL).emit(…)` reaches us from any process."""
 
 WORKERS = "koyjabo:workers"
 ECHO_S = 1.0
@@ -247,7 +249,7 @@ class RedisBus:
     # Run in the listener's task.
 
     def _receive(self, channel: str, data: bytes | None) -> None:
-        """`data` is None when Redis has confirmed the subscription."""
+        """Handle a message. `data` is None when Redis has confirmed the subscription."""
         if channel == QUEUE:
             if data is not None:
                 self.on_queue(data)
@@ -262,7 +264,9 @@ class RedisBus:
                 self._runtime.soon(echo.wake)
 
     def _announce_soon(self, room: str) -> None:
-        """Announce rooms in batches. After an interruption there may be many, and each receiver reads the database."""
+        """Announce rooms in batches. After an interruption there may be many, and each announcement makes receivers
+        read the database.
+        """
         is_first = not self._newly_heard
         self._newly_heard[room] = None
         if is_first:
@@ -283,7 +287,7 @@ class RedisBus:
 
 
 def _parsed(data: bytes) -> dict[str, Any] | None:
-    """The message, or None unless it is a JSON object: other programs may publish here."""
+    """The message as a JSON object; None for anything else, because other programs may publish here."""
     try:
         message = json.loads(data)
     except (ValueError, RecursionError):
@@ -292,8 +296,8 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 
 
 class Pace:
-    """Limits how often the work for a key runs: at once for the first call, then once per interval, and always for the
-    last call.
+    """Limits how often the work for a key runs: the first call runs at once, further calls once per interval, and the
+    last call always runs.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float) -> None:
@@ -319,7 +323,7 @@ class Pace:
 
 
 class Unpaced:
-    """Runs every call, because the outbox already limits the rate."""
+    """Runs every call at once, because the outbox already limits the rate."""
 
     def run(self, key: Hashable, call: Callable[[], object]) -> None:
         call()

@@ -1,4 +1,4 @@
-"""The Redis client, for one server or for the master that Sentinels name, with time limits for all calls, and Lua
+"""The Redis client, for one server or for the master named by Sentinels, with time limits for all calls, and for Lua
 scripts.
 """
 
@@ -50,7 +50,7 @@ def _limits(url: str) -> dict[str, Any]:
 
 
 def _by_sentinels(address: RedisAddress) -> redis.Redis:
-    """A client that asks the Sentinels for the master before it connects."""
+    """A client that asks the Sentinels for the current master before it connects."""
     options = {**_limits(address.urls[0]), **_options(address.urls[0])}
     if options.pop("connection_class", None) is not None:  # redis-py's way to request TLS
         options["ssl"] = True
@@ -67,8 +67,8 @@ def _options(url: str) -> dict[str, Any]:
 
 
 class RedisClient:
-    """Connects with the first command. A command without a response raises redis.RedisError or OSError after about a
-    second.
+    """A Redis client that connects with its first command. A command without a response raises redis.RedisError or
+    OSError after about a second.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -76,7 +76,7 @@ class RedisClient:
         self.is_closed = False
 
     def origin(self) -> str:
-        """The name of the current server. When it changes, the new server's data may be older. Does not block."""
+        """The name of the current server. After it changes, the data may be older. Does not block."""
         return ""
 
     def run(self, *words: Any) -> Any:
@@ -105,7 +105,7 @@ class RedisClient:
         return True
 
     def watch(self) -> None:
-        """Ask for the master regularly, if Sentinels are used. Run it in its own task."""
+        """With Sentinels, ask for the master regularly. Run this in its own task."""
 
     def close(self) -> None:
         """Close the connections, and end the tasks that watch and listen."""
@@ -114,10 +114,9 @@ class RedisClient:
 
 
 class SentinelClient(RedisClient):
-    """The client for the master that Sentinels name.
-
-    If a master was frozen while another one was promoted, it continues to serve for some seconds after it resumes,
-    until a Sentinel demotes it. So the Sentinels are asked regularly, not only for new connections.
+    """The client for the master named by Sentinels. A master that was frozen while another one was promoted continues
+    to serve for some seconds, until a Sentinel demotes it. So the Sentinels are asked regularly, not only for new
+    connections.
     """
 
     def __init__(self, client: redis.Redis) -> None:

@@ -1,4 +1,4 @@
-"""The registry of live workers, which report every second. Backends: `MemoryWorkers` and `workers_redis`."""
+"""The registry of live workers. Each reports every second. Backends: `MemoryWorkers` and `workers_redis`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Worker(NamedTuple):
 
 
 class Workers(Protocol):
-    """The registry of the workers of one server. Its methods do not block."""
+    """The registry of one server's workers. Its methods do not block."""
 
     own_id: str
     """The id of this worker's reports."""
@@ -57,7 +57,7 @@ class Workers(Protocol):
         """Report the current state of this worker. A worker that has not reported for some seconds counts as gone."""
 
     def live(self) -> list[Worker]:
-        """The reports of all live workers, at most 2 s old. Only this worker's report while Redis does not respond."""
+        """The reports of all live workers, at most 2 s old. While Redis does not respond, only this worker's report."""
 
 
 class MemoryWorkers:

@@ -34,7 +34,7 @@ def communities() -> Response:
 
 @bp.get("/communities/new")
 def new_community() -> Response:
-    return redirects.to("pages.new_community")
+    return page("communities/panel_new", form=member_forms.founding())
 
 
 @bp.get("/communities/<community_id>")

@@ -1,7 +1,7 @@
 """Creates, changes, archives, restores and deletes communities, each in one transaction with its audit entry.
 
-Lists, members and visits treat an archived community as unknown, and its sockets are closed. Its members, stats and
-reports are kept and are available again after it is restored.
+An archived community is treated as unknown by lists, members and visits, and its sockets are closed. Its members, stats
+and reports are kept, and are available again once it is restored.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _locked(session: Any, community_id: str) -> Overview:
 
 
 MAX_FOUNDED = 20
-"""Maximum number of communities per founder, without archived ones. Site admins have no limit."""
+"""Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
 
 
 def create(records: CommunityQueries, by: Actor, account: Account, community: CommunityDetails) -> None:
@@ -63,7 +63,7 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
 
 
 def announce(records: CommunityQueries, by: Actor, community: CommunityDetails) -> None:
-    """Start counting visits for a new community, and write its audit entry. Call this last in the transaction."""
+    """Start to count a new community's visits, and write the audit entry. Call this last in the transaction."""
     ref = {"ref": community.ref} if community.ref else {}
     details = {"open": community.is_open, "listed": community.is_listed, **ref}
     records.store(by.entry("community.create", subject(community), **details))

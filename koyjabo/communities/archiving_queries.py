@@ -1,7 +1,7 @@
-"""Queries for communities including archived ones, for site admins.
+"""Queries for communities, including archived ones, for site admins.
 
-Visits are only counted for scopes with a row in `counters`. Archiving deletes that row, restoring creates it from the
-rollups, and both leave all other rows unchanged.
+Visits are only counted for scopes with a row in `counters`. Archiving a community deletes that row, and restoring
+creates it from the rollups. Both leave all other rows unchanged.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ ORDERS: dict[str, Any] = {
 
 
 def overviews(session: Session, query: str, start: int, count: int, order: str) -> Page[Overview]:
-    """Communities with the id `query`, or with its words in their name. `order` is one of ORDERS, prefixed with "-" for
-    descending.
+    """A page of communities. `query` is an id, or words that occur in the name. `order` is one of ORDERS, prefixed with
+    "-" for descending.
     """
     communities = select(*_COLUMNS)
     if part := sought(query):
@@ -58,8 +58,8 @@ def archive(session: Session, community_id: str, now_ms: int) -> None:
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Create the counter with its old totals, from the rollups, which contain every visit, and from adjustments, which
-    contain visits that the database has lost.
+    """Create the counter with its old totals: from the rollups, which contain every visit, and from adjustments for
+    visits that the database has lost.
     """
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))

@@ -25,9 +25,7 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 
 NAMED_IN_AUDIT = 50
-"""Maximum number of external ids of each kind in an audit entry about a whole list. The entry has the count of all of
-them.
-"""
+"""Maximum number of external ids of each kind in the audit entry about a sync. The entry also has the full counts."""
 
 
 class RefMember(NamedTuple):
@@ -50,9 +48,9 @@ class Synced(NamedTuple):
 
 
 class CommunitiesByRef:
-    """Changes by site admins and API keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
-
-    After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry with the external id.
+    """Changes that site admins and API keys make by external id. Raises Forbidden for other accounts, UnknownCommunity,
+    LedgerUnavailable. After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry with
+    the external id.
     """
 
     def __init__(
@@ -118,7 +116,7 @@ class CommunitiesByRef:
         return synced
 
     def person(self, account: Account, community_id: str, ref: str) -> str | None:
-        """The id here of the person with this external id, or None. The account must be a moderator."""
+        """The id that the person with this external id has here, or None. The account must be a moderator."""
         return self._database.read(_person, account, self._people, community_id, ref)
 
 
@@ -177,7 +175,7 @@ def _sync(
     members: Sequence[RefMember],
     is_current: Callable[[str], bool],
 ) -> tuple[Synced, str]:
-    """Sync, and also return the community's id if someone has lost a right, otherwise ""."""
+    """Sync. Also returns the community's id if someone has lost a permission, otherwise ""."""
     records = CommunityQueries(session)
     community = memberships.managed_by_system(records, account, community_id)
     if not is_current(memberships.tag_of(records, community)):
@@ -197,7 +195,7 @@ def _sync(
 
 
 class _Changes:
-    """The changes that turn the members `known` into `new`, both by id."""
+    """The difference between the members `known` and `new`, both by id."""
 
     def __init__(self, known: Mapping[str, Member], new: Mapping[str, RefMember]) -> None:
         self._known = known
@@ -216,12 +214,12 @@ class _Changes:
 
     @property
     def is_loss(self) -> bool:
-        """Whether someone has lost a right."""
+        """Whether someone has lost a permission."""
         lowered = (roles.is_lower(self._new[user_id].role, self._known[user_id].role) for user_id in self.changed)
         return bool(self.removed) or any(lowered)
 
     def store(self, records: CommunityQueries, community_id: str, now_ms: int) -> None:
-        """Store the changes, except names, which are the same in all communities."""
+        """Store the changes except names, which are stored once for all communities."""
         for user_id in self.added:
             records.enrol(community_id, user_id, self._new[user_id].role, now_ms)
         for user_id in self.changed:

@@ -54,7 +54,7 @@ ANY_COMMUNITY, ANY_MEMBER = CommunitySearch(), MemberSearch()
 
 
 class Enrolment(NamedTuple):
-    """A membership, and whether the call created it."""
+    """A membership, and whether the call has created it."""
 
     member: Member
     is_new: bool
@@ -62,13 +62,14 @@ class Enrolment(NamedTuple):
 
 
 class Communities:
-    """Communities and their members.
+    """Communities and their members. Every call checks the permissions of `account`, and every change writes an audit
+    entry. Site admins have the role admin in all communities without being members.
 
-    Every call checks the permissions of `account`, and every change writes an audit entry. Site admins have the role
-    admin in all communities, without being members. Raises UnknownCommunity for an unknown id, an archived community,
-    or a community that the account may not see; Forbidden if the role is too low; LedgerUnavailable. After a commit,
-    `on_revoked` is called with the id of the user who lost a permission, or of the community that was deleted or
-    archived.
+    Raises UnknownCommunity for an unknown id, an archived community, or a community that the account may not see;
+    Forbidden if the role is too low; LedgerUnavailable.
+
+    After a commit, `on_revoked` is called with the id of the user who lost a permission, or of the community that was
+    deleted or archived.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -117,7 +118,7 @@ class Communities:
         return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
-        """The communities among `ids` that are listed and show everyone how many are online."""
+        """The communities among `ids` that are listed and show how many people are online to everyone."""
         return tuple(self._read(CommunityQueries.public, ids))
 
     def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
@@ -143,7 +144,7 @@ class Communities:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
     def with_public_count(self, community_id: str) -> CommunityDetails:
-        """A community that shows everyone how many people are online. Raises UnknownCommunity for others."""
+        """A community that shows how many people are online to everyone. Raises UnknownCommunity for others."""
         return self._read(memberships.with_public_count, community_id)
 
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
@@ -165,7 +166,7 @@ class Communities:
             Throttle(self._database).repeat(_in_steps, CommunityQueries.delete_events, community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
-        """Become a member of an open community, even of an unlisted one by its id. A member keeps their role."""
+        """Join an open community, which may be unlisted. A member keeps their role."""
         return Enrolment(*self._write(memberships.join, self._actor(account), account, community_id))
 
     def leave(self, account: Account, community_id: str) -> None:
@@ -184,7 +185,7 @@ class Communities:
         return page._replace(items=tuple(_as_shown_to(account, member) for member in page.items))
 
     def list_tag(self, account: Account, community_id: str) -> str:
-        """The tag of the whole list of members, whatever the page."""
+        """The tag of the complete list of members, which is the same for every page."""
         return self._list(memberships.list_tag, account, community_id)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
@@ -199,7 +200,7 @@ class Communities:
         return Enrolment(_as_shown_to(account, member), before is None, before)
 
     def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
-        """End a membership. All members may end their own. Raises UnknownUser, LastAdmin."""
+        """End a membership; any member may end their own. Raises UnknownUser, LastAdmin."""
         if uuid_of(user_id) == account.id:
             return self.leave(account, community_id)
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
@@ -215,8 +216,8 @@ class Communities:
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
     ) -> Page[Overview]:
-        """`count` communities from the offset `start`, including archived ones: with the id `query`, or with its words
-        in their name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
+        """A page of `count` communities from the offset `start`, including archived ones. `query` is an id, or words
+        that occur in the name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
         return self._database.report(overviews, query, start, count, order)
@@ -226,7 +227,7 @@ class Communities:
         return self._database.read(archiving.overview, community_id)
 
     def archive(self, account: Account, community_id: str) -> None:
-        """Archive a community: until it is restored, it is unknown to members, visits and sockets. Idempotent."""
+        """Archive a community: members, visits and sockets then treat it as unknown. Idempotent."""
         account.require_site_admin()
         self._database.write(archiving.archive, self._actor(account), community_id)
         self._on_revoked(community_id.lower())
@@ -243,7 +244,9 @@ class Communities:
         return self._database.read(_on_records, operation, *args)
 
     def _list(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Read a list as a report, because reading a page costs as much as reading all pages before it."""
+        """Read a list on the executor for reports, because reading a page costs as much as reading all
+        pages before it.
+        """
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:

@@ -1,4 +1,4 @@
-"""Invitations to communities, and the actions of an invited person with a link of any kind."""
+"""Invitations to communities, and what an invited person can do with a link of either kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koyjabo.mail.link_tokens import INVITATION
 
 
 class Joined(NamedTuple):
-    """The membership of a user who has accepted an invitation."""
+    """The membership that a user has after accepting an invitation."""
 
     community: Subject
     member: Member
@@ -26,7 +26,7 @@ class Joined(NamedTuple):
 
 
 class CommunityScope(InvitationScope[Joined]):
-    """Invitations to a community by its admins, while it is not archived."""
+    """Invitations to a community. Its admins send them while it is not archived."""
 
     rows, purpose, action = invitations_by(ADMIN), INVITATION, "member"
 
@@ -37,8 +37,8 @@ class CommunityScope(InvitationScope[Joined]):
         return memberships.subject(memberships.allowed(records, account, community_id or "", ADMIN).community)
 
     def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Joined:
-        """Accept. Locks the community before reading the invitation again, because a concurrent change may have ended
-        it.
+        """Accept. Locks the community before it reads the invitation again, because a concurrent change may have
+        revoked it.
         """
         records = CommunityQueries(session)
         records.lock(invitation_queries.valid(session, self.rows, invitation_id, by.at_ms).place.id)
@@ -65,15 +65,15 @@ class ReceivedInvitations:
         self._communities = communities
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
-        """An account's invitations, each with its token: first the invitation to the panel, then the others, newest
-        first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
+        """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
+        newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
         """
         first = self._panel.page(account, start, count)
         rest = self._communities.page(account, max(start - first.total, 0), count - len(first.items))
         return Page(first.items + rest.items, first.total + rest.total)
 
     def of(self, token: str) -> Invitations[PanelRole] | Invitations[Joined]:
-        """The kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
+        """The service for the kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
         for invitations in (self._panel, self._communities):
             if invitations.owns(token):
                 return invitations

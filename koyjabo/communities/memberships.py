@@ -14,7 +14,7 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.rows import Page
 
 NOBODY = ""
-"""The id of no user."""
+"""An id that no user has."""
 
 CHANGES |= {
     "community.create": N_("Community created"),
@@ -40,7 +40,7 @@ ARRIVALS |= {
 def _access(
     records: CommunityQueries, account: Account, community_id: str, lock: bool = False
 ) -> CommunityAccess | None:
-    """The access of `account`. With `lock`, the community and its members are locked until the commit."""
+    """The access of `account`, or None. With `lock`, the community and its members are locked until the commit."""
     known_id = uuid_of(community_id)
     if known_id is None:
         return None
@@ -59,7 +59,7 @@ def allowed(records: CommunityQueries, account: Account, community_id: str, role
 
 
 def with_public_count(records: CommunityQueries, community_id: str) -> CommunityDetails:
-    """A community with a public count. Raises UnknownCommunity."""
+    """A community whose numbers are public. Raises UnknownCommunity."""
     access = records.access(uuid_of(community_id) or "", NOBODY)
     if access is None or not access.community.public_count:
         raise UnknownCommunity
@@ -72,8 +72,8 @@ def managed(records: CommunityQueries, account: Account, community_id: str) -> C
 
 
 def managed_by_system(records: CommunityQueries, account: Account, community_id: str) -> CommunityDetails:
-    """Lock the community, for a caller that acts for another system: a site admin, or an admin's key. Raises
-    UnknownCommunity, Forbidden.
+    """Lock the community, for a site admin or an admin's key that acts for another system. Raises UnknownCommunity,
+    Forbidden.
     """
     community = roles.visible(account, _access(records, account, community_id, lock=True)).community
     account.require_site_admin()
@@ -120,8 +120,8 @@ def tag_of(records: CommunityQueries, community: CommunityDetails) -> str:
 def set_role(
     records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str, role: str
 ) -> tuple[Member, str | None]:
-    """Set a user's role. Returns the changed membership and the previous role, which is None for a new member: only
-    site admins can add one without an invitation. Raises UnknownUser, LastAdmin.
+    """Set a user's role. Returns the membership and the previous role, or None for a new member, whom only site admins
+    can add without an invitation. Raises UnknownUser, LastAdmin.
     """
     community = managed(records, account, community_id).community
     if records.user(user_id) is None:
@@ -135,7 +135,7 @@ def set_role(
 def give_role(
     records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str, role: str
 ) -> tuple[Member, str | None]:
-    """Set a role in a locked community. Returns the same as `set_role`. Raises LastAdmin."""
+    """Set a role in a locked community. Returns what `set_role` returns. Raises LastAdmin."""
     access = records.access(community.id, user_id)
     before = access.role if access else None
     if before is None:
@@ -166,7 +166,7 @@ def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_
 def removable(
     records: CommunityQueries, account: Account, community_id: str, user_id: str | None
 ) -> tuple[CommunityDetails, Member]:
-    """A membership that `account` may end now with `remove` or `leave`. Raises as they do."""
+    """The membership that `remove` or `leave` would end for `account`. Raises what they raise."""
     community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
     member = _member(records, community, user_id)
     roles.require_another_admin(records, community, member.user_id, member.role)
@@ -186,7 +186,7 @@ def subject(community: CommunityDetails) -> Subject:
 
 
 def details(member: Member) -> dict[str, str]:
-    """The person in an audit entry: their name here, and their external id."""
+    """A person's details in an audit entry: their name here, and their external id."""
     return {"user_id": member.user_id, "user": member.name, **({"ref": member.ref} if member.ref else {})}
 
 

@@ -1,4 +1,4 @@
-"""Looks up the sessions, users, communities and roles that permissions depend on, for many at once."""
+"""Reads the sessions, users, communities and roles that permissions depend on, for many participants at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.models import Community, LoginSession, Membership, User
 from koyjabo.settings.schema import Policy
 
 IDS_PER_QUERY = 500
-"""Ids per query."""
+"""Number of ids per query."""
 
 Item = TypeVar("Item")
 
@@ -38,8 +38,8 @@ class AccessFacts(NamedTuple):
 def facts(
     session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str], policy: Policy
 ) -> AccessFacts:
-    """Look up these ids. Missing from the result are revoked sessions, sessions of users that are not `permitted`,
-    disabled users, archived communities and unknown ids.
+    """Look up these ids. The result leaves out revoked sessions, sessions of users who are not `permitted`, disabled
+    users, archived communities and unknown ids.
     """
     live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
     if policy != "none":

@@ -1,4 +1,4 @@
-"""Checks permissions at each join, and again for all participants after a revocation."""
+"""Checks permissions when a participant joins, and checks all participants again after a revocation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
 
 WATCHER = "watcher"
-"""Sees the numbers without being online: everyone where numbers are public, and site admins and viewers who are not
-members.
+"""Role of people who see the numbers without being online: anyone where numbers are public, and site admins and viewers
+who are not members.
 """
 
 
@@ -54,7 +54,7 @@ class RequiredAccess(NamedTuple):
 
 
 class AccessRequest(NamedTuple):
-    """The access needed for a join, and the id of the refresh token that authenticates it, if any."""
+    """The access needed to join, and the id of the refresh token that authenticates the request, if any."""
 
     needed: RequiredAccess
     refresh_id: str | None
@@ -74,15 +74,14 @@ class Permissions:
         return self._database.read(account_queries.access_version)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
-        """The access that is granted: `needed`, or a watcher's instead of a member's for people who are not members.
-
-        Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
-        A refresh token has to be its session's valid one at this moment; it may be renewed later.
+        """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,
+        InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable. A refresh token has to
+        be its session's valid one now; it may be renewed later.
         """
         return self._checks.ask(AccessRequest(needed, refresh_id))
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
-        """Why each access is no longer permitted, or None if it is (specification: Credentials). Raises
+        """For each access, the error if it is no longer permitted, otherwise None (specification: Credentials). Raises
         LedgerUnavailable.
         """
         known = self._look_up(accesses)
@@ -103,7 +102,7 @@ class Permissions:
         return self._database.read(facts, sessions, users, communities, self._policy)
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
-        """Whether this session is not revoked and its refresh token, if given, is valid. Raises LedgerUnavailable."""
+        """Whether this session is still valid, and so is its refresh token, if given. Raises LedgerUnavailable."""
         known = self._database.read(facts, [session_id], [], [], self._policy)
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 

@@ -30,7 +30,7 @@ class CommunityDetails(NamedTuple):
 
 
 class CommunityAccess(NamedTuple):
-    """A community, and one user's role in it: None for a non-member."""
+    """A community, and a user's role in it, which is None for a non-member."""
 
     community: CommunityDetails
     role: str | None
@@ -75,14 +75,14 @@ COMMUNITY = (
     models.Community.ref,
 )
 EVENTS_PER_DELETION = 1_000
-"""How many webhook events are deleted in the transaction that deletes their community."""
+"""Number of webhook events deleted in the transaction that deletes their community."""
 
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except those in `archiving_queries`."""
 
 _EVERY = aliased(Membership)  # because queries join the user's own membership
 MEMBERS = select(func.count()).where(_EVERY.community_id == models.Community.id).scalar_subquery()
-"""How many members a community has."""
+"""Number of members of a community."""
 
 ORDERS = {
     "mine": (Membership.role.is_(None), MEMBERS.desc()),
@@ -90,26 +90,30 @@ ORDERS = {
     "name": (),
     "new": (models.Community.created_ms.desc(),),
 }
-"""Sort orders: own communities first, largest first, by name, newest first. Ties are sorted by name."""
+"""Sort orders: own communities first, largest first, by name, newest first. Communities that are equal are sorted by
+name.
+"""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms, User.external_ref)
 
 
 class CommunityQueries:
-    """The queries of one transaction. Before a change, call `lock`: until the commit, no other transaction can change
-    that community or its members.
+    """The queries of one transaction. Call `lock` before a change: until the commit, no other transaction can then
+    change that community or its members.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock(self, community_id: str) -> None:
-        """Lock a community. A separate statement, so that later statements see data committed while this one waited."""
+        """Lock a community. This is a separate statement, so that later statements see what others committed while it
+        waited.
+        """
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
 
     def access(self, community_id: str, user_id: str) -> CommunityAccess | None:
-        """None if the community is unknown or archived."""
+        """The community, with the user's role; None if it is unknown or archived."""
         row = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
         return _access(row) if row else None
 
@@ -125,7 +129,7 @@ class CommunityQueries:
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 
     def list_access(self, account: Account, search: CommunitySearch, start: int, count: int) -> Page[ListedCommunity]:
-        """The account's own communities and the listed ones; all of them for users of the panel."""
+        """The listed communities and the account's own; users of the panel see all."""
         communities = _list_access(account.id).add_columns(MEMBERS)
         if not account.sees_panel:
             communities = communities.where(or_(models.Community.is_listed, _own(account)))
@@ -135,7 +139,7 @@ class CommunityQueries:
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in rows.items), rows.total)
 
     def public(self, ids: Collection[str]) -> list[CommunityDetails]:
-        """The communities among `ids` that are listed and show everyone how many are online."""
+        """The communities among `ids` that are listed and show how many people are online to everyone."""
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
         return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
@@ -145,13 +149,13 @@ class CommunityQueries:
         return [_access(row) for row in rows]
 
     def homes(self, account: Account) -> list[CommunityAccess]:
-        """Two of the communities that the account is a member of, those it moderates first."""
+        """Up to two communities that the account is a member of, the ones it moderates first."""
         own = _list_access(account.id).where(_own(account))
         rows = self._session.execute(own.order_by(Membership.role == "member", models.Community.id).limit(2))
         return [_access(row) for row in rows]
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of those users who are members."""
+        """The roles of the given users who are members."""
         theirs = select(Membership.user_id, Membership.role).where(_of(community_id), Membership.user_id.in_(user_ids))
         return {row.user_id: row.role for row in self._session.execute(theirs)}
 
@@ -185,8 +189,8 @@ class CommunityQueries:
         return [Member._make(row) for row in rows]
 
     def list_text(self, community_id: str) -> str:
-        """The complete list of members except their emails, as one text that differs if anything does. Built by the
-        database, because reading the rows takes five times as long (decision 93).
+        """The complete list of members as one text, without emails. It changes with any member, role or name. The
+        database builds it, because reading the rows takes five times as long (decision 93).
         """
         fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
         line = fields[0].concat("\n")
@@ -207,8 +211,8 @@ class CommunityQueries:
         return self._session.scalar(admins.where(*able).limit(1)) is not None
 
     def founded(self, user_id: str) -> int:
-        """How many communities this user has founded that are neither deleted nor archived. Locks the user, so that no
-        other transaction adds one until the commit.
+        """Number of communities that this user has founded and that are neither deleted nor archived. Locks the user,
+        so that no other transaction adds one until the commit.
         """
         self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
         own = select(func.count()).where(models.Community.founder_id == user_id, NOT_ARCHIVED)
@@ -222,11 +226,9 @@ class CommunityQueries:
     def open_counter(
         self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0, adjusted: int = 0
     ) -> None:
-        """Insert the counter, in the site's epoch, so that visits count from now on. `adjusted` is the sum of its
-        adjustments.
-
-        Call it last in the transaction: it locks the site's counter, so that the epoch stays valid, and all
-        registrations wait for that lock.
+        """Insert the counter in the site's epoch, so that visits count from now on. `adjusted` is the sum of the
+        community's adjustments. Call this last in the transaction: it locks the site's counter, so that the epoch stays
+        valid, and all registrations wait for that lock.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
         snapshot = {"epoch": site.epoch, "visits": visits, "total": visits + adjusted, "unique_visitors": visitors}
@@ -248,7 +250,7 @@ class CommunityQueries:
         self.delete_events(community_id, EVENTS_PER_DELETION)
 
     def delete_events(self, community_id: str, size: int) -> bool:
-        """Delete `size` webhook events of a community. Returns whether there may be more."""
+        """Delete up to `size` webhook events of a community. Returns whether there may be more."""
         event = models.WebhookEvent
         some = select(event.id).where(event.scope == community_id).limit(size)
         removal = delete(event).where(event.id.in_(some)).execution_options(synchronize_session=False)
@@ -265,7 +267,7 @@ class CommunityQueries:
         self._session.execute(delete(Membership).where(*_is(community_id, user_id)))
 
     def end_invitations(self, community_id: str, user_id: str) -> None:
-        """End the invitations of a user's email to this community."""
+        """Revoke the invitations to this community for a user's email."""
         mine = select(User.email_key).where(User.id == user_id)
         self._session.execute(
             delete(Invitation)
@@ -302,7 +304,7 @@ def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:
 
 
 def _own(account: Account) -> ColumnElement[bool]:
-    """Whether the account is a member, by the row of `_list_access` or by its token."""
+    """Whether the account is a member, according to the row of `_list_access` or to its token."""
     if account.by_token is None or account.by_token.claimed is None:
         return Membership.role.is_not(None)
     return models.Community.ref.in_(dict(account.by_token.claimed))

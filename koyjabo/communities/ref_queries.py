@@ -13,7 +13,7 @@ from koyjabo.communities.queries import CommunityDetails, CommunityQueries
 from koyjabo.models import Community
 
 IDS_PER_QUERY = 500
-"""Ids per query."""
+"""Number of ids per query."""
 
 
 class Named(NamedTuple):

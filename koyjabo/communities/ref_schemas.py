@@ -28,7 +28,7 @@ def _ref(value: Any) -> str:
 
 
 def checked_ref(name: str, text: str) -> str:
-    """An external id in a path. Raises InvalidInput with the reason for `name`."""
+    """Validate an external id from a path. Raises InvalidInput with the reason for `name`."""
     try:
         return _ref(text)
     except PydanticCustomError as error:
@@ -40,7 +40,7 @@ Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "p
 
 
 class CommunityByRefBody(Body):
-    """Only `name` is required."""
+    """A community to create or change. Only `name` is required."""
 
     media = JSON
 
@@ -50,7 +50,7 @@ class CommunityByRefBody(Body):
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
 
     def values(self) -> dict[str, Any]:
-        """The domain's names and values, without those that are missing."""
+        """The given fields, by the domain's names."""
         return named(self.model_dump(exclude_none=True))
 
 
@@ -77,7 +77,7 @@ def _members(value: Any) -> Any:
 
 
 class MembersBody(Body):
-    """All members that have a ref. The body can be up to 1 MB."""
+    """The complete list of members that have a ref. The body can be up to 1 MB."""
 
     media = JSON
     largest = LARGER_BODY

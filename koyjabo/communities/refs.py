@@ -19,8 +19,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.shared_lookups import SharedLookups
 
 REFRESH_S = 0.5
-"""How often the external ids in use are read again, s: one may belong to a new community after its old one was
-deleted.
+"""Interval between reads of the external ids in use, s. After a community was deleted, its external id may belong to a
+new one.
 """
 
 KEPT_MS = 10_000
@@ -34,8 +34,8 @@ class KnownRef:
 
 
 class CommunityRefs:
-    """The ids and external ids that this worker has seen. Only existing communities are kept. Ids are never reused, so
-    an id in memory needs no query.
+    """The ids and external ids that this worker has looked up. Only existing communities are kept. Ids are never
+    reused, so an id in memory needs no query.
     """
 
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
@@ -46,9 +46,8 @@ class CommunityRefs:
         self._lookups: SharedLookups[str, str] = SharedLookups(runtime, self._answer)
 
     def resolve(self, text: str) -> str:
-        """The id of the community with this id or external id. If there is none, `text`, in lower case if it is a UUID.
-
-        May wait for a query, which concurrent calls share. Raises LedgerUnavailable.
+        """The id of the community with this id or external id; otherwise `text`, in lower case if it is a UUID. May
+        wait for a query, which concurrent calls share. Raises LedgerUnavailable.
         """
         known = self.known(text)
         if known is not None or not REF.fullmatch(text):
@@ -63,7 +62,7 @@ class CommunityRefs:
         return {text: self._id_of(text) for text in texts}
 
     def known(self, text: str) -> str | None:
-        """`resolve` from memory; None for anything that is not in memory."""
+        """`resolve` from memory; None if the text is not in memory."""
         community_id = uuid_of(text)
         if community_id in self._ids:
             return community_id
@@ -79,7 +78,7 @@ class CommunityRefs:
         self._refs[ref] = KnownRef(community_id, self._clock.elapsed_ms())
 
     def forget(self, community_id: str) -> None:
-        """Forget a community that may be gone. Idempotent."""
+        """Forget a community that may have been deleted. Idempotent."""
         self._ids.discard(community_id)
         for ref, known in list(self._refs.items()):
             if known.community_id == community_id:
@@ -90,7 +89,7 @@ class CommunityRefs:
         self._refs.clear()
 
     def refresh(self) -> None:
-        """Read the external ids in use again. Call it every REFRESH_S. If the database is down, they stay as they
+        """Read the external ids in use again. Call this every REFRESH_S. If the database is down, they stay as they
         were.
         """
         least_ms = self._clock.elapsed_ms() - KEPT_MS

@@ -1,4 +1,4 @@
-"""The permissions of the roles in a community, as rules without queries."""
+"""Defines the permissions of each role in a community. Makes no queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.core.identity import Account
 OTHER_COMMUNITY = N_("This API key belongs to another community.")
 
 ROLES = ("member", "moderator", "admin")
-"""From the lowest to the highest. Each role includes the permissions of those before it."""
+"""Roles, lowest first. Each has all permissions of the roles before it."""
 
 MEMBER, MODERATOR, ADMIN = ROLES
 
@@ -28,7 +28,7 @@ def is_lower(role: str, than: str) -> bool:
 
 
 def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """The access with the role from another system's token, if it has one."""
+    """The access with the role that another system's token claims, if it claims one."""
     if account.by_token is None:
         return access
     role = account.by_token.role_in(access.community.ref, access.role)
@@ -36,8 +36,8 @@ def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
 
 
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity unless the community is listed or `account` is a member, or an admin or viewer of the
-    site; Forbidden for another community's key.
+    """The access, if `account` may see the community. Raises UnknownCommunity unless the community is listed or
+    `account` is a member, or an admin or viewer of the site; Forbidden for another community's key.
     """
     access = by_token(account, access) if access is not None else None
     if account.moderates:
@@ -56,8 +56,8 @@ def is_visible(account: Account, access: CommunityAccess) -> bool:
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """The access with the effective role: site admins are admins of all communities, site viewers at least members, and
-    a community's key is a moderator there.
+    """The access with its effective role. Site admins are admins of all communities, site viewers at least members, and
+    a community's key is a moderator of its community.
     """
     if account.is_admin:
         return access._replace(role=ADMIN)
@@ -76,8 +76,8 @@ def allowed(account: Account, stored: CommunityAccess | None, role: str) -> Comm
 
 
 def check_open(account: Account, community: CommunityDetails) -> None:
-    """Raises UnknownCommunity or Forbidden if `account`, a non-member, may not join. The id of an open community is
-    enough, even if it is unlisted.
+    """Check that a non-member may join. The id of an open community is enough, even if it is unlisted. Raises
+    UnknownCommunity, Forbidden.
     """
     if community.is_open or account.is_admin:
         return

@@ -1,4 +1,4 @@
-"""Bodies of requests to /api/communities, also used by forms, and of their responses, which must not be cached."""
+"""Request bodies for /api/communities, which forms use as well, and response bodies, which must not be cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
-"""The domain's names for fields that have different names in the API."""
+"""The domain's names for fields whose API names differ."""
 
 
 COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
@@ -60,7 +60,7 @@ class NewCommunityBody(Body):
     public_count: Flag = Field(False, description=PUBLIC_COUNT)
 
     def values(self) -> dict[str, Any]:
-        """The domain's names and values."""
+        """The fields by the domain's names."""
         return named(self.model_dump())
 
 
@@ -81,7 +81,7 @@ class CommunityChangesBody(Body):
 
 
 class JoinBody(Body):
-    """Joining a community. The body is optional."""
+    """Options for joining a community. The body is optional."""
 
     media = JSON
     may_be_absent = True

@@ -50,7 +50,7 @@ class CommunityServices:
 
 
 def build(base: Base) -> CommunityServices:
-    """Build the services, and let every counted visit update the rooms."""
+    """Build the services, and update the rooms whenever a visit is counted."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
     realtime = services[RealtimeServices]
@@ -88,7 +88,7 @@ def build(base: Base) -> CommunityServices:
 
 
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
-    """The room of the account's only community."""
+    """The page to open after a login: the room of the account's only community, or None."""
     home = directory.home(account)
     return None if home is None else ("pages.community", {"community_id": home.community.id})
 

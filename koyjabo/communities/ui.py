@@ -29,8 +29,8 @@ ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin
 
 
 def init_app(app: Flask) -> None:
-    """Accept an external id in every path in the place of a community's id. Sockets resolve theirs when they are
-    admitted, so that a database that is down has its close code.
+    """Accept an external id wherever a path has a community's id. Sockets resolve theirs when they are admitted, so
+    that a database failure gets its own close code.
     """
     app.url_value_preprocessor(_resolve)
 
@@ -42,7 +42,7 @@ def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 class MemberProblem(NamedTuple):
-    """Status and errors of the page with the list of members; by default without errors."""
+    """The error on the page with the list of members: its status, and reasons by field. By default there is none."""
 
     status: int = 200
     invitation: Form[InvitationBody] | None = None  # the form with its errors
@@ -57,7 +57,7 @@ NO_PROBLEM = MemberProblem()
 
 
 class MemberChange(NamedTuple):
-    """The change made by a form, for the message about it (`flash.SENTENCES`)."""
+    """The change that a form has made, for the message about it (`flash.SENTENCES`)."""
 
     code: str
     about: str  # the name or email of the person
@@ -68,13 +68,13 @@ Result = MemberProblem | MemberChange
 
 
 def search() -> MemberSearch:
-    """The search for members in the request."""
+    """The search for members that the request contains."""
     role = request.args.get("role", "")
     return MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
 
 
 def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Result:
-    """Carry out the form of the current request. `count` is called before the person is invited, and may raise
+    """Invite a person with the form of the current request. `count` is called before that, and may raise
     TooManyRequests.
     """
     form = Form(InvitationBody)
@@ -108,7 +108,7 @@ def set_role(account: Account, community_id: str, user_id: str) -> Result:
 
 
 def remove(account: Account, community_id: str, user_id: str, back: str) -> Result:
-    """Remove a member after confirmation. `back` is the path of the list. Raises Unconfirmed."""
+    """Remove a member after confirmation. `back` is the path to return to. Raises Unconfirmed."""
 
     def act() -> MemberChange:
         community, member = current()[CommunityServices].directory.removable(account, community_id, user_id)
@@ -121,7 +121,7 @@ def remove(account: Account, community_id: str, user_id: str, back: str) -> Resu
 
 
 def removal(account: Account, community: CommunityDetails, member: Member, back: str) -> Confirmation:
-    """The question before a membership ends."""
+    """The confirmation to ask for before a membership ends."""
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
         title = _("Leave %(community)s?", community=community.name)
@@ -165,7 +165,7 @@ def present(community: CommunityDetails) -> Form[CommunityChangesBody]:
 
 
 class EnteredCommunity(NamedTuple):
-    """A community, and the role of the current user in it."""
+    """A community, with the current user's role in it."""
 
     account: Account
     community: CommunityDetails
@@ -189,8 +189,8 @@ STRANGER = Account(id="", email="", name="", is_admin=False)
 
 
 def look_at(community_id: str) -> EnteredCommunity:
-    """A listed community, for a reader without a login. Raises LedgerUnavailable, and Unauthenticated for any other
-    community, whether it exists or not.
+    """A listed community, for a reader who is not logged in. Raises LedgerUnavailable, and Unauthenticated for any
+    other id, so that it does not reveal which communities exist.
     """
     try:
         access = current()[CommunityServices].directory.known(STRANGER, community_id)
@@ -211,7 +211,7 @@ def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
 
 
 def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
-    """The page of a template about the community, which gets `at` and `values`."""
+    """Render a template about the community, with `at` and `values`."""
     return make_response(render_template(f"{name}.html", at=at, **values), status)
 
 

@@ -1,1 +1,1 @@
-"""The vocabulary that all packages share: errors, the clock, identities, texts."""
+"""The basics that all packages share: errors, the clock, identities, and rules for texts."""

@@ -1,4 +1,4 @@
-"""The only source of time: milliseconds since the Unix epoch, days and hours in TIMEZONE, and days typed by users."""
+"""The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and days typed by users."""
 
 from __future__ import annotations
 
@@ -80,9 +80,8 @@ class Bucket(NamedTuple):
 
 
 class Clock:
-    """The server's time: `now_ms` for days and records, `elapsed_ms` for durations.
-
-    Tests replace both. Code that counts must not read the system's time in any other way.
+    """The server's time: `now_ms` for days and records, `elapsed_ms` for durations. Tests replace both. Code that
+    counts must read the time only here.
     """
 
     def __init__(
@@ -102,9 +101,8 @@ class Clock:
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
-        """The day and hour of a visit at `at_ms`.
-
-        Cached by quarter hour, because all zones' offsets and clock changes are at quarters of an hour.
+        """The day and hour that a visit at `at_ms` counts for. Cached by quarter hour, because the offsets and clock
+        changes of all zones are at quarters of an hour.
         """
         quarter = at_ms // QUARTER_HOUR_MS
         bucket = self._buckets.get(quarter)
@@ -125,9 +123,8 @@ class Clock:
         return began
 
     def at_ms(self, day: str, time: str) -> int:
-        """A local time on a day, such as 03:30, in ms since 1970.
-
-        A time that occurs twice means the first one. A time that is skipped is later by the length of the gap.
+        """A local time on a day, such as 03:30, in ms since 1970. If a time occurs twice, this is the first one. A time
+        that is skipped is moved later by the length of the gap.
         """
         local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
         return int(local.timestamp()) * 1000
@@ -156,7 +153,7 @@ class Clock:
         return datetime.fromtimestamp(at_s, self.zone).isoformat()
 
     def same_time_ms(self, day: str) -> int:
-        """The current local time, on another day; ms since 1970."""
+        """The current local time of day, on another day; ms since 1970."""
         now_ms = self.now_ms()
         local = datetime.fromtimestamp(now_ms // 1000, self.zone).replace(tzinfo=None)
         then = datetime.combine(date.fromisoformat(day), local.time(), self.zone)

@@ -8,8 +8,8 @@ NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 10
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Close codes of clients that left on purpose. After any other code, a client may reconnect soon (specification:
-promise 4).
+"""Close codes of clients that left on purpose. After other codes, a client may soon reconnect (specification: promise
+4).
 """
 
 CLOSE_CODES = {

@@ -1,4 +1,4 @@
-"""Help for command-line tools: the services, and progress of long work."""
+"""Shared parts of command-line tools: the services, and the progress of long work."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 class ProgressLines:
-    """Prints the first line after INTERVAL_S, so short work prints nothing."""
+    """A line of progress every INTERVAL_S. Short work prints nothing."""
 
     def __init__(self, total: int, label: str) -> None:
         self._total = total

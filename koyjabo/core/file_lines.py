@@ -1,4 +1,4 @@
-"""Lines of imported or restored files."""
+"""Reads lines of files that are imported or restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LineTooLong(Exception):
 
 
 def lines(file: SupportsReadline) -> Iterator[bytes]:
-    """The lines of a file, in constant memory. Raises LineTooLong."""
+    """Yield the lines of a file, in constant memory. Raises LineTooLong."""
     for number in count(1):
         line = file.readline(LONGEST_LINE + 1)
         if len(line) > LONGEST_LINE:

@@ -29,27 +29,26 @@ REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 """External ids, which another system may give to a community or to one of its users."""
 
 RESERVED_REFS = ("online", "by-ref")
-"""Refused as external ids, because paths have these words where an id would be."""
+"""External ids that are refused, because paths have these words in the place of an id."""
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def uuid_of(text: str) -> str | None:
-    """An id in its stored form; None if `text` is not a UUID."""
+    """The stored form of an id; None if `text` is not a UUID."""
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
 KEY_PREFIX = "kj_"
-"""Prefix of API keys. No token has it."""
+"""Prefix of API keys. Tokens never begin with it."""
 
 
 class RolesByToken(NamedTuple):
-    """Roles that another system's token claims for its user."""
+    """Roles that another system's token gives its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """Roles by external id of a community; None if the token claims no roles, so that memberships count. Communities
-    without an external id cannot be claimed, because the other system only decides about communities that it has
-    created.
+    """Roles by external id of a community; None if the token has none, so that memberships count. A token can only
+    claim communities that its system has created, which have an external id.
     """
 
     def role_in(self, ref: str | None, member: str | None) -> str | None:
@@ -58,8 +57,8 @@ class RolesByToken(NamedTuple):
 
 
 class Account(NamedTuple):
-    """A user's account, as other packages see it. API keys and users of other systems (`by_token`) act as accounts that
-    are not stored.
+    """A user's account, as other packages see it. API keys and users of other systems (`by_token`) are represented by
+    accounts that are not stored.
     """
 
     id: str
@@ -86,7 +85,7 @@ class Account(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """The user who made something."""
+    """The user who created something."""
 
     id: str
     name: str
@@ -109,7 +108,7 @@ class Login(NamedTuple):
 
 
 class KeyHolder(NamedTuple):
-    """The identity of a valid key."""
+    """The holder of a valid key."""
 
     account: Account  # `id` is the key's id
     scopes: frozenset[str]
@@ -125,8 +124,8 @@ class KeyHolders:
 
 @dataclass(slots=True)
 class CommunityIds:
-    """Resolves community ids in requests. Provided by `communities`; `counting` uses it without importing that
-    package.
+    """Resolves community ids in requests. Provided by `communities`, so that `counting` does not import
+    that package.
     """
 
     resolve: Callable[[str], str]
@@ -140,7 +139,7 @@ class CommunityIds:
 
     def is_claimed(self, account: Account, community_id: str) -> bool:
         """Whether another system's token makes its user a member of this community. Tokens name communities by external
-        id, so they cannot claim communities without one. Raises LedgerUnavailable.
+        id. Raises LedgerUnavailable.
         """
         claimed = account.by_token.claimed if account.by_token is not None else None
         return any(self.resolve(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)
@@ -148,8 +147,8 @@ class CommunityIds:
 
 @dataclass(slots=True)
 class LoginDestinations:
-    """Where to go after a login that had no destination. Provided by `communities`; `accounts` uses it without
-    importing that package.
+    """The page to open after a login that has no destination. Provided by `communities`, so that `accounts` does not
+    import that package.
     """
 
     of: Callable[[Account], tuple[str, dict[str, Any]] | None]
@@ -168,9 +167,7 @@ class TokenLogins:
 
 @dataclass(slots=True)
 class Logins:
-    """Finds logins for all features. Provided by `accounts`, which imports webkit, so webkit uses this class to avoid a
-    circular import.
-    """
+    """Finds logins for all features. Provided by `accounts`, because webkit cannot import it without a circle."""
 
     login_of: Callable[[str, str | None], Login | None]
     """Returns the login for a session id and, if the access token has expired, the refresh token's id. None if the

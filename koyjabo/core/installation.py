@@ -1,4 +1,4 @@
-"""The version, and the folders with the program's files, in a checkout or an installed wheel."""
+"""The program's version and its folders, in a checkout or an installed wheel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def documents() -> Path:
 
 
 def home() -> Path:
-    """The folder of `instance/` and `.env`: the checkout, or the working directory of an installed program."""
+    """The folder that contains `instance/` and `.env`: the checkout, or the working directory of an
+    installed program.
+    """
     return Path.cwd() if _is_wheel() else _CHECKOUT
 
 

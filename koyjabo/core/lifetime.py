@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Runs `calls` every `interval_s`, one after the other, in its own task. They may block. They do not depend on
-    notifications, so a lost notification does no lasting harm.
+    """Runs `calls` one after the other every `interval_s`, in a separate task. They may block. Work that runs here does
+    not depend on messages, so a lost message does no lasting harm.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:

@@ -1,8 +1,8 @@
-"""The interface to the environment that runs the package: tasks, threads, timers, and waiting for them.
+"""The interface to the environment that runs the program: tasks, threads, timers, and waiting for them.
 
 All packages use `Runtime`. `ThreadRuntime` is for WSGI servers with real threads and for the command line. Our own
 server also uses `EventLoop`, implemented by `koyjabo.server.loop.eventlet_loop`. Its requests, tasks and calls share
-one thread, which they yield whenever they wait.
+one thread; when one waits, another one runs.
 """
 
 from __future__ import annotations
@@ -20,26 +20,28 @@ Advance = Callable[[int], None]
 """Called with the number of items done since the last call. If it raises, the work is aborted."""
 
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
-"""Called with the number of items and the name of the work. Shows its progress while the context lasts."""
+"""A function that shows the progress of work while its context lasts. Called with the number of items and the name of
+the work.
+"""
 
 SIGNALS_S = 1.0
-"""Maximum time of a thread's wait, s. Python would not handle a signal that arrives just before an unlimited wait, so
-Ctrl+C would be lost.
+"""Maximum time of one wait in a thread, s. During an unlimited wait, Python would not handle a signal that arrived just
+before it, so Ctrl+C would be lost.
 """
 
 log = logging.getLogger(__name__)
 
 await_slot: ContextVar[Callable[[], None] | None] = ContextVar("await_slot", default=None)
-"""Called by a request after each wait, for fair queueing: returns when the request may continue. None if it is not
-queued.
+"""A function that a request calls after each wait; it returns when the request may continue (fair queueing). None if
+the request is not queued.
 """
 
 
 @contextmanager
 def out_of_turn() -> Iterator[None]:
-    """Exempt a request from fair queueing while it holds or awaits something that other requests wait for, such as a
-    lock. It continues at once after each wait, and queues again when the block ends. Otherwise the other requests would
-    wait behind all requests from its network.
+    """Exempt a request from fair queueing while it holds or awaits something that others need, such as a lock. It then
+    continues at once after each wait. Otherwise the others would wait behind all requests from its network. It queues
+    again when the block ends.
     """
     wait, own = await_slot.get(), await_slot.set(None)
     try:
@@ -56,10 +58,10 @@ def unreported(rows: int, label: str) -> AbstractContextManager[Advance]:
 
 
 class Waiter(Protocol):
-    """Lets one request or task wait for one result.
+    """Lets one request or task wait for one result. After `wake`, `wait` returns at once. `wake` is idempotent.
 
-    After `wake`, `wait` returns at once. `wake` is idempotent. It resumes the waiter directly, unless the waiter is
-    queued, so call it from the loop (`Runtime.soon`). It does not raise the waiter's errors.
+    `wake` may run the waiter directly, so call it from the loop (`Runtime.soon`). It does not raise the waiter's
+    errors.
     """
 
     def wait(self) -> None: ...
@@ -77,10 +79,10 @@ class Runtime(Protocol):
         """Run `main` concurrently with the requests. It may block, as a request may."""
 
     def start_thread(self, main: Call) -> None:
-        """Run `main` in a real operating-system thread, which does not keep the process alive."""
+        """Run `main` in a real thread of the operating system, which does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Make this call after all requests that are ready now have run, so that one call serves them all."""
+        """Make this call after all requests that are ready now have run, so that it can serve all of them."""
 
     def later(self, delay_s: float, call: Call) -> None:
         """Make this call once, after `delay_s` seconds."""
@@ -92,7 +94,7 @@ class Runtime(Protocol):
 
 
 class FileEvents(Protocol):
-    """Files watched for events, which are bits of poll(2). Errors and hang-ups are always reported."""
+    """Watches files for events, which are the bits of poll(2). Errors and hang-ups are always reported."""
 
     def register(self, fd: int, events: int, /) -> object: ...
 

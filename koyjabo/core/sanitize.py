@@ -14,7 +14,7 @@ BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 def truncate(value: str) -> str:
-    """The text, cut to LONGEST_TEXT characters and made `whole`."""
+    """Cut a text to LONGEST_TEXT characters, and make it `whole`."""
     return whole(value[:LONGEST_TEXT])
 
 
@@ -30,8 +30,8 @@ def has_visible(value: str) -> bool:
 
 
 def tidy_name(value: str) -> str:
-    """The name without marks that would change the direction of the surrounding text, and without joiners outside
-    words. Bangla needs joiners within words.
+    """Remove marks that would change the direction of surrounding text, and joiners outside of words. Bangla needs
+    joiners within words.
     """
     return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()
 

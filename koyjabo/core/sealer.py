@@ -14,8 +14,8 @@ NONCE_SIZE = 12
 
 
 class Sealer:
-    """AES-256-GCM with a key for one `purpose`, derived from SECRET_KEY (`secret`). A sealed text is bound to its owner
-    and cannot be opened for another.
+    """Encrypts with AES-256-GCM. The key is derived from SECRET_KEY (`secret`) for one `purpose`. A sealed text belongs
+    to its owner and cannot be opened for another.
     """
 
     def __init__(self, secret: str, purpose: bytes) -> None:

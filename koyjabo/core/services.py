@@ -1,4 +1,4 @@
-"""The services of an application, looked up by class."""
+"""The application's services, by class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Services by class. Features add their services, and their own pages and later features look them up:
+    """Services by class. Features add their services here, and pages and later features look them up:
     `services[Erasure]`.
     """
 
@@ -28,7 +28,7 @@ class Services:
         return service
 
     def __getitem__(self, kind: type[T]) -> T:
-        """Raises KeyError if the feature has not been built."""
+        """The service of this class. Raises KeyError if its feature has not been built."""
         return cast(T, self._by_class[kind])
 
     def start(self) -> None:

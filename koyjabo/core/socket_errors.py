@@ -18,7 +18,9 @@ class UnsupportedWebSocket(KoyJaboError):
 
 
 class NoWebSockets(KoyJaboError):
-    """The application runs under another WSGI server (specification: Python names)."""
+    """WebSockets are not available, because the application runs under another WSGI server (specification: Python
+    names).
+    """
 
     code = "websockets_unavailable"
     status = 501
@@ -26,7 +28,9 @@ class NoWebSockets(KoyJaboError):
 
 
 class NoStreams(KoyJaboError):
-    """The application runs under another WSGI server (specification: Python names)."""
+    """Streams are not available, because the application runs under another WSGI server (specification:
+    Python names).
+    """
 
     code = "streams_unavailable"
     status = 501

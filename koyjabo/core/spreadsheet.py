@@ -1,4 +1,4 @@
-"""Files of rows: CSV (RFC 4180) that is safe to open in a spreadsheet, or JSON lines."""
+"""Writes rows as CSV (RFC 4180) that is safe to open in a spreadsheet, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
-"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors can choose the texts. A cell
-may begin in the middle of a text, because spreadsheets split at their country's list separator, or at one that the user
+"""Characters that begin a formula in spreadsheets. Visitors choose many texts, and a formula could do harm. A cell may
+begin in the middle of a text, because spreadsheets split at their country's list separator, or at one that the user
 chooses.
 """
 
@@ -29,7 +29,7 @@ MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
 
 
 def head(kind: str, columns: Iterable[str]) -> str:
-    """The header row of a CSV file, "" for JSON lines."""
+    """The header row of a CSV file; "" for JSON lines."""
     return _csv([columns]) if kind == CSV else ""
 
 
@@ -41,13 +41,13 @@ def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
 
 
 def plain(cell: str) -> str:
-    """A cell's original value: undoes `_cell`."""
+    """The original value of a cell. Undoes `_cell`."""
     return MARKED.sub(r"\1", cell)
 
 
 def _cell(value: Any) -> Any:
-    """Put MARK before each sign that may begin a formula, and one more where MARK already is, so that `plain` is
-    exact.
+    """Put MARK before each sign that may begin a formula. A MARK that is already there is doubled, so that `plain`
+    returns the exact text.
     """
     if isinstance(value, str):
         return SIGN.sub(rf"{MARK}\1", value)

@@ -15,13 +15,13 @@ def without_query(address: str | None) -> str | None:
 
 
 def page_path(page: str | None) -> str | None:
-    """A page in its stored form: without its query, which may be long, then cut to LONGEST_TEXT characters."""
+    """A page as it is stored: without its query, and cut to LONGEST_TEXT characters."""
     path = without_query(page)
     return truncate(path) if path else None
 
 
 def origin_of(address: str | None) -> str | None:
-    """A URL without its path. It has the same host. For any other text, the part before the first slash."""
+    """The part of a URL before its path. For any other text, the part before the first slash."""
     match = ORIGIN.match(address) if address else None
     return match[0] or None if match else None
 

@@ -13,7 +13,7 @@ from werkzeug.http import parse_etags
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
-from koyjabo.counting.incoming import register, register_all
+from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody
 from koyjabo.counting.schemas.responses import (
@@ -200,16 +200,19 @@ def _count() -> None:
     context, services = FlaskContext(), current()
     context.count_address("registrations")
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
-    page = request.args.get("page")
+    page, network, is_crawler = request.args.get("page"), services[NetworkServices], is_bot(user_agent)
     visit = services[CountingServices].anonymity.visit(
         NewVisit(
             visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
             visit_id=None,
-            place=services[NetworkServices].places.locate(address, has_city=False),
+            place=network.places.locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
             user_agent=user_agent,
             page=page_path(page),
-            is_bot=is_bot(user_agent),
+            is_bot=is_crawler,
+            automated=is_crawler,
+            network=network.owners.network(address),
+            own=network.owners.is_own(address) or is_operator(request.environ, context.caller()),
             language=languages.first_of(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
             page_host=other_host(request.environ),

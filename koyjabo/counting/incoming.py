@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
-from koyjabo.core.identity import CommunityIds
+from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.core.services import Services
-from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.counting.records import LATE_MS, NewVisit, Receipt
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.sent_visits import SentVisit
 from koyjabo.counting.services import CountingServices
@@ -30,39 +30,50 @@ SEND_AGAIN = (
 )
 
 
-def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
+def register(context: RequestContext, body: NewVisitBody, is_measured: bool = True) -> Receipt | None:
     """Register the visit of a request that was already counted against its address's limit. None for an ignored
-    crawler.
+    crawler. `is_measured`: the page keeps a connection, so that its attended time can be measured.
 
     Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
     """
     context.count_visitor("visits", body.visitorId)
-    receipt = context.services[CountingServices].visits.register(visit_of(context, body), context)
+    receipt = context.services[CountingServices].visits.register(visit_of(context, body, is_measured), context)
     if receipt is not None and receipt.duplicate:
         context.uncount_visitor("visits", body.visitorId)
     return receipt
 
 
-def visit_of(context: RequestContext, body: NewVisitBody) -> NewVisit:
+def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = True) -> NewVisit:
     """The visit that a request asks to register. Raises UnknownCommunity, LedgerUnavailable."""
     services, environ = context.services, context.environ
+    now_ms, address = services.clock.now_ms(), environ.get("REMOTE_ADDR")
+    network = services[NetworkServices]
     anonymity = services[CountingServices].anonymity
     is_anonymous = anonymity.is_asked(environ, body.anonymous)
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
     is_member = caller is not None and scope != SITE and services[CommunityIds].is_claimed(caller, scope)
+    is_late = body.timestamp is not None and body.timestamp < now_ms - LATE_MS
     visit = body.as_visit(
-        services.clock.now_ms(),
+        now_ms,
         scope=scope,
-        place=services[NetworkServices].places.locate(environ.get("REMOTE_ADDR"), has_city=not is_anonymous),
+        place=network.places.locate(address, has_city=not is_anonymous),
         fingerprint=services[PresenceServices].visitor_sockets.fingerprint(environ),
         user_id=user_id,
         member_id=user_id,
         language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
         page_host=other_host(environ),
         is_public=not is_member,
+        attended_ms=0 if is_measured and not is_late else None,
+        network=network.owners.network(address),
+        own=network.owners.is_own(address) or is_operator(environ, caller),
     )
     return anonymity.visit(visit) if is_anonymous else visit
+
+
+def is_operator(environ: Mapping[str, Any], caller: Account | None) -> bool:
+    """Whether the browser is logged in to the panel. `caller` is the account of the request's credentials."""
+    return caller is not None and caller.sees_panel and "HTTP_AUTHORIZATION" not in environ
 
 
 def scope_of(services: Services, community_id: str | None) -> Scope:
@@ -103,7 +114,13 @@ def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJabo
 def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:
     try:
         visit = SentVisit.of(sent)
-        place = services[NetworkServices].places.locate(visit.address)
-        return visit.as_visit(services.clock.now_ms(), scope_of(services, visit.communityId), place)
+        network, scope = services[NetworkServices], scope_of(services, visit.communityId)
+        return visit.as_visit(
+            services.clock.now_ms(),
+            scope=scope,
+            place=network.places.locate(visit.address),
+            network=network.owners.network(visit.address),
+            own=network.owners.is_own(visit.address),
+        )
     except (InvalidInput, UnknownCommunity) as error:
         return error

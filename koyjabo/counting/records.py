@@ -13,6 +13,10 @@ VisitKey = tuple[str, str]
 """(visitor_id, visit_id): what makes a retry the same visit."""
 
 
+LATE_MS = 60_000
+"""If a client claims to have opened a visit longer ago than this, it was offline (or its clock is wrong)."""
+
+
 class NewVisit(NamedTuple):
     """A visit as received, validated and truncated to its limits."""
 
@@ -34,6 +38,11 @@ class NewVisit(NamedTuple):
     language: str | None = None  # from its Accept-Language header: "bn"
     campaign: str | None = None  # the utm_ parameters of the page, as `network.campaigns` writes them
     page_host: str = ""  # host of the page that sent it, if it is another host; never stored
+    attended_ms: int | None = None  # 0 if the time of attendance will be measured from now on
+    acted: bool = False  # only imported visits have acted when they are stored
+    automated: bool = False  # the browser said that a program drives it, or it is a declared crawler
+    network: str | None = None  # who owns the address, as one of `address_owners.NETWORKS`
+    own: bool = False  # by an operator of this server
     is_public: bool = False  # anyone could have sent it, so communities that are not open only count it for members
 
 

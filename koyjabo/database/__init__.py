@@ -1,1 +1,1 @@
-"""Threads, transactions and connections for the SQL of all other packages."""
+"""Threads, transactions and connections that run the SQL of all other packages."""

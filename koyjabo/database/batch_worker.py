@@ -1,4 +1,4 @@
-"""Group commit: one real thread takes all pending jobs and does them as one batch, in one transaction.
+"""Group commit: one real thread takes all pending jobs and runs them as one batch, in one transaction.
 
 A request adds a job and waits for it. A slow disk costs its latency once per batch and never stops the event loop
 (decision 2). No timer delays a batch: an idle thread starts at once, and a busy one takes all jobs that arrived while
@@ -29,13 +29,13 @@ MAX_WAITING = 20_000
 WATCH_INTERVAL_S = 0.5
 
 STUCK_S = 5.5
-"""How long a batch may take before its connection is interrupted, s. The server ends statements after 5 s, so a slower
-batch must be waiting for a frozen server or disk.
+"""How long a batch may take before its connection is interrupted, s. The database ends statements after 5 s, so a batch
+that takes longer must be waiting for a frozen server or disk.
 """
 
 
 class Job(Generic[Item, Result]):
-    """The work of one request, with its `result` or `error`."""
+    """One request's work, with its `result` or `error`."""
 
     __slots__ = ("error", "item", "result", "since", "waiter")
 
@@ -47,7 +47,7 @@ class Job(Generic[Item, Result]):
         self.waiter = waiter
 
     def outcome(self) -> Result:
-        """Wait for the result. Raises `error` if there is one."""
+        """Wait for the result and return it. Raises `error` if there is one."""
         self.waiter.wait()
         if self.error is not None:
             try:
@@ -82,8 +82,8 @@ class BatchWorker(Generic[Item, Result]):
     `work(take)` calls `take()` once to get the jobs, as late as possible (while it holds its locks), and sets `result`
     or `error` on each job. `on_done(jobs)` is called on the event loop, once per batch, before its requests continue.
 
-    Every wait is limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and is never run. A
-    job that was taken fails after `limit_s` if the database is frozen. It is then unknown whether it was committed.
+    All waits are limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and never runs. A
+    job that was taken fails after `limit_s` if the database is frozen; it is then unknown whether it was committed.
     """
 
     def __init__(
@@ -118,10 +118,8 @@ class BatchWorker(Generic[Item, Result]):
         self, seconds: float, interrupt: Callable[[], object], is_hopeless: Callable[[], bool] = lambda: False
     ) -> None:
         """Call `interrupt` on the event loop whenever a batch takes longer than `seconds`, or `is_hopeless` returns
-        True.
-
-        `interrupt` has to end the thread's wait. Otherwise a frozen database would block the thread for ever, even
-        after a failover.
+        True. `interrupt` has to end the thread's wait. Without it, a frozen database would block the thread for ever,
+        even after a failover.
         """
         self._interrupt_after_s, self._interrupt, self._is_hopeless = seconds, interrupt, is_hopeless
 
@@ -146,7 +144,7 @@ class BatchWorker(Generic[Item, Result]):
             raise LedgerUnavailable
 
     def waiting(self) -> tuple[int, float]:
-        """The number of unfinished jobs, and how long the first of them has waited, s."""
+        """The number of unfinished jobs, and how long the oldest has waited, s."""
         jobs = [*self._taken, *self._pending]
         return len(jobs), time.monotonic() - jobs[0].since if jobs else 0.0
 
@@ -246,7 +244,7 @@ class BatchWorker(Generic[Item, Result]):
 
 
 class BatchStore(Protocol[Item, Result]):
-    """The write operations of one database, called by one real thread.
+    """Writes to one database, on one real thread.
 
     `commit` writes a batch in one transaction, and writes nothing if there is an error. It raises LedgerUnavailable or
     one of `unavailable` when nothing can be written. Any other error is caused by a single item.
@@ -255,18 +253,17 @@ class BatchStore(Protocol[Item, Result]):
     unavailable: tuple[type[Exception], ...]
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold the lock that all writers of the database queue for."""
+        """Hold the lock that all writers to the database queue for."""
 
     def commit(self, batch: list[Item]) -> list[Result]: ...
 
     def interrupt(self) -> None:
-        """Make `commit` fail if it is waiting for a server. Called by another thread."""
+        """Make a `commit` that waits for a server fail. Called by another thread."""
 
 
 def commit_jobs(store: BatchStore[Item, Result], take: Callable[[], list[Job[Item, Result]]]) -> None:
-    """The `work` of a BatchWorker: commit its jobs together, or one by one if one of them cannot be stored.
-
-    Jobs that are not committed get LedgerUnavailable as their error.
+    """The `work` of a BatchWorker: commit its jobs together, or one by one if one of them cannot be stored. Jobs that
+    are not committed get LedgerUnavailable.
     """
     try:
         with store.writing():
@@ -295,10 +292,10 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
 
 
 class LoopBatcher(Generic[Item, Result]):
-    """Runs `work(take)` on the event loop, after all requests that are ready now have added their jobs.
+    """Runs `work(take)` on the event loop, after all requests that are ready have added their jobs.
 
     Used instead of `BatchWorker` for a database whose reads do not wait (SQLite in WAL mode). Batching still helps,
-    because a read's file locks cost a tenth of a request.
+    because the file locks of a read cost a tenth of a request.
     """
 
     def __init__(self, runtime: Runtime, work: Callable[[Callable[[], list[Job[Item, Result]]]], None]) -> None:
@@ -317,7 +314,7 @@ class LoopBatcher(Generic[Item, Result]):
         return job.outcome()
 
     def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
-        """Do nothing, because there is no thread that could wait."""
+        """Do nothing: there is no thread that could wait."""
 
     def close(self) -> None:
         """Do nothing: there is no thread to end."""

@@ -61,9 +61,8 @@ AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_data
 
 
 def engine_options(database: URL) -> dict[str, Any]:
-    """Options for the SQLAlchemy engine, so that its connections are opened like the ledger's.
-
-    They lack the ledger's time limits, because migrations and recounts may take long.
+    """Options for the SQLAlchemy engine. Its connections are opened like the ledger's, but without the ledger's time
+    limits, because migrations and recounts may take long.
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # errors are logged, and parameters are personal data
     if database.get_backend_name() == "sqlite":
@@ -77,7 +76,7 @@ def engine_options(database: URL) -> dict[str, Any]:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Begin SQLite transactions, which its driver leaves to us. IMMEDIATE, because a transaction that reads first and
+    """Begin a SQLite transaction, because the driver does not. IMMEDIATE, because a transaction that reads first and
     writes later may fail to get the lock.
     """
     if connection.dialect.name == "sqlite":
@@ -96,9 +95,8 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
-    """Read a snapshot for a very long time, without an application.
-
-    SQLite's write-ahead log grows while a reader holds a snapshot, so the database is copied into `folder` first.
+    """Read a snapshot for a very long time, without an application. Copies a SQLite database into `folder` first,
+    because its write-ahead log grows while a reader holds a snapshot.
     """
     with ExitStack() as stack:
         database = make_url(url)
@@ -115,7 +113,7 @@ def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
 
 @contextmanager
 def disposable(file: Path) -> Iterator[Connection]:
-    """One transaction in a new SQLite database that is deleted afterwards, so it need not survive a crash."""
+    """One transaction in a new SQLite database that is deleted afterwards. It does not have to survive a crash."""
     database = make_url(f"sqlite:///{file}")
     with create_engine(database, **engine_options(database)).connect() as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
@@ -126,9 +124,8 @@ def disposable(file: Path) -> Iterator[Connection]:
 
 @contextmanager
 def exclusive(database: URL) -> Iterator[Session]:
-    """Run one transaction while no other process runs one: under the file lock of SQLite, or the migration lock.
-
-    Raises DatabaseInUse if another process holds the migration lock for too long.
+    """Run one transaction while no other process runs one. Holds SQLite's file lock, or the migration lock. Raises
+    DatabaseInUse if another process holds the migration lock for too long.
     """
     with _queued(database), db.engine.connect() as connection, Session(connection) as session:
         if connection.dialect.name != "sqlite":
@@ -172,10 +169,8 @@ def _unusable(reason: str) -> UnusableDatabase:
 
 
 def is_up_to_date(session: Session) -> bool:
-    """Whether all migrations have run.
-
-    Migrations of a newer version are fine if this version is compatible with them (decision 99); otherwise raises
-    UnusableDatabase.
+    """Whether all migrations have run. A newer version's migrations count as well if this version is compatible with
+    them (decision 99); otherwise raises UnusableDatabase.
     """
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
@@ -203,8 +198,8 @@ def migrate(connection: Connection) -> None:
 
 @contextmanager
 def exclusive_transaction() -> Iterator[Connection]:
-    """A transaction that blocks all writers until it ends; they fail after some seconds. Readers see the state before
-    it.
+    """Begin a transaction that blocks all writers until it ends; they fail after some seconds. Readers see the state
+    before it.
     """
     with exclusive(db.engine.url) as session:
         connection = session.connection()
@@ -214,7 +209,7 @@ def exclusive_transaction() -> Iterator[Connection]:
 
 
 def _lock_tables(connection: Connection) -> None:
-    """Lock all tables: `counters` first, in the order of the ledger."""
+    """Lock all tables. `counters` is first, as in the ledger."""
     tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
     for attempts_left in reversed(range(MAX_LOCK_ATTEMPTS)):
         try:
@@ -227,7 +222,7 @@ def _lock_tables(connection: Connection) -> None:
 
 
 class Holder(NamedTuple):
-    """A PostgreSQL process that holds the lock, and its client."""
+    """The PostgreSQL process that holds the lock, and its client."""
 
     pid: int
     application: str
@@ -236,10 +231,11 @@ class Holder(NamedTuple):
 
 
 def _take_migration_lock(session: Session) -> None:
-    """Take the PostgreSQL lock that lets one process at a time change tables, or the ledger as a whole. The lock
-    belongs to the transaction, because a session-level lock would stay with a pooler's connection, which is passed on
-    to other clients. Waits in short transactions, because a long one would occupy a pooled connection that the holder
-    may need. The session is rolled back in between, so call this before anything else in it.
+    """Take the PostgreSQL lock that lets only one process change tables, or the whole ledger.
+
+    The lock belongs to the transaction, because a session-level lock would stay with a pooler's connection, which is
+    passed on to other clients. This waits in short transactions, because a long one would occupy a pooled connection
+    that the holder may need. The session is rolled back in between, so call this before anything else in it.
 
     Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """
@@ -253,7 +249,9 @@ def _take_migration_lock(session: Session) -> None:
 
 
 def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
-    """Log each holder once. `logged_pid` is the pid logged last; returns the new one. Raises DatabaseInUse."""
+    """Log a new holder. `logged_pid` is the pid logged last; returns the new one. Raises DatabaseInUse if this has
+    waited too long.
+    """
     if waited_s > PATIENCE_S:
         raise DatabaseInUse(
             f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "

@@ -1,7 +1,7 @@
 """Runs database operations on real threads. An operation is a function that gets a SQLAlchemy session.
 
-The ledger has its own handwritten statements, in batches (`ledger`). Everything less frequent runs here, in one
-transaction each, on five threads: for reads, writes, reports, scans of all rows, and the server's own reads.
+The ledger has its own statements, in batches (`ledger`). All less frequent work runs here, each operation in one
+transaction, on five threads: for reads, writes, reports, scans of all rows, and the server's own reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from koyjabo.database.engine import SNAPSHOT
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0
-"""A connection that was idle for longer than this is tested before it is used for a change, s."""
+"""A connection that was idle for longer than this is tested before it is used for a write, s."""
 
 REPORT_LIMIT_S = 30.0
 LONG_READ_LIMIT_S = 24 * 3600.0
@@ -45,17 +45,18 @@ Operation = Callable[[Session], Any]
 
 class Storable(Protocol):
     def store(self, session: Session) -> object:
-        """Insert it, in the session's transaction."""
+        """Insert this in the session's transaction."""
 
 
 class DatabaseExecutor:
-    """Runs each operation in its own transaction. An operation receives the session, then the arguments, and returns
-    plain values. It may return an ORM object only if that has no relations, such as a row of `jobs`; the object is then
-    detached from its session.
+    """Runs each operation in its own transaction.
 
-    An error in the operation rolls back and is raised to the caller. Raises LedgerUnavailable when the database cannot
-    be reached, is locked, or takes too long. In that case nothing was changed, unless the database froze in the middle
-    of a commit.
+    An operation receives the session, then the arguments, and returns plain values. It may return an ORM object without
+    relations, such as a row of `jobs`; the object is then detached from its session. An error in the operation rolls
+    back and is raised to the caller.
+
+    Raises LedgerUnavailable when the database cannot be reached, is locked, or takes too long. In that case nothing was
+    changed, unless the database froze in the middle of a commit.
     """
 
     def __init__(self, database: URL, runtime: Runtime) -> None:
@@ -82,7 +83,7 @@ class DatabaseExecutor:
         mail: Storable | Callable[[Result], Storable | None] | None = None,
         **kwargs: Any,
     ) -> Result:
-        """Change rows, durably when this returns.
+        """Change rows. The change is durable when this returns.
 
         `audit` (an entry of the audit log) and `mail` (an email for the outbox) are stored in the same transaction.
         They may be functions of the result, which may return None.
@@ -113,7 +114,7 @@ class DatabaseExecutor:
     def scan(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Read like `report`, for reads that take seconds. Only other scans wait for it."""
+        """Like `report`, for reads that take seconds. Only other scans wait for it."""
         return self._scanner.run(lambda session: operation(session, *args, **kwargs))
 
     def long_read(
@@ -144,7 +145,7 @@ class DatabaseExecutor:
 
 
 class DatabaseThread:
-    """A real thread with its own connection. Since it runs outside the event loop, it must not log or take a patched
+    """A real thread with its own connection. It runs outside of the event loop, so it must not log or take a patched
     lock (see `batch_worker`).
     """
 
@@ -175,7 +176,7 @@ class DatabaseThread:
 
     @property
     def is_left_behind(self) -> bool:
-        """Whether this thread's connection is to a database that was replaced."""
+        """Whether the database of this thread's connection has been replaced."""
         return self._connection is not None and not self._backend.trusts(self._driver)
 
     def reconnect(self) -> None:
@@ -205,7 +206,7 @@ class DatabaseThread:
             job.error = error
 
     def _attempt(self, operation: Operation) -> Any:
-        """Run an operation. A read with a broken connection is repeated once, on a new one."""
+        """Run an operation. If the connection broke during a read, repeat it once on a new one."""
         is_new = self._connection is None
         try:
             return self._transact(operation)
@@ -224,7 +225,7 @@ class DatabaseThread:
             raise
 
     def _connected(self) -> Connection:
-        """The connection, tested first if it was idle."""
+        """The connection. It is tested first if it was idle."""
         idle_s, self._used_at = time.monotonic() - self._used_at, time.monotonic()
         engine = self._backend.engine
         if self._connection is not None and not self._backend.trusts(self._driver):
@@ -285,8 +286,8 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        """Send the time limits in the same message, because each statement of a reader is a separate transaction. After
-        an error, the server accepts only a rollback.
+        """Send the time limits in the same message as the statement, because each of a reader's statements is a
+        separate transaction. After an error, the server accepts only a rollback.
         """
         return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 

@@ -12,15 +12,15 @@ from typing import NamedTuple
 log = logging.getLogger(__name__)
 
 LOW_BYTES, LOW_SHARE = 500_000_000, 0.05
-"""The disk is low when its free space is below both limits. 5 % would be too much to reserve on a large disk, and 500
-MB on a small one.
+"""The disk is low when its free space is below both limits. On a large disk, 5 % would be too much to reserve, and on a
+small one, 500 MB.
 """
 
 CHECK_S = 5.0
 
 
 class Disk(NamedTuple):
-    """Size of a disk, bytes."""
+    """Total and free size of a disk, bytes."""
 
     free: int
     total: int
@@ -31,7 +31,7 @@ class Disk(NamedTuple):
 
 
 def read_disk(folder: Path) -> Disk | None:
-    """The disk of a folder; None if the system does not report it."""
+    """The disk that contains a folder; None if the system does not report it."""
     with suppress(OSError):
         usage = shutil.disk_usage(folder)
         return Disk(usage.free, usage.total)
@@ -39,8 +39,8 @@ def read_disk(folder: Path) -> Disk | None:
 
 
 class FreeSpace:
-    """The disk of a folder, read at most every CHECK_S, so that requests do not wait for the system. The disk is None
-    without a folder.
+    """The disk that contains a folder. It is read at most every CHECK_S, so that requests do not wait for the system.
+    None without a folder.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -58,7 +58,7 @@ class FreeSpace:
         return self._disk
 
     def is_low(self) -> bool:
-        """Whether less important writes have to be refused, so that visits still have room."""
+        """Whether less important writes must be refused, to keep the remaining space for visits."""
         disk = self.disk()
         return disk is not None and disk.is_low
 

@@ -1,6 +1,5 @@
-"""Statements that write many rows from one JSON parameter, generated from the models' columns for both databases.
-
-A row is a list of values that the server unpacks, so any number of rows takes only one driver call.
+"""Generates statements that write many rows from one JSON parameter, from the models' columns, for both databases. A
+row is a list of values that the database unpacks, so any number of rows takes only one call to the driver.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: s
 
 
 def adding(model: type[Model]) -> str:
-    """The end of an INSERT that adds to the sums of an existing key. All columns outside the key are sums."""
+    """The end of an INSERT that adds to the row if its key exists. All columns outside the key are sums."""
     key, sums = key_and_sums(model)
     grown = ", ".join(f"{name} = {model.__tablename__}.{name} + excluded.{name}" for name in sums)
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {grown}"
@@ -47,12 +46,12 @@ def key_and_sums(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def insert_sums(model: type[Model], values: str) -> str:
-    """An INSERT of VALUES into a table of sums that adds to existing rows."""
+    """An INSERT of VALUES into a table of sums. It adds to existing rows."""
     return f"{_into(model, model.__table__.columns.keys())} VALUES {values} {adding(model)}"
 
 
 def stored_fields(model: type[Model], fields: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """The fields of a record that are columns of a table, except those that are `given` otherwise."""
+    """The fields of a record that are columns of the table and are not in `given`."""
     return tuple(name for name in fields if name in model.__table__.columns and name not in given)
 
 

@@ -1,8 +1,8 @@
-"""The lease of an import on PostgreSQL: mutual exclusion across many transactions, through a row of `nightly_work`.
+"""The lease of an import on PostgreSQL, which keeps other imports out across many transactions. It is a row of
+`nightly_work`, because a session-level lock would stay with a pooler's connection, which is passed on to other clients.
 
-A session-level lock would stay with a pooler's connection, which is passed on to other clients. The holder renews the
-lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`). Times are the
-database's, because the clocks of machines differ.
+The holder renews the lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`).
+Times are the database's, because the clocks of machines differ.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from koyjabo.core.errors import DatabaseInUse
 
 LEASE_S = 10.0
-"""Length of a lease, s. A holder that has not renewed its lease for this long is dead or frozen, and another process
-may take it.
+"""Length of a lease, s. After this time without a renewal, the holder is considered dead or frozen, and another process
+may take the lease.
 """
 
 RENEW_S = 2.0
@@ -42,12 +42,14 @@ RENEW = f"UPDATE nightly_work SET seen_ms = {NOW_MS} WHERE name = 'import' AND w
 END = "DELETE FROM nightly_work WHERE name = 'import' AND worker = %(holder)s"
 
 LOCK_LIMIT = "SET LOCAL lock_timeout = '2s';"
-"""Locks of the row last some milliseconds for a roll-up or a commit of an import, and minutes for a restore."""
+"""How long to wait for the row. A roll-up or an import locks it for milliseconds, a restore for minutes."""
 
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 
 Fence = Callable[[Any], object]
-"""Called with the driver's cursor in a transaction. Raises if the transaction must not be committed."""
+"""A function that gets the driver's cursor in a transaction, and raises an error if the transaction must not be
+committed.
+"""
 
 
 class Lease:
@@ -103,13 +105,13 @@ def is_held(connection: Connection) -> bool:
 
 
 def keep_free(connection: Connection) -> bool:
-    """Whether the lease is free. If so, it stays free until the transaction ends. Ends a lease that has expired."""
+    """Whether the lease is free. If it is, it stays free until the transaction ends. Ends an expired lease."""
     return connection.exec_driver_sql(TAKE, _taking("")).rowcount == 1
 
 
 def _taken(engine: Engine, holder: str) -> bool:
-    """Wait until the lease can be taken or its holder renews it. Returns False if it was renewed, which shows that the
-    holder is alive.
+    """Wait until the lease can be taken or its holder renews it. Returns False if it was renewed, because its holder is
+    then alive.
     """
     first_seen = None
     try:

@@ -1,4 +1,4 @@
-"""Why nothing can be written, as a word that operators can act on, derived from the driver's error."""
+"""Reduces a driver's error to one word that says why nothing can be written."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OF_SQLITE = {
     "SQLITE_READONLY": READ_ONLY,
     "SQLITE_CANTOPEN": AWAY,
 }
-"""Causes by SQLite's primary error code, since SQLITE_BUSY_SNAPSHOT is a kind of SQLITE_BUSY."""
+"""Causes by SQLite's primary error code. SQLITE_BUSY_SNAPSHOT, for example, is a kind of SQLITE_BUSY."""
 
 OF_POSTGRES = {"55P03": LOCKED, "53100": FULL, "25006": READ_ONLY}
-"""Causes by SQLSTATE. An error without one did not come from a server."""
+"""Causes by SQLSTATE. An error without SQLSTATE did not come from the server."""
 
 
 def cause_of(error: BaseException) -> str:
@@ -37,5 +37,5 @@ def cause_of(error: BaseException) -> str:
 
 
 def reason_of(error: LedgerUnavailable) -> str:
-    """The driver's message, without SQLAlchemy's additions for programmers, and without a full stop."""
+    """The driver's message, without a full stop and without the lines that SQLAlchemy adds for programmers."""
     return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")

@@ -1,7 +1,7 @@
-"""PostgreSQL: connections for every part of the product, and the time limits of transactions.
+"""PostgreSQL: connections for all parts of the program, and the time limits of transactions.
 
-`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order, and the first one that
-accepts writes and is not an old primary is used (`database.timelines`).
+`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order. The first one that accepts
+writes and is not an old primary is used (`database.timelines`).
 """
 
 from __future__ import annotations
@@ -32,21 +32,19 @@ CONNECT = {
     "tcp_user_timeout": 6000,
 }
 SLOW_S = 1.0
-"""If a failed attempt to connect takes longer than this, the server does not respond, s."""
+"""If connecting fails only after this time, the server does not respond, s."""
 
 SHORT_TIMEOUT_S = 2
-"""Time limit for connecting to each of several hosts, s. This is libpq's minimum. Each host that is down may take this
-long.
-"""
+"""Time limit for connecting to one of several hosts, s: libpq's minimum. Each host that is down may take this long."""
 
 OF_SEVERAL = {"target_session_attrs": "read-write"}
-"""Default parameters for several hosts. A pooler repeats what its server reported when it first connected, so
+"""Default parameters for several hosts. A pooler only repeats what its server reported when it first connected, so
 `position` asks the server itself.
 """
 
 STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
-"""How often a reading connection asks whether it still reaches the same server, s. A pooler may have switched it."""
+"""How often a reading connection checks that it still reaches the same server, s. A pooler may have switched it."""
 
 READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the first characters of several
 
@@ -58,7 +56,9 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 """Errors of the database, not of the data. A demoted primary refuses to write."""
 
 TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
-"""The timeline is the beginning of a WAL file's name. The control file has a new timeline only some seconds later."""
+"""The timeline, from the beginning of a WAL file's name. The control file has a new timeline only some
+seconds later.
+"""
 
 POSITION = f"""
 SELECT system_identifier, CASE WHEN current_setting('transaction_read_only') = 'off' THEN {TIMELINE} END
@@ -75,15 +75,15 @@ DOES_NOT_SAY = (
     psycopg2.NotSupportedError,
     psycopg2.errors.ObjectNotInPrerequisiteState,  # Amazon Aurora, unless its `wal_level` is logical
 )
-"""Errors from services that merely resemble PostgreSQL, or that do not let users call these functions."""
+"""Errors from services that resemble PostgreSQL without these functions, or that do not permit them."""
 
 
 class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
-    """The server is on a lower timeline than another one that was seen."""
+    """The server's timeline is lower than another server's that was seen."""
 
 
 class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
-    """A connection. `server` is the server it was opened to; None if that is unknown."""
+    """A connection. `server` is the server it was opened to, or None if unknown."""
 
     server: ServerTimeline | None = None
     place = "", ""  # host and port
@@ -91,14 +91,13 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
 
 
 OnOpened = Callable[[PostgresConnection], object]
-"""Called with a connection as soon as it exists, so that later waits can be interrupted."""
+"""A function that gets a connection as soon as it exists, so that later waits can be interrupted."""
 
 
 def limits(statement_s: float = STATEMENT_S) -> str:
-    """SQL for the start of a message that limits the time of statements, lock waits and idle transactions.
-
-    It is valid until the transaction ends; without BEGIN, the message is a transaction. Session settings would stay
-    with a pooler's connection, which is passed to other clients.
+    """SQL that begins a message and limits the time of statements, lock waits and idle transactions. It applies until
+    the transaction ends; without BEGIN, the message is a transaction. Session settings would stay with a pooler's
+    connection, which is passed on to other clients.
     """
     times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
     return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
@@ -110,9 +109,8 @@ def dsn(url: URL) -> str:
 
 
 def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
-    """Open a connection in autocommit mode; callers begin transactions themselves.
-
-    Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
+    """Open a connection in autocommit mode; callers begin transactions themselves. Raises psycopg2.OperationalError if
+    no host can be used, and OldPrimary if that is because of an old primary.
     """
     failures: list[psycopg2.OperationalError] = []
     for parameters in sorted(_places(dsn), key=lambda host: TIMELINES.silent.get(_place(host), 0)):
@@ -139,7 +137,7 @@ def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None
 
 
 def _places(dsn: str) -> Iterator[dict[str, Any]]:
-    """The connection parameters for each host. Left to itself, libpq would stop at an old primary that comes first."""
+    """Yield the connection parameters for each host. libpq itself would stop at an old primary that comes first."""
     given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT}
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
     if len(hosts) == 1:
@@ -191,7 +189,7 @@ def position(connection: Any) -> tuple[int, int] | None:
 
 
 def server_of(connection: Any) -> ServerTimeline | None:
-    """The `position` of a connection's server, with the time when an operator last accepted it."""
+    """The `position` of a connection's server, and when an operator last accepted that server."""
     answer = position(connection)
     if answer is None:
         return None
@@ -232,8 +230,8 @@ class PostgresLink:
     def asked_connection(self) -> PostgresConnection:
         """The connection, after checking that its server is still the same. Raises psycopg2.OperationalError.
 
-        If a pooler has switched it to another server, all connections of this process are reopened, which checks
-        whether that server may be used.
+        If a pooler has switched it to another server, all connections of this process are reopened, to check whether
+        that server may be used.
         """
         connection, now = self.connection(), time.monotonic()
         if connection.server is not None and now - self._asked_at > ASK_AGAIN_S:
@@ -249,7 +247,7 @@ class PostgresLink:
         self._connection = None
 
     def interrupt(self) -> None:
-        """End the other thread's wait, with an error there."""
+        """Make the other thread's wait fail."""
         interrupt(self._newest)
 
     def _opened(self, connection: PostgresConnection) -> None:
@@ -257,7 +255,7 @@ class PostgresLink:
 
 
 def interrupt(connection: PostgresConnection | None) -> None:
-    """End another thread's wait for the server, if any. That thread then finds its connection broken."""
+    """End another thread's wait for the server, if any. That thread then gets an error."""
     if connection is None:
         return
     with suppress(psycopg2.Error, OSError):  # it is closed
@@ -270,11 +268,12 @@ def interrupt(connection: PostgresConnection | None) -> None:
 
 
 def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
-    """Whether a transaction on `server` was committed although its connection broke.
+    """Whether a transaction on `server` was committed although its connection broke. The rows do not show this, because
+    another server may have written the same ones. The caller holds a lock that the transaction held, so the transaction
+    has ended.
 
-    Rows are not enough to decide this, because another server may have written the same rows. The caller holds a lock
-    that the transaction held, so the transaction has ended. Returns False if the cursor's server is another one, such
-    as a promoted standby, where transaction numbers mean nothing.
+    Returns False if the cursor's server is another one, such as a promoted standby, where transaction numbers mean
+    nothing.
     """
     if server is None:
         return False
@@ -283,7 +282,9 @@ def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) 
 
 
 def was_refused(error: Any) -> bool:
-    """Whether the server refused with an error other than its shutdown or demotion, so that a retry is useless."""
+    """Whether the server refused the work itself, so that a retry is useless. A shutdown or demotion is not such a
+    refusal.
+    """
     return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN, READ_ONLY))
 
 

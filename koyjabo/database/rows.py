@@ -1,4 +1,4 @@
-"""Query helpers for several packages: count, limit, page, order, and find rows by time."""
+"""Query helpers: count, limit, page and order rows, and find rows by time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 Item = TypeVar("Item")
 
 DISORDER_MS = 60_000
-"""How much earlier or later a row may be than its neighbours by id, ms, because requests wait for their commit and the
+"""Maximum difference between the order of ids and the order of times, ms. Requests wait for their commit, and the
 clocks of servers differ.
 """
 
@@ -32,16 +32,17 @@ def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:
 
 
 def lock_limit(session: Session, table: Any) -> None:
-    """Lock a table's limit, so that one transaction at a time counts its rows and adds one.
-
-    Only callers of this function wait, until the commit. SQLite has one writer anyway.
+    """Lock a table's limit, so that only one transaction at a time counts its rows and adds one. Only callers of this
+    function wait, until the commit. Not needed on SQLite, which has one writer.
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK_LIMIT, {"name": table.__tablename__})
 
 
 def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:
-    """The expression for a name in `orders`, descending if prefixed with "-". Rows without a value come last."""
+    """The expression to order by, for a name in `orders`, descending if prefixed with "-". Rows without a value come
+    last.
+    """
     column: ColumnElement[Any] = orders[order.removeprefix("-")]
     return (column.desc() if order.startswith("-") else column.asc()).nulls_last()
 
@@ -66,8 +67,8 @@ def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: 
 def ids_between(
     session: Session, table: Any, began_ms: int | None, ended_ms: int | None, after: int, upto: int
 ) -> tuple[int, int]:
-    """A range of ids (after the first, up to the second) with all rows of a time within (`after`, `upto`], and few
-    others.
+    """A range of ids, after the first and up to the second, within (`after`, `upto`]. It contains all rows of a time
+    and few others.
     """
     low = after if began_ms is None else last_before(session, table, began_ms - DISORDER_MS, after, upto)
     high = upto if ended_ms is None else last_before(session, table, ended_ms + DISORDER_MS, after, upto)

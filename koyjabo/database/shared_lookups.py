@@ -1,4 +1,4 @@
-"""Lookups shared by requests: all that arrive while one is running are done together by the next one. Thousands of
+"""Combines requests' lookups: all that arrive while one is running are done together in the next one. Thousands of
 clients may reconnect at once.
 """
 
@@ -16,8 +16,8 @@ MOST_TOGETHER = 500
 
 
 class SharedLookups(Generic[Item, Result]):
-    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. It sets `result` or `error` of each job,
-    and may wait. An error that it raises is the error of all jobs.
+    """Runs `answer(jobs)`, one call at a time, for up to MOST_TOGETHER jobs. `answer` sets `result` or `error` of each
+    job, and may wait. If it raises an error, all jobs get that error.
     """
 
     def __init__(self, runtime: Runtime, answer: Callable[[Sequence[Job[Item, Result]]], object]) -> None:

@@ -1,4 +1,4 @@
-"""SQLite: connections for every part of the product, and the file lock of its writers."""
+"""SQLite: connections for all parts of the program, and the file lock of its writers."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from typing import NamedTuple
 
 OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
-"""How long a statement waits for a program that locks the database without the file lock, s."""
+"""How long a statement waits for a program that locks the database without our file lock, s."""
 
 
 FileNumber = tuple[int, int]
-"""(device, inode): identifies a file, even after another one has its path."""
+"""(device, inode). Identifies a file, even if its path now belongs to another one."""
 
 
 PAGES, REST_S = 256, 0.01
-"""A copy takes this many pages at once and then rests this long (s), which leaves the disk and the CPU to visits."""
+"""Number of pages copied at once, and the pause afterwards, s. The pause leaves the disk and the CPU to visits."""
 
 
 class OpenFile(NamedTuple):
-    """The files of a database, as last opened."""
+    """The files of a database, as they were when last opened."""
 
     database: FileNumber | None
     log: FileNumber | None  # the write-ahead log
 
 
 _opened: dict[str, OpenFile] = {}
-"""This process's files by path. For other processes, they are also in the lock file, from OPENED_AT on."""
+"""The files that this process has opened, by path. For other processes, they are also in the lock file, at
+OPENED_AT.
+"""
 
 OPENED_AT, WIDTH = 256, 96
-"""Offset and length in the lock file, bytes."""
+"""Offset and length of the last opened files in the lock file, bytes."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -44,7 +46,7 @@ class SqliteConnection(sqlite3.Connection):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the path now names another file or no file. Anything written through this connection would then be
+        """Whether the path now belongs to another file or no file. Anything written through this connection would be
         lost.
         """
         return _number_of(self.path) != self.file
@@ -53,12 +55,13 @@ class SqliteConnection(sqlite3.Connection):
 def connect(
     path: str, timeout_s: float = BUSY_TIMEOUT_S, instead_of: SqliteConnection | None = None
 ) -> SqliteConnection:
-    """Open the database file in WAL mode with full sync; callers begin transactions themselves.
+    """Open the database file in WAL mode with full sync. Callers begin transactions themselves. Only the owner may read
+    and write the file (mode 0600).
 
-    Only the owner may read and write the file (mode 0600). Closes the connection `instead_of`: its statement cache
-    refers to it, so it would otherwise stay open until the garbage collector runs.
+    Closes the connection `instead_of`, which would otherwise stay open until the garbage collector runs, because its
+    statement cache refers to it.
 
-    Does not create a file that this process has opened before: raises sqlite3.OperationalError if it is gone.
+    Does not create a file that this process has opened before. Raises sqlite3.OperationalError if it is gone.
     """
     current = _number_of(path)
     if current is None and path in _opened:
@@ -115,7 +118,7 @@ def _remember(path: str, opened: OpenFile) -> None:
 
 
 def _last_opened(path: str) -> OpenFile | None:
-    """The files as last opened by another process, if known."""
+    """The files as another process last opened them, if known."""
     try:
         with open(f"{path}.lock", "rb") as file:
             file.seek(OPENED_AT)
@@ -134,9 +137,8 @@ def _number_of(path: str) -> FileNumber | None:
 
 
 def _discard_log(path: str, known: OpenFile) -> None:
-    """Delete the log of a file that was replaced, because SQLite would apply it to the new file.
-
-    Locks the folder, because another process may do the same, and the log may then be a new one.
+    """Delete the log of a file that was replaced, because SQLite would apply it to the new file. Locks the folder
+    first: another process may do the same, and the log may then be a new one.
     """
     folder = os.open(Path(path).parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -150,10 +152,9 @@ def _discard_log(path: str, known: OpenFile) -> None:
 
 
 def _make_private(path: str) -> None:
-    """Create a missing file, and make an existing one private. SQLite gives its other files the same mode.
-
-    An existing file must not be opened here: closing it would release this process's locks. Errors are ignored: SQLite
-    raises a better one.
+    """Create a missing file, and make an existing one private. SQLite gives its other files the same mode. An existing
+    file must not be opened here, because closing it would release this process's locks. Errors are ignored, because
+    SQLite reports them better.
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(OSError):  # it usually exists
@@ -197,7 +198,7 @@ class FileLock:
         return b""
 
     def write(self, text: bytes) -> None:
-        """Replace what is in the file. Call it while the lock is held."""
+        """Replace the text in the file. Requires the lock."""
         os.pwrite(self._opened(), text.ljust(MOST_BYTES), 0)
 
     def _opened(self) -> int:

@@ -1,5 +1,5 @@
-"""Checks whether a database needs preparing, using only its driver. Loading SQLAlchemy would take most of the startup
-time.
+"""Checks whether a database has to be prepared, using only the driver. Loading SQLAlchemy would take most of the
+startup time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TIMEOUT_S = 3
 
 
 def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
-    """Whether there is nothing to prepare: the tables, the counter and the required user exist.
+    """Whether there is nothing to prepare: the tables, the counter and the required user exist. `database` is SQLite's
+    file or PostgreSQL's libpq URL. `admin` is the email key of an admin that should exist, or "".
 
-    `database` is SQLite's file or PostgreSQL's libpq URL. `admin` is the email key of an admin that should exist, or
-    "". Returns False after any failure. Preparing the database will hit the same failure, and knows whether to wait or
+    Returns False after any failure. Preparing the database will fail in the same way, and decides whether to wait or to
     give up.
     """
     conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
@@ -45,7 +45,7 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
 
 
 def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
-    """Ask, and check that the file and its lock file can be written."""
+    """Run a query, and check that the file and its lock file are writable."""
     os.close(os.open(f"{file}.lock", os.O_RDWR))
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", TIMEOUT_S, isolation_level=None, uri=True)) as connection:
         connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Search a column for text typed by a user."""
+"""Searches a column for text that a user has typed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_
 from koyjabo.core.i18n import ASCII_DIGITS, DIGITS
 
 LONGEST_SEARCH = 200
-"""How much of a search text is used, characters."""
+"""Maximum length of a search text, characters. The rest is ignored."""
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
@@ -28,7 +28,7 @@ def typed(text: str) -> str:
 
 
 def sought(text: str) -> str:
-    """The beginning of the text, for a search as typed by a user."""
+    """The text to search for: the beginning of what a user typed."""
     return typed(text[:LONGEST_SEARCH])
 
 

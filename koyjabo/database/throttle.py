@@ -1,6 +1,5 @@
-"""Splits a long change into small transactions, so that no visit waits long to be registered.
-
-Each transaction must be complete in itself, so that an interrupted change can be continued.
+"""Splits a long change into small transactions, so that visits never wait long. Each transaction must be complete in
+itself, so that an interrupted change can be continued.
 """
 
 from __future__ import annotations
@@ -15,22 +14,22 @@ from sqlalchemy.orm import Session
 from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
-"""How long a transaction should hold the writer, s. The promise is 50 ms, but disks vary much."""
+"""How long a transaction should hold the writer, s. The limit that users are promised is 50 ms, but disks vary much."""
 
 FIRST, FEWEST, MOST = 50, 10, 1_000
 """Rows per transaction: at first, at least and at most. More rows are hardly faster, and take long on a disk that
-suddenly becomes slow.
+suddenly slows down.
 """
 
 GROWTH = 1.3
 REST = 2
-"""Length of the pause after a transaction, as a multiple of the transaction's time."""
+"""Pause after a transaction, as a multiple of its duration."""
 
 Result = TypeVar("Result")
 
 
 class Throttle:
-    """Adapts `size`, the number of rows of the next transaction, to the duration of the last ones."""
+    """Adapts `size`, the number of rows in the next transaction, to how long the last ones took."""
 
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
@@ -59,9 +58,8 @@ class Throttle:
 
 
 def _timed(operation: Callable[..., Result], held_s: list[float]) -> Callable[..., Result]:
-    """The operation, which also adds its time until after the commit to `held_s`.
-
-    The time is measured on the database thread, because the event loop may be late.
+    """Wrap an operation so that it appends its duration, including the commit, to `held_s`. The time is measured on the
+    database thread, because the event loop may be late.
     """
 
     def timed(session: Session, *args: Any, **kwargs: Any) -> Result:

@@ -1,7 +1,8 @@
-"""Decides which PostgreSQL server is the right one, so that an old primary that rejoins is not used (decision 88).
+"""Decides which PostgreSQL server is the current primary, so that an old primary that rejoins is not used (decision
+88).
 
-A promoted standby begins a timeline with a greater number than its old primary's. Both keep the `system_identifier` of
-the cluster they are copies of.
+When a standby is promoted, it begins a timeline with a greater number than its old primary's. Both keep the
+`system_identifier` of the cluster they are copies of.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any, NamedTuple
 
 
 class ServerTimeline(NamedTuple):
-    """A server with its timeline. Servers of one system are ordered: the greatest is the right one."""
+    """A server with its timeline. Of several servers of one system, the one with the greatest timeline is the current
+    primary.
+    """
 
     system: int
     accepted_ms: int  # when an operator last accepted this server (`koyjabo ledger accept`), ms; 0 for never
@@ -18,11 +21,11 @@ class ServerTimeline(NamedTuple):
 
 
 class Timelines:
-    """The newest timeline of each system that this process knows of. Any thread may call its methods."""
+    """The newest timeline of each system known to this process. Any thread may call its methods."""
 
     def __init__(self) -> None:
         self.refusal = ""
-        """Why the last reached server is not used; "" if it is."""
+        """Why the server reached last is not used; "" if it is used."""
         self.distrusted = 0
         """How many times a pooler has moved its connections to another server."""
         self.silent: dict[tuple[str, str], float] = {}
@@ -61,4 +64,4 @@ class Timelines:
 
 
 TIMELINES = Timelines()
-"""The only instance in this process, so all its connections share what was seen."""
+"""The only instance in this process, shared by all its connections."""

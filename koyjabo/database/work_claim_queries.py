@@ -1,5 +1,5 @@
-"""Work that one worker of all servers does at a time, recorded in rows of `nightly_work`: claims for daily work, and
-leases for continuous work.
+"""Claims and leases for work that only one worker of all servers does at a time: rows of `nightly_work`. Daily work has
+claims, and continuous work has leases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import NightlyWork
 
 SILENT_MS = 120_000
-"""A worker that has not renewed its claim for this long is dead or frozen, and another one may take it, ms."""
+"""After this time without a renewal, a claim's worker is dead or frozen, and another worker may take the claim, ms."""
 
 # Inserts a row as if the work was done long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
@@ -22,7 +22,7 @@ INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '
 """)
 
 LEASE_MS = 60_000
-"""A worker that has not renewed its lease for this long is dead or frozen, and another one takes over, ms."""
+"""After this time without a renewal, a lease's worker is dead or frozen, and another worker takes over, ms."""
 
 MAKE_LEASE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING
@@ -40,19 +40,19 @@ class Claim(NamedTuple):
 
 
 def is_free(session: Session, claim: Claim, now_ms: int) -> bool:
-    """Whether the work can be claimed: it has not begun for that day, or its worker is dead."""
+    """Whether the work can be claimed: it has not begun on that day, or its worker is dead."""
     row = session.execute(select(NightlyWork).where(NightlyWork.name == claim.name)).scalar_one_or_none()
     return row is None or _is_free(row, claim.day, now_ms)
 
 
 def is_done(session: Session, name: str, day: str) -> bool:
-    """Whether the work of that day has ended."""
+    """Whether that day's work has been completed."""
     row = session.execute(select(NightlyWork).where(NightlyWork.name == name)).scalar_one_or_none()
     return row is not None and row.ended_ms is not None and not _is_free(row, day, row.seen_ms)
 
 
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
-    """Claim the work. Returns True to exactly one of all concurrent callers."""
+    """Claim the work. Of several concurrent callers, exactly one gets True."""
     session.execute(MAKE_ROW, {"name": claim.name})
     row = session.execute(select(NightlyWork).where(NightlyWork.name == claim.name).with_for_update()).scalar_one()
     if not _is_free(row, claim.day, now_ms):
@@ -71,8 +71,8 @@ def end(session: Session, claim: Claim, now_ms: int) -> bool:
 
 
 def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
-    """Whether a row is free. A day or time in the future comes from a wrong clock and is ignored, unless the difference
-    is small.
+    """Whether a row can be claimed. A day or time in the future comes from a wrong clock and is ignored, unless the
+    difference is small.
     """
     if row.ended_ms is not None:
         return row.day < day or row.day > shifted(day, 1)

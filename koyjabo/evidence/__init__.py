@@ -1,1 +1,1 @@
-"""Whether anybody was there: attended time, inputs, automation, networks and own visits."""
+"""Evidence that a person was there: attended time, inputs, automation, networks and own visits."""

@@ -1,1 +1,1 @@
-"""The steps for setting up a new site, shown to admins until each is done or hidden."""
+"""The steps for setting up a new site, shown to admins until they are done or hidden."""

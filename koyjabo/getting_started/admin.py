@@ -1,4 +1,4 @@
-"""Hides the steps of the first run, and lists what the server lacks for the Health page."""
+"""Hides the steps for setting up a site, and lists what the server lacks, for the Health page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def of_server() -> dict[str, Any]:
 
 
 def missing() -> tuple[str, ...]:
-    """Names of what the server lacks; empty while the database is down, which Health reports itself."""
+    """Names of what the server lacks. Empty while the database is down, because Health reports that itself."""
     try:
         return current()[GettingStarted].missing(me())
     except LedgerUnavailable:

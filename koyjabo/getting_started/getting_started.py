@@ -1,4 +1,4 @@
-"""The first run of a new site: its first page on another host, and what the server still lacks."""
+"""Setting up a new site: its first page on another host, and what the server still lacks."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network.origins import host_of
 
 PAGE, LIST = "page", "all"
-"""The parts that admins can hide: the line to paste, and the list of what the server lacks."""
+"""The parts that admins can hide: the line to paste into a page, and the list of what the server lacks."""
 
 NEW_MS = 600_000
-"""How long Overview shows the first visit of a page at most, ms."""
+"""How long Overview shows the first page at most, ms."""
 
 UNKNOWN = N_("must be page or all")
 SETUP = Subject("setup", "", "")
@@ -35,7 +35,7 @@ CHANGES["setup.step"] = N_("Getting started changed")
 
 
 class GettingStarted:
-    """The first run, as shown to site admins. Raises LedgerUnavailable."""
+    """The setup steps for site admins. Raises LedgerUnavailable."""
 
     def __init__(
         self,
@@ -55,10 +55,9 @@ class GettingStarted:
         self._is_seen = False
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
-        """The first page on another host whose visit was counted, or an empty step while there is none.
-
-        None for other accounts, and once the page is hidden or known for NEW_MS, `total` has later visits, or the site
-        is in use without one.
+        """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
+        are not site admins, and once the step is over: the page is hidden, known for NEW_MS, followed by later visits
+        in `total`, or never came although the site is in use.
         """
         if not account.is_admin:
             return None

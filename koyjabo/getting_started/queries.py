@@ -71,7 +71,7 @@ def skip(session: Session, step: str, at_ms: int) -> None:
 
 
 def reopen(session: Session, step: str, _at_ms: int) -> None:
-    """Show the step again. A page that was seen stays stored."""
+    """Show the step again. A stored first page stays."""
     stored = session.get(StartingStep, step)
     if stored is not None:
         stored.skipped_ms = None

@@ -1,1 +1,1 @@
-"""The health of the server: facts, and rules that judge them, for operators and load balancers."""
+"""Health of the server for operators and load balancers: facts, and rules that judge them."""

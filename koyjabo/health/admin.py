@@ -1,8 +1,10 @@
-"""GET /admin/health: the checks, worst first, with advice; workers, emails, and the reader's own address.
+"""Pages of Health.
 
-POST /admin/health/rollback: an admin acknowledges that the database was rolled back.
+GET /admin/health: the checks, worst first, with advice; workers, emails, and the reader's own address.
 
-GET /admin/state: the server's state in the header of every page of the panel, for pages that are open.
+POST /admin/health/rollback: acknowledge that the database was rolled back.
+
+GET /admin/state: the server's state, for the header of open pages of the panel.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.backups.ui import reason
+from koyjabo.core.command import own_command
 from koyjabo.counting.stats import encode
 from koyjabo.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.health.health import Health
@@ -30,7 +33,7 @@ from koyjabo.webkit.panel import for_viewers, without_database
 from koyjabo.webkit.panel.pages import me, page
 
 LEVEL_WORDS = {
-    GOOD: _("All is well"),
+    GOOD: _("Everything works"),
     WARNING: _("Something needs attention"),
     DANGER: _("Something is wrong"),
 }
@@ -90,10 +93,9 @@ def mark_rollback_seen() -> Response:
 @bp.get("/state")
 @for_viewers
 def state() -> Response:
-    """The state, at most 300 bytes.
-
-    Open pages request it once a minute, every few seconds while visits are not saved, and when their connection reports
-    a change. The account is not checked while the database is down, because /readyz is public and shows as much.
+    """Return the state, at most 300 bytes. Open pages request it once a minute, every few seconds while visits are not
+    saved, and when their connection reports a change. While the database is down, the account is not checked, because
+    /readyz publishes the same.
     """
     level = health_level()
     refuses = level == DANGER and current()[Readiness].refuses_old_primary
@@ -122,13 +124,14 @@ def _header() -> dict[str, object]:
 
 
 def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
-    """The values in the sentences of a check: links to pages, and formatted values."""
+    """Values to fill into a check's sentences: links to pages, and formatted numbers and times."""
     return {**_links(is_admin), **_written(check.values, is_admin)}
 
 
 def _links(is_admin: bool) -> dict[str, object]:
     """Links to pages by name. Viewers have no page of webhooks."""
     return {
+        "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
         "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
@@ -155,4 +158,4 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "host": str,
     "since": clock_time,
 }
-"""Formatters of values by name. Others get the digits of the language."""
+"""Functions that format values, by name of the value. Other values are formatted as numbers."""

@@ -53,7 +53,7 @@ class ReadyAnswer(BaseModel):
 @describe("Liveness check", {200: AliveAnswer})
 @fast_path
 def healthz(context: RequestContext) -> PlainResponse:
-    """Liveness: this process responds. The database is not checked."""
+    """Liveness: this process responds. Does not check the database."""
     return ALIVE
 
 

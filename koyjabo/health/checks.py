@@ -1,4 +1,4 @@
-"""The rules of Health. Each checks the facts and returns green, amber or red, or grey if it has no result."""
+"""The rules of Health. Each rule looks at the facts and returns green, amber, red, or grey for no result."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from koyjabo.recounts.recounts import BEGUN
 from koyjabo.reports.log.log import MOST_UNREAD
 
 SLOW_MS = 100.0
-"""A database or Redis that takes longer than this to respond is slow, ms. Each page and each commit waits for it."""
+"""A database or Redis that takes longer than this to respond is slow, ms. Pages and commits wait for it."""
 
 BUSY_MS = 250.0
 """Delay of the event loop that people begin to notice, ms."""
 
 FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
-"""Free space of the disk, bytes or share: below FULL_BYTES it is red, below one of the others amber."""
+"""Limits for free disk space, bytes or share: red below FULL_BYTES, amber below one of the others."""
 
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
 DAY_MS = 86_400_000
 OLD_BACKUP_MS = 7 * DAY_MS
 LATE_PROOF_MS = 36 * 3_600_000
-"""Maximum age of the newest verified backup, ms: a night and half a day."""
+"""Maximum age of the newest verified backup, ms: a day and a half."""
 
 LATE_NIGHT_MS = 2 * DAY_MS
 """How long the nightly work may be overdue, ms."""
@@ -55,10 +55,8 @@ def checks(seen: Seen) -> list[HealthCheck]:
 
 
 def checks_without_database(seen: Seen, is_remembered: bool) -> list[HealthCheck]:
-    """All checks, while the database cannot be read. Problems found in the last read are repeated. Nothing that only
-    the database knows is called good.
-
-    Without `is_remembered`, `seen` has nothing from the database.
+    """All checks while the database cannot be read. Problems found in the last read are shown again, but nothing that
+    needs the database is called good. Without `is_remembered`, `seen` has no facts from the database.
     """
     return worst_first([_as_far_as_known(rule(seen), is_remembered) for rule in RULES])
 
@@ -152,7 +150,9 @@ def _disk(seen: Seen) -> HealthCheck:
 
 
 def _clock(seen: Seen) -> HealthCheck:
-    """Compare the database's clock, if it has its own; otherwise the newest commit, which cannot be in the future."""
+    """Compare our clock with the database's; SQLite has none, so compare it with the newest commit, which cannot be in
+    the future.
+    """
     off_ms, ahead_ms = seen.facts.clock_off_ms, seen.facts.database.newest_commit_ms - seen.facts.now_ms
     if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
         return _wrong_clock("off", abs(off_ms))
@@ -190,8 +190,8 @@ def _workers(seen: Seen) -> HealthCheck:
 
 
 def _backups(seen: Seen) -> HealthCheck:
-    """Red from a failure until the next verified backup; amber LATE_PROOF_MS after the last one, or after turning
-    backups on.
+    """Red after a failure, until the next verified backup. Amber if none was verified for LATE_PROOF_MS, or since
+    backups were turned on.
     """
     if seen.backups is None:
         return _manual_backups(seen)
@@ -213,11 +213,12 @@ def _backups(seen: Seen) -> HealthCheck:
 
 
 def _manual_backups(seen: Seen) -> HealthCheck:
-    """If the server makes none by itself: backups of `koyjabo backup`, by their entries in the audit log."""
-    backup = seen.facts.database.backup
+    """Judge backups made with `koyjabo backup`, from the audit log, if the server makes none itself."""
+    backup, old_ms = seen.facts.database.backup, seen.facts.now_ms - OLD_BACKUP_MS
     if backup is None:
-        return HealthCheck.of("backups", "unknown" if seen.facts.database.visits else "nothing")
-    is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
+        has_old_visits = seen.facts.database.visits and seen.facts.database.oldest_visit_ms < old_ms
+        return HealthCheck.of("backups", "unknown" if has_old_visits else "nothing")
+    is_old = backup.at_ms < old_ms
     return HealthCheck.of("backups", "old" if is_old else "recent", {"at": backup.at_ms})
 
 
@@ -304,9 +305,9 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _places,
     _version,
 )
-"""Ordered by the harm they indicate. Checks of one level are shown in this order."""
+"""All rules, the most harmful first. Checks of one level are shown in this order."""
 
 STORED = frozenset(
     ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")
 )
-"""Checks of facts that only the database knows."""
+"""Checks that need facts from the database."""

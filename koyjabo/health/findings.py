@@ -1,4 +1,4 @@
-"""The possible findings of Health's checks: their level, their texts, and what to do."""
+"""All possible results of Health's checks: their level, their texts, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from koyjabo.core.i18n import N_
 
 OFF, GOOD, WARNING, DANGER = LEVELS = ("off", "good", "warning", "danger")
-"""Grey (not set up, no result yet, or unknown), green, amber and red; the last one is the worst."""
+"""Grey (not set up, no result yet, or unknown), green, amber and red, from best to worst."""
 
 NO_RESULT, UNKNOWN = N_("No result yet"), N_("Unknown")
 STATES = {DANGER: N_("Wrong"), WARNING: N_("Needs attention"), GOOD: N_("Fine"), OFF: N_("Off")}
@@ -25,7 +25,7 @@ class CheckGuide(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A finding. Pages translate the sentences and fill in the check's values."""
+    """A possible result of a check. Pages translate its sentences and fill in the check's values."""
 
     level: str  # its usual level, one of LEVELS
     sentence: str
@@ -194,11 +194,11 @@ FINDINGS = {
             "made in another way do not appear here."
         ),
     ),
-    "backups.nothing": no_result(N_("There is nothing to back up yet.")),
+    "backups.nothing": off(N_("No backups are made at night."), TURN_BACKUPS_ON),
     "recount.agrees": good(N_("All numbers agreed on %(at)s, rows: %(count)s")),
     "recount.differs": danger(
         N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
-        N_("Run koyjabo verify --repair where the server runs. %(receipt)s shows the problems."),
+        N_("Run %(command)s verify --repair where the server runs. %(receipt)s shows the problems."),
     ),
     "recount.interrupted": warning(N_("The recount of %(at)s failed."), RECOUNT_NOW),
     "recount.late": warning(N_("The last recount was on %(at)s; there should be one every night."), RECOUNT_NOW),
@@ -256,10 +256,10 @@ FINDINGS = {
         N_("Deploy the newer version to all machines."),
     ),
 }
-"""Findings by name of the check, and code of the rule that decided."""
+"""Findings, by name of the check and code of the rule."""
 
 UNREAD = "unread"
-"""Code of a check that is impossible while the database cannot be read."""
+"""Code of a check that needs the database while it cannot be read."""
 
 NOT_READ = Finding(OFF, N_("Not available while the database cannot be read."), state=UNKNOWN)
 
@@ -295,7 +295,7 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class HealthCheck(NamedTuple):
-    """A check's result. `code` names the rule that decided: FINDINGS has its texts, to be filled in with `values`."""
+    """A check's result. `code` selects the texts in FINDINGS, which `values` are filled into."""
 
     name: str
     level: str  # one of LEVELS
@@ -304,7 +304,7 @@ class HealthCheck(NamedTuple):
 
     @classmethod
     def of(cls, name: str, code: str, values: Mapping[str, object] = NOTHING) -> HealthCheck:
-        """A check with its level from FINDINGS."""
+        """A check with the level that FINDINGS has for its code."""
         return cls(name, FINDINGS[f"{name}.{code}"].level, code, values)
 
     @property
@@ -331,7 +331,7 @@ class HealthCheck(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The section of docs/troubleshooting.md; "" if nothing is wrong."""
+        """Its section in docs/troubleshooting.md; "" if nothing is wrong."""
         if self.level not in (WARNING, DANGER):
             return ""
         return self.cause.section if self.cause else self.finding.section or self.guide.section

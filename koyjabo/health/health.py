@@ -1,4 +1,4 @@
-"""Health as pages show it: the checks with their facts, and the overall level."""
+"""The Health report for pages: the checks with their facts, and the overall level."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from koyjabo.mail.outbox_queries import Status
 from koyjabo.network.services import NetworkServices
 
 KEPT_MS, RED_KEPT_MS = 10_000, 1_000
-"""How long the level is cached, ms, because every page of the panel shows it; a red one is cached shorter."""
+"""How long the level is cached, ms, because every page of the panel shows it. A red level is cached for a
+shorter time.
+"""
 
 
 class HealthReport(NamedTuple):
@@ -36,8 +38,8 @@ class HealthReport(NamedTuple):
 
 
 class Health:
-    """The server's health. `is_behind_local_proxy`: what this worker has noticed in its clients' addresses
-    (`network.client_address`).
+    """The server's health. `is_behind_local_proxy` says whether the addresses of this worker's clients suggest an
+    undeclared proxy (`network.client_address`).
     """
 
     def __init__(
@@ -59,9 +61,8 @@ class Health:
         self._last: Seen | None = None
 
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        """The report, for site admins and viewers; raises Forbidden for other accounts.
-
-        While the database cannot be read, it uses what this worker last read.
+        """The report, for site admins and viewers; raises Forbidden for other accounts. While the database cannot be
+        read, it contains what this worker read last.
         """
         report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
         self._level, self._checked_ms = report.level, self._clock.elapsed_ms()
@@ -90,8 +91,8 @@ class Health:
         return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
-        """Acknowledge that the database was rolled back at `at_ms` (UTC), the newest time. Raises Forbidden unless the
-        account is a site admin, and LedgerUnavailable.
+        """Acknowledge the rollback of the database at `at_ms` (UTC), which must be the newest one. Raises Forbidden
+        unless the account is a site admin, and LedgerUnavailable.
         """
         self._system.mark_rollback_seen(account, at_ms)
         self.invalidate()  # so that this worker's next page reads the facts
@@ -107,7 +108,7 @@ class Health:
         return self._level
 
     def invalidate(self) -> None:
-        """Make the next call of `level` read the facts."""
+        """Make the next call of `level` read the facts again."""
         self._checked_ms = self._clock.elapsed_ms() - KEPT_MS
 
 

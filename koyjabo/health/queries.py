@@ -14,7 +14,7 @@ from koyjabo.audit.queries import AuditRecord
 from koyjabo.backups.backup import BACKUP
 from koyjabo.core.i18n import N_
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork
+from koyjabo.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork, Visit
 from koyjabo.reports.log import block_queries
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.queries import Standing
@@ -43,7 +43,7 @@ SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
 class Standbys(NamedTuple):
-    """Counts of PostgreSQL servers that replicate this one."""
+    """How many PostgreSQL servers replicate this one, and how."""
 
     connected: int = 0
     hidden: int = 0  # replication hidden from this role
@@ -66,14 +66,15 @@ class DatabaseFacts(NamedTuple):
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits without a block, which each report has to read
+    oldest_visit_ms: int = 0  # 0 if it is unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
 
 
 class Importing(NamedTuple):
-    """A running import. `visits` counts the visits since it began, including new ones of visitors; None if none is
-    running.
+    """A running import. `visits` has the number of visits since it began, including new ones from visitors; None if no
+    import is running.
     """
 
     visits: int | None
@@ -81,7 +82,9 @@ class Importing(NamedTuple):
 
 
 def clock_ms(session: Session) -> int | None:
-    """Ping: the time by the database's own clock; None for SQLite, whose clock is this machine's."""
+    """The database's own time, ms, which also shows that it responds; None for SQLite, which uses this
+    machine's clock.
+    """
     if session.get_bind().dialect.name == "sqlite":
         session.execute(text("SELECT 1"))
         return None
@@ -100,6 +103,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
         block_queries.backlog(session).visits,
+        session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         _standbys(session),
         _rollback(session),
         webhooks.standing(session),
@@ -107,7 +111,9 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
 
 
 def importing(session: Session, is_going_on: bool) -> Importing:
-    """The running import. A killed import leaves its record until the next one begins, so the record is not enough."""
+    """The running import. The record by itself is not enough, because a killed import leaves it until the next import
+    begins.
+    """
     began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
     after = session.scalar(began) if is_going_on else None
     visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
@@ -115,10 +121,8 @@ def importing(session: Session, is_going_on: bool) -> Importing:
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
-    """Record that an admin has acknowledged the rollback at `at_ms`. Changes nothing if there was another one since, or
-    if another admin was faster.
-
-    Holds a lock, so that no entry of either kind is written at the same time.
+    """Record that an admin has acknowledged the rollback at `at_ms`. Does nothing if there has been a newer one, or
+    another admin was faster. Holds a lock, so that no such entry is written at the same time.
     """
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     newest = _rollback(session)

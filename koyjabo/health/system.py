@@ -1,4 +1,4 @@
-"""Facts about the server for the Health and Data pages: version, database, Redis, disk, workers, backups, recounts."""
+"""Facts about the server for the pages Health and Data: version, database, Redis, disk, workers, backups, recounts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Installation(NamedTuple):
 
 
 class WorkerGauges(NamedTuple):
-    """A worker's measurements of itself."""
+    """What a worker measures about itself."""
 
     sockets: Callable[[], dict[str, int]]  # number of sockets by SOCKET_KINDS
     lag_s: Callable[[], float]  # last measured delay of the event loop
@@ -82,11 +82,11 @@ UNREAD = SystemFacts(
     recounts=RecountState(None, None),
     now_ms=0,
 )
-"""Facts of a database that was never read."""
+"""The facts if the database was never read."""
 
 
 class Data(NamedTuple):
-    """Past and current operations on the data."""
+    """Past and running operations on the data."""
 
     jobs: list[RunningJob]  # of all workers, oldest first
     importing: Importing
@@ -141,7 +141,7 @@ class System:
         return self._gauges.reads_ledger()
 
     def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
-        """The current facts that are not in the database, with the last known ones that are. Does not wait."""
+        """The current facts that need no database, with the last known facts from the database. Does not wait."""
         account.require_site_viewer()
         self.report()
         known = last or UNREAD._replace(installation=self._installation)
@@ -172,7 +172,7 @@ class System:
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
     def unsaved(self) -> Unsaved | None:
-        """Unsaved visits of all live workers; None while visits are saved. Does not wait."""
+        """Visits that live workers could not save; None while visits are saved. Does not wait."""
         own, others = self._gauges.unsaved(), [worker for worker in self._workers.live() if worker.id != self._id]
         outages = [] if own is None else [own]
         for worker in others:
@@ -230,9 +230,7 @@ def build(base: Base) -> System:
 
 
 def _installation(settings: Settings, has_redis: bool) -> Installation:
-    """The installation. `config` refuses ephemeral storage unless the setting allows it, so both conditions are needed
-    here.
-    """
+    """The installation. `config` refuses ephemeral storage unless the setting allows it, so both are checked here."""
     file = file_of(settings.database_url)
     return Installation(
         kind="SQLite" if file else "PostgreSQL",

@@ -14,7 +14,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
 
 WEEKS, LEAST_DAYS = 4, 2
-"""A usual day is the mean of the same weekday in the last WEEKS weeks, if at least LEAST_DAYS of them had visits."""
+"""The usual day is the mean of the same weekday in the last WEEKS weeks, if at least LEAST_DAYS of them had visits."""
 
 
 class DayByHour(NamedTuple):
@@ -27,7 +27,7 @@ class DayByHour(NamedTuple):
 
 
 class DaysByHour:
-    """Reads the rollups once a minute, for all requests."""
+    """Reads the hourly sums once a minute, for all requests."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -47,9 +47,7 @@ class DaysByHour:
         return day._replace(today=today)
 
     def _read_day(self, minute: int) -> DayByHour:
-        """The day without the current hour. `at` assigns to that hour all visits of today that are in no earlier
-        hour.
-        """
+        """The day without the current hour. `at` counts today's remaining visits in the current hour."""
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
         ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
@@ -61,7 +59,7 @@ class DaysByHour:
         return DayByHour(self._local_hour(running_s), now, usual if len(known) >= LEAST_DAYS else (), sum(yesterday))
 
     def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
-        """Visits by local hour. When clocks are put back, an hour has the visits of both."""
+        """Visits by hour of the local clock. An hour that occurs twice has the visits of both."""
         by_hour = [0] * 24
         for hour_s in hours:
             by_hour[self._local_hour(hour_s)] += visits.get(hour_s, 0)

@@ -1,4 +1,4 @@
-"""GET /: the site's stats and activity. GET /offline: shown instead of pages without a network."""
+"""GET /: the site's stats and activity. GET /offline: the page shown without a network."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LEAST_DAYS = 4
 
 DAY_MS = 86_400_000
 WEEK, MONTH, LONGEST = 7, 30, 365
-"""Days. Longer times than LONGEST are not named."""
+"""Numbers of days. Forecasts beyond LONGEST are not shown."""
 
 
 def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
-    """When this number of further visits will be reached, `on Monday at this pace`; "" if too uncertain. `days` are the
-    visits of the last complete days.
+    """When this number of further visits will be reached, such as `on Monday at this pace`; "" if that is too
+    uncertain. `days` has the visits of the last complete days.
     """
     last = days[-DAYS:]
     if sum(day_visits > 0 for day_visits in last) < LEAST_DAYS:
@@ -64,11 +64,11 @@ def _words(at_ms: int, clock: Clock) -> str:
 
 
 AHEAD = 3
-"""How many next milestones a page knows, so that it can continue when the first one is reached."""
+"""Number of milestones that a page knows in advance, so that it can continue after reaching the first."""
 
 BUSY, CANDIDATES = 6, 50
 PLACES = 4
-"""Lines of locations. home/people.js draws the same."""
+"""Number of locations listed. home/people.js shows the same number."""
 
 
 class Goal(NamedTuple):
@@ -83,7 +83,7 @@ class Places(NamedTuple):
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> Places:
-        """`people` are numbers by location, the largest first."""
+        """Make the list from the number of people by location, the largest first."""
         places = list(people.items())
         if len(places) <= PLACES:
             return cls(places)
@@ -92,7 +92,7 @@ class Places(NamedTuple):
 
 
 class HomeView(NamedTuple):
-    """The contents of the page. While the database cannot be read, it has only the stats and their locations."""
+    """The contents of the page. While the database cannot be read: only the stats and their locations."""
 
     now_ms: int
     stats: dict[str, Any]
@@ -137,8 +137,8 @@ def _milestones_after(total: int) -> list[int]:
 
 
 def _busy_communities() -> list[tuple[CommunityDetails, int]]:
-    """The communities with the most people online, among communities with public numbers where a member came or left
-    within the hour.
+    """The communities with the most people online. Only those with public numbers where a member came or left within
+    the hour.
     """
     people = {
         scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()
@@ -150,7 +150,7 @@ def _busy_communities() -> list[tuple[CommunityDetails, int]]:
 
 @bp.get("/")
 def index() -> str:
-    """The page with the current values. Its scripts update them."""
+    """Show the page with the current values. Its scripts update them."""
     services = current()
     return render_template(
         "home/home.html",

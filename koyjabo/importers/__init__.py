@@ -1,1 +1,1 @@
-"""Imports from other counters. Their exports become visits, or daily sums that are added to the total."""
+"""Imports exports from other counters, as visits or as daily sums that are added to the total."""

@@ -1,4 +1,4 @@
-"""/admin/data/import: an admin uploads a file, sees what an import would do, and accepts or cancels it."""
+"""/admin/data/import: an admin uploads a file, sees what importing it would do, and then imports it or cancels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def show(status: int = 200, problem: str = "") -> Response:
 @bp.post("/data/import")
 @with_file(new_file)
 def upload_import() -> Response:
-    """Take a file. Its errors are shown on the page, because the upload is not repeated."""
+    """Receive a file. Errors are shown on this page, without a redirect."""
     file, program = request.files.get("file"), request.form.get("program", "")
     if file is None or not file.filename or not _size(file.stream):
         return show(422, NO_FILE)
@@ -62,7 +62,7 @@ def upload_import() -> Response:
 
 @bp.post("/data/import/<int:number>/<any(import, cancel):what>")
 def answer_import(number: int, what: str) -> Response:
-    """Accept or cancel the checked file with this number."""
+    """Import or cancel the checked file with this number."""
     if not current()[FileImports].ask(me(), number, queries.IMPORT if what == "import" else queries.CANCEL):
         return show(409, N_("This import can no longer be confirmed."))
     return redirects.to("admin.imports")

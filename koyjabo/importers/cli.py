@@ -16,7 +16,7 @@ from koyjabo.core.command_line import application, progress
 from koyjabo.visit_log.ui import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
-"""Programs whose exports have page views, and programs whose exports have daily sums."""
+"""Programs that export page views, and programs that export daily sums."""
 
 LONGEST_SITE = 40
 
@@ -28,15 +28,13 @@ LONGEST_SITE = 40
 @kind
 @click.option("--even-folded", is_flag=True, help="Also count visits of folded days. Some may be counted twice.")
 def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
-    """Add the visits in FILE, or on standard input (-), from another counter or an export.
+    """Import the visits in FILE, or on standard input (-), from our own export or from another counter. Each visit
+    needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/import-export.md describes the columns.
+    Visits keep their times and get new ordinals. A visit that is already stored is not counted again, so after an
+    interruption, import the same file again. Safe to run while the server is busy.
 
-    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/import-export.md describes the
-    columns. Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after
-    an interruption, import the same file again. Safe to run while the server is busy.
-
-    With --program, FILE is an export of another counter. The visits in the page views of umami and goatcounter are
-    added like other visits, and the sums by day of plausible and ga4 to the total. Lines that cannot be used are named,
-    and the others imported.
+    With --program, FILE is an export of another counter. From umami and goatcounter, page views become visits. From
+    plausible and ga4, daily sums are added to the total. Unusable lines are listed; the other lines are imported.
     """
     _require_fitting(program, site, kind, even_folded)
     if program is None:
@@ -80,7 +78,7 @@ def _import_export(file: Path, program: str, site: str, even_folded: bool) -> No
 
 @contextmanager
 def _seekable(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Copy a pipe to a temporary file, because the table of contents of a zip archive is at its end."""
+    """Copy a pipe to a temporary file, because a zip archive has its table of contents at the end."""
     if file.seekable():
         yield file
         return

@@ -1,11 +1,13 @@
-"""Exports with daily sums, from Plausible and Google Analytics 4.
+"""Reads exports with daily sums, from Plausible and Google Analytics 4.
 
 Plausible: the column `visits` of `imported_visitors_*.csv`, as a file or in the zip archive of Settings, Imports &
 exports (since Community Edition 2.1).
 
 Google Analytics: sessions, from the CSV of an exploration with the dimension Date and the metric Sessions, or of a
-report whose chart shows Sessions by "Nth day". Comments (#) and blank lines separate its sections. Names of columns are
-in the user's language. Days are in the time zone of the site there.
+report whose chart shows Sessions by "Nth day". Comments (#) and blank lines separate its sections. Column names are in
+the user's language.
+
+Days are in the time zone that the site has in the other program.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ MOST = 10**12
 EARLIEST = "1970-01-02"
 
 COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration"}
-"""Columns of imported_visitors. Other files of the archive have another dimension as well."""
+"""Columns of imported_visitors. The archive's other files have one more dimension."""
 
 NO_VISITORS = (
     "No file of this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
@@ -40,7 +42,7 @@ SESSIONS = frozenset(
 ).union(["সেশন", "सेशन", "セッション", "会话"])
 NTH_DAY, NTH = "Nth day", re.compile(r"\d{1,4}", re.ASCII)
 DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
-"""A comment with one date. The last two before a section of a report are its first and last day."""
+"""A comment with one date. Before a section, the last two dates are the first and last day of the report."""
 
 NO_SESSIONS = (
     "This file has no sessions by date. In Google Analytics: Explore, a free form with the dimension Date alone as "
@@ -49,7 +51,7 @@ NO_SESSIONS = (
 
 
 class DaySums:
-    """Visits by day of a file, YYYY-MM-DD, up to `today`."""
+    """A file's visits by day, YYYY-MM-DD, up to `today`."""
 
     def __init__(self, today: str) -> None:
         self.visits: dict[str, int] = {}
@@ -118,7 +120,7 @@ def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -
 
 
 def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """The raw day and sessions of each row that has them."""
+    """Yield day and sessions, as written in the file, of each row that has them."""
     section: _Section | None = None
     dates: list[str] = []
     for number, values in records:
@@ -144,7 +146,7 @@ class _Section:
         self._is_by_day = False
 
     def row(self, values: list[str]) -> tuple[str, str] | None:
-        """Day and sessions of a row; None for totals, which have no day, and in sections without sessions by day."""
+        """A row's day and sessions; None for totals, which have no day, and in sections without sessions by day."""
         if self._sessions is None:
             return None
         day = self._day(values[0])

@@ -1,6 +1,5 @@
-"""Opens exports of other programs: a CSV file, a gzip file or a zip archive, recognised by their first bytes.
-
-Files are read line by line, in constant memory. Nothing is unpacked to the disk.
+"""Opens exports of other programs: CSV, gzip or zip files, recognised by their first bytes. Files are read line by
+line, in constant memory. Nothing is unpacked to the disk.
 """
 
 from __future__ import annotations
@@ -24,22 +23,24 @@ from koyjabo.visit_log.file_lines import BadLine, Refuse
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 OF_MACOS = "__MACOSX/"
-"""A folder added by macOS, with descriptions of the archive's files."""
+"""A folder that macOS adds to archives, with descriptions of the files."""
 
 MAX_RATIO, ALWAYS_ALLOWED_BYTES = 200, 100_000_000
-"""An unpacked archive may be this many times as large as the archive, or have this many bytes. Exports are 5 to 30
-times as large.
+"""An unpacked archive may have up to this many times the archive's size, or this many bytes, whichever is more. Exports
+are 5 to 30 times as large.
 """
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Usual compression methods. For others, zipfile unpacks 4 KB at once, which may become gigabytes."""
 
 LARGEST_LIST = 1_000_000
-"""Maximum size of an archive's table of contents, bytes: some 10,000 files. It takes 15 times as much memory."""
+"""Maximum size of an archive's table of contents, bytes: about 10,000 files. Reading it takes 15 times as
+much memory.
+"""
 
 LIES = (struct.error, ValueError, LookupError, OverflowError)
 DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES)
-"""Errors when reading an archive: RuntimeError for one with a password, LIES for false sizes and invalid names."""
+"""Errors when reading an archive: RuntimeError if it has a password, LIES for false sizes and invalid names."""
 
 
 class UnusableExport(KoyJaboError):
@@ -54,7 +55,7 @@ class ArchiveMember(NamedTuple):
 
 
 class Export:
-    """An export. `file` must be seekable. Calls `advance` with the number of bytes read. Raises UnusableExport."""
+    """An export. `file` must be seekable. `advance` is called with the number of bytes read. Raises UnusableExport."""
 
     def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
         self._file = file
@@ -81,7 +82,7 @@ class Export:
         return _Lines(stream, self._file, self._room, self._advance)
 
     def _refusing(self, member: ArchiveMember) -> Refuse:
-        """A function that reports a bad line, with the name of its file if there are several."""
+        """A function that reports a bad line, with its file's name if there are several files."""
         if len(self.members) == 1:
             return self._report.refuse
         return lambda error: self._report.refuse(BadLine(error.number, f"{error.why} ({member.name})"))
@@ -133,7 +134,7 @@ class _Lines:
 
 
 class _Bounded:
-    """A file wrapper that limits the size of the table of contents, which zipfile reads all at once."""
+    """Wraps a file to limit the size of the table of contents, which zipfile reads at once."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -171,7 +172,7 @@ def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
 
 
 def _shown(name: str) -> str:
-    """A file name to print, without control characters, which would affect the operator's terminal."""
+    """A file name that is safe to print: without control characters, which could affect the operator's terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in name)
 
 

@@ -1,4 +1,4 @@
-"""Rows of `file_imports`, one per uploaded file, as operations of the database executor."""
+"""Queries for `file_imports`, which has one row per uploaded file, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 IMPORT, CANCEL = "import", "cancel"
 
 SILENT_MS = 30_000
-"""If a worker has not renewed its row for this long, ms, the worker and its file are gone."""
+"""After this time without a renewal, ms, the worker and its file are gone."""
 
 KEPT = 20
-"""How many rows are kept."""
+"""Number of rows that are kept."""
 
 UNLESS_CANCELLED = case((FileImport.asked == CANCEL, CANCEL), else_="")
-"""Value of `asked` when the import begins; keeps a concurrent cancellation."""
+"""Value of `asked` when the import begins. Keeps a cancellation that arrived at the same time."""
 
 
 def newest(session: Session) -> FileImport | None:
@@ -42,7 +42,7 @@ def begin(session: Session, new: FileImport, now_ms: int) -> FileImport | None:
 
 
 def renew(session: Session, row: FileImport, now_ms: int, **values: Any) -> str | None:
-    """Store the worker's progress. Returns what an admin has asked for; None if the row belongs to another worker."""
+    """Store the worker's progress. Returns the admin's request, if any; None if the row belongs to another worker."""
     if not job_queries.renew(session, row, now_ms, **values):
         return None
     asked: str | None = session.scalar(select(FileImport.asked).where(FileImport.id == row.id))
@@ -50,13 +50,11 @@ def renew(session: Session, row: FileImport, now_ms: int, **values: Any) -> str 
 
 
 def touch(session: Session, id: int) -> None:
-    """Write the row without changing it."""
+    """Write the row without changing it, to test whether the database accepts writes."""
     session.execute(update(FileImport).where(FileImport.id == id).values(asked=FileImport.asked))
 
 
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
-    """Store a request to the worker, if the import is in one of these states. Returns False otherwise, and if the
-    import was cancelled.
-    """
+    """Store a request for the worker. Returns False if the import is in none of these states or was cancelled."""
     waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)
     return changed_rows(session, update(FileImport).where(FileImport.id == id, *waits).values(asked=what)) == 1

@@ -1,7 +1,7 @@
-"""Files that admins upload. They are checked first, and imported when an admin accepts (decision 97).
+"""Files that admins upload. A file is checked first, and imported when an admin accepts (decision 97).
 
-The worker that has received a file keeps it, unnamed, and starts the processes that read it. Everything else that other
-workers need is in its row.
+The worker that receives the file keeps it without a name, and starts the processes that read it. Its row has everything
+that other workers need.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from koyjabo.settings.schema import Settings
 log = logging.getLogger(__name__)
 
 ANSWER_S = 0.5
-"""Seconds between two polls for an admin's answer."""
+"""Seconds between two polls for an admin's decision."""
 
 QUESTION_S = 3600.0
-"""How long a checked file waits for an answer, s."""
+"""How long a checked file waits for a decision, s."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
 GONE = N_("The server was restarted. Choose the file again: no visit is counted twice.")
@@ -54,7 +54,7 @@ UNKNOWN = "unknown"
 
 
 class Upload(NamedTuple):
-    """How to read a file: see ImportPlan. Stored in `FileImport.file`."""
+    """How to read a file (see ImportPlan). Stored in `FileImport.file`."""
 
     name: str
     size: int
@@ -76,13 +76,13 @@ class FileImports:
         self._is_closing = False
 
     def state(self, account: Account) -> FileImport | None:
-        """The newest file of any worker; None before the first. Its state is UNKNOWN while nothing can be stored."""
+        """The newest file of any worker; None if there was none. Its state is UNKNOWN while nothing can be stored."""
         account.require_site_admin()
         row = self._database.read(queries.newest)
         return None if row is None else self._shown(row)
 
     def begin(self, account: Account, file: IO[bytes], upload: Upload) -> None:
-        """Check a file in the background. Raises FileImportUnderWay while another one is open."""
+        """Check a file in the background. Raises FileImportUnderWay while another file is being checked or imported."""
         account.require_site_admin()
         by = audit.actor(account, self._clock)
         new = FileImport(begun_by=by.name, worker=self._worker, file=upload)
@@ -106,7 +106,7 @@ class FileImports:
             self._process.ask_to_end()
 
     def _shown(self, row: FileImport) -> FileImport:
-        """The current state of an import whose worker may be gone or unable to store it."""
+        """An import with its current state, even if its worker is gone or cannot store the state."""
         if is_dead(row, self._clock.now_ms(), SILENT_MS):
             if self._stores(row.id):
                 row.state, row.ended_ms, row.error = FAILED, row.seen_ms, GONE
@@ -139,7 +139,7 @@ class FileImports:
             os.close(file)
 
     def _run(self, row: FileImport, file: int, plan: ImportPlan, step: str) -> ImportProgress:
-        """Run a step to its end, and store its progress."""
+        """Run a step until it ends, and store its progress."""
         is_urgent = step == run.IMPORT  # while it commits, visits wait for it
         process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, is_urgent)
         self._process = process

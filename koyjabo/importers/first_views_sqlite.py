@@ -1,7 +1,8 @@
-"""Finds the first page view of each visit, and repeated keys, with a temporary SQLite database.
+"""Finds the first page view of each visit, and repeated keys, with a temporary SQLite database. Exports have one line
+per page view, in any order.
 
-Exports have one line per page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in an unnamed
-file, which disappears with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
+SQLite keeps up to CACHE_KB in memory, and the rest in an unnamed file, which disappears with the process
+(https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ CACHE_KB = 65_536
 
 
 class PageView(NamedTuple):
-    """A page view, with texts cut to the lengths of a stored visit. None: not recorded."""
+    """A page view. Texts are cut to the lengths of a stored visit. None means not recorded."""
 
     visit: str
     visitor: str
@@ -32,7 +33,7 @@ class PageView(NamedTuple):
 
 
 class VisitorTraits(NamedTuple):
-    """The fields that a program stores per visitor instead of per page view."""
+    """Fields that a program stores once per visitor."""
 
     visitor: str
     user_agent: str | None
@@ -92,7 +93,7 @@ class FirstViews:
         return int(self._database.execute("SELECT count(*) FROM views").fetchone()[0])
 
     def in_order(self) -> Iterator[PageView]:
-        """The page views by time."""
+        """Yield the page views by time."""
         return map(PageView._make, self._database.execute(IN_ORDER))
 
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:

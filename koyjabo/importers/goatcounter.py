@@ -1,7 +1,7 @@
-"""GoatCounter: a visit is a session with a page view that is neither a bot's nor an event; a visitor is a session.
+"""Reads GoatCounter's CSV export, gzipped or not. The first column names the format: 1 (GoatCounter 1.x) or 2 (2.x).
 
-Reads the CSV export, gzipped or not, in format 1 (GoatCounter 1.x) or 2 (2.x), which the first column names. Format 1
-has the user agent in the column Browser. Times without an offset are UTC.
+A visit is a session with a page view that is neither a bot's nor an event. A visitor is a session. In format 1, the
+column Browser has the user agent. Times without an offset are UTC.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from koyjabo.network.campaigns import Campaign
 FORMATS = ("1Path", "2Path")
 COLUMNS = {"Event", "Bot", "Session", "Date"}
 SESSION = re.compile(r"[0-9a-f]{1,32}")
-"""128 bits in hexadecimal; format 1 writes them as a UUID."""
+"""A session: 128 bits in hexadecimal. Format 1 writes them as a UUID."""
 
 EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, of which no visit is known"
 HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
 """Kinds of referrers."""
 
 GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegram Messenger": "t.me"}
-"""Names that GoatCounter generates for referrers with many hosts."""
+"""Names that GoatCounter writes instead of referrers with many hosts."""
 
 NO_EXPORT = (
     "This is no CSV export of GoatCounter in format 1 or 2: its first column must be 1Path or 2Path, and among the "
@@ -92,7 +92,7 @@ def _view(number: int, row: Values, session: str) -> PageView:
 
 
 def _origin(text: str, scheme: str | None) -> tuple[str | None, str | None]:
-    """The referrer, and the campaign."""
+    """The referrer, and the campaign, from GoatCounter's referrer and its kind."""
     if scheme == CAMPAIGN:
         return None, Campaign(utm_campaign=text).written()
     if scheme == GENERATED:

@@ -1,8 +1,9 @@
 """Imports a file from another program while servers are running.
 
-Each visit in the file becomes a visit in the ledger, with its original time. Visit ids make a repeated import harmless.
-For programs that export sums, each day is added to the total. The whole file is read first, so nothing is imported from
-a damaged file.
+Each visit in the file becomes a visit in the ledger, with its original time. Visits have fixed ids, so importing a file
+again adds nothing. From programs that export sums, each day is added to the total.
+
+The whole file is read first, so nothing is imported from a damaged file.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
 }
 
 OWN = "koyjabo"
-"""The name of our own exports as a program."""
+"""The program name for our own exports."""
 
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
-"""Fields that a page view and a visit have in common."""
+"""Fields that page views and visits have in common."""
 
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
 
 class ImportSource(NamedTuple):
-    """A seekable file, its name and size in bytes, and the program that has exported it. `site` distinguishes several
-    sites of a program of SUMS; it is "" if there is only one.
+    """A seekable file, its name and size in bytes, and the program it comes from. `site` distinguishes several sites in
+    a program of SUMS; "" if there is only one.
     """
 
     file: IO[bytes]
@@ -62,7 +63,7 @@ class ImportSource(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The key of its stored days."""
+        """The key for its days in the database."""
         return f"{self.program}:{self.site}" if self.site else self.program
 
 
@@ -74,11 +75,11 @@ def import_export(
     by: Actor | None = None,
     on_imported: Callable[[Imported], object] = lambda imported: None,
 ) -> ImportReport:
-    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context.
+    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context. `by` is for the audit
+    log; the operator by default. `on_imported` is called with what has been imported so far.
 
-    `by` is for the audit log; the operator by default. `on_imported` is called with what is imported so far. Raises
-    UnusableExport, AnotherSite and Busy before anything is imported. After LedgerUnavailable, imported visits stay, and
-    the next import of the file continues.
+    Raises UnusableExport, AnotherSite and Busy before anything is imported. After LedgerUnavailable, imported visits
+    stay, and importing the file again continues.
     """
     by = by or log.actor(OPERATOR, clock)
     if source.program in SUMS:
@@ -94,7 +95,7 @@ def import_export(
 def visits_of(
     source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
 ) -> Iterator[Iterator[ImportedLine]]:
-    """The visits from a program that exports visits. Lines that are left out go to `report`. Raises UnusableExport."""
+    """The visits in an export that has visits. Skipped lines go to `report`. Raises UnusableExport."""
     if source.program == OWN:
         with progress(source.size, "Reading, bytes") as advance:
             yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
@@ -118,10 +119,12 @@ def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[Import
 
 
 def _visit(view: PageView, program: str) -> NewVisit:
+    is_crawler = is_bot(view.user_agent)
     return NewVisit(
         visitor_id=f"{program}:{view.visitor}",
         visit_id=view.visit,
-        is_bot=is_bot(view.user_agent),
+        is_bot=is_crawler,
+        automated=is_crawler,
         **{name: getattr(view, name) for name in KNOWN} | {"place": view.place or UNKNOWN},
     )
 
@@ -136,7 +139,7 @@ def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress, b
 
 
 def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport) -> dict[str, int]:
-    """The visits by day of a program of SUMS. Raises UnusableExport."""
+    """The visits by day in an export of a program of SUMS. Raises UnusableExport."""
     days = DaySums(clock.today())
     with progress(source.size, "Reading, bytes") as advance:
         SUMS[source.program](_opened(source, report, advance), days, report)
@@ -144,8 +147,8 @@ def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report
 
 
 def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
-    """What importing these days would add, and the result. Raises AnotherSite, and UnusableExport for too many
-    visits.
+    """The difference that importing these days would make, and the result. Raises AnotherSite, and UnusableExport for
+    too many visits.
     """
     taken = sums_queries.taken(session, source.program)
     sums_queries.require_same_site(days, source.key, taken)

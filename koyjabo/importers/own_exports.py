@@ -1,5 +1,5 @@
-"""Our own exports of visits, or files with the same columns: CSV or JSON Lines, compressed or not, recognised by their
-contents.
+"""Reads our own exports of visits, or files with the same columns: CSV or JSON Lines, compressed or not, recognised by
+their contents.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEVERAL = "The archive has several files. Import the one with the visits."
 
 
 class _FromFirst:
-    """Lines, including the first one, which was already read."""
+    """Yields lines, including the first one, which was already read."""
 
     def __init__(self, first: bytes, rest: SupportsReadline) -> None:
         self._first = first

@@ -8,7 +8,7 @@ from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.visit_log.file_lines import BadLine, Refuse, csv_records
 
 NULLS = frozenset({"", "\\N", "NULL"})
-"""How databases write a missing value in a CSV file."""
+"""Texts that databases write for a missing value in a CSV file."""
 
 Record = tuple[int, list[str]]
 """The number of a record's first line, and its values. A blank line has no values."""
@@ -22,7 +22,9 @@ def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
 
 
 class ExportTable:
-    """The rows of a CSV file below its header: their number, and their values by column, without missing ones."""
+    """The rows of a CSV file below its header: their line number, and their values by column, without
+    missing values.
+    """
 
     def __init__(self, rows: Iterator[Record], refuse: Refuse) -> None:
         self.columns = next((values for _, values in rows if values), [])

@@ -1,4 +1,4 @@
-"""Reports what an import has added, as visits or as sums, and what it has left out and why."""
+"""Reports what an import has added, and what it has skipped and why."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from koyjabo.visit_log.file_lines import BadLine
 from koyjabo.visit_log.importing import Imported
 
 MOST_NUMBERS = 20
-"""How many line numbers are listed per reason."""
+"""Maximum number of line numbers listed per reason."""
 
 
 class Summed(NamedTuple):
-    """Daily sums that were added. `before` and `after` are the site's total."""
+    """Daily sums that were added. `before` and `after` are totals of the site."""
 
     days: int
     visits: int
@@ -25,7 +25,7 @@ class Summed(NamedTuple):
 
 
 class ImportReport:
-    """The result of an import. `visits` and `page_views` are the counts in the file. `left_out` counts lines that are
+    """The result of an import. `visits` and `page_views` are the numbers in the file. `left_out` counts lines that are
     not visits, by kind.
     """
 
@@ -47,11 +47,11 @@ class ImportReport:
 
     @property
     def refused(self) -> int:
-        """The number of refused lines."""
+        """Number of refused lines."""
         return self._refused.total()
 
     def refusals(self) -> list[tuple[str, int, list[int]]]:
-        """Reasons for refused lines, how many there were, and the numbers of the first ones."""
+        """For each reason: how many lines were refused, and the numbers of the first ones."""
         return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
 
     def sentences(self) -> Iterator[str]:

@@ -1,7 +1,6 @@
-"""Check or import the inherited file: `python -m koyjabo.importers.run check`, or `import`.
-
-A worker starts this process with an ImportPlan, and reads its reports (decision 97). Like `koyjabo import`, it writes
-to the database through its own store.
+"""Checks or imports the inherited file: `python -m koyjabo.importers.run check`, or `import`. A worker starts this
+process with an ImportPlan, and reads its reports (decision 97). It writes to the database itself, like `koyjabo
+import`.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class ImportPlan(NamedTuple):
 
 
 class ImportProgress(NamedTuple):
-    """The current progress. `result` is made from an ImportReport by `_figures`."""
+    """The current progress. `result` comes from `_figures`."""
 
     done: int = 0
     goal: int = 0
@@ -62,7 +61,7 @@ class ImportProgress(NamedTuple):
 
 
 def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dict[str, Any]:
-    """Do one step. Raises KoyJaboError."""
+    """Check or import, and return the result. Raises KoyJaboError."""
     clock = Clock(ZoneInfo(plan.timezone))
     with open(INHERITED, "rb") as file, translated_errors():
         source = ImportSource(file, plan.name, file.seek(0, os.SEEK_END), plan.program, plan.site)
@@ -77,10 +76,9 @@ def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dic
 
 
 def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> dict[str, Any]:
-    """The effect of an import, found out without writing: the same lines, rules and keys. Raises what
-    `importing.import_export` does, except Busy.
-
-    The figures have the number of `days` with new visits, and the site's total `before` and `after`.
+    """Find out what an import would do, without writing. Uses the same lines, rules and keys. Raises what
+    `importing.import_export` raises, except Busy. The result has the number of `days` with new visits, and the site's
+    total `before` and `after`.
     """
     report = ImportReport()
     if source.program in SUMS:
@@ -97,7 +95,7 @@ def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_
 
 
 def _counted(lines: Iterator[ImportedLine], clock: Clock) -> tuple[Imported, int]:
-    """New and known visits, and the number of days of the new ones."""
+    """The numbers of new and known visits, and the number of days with new visits."""
     new, known, days = 0, 0, set()
     with SeenKeys.collected() as seen:
         while batch := list(islice(lines, BATCH)):
@@ -113,7 +111,7 @@ def _counted(lines: Iterator[ImportedLine], clock: Clock) -> tuple[Imported, int
 
 
 def _figures(report: ImportReport) -> dict[str, Any]:
-    """The figures that pages show."""
+    """The numbers that pages show about an import."""
     new, known = (report.summed.visits, report.summed.known) if report.summed else report.imported
     return {
         "new": new,

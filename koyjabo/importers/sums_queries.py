@@ -1,7 +1,7 @@
-"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` to recognise it.
+"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` to recognise the day.
 
-A later export of the same site repeats the days of the earlier one, and its last day may have grown. Each day and its
-growth are added once.
+A later export of the same site repeats earlier days, and the last of these may have grown. Each day is added once, and
+so is its growth.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
 
 TOLERATED_DAYS = 3
-"""How many days may be equal by chance in two sites, or differ in two exports of one site because the newest days are
-incomplete.
+"""Number of days that may be equal by chance on two sites. Also the number that may differ between two exports of one
+site, because the newest days are incomplete.
 """
 
 
 class AnotherSite(KoyJaboError):
-    """The days are not from the named site, or belong to another one."""
+    """The days are not from the named site, or belong to another site."""
 
 
 class Difference(NamedTuple):
@@ -52,7 +52,7 @@ def difference(days: Days, known: Days) -> Difference:
 
 
 def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> None:
-    """Raises AnotherSite if the days show that `source` is not the site of this file."""
+    """Raises AnotherSite if the days show that the file is not from the site `source`."""
     own = difference(days, taken.get(source, {}))
     if own.known - own.same > max(TOLERATED_DAYS, own.same):
         raise AnotherSite(
@@ -74,7 +74,7 @@ def _site(source: str) -> str:
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
-    """Visits by day that were added before, by source: the program, followed by a colon and its site if one was
+    """The visits by day that were added before, by source: the program, followed by a colon and the site if one was
     named.
     """
     rows = select(ImportedDay.source, ImportedDay.day, ImportedDay.visits).where(
@@ -87,7 +87,7 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
 
 
 def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:
-    """Add the visits `more`, which are not empty, to the `known` ones of a source, in the session's transaction."""
+    """Add the visits `more`, at least one, to the `known` visits of a source, in the session's transaction."""
     totals = add_to_total(session, [(visits, f"{reason}, {day}") for day, visits in more.items()], now_ms)
     replaced = [{"source": source, "day": day, "visits": known.get(day, 0) + visits} for day, visits in more.items()]
     session.execute(delete(ImportedDay).where(ImportedDay.source == source, ImportedDay.day.in_(more)))

@@ -13,7 +13,7 @@ from koyjabo.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.visit_log import import_file
 
 ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)
-"""Ids of visits and visitors. With the program's name, they have at most 128 characters."""
+"""Ids of visits and visitors. With the program's name before it, an id has at most 128 characters."""
 
 DEVICES = {"mobile": PHONE, "desktop": DESKTOP, "laptop": DESKTOP}
 BROWSERS = {
@@ -35,7 +35,7 @@ BROWSERS = {
     "samsung": "Samsung Internet",
     "yandexbrowser": "Yandex Browser",
 }
-"""Names of ua-parser by names of detect-browser, which Umami uses."""
+"""Browser names as in ua-parser, by their names in detect-browser, which Umami uses."""
 
 SYSTEMS = {"Android OS": "Android", "Mac OS": "macOS", **user_agents.SYSTEMS}
 VERSION = re.compile(r" (?:[\d._]+|XP|Vista|ME|CE|Server.*)$")
@@ -46,14 +46,14 @@ def agent(user_agent: str | None) -> str | None:
 
 
 def user_agent(browser: str | None, system: str | None, device: str | None = None) -> str | None:
-    """ "Chrome on Android (phone)", which reports treat like a user agent."""
+    """A text such as "Chrome on Android (phone)", which reports treat like a user agent."""
     name, system = VERSION.sub("", browser or ""), VERSION.sub("", system or "")
     parsed = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
     return user_agents.written(parsed) or None
 
 
 def place(country: str | None, city: str | None = None) -> str | None:
-    """ "Dhaka, BD" or "Bangladesh"; None for an unknown code."""
+    """A location such as "Dhaka, BD" or "Bangladesh"; None for an unknown code."""
     return whole(geolocation.named(country or "", " ".join((city or "").split()))) or None
 
 

@@ -1,8 +1,7 @@
-"""Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor a `session_id`.
+"""Reads Umami's exports: `website_event.csv` of Umami Cloud, as a file or in its zip archive; or the same table (since
+2.11) of your own database, together with the table `session`, which has browser and location (docs/import-export.md).
 
-Reads `website_event.csv` of Umami Cloud's export, as a file or in its zip archive; or the same table (since 2.11) of
-your own database, together with the table `session`, which has browser and place (docs/import-export.md). Times are
-UTC.
+A visit is a distinct `visit_id` of page views (`event_type` 1). A visitor is a `session_id`. Times are UTC.
 """
 
 from __future__ import annotations

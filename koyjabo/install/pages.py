@@ -1,4 +1,4 @@
-"""/install, also in the panel: the lines to paste, as set in the builder."""
+"""/install, also in the panel: the HTML to paste, as configured in the builder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Appearance(NamedTuple):
 
 @bp.get("/install")
 def install() -> str:
-    """The lines, with the address of this server. The page's script reports a counted visit."""
+    """Show the HTML with this server's address. The page's script reports when a visit is counted."""
     return render_template("install/install.html", **_known())
 
 
@@ -57,7 +57,7 @@ def _known() -> dict[str, Any]:
 
 
 def _appearance() -> Appearance:
-    """The builder's settings in the query. Unknown ones are ignored."""
+    """The builder's settings, from the query. Unknown ones are ignored."""
     query = request.args
     value, lang, color = query.get("value", ""), query.get("lang", ""), query.get("color", "")
     return Appearance(

@@ -1,1 +1,1 @@
-"""Long-running work: how one worker of all servers begins it, how the others see its progress, and how it ends."""
+"""Long-running work on one worker of all servers: how it begins and ends, and how other workers see its progress."""

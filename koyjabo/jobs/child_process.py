@@ -1,7 +1,8 @@
-"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it.
+"""A process for long-running work, such as a backup: how a worker starts, monitors and ends it. The process side is
+`reporter`.
 
-It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. The worker holds
-the other end of its standard input, a pipe, so the process notices when the worker dies. `reporter` is its side.
+It has its own interpreter, because a fork of a worker would copy its locks, sockets and event loop. Its standard input
+is a pipe from the worker, so it notices when the worker dies.
 """
 
 from __future__ import annotations
@@ -24,22 +25,24 @@ from koyjabo.core.runtime import Runtime
 
 AT_ONCE = 65_536
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
-"""Number of the system call by machine, because C's library has no function for it."""
+"""Number of the system call, by machine. C's library has no function for it."""
 
 IDLE_CLASS = 3 << 13
 """I/O priority: reads and writes only while the disk is idle, if the disk's scheduler supports that."""
 
 NICENESS = 10
-"""CPU priority: a tenth of a busy core. With 19 it would be a hundredth, and a backup might never finish."""
+"""CPU priority, which gives it a tenth of a busy core. 19 would give it a hundredth, and a backup might
+never finish.
+"""
 
 KILLED_FIRST = "1000"
-"""Linux' out-of-memory score, of at most 1000."""
+"""The highest out-of-memory score on Linux, so that this process is killed first."""
 
 INHERITED = 3
-"""File descriptor of the inherited file in the process."""
+"""Number of the inherited file descriptor."""
 
 PLAN = "KOYJABO_PLAN"
-"""The environment variable with the process's plan, as JSON."""
+"""Environment variable with the process's plan, as JSON."""
 
 POLL_S, REPORT_S = 0.1, 1.0
 """Seconds between two polls of a process, and between two of its reports."""
@@ -48,11 +51,9 @@ Report = TypeVar("Report")
 
 
 class ChildProcess:
-    """Runs `python -m …` with a plan. A real thread reads its reports, lines of JSON on its standard output, until it
-    ends.
-
-    It inherits the file `inherited`, if given. It has a lower priority than visits, unless they wait for it
-    (`is_urgent`).
+    """Runs `python -m …` with a plan. Its standard output has reports, as lines of JSON, which a real thread reads
+    until it ends. It inherits the file `inherited`, if given. It has a lower priority than visits, unless visits wait
+    for it (`is_urgent`).
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class ChildProcess:
         self._signal(signal.SIGKILL)
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM, which lets it finish its work."""
+        """Send SIGTERM, so that it can finish its current work."""
         self._signal(signal.SIGTERM)
 
     def report(self, kind: Callable[..., Report]) -> Report:
@@ -90,10 +91,8 @@ class ChildProcess:
     def follow(
         self, kind: Callable[..., Report], on_report: Callable[[Report], bool], stop: Callable[[], None]
     ) -> Report:
-        """Wait for its end, and return its last report.
-
-        `on_report` is called with the newest report every REPORT_S. If it returns False, the job was taken over or
-        cancelled, and `stop` is called.
+        """Wait until it ends, and return its last report. `on_report` is called with the newest report every REPORT_S.
+        If it returns False, the job was taken over or cancelled, and `stop` is called.
         """
         tell_at = 0.0
         while self.status is None:
@@ -127,7 +126,7 @@ class ChildProcess:
             self.status = self._wait()
 
     def _spawn(self, stdin: int, stdout: int) -> None:
-        """Start it in a new process group, but in the same session: between sessions, Linux ignores niceness."""
+        """Start it in a new process group of the same session. Linux ignores niceness between sessions."""
         files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
         if self._inherited is not None:
             files.append((os.POSIX_SPAWN_DUP2, self._inherited, INHERITED))
@@ -154,7 +153,7 @@ class ChildProcess:
 
 
 def _with_this_package() -> str:
-    """PYTHONPATH that makes a new interpreter find this package, wherever it is started."""
+    """PYTHONPATH that makes a new interpreter find this package from any folder."""
     home = str(Path(installation.__file__).parents[2])
     return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
 

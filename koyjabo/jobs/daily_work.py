@@ -1,7 +1,5 @@
-"""Daily work, done once by one worker of all servers.
-
-The claim is in the database, so it needs no Redis and survives restarts. A server that was down at that time does the
-work when it is back, and a restart does not repeat it (decision 114).
+"""Work that one worker of all servers does once a day. The claim is in the database, so it needs no Redis and survives
+restarts. A server that was down does the work when it is back, and a restart does not repeat it (decision 114).
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ from koyjabo.database.work_claim_queries import Claim, ClaimLost
 log = logging.getLogger(__name__)
 
 RENEW_MS = 10_000
-"""How often the claim is renewed, ms: 12 times within the time until other workers may take it."""
+"""Interval between renewals of the claim, ms: others may take it after twelve times this long."""
 
 Work = Callable[[str, Advance], Callable[[], object] | None]
-"""Does the work of a day. Has to call the Advance regularly, which renews the claim; an error that it raises ends the
-work. Returns a function to call when the end is stored, or None if the work has to be done later.
+"""Does the work of a day. It has to call the Advance regularly, which renews the claim; if the Advance raises an error,
+the work ends. Returns a function to call once the end is stored, or None if the work has to be done later.
 """
 
 
@@ -43,11 +41,11 @@ class DailyWork:
         self._is_busy = False
 
     def forget(self) -> None:
-        """Forget whether the day's work is done, so that the database is read again."""
+        """Forget whether the day's work is done, and read the database again."""
         self._done_for = ""
 
     def is_done(self, day: str) -> bool:
-        """Whether any worker has done it. Raises LedgerUnavailable."""
+        """Whether any worker has done the day's work. Raises LedgerUnavailable."""
         return self._database.read(work_claim_queries.is_done, self._name, day)
 
     def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
@@ -63,7 +61,7 @@ class DailyWork:
                 self._runtime.start_task(partial(self._do, claim, work))
 
     def _do(self, claim: Claim, work: Work) -> None:
-        """Do the work. If the work fails, its claim is not renewed and becomes free, so another worker continues."""
+        """Do the work. If it fails, the claim is no longer renewed, so that another worker can take it and continue."""
         try:
             at_end = work(claim.day, self._renewal(claim))
             if at_end is not None:

@@ -1,4 +1,4 @@
-"""Rows of jobs, in tables with the columns of `models.JobColumns`."""
+"""Queries for jobs, in tables with the columns of `models.JobColumns`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def newest(session: Session, table: type[Row], count: int, *which: Any) -> list[
 
 
 def add(session: Session, row: Row, now_ms: int) -> Row:
-    """Begin a job. Call it in a transaction that keeps other workers from beginning one."""
+    """Begin a job. The transaction has to keep other workers from beginning one."""
     row.begun_ms = row.seen_ms = now_ms
     row.done = row.goal = 0
     session.add(row)
@@ -29,7 +29,7 @@ def add(session: Session, row: Row, now_ms: int) -> Row:
 
 
 def renew(session: Session, row: JobColumns, now_ms: int, **values: Any) -> bool:
-    """Store the worker's progress. Returns False if the job belongs to another worker now."""
+    """Store the worker's progress. Returns False if the job now belongs to another worker."""
     table: Any = type(row)
     mine = (table.id == row.id, table.worker == row.worker, table.ended_ms.is_(None))
     return changed_rows(session, update(table).where(*mine).values(seen_ms=now_ms, **values)) == 1

@@ -1,4 +1,4 @@
-"""Continuous work on one worker of all servers: the worker that holds its lease, a row of `nightly_work`."""
+"""Leases for continuous work on one worker of all servers. A lease is a row of `nightly_work`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkLease:
-    """The lease `name`, for this worker. Methods raise LedgerUnavailable, except `release`."""
+    """The lease `name`, as seen by this worker. All methods except `release` raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, name: str) -> None:
         self._database = database
@@ -47,10 +47,8 @@ class WorkLease:
 
 
 class LeasedTasks(WorkLease):
-    """The tasks of the worker that has the lease: one at a time for each queue.
-
-    `interrupted` and `failed` are the log events of a task that ends early, because the database is down or by an
-    error.
+    """Runs tasks while this worker has the lease, one at a time in each queue. `interrupted` and `failed` are the log
+    events for a task that ends early, because the database is down or because of an error.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class LeasedTasks(WorkLease):
         self._interrupted = interrupted
         self._failed = failed
         self.busy: set[str] = set()
-        """The queues that have a task."""
+        """The queues that have a running task."""
 
     def start(self, queue: str, work: Callable[[], object]) -> None:
         """Do the work in a task, unless the queue already has one."""

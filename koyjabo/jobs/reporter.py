@@ -1,4 +1,4 @@
-"""The process's side of a job: its plan, and its reports to the worker. The worker's side is `child_process`."""
+"""The process side of a job: reads its plan, and reports to the worker. The worker's side is `child_process`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def read_plan() -> dict[str, Any]:
 
 
 class Reporter(Generic[Report]):
-    """Writes reports to a file. Each line is the whole `report`, a NamedTuple with `done`, `goal` and `error`."""
+    """Writes reports to a file, one per line. Each is the complete `report`, a NamedTuple with `done`, `goal` and
+    `error`.
+    """
 
     def __init__(self, report: Report, file: int = STDOUT) -> None:
         self._file = file
@@ -38,8 +40,8 @@ class Reporter(Generic[Report]):
         self.report: Any = report
 
     def run(self, name: str, use: str, work: Callable[[], object]) -> None:
-        """Do the work of this process, and report the error that ends it. `name` is the job's name in the log, and
-        `use` what it does with the database: "read".
+        """Do the work of this process, and report an error that ends it. `name` is the job's name in the log, and `use`
+        says how it uses the database: "read" or "write".
         """
         end_with_parent()
         try:
@@ -57,7 +59,7 @@ class Reporter(Generic[Report]):
         self._write()
 
     def note(self, **values: Any) -> None:
-        """Like `send`, but with the next line."""
+        """Change the report without writing it yet; the next line has the change."""
         self.report = self.report._replace(**values)
 
     @contextmanager

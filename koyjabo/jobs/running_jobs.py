@@ -1,4 +1,4 @@
-"""This worker's long work that pages show: exports, and erasures begun by an admin."""
+"""This worker's long work that pages show: exports, and erasures requested by an admin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPORT, ERASURE = KINDS = ("export", "erasure")
 
 
 class RunningJobs:
-    """The running jobs. Workers include theirs in their reports (`cluster.workers`)."""
+    """The running jobs. Workers include them in their reports (`cluster.workers`)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

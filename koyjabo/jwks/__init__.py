@@ -1,1 +1,1 @@
-"""Public keys that other servers sign tokens with (RFC 7517)."""
+"""Public keys of other servers that sign tokens (RFC 7517)."""

@@ -1,7 +1,7 @@
-"""The public keys of another server: reads them, and finds the one that verifies a token.
+"""Reads the public keys of another server, and finds the one that verifies a token.
 
-The sender chooses a token's algorithm, so a key only verifies algorithms of its kind: a public key is never used as a
-shared secret (RFC 8725, 2.1 and 3.1).
+A token's sender chooses the algorithm, so a key only verifies algorithms of its own kind: a public key is never used as
+a shared secret (RFC 8725, 2.1 and 3.1).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ KINDS = {
 
 
 PUBLIC = {"kty", "alg", "crv", "n", "e", "x", "y"}
-"""The members of a key that are read. Private ones, published by mistake, are not."""
+"""The members of a key that are read. Private members, which may be published by mistake, are ignored."""
 
 
 class InvalidKeySet(Exception):
-    """The document is invalid. The message says why, without a key."""
+    """The document is invalid. The message gives the reason and contains no key."""
 
 
 class _Key(NamedTuple):
@@ -50,7 +50,9 @@ class KeySet:
         self._keys = keys
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """The key with this id, if it fits the algorithm; without an id, the only key that fits. Otherwise None."""
+        """The key with this id, if it fits the algorithm; without an id, the only key that fits. None if there is no
+        such key.
+        """
         fitting = [key for key in self._keys if key.fits(algorithm) and key_id in (None, key.data.get("kid"))]
         return fitting[0].public if len(fitting) == 1 else None
 
@@ -63,8 +65,8 @@ def of_answer(answer: Answer) -> KeySet:
 
 
 def read(document: bytes) -> KeySet:
-    """Read a document. Keys that do not verify signatures, are too short or are invalid are left out (RFC 7517, 5).
-    Raises InvalidKeySet, also if none is left.
+    """Read a document. Leaves out keys that do not verify signatures, are too short or are invalid (RFC 7517, 5).
+    Raises InvalidKeySet, also if no key is left.
     """
     if len(document) > LONGEST:
         raise InvalidKeySet("too large")

@@ -1,4 +1,4 @@
-"""Another server's public keys, cached in a worker and refreshed in time."""
+"""Another server's public keys. A worker caches them and refreshes them in time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ POLL_S = 5.0
 
 
 class PublishedKeys:
-    """Cached keys. A failed attempt leaves them unchanged.
-
-    `read` calls the other server, which takes time. It raises OutboundError, InvalidKeySet, or KeysUnavailable after it
-    has logged why.
+    """Cached keys, which a failed attempt leaves unchanged. `read` calls the other server, which takes time. It raises
+    OutboundError, InvalidKeySet, or KeysUnavailable after logging the reason.
     """
 
     def __init__(self, read: Callable[[], KeySet], runtime: Runtime, clock: Clock) -> None:
@@ -41,7 +39,7 @@ class PublishedKeys:
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
         """The key that verifies a token, or None. Does not wait: an unknown key may be new, so the keys are refreshed
-        for later requests. Raises KeysUnavailable before any keys were read.
+        for later requests. Raises KeysUnavailable if no keys have been read yet.
         """
         keys = self._keys
         key = keys.find(key_id, algorithm) if keys is not None else None
@@ -52,8 +50,8 @@ class PublishedKeys:
         return key
 
     def find_or_read(self, key_id: str | None, algorithm: str) -> Any:
-        """Like `find`, but waits for keys that are missing, outdated or unknown. For requests that wait for the other
-        server anyway.
+        """Like `find`, but waits if the keys are missing or outdated, or the key is unknown. For requests that wait for
+        the other server anyway.
         """
         if self._keys is None:
             self._read()
@@ -67,12 +65,12 @@ class PublishedKeys:
         return key
 
     def tick(self) -> None:
-        """Refresh the keys when due. Waits for them. Call it every POLL_S if requests use `find`."""
+        """Refresh the keys when due, and wait for them. If requests use `find`, call this every POLL_S."""
         if self._begins(self._wait_s):
             self._read()
 
     def _begins(self, after_s: float) -> bool:
-        """Whether the last attempt ended at least this long ago. If so, the caller has to read."""
+        """Whether the last attempt ended at least this long ago. If it did, the caller has to read the keys."""
         now_ms = self._clock.elapsed_ms()
         with self._lock:
             is_due = self._ended_ms is None or now_ms - self._ended_ms >= 1000 * after_s

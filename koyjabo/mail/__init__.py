@@ -1,1 +1,1 @@
-"""Emails: their texts, the outbox in the database, and delivery by SMTP. Off without SMTP_URL."""
+"""Emails: their texts, the outbox in the database, and delivery by SMTP. Without SMTP_URL, no emails are sent."""

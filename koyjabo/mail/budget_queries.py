@@ -1,4 +1,6 @@
-"""Budgets for emails to strangers. They are in the database, so they hold across workers and restarts."""
+"""Queries for the daily budgets for emails to strangers. They are in the database, so that they apply across workers
+and restarts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from sqlalchemy.orm import Session
 from koyjabo.models import MailBudget
 
 KEPT_MS = 25 * 3_600_000
-"""How long a budget is kept, ms: it is daily, and a day has up to 25 hours."""
+"""How long a budget is kept, ms. Budgets are daily, and a day has up to 25 hours."""
 
 ADD = text(
     "INSERT INTO mail_budgets (key, used, expires_ms) VALUES (:key, 0, :expires_ms) ON CONFLICT (key) DO NOTHING"
@@ -19,7 +21,7 @@ ADD = text(
 
 
 class Charge(NamedTuple):
-    """One email of a budget: whose budget (`account`, `network`, `server`), its key, and its size."""
+    """One email, charged to a budget: its owner (`account`, `network` or `server`), its key, and its size."""
 
     of: str
     key: str
@@ -27,10 +29,8 @@ class Charge(NamedTuple):
 
 
 def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
-    """Take one email out of each budget. Returns whose budgets are now used up. None, taking nothing, if one was
-    already used up.
-
-    Locks the budgets until the transaction ends.
+    """Take one email from each budget. Returns the owners whose budgets are now used up. If a budget was used up
+    before, takes nothing and returns None. Locks the budgets until the transaction ends.
     """
     by_key = {budget.key: budget for budget in charges}
     keys = sorted(by_key)  # in a fixed order, to avoid deadlocks

@@ -1,4 +1,4 @@
-"""Composes messages with plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
+"""Composes messages with plain text and simple HTML, without images. All links begin with PUBLIC_URL."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class Composer:
         return f"{self._public_url}{contents.path}{token}" if contents.path else ""
 
     def _headers(self, queued_email: QueuedEmail, contents: Contents, recipient: str) -> dict[str, str]:
-        """The headers. The Message-ID is derived from the outbox row, so that mailboxes can drop a second copy."""
+        """A message's headers. The Message-ID is derived from the outbox row, so that mailboxes can drop a
+        second copy.
+        """
         host = urlsplit(self._public_url).hostname
         return {
             "From": self._sender,
@@ -77,7 +79,7 @@ class Composer:
 
 
 def ascii_domain(email: str) -> str:
-    """The address with an ASCII domain, for mail servers without SMTPUTF8, if the rest of it is ASCII."""
+    """The address with its domain in ASCII, for mail servers without SMTPUTF8, if the part before it is ASCII."""
     local, _, domain = email.rpartition("@")
     if not local.isascii() or domain.isascii():
         return email

@@ -1,7 +1,8 @@
 """The contents of each kind of email, in the recipient's language.
 
-Users choose the names of users and communities, and strangers read these names in emails from the operator's address.
-So names are plain text and `mailable`, because mail programs turn everything that looks like an address into a link.
+Users choose their own names and the names of communities, and strangers read them in emails from the operator's
+address. So names are plain text and `mailable`, because mail programs turn anything that looks like an address into a
+link.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ ADDRESS = re.compile(
     r"|[^\s.]\.(?:xn--|(?![\u0980-\u09ff])[^\W\d_]{2}|(?:বল|ভরত|ভৰত)\b)",
     re.IGNORECASE,
 )
-"""A scheme, a Windows path, `www.`, an email, an IPv4 address, or a domain: a dot with two letters after it. Bangla
-abbreviations look the same (মো.করিম), so of its letters only the top-level domains বাংলা, ভারত and ভাৰত match, here
-without their vowel signs.
+"""Parts of a name that mail programs may turn into a link: a scheme, a Windows path, `www.`, an email, an IPv4 address,
+or a domain (a dot followed by two letters). Bangla abbreviations look like domains (মো.করিম), so of Bangla letters only
+the top-level domains বাংলা, ভারত and ভাৰত match, here without their vowel signs.
 """
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
@@ -61,7 +62,9 @@ ON_REQUEST = N_("You get this email because you asked for it. You can turn it of
 
 
 class Localizer:
-    """Sentences, numbers and times in a `language` of LANGUAGES, otherwise in English. Times are in `zone`."""
+    """Formats sentences, numbers and times in a `language` of LANGUAGES, or in English for others. Times
+    are in `zone`.
+    """
 
     def __init__(self, language: str | None, zone: ZoneInfo) -> None:
         self.language = language if language in LANGUAGES else "en"
@@ -77,7 +80,7 @@ class Localizer:
         return self._digits(format_decimal(number, locale=self.language))
 
     def change(self, now: int, before: int) -> str:
-        """`+12%`, `+1,200%`; "" if there was nothing before."""
+        """The change in percent, `+12%` or `+1,200%`; "" if there was nothing before."""
         if not before:
             return ""
         percent = round(100 * (now - before) / before)
@@ -101,8 +104,8 @@ def catalogue(language: str) -> NullTranslations:
 
 
 def mailable(name: str) -> str:
-    """A name on one line, without invisible characters and those that change the text direction; "" if it contains an
-    address.
+    """A name on one line that is safe in an email: without invisible characters and characters that change the text
+    direction; "" if it contains an address.
     """
     shown = "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in name)
     shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
@@ -110,7 +113,7 @@ def mailable(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text as people and mail programs read it: with compatible letters, without marks and invisible characters."""
+    """A text as people and mail programs read it: normalised, without marks and invisible characters."""
     letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
     return "".join(character for character in letters if unicodedata.category(character)[0] not in "MC")
 
@@ -126,7 +129,9 @@ class Listing(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The contents of an email. `link` is a label and the path below PUBLIC_URL, with a token if there is a purpose."""
+    """The contents of an email. `link` has a label and a path below PUBLIC_URL; with a purpose, the path ends with a
+    token.
+    """
 
     subject: str
     paragraphs: Sequence[str | Listing]
@@ -340,7 +345,7 @@ def _compared(speech: Localizer, sentence: str, now: int, before: int) -> str:
 
 
 def _with_change(speech: Localizer, text: str, now: int, before: int) -> str:
-    """The text with the change from the week before, if there is one to compare with."""
+    """The text with the change since the week before, if there was anything to compare with."""
     change = speech.change(now, before)
     return f"{text} ({change})" if change else text
 

@@ -1,5 +1,5 @@
-"""Tokens of links that are mailed or shared. A token is derived from its row's id and a key from SECRET_KEY, so neither
-the database nor a backup contains anything that opens a link.
+"""Tokens for links that are mailed or shared. A token is derived from its row's id with a key from SECRET_KEY, so
+neither the database nor a backup contains a usable link.
 """
 
 from __future__ import annotations

@@ -27,16 +27,15 @@ from koyjabo.network.client_address import levels
 OF_AN_ACCOUNT = 50
 
 ADDRESS_SHARE, NETWORK_SHARE = 10, 2
-"""An address may use a tenth of the server's emails; larger networks may use 4 or 16 times that, but no more
-than half.
+"""An address may use a tenth of the server's daily emails. Larger networks may use 4 or 16 times that, but no more than
+half.
 """
 
 
 class Budgets:
-    """Limits how many emails a day go to strangers: to unconfirmed addresses, such as in invitations and signups. A
-    flood of them costs the sender's domain its reputation, and then important emails do not arrive.
-
-    `most` is RATE_LIMIT_MAILS: with 0, only each account is limited.
+    """Limits how many emails a day go to strangers, which are unconfirmed addresses, for instance in invitations and
+    signups. A flood of them would ruin the reputation of the sender's domain, so that important emails would not
+    arrive. `most` is RATE_LIMIT_MAILS; with 0, only accounts are limited.
     """
 
     def __init__(self, clock: Clock, key: bytes, most: int) -> None:
@@ -49,15 +48,15 @@ class Budgets:
         return self._charge("server", pool, self._most) if self._most else None
 
     def charges(self, account_id: str | None) -> tuple[Charge, ...]:
-        """The budgets that an email to a stranger uses today: of the account that causes it, of the networks of the
-        request's address, and of the server. None if no account causes it.
+        """The budgets that an email to a stranger uses today. They belong to the account that causes it, the networks
+        of the request's address, and the server. None if no account causes it.
         """
         if account_id is None:
             return ()
         return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
 
     def shared(self, pool: str = "") -> tuple[Charge, ...]:
-        """The budgets of networks and of the server. Each `pool` has the same size."""
+        """The budgets of the networks and the server. All pools have the same size."""
         server = self.server(pool)
         return (*self._networks(pool), server) if server else ()
 
@@ -70,7 +69,7 @@ class Budgets:
         ]
 
     def _charge(self, of: str, name: str, most: int) -> Charge:
-        """One charge. Its key reveals nothing without the secret, and changes daily."""
+        """A charge to a budget. Its key changes daily, and reveals nothing without the secret."""
         text = f"budget {self._clock.today()} {of} {name}"
         return Charge(of, hmac.new(self._key, text.encode(), "sha256").hexdigest()[:32], most)
 
@@ -83,7 +82,7 @@ DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
 """
 
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
-"""Log levels of used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
+"""Log levels for used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
 
 POLL_S = 2.0
 """Interval between calls to `tick`, s."""
@@ -93,8 +92,8 @@ TEST_LIMIT_S = 40.0
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, `email` returns None, and nothing is
-    stored. `most` is RATE_LIMIT_MAILS.
+    """The outbox. Call `tick` every POLL_S. Without `composer` and `transport`, nothing is stored and `email` returns
+    None. `most` is RATE_LIMIT_MAILS.
     """
 
     def __init__(
@@ -140,12 +139,12 @@ class MailOutbox:
         sender: str | None = None,
         **data: Any,
     ) -> QueuedEmail | None:
-        """An email to `store` in the transaction of its cause; None if this server sends no emails, or none to such an
-        address.
+        """An email to `store` in the transaction of its cause. None if this server sends no emails, or none to this
+        address. `language` is the recipient's, if known. Of several emails with the same `once`, only the first is
+        stored.
 
-        `language` is the recipient's, if known. Of emails with the same `once`, only the first is stored. An email to a
-        stranger uses budgets: one from a `sender`, or to an `owner` whose email may be unconfirmed. Both are ids of
-        users.
+        An email uses the budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed. Both
+        are ids of users.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
@@ -155,16 +154,15 @@ class MailOutbox:
         return QueuedEmail(*fields, once, owner=owner, charges=charges)
 
     def email_to_unknown(self, kind: str, email: str, language: str | None) -> QueuedEmail | None:
-        """An email to the user with this address, if there is one. That is checked just before it is sent, and then it
-        uses the budgets of its kind, which are separate from other kinds.
+        """An email to the user with this address, if there is one. This is only checked just before the email is sent.
+        It then uses its kind's budgets, which are separate from other kinds.
         """
         queued_email = self.email(kind, email, language)
         return queued_email and queued_email._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
     def send_test(self, email: str, language: str | None) -> None:
-        """Send a test now, bypassing the outbox, and wait for the mail server's response.
-
-        Raises MailUnavailable, and NotDelivered with the server's words.
+        """Send a test now, bypassing the outbox, and wait for the mail server's response. Raises MailUnavailable, and
+        NotDelivered with the server's message.
         """
         self.require()
         queued_email, answered = self.email("test", email, language), self._runtime.waiter()
@@ -197,7 +195,7 @@ class MailOutbox:
         return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
 
     def tick(self) -> None:
-        """Start sending in a task if anything is due, or renew the lease while one is running."""
+        """If an email is due, start to send in a task. Renews the lease while a task is running."""
         if not self.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
@@ -212,7 +210,7 @@ class MailOutbox:
             self._send(queued_email)
 
     def close(self) -> None:
-        """Let another worker send at once. Waits for no delivery."""
+        """Let another worker send at once. Does not wait for a delivery."""
         if self._transport is not None:
             self._transport.close()
         self._tasks.release()

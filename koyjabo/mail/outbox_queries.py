@@ -1,4 +1,4 @@
-"""Queries of the outbox, as operations of the database executor."""
+"""Queries for the outbox, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -25,22 +25,25 @@ ORDER = (
     *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
     *("backup_failed", "invitation", "panel_invitation", "webhook", "weekly", "test"),
 )
-"""Kinds by priority: emails that people wait for or should see at once, then the rest."""
+"""Kinds by priority: first the emails that people wait for or should see at once."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
-"""How long sent and failed emails are kept, ms. A sent one limits further ones for an hour, and keeps `once`."""
+"""How long sent and failed emails are kept, ms. A sent email counts towards the hourly limit, and reserves
+its `once`.
+"""
 MOST_FAILURES = 10
 
 LEASE = "mail"
 
 
 class QueuedEmail(NamedTuple):
-    """An email without its texts. `data` has their values: names, ids and numbers. `once` is a keyed hash.
+    """An email whose texts are composed later. `data` has the values for them: names, ids and numbers. `once` is a
+    keyed hash.
 
     `charges` are the budgets that an email to a stranger uses; an email to the user `owner` uses them until their
-    address is confirmed. With `is_charged_late`, it uses them just before it is sent, when its recipient is known: see
-    `charged`.
+    address is confirmed. With `is_charged_late`, they are used just before it is sent, when its recipient is known (see
+    `charged`).
     """
 
     kind: str
@@ -56,8 +59,8 @@ class QueuedEmail(NamedTuple):
     is_charged_late: bool = False
 
     def store(self, session: Session) -> bool:
-        """Put the email into the outbox, in the transaction of its cause. Returns False if a budget is used up. That
-        reveals nothing about the recipient, who may have got too many emails from others.
+        """Put the email into the outbox, in the transaction of its cause. Returns False if a budget is used up. The
+        result reveals nothing about the recipient, because other emails may have used up the budget.
         """
         used_up = budget_queries.charge(session, self._due(session), self.at_ms)
         if used_up is None:
@@ -84,11 +87,13 @@ class QueuedEmail(NamedTuple):
 
 
 USED_UP = "used_up"
-"""Key in the data of an email: whose budgets it has used up, which is logged when it is taken to be sent."""
+"""Key in an email's data: the owners of budgets that it has used up. They are logged when it is taken from
+the outbox.
+"""
 
 CHARGES = "charges"
-"""Key in the data of a row: the charges of an email that is charged late. Both are removed when it is first taken, so
-further attempts cost and log nothing.
+"""Key in a row's data: the charges of an email that is charged late. Both keys are removed when the email is first
+taken, so that retries cost and log nothing.
 """
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
@@ -100,8 +105,8 @@ class Taken(NamedTuple):
 
 
 Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
-"""Completes an email just before it is sent, in the transaction that takes it from the outbox, at `now_ms`. Returns
-None if nothing has to be sent any more.
+"""A function that completes an email just before it is sent, in the transaction that takes it from the outbox, at
+`now_ms`. Returns None if the email is no longer needed.
 """
 
 
@@ -128,8 +133,8 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
-    """The next due email, for the worker that has the lease. It becomes due again after a pause, in case this worker
-    never reports the result.
+    """Take the next due email. Only for the worker that has the lease. The email becomes due again after a pause, in
+    case this worker never reports a result.
     """
     used_up: list[tuple[str, str]] = []
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
@@ -149,7 +154,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
 
 
 def _next(session: Session, now_ms: int) -> OutboxMail | None:
-    """The next row. Reads the index by kind, so it does not read invitations that wait, however many there are."""
+    """The next row. Reads the index on kinds, so that any number of waiting invitations does not slow it down."""
     for kind in ORDER:
         due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
         row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
@@ -179,7 +184,7 @@ def sent(session: Session, letter_id: int, now_ms: int) -> None:
 
 
 def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
-    """Record a failure. Returns whether the email is given up, which happens a day after it was written."""
+    """Record a failed attempt. Returns whether the email is given up, a day after it was stored."""
     row = session.get(OutboxMail, letter_id)
     if row is None:
         return False
@@ -191,7 +196,7 @@ def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
 
 
 def status(session: Session, budget: Charge | None = None) -> Status:
-    """The outbox's state. `budget` is the server's."""
+    """The state of the outbox. `budget` is the server's budget."""
     waiting = OutboxMail.done_ms.is_(None)
     count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
@@ -220,5 +225,5 @@ def _queued_email(row: OutboxMail) -> QueuedEmail:
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:
-    """Finish a row, erasing the address and the contents."""
+    """Finish a row, and erase its address and contents."""
     row.email, row.data, row.done_ms = "", "{}", now_ms

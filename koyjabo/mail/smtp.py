@@ -24,7 +24,7 @@ LONGEST_REPLY = 300
 
 class NotDelivered(Exception):
     """The email was not delivered. The message is the SMTP status or the kind of error, without the server's reply,
-    which may contain an address. `reply` has its words, only for the recipient.
+    which may contain an address. `reply` has the reply, to be shown only to the recipient.
     """
 
     def __init__(self, reason: str, reply: str = "") -> None:
@@ -33,7 +33,7 @@ class NotDelivered(Exception):
 
 
 class SmtpTransport:
-    """The connection. `hello` is the name this server introduces itself with."""
+    """A connection to the mail server. `hello` is the name that this server introduces itself with."""
 
     def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
         self._server = server
@@ -49,7 +49,7 @@ class SmtpTransport:
             raise NotDelivered("timeout") from None
 
     def close(self) -> None:
-        """Close without waiting for a delivery, which is repeated after the next start."""
+        """Close without waiting for a delivery; it is repeated after the next start."""
         if not self._thread.waiting()[0]:
             self._thread.close()
 
@@ -95,7 +95,7 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
 
 
 def reason(error: Any) -> str:
-    """The status code of the server's refusal, such as `550`, or the kind of error."""
+    """The status code of a refusal, such as `550`, or the kind of error."""
     status, _ = _answer(error)
     return str(status) if status is not None else type(error).__name__
 

@@ -9,10 +9,10 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class User(Model):
-    """A person with an account, or a person from another system (`external_ref`) without one.
+    """A person with an account, or a person from another system (`external_ref`) without one. A person without an
+    account has an empty email, `~` plus their id as `email_key`, and a hash that matches no password.
 
-    A person without an account has an empty email and `~` plus their id as `email_key`, and no password matches. Ids of
-    users, sessions and communities are UUIDs as text.
+    Ids of users, sessions and communities are UUIDs as text.
     """
 
     __tablename__ = "users"
@@ -106,8 +106,8 @@ class Membership(Model):
 
 
 class AccessVersion(Model):
-    """One row: a counter that increases whenever a permission is revoked (a session, a membership, a role), so that
-    every server notices.
+    """A single row with a counter that increases whenever a permission is revoked (a session, a membership, a role), so
+    that all servers notice.
     """
 
     __tablename__ = "access_version"
@@ -155,7 +155,7 @@ class Passkey(Model):
 
 
 class SpentCode(Model):
-    """A used code of an authenticator app. The key prevents a second use on any server."""
+    """A used code of an authenticator app. The primary key prevents a second use on any server."""
 
     __tablename__ = "spent_codes"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -166,7 +166,8 @@ class SpentCode(Model):
 
 class PendingStep(Model):
     """A login that waits for a code or passkey, or a passkey that is being created. `token` is a hash of the client's
-    token."""
+    token.
+    """
 
     __tablename__ = "pending_steps"
     __table_args__ = {"sqlite_with_rowid": False}

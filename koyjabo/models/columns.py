@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import DeclarativeBase
 
     class Model(DeclarativeBase):
-        """The base class of all tables. Flask-SQLAlchemy creates it at run time, so type annotations cannot use it."""
+        """The base class of all tables, for type annotations. The class itself is created by Flask-SQLAlchemy at run
+        time.
+        """
 
 else:
     Model = db.Model
 
 Scope = NewType("Scope", str)
-"""The subject of a statistic: `SITE`, or the id of one community."""
+"""What a number is about: `SITE`, or the id of one community."""
 
 SITE = Scope("site")
 
@@ -29,9 +31,8 @@ BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:
-    """Return an index of the rows that match `where`, which the migrations create.
-
-    SQLAlchemy would load PostgreSQL's dialect into every process to check `postgresql_where`.
+    """An index of the rows that match `where`, which the migrations create. With `postgresql_where`, SQLAlchemy would
+    load PostgreSQL's dialect into every process to check it.
     """
     return Index(name, *columns, info={"where": where})
 

@@ -1,4 +1,4 @@
-"""The tables of Insights: visits and events as columns, events, sums of rolled-up days, and share links and notes."""
+"""Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class InsightSum(Model):
-    """The sums for one value of a dimension in one period of a scope, over rolled-up visits
-    (`reports.query.sum_keys`)."""
+    """Sums for one value of a dimension in one period of a scope, over rolled-up visits (`reports.query.sum_keys`)."""
 
     __tablename__ = "insight_sums"
 
@@ -42,7 +41,7 @@ class _Block:
 
 
 class VisitBlock(_Block, Model):
-    """Visits with their parsed values. The transaction that changes or removes a visit also changes its block."""
+    """Visits with their parsed values. When a visit is changed or removed, the same transaction changes its block."""
 
     __tablename__ = "visit_blocks"
 
@@ -54,7 +53,9 @@ class EventBlock(_Block, Model):
 
 
 class Watermark(Model):
-    """How far rows have been read, and the number of changes since (`reports.log.state_queries`)."""
+    """How far rows have been read into blocks, and how many changes there have been since
+    (`reports.log.state_queries`).
+    """
 
     __tablename__ = "watermarks"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -65,7 +66,7 @@ class Watermark(Model):
 
 
 class Event(Model):
-    """An action of a visitor on a page, or a page view. Stored for RETENTION_DAYS; sums of rolled-up days stay for
+    """An action of a visitor on a page, or a page view. Stored for RETENTION_DAYS; after that, daily sums remain for
     ever.
     """
 
@@ -90,8 +91,8 @@ class Event(Model):
 
 
 class EventSum(Model):
-    """The number of page views or events with one value in one period of a scope, on rolled-up days. Earlier versions
-    also wrote rows for other days.
+    """Number of page views or events with one value in one period of a scope, on rolled-up days. Earlier versions also
+    wrote rows for other days.
     """
 
     __tablename__ = "event_sums"
@@ -105,7 +106,7 @@ class EventSum(Model):
 
 
 class Share(Model):
-    """A link that shows Insights to anyone who has it."""
+    """A link that shows reports to anyone who has it."""
 
     __tablename__ = "shares"
 
@@ -125,7 +126,7 @@ class Share(Model):
 
 
 class Annotation(Model):
-    """An admin's note on a day of the charts."""
+    """An admin's note about a day in the charts."""
 
     __tablename__ = "annotations"
     __table_args__ = (Index("ix_annotations_scope_day", "scope", "day"),)

@@ -1,4 +1,4 @@
-"""Connections with other programs: API keys, users' accounts at login providers, and webhooks."""
+"""Tables for connections with other programs: API keys, accounts at login providers, and webhooks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ApiKey(Model):
 
 
 class OidcIdentity(Model):
-    """A user's account at an OpenID provider. It is never looked up by email."""
+    """A user's account at an OpenID provider. It is looked up by issuer and subject, never by email."""
 
     __tablename__ = "oidc_identities"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -1,4 +1,4 @@
-"""The visits, and the sums that the same transaction derives from them."""
+"""Tables for visits, and for the sums derived from them in the same transaction."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from koyjabo.models.columns import BigKey, Model, partial_index
 HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""What happens to a column of `visits` when the visitor is erased or anonymous: it is kept, or reduced by a rule for
-this column. All other columns are cleared (LOST).
+"""What happens to a column of `visits` when its visitor is erased, or was anonymous: it is kept, or reduced by a rule
+for this column. All other columns are cleared (LOST).
 """
 
 START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
-"""Kinds of adjustments: STARTING_TOTAL, a total set by hand (also a restore or repair, which begins an epoch but keeps
-the total), visits counted by another program, and visits lost when the database was rolled back.
+"""Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
+epoch but keeps the total. IMPORTED are visits counted by another program. ROLLED_BACK are visits lost when the database
+was rolled back.
 """
 
 LABEL = "label"
-"""A column's label on the page of a visit, unless the page shows the column separately."""
+"""Key in a column's `info`: its label on the page of a visit, unless the page shows the column separately."""
 
 
 class Counter(Model):
-    """The current figures of a scope. Each batch locks this row, so that visit numbers have no gaps."""
+    """The current numbers of a scope. Each batch locks the site's row, so that visit numbers have no gaps."""
 
     __tablename__ = "counters"
 
@@ -40,7 +41,7 @@ class Counter(Model):
 
 
 class Visit(Model):
-    """One registered visit: an opening of the app. The `id` numbers visits 1, 2, … without gaps."""
+    """One registered visit. The `id` numbers visits 1, 2, … without gaps."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -102,13 +103,14 @@ class Attendance(Model):
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
-"""Values that clear these columns of a visit."""
+"""Values that clear the other columns of a visit."""
 
 
 class FoldedVisits(Model):
-    """Sums of visits whose rows were deleted: after RETENTION_DAYS, or, by earlier versions, together with their
-    visitor. As in the daily and hourly tables, the site's sums include visits to communities. Daily and hourly sums
-    equal these sums plus the remaining rows.
+    """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
+    erased. As in the daily and hourly tables, the site's sums include visits to communities.
+
+    Daily and hourly sums equal these sums plus the remaining rows.
     """
 
     __tablename__ = "folded_visits"
@@ -122,8 +124,8 @@ class FoldedVisits(Model):
 
 
 class ForgottenVisitors(Model):
-    """The number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one
-    lower for each visitor who has two rows while being renamed (`retention.erasure_queries`).
+    """Number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one lower
+    for each visitor who has two rows while being renamed (`retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"
@@ -134,7 +136,7 @@ class ForgottenVisitors(Model):
 
 
 class ImportedVisits(Model):
-    """A range of ids whose visits are not in order of time, because some of them were imported."""
+    """A range of ids that is not in order of time, because it contains imported visits."""
 
     __tablename__ = "imported_visits"
 
@@ -204,8 +206,8 @@ class Adjustment(Model):
 
 
 class ImportedDay(Model):
-    """The visits that another program counted on one day. They were added to the total; this row prevents a second
-    import from adding them again.
+    """The visits that another program counted on one day. They were added to the total; this row prevents adding them
+    again.
     """
 
     __tablename__ = "imported_days"

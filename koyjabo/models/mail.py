@@ -1,4 +1,6 @@
-"""Emails to send, the links in them, and invitations. No table contains a link's token (`koyjabo.mail.link_tokens`)."""
+"""Tables for emails to send, the links in them, and invitations. They contain no link's token
+(`koyjabo.mail.link_tokens`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class OutboxMail(Model):
-    """An email that is waiting, sent or failed. Once it is sent or failed, its address and data are removed."""
+    """An email that is waiting, sent or failed. Its address and data are removed once it is sent or has failed."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -33,7 +35,7 @@ class OutboxMail(Model):
 
 
 class MailBudget(Model):
-    """How many emails an account, a network or the whole server sent to strangers on one day."""
+    """How many emails to strangers an account, a network or the whole server has sent on one day."""
 
     __tablename__ = "mail_budgets"
     __table_args__ = (Index("ix_mail_budgets_expires", "expires_ms"), {"sqlite_with_rowid": False})

@@ -1,4 +1,4 @@
-"""Who was in a community and when: the data for its reports."""
+"""Tables for when people were in a community, which its reports are computed from."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class PersonDay(Model):
 
 
 class Return(Model):
-    """How many people came on `day` and had last come on `previous_day` (`""` on their first day). Adding up those
-    whose previous day is before a range gives the exact number of distinct people in it.
+    """How many people came on `day` whose last day before was `previous_day` (`""` if it was their first). Adding up
+    those whose previous day is before a range gives the exact number of distinct people in it.
     """
 
     __tablename__ = "returns"
@@ -79,7 +79,7 @@ class Conversion(Model):
 
 
 class Peak(Model):
-    """The most people online in a community at once, by local day."""
+    """The largest number of people online in a community at once, by local day."""
 
     __tablename__ = "peaks"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -1,4 +1,4 @@
-"""The server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
+"""Tables for the server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from koyjabo.models.columns import BigKey, JsonText, Model
 
 
 class NightlyWork(Model):
-    """Work that a single worker does once a day: the last day it was started for, and which worker started it.
+    """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
-    Other rows: `folded` has the first day whose visits may not be rolled up yet (`retention.retention_queries`).
-    `import` is the lease of an import on PostgreSQL (`database.lease`). `mail`, `insights` and `alerts` are the leases
-    of the workers that send mails, store blocks for reports, and check for alerts (`database.work_claim_queries`).
+    Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
+    (`retention.retention_queries`). `import` is the lease of an import on PostgreSQL (`database.lease`). `mail`,
+    `insights` and `alerts` are the leases of the workers that send emails, store blocks for reports, and check for
+    alerts (`database.work_claim_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -29,8 +30,8 @@ class NightlyWork(Model):
 
 
 class DatabaseIdentity(Model):
-    """One row with the name of this database, created with the schema. Backups and restores skip it, so that servers
-    never confuse what they remember about two databases.
+    """A single row with the name of this database, created with the schema. Backups and restores skip it, so that
+    servers never confuse what they remember about two databases.
     """
 
     __tablename__ = "database_identity"
@@ -54,8 +55,9 @@ class DaySecret(Model):
 
 
 class AuditLine(Model):
-    """An action and who did it, written in the action's transaction. Names are as they were then. Contains no
-    addresses."""
+    """An action and its author, stored in the action's transaction. Names are as they were then. Contains
+    no addresses.
+    """
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -77,7 +79,7 @@ class AuditLine(Model):
 
 
 class WebhookEvent(Model):
-    """An event for webhooks, written in the transaction of the change. `key` is unique, so that no worker or retry
+    """An event for webhooks, stored in the transaction of the change. `key` is unique, so that no worker or retry
     records the event twice.
     """
 
@@ -97,7 +99,7 @@ class WebhookEvent(Model):
 
 
 class StartingStep(Model):
-    """A step of Getting started (`getting_started`): the first page seen, or something that admins have hidden."""
+    """A step of setting up a site (`getting_started`): the first page seen, or something that admins have hidden."""
 
     __tablename__ = "starting_steps"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -129,8 +131,8 @@ class JobColumns:
 
 
 class Backup(JobColumns, Model):
-    """A backup that is running or finished, as of its newest step. The files outlive these rows, and backups and
-    restores skip the rows.
+    """A backup that is running or finished, as of its last report. Backups and restores skip these rows, because the
+    files outlive them.
     """
 
     __tablename__ = "backups"
@@ -149,7 +151,7 @@ class Backup(JobColumns, Model):
 
 
 class FileImport(JobColumns, Model):
-    """A file that an admin uploaded for import, as of its newest step. Only one worker has the file. Backups and
+    """A file that an admin uploaded for import, as of its last report. Only one worker has the file. Backups and
     restores skip these rows.
     """
 

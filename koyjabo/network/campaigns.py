@@ -12,11 +12,11 @@ LONGEST_VALUE, LONGEST_QUERY = 120, 4096
 CACHE_SIZE = 512
 MARK = "utm_"
 NAMELESS = "utm"
-"""A campaign without parameters."""
+"""A campaign whose parameters are not known."""
 
 
 class Campaign(NamedTuple):
-    """The fields of `dimensions.UTM`, in the same order."""
+    """A campaign. The fields are those in `dimensions.UTM`, in the same order."""
 
     utm_source: str | None = None
     utm_medium: str | None = None
@@ -26,7 +26,7 @@ class Campaign(NamedTuple):
 
     @classmethod
     def read(cls, query: str | None) -> Self:
-        """The first value of each parameter that has one, cut to LONGEST_VALUE characters."""
+        """Read a query: the first value of each parameter, cut to LONGEST_VALUE characters."""
         parameters: dict[str, str] = {}
         for name, value in parse_qsl(query or ""):
             if name in cls._fields and value.strip():
@@ -39,8 +39,8 @@ class Campaign(NamedTuple):
 
 
 def of_forgotten(campaign: str | None) -> str | None:
-    """What remains of an erased visitor's campaign: term and content are removed, because they may name a person. Never
-    empty, because the visit's channel still shows that there was a campaign.
+    """The part of an erased visitor's campaign that is kept. Term and content are removed, because they may name a
+    person. Never empty, because the visit's channel still shows that there was a campaign.
     """
     if not campaign:
         return None

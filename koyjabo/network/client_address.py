@@ -1,5 +1,5 @@
-"""The client address of a request, for rate limits, and the networks that share those limits: an IPv4 address is
-limited on its own, an IPv6 address together with its neighbours. Stores no addresses.
+"""The client's address of a request, for rate limits, and the networks that share those limits. An IPv4 address has its
+own limits; an IPv6 address shares them with its neighbours. Stores no addresses.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 NO_LIMIT = "koyjabo.no_limit"
-"""The key in the environment of a request without limits. Set only in development, for clients on this machine."""
+"""Key in a request's environment: the request has no limits. Set only in development, for clients on this machine."""
 
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
-"""The keys of requests from this machine, and of requests that a local proxy forwards for others."""
+"""Keys for requests from this machine, and for requests that a local proxy forwards."""
 
 LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 
@@ -36,25 +36,25 @@ sets it before the request changes anything.
 """
 
 TIMES_LOCAL = 10
-"""LOCAL gets this multiple of an address's limits, because it may be a proxy that does not name its clients."""
+"""LOCAL has this many times the limits of an address, because it may be a proxy that does not name its clients."""
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 ENOUGH = 20
-"""After this many requests from this machine and none from elsewhere, they probably come through a proxy."""
+"""If this many requests came from this machine, and none from elsewhere, they probably come through a proxy."""
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
-    """Up to `most` addresses in X-Forwarded-For, last hop first; "" for an empty one. Ignores the rest, because the
-    client may have sent them.
+    """Up to `most` addresses from X-Forwarded-For, last hop first; "" for an empty one. Ignores the others, because the
+    client may have made them up.
     """
     header = environ.get(X_FORWARDED_FOR)
     return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
 
 
 def behind(environ: Mapping[str, Any], proxies: int) -> str:
-    """The address that called the outermost of our `proxies`; "" without proxies, or if X-Forwarded-For has fewer
-    entries.
+    """The address that connected to the outermost of our `proxies`; "" without proxies, or if X-Forwarded-For has too
+    few entries.
     """
     addresses = hops(environ, proxies) if proxies else []
     return addresses[-1] if addresses and len(addresses) == proxies else ""
@@ -78,13 +78,13 @@ def limit_key(environ: Mapping[str, Any]) -> str:
 
 
 def guess_key(environ: Mapping[str, Any]) -> str:
-    """Like `limit_key`, but for guesses at one account: this machine gets no larger allowance."""
+    """Like `limit_key`, but for guesses at one account, where this machine has no larger limit."""
     key = limit_key(environ)
     return "" if key == LOCAL else key
 
 
 def is_forwarded(environ: Mapping[str, Any]) -> bool:
-    """Whether the peer says that it forwards a request of another client."""
+    """Whether the request has a header that names another client."""
     return any(name in environ for name in FORWARDED)
 
 
@@ -99,7 +99,7 @@ def is_loopback(address: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def neighbourhood(address: str) -> str:
-    """The address, or its /64 for IPv6, because one IPv6 customer may use all addresses of a /64."""
+    """The address, or the /64 of an IPv6 address. A customer with IPv6 may use all addresses of a /64."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -110,7 +110,7 @@ def neighbourhood(address: str) -> str:
 
 
 class Level(NamedTuple):
-    """A network, and its limit as a multiple of the limit of one address."""
+    """A network, and how many times an address's limit it has."""
 
     network: str
     times: int
@@ -118,9 +118,8 @@ class Level(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def levels(address: str) -> tuple[Level, ...]:
-    """The networks of a `limit_key`, smallest first.
-
-    An IPv6 customer has a /64, a /56 or a /48, with 1, 256 or 65,536 such keys. We cannot know which.
+    """The networks of a `limit_key`, smallest first. A customer with IPv6 may have a /64, a /56 or a /48, and it is
+    unknown which one.
     """
     if not address.isdecimal():
         return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
@@ -134,7 +133,7 @@ def customer(address: str) -> str:
 
 
 def neighbours(address: str) -> str:
-    """The /24 or /48 of an address; "" for this machine, which may be a proxy for all clients, and for ""."""
+    """The IPv4 /24 or IPv6 /48 of an address; "" for this machine, which may be a proxy for all clients, and for ""."""
     if not address or address in LOCAL_KEYS:
         return ""
     return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
@@ -142,22 +141,22 @@ def neighbours(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _networks(address: str) -> frozenset[str]:
-    """All networks that an address counts towards. An IPv6 /48 is also a level; an IPv4 /24 is not."""
+    """All networks that an address counts towards. An IPv6 /48 is already a level; an IPv4 /24 is not."""
     return frozenset(level.network for level in levels(address)) | ({neighbours(address)} - {""})
 
 
 class AddressCounter:
-    """Counts what each network is using, such as open sockets."""
+    """Counts what each network uses, such as open sockets."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def has_room(self, address: str, most: int) -> bool:
-        """Whether every network of an address is below its limit, where one address may use `most`."""
+        """Whether all networks of an address are below their limits, if one address may use `most`."""
         return all(self._counts[network] < most * times for network, times in levels(address))
 
     def neighbours_have_room(self, address: str, most: int) -> bool:
-        """Whether the /24 or /48 of an address uses less than `most`; true for addresses without one."""
+        """Whether the IPv4 /24 or IPv6 /48 of an address uses less than `most`; true for addresses without one."""
         network = neighbours(address)
         return not network or self._counts[network] < most
 
@@ -173,7 +172,7 @@ class AddressCounter:
 
 
 class LocalProxy:
-    """Notices a proxy on this machine whose clients all look alike because TRUSTED_PROXIES is not set."""
+    """Notices a proxy on this machine whose clients cannot be distinguished, because TRUSTED_PROXIES is not set."""
 
     def __init__(self) -> None:
         # True until another machine sends a request. An attribute, not a method, because every remote request sets it.
@@ -181,7 +180,7 @@ class LocalProxy:
         self._requests = 0
 
     def seen(self) -> None:
-        """Record a request that counts towards one of LOCAL_KEYS."""
+        """Note a request that counts towards one of LOCAL_KEYS."""
         if self.is_alone:
             self._requests += 1
             if self._requests == ENOUGH:
@@ -189,5 +188,5 @@ class LocalProxy:
 
     @property
     def warning(self) -> str | None:
-        """The advice to the operator; None if there is nothing to do."""
+        """Advice for the operator; None if there is nothing to do."""
         return SENTENCE if self._requests >= ENOUGH and self.is_alone else None

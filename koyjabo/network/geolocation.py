@@ -1,7 +1,5 @@
-"""Finds the location of an address, and the locations with the most visitors.
-
-No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so no cache is needed; a
-cache would store addresses.
+"""Finds the location of an address, and the locations with the most visitors. No address is stored, written or logged
+(specification: Storage). A lookup takes about 10 µs, so there is no cache, which would have to store addresses.
 """
 
 from __future__ import annotations
@@ -50,13 +48,12 @@ class PlaceFinder:
     """Finds the location of an address. Searches `files` in order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or
-    ip-location-db.
-    They are memory-mapped, so that all workers share the memory. Raises OSError, ValueError or
-    maxminddb.InvalidDatabaseError if one cannot be read.
+    ip-location-db. They are memory-mapped, so all workers share the memory. Raises OSError, ValueError or
+    maxminddb.InvalidDatabaseError if a file cannot be read.
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
-        self._files = [_Database(file) for file in files]
+        self._files = [MaxMindFile(file) for file in files]
         self.has_countries = COUNTRIES.is_file()
 
     @property
@@ -81,15 +78,17 @@ class PlaceFinder:
         return next(filter(None, places), UNKNOWN)
 
     @cached_property
-    def _databases(self) -> list[_Database]:
+    def _databases(self) -> list[MaxMindFile]:
         """The databases in search order. The first lookup opens the countries."""
         databases = list(self._files)
         with suppress(OSError, ValueError, maxminddb.InvalidDatabaseError):
-            databases.append(_Database(COUNTRIES))
+            databases.append(MaxMindFile(COUNTRIES))
         return databases
 
 
-class _Database:
+class MaxMindFile:
+    """A database in MaxMind's format. Raises what `PlaceFinder` raises."""
+
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file without loading it
         metadata = self._reader.metadata()
@@ -100,7 +99,7 @@ class _Database:
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
     def record(self, ip: IPv4Address | IPv6Address) -> Any:
-        """The record of an address; None if there is none or the file is damaged there."""
+        """The record of an address; None if there is none, or if that part of the file is damaged."""
         if ip.version > self._version:
             return None
         with suppress(maxminddb.InvalidDatabaseError, ValueError):
@@ -136,8 +135,8 @@ def _text(record: Any, *path: str) -> str:
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
-    """The `most` largest locations, then the rest as "Other", then "Unknown" (specification: Read the stats). Locations
-    of equal size are sorted by name. The numbers add up to the sum of `places`; "Other" and "Unknown" are omitted if
+    """The `most` largest locations, then all others as "Other", then "Unknown" (specification: Read the stats).
+    Locations of equal size are sorted by name. The sum is the sum of `places`. "Other" and "Unknown" are left out if
     they are 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}

@@ -1,4 +1,4 @@
-"""The language of a visit: the first one in the Accept-Language header, without its country and script."""
+"""The language of a visit: the first one in the Accept-Language header, without country and script."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ CACHE_SIZE = 1024
 
 @lru_cache(maxsize=CACHE_SIZE)
 def first_of(header: str | None) -> str | None:
-    """`bn` of `bn-BD,en;q=0.8`; None without a valid one (RFC 9110, 12.5.4)."""
+    """`bn` for `bn-BD,en;q=0.8`; None without a valid language (RFC 9110, 12.5.4)."""
     match = FIRST.match(header) if header else None
     return match[1].lower() if match else None

@@ -1,4 +1,4 @@
-"""Origins whose pages may use a browser's session: this server's own, and ALLOWED_ORIGINS."""
+"""Origins whose pages may use a browser's session: this server's own origin, and ALLOWED_ORIGINS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
 LONGEST_ORIGIN = 270
-"""The longest origin, characters: a host name has at most 253 (RFC 1035)."""
+"""Maximum length of an origin, characters. A host name has at most 253 (RFC 1035)."""
 
 
 def normal(origin: str) -> str | None:
@@ -23,7 +23,9 @@ def normal(origin: str) -> str | None:
 
 
 class Origins:
-    """`allowed` and `public_url` are origins as `normal` returns them; `public_url` may be empty."""
+    """The origins that are trusted. `allowed` and `public_url` are as returned by `normal`; `public_url`
+    may be empty.
+    """
 
     def __init__(self, allowed: Collection[str] = (), public_url: str = "") -> None:
         self.allowed = frozenset(allowed)
@@ -34,8 +36,8 @@ class Origins:
         return self._public_url or _own(request)
 
     def trusts(self, request: Any) -> bool:
-        """Whether to accept the cookies of a request or handshake: only if the sending page has an allowed origin.
-        A request without `Origin` is accepted: it is a browser's own GET, or not from a browser.
+        """Whether the cookies of a request or handshake may be used: only if the sending page has a trusted origin. A
+        request without `Origin` is accepted: it is a plain GET from a browser, or does not come from a browser.
         """
         header = request.environ.get("HTTP_ORIGIN")
         if header is None:
@@ -45,10 +47,9 @@ class Origins:
 
 
 def other_host(environ: Mapping[str, Any]) -> str:
-    """The host and port of the page that sent a request, if it is another site; else "".
-
-    Image requests have a Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only the
-    browser knows that the page is one of ours.
+    """The host and port of the page that sent a request, if it is on another site; otherwise "". Image requests have a
+    Referer but no Origin; programs send neither. Behind a proxy that replaces `Host`, only the browser knows that the
+    page is on this site.
     """
     sender = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
     if not sender or environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":

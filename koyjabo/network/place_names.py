@@ -1,6 +1,5 @@
-"""Names of places in the reader's language, and the divisions of Bangladesh by city.
-
-Stored visits and all messages use the English names.
+"""Names of locations in the reader's language, and the divisions of Bangladesh by city. Stored visits and all messages
+have the English names.
 """
 
 from __future__ import annotations
@@ -29,21 +28,22 @@ CITIES = {
         **{"Mumbai": "মুম্বই", "London": "লন্ডন", "Dubai": "দুবাই"},
     }
 }
-"""Translated names of the cities with the most visitors, by language and by name in the databases. Other cities keep
-their name from the database."""
+"""Translations of the cities with the most visitors, by language and by name in the databases. Other cities keep their
+English name.
+"""
 
 COUNTRIES = {"bn": {"HK": "হংকং", "MM": "মিয়ানমার", "MO": "ম্যাকাও", "PS": "ফিলিস্তিন"}}
-"""Everyday names of countries, by language and code, where the Unicode CLDR has longer ones."""
+"""Everyday country names, by language and code, where the Unicode CLDR has longer ones."""
 
 FILE = Path(__file__).parent / "data" / "divisions.json"
-"""The cities of each division: all district seats, as address databases spell them, and larger towns. Names that occur
+"""The cities of each division: all district seats, as location databases spell them, and larger towns. Names that occur
 in several divisions are left out.
 """
 
 
 def in_language(place: str, language: str) -> str:
-    """`Dhaka, BD` becomes `Dhaka, Bangladesh`, or in Bangla `ঢাকা, বাংলাদেশ`. Texts without a known place stay as
-    they are.
+    """A location in a language: `Dhaka, BD` becomes `Dhaka, Bangladesh`, or in Bangla `ঢাকা, বাংলাদেশ`. Unknown
+    locations stay as they are.
     """
     if place in CODES:
         return _country(CODES[place], language)
@@ -54,14 +54,14 @@ def in_language(place: str, language: str) -> str:
 
 
 def country_of(place: str) -> str | None:
-    """The code of the country of `Dhaka, BD` or `Bangladesh`; None if it is not known."""
+    """The country code of a location such as `Dhaka, BD` or `Bangladesh`; None if unknown."""
     match = CITY.fullmatch(place)
     code = match[2] if match else CODES.get(place)
     return code if code in NAMES else None
 
 
 def city_key(name: str) -> str:
-    """The key of a city in tables of cities: lower case and without diacritics, because only some databases have them.
+    """A city's key in tables: in lower case and without diacritics, because only some databases have them.
     tools/assets/maps.mjs makes the same keys.
     """
     plain = "".join(
@@ -71,13 +71,13 @@ def city_key(name: str) -> str:
 
 
 def city_of_bangladesh(place: str) -> str | None:
-    """The key of the city of `Savar, BD`; None for any other place."""
+    """The key of a city in Bangladesh, such as `Savar, BD`; None for other locations."""
     name, _, country = place.rpartition(", ")
     return city_key(name) if country == "BD" else None
 
 
 def words(language: str) -> dict[str, str]:
-    """Names that browsers do not know in a language, by English name: cities, and our own names for countries."""
+    """Translations that browsers do not have, by English name: cities, and our own names for countries."""
     return CITIES.get(language, {}) | {NAMES[code]: name for code, name in COUNTRIES.get(language, {}).items()}
 
 
@@ -88,7 +88,7 @@ def _country(code: str, language: str) -> str:
 
 
 def division_of(place: str) -> str | None:
-    """`Dhaka` for `Savar, BD`; None for any other place."""
+    """The division of a city in Bangladesh: `Dhaka` for `Savar, BD`; None for other locations."""
     city = city_of_bangladesh(place)
     return _by_city().get(city) if city else None
 

@@ -1,4 +1,4 @@
-"""Rate limits per minute and key, counted in this worker's memory so that no request waits for a store."""
+"""Rate limits per minute, by key. Uses are counted in this worker's memory, so that no request waits for a store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from koyjabo.network.client_address import levels
 WINDOW_S, DAY_S = 60, 86_400
 
 MOST_KEYS = 50_000
-"""Maximum number of keys per rate; they take 5 MB. Further keys in the same minute are not counted: an attacker with
-that many keys evades any limit per key anyway, and must not also fill the memory.
+"""Maximum number of keys per rate; they take 5 MB. Further keys in the same minute are not limited: an attacker with
+that many keys evades limits per key anyway, and must not also fill the memory.
 """
 
 
@@ -33,10 +33,10 @@ class Allowance(NamedTuple):
 
 
 class Rate:
-    """Allows each key `limit` uses a minute, in fixed windows. The first use after a window ends starts the next window
-    for all keys.
+    """Allows each key `limit` uses a minute.
 
-    Stores keys by Python's `hash`, whose secret differs in each process.
+    All keys share one window. It starts with the first use after the previous window has ended. Keys are stored as
+    Python's `hash`, whose secret differs in each process.
     """
 
     def __init__(self, limit: int) -> None:
@@ -49,9 +49,8 @@ class Rate:
         return self._use([(hash(key), self._limit)], uses)
 
     def use_address(self, address: str, *key: str, uses: int = 1) -> Allowance:
-        """Count uses for every network of an address; each has the multiple of the limit that `levels` returns for
-        `key`. If one network has too few uses left, nothing is counted, so that a flood from one address does not use
-        up its neighbours' allowance.
+        """Count uses for all networks of an address, each with the limit that `levels` gives it. If one of them has too
+        few uses left, nothing is counted, so that a flood from one address does not use up its neighbours' limit.
         """
         return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 
@@ -60,8 +59,8 @@ class Rate:
         self._uncount([hash((*key, network)) for network, _ in levels(address)], uses)
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
-        """Count uses for every name, or for none if one has too few left. Returns the allowance of the name with the
-        fewest uses left.
+        """Count uses for all names, or for none if one of them has too few left. Returns the allowance of the name with
+        the fewest left.
         """
         with self._lock:
             now = time.monotonic()
@@ -96,7 +95,7 @@ class Rate:
 
 
 class DailyRate(Rate):
-    """Like `Rate`, but per UTC day. A day can bring very many addresses, so a full table drops the half with the fewest
+    """Like `Rate`, but per UTC day. A day can have very many addresses, so a full table drops the half with the fewest
     uses.
     """
 
@@ -110,5 +109,5 @@ class DailyRate(Rate):
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:
-    """The limit for each worker if all `workers` together allow `limit`; at least `fewest`."""
+    """The limit for one worker if all `workers` together allow `limit`; at least `fewest`."""
     return max(fewest, limit // workers)

@@ -1,9 +1,10 @@
-"""The services that locate clients and check origins."""
+"""The services that locate clients, look up who owns an address, and check origins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from koyjabo.network.address_owners import AddressOwners
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 
@@ -11,4 +12,5 @@ from koyjabo.network.origins import Origins
 @dataclass(frozen=True, slots=True)
 class NetworkServices:
     places: PlaceFinder
+    owners: AddressOwners
     origins: Origins

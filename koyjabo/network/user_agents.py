@@ -1,9 +1,10 @@
 """Recognises browsers, systems and devices by the rules of ua-parser ("Chrome" on "Android", a phone), and declared
-crawlers by the list of `crawler-user-agents`: search engines, link previews, monitors.
+crawlers (search engines, link previews, monitors) by the list `crawler-user-agents`.
 
-The texts that are stored instead of user agents are parsed in the same way: "Chrome on Android" for an anonymous visit,
-and "Chrome on Android (phone)" after 30 days. A crawler that does not declare itself counts as a visitor, because no
-person may be mistaken for a crawler.
+Also parses the texts that are stored in place of user agents: "Chrome on Android" for an anonymous visit, and "Chrome
+on Android (phone)" after 30 days.
+
+A crawler that does not declare itself counts as a visitor, because no person may be mistaken for a crawler.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 BROWSERS, OPERATING_SYSTEMS, _ = load_lazy_builtins()
-"""The rules of ua-parser, without its device rules, which would take another 14 MB. Compiled on first use."""
+"""The rules of ua-parser, compiled on first use. Its rules for devices would take another 14 MB, so they
+are not used.
+"""
 
 PHONE, TABLET, DESKTOP = "phone", "tablet", "desktop"
 
 SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
-"""Common names for systems that ua-parser calls something else."""
+"""Common names of systems, by their names in ua-parser."""
 
 OF_DESKTOPS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
 EARLIER = {"iPhone": ("iOS", PHONE), "iPad": ("iOS", TABLET)}
@@ -41,29 +44,31 @@ STORED = re.compile(
     r"(?P<name>[^/;()]{0,60}?)(?:(?:^| )on (?P<system>[^/;()]{1,60}?))?(?: \((?P<device>phone|tablet|desktop)\))?"
 )
 LONGEST = 300
-"""How many characters of a user agent are stored with a session."""
+"""Maximum length of a user agent stored with a session, characters."""
 
 LONGEST_NAME = 60
 CACHE_SIZE = 4096
 AT_ONCE = 50
-"""Number of rules compiled in one go. No other thread runs during that time, 9 ms."""
+"""Number of rules compiled at once. No other thread runs during these 9 ms."""
 
 NOT_CRAWLERS = "http-library"
-"""The list's tag for HTTP libraries. Apps use them as well: an Android app's User-Agent contains `okhttp`."""
+"""The list's tag for HTTP libraries, which apps use as well: an Android app's User-Agent contains `okhttp`."""
 
 PATTERNS_PER_EXPRESSION = 25
-"""Patterns per regular expression, as in the package. A single expression with all 1,500 takes ten times as long."""
+"""Patterns per regular expression, as in the package. A single expression with all 1,500 would take ten
+times as long.
+"""
 
 
 class Browser(NamedTuple):
-    """Unknown fields are ""."""
+    """A browser and its system; "" if unknown."""
 
     name: str
     system: str
 
 
 class UserAgent(NamedTuple):
-    """Unknown fields are ""."""
+    """What a user agent says about its client; "" if unknown."""
 
     name: str
     system: str
@@ -71,14 +76,14 @@ class UserAgent(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Tried in ua-parser's order: the first match counts."""
+    """The rules, in ua-parser's order. The first match counts."""
 
     browsers: list[Any]
     systems: list[Any]
 
 
 def of(user_agent: str) -> Browser:
-    """Name the browser and system of a user agent, or another program by its own name, such as `curl`."""
+    """The browser and system of a user agent. Other programs have their own name, such as `curl`."""
     return Browser(*parsed(user_agent)[:2])
 
 
@@ -89,19 +94,19 @@ def parsed(user_agent: str) -> UserAgent:
 
 
 def described(user_agent: str) -> str:
-    """The text stored for an anonymous visit: "Chrome on Android", or only the part that is known."""
+    """The text to store for an anonymous visit: "Chrome on Android", or the part of it that is known."""
     return _named(*of(user_agent))
 
 
 def reduced(user_agent: str) -> str:
-    """The replacement for a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
+    """The text that replaces a user agent after 30 days: "Chrome on Android (phone)". `parsed` returns the same for
     both.
     """
     return written(parsed(user_agent))
 
 
 def written(user_agent: UserAgent) -> str:
-    """A text that `parsed` turns into these values. Values that no user agent has are left out."""
+    """The text that `parsed` turns into these values. Values that no user agent contains are left out."""
     name, system = _tidy(user_agent.name), _tidy(user_agent.system)
     named = _named(name, system)
     has_device = user_agent.device in (PHONE, TABLET, DESKTOP) and user_agent.device != _usual_device(system)
@@ -152,8 +157,8 @@ def _tidy(name: str) -> str:
 
 
 def load() -> None:
-    """Compile the rules now instead of at the first parse, which takes 0.1 s and 12 MB. On another thread, this hardly
-    delays the loop.
+    """Compile the rules now, which takes 0.1 s and 12 MB, instead of at the first visit. Call this on another thread,
+    so that it hardly delays the loop.
     """
     _rules()
 

@@ -1,1 +1,1 @@
-"""Metrics for Prometheus, and logs."""
+"""Logs, and metrics for Prometheus."""

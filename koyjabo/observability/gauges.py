@@ -1,8 +1,8 @@
-"""Gauges: the current values of this worker, combined with the values of the server's other workers.
+"""Gauges: current values of this worker and of the server's other workers.
 
-Each worker writes its values to a file once a second, and the worker that is scraped combines all files. We do not use
-prometheus-client's gauges, because they keep every label they ever had, and communities come and go. A file older than
-FRESH_S belongs to a worker that is gone.
+Each worker writes its values to a file once a second. The worker that Prometheus scrapes combines all files.
+prometheus-client's own gauges keep every label they ever had, but communities come and go. A file older than FRESH_S
+belongs to a worker that has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from koyjabo.core.installation import VERSION
 
 Values = Mapping[str, Mapping[str, float]]
-"""Name → label → value; the label of a gauge without labels is empty."""
+"""Values by name and label; "" is the label of a gauge without labels."""
 
 FRESH_S = 5.0
 
@@ -71,7 +71,7 @@ GAUGES = (
 
 
 class Gauges(Collector):
-    """`read_values` returns the values of this worker. Without a folder, other workers are left out."""
+    """The gauges. `read_values` returns this worker's values. Without a folder, other workers are left out."""
 
     def __init__(self, folder: str | None, place: str | None, read_values: Callable[[], Values]) -> None:
         self._read_values = read_values
@@ -79,7 +79,9 @@ class Gauges(Collector):
         self._own = f"now_{place or os.getpid()}.json"
 
     def write(self) -> None:
-        """Write this worker's values for the other workers. Call it every second. The file is replaced atomically."""
+        """Write this worker's values, for the other workers. Call this every second. The file is replaced
+        atomically.
+        """
         if self._folder is None:
             return
         draft = self._folder / f"{self._own}.draft"

@@ -1,6 +1,7 @@
-"""Writes one line per event to standard error, as key=value or as JSON; never an address, a query or a visitorId.
+"""Writes one line per event to standard error, as key=value or as JSON. Lines never contain an address, a query or a
+visitorId.
 
-Log calls have the form `log.info("event key=%s other=%r", …)`, which both formats are made from. Logged values cannot
+Log calls have the form `log.info("event key=%s other=%r", …)`; both formats are made from it. A logged value cannot
 forge a line: control characters are escaped, and traceback lines are indented.
 """
 
@@ -22,7 +23,7 @@ CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2
 INDENT = "    "
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the current request. Its log lines include it."""
+"""The id of the current request, which its log lines contain."""
 
 
 class TextLines(logging.Formatter):
@@ -58,7 +59,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The event and its values. A message in any other form becomes the event as a whole."""
+    """The event and its values. A message in any other form counts as an event without values."""
     args = record.args if isinstance(record.args, tuple) else ()
     keys = KEY.findall(str(record.msg))
     if not args or len(keys) != len(args):
@@ -71,7 +72,7 @@ def event_of(record: logging.LogRecord) -> str:
 
 
 def configure(level: str, style: str) -> None:
-    """Send the package's log to standard error. Called by the server and the command line, not by `create_app`."""
+    """Write the package's log to standard error. Called by the server and the command line, not by `create_app`."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     package = logging.getLogger("koyjabo")

@@ -1,7 +1,8 @@
-"""Counters and histograms for Prometheus, with all names in one place (a test compares them with docs/operations.md).
+"""Counters and histograms for Prometheus, all defined here (a test compares them with docs/operations.md).
 
-prometheus-client keeps them in files that a server's workers share. The files are named after the worker's place (0, 1,
-…), not its pid, so that a replacement continues the counts and files do not pile up. Current values are in `gauges`.
+prometheus-client stores them in files that the server's workers share. Each file is named after the worker's place (0,
+1, …), not its pid, so that a replacement worker continues the counts and files do not pile up. Current values are in
+`gauges`.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
 WEBHOOK_RESULTS = ("delivered", "failed", "dead")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
-"""The form and the maximum number of error kinds; further kinds count as `other`. Libraries may log anything, and the
-counters must fit in their file (see `koyjabo.server.process.metrics_folder`).
+"""The form and the maximum number of error kinds. Further kinds count as `other`, because libraries may log anything,
+and the counters must fit into their file (see `koyjabo.server.process.metrics_folder`).
 """
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -42,12 +43,12 @@ DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 
 
 def shared_folder() -> str | None:
-    """Where the workers of one server keep their counts; without it, each process reports only its own."""
+    """The folder for the counters of a server's workers. Without one, each process reports only its own counters."""
     return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 
 def worker_place() -> str | None:
-    """The place of this worker among its server's workers: 0, 1, …; None under another WSGI server."""
+    """This worker's place among the server's workers: 0, 1, …; None under another WSGI server."""
     return os.environ.get("KOYJABO_WORKER")
 
 
@@ -89,7 +90,7 @@ COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
 
 
 class Metrics:
-    """The counters and histograms of one application. `text` includes the server's other workers."""
+    """The counters and histograms of one application. `text` also contains the other workers' values."""
 
     def __init__(self, gauges: Gauges) -> None:
         self._folder, place = shared_folder(), worker_place()
@@ -115,8 +116,9 @@ class Metrics:
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
-        """One counter per known label, created at the start, so that counting needs no look-up and Prometheus sees
-        zeros."""
+        """A counter for each known label. They are created at the start, so that counting needs no look-up and
+        Prometheus sees zeros.
+        """
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
 
@@ -132,7 +134,7 @@ class Metrics:
         self._duration.observe(duration_s)
 
     def sent(self, event: str, clients: int) -> None:
-        """Count one event that was sent to `clients` clients; call it once for all of them."""
+        """Count one event that was sent to `clients` clients."""
         self._count(SENT, event, clients)
 
     def delivered(self, seconds: float) -> None:
@@ -149,7 +151,7 @@ class Metrics:
         self._rollbacks.inc()
 
     def webhook_attempt(self, result: str) -> None:
-        """`result` is one of WEBHOOK_RESULTS."""
+        """Count an attempt to deliver to a webhook. `result` is one of WEBHOOK_RESULTS."""
         self._by_label[WEBHOOKS.name][result].inc()
 
     def webhook_dropped(self, deliveries: int) -> None:
@@ -164,9 +166,7 @@ class Metrics:
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:
-        """The metrics of all workers of this server in Prometheus format, or only this worker's if the folder was
-        removed.
-        """
+        """The metrics of all workers in Prometheus format. If their folder was removed, only this worker's."""
         counted = self._own
         if self._folder and Path(self._folder).is_dir():
             counted = CollectorRegistry()
@@ -179,7 +179,7 @@ class Metrics:
 
 
 def all_names() -> list[tuple[str, str, str]]:
-    """(name as scraped, label, meaning) of every metric."""
+    """The name as scraped, label and meaning of every metric."""
     counted = [
         (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning) for metric in COUNTED
     ]

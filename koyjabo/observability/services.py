@@ -1,4 +1,4 @@
-"""The services of observability."""
+"""The services for metrics and logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ObservabilityServices:
 
 
 class Lag:
-    """Measures the lag of the event loop: the delay of a call that is due every `interval_s`."""
+    """Measures the lag of the event loop: how late a call runs that is due every `interval_s`."""
 
     def __init__(self, interval_s: float) -> None:
         self.seconds = 0.0
@@ -36,7 +36,7 @@ class Lag:
 
 
 def build(base: Base, interval_s: float, values: Callable[[], Values]) -> ObservabilityServices:
-    """`values` returns the current values of the gauges. `publish` is called every `interval_s`."""
+    """Build the services. `values` returns the gauges' current values. `publish` is called every `interval_s`."""
     lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
     metrics = Metrics(gauges)
     socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))

@@ -1,8 +1,8 @@
-"""Records what happens on the sockets of this worker, in the log and in the metrics.
+"""Records what happens on this worker's sockets, in the log and in the metrics.
 
-The logger `koyjabo.websockets` has four kinds of lines: sockets opened and closed, failed authentication, broadcasts
-(at DEBUG: up to twenty a second in each room), and errors. No line has personal data. Each address gets only a few
-lines a minute, so that a client that keeps reconnecting does not fill the disk; the metrics count everything.
+The logger `koyjabo.websockets` writes four kinds of lines: sockets opened and closed, failed authentication, broadcasts
+(at DEBUG, up to twenty a second in each room), and errors. Lines contain no personal data. Each address gets only a few
+lines a minute, so that a client that keeps reconnecting does not fill the disk. The metrics count everything.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ SIZE = ENTRIES * ENTRY.size
 
 
 class Reconnections:
-    """Recognises clients that lost a connection and return within a minute, on any worker of this server.
+    """Recognises clients that return within a minute of losing their connection, on any worker of this server.
 
-    Workers share one table of times (s) in `folder`; without a folder or disk space the table belongs to this process.
-    A keyed hash of the client's id gives its entry, so the table identifies no one. Two clients with the same entry are
-    mistaken for each other. At a thousand lost connections a minute, this happens to one in sixty.
+    Workers share one table of times (s) in `folder`. Without a folder or disk space, each process has its own table. A
+    keyed hash of the client's id selects the entry, so the table identifies no one. Clients with the same entry are
+    mistaken for each other: one in sixty, if a thousand connections are lost in a minute.
     """
 
     def __init__(self, folder: str | None, secret: str) -> None:
@@ -43,7 +43,8 @@ class Reconnections:
 
     def is_back(self, who: str) -> bool:
         """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry, so that further sockets count as
-        new."""
+        new.
+        """
         offset = self._offset(who)
         lost_s: int
         (lost_s,) = ENTRY.unpack_from(self._table, offset)
@@ -57,8 +58,8 @@ class Reconnections:
 
 
 def _shared(folder: str | None) -> mmap.mmap | None:
-    """The table that the server's workers share, or None. Its disk space is reserved, because writing to a page without
-    disk space would kill the process (SIGBUS).
+    """The table that the server's workers share, or None. Its disk space is reserved in advance, because writing to a
+    page without disk space would kill the process (SIGBUS).
     """
     if folder is None:
         return None
@@ -74,14 +75,14 @@ def _shared(folder: str | None) -> mmap.mmap | None:
 log = logging.getLogger("koyjabo.websockets")
 
 NOWHERE = "-"
-"""The community in log lines about sockets without one."""
+"""The community in log lines about sockets that have none."""
 
 MOST_LINES = 3
-"""Lines per address and minute, separately for opened, closed and refused sockets."""
+"""Maximum number of lines per address and minute, each for opened, closed and refused sockets."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
 COMMIT_EVENT = "visitor_update"
-"""The event whose revision is the time of a commit, in ms."""
+"""The only event whose revision is the time of a commit, ms."""
 
 
 class SocketLog:
@@ -90,12 +91,11 @@ class SocketLog:
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
         self.caused_by_visits: Callable[[str], bool] = lambda room: False
-        """Whether visits caused the event that a room has just broadcast. Other events have no commit."""
+        """Whether the event that a room has just sent was caused by visits. Only such events have a commit."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
-        """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is its
-        `limit_key`,
-        here and below.
+        """Record a socket that was opened and admitted. `who` is its user or visitor, if known. `address` is its
+        `limit_key` in all methods.
         """
         is_back = who is not None and self._reconnections.is_back(who)
         self._metrics.opened(kind, is_back)
@@ -103,7 +103,7 @@ class SocketLog:
             log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
     def named(self, who: str) -> None:
-        """Record that an open socket has named its visitor, who may have reconnected."""
+        """Record that a socket has named its visitor after it was opened. The visitor may have reconnected."""
         if self._reconnections.is_back(who):
             self._metrics.reconnected()
 
@@ -127,14 +127,14 @@ class SocketLog:
         self._metrics.received(kind)
 
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
-        """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
+        """Record an event sent to all clients of a room on this worker: `size` bytes to each, in `took_s` seconds."""
         self._metrics.sent(event, clients)
         if event == COMMIT_EVENT and revision is not None and self.caused_by_visits(room):
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
     def sent_to_one(self, event: str) -> None:
-        """Record that the current value of a room was sent to one member."""
+        """Record that a room's current value was sent to one member."""
         self._metrics.sent(event, 1)
 
     def _has_line(self, address: str, event: str) -> bool:

@@ -1,1 +1,1 @@
-"""Calls other servers over HTTP, on real threads and within limits, and only at checked addresses."""
+"""Calls other servers over HTTP, on real threads, with limits, and only at checked addresses."""

@@ -1,7 +1,5 @@
-"""Checks which addresses a request to a user's URL may go to. `ipaddress.is_global` is not enough: it considers NAT64
-and multicast addresses global.
-
-Our own list is based on the IANA registries of special-purpose addresses (RFC 6890).
+"""Checks which addresses a request to a user's URL may go to. `ipaddress.is_global` is not enough, because it considers
+NAT64 and multicast addresses global. This list is based on the IANA registries of special-purpose addresses (RFC 6890).
 """
 
 from __future__ import annotations
@@ -18,13 +16,13 @@ from koyjabo.outbound.messages import Destinations, FailureKind, Network, Outbou
 from koyjabo.outbound.unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
-"""The addresses of a name, for a port. Raises OSError or UnicodeError if there are none."""
+"""A function that returns the addresses of a name, for a port. Raises OSError or UnicodeError if there are none."""
 
 Failure = tuple[FailureKind, str]
 
 
 class _NameLookup:
-    """A lookup of one name, and its callers. `addresses` and `failure` are set on the loop."""
+    """The lookup of a name, and its callers. `addresses` and `failure` are set on the loop."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -34,7 +32,7 @@ class _NameLookup:
 
 
 class NameLookups:
-    """Looks up each name on one thread, whose result all concurrent callers share. A look-up that hangs does not delay
+    """Looks up names on real threads. Concurrent callers share the lookup of a name. A lookup that hangs does not delay
     others unless `most` of them hang. Nothing is cached.
     """
 
@@ -94,7 +92,7 @@ class NameLookups:
             waiter.wake()
 
     def _run(self, lookup: _NameLookup) -> None:
-        """Runs on a real thread."""
+        """Look up the name, on a real thread."""
         addresses: list[str] = []
         failure = (FailureKind.CONNECTION, f"the name {lookup.host} has no address")
         try:
@@ -129,7 +127,9 @@ socket: Any = unpatched("socket")
 
 
 def check_addresses(host: str, addresses: list[str], destinations: Destinations) -> None:
-    """Raises OutboundError (REFUSED) if any of the addresses of `host` is not allowed. Runs on a real thread."""
+    """Check all addresses of `host`. Raises OutboundError (REFUSED) if one of them is not allowed. Runs on a real
+    thread.
+    """
     if destinations.any_address:
         return
     for address in addresses:
@@ -139,7 +139,7 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address and needs no look-up."""
+    """Whether a host is an IP address, so that it needs no lookup."""
     try:
         ip_address(host)
     except ValueError:
@@ -148,7 +148,7 @@ def is_address(host: str) -> bool:
 
 
 def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
-    """The problem with an address; None if it is global or in an allowed network."""
+    """Why an address is refused; None if it is global or in an allowed network."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -164,8 +164,9 @@ def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
 
 
 def _is_own(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address belongs to this machine: only then would the system use it as the source as well. Sends
-    nothing."""
+    """Whether the address belongs to this machine. Only then would the system also use it as the source address. Sends
+    nothing.
+    """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:

@@ -25,7 +25,7 @@ socket: Any = ssl._socket  # the copy that this `ssl` uses
 
 
 class Deadline:
-    """The time limit for everything together, however slowly the bytes arrive."""
+    """The time limit for a whole request, however slowly the bytes arrive."""
 
     def __init__(self, seconds: float) -> None:
         self._at_s = time.monotonic() + seconds
@@ -45,7 +45,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerReader, deadline: Deadline) -> Answer:
-    """Send `data` and return the response. Connects only to `addresses`, one after another; the name of `target` is
+    """Send `data` and return the response. Connects only to `addresses`, one after another. The name in `target` is
     used only for TLS. Raises OutboundError.
     """
     try:
@@ -87,7 +87,9 @@ def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
 
 @cache
 def _context() -> Any:
-    """Checks certificates against the system's store. Created once, because reading the store takes 20 ms."""
+    """The TLS context, which checks certificates against the system's store. Created once, because reading the store
+    takes 20 ms.
+    """
     return ssl.create_default_context()
 
 
@@ -124,7 +126,7 @@ class AnswerReader:
         self.on_message_begin()
 
     def feed(self, data: bytes) -> None:
-        """Raises OutboundError (BAD_ANSWER, TOO_LARGE)."""
+        """Parse some bytes. Raises OutboundError (BAD_ANSWER, TOO_LARGE)."""
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -134,7 +136,7 @@ class AnswerReader:
             self._count_head(len(data))
 
     def discard(self) -> None:
-        """Break the reference cycle with llhttp, which would otherwise last until garbage is collected."""
+        """Break the reference cycle with llhttp, which would otherwise keep the memory until a garbage collection."""
         del self._parser
 
     def end(self) -> None:
@@ -193,20 +195,20 @@ class AnswerReader:
 
 
 MOST_AT_ONCE = 64
-"""Maximum number of a client's sending threads, and of its threads that look up names. Further requests wait until
-their deadline, but no server has that many webhooks. Webhooks, logins and keys have separate clients, so that none uses
-up another's threads (decision 89).
+"""Maximum number of threads for one client's requests, and for its lookups. Further requests wait until their deadline,
+but no server has that many webhooks. Webhooks, logins and keys have separate clients, so that none uses up another's
+threads (decision 89).
 """
 
 MOST_CHECKED = 8
-"""Maximum number of threads per client for looking up the names of newly entered URLs. Requests do not use them."""
+"""Maximum number of threads per client for checking newly entered URLs. Requests use other threads."""
 
 CHECK_S = 5.0
-"""Time limit for looking up the name of a newly entered URL, in seconds."""
+"""Time limit for looking up the name in a newly entered URL, s."""
 
 
 class _Call:
-    """Work for a thread, with the caller that waits for it. The thread sets only `answer` and `error`."""
+    """Work for a thread, and the caller that waits for it. The thread only sets `answer` and `error`."""
 
     def __init__(self, work: Callable[[], Answer | None], waiter: Waiter) -> None:
         self.work = work
@@ -227,7 +229,7 @@ class _Call:
 
 
 class HttpClient:
-    """Opens all outgoing connections, except mail, Redis and the database. Ignores proxies in the environment."""
+    """Makes all outgoing connections, except for mail, Redis and the database. Ignores proxies in the environment."""
 
     def __init__(self, runtime: Runtime, resolve: Resolve = resolve) -> None:
         """`resolve` is called on a real thread."""
@@ -256,8 +258,9 @@ class HttpClient:
         return answer
 
     def check(self, url: str, destinations: Destinations) -> str | None:
-        """Why a request to this URL would be refused; None if it would be sent, or if its name currently has no
-        address."""
+        """Why a request to this URL would be refused; None if it would be sent, or if its name has no address at the
+        moment.
+        """
         deadline = Deadline(CHECK_S)
         try:
             target = parse(url)
@@ -297,8 +300,8 @@ class HttpClient:
             self._finish(call)
 
     def _end(self, call: _Call) -> None:
-        """Wake the caller, because there is a response or the time is up. A late thread ends by itself and its result
-        is dropped.
+        """Wake the caller, because a response is there or the time is up. A thread that is late ends later, and its
+        result is dropped.
         """
         if not call.has_ended:
             call.has_ended = True
@@ -311,7 +314,7 @@ class HttpClient:
         self._end(call)
 
     def _run(self, call: _Call) -> None:
-        """Runs on a real thread."""
+        """Do the work, on a real thread."""
         call.run()
         self._runtime.from_thread(lambda: self._finish(call))
 

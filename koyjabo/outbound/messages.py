@@ -1,4 +1,4 @@
-"""Requests to other servers, responses, and failures. URLs are parsed strictly: any text that two programs might read
+"""Requests to other servers, their responses, and failures. URLs are parsed strictly: a text that two programs may read
 differently is refused.
 """
 
@@ -15,12 +15,11 @@ LONGEST_URL = 2048
 LONGEST_NAME = 253
 PORTS = {"http": 80, "https": 443}
 URL_TEXT = re.compile(r"[!-~]+")
-"""Printable ASCII without spaces."""
+"""Matches printable ASCII without spaces."""
 
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
-"""If the last label of a host looks like this, browsers and the C library read the host as an IPv4 address, as in
-`127.1`."""
+"""Matches a last label that makes browsers and the C library read a host as an IPv4 address, as in `127.1`."""
 
 FIELD_VALUE = re.compile(r"[^\x00\r\n]*")
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -41,7 +40,7 @@ class FailureKind(StrEnum):
 
 
 class OutboundError(Exception):
-    """There is no response. `reason` is a phrase for operators that quotes nothing the other server sent."""
+    """There was no response. `reason` is a phrase for operators, without anything that the other server sent."""
 
     def __init__(self, kind: FailureKind, reason: str) -> None:
         super().__init__(f"{kind}: {reason}")
@@ -55,7 +54,7 @@ class Destinations:
 
     allowed: tuple[Network, ...] = ()
     any_address: bool = False
-    """For hosts from the operator's own settings, which may be private."""
+    """Whether all addresses are allowed. For hosts in the operator's settings, which may be private."""
 
 
 PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
@@ -63,8 +62,8 @@ PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`timeout_s` covers everything, from waiting for a thread to the last byte. A response body of more than
-    `most_bytes` is an error, or is cut off if `truncate` is set.
+    """A request. `timeout_s` covers everything, from waiting for a thread to the last byte. If the response body has
+    more than `most_bytes`, this is an error or, with `truncate`, the rest is cut off.
     """
 
     method: str
@@ -77,7 +76,9 @@ class Request:
     destinations: Destinations = PUBLIC
 
     def encode(self, target: Target) -> bytes:
-        """The request as bytes (RFC 9112). Raises ValueError for an invalid header, such as one with a line break."""
+        """The request as bytes (RFC 9112). Raises ValueError for an invalid header, such as one that contains a line
+        break.
+        """
         fields = {"Host": target.authority, "Connection": "close", "Accept-Encoding": "identity", **self.headers}
         if self.body or self.method != "GET":
             fields["Content-Length"] = str(len(self.body))
@@ -92,19 +93,19 @@ class Request:
 class Answer:
     status: int
     headers: dict[str, str]
-    """By lower-case name."""
+    """The headers by name in lower case."""
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL points. `host` is a name, or an IP address without brackets."""
+    """The parts of a URL. `host` is a name, or an IP address without brackets."""
 
     scheme: str
     host: str
     port: int
     path: str
-    """Includes the query."""
+    """The path and the query."""
 
     @property
     def authority(self) -> str:
@@ -113,7 +114,7 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Raises OutboundError (REFUSED) for all but plain `http` and `https` URLs."""
+    """Parse a URL. Raises OutboundError (REFUSED) for all but plain `http` and `https` URLs."""
     if len(url) > LONGEST_URL or not URL_TEXT.fullmatch(url) or "\\" in url:
         raise refused("it is not a URL")
     try:

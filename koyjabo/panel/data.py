@@ -54,7 +54,7 @@ def show(
     export: Form[Body] | None = None,
     erasure: Form[ErasureBody] | None = None,
 ) -> Response:
-    """The page, with the errors of a form if there are any."""
+    """Show the page, with a form's errors if there are any."""
     export = export or export_form(request.args.to_dict())
     return page(
         "panel/data",
@@ -71,7 +71,7 @@ def show(
 
 
 def export_form(values: dict[str, Any]) -> Form[Body]:
-    """Invalid choices are replaced with the defaults."""
+    """The export form. Invalid choices are replaced with the defaults."""
     form = filter_form(values)
     form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
     form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
@@ -80,7 +80,7 @@ def export_form(values: dict[str, Any]) -> Form[Body]:
 
 @bp.post("/data/export")
 def export() -> Response:
-    """Stream visits or daily sums as a file."""
+    """Export visits or daily sums as a file."""
     form = export_form(request.form.to_dict())
     what, kind = form.values["what"], form.values["kind"]
     try:
@@ -92,7 +92,7 @@ def export() -> Response:
 
 
 def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
-    """Raises InvalidInput."""
+    """Yield the pieces of the file. Raises InvalidInput."""
     log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
     if what == DAYS:

@@ -12,7 +12,7 @@ from koyjabo.webkit.blueprints import admin as bp
 
 
 class Shortcut(NamedTuple):
-    """A part of a page, or a subpage, that the command menu offers."""
+    """A part of a page, or a subpage, that the command menu lists."""
 
     label: LazyString
     endpoint: str  # without "admin."; with the blueprint's name if it is another one
@@ -21,7 +21,7 @@ class Shortcut(NamedTuple):
 
 
 class PanelPage(NamedTuple):
-    """A page of a section. Its templates, and the templates of its subpages, name it in their block `room`."""
+    """A page of a section. Its templates and the templates of its subpages name it in their block `room`."""
 
     name: str  # the endpoint, without "admin."
     label: LazyString
@@ -30,7 +30,7 @@ class PanelPage(NamedTuple):
 
 
 class PanelSection(NamedTuple):
-    """An item of the navigation. It leads to its first page; several pages are shown as tabs."""
+    """An item of the navigation. It opens its first page; several pages are shown as tabs."""
 
     label: LazyString
     icon: str
@@ -88,7 +88,7 @@ SECTIONS = (
 
 @bp.context_processor
 def of_pages() -> dict[str, Any]:
-    """Template variables for the layout of the panel's pages."""
+    """Values for the layout of the panel's pages."""
     return {"panel_sections": sections}
 
 
@@ -101,7 +101,7 @@ def sections(may_change: bool) -> list[PanelSection]:
 
 
 def shortcuts(may_change: bool) -> list[Shortcut]:
-    """The pages that an admin (`may_change`) or a viewer may use, followed by their parts."""
+    """What the command menu lists for an admin (`may_change`) or a viewer: pages, then their parts."""
     pages = [page for section in sections(may_change) for page in section.pages]
     parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]

@@ -1,4 +1,4 @@
-"""GET /admin/: the numbers of the site now, and its reports."""
+"""GET /admin/: the site's current numbers, and its reports."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def overview() -> Response:
 @bp.get("/insights")
 @for_viewers
 def insights() -> Response:
-    """This page has become a part of Overview."""
+    """Redirect the address of a former page to Overview."""
     return redirects.with_query("admin.overview")

@@ -1,4 +1,4 @@
-"""The WebSocket for the panel's live pages, open to admins and viewers of the site."""
+"""The WebSocket of the panel's live pages, for admins and viewers of the site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PANEL = "panel"
 
 
 class PanelStream(PermittedStream):
-    """An open socket receives every change, so the response to `request_count` has only what no event contains."""
+    """An open socket. It receives every change, so the response to `request_count` contains only what events do not."""
 
     kind = PANEL
     shows_views = True
@@ -45,7 +45,7 @@ routes.STREAMS[PANEL] = PanelStream
 
 @routes.bp.route("/ws/admin/", websocket=True)
 def panel_stream() -> Response:
-    """Sends admins and viewers of the site the numbers of the panel's live pages and each visit, without anything that
-    would let them follow the visitor.
+    """Send each visit and the numbers of the panel's live pages to admins and viewers of the site, without anything
+    that would let them follow a visitor.
     """
     return routes.open_here(PANEL, sub_protocols(request).answer)

@@ -1,4 +1,4 @@
-"""The results of the command menu: pages, communities, users and visits. As JSON, or as a page without scripts."""
+"""Results for the command menu: pages, communities, users and visits. As JSON or, without scripts, as a page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Result(NamedTuple):
 @bp.get("/search")
 @for_viewers
 def search() -> Response:
-    """The results for `q`, in order. Each request counts towards the account's limit of reports."""
+    """Search for `q`. Each request counts towards the account's limit on reports."""
     results = [{**result._asdict(), "kind": str(result.kind)} for result in _results(_query())]
     return Response(encode({"results": results}), mimetype="application/json")
 
@@ -58,7 +58,7 @@ def _query() -> str:
 
 
 def _results(query: str) -> list[Result]:
-    """All results, or the sections and their parts if there is no query."""
+    """All results; without a query, the sections and their parts."""
     results = _pages(query.casefold())
     if query:
         results += [*_visit(query), *_communities(query), *_users(query)]

@@ -1,5 +1,4 @@
-"""/admin/settings: the settings that owners ask about, all settings that differ from their default, and a test
-email."""
+"""/admin/settings: the most important settings, all settings that differ from their defaults, and a test email."""
 
 from __future__ import annotations
 
@@ -45,8 +44,8 @@ REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could 
 
 
 class MailTest(NamedTuple):
-    """`problem` is a sentence, or "" if the mail server accepted the email. `code` and `reply` are the mail server's
-    own words.
+    """The result of a test email. `problem` is a sentence, or "" if the mail server accepted the email. `code` and
+    `reply` come from the mail server.
     """
 
     email: str
@@ -94,7 +93,7 @@ def show(status: int = 200, tested: MailTest | None = None) -> Response:
 
 
 def _as_html(setting: Setting) -> Markup:
-    """The setting's meaning as a sentence in the language of the page, with code marked up."""
+    """A setting's description in the language of the page, with code marked up."""
     meaning = _(setting.meaning)
     sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
     return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

@@ -1,1 +1,1 @@
-"""Lets users view, export and delete everything that belongs to their account."""
+"""Lets users view, export and delete everything that is stored about their account."""

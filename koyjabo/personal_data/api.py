@@ -1,4 +1,4 @@
-"""/api/auth/me: export all that is stored about an account, and delete it."""
+"""/api/auth/me: export everything stored about an account, and delete the account."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
     {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
 )
 def export_me() -> Response:
-    """Sessions, memberships, invitations, two-step login without its secrets, audit log entries, and visits you made
-    while logged in."""
+    """Export your data: sessions, memberships, invitations, two-step login without its secrets, audit log entries, and
+    visits you made while logged in.
+    """
     return export(tokens.require_account())
 
 
@@ -44,16 +45,17 @@ def export_me() -> Response:
     body=ProofBody,
 )
 def delete_me() -> Response:
-    """Requires the password and, if an authenticator app is set up, a code. All sessions and sockets end at once.
-    Visits remain counted, but nothing shows that they were yours. 503 `not_yet_forgotten`: repeat the call to
-    continue."""
+    """Delete your account. Requires the password and, if an authenticator app is on, a code. All sessions and sockets
+    end at once. Your visits stay counted, but nothing shows that they were yours. After 503 `not_yet_forgotten`, repeat
+    the call to continue.
+    """
     login = tokens.require_account()
     delete(login, ProofBody.of(request))
     return tokens.without_cookies(Response(status=204, headers={"Cache-Control": "no-store"}))
 
 
 def export(login: Login) -> Response:
-    """Everything that is stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
+    """Everything stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
     limits.count_report(login.account.id)
     credentials, session_id = current()[AccountServices].credentials, login.session_id
 
@@ -68,8 +70,8 @@ def export(login: Login) -> Response:
 
 
 def delete(login: Login, body: ProofBody) -> None:
-    """Requires the password and, if an authenticator app is set up, a code. Raises InvalidInput, WrongCredentials,
-    WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
+    """Delete the account. Requires the password and, if an authenticator app is on, a code. Raises InvalidInput,
+    WrongCredentials, WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
     """
     authentication.confirm(login, body)
     current()[PersonalDataServices].deletion.delete(login.account)

@@ -1,4 +1,4 @@
-"""Deletes an account at its owner's request. Its visits stay, and no figure changes."""
+"""Deletes an account for its owner. Its visits stay, and no number changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from koyjabo.personal_data import deletion_queries
 from koyjabo.personal_data.deletion_queries import Managed
 
 PATIENCE_S = 5.0
-"""Time limit of one request, in seconds. An account with a few visits a day over years is deleted within milliseconds.
-"""
+"""Time limit of one request, s. An account with a few visits a day over years is deleted within milliseconds."""
 
 DELETED_USER = Subject("user", "", "")
-"""The audit log must not identify the deleted user."""
+"""Subject of the audit entry, which must not identify the deleted user."""
 
 CHANGES |= {
     "user.export": N_("Own data exported"),
@@ -29,7 +28,9 @@ CHANGES |= {
 
 
 class AccountDeletion:
-    """Calls `on_revoked` with the user's id after the commit. All methods raise LedgerUnavailable."""
+    """Deletes accounts. After the commit, `on_revoked` is called with the user's id. All methods raise
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
         self._database = database
@@ -37,13 +38,14 @@ class AccountDeletion:
         self._on_revoked = on_revoked
 
     def only_admin_of(self, account: Account) -> list[Managed]:
-        """The communities that must first get another admin, or be deleted."""
+        """The communities that must be deleted or get another admin first."""
         return self._database.read(deletion_queries.only_admin_of, account.id)
 
     def delete(self, account: Account) -> None:
-        """Delete an account, and end its sessions and sockets. The caller must verify the password first. Raises
-        LastAdmin for the last admin of the site or of a community, and InvalidToken if the account is already deleted.
-        Raises NotYetForgotten after PATIENCE_S, when only some rows are detached; the next call continues.
+        """Delete an account, and end its sessions and sockets. The caller verifies the password first.
+
+        Raises LastAdmin for the last admin of the site or of a community, and InvalidToken if the account is already
+        deleted. Raises NotYetForgotten after PATIENCE_S if rows are left; the next call continues.
         """
         by = Actor("", "", "", self._clock.now_ms())  # without a location, because the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()

@@ -1,5 +1,5 @@
-"""Deletes an account in small transactions. In rows that must stay, for the sums or as a record, the user's id is
-replaced with DELETED or a random name that begins with it, so that nothing shows whose they were.
+"""Deletes an account in small transactions. Rows that have to stay, for the sums or as a record, get DELETED or a
+random name that begins with it in place of the user's id, so that they no longer belong to anyone.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ ONLY_ADMIN = N_(
 )
 
 GONE = "–"
-"""Shown on pages instead of the name of a user who started something."""
+"""Shown on pages in place of the name of a deleted user."""
 
 NAMING = ("user_id", "user", "invited_by")
-"""Details of audit log entries that name another user."""
+"""Fields in the details of audit entries that name another user."""
 
 VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id LIMIT :size"
 DETACH_VISITORS = text(
@@ -66,7 +66,7 @@ class Managed(NamedTuple):
 
 
 def only_admin_of(session: Session, user_id: str) -> list[Managed]:
-    """Up to 100 communities, sorted by name. Archived ones are left out."""
+    """Up to 100 communities, by name. Archived ones are left out."""
     other, person = aliased(Membership), aliased(User)
     others = exists().where(
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
@@ -80,8 +80,9 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
 
 
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:
-    """The ids of audit log entries whose details name the user. Runs as a report, because it reads all entries about
-    members."""
+    """The ids of audit entries whose details name the user. Read as a report, because it reads all entries about
+    members.
+    """
     return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
 
 
@@ -96,7 +97,7 @@ def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
 
 
 def events_about(session: Session, user_id: str) -> list[str]:
-    """The ids of webhook events that name the user. Runs as a report, because it reads all events about members."""
+    """The ids of webhook events that name the user. Read as a report, because it reads all events about members."""
     return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
 
 
@@ -116,14 +117,13 @@ def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
 
 
 def check(session: Session, user_id: str) -> None:
-    """Raises LastAdmin, and InvalidToken if there is no such account."""
+    """Check that the account may be deleted. Raises LastAdmin, and InvalidToken if there is no such account."""
     _locked(session, user_id)
 
 
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
-    """Detach up to `size` rows of each table and, if no more are left, delete the account. Returns whether it is
-    deleted. `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was deleted
-    before.
+    """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it is deleted.
+    `name` is random and begins with DELETED. Raises LastAdmin, and InvalidToken if the account was already deleted.
     """
     person = _locked(session, user_id)
     if detach(session, user_id, name, size):
@@ -145,7 +145,7 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
 
 
 def _locked(session: Session, user_id: str) -> User:
-    """Lock the communities that the user manages, then users: the order that all transactions use. Returns the user."""
+    """Lock the communities that the user manages, then users, in the order of all transactions. Returns the user."""
     managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
     rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
     session.execute(rows.with_for_update()).all()
@@ -160,14 +160,16 @@ def _locked(session: Session, user_id: str) -> User:
 
 
 def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
-    """Lock counters in the ledger's order. No visit is registered and no presence recorded until the commit."""
+    """Lock counters in the ledger's order. Until the commit, no visits are registered and no presence is recorded."""
     for locked in ((SITE,), scopes):
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
 
 
 def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
-    """Returns whether there may be more. Conversions go before visitors, because a recount compares the two."""
+    """Detach rows. Returns whether there may be more. Conversions come before visitors, because a recount compares the
+    two.
+    """
     by_me, about_me = {"actor_id": DELETED, "actor": "", "place": ""}, {"target_id": DELETED, "target": ""}
     is_me = (AuditLine.target_id == user_id) & (AuditLine.target_kind == "user")
     counts = (
@@ -187,7 +189,7 @@ def _change(session: Session, table: Any, which: ColumnElement[bool], size: int,
 
 
 def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
-    """Choose another name if `name` is taken, because a detached visitor has come back in the meantime."""
+    """Rename a person. If `name` is taken, because the detached visitor has come back, use another name."""
     is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
     new = random_name() if is_taken else name
     renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))

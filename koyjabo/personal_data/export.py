@@ -16,7 +16,7 @@ from koyjabo.personal_data import export_queries
 from koyjabo.personal_data.section_queries import SECTIONS, DataSubject, Section
 
 PIECE = 500
-"""Rows per piece. Reports wait for at most one piece."""
+"""Number of rows per piece. Reports wait for at most one piece."""
 
 
 class AccountExport:
@@ -25,8 +25,8 @@ class AccountExport:
         self._clock = clock
 
     def pieces(self, account: Account) -> Iterator[str]:
-        """Return one JSON object as pieces of text, read lazily: the account, then a list for each of SECTIONS. The
-        audit entry is written before this returns. Raises InvalidToken if the account was just deleted. Raises
+        """Yield one JSON object in pieces, which are read as needed: the account, then a list for each of SECTIONS. The
+        audit entry is written before this returns. Raises InvalidToken if the account was just deleted, and
         LedgerUnavailable, also between pieces.
         """
         account_data = self._database.report(export_queries.account, account.id)

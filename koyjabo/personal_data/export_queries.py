@@ -51,7 +51,7 @@ def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
 
 
 def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
-    """The communities that a user was present in, including deleted ones."""
+    """The communities that a user was in, including deleted ones."""
     return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
@@ -67,7 +67,7 @@ def piece(session: Session, section: Section, owner: DataSubject, after: Sequenc
 
 
 def _as_shown(row: Row) -> Row:
-    """The row as the API writes it: times in ISO 8601, and the scope as a community's id, or null for the site."""
+    """A row as the API returns it: times in ISO 8601, and for the scope a community's id, or null for the site."""
     shown: Row = {}
     for name, value in row.items():
         if name.endswith("_ms"):

@@ -1,4 +1,6 @@
-"""/account and its subpages: the user's account, with its sessions, communities, password, export and deletion."""
+"""/account and its subpages: the user's account, sessions, communities and password, and the account's export and
+deletion.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class FirstPasswordBody(Body):
 
 
 class DeletionBody(ProofBody):
-    """`confirmation` is the account's email, retyped by the user."""
+    """The form for deleting the account. `confirmation` is the account's email, typed by the user."""
 
     confirmation: Typed
 
@@ -49,7 +51,7 @@ def account() -> Response:
 
 @bp.post("/account/password")
 def change_password() -> Response:
-    """End all other sessions."""
+    """Change the password, and end all other sessions."""
     form = Form(PasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:
@@ -64,7 +66,7 @@ def change_password() -> Response:
 
 @bp.post("/account/password/first")
 def set_first_password() -> Response:
-    """Only for an account without a password."""
+    """Set the password of an account that has none."""
     form = Form(FirstPasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:

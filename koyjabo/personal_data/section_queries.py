@@ -1,5 +1,5 @@
-"""The sections of an export: everything that is stored about an account, except secrets (hashes of passwords and codes,
-keys) and details of other people that the account may not see.
+"""The sections of an export: everything stored about an account, except secrets (password hashes, codes, keys) and
+details of other people that the account may not see.
 
 Only visits made while logged in are included. Visits from before a visitor was identified as the user are left out,
 because anyone who knows a visitorId can sign up with it (docs/personal-data.md).
@@ -58,7 +58,7 @@ class DataSubject(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The rows of `select`, ordered by `key`, which is unique within the section."""
+    """The rows of `select`. `key` orders them, and is unique within the section."""
 
     name: str
     select: Callable[[DataSubject], Select[*tuple[Any, ...]]]
@@ -66,19 +66,21 @@ class Section(NamedTuple):
 
 
 def about_member(user_id: str) -> ColumnElement[bool]:
-    """A community's audit log entries about this user. The index of actions finds the few entries to read."""
+    """Audit entries of communities about this user. The index on actions finds the few entries to read."""
     return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
 
 
 def accepted_from(name: str) -> ColumnElement[bool]:
-    """Audit log entries about invitations accepted by a person with this name."""
+    """Audit entries about invitations accepted by a person with this name."""
     detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
     named = AuditLine.details.contains(detail, autoescape=True)
     return or_(*(and_(*_actions(kind), named) for kind in ("member", "panel")))
 
 
 def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
-    """A range of the index of actions. SQLite expects few rows in the range, so it does not read the whole log."""
+    """Conditions that select a range of the index on actions. SQLite expects few rows in the range, so it does not read
+    the whole log.
+    """
     return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
 
 
@@ -89,9 +91,7 @@ def event_about(user_id: str) -> ColumnElement[bool]:
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
-    """Emails to the account. Invitations are left out, because they are for the owner of the address, who may be
-    someone else.
-    """
+    """Emails to the account. Invitations are left out, because the owner of the address may be someone else."""
     return and_(OutboxMail.email == email, OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION)))
 
 
@@ -119,7 +119,7 @@ def _of(table: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[Any,
 
 
 def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
-    """All columns of a table except `left_out`, which add nothing about the owner."""
+    """All columns of a table except `left_out`, which contain nothing about the owner."""
     return [column for column in table.__table__.columns if column.name not in left_out]
 
 
@@ -150,7 +150,7 @@ def _keys(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _webhooks(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Webhooks without their URLs, which are credentials of the site."""
+    """Webhooks, without their URLs, which are credentials of the site."""
     columns = (Webhook.id, Webhook.description, Webhook.events, Webhook.community_id, Webhook.created_ms)
     return select(*columns).where(Webhook.created_by == owner.user_id)
 
@@ -188,7 +188,7 @@ def _webhook_events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Events from the account's visits."""
+    """Events that belong to the account's visits."""
     columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 

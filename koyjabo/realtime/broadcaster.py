@@ -1,7 +1,6 @@
-"""Broadcasts to a community's rooms from any process (specification: Broadcasting from a program).
-
-A process that has created the application broadcasts through it. Any other process, such as a cron job, a Celery task
-or a shell, needs only REDIS_URL.
+"""Broadcasts to a community's rooms from any process (specification: Broadcasting from a program). A process that has
+created the application broadcasts through it. Other processes, such as a cron job, a Celery task or a shell, only need
+REDIS_URL.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ if TYPE_CHECKING:
     from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
-"""Called with the event, the data and the room."""
+"""Sends an event, given its name, its data and the room."""
 
 LARGEST_EVENT = 2048
 """Maximum size of an event, in bytes (specification: Real time)."""
 
 
 class NowhereToBroadcast(RuntimeError):
-    """Neither an application in this process nor REDIS_URL says where to broadcast."""
+    """The process has neither an application nor REDIS_URL, so the broadcast has no destination."""
 
 
 class VisitorBroadcaster:
-    """Broadcasts values as given. The next real change broadcasts the server's own counts again.
+    """Broadcasts values as given. With the next real change, the server broadcasts its own counts again.
 
     Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is too large
     or not JSON. It raises NowhereToBroadcast if the process has neither an application nor REDIS_URL, and
@@ -45,11 +44,11 @@ class VisitorBroadcaster:
         self._lock = threading.Lock()
 
     def bind(self, emit: Emit) -> None:
-        """Send through this process's application from now on."""
+        """Broadcast through this process's application from now on."""
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
-        """Broadcast how many members are online. The event is a `visitor_count` for every `change`."""
+        """Broadcast how many members are online. Sends a `visitor_count` event, also if `change` is 0."""
         self._send_count(community_id, "visitor_count", count, change)
 
     def broadcast_visitor_joined(self, community_id: str, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Extends python-socketio's rooms with an index of each client's rooms."""
+"""Adds an index of each client's rooms to python-socketio."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ClientRooms(socketio.Manager):
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
 
     def connect(self, sid: str, namespace: str) -> str:
-        """Pause after the packet that confirms the connection, so that the client reads it before the first event. If
-        both arrived in one segment, a client that subscribes only once it is connected would miss the event.
+        """Confirm a connection, then pause, so that the client reads the confirmation before the first event. If both
+        arrived together, a client that subscribes only after connecting would miss the event.
         """
         connected: str = super().connect(sid, namespace)
         time.sleep(CONNECT_PAUSE_S)
@@ -40,8 +40,7 @@ class ClientRooms(socketio.Manager):
             self._rooms_of.pop(sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove the client from its rooms. python-socketio would search every room, and every client has its own
-        room."""
+        """Remove a client from its rooms. python-socketio would search all rooms, and there is one for each client."""
         for entered, room in self._rooms_of.get(sid, ()):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)

@@ -1,8 +1,6 @@
-"""The events that the server sends, which are the same for every kind of client (specification: Real time;
-docs/realtime.md has the table).
-
-On Socket.IO the event's name is its `type` and the object is its only argument. On a plain WebSocket the object is one
-text frame.
+"""The events that the server sends, which are the same for all kinds of clients (specification: Real time;
+docs/realtime.md has the table). On Socket.IO, `type` is the event's name and the object its only argument. On a plain
+WebSocket, the object is one text frame.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ from koyjabo.core.clock import iso
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"
-"""Room of all clients that follow the statistics of the site."""
+"""Room of all clients that follow the site's stats."""
 
 PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""
 
 
 VIEW, SHARED_VIEW = "view ", "shared view "
-"""Prefixes of the rooms of report views. The members are pages that show the same view."""
+"""Prefixes of rooms for views of reports. The members of a room are pages that show the same view."""
 
 
 def view_room(view: tuple[str, ...], is_shared: bool) -> str:
@@ -30,18 +28,18 @@ def view_room(view: tuple[str, ...], is_shared: bool) -> str:
 
 
 def visitors_room(community_id: str) -> str:
-    """Room of the members of a community who are online."""
+    """Room of a community's members who are online."""
     return f"visitors_{community_id}"
 
 
 def dashboard_room(community_id: str) -> str:
-    """Room of the moderators who have a community's dashboard open."""
+    """Room of moderators who have a community's dashboard open."""
     return f"visitor_dashboard_{community_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class VisitorUpdate:
-    """Complete statistics of the site or of a community at one revision."""
+    """The complete stats of the site or a community at one revision."""
 
     type: ClassVar[str] = "visitor_update"
     stats: Stats
@@ -85,7 +83,7 @@ class CountChanged:
 
 @dataclass(frozen=True, slots=True)
 class DashboardUpdate:
-    """The dashboard's data (docs/realtime.md), and any other fields that the caller adds."""
+    """A dashboard's data (docs/realtime.md), and any other fields that the caller adds."""
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
@@ -102,8 +100,8 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """New visits since the last event, newest first, and changed values by part and key. Values are always complete;
-    None means that the key is gone. With `is_whole`, the event has everything and replaces all known values.
+    """New visits since the last event, newest first, and changed values by part and key. Values are complete; None
+    means that the key no longer exists. With `is_whole`, the event contains all values and replaces the known ones.
     """
 
     type: ClassVar[str] = "panel_update"
@@ -125,9 +123,9 @@ class PanelUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ViewUpdate:
-    """Changed numbers of a view by cell, and changed versions of its parts. A part with a new version needs new HTML.
-    With `is_whole`, the event has everything and replaces all known values. `view` names the view; `moment` orders its
-    events.
+    """A view's changed numbers by cell, and changed versions of its parts. A part with a new version needs new HTML.
+    With `is_whole`, the event contains everything and replaces what is known. `view` names the view; `moment` orders
+    its events.
     """
 
     type: ClassVar[str] = "view_update"
@@ -147,8 +145,8 @@ class ViewUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """When visits stopped being saved (ms), or None. Panel pages poll this every few seconds, and so also notice when
-    the server stops responding.
+    """Since when visits have not been saved (ms), or None. Pages of the panel request this every few seconds, so they
+    also notice when the server does not respond.
     """
 
     type: ClassVar[str] = "panel_state"
@@ -162,7 +160,7 @@ class PanelState:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsUpdate:
-    """A metric of a community: a number, or a description of something that just happened."""
+    """A metric of a community: a number, or what has just happened."""
 
     type: ClassVar[str] = "analytics_update"
     metric: str
@@ -182,9 +180,7 @@ class AnalyticsUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CommunityMessage:
-    """A message that a program sends to the members of a community. It is not a value of the room, so it has no
-    revision.
-    """
+    """A program's message to the members of a community. It is not a value of the room, so it has no revision."""
 
     type: ClassVar[str] = "message"
     community_id: str
@@ -197,8 +193,8 @@ class CommunityMessage:
 
 @dataclass(frozen=True, slots=True)
 class Kicked:
-    """Notifies a Socket.IO client that it was removed from a room. Has the close code that a plain WebSocket would
-    get.
+    """Informs a Socket.IO client that it was removed from a room, with the close code that a plain
+    WebSocket would get.
     """
 
     type: ClassVar[str] = "kicked"
@@ -223,7 +219,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A client sent an invalid message. Its socket stays open. `message` repeats `error` for clients of Citinfos."""
+    """The response to an invalid message. The socket stays open. `message` repeats `error` for clients of Citinfos."""
 
     type: ClassVar[str] = "error"
     sentence: str

@@ -1,7 +1,7 @@
 """Broadcasts events to all clients of a room. An event is encoded once and written to each connection (decision 1).
 
-python-socketio keeps the rooms of its clients and, like Flask-SocketIO, sends through `emit`. This module adds plain
-WebSockets and streams to a room of the same name. They receive the same JSON.
+python-socketio keeps the rooms of its clients and sends through `emit`, as does Flask-SocketIO. This module adds plain
+WebSockets and streams to the room of the same name. They receive the same JSON.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from koyjabo.realtime.frames import frame, stream_frame
 from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
 
 NAMESPACE = "/"
-"""The Socket.IO namespace whose events plain WebSockets also receive."""
+"""The Socket.IO namespace whose events plain WebSockets receive as well."""
 
 
 class EncodedEvent:
-    """An event as bytes for each kind of client, all made from one JSON encoding.
-
-    `revision` orders the event among the values of its room. It defaults to the revision of the event's stats, or None
-    if it has no stats. `epoch` (base 36) is used for an event without stats.
+    """An event as bytes for each kind of client, made from one JSON encoding. `revision` orders the event among the
+    values of its room. By default it is the revision of the event's stats, or None if it has no stats. `epoch` (base
+    36) is used for an event without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")
@@ -63,7 +62,7 @@ class EncodedEvent:
 
 
 def revision_of(data: Any) -> int | None:
-    """Return the revision of the stats in an event's object, or None if there are none."""
+    """The revision of the stats in an event, or None if it has none."""
     revision = _stats(data).get("revision")
     return revision if isinstance(revision, int) else None
 
@@ -81,22 +80,23 @@ def _stats(data: Any) -> dict[str, Any]:
 Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
-"""A broadcast yields to other tasks after this many writes (about 1 ms)."""
+"""After this many writes (about 1 ms), a broadcast lets other tasks run."""
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
-"""Called once per broadcast with the room, event, number of receivers, bytes per receiver, revision, and duration in
-seconds."""
+"""Called once per broadcast with the room, event, number of receivers, bytes per receiver, revision, and
+duration (s).
+"""
 
 OnSentToOne = Callable[[str], None]
-"""Called with the name of each event that was sent to a single member."""
+"""Called with the name of an event that was sent to only one member."""
 
 Epoch = Callable[[], str]
 """Returns the site's current epoch in base 36, for events without stats."""
 
 
 class Effort(NamedTuple):
-    """The time that some work took."""
+    """The time that work has taken."""
 
     cpu_s: float  # of this thread; less than the elapsed time if workers share a core
     elapsed_s: float
@@ -115,7 +115,7 @@ class Effort(NamedTuple):
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
-    An event with a revision reaches each member at most once and never after a newer one, even if events are emitted in
+    A member receives an event with a revision at most once, and never after a newer one, even if events are emitted in
     another order. An event without a revision is always sent.
     """
 
@@ -124,7 +124,9 @@ class LocalFanout(ClientRooms):
     _epoch: Epoch
 
     def __init__(self, **options: Any) -> None:
-        """Subclasses set the attributes above, because python-socketio's own managers pass no arguments on."""
+        """Create the fan-out. Subclasses set the attributes above, because python-socketio's managers do not pass
+        arguments on.
+        """
         super().__init__(**options)
         self._sinks = Sinks()
         self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
@@ -133,14 +135,13 @@ class LocalFanout(ClientRooms):
         # Under other WSGI servers clients have threads. `Room` also uses this lock. It must not be held while blocking.
         self.lock = threading.RLock()
         self.paused = Effort(0.0, 0.0)
-        """Total time that other tasks ran while broadcasts yielded to them."""
+        """Total time that other tasks ran while broadcasts let them."""
 
     # Members of a room
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
-        """Add a member to a room and send it the room's current value as its first event. Both happen under the lock,
-        so every change is either in that value or arrives after it. Returns False for a Socket.IO client that has
-        disconnected.
+        """Add a member to a room, and send it the room's current value as its first event. Both happen under the lock,
+        so each change is in that value or arrives after it. Returns False for a Socket.IO client that has disconnected.
         """
         with self.lock:
             if not isinstance(member, str):
@@ -153,7 +154,7 @@ class LocalFanout(ClientRooms):
         return True
 
     def dismiss(self, room: str, member: Member) -> None:
-        """Remove a member that left or disconnected. Idempotent."""
+        """Remove a member that has left or disconnected. Idempotent."""
         with self.lock:
             if isinstance(member, str):
                 if member in self._participants(room):
@@ -163,9 +164,8 @@ class LocalFanout(ClientRooms):
             self._forget_broadcasts(room)
 
     def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
-        """Send a value of the room to one member, unless it already received a newer one. An equal value is sent again.
-
-        Does nothing for a client that is not in the room.
+        """Send a value of the room to one member, unless it has already received a newer one. The same value can be
+        sent again. Does nothing for a client that is not in the room.
         """
         with self.lock:
             ready = self._encode(event, data, revision)
@@ -200,22 +200,22 @@ class LocalFanout(ClientRooms):
             client.close(wait=False)
 
     def member_count(self, room: str) -> int:
-        """How many members the room has on this worker."""
+        """The number of members of the room on this worker."""
         members = self._sinks.plain(room), self._sinks.streams(room), self._participants(room)
         return sum(map(len, members))
 
     def plain_sockets(self) -> dict[str, int]:
-        """How many plain WebSockets each room has on this worker."""
+        """The number of plain WebSockets in each room on this worker."""
         with self.lock:
             return self._sinks.plain_counts()
 
     def streams(self) -> int:
-        """How many streams are open on this worker."""
+        """The number of open streams on this worker."""
         with self.lock:
             return self._sinks.stream_count()
 
     def clients(self) -> int:
-        """How many Socket.IO clients are connected to this worker."""
+        """The number of connected Socket.IO clients on this worker."""
         return len(self._participants(None))
 
     def _participants(self, room: str | None) -> Any:
@@ -299,7 +299,7 @@ class LocalFanout(ClientRooms):
         return written
 
     def _in_batches(self, members: list[Each]) -> Iterator[list[Each]]:
-        """Yield batches of members, to be written to with the lock held. Other tasks run between batches."""
+        """Yield members in batches, to write to while the lock is held. Between batches, other tasks run."""
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
                 self._pause()
@@ -312,8 +312,8 @@ class LocalFanout(ClientRooms):
         self.paused = self.paused.plus(Effort.so_far().minus(began))
 
     def _broadcast_lock(self, room: str) -> Any:
-        """Return a lock that serialises a room's broadcasts if they need several batches, because other tasks run
-        between batches.
+        """A lock for a room's broadcasts if they need several batches, so that one follows another although other tasks
+        run in between.
         """
         if self.member_count(room) < WRITES_IN_A_ROW:
             return nullcontext()
@@ -333,8 +333,8 @@ class LocalFanout(ClientRooms):
 
 
 def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
-    """Record that a value is being sent to a member. Returns False without recording anything if the member already has
-    a newer one.
+    """Note that a value is being sent to a member. Returns False, and notes nothing, if the member already has a newer
+    one.
     """
     if revision is not None:
         if sent.get(member, NOTHING) > revision:
@@ -344,7 +344,7 @@ def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
 
 
 class MemoryFanout(LocalFanout):
-    """The fan-out of a server with one worker, which has no bus."""
+    """The fan-out of a server with one worker, without a bus."""
 
     def __init__(self, on_sent: OnSent, on_sent_to_one: OnSentToOne, epoch: Epoch) -> None:
         self._on_sent = on_sent
@@ -361,7 +361,7 @@ OF_ROOMS = {
     dashboard_room(""): DASHBOARDS,
     visitors_room(""): COMMUNITIES,
 }
-"""The kind of a socket, by the prefix of its room's name. Pages in other rooms are also in one of these rooms."""
+"""Kinds of sockets, by the prefix of the room's name. Pages in other rooms are also in one of these."""
 
 
 def socket_counts(fanout: LocalFanout) -> dict[str, int]:

@@ -1,5 +1,5 @@
-"""Encodes WebSocket frames as a server sends them: whole, unmasked and uncompressed (RFC 6455, 5.2). Also encodes
-events of streams (HTML, 9.2).
+"""Encodes WebSocket frames as servers send them: whole, unmasked and uncompressed (RFC 6455, 5.2). Also encodes events
+of streams (HTML, 9.2).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
-    """Encode a close frame. Without a `code`, it responds to a close frame that had none (RFC 6455, 7.4)."""
+    """Encode a close frame. A close frame without a `code` is the response to one without a code (RFC 6455, 7.4)."""
     if code is None:
         return frame(b"", CLOSE)
     text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()

@@ -1,4 +1,4 @@
-"""Socket.IO's message queue between processes: python-socketio's protocol over the Redis bus, so that requests never
+"""Socket.IO's message queue between processes: python-socketio's protocol over the Redis bus, without making requests
 wait.
 """
 
@@ -16,18 +16,16 @@ from koyjabo.cluster.redis_bus import QUEUE, RedisBus
 from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnSentToOne
 
 MOST_WAITING = 1000
-"""Maximum number of messages that are read but not handled yet. Beyond this, reading from the bus pauses."""
+"""Maximum number of messages that were read but not handled yet. Beyond this, reading from the bus pauses."""
 
 
 VALUE_OF_1_0 = "koyjabo:value"
-"""Event that workers of release 1.0.0 send each other values with on this queue. Clients must not receive it."""
+"""Event that workers of release 1.0.0 exchange values with on this queue. Clients must not receive it."""
 
 
 class RoomManager(PubSubManager, LocalFanout):
-    """The clients of this worker, and the queue to the other workers.
-
-    The order of the base classes makes `LocalFanout.emit` handle this worker's own messages as well as those from the
-    queue.
+    """The clients of this worker, and the queue to the other workers. The order of the base classes makes
+    `LocalFanout.emit` handle messages from this worker and from the queue alike.
     """
 
     name = "koyjabo"
@@ -42,7 +40,9 @@ class RoomManager(PubSubManager, LocalFanout):
         self._received: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
 
     def initialize(self) -> None:
-        """Start listening. Idempotent: our server calls it on startup, python-socketio whenever a client connects."""
+        """Start to listen. Idempotent: our server calls this on startup, and python-socketio whenever a client
+        connects.
+        """
         if not self._listening:
             self._listening = True
             super().initialize()
@@ -54,8 +54,7 @@ class RoomManager(PubSubManager, LocalFanout):
 
     def _listen(self) -> Iterator[dict[str, Any]]:
         """Yield messages for ever. Skips anything that is not a JSON object, because other programs may publish here.
-
-        During an upgrade, workers of 1.0.0 also publish values. These are skipped, because counts are read from the
+        During an upgrade, workers of 1.0.0 also publish values, which are skipped, because counts are read from the
         database.
         """
         while True:

@@ -1,4 +1,4 @@
-"""One room: broadcasts its newest value at a limited rate.
+"""A room: broadcasts its newest value at a limited rate.
 
 The first change is broadcast at once. While changes continue, there is one broadcast per interval, and the last value
 always arrives (specification: promise 2). A value is built when it is sent, so old values never wait in a queue.
@@ -19,9 +19,9 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST, SHARED_REST = 4, 2
-"""Pause after a broadcast, as multiples of its CPU time and of its elapsed time, both excluding other tasks. One room
-takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers share a core
-(decision 85).
+"""Shortest pause after a broadcast, as multiples of its CPU time and of its elapsed time, without the time of other
+tasks. One room takes at most a fifth of a core. The second multiple keeps pauses from growing without end where workers
+share a core (decision 85).
 """
 
 
@@ -35,24 +35,24 @@ class ClientEvent(Protocol):
 
 
 class RoomEvent(ClientEvent, Protocol):
-    """A message that is a room's value, ordered by its revision."""
+    """A room's value as a message. Its revision orders it among the values of the room."""
 
     @property
     def revision(self) -> int: ...
 
 
 class RoomSource(Protocol):
-    """Provides the values of one room on this worker."""
+    """Provides a room's values on this worker."""
 
     interval_s: float
-    """Minimum time between two broadcasts."""
+    """Minimum time between two broadcasts, s."""
 
     caused_by_visits: bool
     """Whether visits contributed to the last result of `events_after`."""
 
     @property
     def is_relative(self) -> bool:
-        """Whether events contain changes relative to the previous event. New members are then admitted right after a
+        """Whether events contain changes relative to the previous event. If so, new members are admitted right after a
         broadcast.
         """
 
@@ -60,10 +60,10 @@ class RoomSource(Protocol):
         """Return the first event for a new member. Must not block."""
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Return the events for the members, with increasing revisions greater than `after`. May block."""
+        """The events for the members, with increasing revisions after `after`. May block."""
 
     def merge(self, state: Any) -> None:
-        """Merge this room's state as another worker published it. An older state changes nothing."""
+        """Merge the room's state that another worker has published. An older state changes nothing."""
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
 
 
 class Ticket:
-    """A member waiting in a room's queue. The code that removes a ticket from the queue also wakes its waiter."""
+    """A member that waits in a room's queue. The code that removes it from the queue also wakes its waiter."""
 
     def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
         self.member = member
@@ -86,7 +86,7 @@ class Closed(Exception):
 
 
 class Room:
-    """One room on this worker. Calls `hear` for each new member before the member gets the current value."""
+    """A room on this worker. Calls `hear` for each new member before the member gets the current value."""
 
     def __init__(
         self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
@@ -105,7 +105,7 @@ class Room:
         self._lock = fanout.lock
 
     def close_if_empty(self) -> bool:
-        """Close an empty room for good. Returns whether the room is closed."""
+        """Close the room for good if it is empty. Returns whether it is closed."""
         with self._lock:
             self._closed = self._closed or self.is_empty
             return self._closed
@@ -120,10 +120,9 @@ class Room:
         self._runtime.start_task(self._broadcast_while_changing)
 
     def admit(self, member: Member) -> dict[str, Any] | None:
-        """Admit a member and send it the current value as its first event.
-
-        Returns that value, or None if the member has disconnected. If values are relative, this blocks until the next
-        broadcast to the other members. Raises Closed.
+        """Admit a member, and send it the current value as its first event. Returns that value, or None if the member
+        has disconnected. If values are relative, this blocks until the next broadcast to the other members. Raises
+        Closed.
         """
         self._hear()
         if self.source.is_relative:
@@ -178,9 +177,7 @@ class Room:
         return value
 
     def _read_present(self) -> tuple[RoomEvent, dict[str, Any]]:
-        """Return the first event of a member. Clients that connect together get the same object, which is encoded
-        once.
-        """
+        """The first event for a member. Clients that connect together get the same object, so it is encoded once."""
         event = self.source.first_event()
         if self._present is None or self._present[0] != event:
             self._present = (event, event.as_object())
@@ -205,9 +202,7 @@ class Room:
             return self._sending
 
     def _broadcast(self) -> float:
-        """Broadcast the new events. Returns how long to pause afterwards (s), which does not depend on how long reading
-        them took.
-        """
+        """Broadcast the new events. Returns how long to pause afterwards, s. The time to read them does not count."""
         news = self.source.events_after(self._sent_revision)
         began, paused = Effort.so_far(), self._fanout.paused
         for event in news:
@@ -220,7 +215,7 @@ class Room:
         return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
 
     def _serve(self, ticket: Ticket) -> None:
-        """Admit a waiting member, or send it the value, unless it has disconnected by now."""
+        """Admit a waiting member, or send it the value, unless it has disconnected."""
         with self._lock:
             if ticket not in self._queue:
                 return

@@ -1,4 +1,4 @@
-"""The open rooms of this worker. Rooms open with their first member and close with their last."""
+"""The open rooms of this worker. A room opens with its first member and closes with its last."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from koyjabo.realtime.sinks import Member
 Kind = TypeVar("Kind")
 
 LINGER_MS = 5_000
-"""How long a worker stays subscribed to a room after the last member has left, because reloaded pages come back."""
+"""How long a worker stays subscribed to a room after its last member has left, ms, in case the page is reloaded."""
 
 
 class Rooms:
-    """The rooms with members on this worker, and the permanent ones. Publishes changes to other workers."""
+    """The rooms that have members on this worker, and the permanent ones. Publishes changes to other workers."""
 
     def __init__(self, fanout: LocalFanout, runtime: Runtime, bus: Bus) -> None:
         self._fanout = fanout
@@ -68,10 +68,9 @@ class Rooms:
                 return room.admit(member)
 
     def show(self, member: Member, name: str, source: Callable[[], RoomSource]) -> None:
-        """Make a member follow a view instead of its previous one. If it already follows this view, send the current
-        value again.
-
-        Raises what `source` raises. Call `leave_view` afterwards if the member may have disconnected during the call.
+        """Make a member follow a view in place of its previous one. If it already follows this view, send the current
+        value again. Raises what `source` raises. If the member may have disconnected during the call, call `leave_view`
+        afterwards.
         """
         room = self._rooms.get(name)
         if room and self._views.get(member) == name:
@@ -83,7 +82,7 @@ class Rooms:
         self.refresh(name)
 
     def leave_view(self, member: Member) -> None:
-        """Stop following a view. Call this for each member that has disconnected. Idempotent."""
+        """Make a member stop following its view. Call this for each member that has disconnected. Idempotent."""
         self.dismiss(self._views.pop(member, ""), member)
 
     def dismiss(self, name: str, member: Member) -> None:
@@ -110,7 +109,7 @@ class Rooms:
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
     def leave_empty(self) -> None:
-        """Unsubscribe from rooms that have had no members for LINGER_MS. Call this every second."""
+        """Unsubscribe from rooms without members for LINGER_MS. Call this every second."""
         now_ms, used = system_elapsed_ms(), self._used()
         for name in self._bus.heard:
             if name in used:
@@ -125,7 +124,7 @@ class Rooms:
         return {_heard(name) for name, room in list(self._rooms.items()) if not room.is_empty}
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
-        """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
+        """Broadcast and publish a room's value that this worker has changed. The room does not have to be open here.
         `state` returns what other workers need to build the same value, or the same `part` of it. Presence is published
         without the pause between other values.
         """
@@ -150,5 +149,5 @@ class Rooms:
 
 
 def _heard(name: str) -> str:
-    """Return which room to subscribe to for a room: the panel and its views follow changes to the site's values."""
+    """The name of the room to subscribe to: the panel and its views follow the site's values."""
     return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW, SHARED_VIEW)) else name

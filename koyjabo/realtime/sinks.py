@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """A WebSocket or a stream: takes encoded frames. `write` never blocks and never raises."""
+    """A WebSocket or a stream that takes encoded frames. `write` never blocks and never raises."""
 
     is_stream: bool
 
@@ -14,16 +14,15 @@ class Sink(Protocol):
 
 
 Member = str | Sink
-"""A Socket.IO client (its sid), a plain WebSocket, or a stream."""
+"""A Socket.IO client (its sid), a plain WebSocket or a stream."""
 
 
 NOTHING = -1
-"""Revision of a member that has not received a value yet; older than all others."""
+"""Revision of a member that has received no value yet. Older than all others."""
 
 Members = dict[Sink, int]
-"""The newest revision sent to each member. One look-up shows both whether a sink is a member and what it has.
-
-A dict and not a set: it keeps the order of insertion, which is closer to the order in memory (decision 85).
+"""The newest revision sent to each member. One look-up shows whether a sink is a member and which value it has. A dict,
+not a set, keeps the order of insertion, which is closer to the order in memory (decision 85).
 """
 
 
@@ -45,7 +44,7 @@ class Sinks:
             rooms.pop(room, None)
 
     def members_with(self, room: str, sink: Sink) -> Members:
-        """Return the members of a room that are of the same kind as `sink`. `sink` itself need not be one."""
+        """The members of a room that are of the same kind as `sink`, which does not have to be one of them."""
         return self._rooms(sink).get(room, {})
 
     def plain(self, room: str) -> Members:
@@ -55,7 +54,7 @@ class Sinks:
         return self._streams.get(room, {})
 
     def plain_counts(self) -> dict[str, int]:
-        """How many plain WebSockets each room has."""
+        """The number of plain WebSockets in each room."""
         return {room: len(members) for room, members in self._plain.items()}
 
     def stream_count(self) -> int:

@@ -1,4 +1,4 @@
-"""The room of all clients that follow the site's statistics, with the milestones in its events."""
+"""The room of all clients that follow the site's stats. Its events also announce milestones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from koyjabo.realtime.events import VisitorUpdate
 from koyjabo.realtime.room import RoomEvent
 
 FindGreatest = Callable[[Scope, int, Sequence[int]], int | None]
-"""Returns the highest of these totals that was reached by a visit in this epoch (ms). May wait. Raises
+"""Returns the highest of these totals that a visit has reached in this epoch (ms). May wait. Raises
 LedgerUnavailable.
 """
 
@@ -32,14 +32,13 @@ class MilestoneNews:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the total has passed a milestone that has not been announced yet. Does not wait."""
+        """Whether the total has passed a milestone that has not been announced. Does not wait."""
         snapshot = self._live_stats.snapshot
         return bool(self._passed(snapshot.epoch, snapshot.total))
 
     def take(self, stats: Stats) -> int | None:
-        """Return the milestone of the event with these stats, or None. May wait.
-
-        While the database is unavailable it returns None, and the milestone is never announced.
+        """The milestone to announce with these stats, or None. May wait. While the database is unavailable, this is
+        None, and the milestone is never announced.
         """
         try:
             with suppress(LedgerUnavailable):
@@ -66,13 +65,11 @@ class SiteRoom:
 
     @property
     def is_relative(self) -> bool:
-        """Whether the next event has a milestone. Only members that saw the previous total may receive it."""
+        """Whether the next event has a milestone. Only members that have seen the previous total may receive it."""
         return self._news.is_pending
 
     def first_event(self) -> RoomEvent:
-        """Return the newest value. While a milestone waits for the next event, return the last broadcast value
-        instead.
-        """
+        """The newest value or, while a milestone waits for the next event, the value that was broadcast last."""
         newest = self._visits.newest()
         return VisitorUpdate(self._announced if self._news.is_pending else newest)
 

@@ -1,4 +1,4 @@
-"""Validates Socket.IO packets as the protocol requires. python-socketio accepts more."""
+"""Validates Socket.IO packets strictly, because python-socketio accepts invalid ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, Recur
 MOST_ATTACHMENTS = 10
 
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
-"""Names that clients' events must not have.
-
-python-socketio would call its own handlers with these names, and the handler for `*` would take the client's id from
-the event.
+"""Event names that clients must not use. python-socketio would call its own handlers for them, and the handler for `*`
+would take the client's id from the event.
 """
 
 

@@ -1,1 +1,1 @@
-"""The receipt of the total: what makes it up, line by line, so that anyone can add it up (specification: Receipt)."""
+"""The receipt of the total: the parts that add up to it, for everyone (specification: Receipt)."""

@@ -1,5 +1,4 @@
-"""The forms of /receipt for admins of the site: recount, and change the total. /admin/receipt redirects to that
-page."""
+"""Forms on /receipt for admins of the site: recount, and change the total."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:
-    """Parse a number as pages write it: with digits of any script, grouped or not."""
+    """Parse a number with digits of any script, with or without thousands separators."""
     if not NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(str(value).replace(",", ""))

@@ -1,4 +1,4 @@
-"""GET /api/receipt: what makes up the total (specification: Receipt)."""
+"""GET /api/receipt: the parts that add up to the total (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class ReceiptAnswer(BaseModel):
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 def receipt() -> Response:
-    """The parts that add up to the total, or 304 if `If-None-Match` has the current tag. Admins and viewers of the site
-    also see who made each change, and why.
+    """Return the parts that add up to the total, or 304 if `If-None-Match` has the current tag. Admins and viewers of
+    the site also see who made each change, and why.
     """
     receipts, caller = current()[Receipts], FlaskContext().caller()
     if caller is not None and caller.sees_panel:

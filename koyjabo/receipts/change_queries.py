@@ -1,4 +1,4 @@
-"""Reads the changes to the site's total that no visit made. Operations for the database executor."""
+"""Queries for changes to the site's total other than visits, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.models import SITE, Adjustment, Counter
 from koyjabo.models.ledger import IMPORTED
 
 MOST_RECORDS = 200
-"""Maximum number of audit log entries to search for who set a total or imported visits."""
+"""Maximum number of audit entries searched for the author of a total or an import."""
 
 
 class TotalChange(NamedTuple):
@@ -63,17 +63,17 @@ def history(session: Session) -> TotalHistory:
 
 
 def _cause(kind: str, reason: str) -> str:
-    """The reason for a change. For an import, the day at the end is left out."""
+    """The reason for a change. The day at the end of an import's reason is left out."""
     return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
 
 
 def imports(session: Session) -> list[AuditRecord]:
-    """The imports that added visits, oldest first, as far back as the audit log goes."""
+    """The imports that added visits, oldest first, if the audit log still has them."""
     records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
     return [record for record in reversed(records) if record.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
-    """Who set each total, by moment and total, as far back as the audit log goes."""
+    """The author of each total, by time and total, if the audit log still has them."""
     records = audit.newest(session, Selection(actions=("total.set",)), MOST_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}

@@ -1,4 +1,4 @@
-"""/receipt, for everyone: what makes up the total, and how it was verified (specification: Receipt)."""
+"""/receipt, for everyone: the parts that add up to the total, and how it was verified (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledge
 
 
 class ReceiptRows(NamedTuple):
-    """Links to the rows that a part counts. `day` returns the day of a moment, in TIMEZONE."""
+    """Links to the rows that a part of the total counts. `day` returns the day of a moment, in TIMEZONE."""
 
     day: Callable[[int], str]
 
@@ -33,7 +33,7 @@ class ReceiptRows(NamedTuple):
         return self.on(part.at_ms, ACTIONS[part.kind])
 
     def on(self, at_ms: int, action: str) -> str:
-        """The URL of the audit log entries for an action on the day of a moment."""
+        """The URL of the audit entries for an action on the day of `at_ms`."""
         day = self.day(at_ms)
         return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
@@ -49,8 +49,8 @@ def status() -> Response:
 
 
 def show(status: int = 200, total: Form[Any] | None = None) -> Response:
-    """The page. People with access to the panel also see names, reasons and the state of the recount; admins of the
-    site also see the forms. `total` has the errors of one form.
+    """Show the page. People with access to the panel also see names, reasons and the state of the recount; admins of
+    the site also see the forms. `total` is a form with errors, if any.
     """
     services, login = current(), page_login.login()
     receipts, account = services[Receipts], login.account if login else None

@@ -1,4 +1,4 @@
-"""The receipt of the site's total, as of one moment: its parts add up to it (specification: Receipt)."""
+"""The receipt of the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from koyjabo.receipts.verification_queries import LastRecount, Verification, Ver
 
 ADJUSTED, VISITS = "adjustment", "visits"
 KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
-"""How a receipt names each kind of adjustment."""
+"""The kind of a part, by kind of adjustment."""
 
 ORDER = (*KINDS.values(), VISITS)
 
 MOST_PARTS = 60
-"""Maximum number of parts up to the last change. If there are more, the oldest are combined by kind."""
+"""Maximum number of parts up to the last change. If there are more, the oldest are combined, one part per kind."""
 
 
 class ReceiptPart(NamedTuple):
-    """`first` and `last` are the visit numbers that the part covers or, if it lowered the total, the numbers that it
+    """A part of the total. `first` and `last` are the visit numbers that it covers or, if it lowered the total, that it
     took back. Both are None for combined parts.
     """
 
@@ -53,7 +53,7 @@ class ReceiptPart(NamedTuple):
 
 def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
     """The parts, oldest first. They always add up to `total`: if the ledger contradicts itself, the difference is an
-    adjustment without a moment.
+    adjustment without a time.
     """
     parts, counted, reached = _upto_last_change(changes)
     newest = _part(VISITS, visits - counted, reached)
@@ -62,7 +62,7 @@ def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple
 
 @lru_cache(maxsize=1)  # the part of the receipt that visits do not change
 def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
-    """The parts up to the last change, and the visits and the total after it."""
+    """The parts up to the last change, and the number of visits and the total after it."""
     parts: list[ReceiptPart] = []
     counted = reached = 0
     for change in changes:
@@ -83,7 +83,7 @@ def _part(
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """At most MOST_PARTS: the oldest are combined into one part per kind."""
+    """At most MOST_PARTS parts: the oldest are combined, one part per kind."""
     if len(parts) <= MOST_PARTS:
         return tuple(parts)
     older = parts[: len(parts) - MOST_PARTS + len(ORDER)]
@@ -98,20 +98,21 @@ def _sum(kind: str, parts: list[ReceiptPart]) -> ReceiptPart:
 
 
 ATTEMPTS = 3
-"""How often to read a receipt if the total changes between its two reads."""
+"""How often to try to read a receipt if the total changes between its two reads."""
 
 VERIFICATION_KEPT_MS = 5_000
-"""How long the last recount and backup are cached."""
+"""How long the last recount and the last backup are cached, ms."""
 
 OPERATOR_NAME = "operator"
-"""The name shown for the person who uses the command line."""
+"""The name shown for people who use the command line."""
 
 NEVER = TotalHistory(0, 0, 0, ())
 
 
 class ImportOfVisits(NamedTuple):
-    """Visits imported from another program. They have visit numbers, and are included in the visits counted one by
-    one."""
+    """An import of visits from another program. They have visit numbers, and are also part of the visits counted one by
+    one.
+    """
 
     at_ms: int
     visits: int
@@ -135,7 +136,7 @@ class TotalReceipt(NamedTuple):
 
     @property
     def visits(self) -> list[ReceiptPart]:
-        """The number of visits that were counted one by one."""
+        """The parts that are visits counted one by one."""
         return [part for part in self.parts if part.kind == VISITS]
 
     @property
@@ -144,13 +145,13 @@ class TotalReceipt(NamedTuple):
 
     @property
     def was_lowered(self) -> bool:
-        """Whether visit numbers were taken back, and so may have been used twice."""
+        """Whether visit numbers were taken back, so that some may have been used twice."""
         return any(part.amount < 0 for part in self.parts)
 
 
 class Receipts:
-    """Reading one costs as much as `Visits.stats`: the changes to the total are read again only after something other
-    than a visit has changed it. All methods raise LedgerUnavailable.
+    """Reads receipts. This costs as much as `Visits.stats`, because changes to the total are read again only after one
+    has been made. All methods raise LedgerUnavailable.
     """
 
     def __init__(self, visits: Visits, database: DatabaseExecutor, clock: Clock) -> None:
@@ -167,8 +168,7 @@ class Receipts:
         return receipt._replace(parts=tuple(part._replace(reason=None) for part in receipt.parts))
 
     def explained(self, account: Account) -> TotalReceipt:
-        """The receipt with names and reasons; emails in them are masked for viewers. Raises Forbidden unless the
-        account is an
+        """The receipt with names and reasons. Viewers see emails masked. Raises Forbidden unless the account is an
         admin or a viewer of the site.
         """
         account.require_site_viewer()
@@ -191,8 +191,8 @@ class Receipts:
         return TotalReceipt(snapshot.total, snapshot.revision, newest_ms, parts, *self._last_verification())
 
     def _explained_snapshot(self) -> tuple[CounterSnapshot, tuple[TotalChange, ...]]:
-        """The newest figures, with the changes that explain them. Unless a change is recorded, the total grows only
-        with the visits, and falls only in a new epoch.
+        """The newest counter, with the changes that explain its total. Apart from these changes, the total grows only
+        with visits, and falls only in a new epoch.
         """
         for _ in range(ATTEMPTS):
             if not self._visits.refresh(self._visits.site):

@@ -1,4 +1,4 @@
-"""Reads how the total was verified: the newest recount, and the newest backup that was restored and recounted."""
+"""Queries for how the total was verified: the newest recount, and the newest backup that was restored and recounted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from koyjabo.models import Backup
 from koyjabo.recounts.recounts import ENDED
 
 RESTORED = "ledger.restore"
-"""The action of a restore. A restore ends with a recount that must find no problems."""
+"""Action of a restore in the audit log. A restore ends with a recount that must find no problems."""
 
 RECOUNTS = 10
-"""How many audit log entries to search for a finished recount."""
+"""Maximum number of audit entries searched for a finished recount."""
 
 
 class LastRecount(NamedTuple):
-    """The newest finished recount, whether it ran at night, from the panel, by a command, or for a verified or restored
-    backup.
-    """
+    """The newest finished recount, from any source: at night, from the panel, from a command, or of a backup."""
 
     at_ms: int
     errors: int

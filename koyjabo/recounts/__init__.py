@@ -1,1 +1,1 @@
-"""Recounts the ledger: compares all derived tables with the visits and repairs them. Also sets the total by hand."""
+"""Recounts the ledger: compares all derived tables with the visits, and repairs them. Also sets the total by hand."""

@@ -20,10 +20,9 @@ def total() -> None:
 @click.argument("number", type=click.IntRange(min=0, max=10**15))
 @click.option("--new-epoch", is_flag=True, help="Start a new count, so that the total can go down.")
 def set_total(number: int, new_epoch: bool) -> None:
-    """Set the total to NUMBER, to continue an older counter: the next visit is NUMBER + 1.
-
-    The change is recorded as an adjustment. Safe to run while the server is busy; open pages update at once. A lower
-    total needs --new-epoch, because open pages otherwise ignore a lower number.
+    """Set the total to NUMBER, to continue an older counter: the next visit gets NUMBER + 1. The change is recorded as
+    an adjustment. Safe to run while the server is busy; open pages update at once. A lower total needs --new-epoch,
+    because open pages otherwise ignore it.
     """
     with application() as services:
         before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)

@@ -1,7 +1,7 @@
-"""Describes every table that is derived from the ledger, with the statements that derive, check or repair it.
+"""Describes every table derived from the ledger, with the statements that derive, check or repair it.
 
 Statements read a table in pieces: rows with ids after :after, up to :upto. Tables without such ids (rolled-up visits,
-conversions) are read with the first piece, where :after is 0.
+conversions) are read with the first piece, whose :after is 0.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ PIECES = {"visits": 50_000, "people": 5_000}
 
 
 class Rollup(NamedTuple):
-    """A table of two sums. `select` returns its key and `values` for a piece of `read`; the pieces are added up by
-    key."""
+    """A table of two sums. `select` returns keys and `values` for a piece of `read`; pieces are added up by key."""
 
     table: str
     key: tuple[str, ...]
@@ -35,8 +34,8 @@ class Rollup(NamedTuple):
 
 
 class Invariant(NamedTuple):
-    """Another invariant. `select` counts the rows in a piece of `read` that contradict `table`, and the statements in
-    `repair` fix them.
+    """A rule that rows of `table` must follow. `select` counts the rows in a piece of `read` that break it, and the
+    statements in `repair` fix them.
     """
 
     table: str

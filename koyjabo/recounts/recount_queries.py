@@ -34,11 +34,13 @@ MOST_SHOWN = 20
 """Maximum number of problems that the audit log stores for a recount."""
 
 Sums = defaultdict[Any, list[int]]
-"""Two figures by key."""
+"""Two sums by key."""
 
 
 class Mismatch(NamedTuple):
-    """A row of a derived table, as stored and as derived from the ledger. A missing row counts as zeros."""
+    """A row of a derived table: its stored values and the values derived from the ledger. A missing row counts as
+    zeros.
+    """
 
     table: str
     key: dict[str, str | int]
@@ -46,7 +48,7 @@ class Mismatch(NamedTuple):
     derived: dict[str, int]
 
     def problems(self) -> Iterator[str]:
-        """Yield a sentence for each wrong figure."""
+        """Yield a sentence for each wrong value."""
         row = " ".join(str(value) or "-" for value in self.key.values())
         for column, stored in self.stored.items():
             if stored != self.derived[column]:
@@ -64,7 +66,7 @@ class RecountResult(NamedTuple):
     has_right_blocks: bool
 
     def details(self) -> dict[str, Any]:
-        """Return the details for an entry in the audit log."""
+        """The details for an entry in the audit log."""
         problems = {"problems": self.problems[:MOST_SHOWN], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
@@ -95,7 +97,7 @@ def newest_id(connection: Connection, table: str) -> int:
 
 
 def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
-    """Return the parameters of statements that read a table in pieces. A table without rows has one piece."""
+    """Yield the parameters of statements that read a table in pieces. A table without rows has one piece."""
     newest, size = newest_id(connection, table), derived.PIECES[table]
     return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
 
@@ -143,8 +145,8 @@ def _result(
 
 
 def _missing(newest: int, counted: int) -> list[str]:
-    """Return a problem if there are fewer visits than ids. There may be more, because erasing a visitor rolls up even
-    the newest visits.
+    """A problem if there are fewer visits than ids. There may be more visits, because rows of the newest ones may
+    have been rolled up.
     """
     if counted >= newest:
         return []
@@ -171,7 +173,7 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
 
 
 def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
-    """Yield differences between the two ways of counting unique visitors: by first visits and by rows in `visitors`."""
+    """Yield differences between the two counts of unique visitors: by first visits, and by rows in `visitors`."""
     for row in counters:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:
@@ -179,8 +181,8 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
-    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
-    visits themselves are damaged, nothing is changed, because no other table can restore them.
+    """Repair the derived tables in an exclusive transaction. Returns the problems found before. If the visits
+    themselves are damaged, changes nothing, because they cannot be restored from other tables.
     """
     result = recount(connection, advance, parser)
     if result.is_ledger_sound:
@@ -195,7 +197,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
 
 
 def _mark_present(connection: Connection, clock: Clock) -> None:
-    """Mark people as present in every hour that they made a visit in."""
+    """Mark people as present in every hour of their visits."""
     module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in pieces(connection, "visits"):
@@ -222,8 +224,8 @@ def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reas
 
 
 def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
-    """Increase the revision of all counters so that readers notice, and the epoch if a total falls, so that readers
-    accept it.
+    """Increase the revision of all counters, so that readers notice the repair. If a total falls, also begin a new
+    epoch, so that readers accept it.
     """
     revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
     connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))

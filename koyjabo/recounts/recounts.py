@@ -1,4 +1,4 @@
-"""Runs recounts of the ledger, one at a time: in the background, every night or for an admin, and for the command line,
+"""Runs recounts of the ledger, one at a time: in the background, every night or for an admin; and for the command line,
 which can also repair derived tables (in an application context).
 """
 
@@ -44,23 +44,21 @@ CHANGES |= {
 }
 
 NEWS_MS = 5_000
-"""Time it may take a worker to publish the progress of its recount to the others."""
+"""How long it may take until other workers know the progress of a worker's recount, ms."""
 
 INTERRUPTED_MS = 3_600_000
-"""A nightly recount of this age is started again if no known worker is running it."""
+"""After this time, a nightly recount is started again unless a known worker is running it, ms."""
 
 NIGHT = "04:30"
-"""The time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""
+"""Time of day in TIMEZONE when the nightly recount begins. Retention has ended by then."""
 
 REASON = "koyjabo verify --repair"
 
 
 class RecountState(NamedTuple):
-    """`last` is the newest audit log entry about a recount.
-
-    An ENDED entry has the details `agrees`, `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and
-    `problem_count`, or an `error` if the recount failed. Unless `running` is set, a BEGUN entry means that the recount
-    was interrupted.
+    """The state of recounts. `last` is the newest audit entry about a recount. An ENDED entry has the details `agrees`,
+    `rows`, `seconds`, `problems` (at most MOST_SHOWN sentences) and `problem_count`, or an `error` if the recount
+    failed. Unless `running` is set, a BEGUN entry means that the recount was interrupted.
     """
 
     running: Progress | None  # on any worker
@@ -68,7 +66,7 @@ class RecountState(NamedTuple):
 
 
 class RecountEnd(NamedTuple):
-    """The result of a recount: an entry in the audit log and, unless the ledger agrees, an event for webhooks."""
+    """The result of a recount: an audit entry and, if problems were found, an event for webhooks."""
 
     entry: AuditEntry
     began_ms: int
@@ -87,10 +85,8 @@ class RecountEnd(NamedTuple):
 
 
 class Recounts:
-    """Recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
-    LedgerUnavailable.
-
-    `on_change` is called when a recount begins or ends on this worker.
+    """Runs recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
+    LedgerUnavailable. `on_change` is called when a recount begins or ends on this worker.
     """
 
     def __init__(
@@ -112,7 +108,7 @@ class Recounts:
         self._lock = threading.Lock()  # guards the start; must not be held while waiting
 
     def run(self, progress: ReportProgress) -> RecountResult:
-        """Recount a snapshot of the whole database, for the operator. `progress` is called on another thread."""
+        """Recount a snapshot of the whole database for the operator. `progress` is called on another thread."""
 
         def count(session: Any) -> RecountResult:
             connection = session.connection()
@@ -122,7 +118,7 @@ class Recounts:
         return self._database.long_read(count)
 
     def verify(self, progress: ReportProgress) -> RecountResult:
-        """Like `run`, but adds the result to the audit log, where the server finds it."""
+        """Like `run`, but also write the result to the audit log, so that the server knows it."""
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
@@ -141,7 +137,7 @@ class Recounts:
                 self.begin(OPERATOR, night_ms)
 
     def begin(self, account: Account, since_ms: int | None = None) -> None:
-        """Begin a recount in the background that ends with an entry in the audit log. Does nothing while a known worker
+        """Begin a recount in the background. When it ends, an audit entry is written. Does nothing while a known worker
         is recounting, or if there has been a recount since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
@@ -164,11 +160,11 @@ class Recounts:
             self._runtime.start_task(partial(self._recount, by))
 
     def progress(self) -> Progress | None:
-        """Return the progress of this worker's recount, or None."""
+        """The progress of this worker's recount, or None."""
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """Return the state, also for viewers of the site. While Redis is unavailable, a recount on another worker looks
+        """The state, for admins and viewers of the site. While Redis is unavailable, another worker's recount looks
         interrupted.
         """
         account.require_site_viewer()
@@ -181,8 +177,8 @@ class Recounts:
         return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _begin(self, by: Actor, since_ms: int | None) -> bool:
-        """Write the BEGUN entry. Returns False if there has been a recount since `since_ms`, or if another worker wrote
-        that entry so recently that its progress may not be known yet.
+        """Write the BEGUN entry. Returns False if there has been a recount since `since_ms`, or if another worker has
+        just written the entry, so that its progress may not be known yet.
         """
 
         def is_unneeded(last: AuditRecord | None) -> bool:
@@ -221,7 +217,9 @@ class Recounts:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
-        """Store the result. An attempt that timed out may have succeeded, so each attempt first looks for the entry."""
+        """Store the result. First check that it is not there, because an earlier attempt that timed out may have
+        succeeded.
+        """
 
         def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
             return None if newest and newest[0][1:] == end.entry else end
@@ -244,14 +242,14 @@ class Recounts:
 
 
 def _newest(session: Any) -> AuditRecord | None:
-    """Return the newest audit log entry about a recount."""
+    """The newest audit entry about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
 
 def _newest_locked(session: Any) -> AuditRecord | None:
-    """Like `_newest`, but locked so that only one worker at a time can add an entry, because all workers try to begin
-    the nightly recount.
+    """Like `_newest`, but locked, so that only one worker at a time can add an entry. All workers try to begin the
+    nightly recount.
     """
     lock_limit(session, AuditLine)
     return _newest(session)
@@ -262,8 +260,8 @@ def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
-    """Return whether the entry is from that time or later. An interrupted or failed recount counts for INTERRUPTED_MS.
-    An entry from the future comes from a wrong clock.
+    """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
+    entry from the future is ignored, because a clock was wrong.
     """
     if last is None or not at_ms <= last.at_ms <= now_ms + NEWS_MS:
         return False
@@ -272,16 +270,15 @@ def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
 
 
 class Repaired(NamedTuple):
-    """The problems that were repaired and the ones that remain, one sentence each."""
+    """The problems that were repaired and those that are left, one sentence each."""
 
     repaired: list[str]
     left: list[str]
 
 
 def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount. If there are problems, repair them and recount again in one transaction, while writers wait. If there
-    are none, writers do not wait. If a total falls, a new epoch begins, so that pages accept it. Raises
-    LedgerUnavailable and UnusableDatabase.
+    """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If a
+    total falls, a new epoch begins, so that pages accept it. Raises LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():
         if not recounts.verify(progress).problems:

@@ -24,7 +24,9 @@ CHANGES["total.set"] = N_("Total changed")
 
 
 class Preview(NamedTuple):
-    """A change to the total. `version` changes only when the total is set again, not when visits are counted."""
+    """What a change to the total would do. `version` changes only when the total is set, not when visits
+    are counted.
+    """
 
     totals: Totals
     version: str
@@ -40,7 +42,7 @@ class TotalAdjuster:
         self._clock = clock
 
     def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
-        """Return what `set_total` would do now, without changing anything. Raises the same errors."""
+        """What `set_total` would do now, without changing anything. Raises the same errors."""
         account.require_site_admin()
         _require_in_range(total)
         count = self._database.read(read_count)
@@ -78,7 +80,7 @@ def _require_in_range(total: int) -> None:
 
 
 def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
-    """Raise TotalWouldFall for a lower total without a new epoch."""
+    """Check whether the total falls. Raises TotalWouldFall for a lower total without a new epoch."""
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
             f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "

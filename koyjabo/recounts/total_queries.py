@@ -20,7 +20,7 @@ class Totals(NamedTuple):
 
 
 class SiteCount(NamedTuple):
-    """The site's count. A visit increases both `total` and `visits`."""
+    """The site's count. Each visit increases both `total` and `visits`."""
 
     total: int
     visits: int
@@ -33,7 +33,7 @@ def read_count(session: Session) -> SiteCount:
 
 
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
-    """Set the site's total, in the session's transaction, under the lock of the counter row."""
+    """Set the site's total, in the session's transaction, with the counter row locked."""
     counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
     epoch = max(counter.epoch + 1, now_ms) if new_epoch else counter.epoch
     totals = Totals(counter.total, total)
@@ -47,9 +47,8 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
 
 
 def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms: int) -> Totals:
-    """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment.
-
-    Runs in the session's transaction, under the lock of the counter row.
+    """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment. Runs
+    in the session's transaction, with the counter row locked.
     """
     counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
     before, rows = counter.total, []
@@ -65,7 +64,7 @@ def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms:
 
 
 def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
-    """Record that a new epoch has begun with the total of the site's counter."""
+    """Record that a new epoch has begun with the counter's total."""
     visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
     values = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
     connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **values))

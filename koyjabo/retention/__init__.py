@@ -1,1 +1,1 @@
-"""Removes old data: visits are rolled up every night, and visitors are erased on request."""
+"""Removes old data: rolls up visits every night, and erases visitors on request."""

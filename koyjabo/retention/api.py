@@ -1,4 +1,4 @@
-"""POST /api/visitor/forget"""
+"""POST /api/visitor/forget: erase a visitor."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from koyjabo.webkit.openapi.describe import describe
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:
-    """Erase a visitor, including their anonymous visits of today. Responds 204 even if the id is unknown. Knowing the
-    id is enough to erase it.
+    """Erase a visitor, including their anonymous visits of today. Returns 204 even if the id is unknown. Anyone who
+    knows the id can erase it.
     """
     limits.count_address("erasures")
     visitor_id, services = ForgetBody.of(request).visitorId, current()

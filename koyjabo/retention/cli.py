@@ -13,10 +13,9 @@ from koyjabo.retention.retention import Retention
 @click.command()
 @click.argument("visitor_id")
 def forget(visitor_id: str) -> None:
-    """Erase the data of the visitor VISITOR_ID, with the anonymous visits of today. All totals stay the same.
-
-    A later visit with this id counts as a new visitor. Safe to run while the server is busy. If it is interrupted,
-    run it again.
+    """Erase the data of the visitor VISITOR_ID, and the visitor's anonymous visits of today. All totals stay the same.
+    A later visit with this id counts as a new visitor. Safe to run while the server is busy. If it is interrupted, run
+    it again.
     """
     with application() as services:
         erasure, hashes = services[Erasure], services[CountingServices].anonymity.names(visitor_id)
@@ -30,10 +29,9 @@ def forget(visitor_id: str) -> None:
 @click.option("--days", type=click.IntRange(1, 36500), help="Days to keep before today. Default: RETENTION_DAYS.")
 @click.option("--dry-run", is_flag=True, help="Only show how many visits this would affect.")
 def prune(days: int | None, dry_run: bool) -> None:
-    """Roll up old visits into sums, as the server does every night.
-
-    All numbers stay the same, but the record of who came, when and from where is deleted. Safe to run while the server
-    is busy, but not during an import. If interrupted, the next run continues from there.
+    """Roll up old visits into sums, as the server does every night. All numbers stay the same, but the record of who
+    came, when and from where is deleted. Safe to run while the server is busy, but not during an import. If
+    interrupted, the next run continues.
     """
     with application() as services:
         past = services[Retention].past(days)

@@ -29,21 +29,19 @@ from koyjabo.retention.erasure_queries import Renamed
 logger = logging.getLogger(__name__)
 
 VISITOR = Subject("visitor", "", "")
-"""The audit log must not identify the erased visitor."""
+"""Subject of the audit entry, which must not identify the erased visitor."""
 
 CHANGES["visitor.forget"] = N_("Visitor data erased")
 
 PATIENCE_S = 5.0
-"""Time limit of one request, in seconds. A visitor with a few visits a day over years is erased within milliseconds.
-"""
+"""Time limit of one request, s. A visitor with a few visits a day over years is erased within milliseconds."""
 
 
 class Erasure:
-    """Calls `on_forgotten` after the commit, with the visitor_id and the scopes of their visits; `drain` waits until
-    the
-    other workers have been notified.
+    """Erases visitors. After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits;
+    `drain` waits until the other workers have been notified.
 
-    Erasing a visitor with a million visits takes minutes. If it is interrupted, visits renamed so far stay renamed and
+    Erasing a visitor with a million visits takes minutes. If it is interrupted, visits renamed so far stay renamed, and
     the next call continues. All methods raise LedgerUnavailable.
     """
 
@@ -66,14 +64,12 @@ class Erasure:
         self._read = row_queries.visits(parser)
 
     def count(self, visitor_id: str) -> int:
-        """How many visits of the visitor are stored."""
+        """Number of the visitor's stored visits."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, *visitor_ids: str) -> None:
-        """Erase a visitor, under all their ids, at their own request; knowing the id is proof enough. Does not reveal
-        whether the id existed.
-
-        Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
+        """Erase a visitor, with all their ids, at their own request. Knowing an id is sufficient proof. Does not reveal
+        whether the ids existed. Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
         """
         by = Actor("", "", "", self._clock.now_ms())  # no location: the log must not identify the visitor
         began = time.monotonic()
@@ -87,9 +83,8 @@ class Erasure:
                 self._forget(by, visitor_id, advance)
 
     def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
-        """Erase a visitor, under all their ids, for the operator, without a time limit. Calls `advance` with the number
-        of
-        visits erased since the last call. Raises UnknownVisitor if no id is known.
+        """Erase a visitor, with all their ids, for the operator, without a time limit. `advance` is called with the
+        number of visits erased since the last call. Raises UnknownVisitor if no id is known.
         """
         by, is_known = log.actor(OPERATOR, self._clock), False
         for any_id in (visitor_id, *other_ids):
@@ -101,10 +96,9 @@ class Erasure:
         self._drain()  # because the program ends right afterwards
 
     def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
-        """Erase a visitor, under all their ids, in the background; the jobs of this worker show the progress.
-
-        For admins of the site. Raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
-        ends in the meantime, call it again.
+        """Erase a visitor, with all their ids, in the background. This worker's running jobs show the progress. For
+        admins of the site. Raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the worker
+        ends before it has finished, call this again.
         """
         account.require_site_admin()
         known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
@@ -128,9 +122,8 @@ class Erasure:
             logger.exception("erasure_failed")
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
-        """Returns the number of visits in the last batch. Does not report it to `advance`, which may raise:
-        `on_forgotten` must
-        be called after the commit.
+        """Erase one id. Returns the number of visits in the last batch, without reporting it to `advance`: that may
+        raise an error, and `on_forgotten` must be called after the commit.
         """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)

@@ -1,9 +1,8 @@
 """Erases visitors: all their rows get a random name that no visitor can have. No row then leads to the visitor, and no
 sum changes.
 
-A visitor with very many visits has two names until the last visit is renamed. Until then, both are listed as visitors
-with the same first visit. So that they count as one person, `forgotten_visitors` is lowered by one for each second
-name.
+A visitor with very many visits has two names until the last visit is renamed. Until then, both names are listed as
+visitors with the same first visit. To count them once, `forgotten_visitors` is lowered by one for each second name.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
     "user_id": lambda user_id: DELETED if user_id else None,
 }
-"""How to reduce the columns that are neither kept nor cleared (`models.ledger`)."""
+"""Functions that reduce columns that are neither kept nor cleared (`models.ledger`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
 CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
@@ -70,7 +69,7 @@ RENAME_CONVERSION = text(
 
 
 class Renamed(NamedTuple):
-    """How many visits were renamed, their scopes, and whether there may be more rows."""
+    """The number of renamed visits, their scopes, and whether there may be more rows."""
 
     visits: int
     scopes: frozenset[Scope]
@@ -94,7 +93,7 @@ def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) 
 
 
 def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
-    """Rename up to `size` remaining visits. If no more are left, erase the visitor from `scopes` and the scopes of
+    """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
     these visits.
     """
     fold_queries.lock(session)
@@ -116,13 +115,13 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
 
 
 def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
-    """Lock in the ledger's order, which avoids deadlocks."""
+    """Lock the counters in the ledger's order, to avoid deadlocks."""
     rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
     session.execute(rows.with_for_update()).all()
 
 
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
-    """Rename up to `size` visits of a listed visitor, including the first one, and as many events."""
+    """Rename up to `size` visits of a visitor, including the first one, and as many events."""
     fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
@@ -145,21 +144,22 @@ def random_name() -> str:
 
 
 def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
-    """List the new name as a visitor, in addition to the old one, in the scopes that do not list it yet."""
+    """List the new name as a visitor, next to the old one, in scopes that do not list it yet."""
     values = {"visitor_id": visitor_id, "name": name, "scopes": sorted(scopes)}
     _count_forgotten(session, session.scalars(LIST_NAME, values), -1)
 
 
 def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -> None:
-    """Remove the old name after the last visit is renamed."""
+    """Remove the old name, once all visits are renamed."""
     values = {"visitor_id": visitor_id, "scopes": sorted(scopes)}
     _count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
     session.execute(REMOVE_ZEROS)
 
 
 def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
-    """The visits to rename, and their new name: the first visit's name if it is already renamed, or else a random one.
-    If the first visit is rolled up, the name is derived from its id, because every batch has to use the same name.
+    """The visits to rename, and their new name: the name of the first visit if it is already renamed, otherwise a
+    random one. If the first visit is rolled up, the name is derived from its id, because all batches have to use the
+    same name.
     """
     first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
     first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
@@ -178,8 +178,7 @@ def _values(row: Any, name: str) -> dict[str, Any]:
 
 
 def _is_reduced(row: Any) -> bool:
-    """Whether the erasure changes what reports show about the visit. A reduced user agent makes no difference to
-    reports."""
+    """Whether erasing changes what reports show about the visit. A reduced user agent does not."""
     return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 

@@ -1,5 +1,5 @@
-"""Once a day at a quiet hour, on a single worker: rolls up visits older than RETENTION_DAYS into sums, replaces exact
-user agents after 30 days, and removes expired rows.
+"""Work done once a day at a quiet hour, on one worker: rolls up visits older than RETENTION_DAYS into sums, replaces
+exact user agents after 30 days, and removes expired rows.
 
 No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
 """
@@ -32,19 +32,19 @@ DAY_MS = 86_400_000
 
 WORK = "retention"
 IMPORTED, COUNTED = "visits are imported", "reports are catching up"
-"""Reasons to postpone the work."""
+"""Why the work is postponed."""
 
 QUIET_S = 3 * 3600 + 1800
-"""When the work begins, in seconds after local midnight: at 03:30, except in nights when the clocks change."""
+"""When the work begins, s after local midnight: at 03:30, except in nights when the clocks change."""
 
 POLL_S = 30.0
 """Seconds between two calls of `tick`."""
 
 PREVIEW_MS = 10_000
-"""How long a preview is shown before the database is read again, ms."""
+"""How long a preview is cached, ms."""
 
 USER_AGENT_DAYS = 30
-"""How long a visit keeps its exact user agent (specification: Reports)."""
+"""How many days a visit keeps its exact user agent (specification: Reports)."""
 
 UNCOUNTED = (
     retention_queries.invitations,
@@ -59,11 +59,11 @@ UNCOUNTED = (
     retention_queries.removed_webhooks,
     retention_queries.webhook_events,
 )
-"""Removals that are not reported."""
+"""Functions whose removed rows are not counted in the result."""
 
 
 class FoldRange(NamedTuple):
-    """The visits to roll up: from days before `first_kept`, with ids above `after`, up to `last`."""
+    """A range of visits to roll up: from days before `first_kept`, with ids after `after`, up to `last`."""
 
     first_kept: str
     after: int
@@ -84,8 +84,8 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work committed before
-    an error stays.
+    """Removes old data. All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work
+    committed before an error stays.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
@@ -95,13 +95,13 @@ class Retention:
         self._days = days
 
     def past(self, days: int | None = None) -> FoldRange:
-        """The visits to roll up now. Today and the `days` before it are kept, by default RETENTION_DAYS."""
+        """The visits to roll up now. Today and the `days` before it are kept; the default is RETENTION_DAYS."""
         first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
         return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
 
     def foldable(self, day: str, days: int | None = None) -> Foldable:
-        """The visits that `prune` would roll up on a local day, as of now. Reads only sums, no visits."""
+        """The visits that `prune` would roll up on that local day, as of now. Reads only sums."""
         return self._database.read(retention_queries.foldable, self._first_kept(day, days))
 
     def _first_kept(self, today: str, days: int | None = None) -> str:
@@ -113,9 +113,8 @@ class Retention:
 
     def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
         """Roll up these visits and remove the events of their days, day by day, in transactions of a few milliseconds
-        with pauses in between. A day's sums are stored before its visits are rolled up.
-
-        Calls `advance` with the number of visits rolled up since the last call; an error that it raises ends the work.
+        with pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
+        number of visits rolled up since the last call; if it raises an error, the work ends.
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
@@ -127,7 +126,7 @@ class Retention:
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
-        """Returns how many visits were rolled up."""
+        """Roll up a day. Returns the number of visits."""
         read = self._reports.reports.day_sums
         while not self._database.write(retention_queries.begin_folding, sums := read(day)):
             pass  # rows have changed since the sums were computed
@@ -184,16 +183,16 @@ class Nightly:
         self._preview: tuple[int, Foldable] | None = None  # when it was read, and the result
 
     def tick(self) -> None:
-        """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
+        """If the work is due, start it in a task, unless another worker has claimed it or visits are being imported."""
         self._work.begin(self._day(), self._do, self._is_possible)
 
     def forget(self) -> None:
-        """Make the next `tick` ask the database again whether the day's work is done."""
+        """Make the next `tick` read from the database whether the day's work is done."""
         self._work.forget()
 
     def preview(self) -> Foldable:
-        """The visits that the next run will roll up, unless more visits are imported for these days. At most PREVIEW_MS
-        old. Raises LedgerUnavailable.
+        """The visits that the next run will roll up, unless visits are imported for these days. At most PREVIEW_MS old.
+        Raises LedgerUnavailable.
         """
         now_ms = self._clock.elapsed_ms()
         if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
@@ -201,13 +200,13 @@ class Nightly:
         return self._preview[1]
 
     def _next_day(self) -> str:
-        """The local day of the next run: today until today's run has ended."""
+        """The local day of the next run: today until today's run is done."""
         today = self._clock.today()
         is_done = self._day() == today and self._work.is_done(today)
         return shifted(today, 1) if is_done else today
 
     def _day(self) -> str:
-        """The newest day whose quiet hour has come."""
+        """The newest day whose quiet hour has begun."""
         today = self._clock.today()
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
         return today if has_come else shifted(today, -1)
@@ -219,7 +218,7 @@ class Nightly:
         return True
 
     def _postpone(self, day: str, cause: str) -> None:
-        """Log that the work is postponed, once a day, so that an import that never ends is noticed."""
+        """Log once a day that the work is postponed, so that an import that never ends is noticed."""
         if self._postponed_for != day:
             self._postponed_for = day
             log.warning("nightly_work_put_off day=%s cause=%r", day, cause)

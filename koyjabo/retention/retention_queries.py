@@ -1,8 +1,10 @@
-"""Removes expired rows, at most `size` at a time. Replaces exact user agents of old visits with what reports use, such
-as "Chrome on Android (phone)". Rolls up old visits: adds them to `folded_visits` and deletes their rows in one
-transaction. Counters, daily and hourly sums equal `folded_visits` plus the remaining rows (`recount_queries`).
+"""Queries for removing old data, at most `size` rows at a time.
 
-Functions that remove rows return how many they removed, 0 when none are left.
+Removes expired rows. Replaces exact user agents of old visits with what reports use, such as "Chrome on Android
+(phone)". Rolls up old visits: adds them to `folded_visits` and deletes their rows in one transaction. Counters, daily
+and hourly sums equal `folded_visits` plus the remaining rows (`recount_queries`).
+
+Functions that remove rows return how many they have removed; 0 if none are left.
 """
 
 from __future__ import annotations
@@ -48,10 +50,10 @@ from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
 
 SHARES_KEPT_MS = 30 * 86_400_000
-"""How long an expired link remains in the list of share links."""
+"""How long an expired link stays in the list of share links, ms."""
 
 DELIVERIES_KEPT_MS = 30 * 86_400_000
-"""How long a webhook delivery is kept after it has ended, and an event after its deliveries were created."""
+"""How long a delivery is kept after it has ended, and an event after its deliveries were created, ms."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -100,8 +102,8 @@ class UserAgents(NamedTuple):
 
 
 def _expired(key: Any, kept_ms: int = 0) -> Remove:
-    """A removal for a table with the primary key `key` and the column `expires_ms`. Rows are removed `kept_ms` after
-    they expire.
+    """A function that removes rows `kept_ms` after they have expired, from a table with the primary key `key` and the
+    column `expires_ms`.
     """
 
     def remove(session: Session, before_ms: int, size: int) -> int:
@@ -122,7 +124,7 @@ mail_budgets = _expired(MailBudget.key)
 
 
 def spent_codes(session: Session, before_ms: int, size: int) -> int:
-    """Remove the old codes of `size` users, because they show when the users logged in."""
+    """Remove the used codes of `size` users, because they show when the users logged in."""
     is_old = SpentCode.step < before_ms // STEP_MS - KEPT_STEPS
     users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
     removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
@@ -139,7 +141,7 @@ def mails(session: Session, before_ms: int, size: int) -> int:
 
 
 def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
-    """Remove deliveries that ended long enough ago."""
+    """Remove deliveries that ended before `before_ms`."""
     return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - DELIVERIES_KEPT_MS)
 
 
@@ -150,28 +152,30 @@ def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
 
 
 def webhook_events(session: Session, before_ms: int, size: int) -> int:
-    """Remove old events, except milestones, whose rows make sure that each happens only once."""
+    """Remove old events, except milestones: their rows make sure that each is announced only once."""
     is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
     return _remove(session, WebhookEvent.id, size, is_old)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
-    """Remove the oldest entries. Searches by id, because times have no index."""
+    """Remove the oldest entries. Searches by id, because there is no index on times."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
 def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
-    """The range of ids of unread visits before `before_ms`: greater than the first id, up to the second."""
+    """The ids of visits before `before_ms` whose user agents have not been read: greater than the first id, up to the
+    second.
+    """
     after, last = id_range(session, None, before_ms)
     read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
     return max(after, read), last
 
 
 def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
-    """Replace the user agents of visits before `before_ms` among the next `size` rows, up to the id `last`. An import
-    may have put newer visits among older ones; the next night begins at the first newer one.
+    """Replace the user agents of visits before `before_ms`, among the next `size` rows up to the id `last`. An import
+    may have put newer visits between older ones; the next night begins at the first newer one.
     """
     fold_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
@@ -195,19 +199,19 @@ def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -
 
 
 class FoldedPiece(NamedTuple):
-    """How many rows were rolled up, and the last id that was read."""
+    """The number of visits rolled up, and the last id that was read."""
 
     folded: int
     reached: int
 
 
 def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
-    """The range of ids of visits before `moment_ms`: greater than the first id, up to the second."""
+    """The ids of visits before `moment_ms`: greater than the first id, up to the second."""
     return id_range(session, None, moment_ms)
 
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
-    """The number of visits on days before `first_kept`, with ids above `after`, up to `last`."""
+    """Number of visits on days before `first_kept`, with ids after `after`, up to `last`."""
     return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
 
 
@@ -217,14 +221,14 @@ class Foldable(NamedTuple):
 
 
 def foldable(session: Session, first_kept: str) -> Foldable:
-    """The visits on days before `first_kept` that still have rows. Reads daily sums, not visits."""
+    """The visits on days before `first_kept` that are not rolled up. Reads daily sums, not visits."""
     visits, days = session.execute(FOLDABLE, {"first_kept": first_kept}).one()
     return Foldable(int(visits), days)
 
 
 def begin_folding(session: Session, sums: SumsOfDay) -> bool:
-    """Store the sums of a day, which replace its rows in reports. Returns False without storing anything if rows have
-    changed since the sums were computed. Raises ImportUnderWay.
+    """Store a day's sums, which replace its rows in reports. If rows have changed since the sums were computed, stores
+    nothing and returns False. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
     import_queries.exclude_imports(session)
@@ -232,7 +236,7 @@ def begin_folding(session: Session, sums: SumsOfDay) -> bool:
 
 
 def fold_old(session: Session, day: str, after: int, last: int, size: int) -> FoldedPiece:
-    """Roll up a day's visits among the next `size` rows, with ids above `after`, up to `last`. Call `begin_folding`
+    """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Call `begin_folding`
     first. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
@@ -247,9 +251,8 @@ def fold_old(session: Session, day: str, after: int, last: int, size: int) -> Fo
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:
-    """Roll up a visitor's visits that the sums of their day already include, because an erasure cannot change these
-    sums.
-    The caller holds the lock of `fold_queries`.
+    """Roll up the visits of a visitor that their day's sums already contain, because an erasure cannot change these
+    sums. The caller holds the lock of `fold_queries`.
     """
     state = state_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}

@@ -1,7 +1,7 @@
-"""The server: a small pre-forking parent, and workers that run the application on an event loop.
+"""The server: a small pre-forking parent process, and workers that run the application on an event loop. Only two
+modules here import eventlet (decision 51).
 
-Only two modules of this package import eventlet (decision 51). This module imports only the standard library, because
-the parent runs as long as the service and must stay small.
+This module imports only the standard library, because the parent runs as long as the service and must stay small.
 """
 
 from __future__ import annotations

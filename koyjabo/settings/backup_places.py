@@ -1,5 +1,5 @@
-"""The backup stores: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use, or raises ValueError
-with a description of valid values.
+"""Checks BACKUP_DIR and BACKUP_TO. Each check returns the value to use, or raises ValueError with a description of
+valid values.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"
-"""The packages that S3 needs."""
+"""How to install what S3 needs."""
 
 CREDENTIALS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 }
-"""Environment variables that configure a source of credentials."""
+"""Environment variables that can provide credentials."""
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
@@ -34,7 +34,7 @@ class S3Url(NamedTuple):
 
 
 def s3_url(value: str) -> S3Url:
-    """Raises ValueError."""
+    """Parse a URL. Raises ValueError."""
     try:
         return _parsed(value)
     except ValueError:
@@ -42,7 +42,7 @@ def s3_url(value: str) -> S3Url:
 
 
 def _parsed(value: str) -> S3Url:
-    """Raises ValueError, including for a URL that cannot be parsed."""
+    """Parse a URL. Raises ValueError for all invalid ones."""
     parts = urlsplit(value)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
@@ -61,13 +61,14 @@ def _parsed(value: str) -> S3Url:
 
 
 def _is_key(path: str) -> bool:
-    """Whether the path is valid as a prefix or an object's key. Empty and relative parts are not, because programs
-    disagree about them."""
+    """Whether a path is valid as a prefix or key. Empty and relative parts are not, because programs treat them
+    differently.
+    """
     return not path or not {"", ".", ".."} & set(path.removesuffix("/").split("/"))
 
 
 def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
-    """Whether no credentials are available. On AWS machines, the library gets them from an address of AWS."""
+    """Whether no credentials are available. On machines of AWS, the library gets them from an address of AWS."""
     return bool(url.endpoint) and not CREDENTIALS & {name for name, value in environment.items() if value}
 
 

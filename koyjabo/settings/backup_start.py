@@ -1,7 +1,4 @@
-"""Checks, before a server starts, that backups can work with BACKUP_DIR and BACKUP_TO.
-
-Commands that make no backup skip this.
-"""
+"""Checks BACKUP_DIR and BACKUP_TO before a server starts. Commands that make no backup skip this."""
 
 from __future__ import annotations
 
@@ -15,8 +12,9 @@ from koyjabo.settings.schema import Settings
 
 
 def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
-    """A sentence that begins with the name of the unusable setting, or None if all are usable. Creates a missing
-    folder."""
+    """A sentence that begins with the name of an unusable setting; None if backups can work. Creates a
+    missing folder.
+    """
     if settings.backup_dir and (why := _unusable(Path(settings.backup_dir))):
         return f"BACKUP_DIR is {settings.backup_dir!r}, {why}."
     if settings.backup_to and find_spec("obstore") is None:

@@ -1,4 +1,4 @@
-"""The settings as operators see them: value, default and meaning. Secrets are only shown as set or not set."""
+"""The settings as operators see them: value, default and meaning. Of secrets, only whether they are set."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from koyjabo.settings.schema import Settings
 
 BASICS = (
     *("TIMEZONE", "PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "RETENTION_DAYS", "BOT_POLICY"),
-    *("MILESTONES", "GEOIP_DATABASE", "OIDC_PROVIDERS", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
+    *(
+        "MILESTONES",
+        "GEOIP_DATABASE",
+        "ASN_DATABASE",
+        "OWN_ADDRESSES",
+        "OIDC_PROVIDERS",
+        "OIDC_SIGNUP",
+        "REQUIRE_TWO_FACTOR",
+    ),
 )
-"""Settings that owners ask about, in the order they appear on the page."""
+"""The settings that owners ask about most, in the order of the page."""
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
     *("ADMIN_EMAIL", "ADMIN_PASSWORD"),
-    *("GEOIP_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # paths on this machine
+    *("GEOIP_DATABASE", "ASN_DATABASE", "BACKUP_DIR", "BACKUP_TO", "SECRET_KEY_FILE"),  # paths on this machine
 }
 NEVER_EMPTY = {"SECRET_KEY", "DATABASE_URL"}
-"""The server creates these if they are not set, so a value does not mean that the operator has set it."""
+"""Settings that the server creates if they are not set, so that a value does not mean that the operator has set it."""
 
 
 class Setting(NamedTuple):

@@ -1,4 +1,4 @@
-"""Checks of settings. Each returns the value to use, or raises ValueError with a description of valid values."""
+"""Checks settings. Each check returns the value to use, or raises ValueError with a description of valid values."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ def network_list(value: str) -> str:
     return ",".join(map(str, networks))
 
 
+def address_list(value: str) -> str:
+    """Addresses and networks, as networks. IPv4 addresses that are written as IPv6 addresses become IPv4 addresses."""
+    try:
+        return ",".join(str(_network(part.strip())) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(
+            "should be addresses such as 203.0.113.7 and networks such as 2001:db8::/32 (not 2001:db8::1/32), with , "
+            "between them"
+        ) from None
+
+
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    network = ipaddress.ip_network(value)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+
+
 def origin(value: str) -> str:
     normal = origins.normal(value.removesuffix("/"))
     if normal is None:
@@ -67,7 +84,7 @@ def origin(value: str) -> str:
 
 
 def url(example: str) -> Callable[[str], str]:
-    """Return a check for an absolute http or https URL without a password."""
+    """A check for absolute http or https URLs without a password."""
 
     def checked(value: str) -> str:
         try:

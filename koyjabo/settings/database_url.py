@@ -15,7 +15,7 @@ PARTS = re.compile(
     r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d*)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
-"""Parses a URL like SQLAlchemy, and several hosts like libpq."""
+"""Splits a URL as SQLAlchemy does, and accepts several hosts as libpq does."""
 
 HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
 PORT = "5432"
@@ -46,7 +46,7 @@ def normal(text: str, folder: Path) -> str:
 
 def _with_hosts_apart(rest: str) -> str:
     """The part after the scheme. Several hosts, as written for libpq (`a:5432,b:5433`) or SQLAlchemy
-    (`?host=a:5432&host=b`), become lists of hosts and ports in the query, which both can read. Raises ValueError.
+    (`?host=a:5432&host=b`), become lists of hosts and ports in the query, which both understand. Raises ValueError.
     """
     url = PARTS.fullmatch(f"postgresql://{rest}")
     assert url is not None
@@ -81,7 +81,7 @@ def for_libpq(database_url: str) -> str:
 
 
 def is_ephemeral(database_url: str) -> bool:
-    """Whether the database is a file on the root file system and not on a mounted disk."""
+    """Whether the database is a file on the root file system, not on a mounted disk."""
     file = file_of(database_url)
     if file is None:
         return False

@@ -1,4 +1,4 @@
-"""OIDC_PROVIDERS, and the settings whose names contain a provider's name."""
+"""OIDC_PROVIDERS, and the settings of each provider, whose names contain the provider's name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class LoginProvider:
-    """An OpenID provider that users may log in with. `str` returns only the name, so that the secret never gets into a
+    """An OpenID provider that users may log in with. `str` returns only the name, so that the secret never appears in a
     log.
     """
 
@@ -35,8 +35,8 @@ class LoginProvider:
 
 
 def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
-    """The providers, in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a complete sentence
-    for an invalid name, a missing setting, or a setting without a provider.
+    """Read the providers, in the order of OIDC_PROVIDERS, from settings by name. Raises ValueError with a sentence
+    about an invalid name, a missing setting, or a setting without a provider.
     """
     names = [part.strip() for part in str(given.get(PROVIDERS, "")).split(",") if part.strip()]
     if not all(NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
@@ -52,7 +52,7 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
 
 
 def is_secure(url: str) -> bool:
-    """Whether data sent there cannot be read or changed on the way: the URL is https, or leads to this machine."""
+    """Whether data sent to a URL is safe on the way: the URL uses https, or leads to this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -9,8 +9,9 @@ from pathlib import Path
 
 SHORTEST = 32
 FEWEST_CHARACTERS = 8
-"""Minimum number of distinct characters. Fewer than one in 25 million strings of 32 random hexadecimal digits have
-fewer."""
+"""Minimum number of distinct characters. Of 25 million texts of 32 random hexadecimal digits, fewer than
+one has fewer.
+"""
 
 PLACEHOLDERS = ("change", "replace", "example", "placeholder", "insecure", "your-", "your_", "not-so-secret", "koyjabo")
 RUNS = ("01234567", "12345678", "abcdefgh", "qwerty", "asdfgh")
@@ -31,7 +32,7 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
 
 
 def is_obvious(password: str, email: str) -> bool:
-    """Whether a password is among the first that attackers try for an admin."""
+    """Whether a password is one of the first that attackers would try for an admin."""
     folded = password.casefold()
     bare = folded.strip("0123456789!@#$%.-_ ")
     local = email.casefold().partition("@")[0]
@@ -40,13 +41,12 @@ def is_obvious(password: str, email: str) -> bool:
 
 
 def repeats(text: str) -> bool:
-    """Whether a text only repeats its beginning, like `aaaa`, `abcabc` and `abcdabcdab`."""
+    """Whether a text repeats its beginning, like `aaaa`, `abcabc` and `abcdabcdab`."""
     return any(text[step:] == text[:-step] for step in range(1, len(text) // 2 + 1))
 
 
 def load_or_create(path: Path) -> str:
-    """The secret in this file, without white space around it. Creates the file if missing, readable by its owner only.
-
+    """Read a secret from a file, without white space around it. Creates a missing file, which only its owner can read.
     Raises OSError if that is impossible, and UnicodeDecodeError if the file is not text.
     """
     if not path.exists():

@@ -25,15 +25,15 @@ SENTINEL_EXAMPLE = "redis+sentinel://user:password@host:26379,host:26379/mymaste
 
 class RedisAddress(NamedTuple):
     urls: tuple[str, ...]
-    """URLs for redis-py: the server's URL, or one URL per Sentinel, with its host and the credentials for Redis."""
+    """URLs for redis-py: the server's URL, or one URL per Sentinel with its host and the credentials for Redis."""
     service: str = ""
-    """The name the Sentinels use for the master; "" for one server."""
+    """The Sentinels' name for the master; "" for one server."""
     sentinel_options: dict[str, str] = {}
     """The credentials for the Sentinels themselves."""
 
 
 def parse(url: str) -> RedisAddress:
-    """Raises ValueError with a message that says what to write. It never contains the URL."""
+    """Parse a URL. Raises ValueError with a message that says what to write, and never contains the URL."""
     scheme, _, rest = url.partition("://")
     if scheme in CLUSTER:
         raise ValueError(NO_CLUSTER)
@@ -49,7 +49,7 @@ def parse(url: str) -> RedisAddress:
 
 
 def problem(url: str) -> str:
-    """The problem with the URL, without quoting it; "" if there is none."""
+    """What is wrong with the URL, without quoting it; "" if nothing is."""
     try:
         parse(url)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _of_sentinels(scheme: str, rest: str) -> RedisAddress:
 
 
 def _with_port(host: str) -> str:
-    """Raises ValueError for a port that is not a number."""
+    """The host with its port. Raises ValueError for a port that is not a number."""
     parts = urlsplit(f"//{host}")
     if not parts.hostname:
         raise ValueError("a host is missing")
@@ -81,7 +81,7 @@ def _with_port(host: str) -> str:
 
 
 def _is_readable(url: str) -> bool:
-    """Whether redis-py can parse the URL without mistaking part of a password for the host. Does not connect. Raises
+    """Whether redis-py parses the URL without mistaking part of a password for the host. Does not connect. Raises
     ValueError.
     """
     import redis  # late: many servers run without Redis

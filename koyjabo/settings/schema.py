@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND", "LANES")
-"""Settings from earlier versions. The server warns at start if one is still set."""
+"""Settings of earlier versions. The server prints a warning if one is still set."""
 
 Policy = Literal["none", "admins", "all"]
-"""REQUIRE_TWO_FACTOR: who must use two-step login."""
+"""Values of REQUIRE_TWO_FACTOR: who must use two-step login."""
 
 
 def setting(default: object, alias: str, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
-    """A setting: its default, its name in the environment, and its meaning in Markdown."""
+    """Define a setting: its default, its name in the environment, and its meaning in Markdown."""
     return Field(default, alias=alias, description=meaning, ge=ge, le=le)
 
 
@@ -36,12 +36,12 @@ TokenName = Annotated[str, AfterValidator(token_checks.name)]
 
 
 def requires(policy: Policy, is_admin: bool) -> bool:
-    """Whether an account must use two-step login. `is_admin`: it is an admin of the site."""
+    """Whether an account must use two-step login. `is_admin` says whether it is an admin of the site."""
     return policy == "all" or (policy == "admins" and is_admin)
 
 
 class Settings(BaseModel):
-    """The operator's settings. In the environment, they have their upper-case aliases."""
+    """The operator's settings. Their aliases are the names in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -179,6 +179,14 @@ class Settings(BaseModel):
             "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
             "empty, visitors are located by country"
         ),
+    )
+    asn_database: str = setting(
+        "",
+        "ASN_DATABASE",
+        N_("databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"),
+    )
+    own_addresses: Annotated[str, AfterValidator(checks.address_list)] = setting(
+        "", "OWN_ADDRESSES", N_("your own addresses and networks, separated by `,`; reports can leave out their visits")
     )
     rate_limit_registrations: int = setting(
         600,
@@ -349,7 +357,7 @@ class Settings(BaseModel):
 
     @property
     def origins(self) -> list[str]:
-        """ALLOWED_ORIGINS, written as browsers write them."""
+        """The origins in ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
 
     @property
@@ -359,7 +367,7 @@ class Settings(BaseModel):
 
     @property
     def token_algorithms(self) -> list[str]:
-        """AUTH_ALGORITHMS, or its default."""
+        """The algorithms in AUTH_ALGORITHMS, or its default."""
         return (self.auth_algorithms or ("HS256" if self.auth_shared_secret else "RS256,ES256,EdDSA")).split(",")
 
     @property
@@ -379,3 +387,11 @@ class Settings(BaseModel):
     @property
     def geoip_files(self) -> list[Path]:
         return [Path(name) for name in self.geoip_database.split(os.pathsep) if name]
+
+    @property
+    def asn_files(self) -> list[Path]:
+        return [Path(name) for name in self.asn_database.split(os.pathsep) if name]
+
+    @property
+    def own_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(map(ip_network, self.own_addresses.split(","))) if self.own_addresses else ()

@@ -1,4 +1,4 @@
-"""Checks of the AUTH_… settings, written like `koyjabo.settings.checks`."""
+"""Checks the AUTH_… settings, as `koyjabo.settings.checks` does for others."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""Minimum length of the secret for each algorithm, in bytes (RFC 7518, 3.2)."""
+"""Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
 
 NO_CLAIMS = "none"
-"""The value of AUTH_REQUIRED_CLAIMS if no claim marks the tokens that are meant for this server."""
+"""Value of AUTH_REQUIRED_CLAIMS if the other system marks its access tokens with no claim."""
 
 
 NAME = re.compile(r"[!-~]{1,200}")
@@ -17,14 +17,14 @@ NAME = re.compile(r"[!-~]{1,200}")
 
 
 def name(value: str) -> str:
-    """Raises ValueError."""
+    """Check a name. Raises ValueError."""
     if not NAME.fullmatch(value):
         raise ValueError("should be at most 200 printable characters of ASCII, without spaces")
     return value
 
 
 def algorithms(value: str) -> str:
-    """Raises ValueError."""
+    """Check a list of algorithms. Raises ValueError."""
     names = [part.strip() for part in value.split(",")]
     if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
         known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
@@ -33,7 +33,7 @@ def algorithms(value: str) -> str:
 
 
 def required_claims(value: str) -> str:
-    """Raises ValueError."""
+    """Check a list of claims. Raises ValueError."""
     pairs = [part.strip() for part in value.split(",")]
     if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (pair.partition(":") for pair in pairs)):
         raise ValueError("should be claims such as token_type:access, with , between them, or none")

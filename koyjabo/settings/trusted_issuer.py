@@ -1,4 +1,4 @@
-"""AUTH_…: the other system whose tokens are accepted, and which ones (specification: Tokens of other systems)."""
+"""Settings of the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from koyjabo.settings.token_checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
 
 
 def claims_of(value: str) -> dict[str, str]:
-    """The values of AUTH_REQUIRED_CLAIMS, by claim."""
+    """The values in AUTH_REQUIRED_CLAIMS, by claim."""
     if value in ("", NO_CLAIMS):
         return {}
     return {name: text for name, _, text in (part.partition(":") for part in value.split(","))}

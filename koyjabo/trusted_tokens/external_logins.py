@@ -1,5 +1,4 @@
-"""Finds out who is calling with another system's token: a person from that system, who is added here when first
-seen."""
+"""Finds the person that another system's token belongs to, and adds them if they are new."""
 
 from __future__ import annotations
 
@@ -26,7 +25,9 @@ class _Seen(NamedTuple):
 
 
 class ExternalLogins:
-    """Thousands of clients may reconnect at once, so people are looked up together and cached for REMEMBERED_S."""
+    """Logins with another system's tokens. People are looked up together and cached for REMEMBERED_S, because thousands
+    of clients may reconnect at once.
+    """
 
     def __init__(self, verifier: TokenVerifier, people: ExternalPeople, runtime: Runtime, clock: Clock) -> None:
         self._verifier = verifier
@@ -36,13 +37,13 @@ class ExternalLogins:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
     def login_of(self, token: str) -> Login:
-        """Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
+        """The login of a token. Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
         claims = self._verifier.read(token)
         person = self._person(claims)
         return Login(Account(person.id, "", person.name, is_admin=False, by_token=claims.roles), NO_SESSION)
 
     def forget(self) -> None:
-        """Call this after the database was rolled back, because people may be missing."""
+        """Forget the cached people. Call this after the database was rolled back, because some may be missing."""
         self._seen.clear()
 
     def _person(self, claims: ExternalClaims) -> ExternalPerson:

@@ -1,7 +1,7 @@
-"""Reads another system's tokens: the user and the user's roles (RFC 7519, RFC 8725).
+"""Verifies another system's tokens, and reads the user and their roles from them (RFC 7519, RFC 8725).
 
 Nothing that a token says about itself is trusted: algorithms, issuer, audience and required claims come from the
-settings, and a key is used only with algorithms of its kind (`koyjabo.jwks.key_set`).
+settings, and a key is only used with algorithms of its kind (`koyjabo.jwks.key_set`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LEEWAY_S = 30
 LONGEST = 8000
-"""In characters. A request header may have 8 KB."""
+"""Maximum length of a token, characters. A request header may have 8 KB."""
 
 EXPIRED = "This token has expired. Get a new one where you got this one."
 OPTIONS: Any = {
@@ -48,7 +48,7 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """The conditions for a token, from the AUTH_… settings; "" if a setting is empty."""
+    """The rules for tokens, from the AUTH_… settings; "" for an empty setting."""
 
     algorithms: Collection[str]
     issuer: str
@@ -60,7 +60,7 @@ class TokenRules:
 
 
 class ExternalClaims(NamedTuple):
-    """The person that a token belongs to, as described in the token."""
+    """The person that a token belongs to, with what the token says about them."""
 
     ref: str
     name: str | None
@@ -73,7 +73,7 @@ class TokenVerifier:
         self._keys = keys
 
     def read(self, token: str) -> ExternalClaims:
-        """Raises InvalidToken, TokenExpired, KeysUnavailable."""
+        """Verify a token and read its person. Raises InvalidToken, TokenExpired, KeysUnavailable."""
         claims = self._verified(token)
         _require_times(claims)
         for name, value in self._rules.required.items():
@@ -110,7 +110,7 @@ class TokenVerifier:
         return algorithm, key_id
 
     def _roles(self, claims: Mapping[str, Any]) -> RolesByToken:
-        """If the claim is present, it decides, even if nothing in it is usable."""
+        """The roles in a token. If the claim is present, only it counts, even if nothing in it is valid."""
         name = self._rules.communities_claim
         if name not in claims:
             return RolesByToken(None)
@@ -119,20 +119,20 @@ class TokenVerifier:
 
 
 def _require_times(claims: Mapping[str, Any]) -> None:
-    """Check that times are numbers, because PyJWT also accepts strings. Raises InvalidToken."""
+    """Check that times are numbers, because PyJWT also accepts texts. Raises InvalidToken."""
     for time in (claims["exp"], claims.get("nbf", 0)):
         if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
 def _has(claim: Any, value: str) -> bool:
-    """Whether a claim is this text or a list that contains it. Other values are compared as JSON (`true`, `1`)."""
+    """Whether a claim is this text, or a list that contains it. Other values are compared as JSON (`true`, `1`)."""
     items = claim if isinstance(claim, list) else [claim]
     return any(value == (item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None)
 
 
 def _ref(claim: Any) -> str:
-    """Numbers are accepted as refs, because many systems have no other ids. Raises InvalidToken."""
+    """The external id in a claim. Numbers are accepted, because many systems have no other ids. Raises InvalidToken."""
     text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
     if not isinstance(text, str) or not REF.fullmatch(text):
         raise _refused("the claim with the user is missing, or no userRef")
@@ -140,7 +140,7 @@ def _ref(claim: Any) -> str:
 
 
 def _refused(why: str) -> InvalidToken:
-    """Log the reason for operators; the client does not see it. `why` quotes nothing from the token."""
+    """An error for the client. Logs the reason for operators. `why` quotes nothing from the token."""
     log.debug("token_refused why=%r", why)
     return InvalidToken()
 

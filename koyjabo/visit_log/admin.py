@@ -1,4 +1,4 @@
-"""/admin/visits: the log of visits by number, with one search field and filters. Each visit has its own page.
+"""/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page.
 
 /admin/realtime: the last hour by minute, the locations of active visitors, and the newest visits.
 """
@@ -31,15 +31,16 @@ from koyjabo.webkit.panel.pages import cursor, me, page
 from koyjabo.webkit.schemas.bodies import Body
 
 NUMBER = "number"
-"""The only available order is the primary key's, because any other index would slow down every registration (decision
-37)."""
+"""The only order offered, because it follows the primary key. Any other order would need an index, which would slow
+down every registration (decision 37).
+"""
 
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
 
 MOST_ROWS = 15
-"""Number of newest visits on the Live page. The log of visits has the rest."""
+"""Number of visits on the Live page."""
 
 
 @bp.get("/visits")
@@ -80,7 +81,7 @@ def visit(ordinal: int) -> Response:
 def _show(
     form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
-    """Show the log. `total` is the site's total, if the log has a different number of visits."""
+    """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
@@ -100,7 +101,7 @@ def _show(
 
 
 def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
-    """Return the choices of the filters."""
+    """The choices that the filters offer."""
     frequent = current()[VisitLogServices].log.frequent(me(), days)
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
@@ -119,7 +120,7 @@ def _days(form: Form[Body]) -> VisitFilter:
 @bp.get("/realtime")
 @for_viewers
 def realtime() -> Response:
-    """Show the state that a panel socket starts with. The page's script keeps it up to date."""
+    """Show the state at the time of the request. The page's script then keeps it up to date through a socket."""
     services = current()
     stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
     parts = feed.parts()

@@ -1,5 +1,6 @@
-"""The conditions of a search: one for each field, and the search text, which may be a number, an id, a name or part of
-a page."""
+"""The conditions of a search: one for each field, and one for the search text, which may be a number, an id, a name or
+part of a page.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
-"""Visits up to this id have a text instead of their user agent (`retention.retention_queries`)."""
+"""Selects the last id whose visit has a text instead of their user agent (`retention.retention_queries`)."""
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
 LISTED = {
@@ -29,10 +30,10 @@ LISTED = {
 }
 
 MANY = 1_000
-"""Visitors with at least this many visits are looked up without the visitor index."""
+"""Visitors with at least this many visits are searched without the visitor index."""
 
 MOST_NAMED = 500
-"""Maximum number of users, and of communities, to match by part of their name."""
+"""Maximum number of users, and of communities, found by part of their name."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
@@ -88,8 +89,8 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
-    """Return the condition for an exact match, and whether an index finds the visits; None if nothing matches. Matches
-    the visits with this number or in this range, or else this visitor's visits.
+    """The condition for an exact match, and whether an index finds the visits; None if nothing matches. Matches the
+    visits with this number or in this range, or else the visits of this visitor.
     """
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
@@ -123,7 +124,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
 
 
 def _in_page(text: str) -> ColumnElement[bool]:
-    """Return the condition for part of a page. Browsers percent-encode letters of other scripts."""
+    """The condition for part of a page. Browsers percent-encode letters of other scripts."""
     return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
 
 
@@ -148,16 +149,14 @@ def _of_place(text: str) -> ColumnElement[bool]:
 
 
 class _Browsers:
-    """Finds visits by the name of a browser or system. On first use, reads the user agents of the last 30 days."""
+    """Finds visits by the name of a browser or system. The first use reads the user agents of the last 30 days."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def named(self, text: str) -> ColumnElement[bool]:
-        """Return the condition for visits with this browser or system: the whole name in any case, or else its
-        beginning.
-
-        If there is no such name, matches visits with the text in their user agent.
+        """The condition for visits with this browser or system: the whole name in any case, or else its beginning. If
+        there is no such name, visits whose user agent contains the text.
         """
         searched, names = text.casefold(), {name for named in self._known.values() for name in named}
         meant = {name for name in names if name.casefold() == searched}
@@ -175,7 +174,7 @@ class _Browsers:
 
     @cached_property
     def _known(self) -> dict[str, set[str]]:
-        """The browser's and the system's name, by user agent."""
+        """The names of browser and system, by user agent."""
         texts, after = set[str](), self._reduced_upto
         while rows := self._session.execute(STRETCH, {"after": after}).all():
             texts.update(user_agent for _, user_agent in rows if user_agent)
@@ -184,9 +183,7 @@ class _Browsers:
 
 
 def _mentions(name: str) -> ColumnElement[bool]:
-    """Return the condition for texts that replace user agents after 30 days and contain the name
-    (`user_agents.reduced`).
-    """
+    """The condition for texts that replace user agents after 30 days (`user_agents.reduced`) and contain the name."""
     begins = (f"{name} on ", f"{name} (", f"on {name} (")
     return or_(
         Visit.user_agent.in_([name, f"on {name}"]),

@@ -1,4 +1,4 @@
-"""Writes an export to a file in pieces, and continues an interrupted one."""
+"""Writes an export to a file in pieces, and resumes an interrupted one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
-    """The export cannot be written to this path, for the reason in the message."""
+    """The export cannot be written to this path. The message has the reason."""
 
 
 class _Written(NamedTuple):
-    """The complete part of a file: its length in bytes, and (visitorId, visitId) of its last visit."""
+    """The complete part of a file: its length in bytes, and the (visitorId, visitId) of its last visit."""
 
     upto: int
     last: tuple[str, str] | None
@@ -30,10 +30,10 @@ class _Written(NamedTuple):
 
 def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
-    file and append the visits after it.
+    file, and append the visits after it.
 
-    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable. The export can be resumed after
-    LedgerUnavailable.
+    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; after that, the export can be
+    resumed.
     """
     try:
         written = _complete_part(path, kind) if resume and path.exists() else _Written(0, None)
@@ -74,8 +74,8 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
 
 
 def _complete_part(path: Path, kind: str) -> _Written:
-    """Return the complete part of a file. In CSV, a line break in quotation marks does not end a record, because texts
-    from visitors may contain line breaks.
+    """The complete part of a file. In CSV, a line break in quotation marks does not end a record; texts from visitors
+    may contain some.
     """
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:

@@ -12,7 +12,7 @@ from koyjabo.reports.query.dimensions import UTM
 from koyjabo.visit_log.queries import OTHERS, LoggedVisit
 
 PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
-"""The values that reports parse from a visit."""
+"""Columns with values that reports parse from a visit."""
 
 LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)

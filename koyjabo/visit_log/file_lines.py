@@ -1,4 +1,4 @@
-"""Reads lines and CSV records (RFC 4180) of files. Unusable lines are reported and skipped."""
+"""Reads lines and CSV records (RFC 4180) from files. Reports and skips unusable lines."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class DecodedLines:
         return self
 
     def begin_record(self) -> None:
-        """Begin a record. Quotation marks may join many lines into one record, whose total length is limited like a
-        single line's.
+        """Begin a record. Quotation marks may join several lines into one record. Its total length is limited like a
+        line's.
         """
         self._left = LONGEST_LINE
 

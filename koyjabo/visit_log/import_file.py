@@ -1,7 +1,7 @@
-"""Reads files of visits, from `koyjabo export` or another counter, one line at a time.
+"""Reads files of visits line by line, from `koyjabo export` or another counter.
 
-The columns are the same as in exports. The field names of POST /api/visitor/register are also accepted. `visitor_id`
-and `at` are required.
+The columns are named as in exports, or like the fields of POST /api/visitor/register. `visitor_id` and `at` are
+required.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
+from koyjabo.network.address_owners import NETWORKS
 from koyjabo.network.campaigns import Campaign
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import UserAgent, is_bot
@@ -38,10 +39,11 @@ ALIASES = {
 }
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
-"""Also accepts "~", for names that this program generated and exported."""
+"""A visitor's id as stored. May begin with "~", which marks names that this program has generated."""
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
 LONGEST_ID = 128
+LONGEST_ATTENDED_MS = 30 * 86_400_000
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
@@ -58,10 +60,10 @@ class ImportedLine(NamedTuple):
 def read(
     file: SupportsReadline, kind: str, zone: ZoneInfo, advance: Callable[[int], None], refuse: Refuse
 ) -> Iterator[ImportedLine]:
-    """Yield the visits of a file.
+    """Yield the visits of a file. `advance` is called with the number of bytes read since the last call. `refuse` is
+    called for a line that is not a visit; reading then continues. Raises BadLine if the first line does not name the
+    columns.
 
-    Calls `advance` with the number of bytes read since the last call. Calls `refuse` for a line that is not a visit,
-    and continues after it. Raises BadLine if the first line does not name the columns.
     A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
     """
     rows = _csv if kind == spreadsheet.CSV else _json_lines
@@ -77,7 +79,7 @@ def read(
 
 
 class _Counted:
-    """Lines, with a count of the bytes read."""
+    """Yields lines, and counts the bytes read."""
 
     def __init__(self, file: SupportsReadline, advance: Callable[[int], None]) -> None:
         self._file = file
@@ -122,7 +124,7 @@ def _json_lines(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, 
 
 
 def _json_object(line: str) -> Values | str:
-    """Return the values of an object, or a text that says what is wrong with the line."""
+    """The values of an object, or a text that says what is wrong with the line."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
@@ -135,7 +137,7 @@ def _json_object(line: str) -> Values | str:
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
     user_agent = _text(values, "user_agent") or _described(values)
     referrer = without_query(_text(values, "referrer")) or _text(values, "source")
-    return NewVisit(
+    visit = NewVisit(
         visitor_id=_visitor_id(values.get("visitor_id")),
         visit_id=_visit_id(values["visit_id"]) if "visit_id" in values else _derived_id(values, number),
         scope=_scope(values.get("community_id")),
@@ -149,18 +151,17 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
         language=languages.first_of(_text(values, "language")),
         campaign=_campaign(values),
     )._replace(**{name: read(values, name) for name, read in PLAIN.items() if name in values})
+    return visit._replace(automated=visit.is_bot or visit.automated)
 
 
 def _described(values: Values) -> str | None:
-    """Return a replacement for a missing user agent, from the parsed columns of an export."""
+    """A text in place of a missing user agent, from the parsed columns of an export."""
     names = (_text(values, name) or "" for name in ("browser", "system", "device"))
     return user_agents.written(UserAgent(*names)) or None
 
 
 def _campaign(values: Values) -> str | None:
-    """Return the utm_ columns, or else the same parameters of the page. If the visitor was erased, only the channel may
-    be left.
-    """
+    """The utm_ columns, or else the page's utm_ parameters. For an erased visitor, only the channel may be left."""
     sent = Campaign(*(_text(values, name) for name in Campaign._fields))
     campaign = Campaign.read(sent.written()).written() or campaigns.of_page(_address(values, "page"))
     return campaign or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
@@ -234,13 +235,37 @@ def _boolean(values: Values, name: str) -> bool:
     return boolean
 
 
+def _attended_ms(values: Values, name: str) -> int | None:
+    value = values[name]
+    if value == "":
+        return None
+    is_whole = type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value))
+    if not is_whole or not 0 <= int(value) <= LONGEST_ATTENDED_MS:
+        raise ValueError(f"{name} must be a whole number of ms, at most 30 days")
+    return int(value)
+
+
+def _flag(values: Values, name: str) -> bool:
+    value = str(values[name]).lower()
+    if value not in ("true", "false", ""):
+        raise ValueError(f"{name} must be true, false or empty")
+    return value == "true"
+
+
+def _network(values: Values, name: str) -> str | None:
+    value = values[name] or None
+    if value not in (*NETWORKS, None):
+        raise ValueError(f"{name} must be {' or '.join(NETWORKS)}, or empty")
+    return value
+
+
 def _text(values: Values, name: str) -> str | None:
     value = _address(values, name)
     return None if value is None else truncate(value)
 
 
 def _address(values: Values, name: str) -> str | None:
-    """Return an address. It is not cut until its parts are extracted."""
+    """An address. It is not cut until its parts have been extracted."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
@@ -260,5 +285,11 @@ BY_RULES = {
     "language",
     "campaign",
 }
-PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES}
-"""Parsers for the optional columns of a visit."""
+PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES} | {
+    "attended_ms": _attended_ms,
+    "acted": _flag,
+    "automated": _flag,
+    "network": _network,
+    "own": _flag,
+}
+"""Parsers for a visit's optional columns."""

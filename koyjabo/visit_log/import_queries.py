@@ -1,5 +1,5 @@
-"""Mutual exclusion of imports, restores and roll-ups, and the id ranges of imported visits (table
-`imported_visits`).
+"""Keeps imports, restores and roll-ups from running at the same time, and stores the id ranges of imported visits
+(table `imported_visits`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
 PATIENCE_S, POLL_S = 2.0, 0.02
-"""How long, and how often, to try to lock. Rolling up holds the file lock for a few milliseconds at a time, with longer
-pauses in between.
+"""How long, and how often, to try to get the lock, s. A roll-up holds the file lock for a few milliseconds at a time,
+with longer pauses in between.
 """
 
 # If only some visits of a day are rolled up, they may have belonged to an erased visitor. Such a day does not count as
@@ -39,8 +39,8 @@ AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.n
 
 
 class ImportUnderWay(KoyJaboError):
-    """Visits cannot be rolled up during an import, because it needs their rows to recognise visits that are already
-    counted.
+    """Visits cannot be rolled up during an import, because the import needs their rows to recognise visits that are
+    already counted.
     """
 
     def __init__(self) -> None:
@@ -52,10 +52,9 @@ class ImportUnderWay(KoyJaboError):
 
 @contextmanager
 def only_one(where: URL) -> Iterator[Fence | None]:
-    """Exclude other imports, restores and roll-ups. Yields None if another process is doing one.
-
-    Otherwise yields a fence for the transactions of the import. On PostgreSQL it raises DatabaseInUse after the lease
-    was lost. On SQLite the lock ends with the process.
+    """Keep other imports, restores and roll-ups out. Yields None if another process is running one; otherwise a fence
+    for the import's transactions. On PostgreSQL, the fence raises DatabaseInUse after the lease was lost. On SQLite,
+    the lock ends with the process.
     """
     if where.get_backend_name() == "sqlite":
         with _opened_beside(str(where.database)) as file:
@@ -66,7 +65,7 @@ def only_one(where: URL) -> Iterator[Fence | None]:
 
 
 def is_going_on(session: Session) -> bool:
-    """Return whether an import or a restore is running."""
+    """Whether an import or a restore is running."""
     if session.get_bind().dialect.name != "sqlite":
         return lease.is_held(session.connection())
     with _opened_beside(session.execute(text("PRAGMA database_list")).one().file) as file:
@@ -74,10 +73,8 @@ def is_going_on(session: Session) -> bool:
 
 
 def exclude_imports(session: Session) -> None:
-    """Prevent imports from beginning before this transaction ends. They wait for the lease on PostgreSQL, and for the
-    writer's lock (`begin`) on SQLite.
-
-    Raises ImportUnderWay.
+    """Keep imports from beginning before this transaction ends. They wait for the lease on PostgreSQL, and for the
+    writer's lock (`begin`) on SQLite. Raises ImportUnderWay.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):
@@ -95,9 +92,8 @@ def _retried(lock: Callable[[], bool]) -> bool:
 
 @contextmanager
 def _opened_beside(path: str) -> Iterator[int]:
-    """Open the lock file next to the database file, not next to a symbolic link to it.
-
-    It gets the database's owner, so that the server can still lock it after root has imported.
+    """Open the lock file in the folder of the database file itself, not of a symbolic link to it. The file gets the
+    database's owner, so that the server can still lock it after root has imported.
     """
     path = os.path.realpath(path)
     file = os.open(f"{path}.import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -120,9 +116,8 @@ def _locked(file: int, how: int) -> bool:
 
 
 def begin(fence: Fence) -> None:
-    """Record that ids are not in order of time from now on. Ends the record of an import that was killed.
-
-    On SQLite, this waits for the running transaction. All later transactions see that an import is running.
+    """Record that ids are not in order of time from now on. Ends the record of an import that was killed. On SQLite,
+    this waits for the running transaction. All later transactions see that an import is running.
     """
     end(fence)
     with exclusive(fence) as session:
@@ -131,9 +126,8 @@ def begin(fence: Fence) -> None:
 
 
 def end(fence: Fence, in_order: bool = False) -> None:
-    """Record the last id of the import and its range of times. Delete the record if the ids are in order after all.
-
-    The times are read before the writer is locked, because reading takes time in proportion to the imported rows.
+    """Record the import's last id and its range of times. If the ids are in order after all, delete the record. The
+    times are read before the writer is locked, because reading them takes time in proportion to the imported rows.
     """
     with engine.snapshot() as connection:
         began = connection.execute(
@@ -161,19 +155,19 @@ def exclusive(fence: Fence) -> Iterator[Session]:
 
 
 def count() -> int:
-    """Return the number of all visits ever counted for the site."""
+    """Number of visits ever counted for the site."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
 
 
 def newest_ms() -> int:
-    """Return the time of the newest visit, ms; 0 without visits."""
+    """Time of the newest visit, ms; 0 without visits."""
     with engine.snapshot() as connection:
         return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
 
 
 def communities() -> set[Scope]:
-    """Return the communities that visits can be counted for: all except archived ones."""
+    """The communities whose visits can be counted: all except archived ones."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 
@@ -184,13 +178,13 @@ def lowered(mark: HighWaterMark) -> HighWaterMark | None:
 
 
 def folded_days() -> set[str]:
-    """Return days (YYYY-MM-DD) with rolled-up visits. Read it after `begin`, when no more visits are rolled up."""
+    """Days (YYYY-MM-DD) with rolled-up visits. Read them after `begin`, when no more visits are rolled up."""
     with engine.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))
 
 
 def known(keys: Collection[VisitKey]) -> set[VisitKey]:
-    """Return which of these visits are in the ledger."""
+    """The visits among `keys` that are in the ledger."""
     columns = Visit.visitor_id, Visit.visit_id
     with engine.snapshot() as connection:
         return {
@@ -200,6 +194,6 @@ def known(keys: Collection[VisitKey]) -> set[VisitKey]:
 
 
 def total() -> int:
-    """Return the total of the site."""
+    """The site's total."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.total).where(Counter.scope == SITE)).scalar_one()

@@ -1,7 +1,6 @@
-"""Imports visits from another counter or from an export.
-
-Visits are committed to the ledger in batches, like other visits, and keep their times, locations and ids. A visit that
-is already in the ledger is not counted again, so an interrupted import can be repeated.
+"""Imports visits from another counter or from an export. Visits are committed in batches, like new visits, and keep
+their times, locations and ids. A visit that is already in the ledger is not counted again, so an interrupted import can
+be repeated.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ from koyjabo.visit_log.import_file import ImportedLine
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
 BATCH = 500
-"""Number of visits per commit: half of the ledger's largest batch. A visitor's visit waits for at most one such
-commit."""
+"""Number of visits per commit: half of the ledger's largest batch. A new visit waits for at most one such commit."""
 
 REST = 2
 """Pause after a commit while others are writing, as a multiple of the commit's duration."""
@@ -94,8 +92,8 @@ def import_visits(
     advance: Callable[[int], None],
     even_folded: bool = False,
 ) -> Imported:
-    """Append the visits of a file, in the order of its lines. Calls `advance` with the number of bytes done since the
-    last call. Needs an application context.
+    """Import the visits of a file, in the order of its lines. `advance` is called with the number of bytes done since
+    the last call. Needs an application context.
 
     Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
     `even_folded`). Visits before the error stay imported.
@@ -112,11 +110,9 @@ def import_lines(
     on_commit: Callable[[Imported], object] = lambda imported: None,
     **details: str,
 ) -> Imported:
-    """Import visits in another program's format, like `import_visits`.
-
-    `refuse` is called with each line whose visit cannot be counted, and can end the import by raising that error. `by`
-    (default: the operator) and `details` are for the audit log. `on_commit` is called with the result so far after each
-    commit.
+    """Like `import_visits`, for visits that another program's format was converted to. `refuse` is called with each
+    line whose visit cannot be counted, and can end the import by raising that error. `by` (default: the operator) and
+    `details` are for the audit log. After each commit, `on_commit` is called with the result so far.
     """
     with alone() as fence:
         importing = _Importing(clock, even_folded, fence, refuse, on_commit)
@@ -129,7 +125,7 @@ def import_lines(
 
 @contextmanager
 def alone() -> Iterator[Fence]:
-    """Run while no other import or restore is running. Yields the fence of `only_one`. Raises Busy."""
+    """Run while no other import or restore is running. Yields the fence from `only_one`. Raises Busy."""
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
             raise Busy(
@@ -179,14 +175,14 @@ class _Importing:
             raise bad[0]
 
     def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
-        """Yield the usable lines. Ends at the first raised BadLine, which it appends to `bad`."""
+        """Yield the usable lines. If reading raises BadLine, append it to `bad` and end."""
         try:
             yield from self._rules.usable(lines, self._refuse)
         except BadLine as error:
             bad.append(error)
 
     def _commit(self, batch: list[ImportedLine]) -> bool:
-        """Commit a batch. Returns whether others have registered visits since the last one."""
+        """Commit a batch. Returns whether other visits were registered since the last one."""
         try:
             outcomes = self._stored(batch)
         except DatabaseRolledBack as error:
@@ -209,7 +205,7 @@ class _Importing:
             raise LedgerUnavailable from error
 
     def _continue_lower(self, error: DatabaseRolledBack) -> None:
-        """Continue if the total was lowered on purpose and no server has committed since then. Otherwise raises
+        """Continue if the total was lowered on purpose and no server has committed since. Otherwise raises
         LedgerUnavailable, because a server must first decide which number the count continues from.
         """
         standing = import_queries.lowered(error.mark)

@@ -1,7 +1,6 @@
-"""Searches the ledger's rows, newest or oldest first, in id ranges of bounded size.
-
-A day is a range of ids (`counting.queries.id_range`). Every row in a range is read, except for communities, which have
-an index. Indexes for the other fields would make every registration too expensive (decision 37).
+"""Queries for searching visits, newest or oldest first, in id ranges of limited size. A day is a range of ids
+(`counting.queries.id_range`). All rows in a range are read, except for communities, which have an index. More indexes
+would make every registration too expensive (decision 37).
 """
 
 from __future__ import annotations
@@ -18,30 +17,28 @@ from sqlalchemy.orm import Session
 from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
 from koyjabo.counting.queries import id_range
+from koyjabo.counting.records import LATE_MS
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log.condition_queries import DIRECT, SearchFilter, conditions
 
-LATE_MS = 60_000
-"""If more time than this passes between opening and counting, it was not just the duration of a request."""
-
 YEAR_9999_MS = 253_370_764_800_000
-"""Upper limit, because clients may send any number."""
+"""Upper limit for a time, ms. Clients may send any number."""
 
 FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
-"""Rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
+"""Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
 LEFT_OUT = ("scope", "day", "hour_s")
-"""Columns that add nothing to a `LoggedVisit`."""
+"""Columns that are not part of a `LoggedVisit`."""
 
 COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
 NEWEST = 10_000
-"""How many of the newest visits to examine, by id."""
+"""Number of newest visits, by id, that are examined for frequent values."""
 
 MOST = 100
 """Maximum number of values of each kind."""
@@ -58,13 +55,13 @@ class Search(NamedTuple):
     is_indexed: bool  # an index finds the few matching rows, so the range is not split
 
     def past(self, cursor: int, newest_first: bool) -> Search:
-        """Return the search for the ids that follow this one in the given order."""
+        """The search for the ids that follow this one in the given order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))
         return self._replace(after=max(self.after, cursor))
 
     def ends_at(self, reached: int, newest_first: bool) -> bool:
-        """Return whether nothing is left once this id has been read."""
+        """Whether nothing is left once this id has been read."""
         return reached <= self.after + 1 if newest_first else reached >= self.upto
 
 
@@ -88,10 +85,8 @@ class LoggedVisit(NamedTuple):
 
     @property
     def opened_ms(self) -> int | None:
-        """When the device's clock says the visit was opened, if that differs by more than a minute from when it was
-        counted.
-
-        The device was offline (specification: Register a visit), or its clock is wrong.
+        """When the visit was opened by the device's clock, if that differs by more than a minute from when it was
+        counted. The device was offline (specification: Register a visit), or its clock is wrong.
         """
         claimed = self.client_ms or 0
         is_other = 0 < claimed < YEAR_9999_MS and abs(self.at_ms - claimed) > LATE_MS
@@ -99,15 +94,16 @@ class LoggedVisit(NamedTuple):
 
 
 class SearchPage(NamedTuple):
-    """The matching visits, and the last id read. All matches up to it are included."""
+    """The matching visits, and the last id that was read. All matches up to this id are included."""
 
     visits: tuple[LoggedVisit, ...]
     reached: int
 
 
 class Count(NamedTuple):
-    """The number of matching visits. A count that took too long or reached the maximum is incomplete, and a lower
-    bound."""
+    """The number of matching visits. If counting took too long or reached the maximum, it is incomplete and a lower
+    bound.
+    """
 
     visits: int
     is_complete: bool
@@ -122,12 +118,12 @@ ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
 
 
 def search(session: Session, which: SearchFilter) -> Search:
-    """Return the search for the visits that exist now. It does not include later ones."""
+    """The search, limited to the visits that exist now."""
     return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
 
 
 def newest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
-    """Return `count` visits, newest first, or fewer if that takes longer than `patience_s`."""
+    """The newest `count` matching visits, or fewer if finding them takes longer than `patience_s`."""
     return _visits(session, query, count, patience_s, newest_first=True)
 
 
@@ -149,8 +145,8 @@ def count(session: Session, query: Search, most: int, patience_s: float) -> Coun
 
 
 def count_all(session: Session, which: SearchFilter) -> Count | None:
-    """Count from hourly sums if only time and community are filtered. None with other filters, or if hours stored under
-    another TIMEZONE do not begin at the filtered time.
+    """The count from hourly sums, if only time and community are filtered. None with other filters, or if the stored
+    hours belong to another TIMEZONE and do not begin at the filtered time.
     """
     if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
@@ -165,13 +161,13 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
 
 
 def by_ids(session: Session, ids: list[int]) -> tuple[LoggedVisit, ...]:
-    """Return visits by id, newest first."""
+    """The visits with these ids, newest first."""
     rows = session.execute(select(*ROW).where(Visit.id.in_(ids)).order_by(Visit.id.desc())).all()
     return _with_names(session, list(rows))
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:
-    """Return the time (ms) of the visit with this id, or of the next one if it no longer exists."""
+    """The time (ms) of the visit with this id, or of the next one if it no longer exists."""
     return session.scalar(select(Visit.at_ms).where(Visit.id >= visit_id).order_by(Visit.id).limit(1))
 
 
@@ -196,7 +192,7 @@ def _visits(session: Session, query: Search, count: int, patience_s: float, newe
 
 
 def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
-    """Yield ranges of ids in this order. A range is greater than its first id, up to its second."""
+    """Yield ranges of ids in this order. A range begins after its first id and includes its second."""
     after, upto, size = query.after, query.upto, FIRST_STRETCH
     while upto > after:
         size = upto - after if query.is_indexed else min(size, upto - after)
@@ -231,7 +227,7 @@ def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
 
 
 class Frequent(NamedTuple):
-    """Values and their numbers of visits, largest first. A country includes its cities."""
+    """Values and their number of visits, largest first. A country includes its cities."""
 
     places: Counts
     pages: Counts

@@ -21,14 +21,16 @@ NUMBERS = re.compile(rf"{LABEL}(?P<first>{GROUPED}) ?[–-] ?(?P<last>{GROUPED})
 LONGEST_NUMBER = 19
 SEPARATOR = "·"
 MOST_PARTS = 8
-"""Maximum number of parts; the list of visits shows at most two. Each part is searched for in all texts of a visit."""
+"""Maximum number of parts in a search text. The list of visits shows at most two. Each part is searched for in all
+texts of a visit.
+"""
 
 SHORTEST_PART = 3
-"""Minimum length of a part of a name that finds countries, because most names contain any two characters."""
+"""Minimum length of a text that finds countries by part of their name. Most names contain any two characters."""
 
 
 def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
-    """Return the beginning of a text without NUL and outer spaces, in the Unicode form of stored texts."""
+    """The beginning of a text, without NUL and outer spaces, in the Unicode form of stored texts."""
     return unicodedata.normalize("NFC", text.strip()[:longest].replace("\0", "")).strip()
 
 
@@ -51,15 +53,15 @@ def _number(grouped: str) -> int | None:
 
 
 def parts(text: str) -> list[str]:
-    """Split a text into parts that must all match: `Chrome · Android`, as shown in the list of visits, has two. A text
-    with more than MOST_PARTS counts as one part.
+    """Split a text into parts that must all match. `Chrome · Android`, as shown in the list of visits, has two. A text
+    with more than MOST_PARTS is one part.
     """
     texts = [part for part in map(str.strip, text.split(SEPARATOR)) if part]
     return texts if 0 < len(texts) <= MOST_PARTS else [text]
 
 
 class PlaceMeaning(NamedTuple):
-    """The locations that a text may mean."""
+    """The locations that a text may refer to."""
 
     whole: frozenset[str]  # names of one place with its city, as stored, in lower case: `dhaka, bd`
     countries: frozenset[str]  # codes
@@ -71,8 +73,8 @@ NOTHING = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
 
 
 def place_meaning(text: str) -> PlaceMeaning:
-    """Return the locations that a text may mean, ignoring case. Countries are found by their names in all languages of
-    the pages. "oman" means only Oman, not Romania or a city.
+    """The locations that a text may refer to, in any case. Countries are found by their names in all languages of the
+    pages. "oman" is only Oman, not Romania or a city.
     """
     typed = _key(text)
     city, _, country = typed.rpartition(", ")
@@ -91,13 +93,13 @@ def place_meaning(text: str) -> PlaceMeaning:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Return codes by lower-case name: stored names, and names in each language."""
+    """Country codes by lower-case name: stored names, and names in each language."""
     return {_key(in_language(name, language)): code for language in LANGUAGES for code, name in NAMES.items()}
 
 
 @cache
 def _cities() -> tuple[tuple[str, str], ...]:
-    """Return names from databases, each with its lower-case name in another language."""
+    """City names from the databases, each with its lower-case name in another language."""
     return tuple((city, _key(name)) for cities in CITIES.values() for city, name in cities.items())
 
 

@@ -21,7 +21,7 @@ class VisitLogServices:
 
 
 def build(base: Base) -> VisitLogServices:
-    """Build the services. Also opens the room of the panel."""
+    """Build the services, and open the panel's room."""
     services, window_s = base.services, base.settings.active_window_seconds
     visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
 

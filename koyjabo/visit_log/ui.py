@@ -1,4 +1,4 @@
-"""Shows visits on pages: filters, their texts, and kinds of files."""
+"""Shows visits on pages: filters and their texts, and kinds of files."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def init_app(app: Flask) -> None:
 
 
 def browser(user_agent: str | None) -> str:
-    """Return `Chrome · Android`, or the User-Agent itself if neither is known."""
+    """`Chrome · Android`, or the User-Agent itself if neither is known."""
     return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
 
 
 def campaign(query: str) -> str:
-    """Return `newsletter · mail · Eid`: source, medium, campaign, term and content, as far as known."""
+    """`newsletter · mail · Eid`: source, medium, campaign, term and content, as far as known."""
     return " · ".join(filter(None, Campaign.read(query)))
 
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
-    """Yield the label and the text of each column that has both (`models.ledger.LABEL`)."""
+    """Yield label and text of each column that has both (`models.ledger.LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": _language, "campaign": campaign}
     for name, text in LABELS.items():
         if visit.others[name]:
@@ -62,7 +62,7 @@ def _plain(value: Any) -> str:
 
 
 def path(page: str) -> str:
-    """Return a page with percent-encoded letters decoded. Invalid encodings are kept."""
+    """A page with its percent-encoded letters decoded. Invalid encodings stay as they are."""
     try:
         return whole(unquote(page, errors="strict"))
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def path(page: str) -> str:
 
 
 MOST_CHOICES = 200
-"""Maximum number of communities to choose from. A community's page also links to its visits."""
+"""Maximum number of communities to choose from. A community's own page also links to its visits."""
 
 
 class Preset(NamedTuple):
@@ -80,7 +80,7 @@ class Preset(NamedTuple):
 
 
 class FilterChip(NamedTuple):
-    """A filter, and the URL of the page without it."""
+    """A filter, and the URL of this page without it."""
 
     label: str
     url: str
@@ -91,7 +91,7 @@ def filter_form(values: dict[str, Any]) -> Form[Body]:
 
 
 def choices(form: Form[Body]) -> list[tuple[str, str]]:
-    """Return the communities to choose from, (id, name), always including the chosen one."""
+    """The communities to choose from, as (id, name). The chosen one is always included."""
     communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
     named = {community.community.id: community.community.name for community in communities}
     chosen = form.values.get("community_id", "")
@@ -117,7 +117,7 @@ def presets(form: Form[Body], today: str) -> list[Preset]:
 
 
 def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[FilterChip]:
-    """Return one chip per filter."""
+    """One chip per filter."""
     named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
     words: dict[str, Callable[[str], str]] = {
         "text": lambda value: f"“{value}”",
@@ -137,7 +137,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
 def with_counts(
     counts: Iterable[tuple[str, int]], chosen: str, name_of: Callable[[str], str]
 ) -> list[tuple[str, str, int]]:
-    """Return values to choose from, with names and numbers of visits, always including the chosen one."""
+    """Values to choose from, with names and numbers of visits. The chosen one is always included."""
     by_value = dict(counts)
     return [(value, name_of(value), number) for value, number in {**by_value, **_included(chosen, by_value)}.items()]
 
@@ -147,7 +147,7 @@ def source(host: str) -> str:
 
 
 def results(counted: Count) -> str:
-    """Return the number of visits as a text, or "" if they were not counted in time."""
+    """The number of visits as a text; "" if counting took too long."""
     if not counted.is_complete and counted.visits > MOST_COUNTED:
         return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
     if not counted.is_complete:
@@ -169,7 +169,7 @@ kind = click.option(
 
 
 def kind_of(file: Path) -> str:
-    """Return a file's kind by its name."""
+    """The kind of a file, by its name."""
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if by_suffix is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")

@@ -27,19 +27,21 @@ from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search
 __all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
 PATIENCE_S = 1.0
-"""Time limit for a page's search, enough for millions of visits. The next page continues the search."""
+"""Time limit for one page's search, s, enough for millions of visits. The next page continues the search."""
 
 MOST_COUNTED, COUNT_S = 10_000, 0.3
-"""Limits for counting results: the maximum number, and the time in seconds."""
+"""Limits for counting results: maximum number, and time in s."""
 
 PIECE, PIECE_S = 500, 0.2
-"""Visits per piece of an export, and the time limit of a piece. Short, because reports wait for it."""
+"""Number of visits in a piece of an export, and its time limit, s. Both are small, because reports wait for
+each piece.
+"""
 
 LARGE_PIECE = 5_000
-"""The same for exports on the command line, where no reports wait."""
+"""The same for exports on the command line, which reports do not wait for."""
 
 WHO = {"people": False, "bots": True}
-"""The values of `VisitFilter.who`, and the value of `is_bot` (declared crawler) for each."""
+"""Values of `VisitFilter.who`, with the value of `is_bot` (declared crawler) for each."""
 
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
@@ -53,11 +55,11 @@ CHANGES |= {
 
 
 class VisitFilter(NamedTuple):
-    """The conditions of a search as a user types them; "" matches all visits. Days are in TIMEZONE, inclusive.
+    """The conditions of a search as typed by a user; "" matches all visits. Days are in TIMEZONE, both included. Case
+    and the script of digits do not matter (`condition_queries.SearchFilter`).
 
-    Case and the script of digits do not matter (`condition_queries.SearchFilter`). `text` is a visit number or a range
-    of them, or else a visitorId, or else the beginning of a visitorId, a visitId, or part of a location, page, source,
-    browser, user's name or community's name.
+    `text` is one of: a visit number or a range of numbers; a visitorId; or the beginning of a visitorId, a visitId, or
+    part of a location, page, source, browser, or name of a user or community.
     """
 
     first_day: str = ""  # YYYY-MM-DD
@@ -72,8 +74,8 @@ class VisitFilter(NamedTuple):
 
 
 class VisitPage(NamedTuple):
-    """Visits, and the cursors for the pages with older and newer ones; None at the ends. If the search timed out, the
-    page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
+    """A page of visits, and the cursors for the pages with older and newer ones; None at the ends. If the search took
+    too long, the page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
     """
 
     visits: tuple[LoggedVisit, ...] = ()
@@ -83,7 +85,7 @@ class VisitPage(NamedTuple):
 
 
 class Extract(NamedTuple):
-    """An export. `pieces` are generated lazily; each has a text and how many of the `ids` were read for it."""
+    """An export. `pieces` are read as needed; each has a text, and the number of `ids` read for it."""
 
     ids: int
     pieces: Iterator[tuple[str, int]]
@@ -109,29 +111,29 @@ class VisitLog:
         after: int | None = None,
         newest_first: bool = True,
     ) -> VisitPage:
-        """Return `count` visits older than the cursor `before`, or as many as were found within PATIENCE_S. With
-        `after`, return the visits just newer than that cursor, or the newest if there are not enough. Without
-        `newest_first`, the order is reversed. No search reveals a visitorId or email to viewers.
+        """`count` visits older than the cursor `before`, or as many as are found within PATIENCE_S. With `after`, the
+        visits just newer than that cursor, or the newest if there are too few. Without `newest_first`, the order is
+        reversed. No search reveals a visitorId or email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)
         listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
         return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
 
     def count(self, account: Account, which: VisitFilter) -> Count:
-        """Return how many visits match. Exact if only days or a community are filtered; otherwise at most MOST_COUNTED
-        + 1, within COUNT_S.
+        """The number of matching visits. It is exact if only days or a community are filtered; otherwise it is at most
+        MOST_COUNTED + 1, counted within COUNT_S.
         """
         return self._database.report(_count, self._searched_by(account, which))
 
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
-        """Return the visits with this number, newest first. There can be several only if the total was lowered."""
+        """The visits with this number, newest first. There can only be several if the total was lowered."""
         account.require_site_viewer()
         visits = self._database.report(_of_ordinal, ordinal)
         return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
-        """Return choices for the filters: the most frequent locations, pages and sources of the newest visits on these
-        days.
+        """Choices for the filters: the most frequent locations, pages and sources of the newest visits on
+        these days.
         """
         search = self._searched_by(account, which)
         return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
@@ -139,10 +141,9 @@ class VisitLog:
     def export(
         self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
     ) -> Iterator[str]:
-        """Yield all matching visits that exist now, oldest first, as lazy pieces of text. `kind` is a key of
-        `spreadsheet.MIMETYPES`.
-
-        Writes the audit entry before it returns. `progress` receives the number of ids that were read.
+        """Yield all matching visits that exist now, oldest first, as pieces of text that are read as needed. `kind` is
+        a key of `spreadsheet.MIMETYPES`. The audit entry is written before this returns. `progress` receives the number
+        of ids read.
         """
         account.require_site_admin()
         search = self._database.report(queries.search, self._search_filter(which))
@@ -184,7 +185,7 @@ class VisitLog:
                 yield text
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
-        """Yield texts, each with how many ids were read for it."""
+        """Yield texts, each with the number of ids read for it."""
         while search.after < search.upto:
             text, reached = self._database.report(_piece, kind, search, size, self._parser)
             ids, search = reached - search.after, search._replace(after=reached)
@@ -207,7 +208,7 @@ def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
 
 
 def _validated(which: VisitFilter) -> tuple[Days, str]:
-    """Return the days and the id of the community. Raises InvalidInput."""
+    """The days, and the community's id. Raises InvalidInput."""
     problems: dict[str, Any] = {}
     days = Days(None, None)
     try:
@@ -225,7 +226,7 @@ def _validated(which: VisitFilter) -> tuple[Days, str]:
 def _page(
     session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
 ) -> VisitPage:
-    """Return the visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
+    """The visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
     search = queries.search(session, which)
     if back is not None:
         visits, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)

@@ -1,3 +1,3 @@
-"""Webhooks (specification: Webhooks): an event is recorded in the transaction of the change, and a single worker sends
-it to its subscribers, at least once.
+"""Webhooks (specification: Webhooks). An event is stored in the transaction of its change. One worker then sends it to
+each subscriber, at least once.
 """

@@ -55,7 +55,7 @@ def new_webhook() -> Response:
 
 @bp.post("/webhooks/new")
 def create_webhook() -> Response:
-    """Add the webhook and show its secret."""
+    """Add the webhook, and show its secret."""
 
     def create(body: WebhookFormBody) -> tuple[Endpoint, str]:
         limits.count_action(me().id)
@@ -69,7 +69,7 @@ def create_webhook() -> Response:
 
 @bp.get("/webhooks/<webhook_id>")
 def webhook(webhook_id: str) -> Response:
-    """Show a webhook with its deliveries: all, or only the ones in the state that the URL names."""
+    """Show a webhook with its deliveries, all or only those in the state named in the URL."""
     webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
     chosen = state if state in STATES else None
     delivery_page = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
@@ -99,7 +99,7 @@ def change_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/switch")
 def switch_webhook(webhook_id: str) -> Response:
-    """Turn the webhook on or off, by the field `enabled`."""
+    """Turn the webhook on or off, as the field `enabled` says."""
     enabled = request.form.get("enabled") == "1"
     _webhooks().change(me(), webhook_id, enabled=enabled)
     return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)
@@ -114,7 +114,7 @@ def test_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/rotate")
 def rotate_webhook(webhook_id: str) -> Response:
-    """Renew the secret and show it. Raises Unconfirmed."""
+    """Replace the secret, and show the new one. Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
     effect = _("Both secrets sign for 24 hours, then only the new one. It is shown once.")
     management.ask(_("Renew the secret?"), effect, _("Renew the secret"), _path(webhook))

@@ -62,9 +62,9 @@ def _webhooks() -> Webhooks:
     scope=SCOPE,
 )
 def create_webhook() -> Response:
-    """A webhook for the site gets events of the site and of all communities. With `community`, it gets only that
-    community's events. The secret is shown once; receivers use it to verify deliveries as described by Standard
-    Webhooks."""
+    """Create a webhook. It gets events of the site and of all communities or, with `community`, only of that community.
+    The secret is shown once; receivers use it to verify deliveries as described by Standard Webhooks.
+    """
     account, body = tokens.require_site_admin(), NewWebhookBody.of(request)
     limits.count_action(account.id)
     community = current()[CommunityIds].resolve_if_any(body.community)
@@ -95,7 +95,7 @@ def get_webhook(webhook_id: str) -> Response:
 @bp.patch("/webhooks/<webhook_id>")
 @describe("Change a webhook", {200: WebhookAnswer, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
 def change_webhook(webhook_id: str) -> Response:
-    """While a webhook is disabled, no events are kept for it. `enabled: true` turns it on again."""
+    """Change a webhook. While it is disabled, no events are kept for it. `enabled: true` turns it on again."""
     account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
     if body.url is not None:  # its host name is looked up
         limits.count_action(account.id)
@@ -105,7 +105,7 @@ def change_webhook(webhook_id: str) -> Response:
 @bp.delete("/webhooks/<webhook_id>")
 @describe("Delete a webhook", {204: None, **ONE}, scope=SCOPE)
 def delete_webhook(webhook_id: str) -> Response:
-    """Deletes the webhook and its deliveries."""
+    """Delete a webhook and its deliveries."""
     _webhooks().remove(tokens.require_account().account, webhook_id)
     return no_answer()
 
@@ -113,7 +113,7 @@ def delete_webhook(webhook_id: str) -> Response:
 @bp.post("/webhooks/<webhook_id>/test")
 @describe("Send a test", {202: None, **ENABLED}, scope=SCOPE)
 def test_webhook(webhook_id: str) -> Response:
-    """Sends an event of type `test` within about a second. Its delivery shows the response."""
+    """Send an event of type `test` within about a second. Its delivery shows the response."""
     account = tokens.require_account().account
     limits.count_action(account.id)
     _webhooks().test(account, webhook_id)
@@ -123,7 +123,7 @@ def test_webhook(webhook_id: str) -> Response:
 @bp.post("/webhooks/<webhook_id>/rotate")
 @describe("Renew the secret", {200: SecretAnswer, **ONE}, scope=SCOPE)
 def rotate_webhook(webhook_id: str) -> Response:
-    """For 24 hours, both secrets sign. The new one is shown once."""
+    """Replace the secret. For 24 hours, deliveries are signed with both. The new one is shown once."""
     return answer(SecretAnswer(secret=_webhooks().rotate(tokens.require_account().account, webhook_id)))
 
 
@@ -135,7 +135,7 @@ def rotate_webhook(webhook_id: str) -> Response:
     scope=SCOPE,
 )
 def list_deliveries(webhook_id: str) -> Response:
-    """Deliveries are kept for 30 days. `X-Total-Count` is their number."""
+    """List the deliveries, which are kept for 30 days. `X-Total-Count` has their number."""
     account, paging, state = tokens.require_site_admin(), Paging.of(request), request.args.get("state")
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
@@ -148,7 +148,7 @@ def list_deliveries(webhook_id: str) -> Response:
 @bp.post("/webhooks/<webhook_id>/deliveries/<n>/resend")
 @describe("Send a delivery again", {202: None, **ENABLED, 404: "no such webhook or delivery"}, scope=SCOPE)
 def resend_delivery(webhook_id: str, n: str) -> Response:
-    """Sends the delivery again at once, with the same `webhook-id`."""
+    """Send a delivery again at once, with the same `webhook-id`."""
     number = int(n) if DELIVERY.fullmatch(n) else NO_DELIVERY
     _webhooks().resend(tokens.require_account().account, webhook_id, number)
     return no_answer(202)

@@ -1,4 +1,4 @@
-"""Queries for deliveries: which are due, results of attempts, resending, and limits per endpoint. Each runs within one
+"""Queries for deliveries: due ones, results of attempts, resending, and limits per endpoint. Each runs within one
 transaction (specification: Webhooks).
 """
 
@@ -23,28 +23,28 @@ from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOU
 LEASE = "webhooks"
 
 PAUSES_MS = (5_000, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS)
-"""Pauses after failed attempts, except the last. Each varies by up to a fifth, so that attempts do not all come at
-once.
+"""Pauses after failed attempts, except the last, ms. Each varies by up to a fifth, so that attempts do not all happen
+at once.
 """
 
 DISABLED_AFTER_MS = 3 * DAY_MS
-"""An endpoint that has failed for this long is disabled."""
+"""An endpoint that has failed for this long is disabled, ms."""
 
 LONGEST_RETRY_AFTER_MS = HOUR_MS
 EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
-"""Maximum numbers per transaction."""
+"""Maximum number of events, and of deliveries, per transaction."""
 
 MOST_LOGGED = 20
-"""Number of attempts whose responses a delivery keeps."""
+"""Number of attempts whose responses are kept with a delivery."""
 
 ADD_DELIVERY = text("""
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log, bytes)
 VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT (webhook_id, event_id) DO NOTHING
 """)
-"""Adds a delivery. `bytes` is the length of the event's data."""
+"""Adds a delivery. `bytes` is the size of the event's data."""
 
 MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
-"""Limits for one endpoint: waiting deliveries, and bytes of data in their events."""
+"""Limits for one endpoint: number of waiting deliveries, and total size of their events' data, bytes."""
 
 # `'pending'` is not a parameter, because SQLite would then not use the index of waiting deliveries. Deliveries created
 # by the previous version have no `bytes` and count as MOST_BYTES / MOST_ROWS.
@@ -67,7 +67,7 @@ ORDER BY n LIMIT :size
 
 
 class PollResult(NamedTuple):
-    """The result of a worker's poll, made every second."""
+    """What a worker finds in its poll, once a second."""
 
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
@@ -165,12 +165,14 @@ def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set
 
 
 def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, Any]:
-    """Return the parameters of ADD_DELIVERY."""
+    """The parameters of ADD_DELIVERY."""
     return {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms, "bytes": len(data.encode())}
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
-    """Return an endpoint's due deliveries, longest due first. None if there are none or the lease is not held."""
+    """The endpoint's due deliveries, the longest due first. None if there are none, or if this worker does not hold the
+    lease.
+    """
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return None
@@ -198,8 +200,8 @@ def mark(
     now_ms: int,
     on_disabled: Callable[[Session, Endpoint], None],
 ) -> Marked:
-    """Store the results of attempts in order, even without the lease, because the attempts were made. Keeps the lease,
-    but does not take a released one. `on_disabled` is called in the transaction that disables the webhook.
+    """Store the results of attempts in order. This does not need the lease, because the attempts have been made. Keeps
+    the lease, but does not take a released one. `on_disabled` is called in the transaction that disables the webhook.
     """
     has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
@@ -242,12 +244,12 @@ def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
 
 
 def pause_ms(attempts: int) -> int:
-    """Return the pause after this many failed attempts."""
+    """The pause after this many failed attempts, ms."""
     return round(PAUSES_MS[attempts - 1] * random.uniform(0.8, 1.2))
 
 
 def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
-    """Return why the webhook must be disabled, or None."""
+    """Why the webhook must be disabled, or None."""
     if newest.status == "410":
         return GONE
     since_ms = hook.failing_since_ms
@@ -255,8 +257,9 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
 
 
 def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """Return a page of deliveries, newest first. Of all other deliveries, reads only the keys, because there may be a
-    million."""
+    """A page of deliveries, newest first. Reads only the keys of all other deliveries, because there may be
+    a million.
+    """
     delivery, event = WebhookDelivery, WebhookEvent
     keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
     if state is not None:
@@ -273,7 +276,7 @@ def page(session: Session, webhook_id: str, state: str | None, start: int, count
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
-    """Create an event for only this webhook, with its delivery."""
+    """Create an event and its delivery for this webhook only."""
     event_id, written = str(uuid.uuid4()), json.dumps(data)
     event = {"key": f"test:{event_id}", "scope": SITE, "at_ms": now_ms, "dispatched_ms": now_ms}
     session.add(WebhookEvent(id=event_id, type="test", data=written, **event))
@@ -288,15 +291,15 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
 
 
 def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
-    """Return the `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
+    """The webhooks among `webhook_ids` that exceed their limits. Reads only the index of waiting deliveries: 1 ms for
     MOST_ROWS.
     """
     return [row[0] for row in session.execute(WAITING, {"webhook_ids": list(webhook_ids)}) if _excess(*row[1:])]
 
 
 def newest_over(session: Session, webhook_id: str) -> int | None:
-    """Return the newest delivery to drop, together with all older ones; None within the limits. Reads MOST_ROWS entries
-    of the index, however many are waiting.
+    """The newest delivery that has to be dropped, with all older ones; None within the limits. Reads MOST_ROWS entries
+    of the index, however many deliveries wait.
     """
     limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
     newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})
@@ -304,8 +307,8 @@ def newest_over(session: Session, webhook_id: str) -> int | None:
 
 
 def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, size: int) -> tuple[int, bool]:
-    """Delete an endpoint's oldest deliveries up to `newest`, at most `size`. Returns their number, and whether there
-    may be more.
+    """Delete up to `size` of an endpoint's oldest deliveries, up to `newest`. Returns how many, and whether there may
+    be more.
     """
     oldest = list(session.scalars(OLDEST, {"webhook_id": webhook_id, "newest": newest, "size": size}))
     # Another worker may have delivered some. A plain comparison of `state` would make SQLite read the waiting

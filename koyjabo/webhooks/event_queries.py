@@ -19,8 +19,8 @@ ON CONFLICT (key) DO NOTHING
 
 
 class WebhookFact(NamedTuple):
-    """An event. A second event with the same `key` is not stored. `data` is JSON of less than 20 KB, without visitorIds
-    or emails.
+    """An event. Only one event with the same `key` is stored. `data` is JSON of less than 20 KB, without visitorIds or
+    emails.
     """
 
     type: str
@@ -31,14 +31,14 @@ class WebhookFact(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """The events that an enabled webhook subscribes to."""
+    """The events that an enabled webhook receives."""
 
     webhook_id: str
     community_id: str | None  # None: of the site
     types: frozenset[str]
 
     def wants(self, type: str, scope: str) -> bool:
-        """Return whether it receives such an event. A webhook of the site also receives events of communities."""
+        """Whether the webhook receives such an event. A webhook of the site also receives events of communities."""
         return type in self.types and self.community_id in (None, scope)
 
 
@@ -52,18 +52,15 @@ def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
 
 
 def scopes_since(session: Session, types: Collection[str], since_ms: int) -> list[Scope]:
-    """Return the scopes that have had an event of any of these types since the given time.
-
-    Uses the index on `dispatched_ms`.
-    """
+    """The scopes with an event of any of these types since the given time. Uses the index on `dispatched_ms`."""
     of_late = or_(WebhookEvent.dispatched_ms.is_(None), WebhookEvent.dispatched_ms >= since_ms)
     rows = select(WebhookEvent.scope).where(of_late, WebhookEvent.at_ms >= since_ms, WebhookEvent.type.in_(types))
     return [Scope(scope) for scope in session.scalars(rows.distinct())]
 
 
 def known_users(session: Session, users: Collection[str]) -> dict[str, str | None]:
-    """Return the `users` who are not deleted, with the refs that other systems gave them. Locks them against deletion
-    until the commit, so that a deletion finds what was recorded about them.
+    """The `users` who are not deleted, with their external ids. Locks them against deletion until the commit, so that a
+    deletion also finds what is stored about them here.
     """
     rows = select(User.id, User.external_ref).where(User.id.in_(users)).order_by(User.id)
     return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koyjabo.core.i18n import N_
 
 TEST = "test"
-"""Sent only to the webhook that is being tested. It needs no subscription."""
+"""Type of a test event. It is only sent to the tested webhook, and needs no subscription."""
 
 EVENT_TYPES = {
     "milestone.reached": N_("A total reaches a milestone"),
@@ -23,7 +23,7 @@ EVENT_TYPES = {
     "backup.verified": N_("A backup is verified"),
     "backup.failed": N_("A backup fails"),
 }
-"""In the order that the panel shows them."""
+"""All types with their descriptions, in the order of the panel."""
 
 OF_COMMUNITIES = (
     "milestone.reached",
@@ -34,9 +34,9 @@ OF_COMMUNITIES = (
     "member.left",
     "ledger.rolled_back",
 )
-"""Types that a webhook of one community can receive. All others are about the site."""
+"""Types that a community's webhook can receive. The others are about the site."""
 
 
 def types_for(community_id: str | None) -> tuple[str, ...]:
-    """Return the types that a webhook for this community can subscribe to; all types for a webhook of the site."""
+    """The types that a webhook of this community can subscribe to; all types for a webhook of the site."""
     return tuple(EVENT_TYPES) if community_id is None else OF_COMMUNITIES

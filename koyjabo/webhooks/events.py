@@ -1,4 +1,4 @@
-"""Knows which events webhooks subscribe to, and records events that no database change causes."""
+"""Holds the webhooks' subscriptions in memory, and stores events that no database change causes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from koyjabo.webhooks.event_queries import WebhookFact
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-"""Maximum number of published events that wait for the database. Beyond this, the oldest are dropped."""
+"""Maximum number of published events that wait for the database. The oldest ones are dropped."""
 
 AT_ONCE = 500
 """Maximum number of events per transaction."""
 
 
 class WebhookEvents:
-    """The events of webhooks. Call `tick` every second to read the subscriptions. Until the first one, every event
-    counts as subscribed.
+    """The events of webhooks. Call `tick` every second to read the subscriptions. Before the first call, all events
+    count as subscribed.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime) -> None:
@@ -40,15 +40,15 @@ class WebhookEvents:
         self._busy = False
 
     def wants(self, type: str, scope: Scope) -> bool:
-        """Return whether an enabled webhook subscribes to such an event, from memory that is at most a second old.
-        Events without subscribers need not be recorded.
+        """Whether an enabled webhook subscribes to such an event, from memory that is at most a second old. Other
+        events need not be stored.
         """
         subscribed = self._subscribed
         return subscribed is None or (type, None) in subscribed or (type, scope) in subscribed
 
     def publish(self, type: str, key: str, scope: Scope, data: Mapping[str, Any]) -> None:
-        """Record an event that no database change causes, if it has subscribers. Does not wait. If the process is
-        killed, unwritten events are lost. For `key` and `data` see WebhookFact.
+        """Store an event that no database change causes, if it has subscribers. Does not wait. Events that are not
+        written yet are lost if the process is killed. `key` and `data` are as in WebhookFact.
         """
         if not self.wants(type, scope):
             return

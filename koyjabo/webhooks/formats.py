@@ -33,12 +33,12 @@ NO_CHAT = N_("it should be https://api.telegram.org/botâ€¦/sendMessage?chat_id=â
 NO_TOPIC = N_("it should have a topic, as in https://ntfy.sh/topic")
 
 LONGEST_TEXT = 600
-"""Maximum characters of a message below its title. Even if all of it is escaped, Discord accepts it (2,000
+"""Maximum length of a message without its title, characters. Even if all of it is escaped, Discord accepts it (2,000
 characters).
 """
 
 MARKUP = str.maketrans({character: f"\\{character}" for character in "\\*_~`|>#[]()-"})
-"""Characters that Discord reads as markup."""
+"""Escapes for characters that Discord reads as markup."""
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 def suggested(url: str) -> str:
-    """Return the default format for a URL."""
+    """The default format for a URL."""
     try:
         return HOSTS.get(urlsplit(url).hostname or "", JSON)
     except ValueError:
@@ -58,7 +58,7 @@ def suggested(url: str) -> str:
 
 
 def problem(url: str, format: str) -> str | None:
-    """Return why a valid URL cannot have this format, or None."""
+    """Why a valid URL cannot have this format, or None."""
     parts = urlsplit(url)
     if format == TELEGRAM and not _is_chat(parts.path, dict(parse_qsl(parts.query))):
         return NO_CHAT
@@ -66,14 +66,14 @@ def problem(url: str, format: str) -> str | None:
 
 
 def _is_chat(path: str, query: dict[str, str]) -> bool:
-    """Return whether the URL belongs to a Telegram chat. It must not have a parse_mode, because Telegram would then
-    refuse texts that are not valid markup, such as names.
+    """Whether the URL is for a Telegram chat. It must not have a parse_mode, because Telegram would then refuse texts
+    that are not valid markup, such as names.
     """
     return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 
 
 def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
-    """Return headers and body. `public_url` is PUBLIC_URL, or "" for no links."""
+    """Headers and body. `public_url` is PUBLIC_URL, or "" for no links."""
     if format == JSON:
         return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
     message_ = message(event)
@@ -82,7 +82,7 @@ def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
 
 
 def _data(event: Occurrence) -> dict[str, Any]:
-    """Return the data with the event's community, because the webhook may belong to the site."""
+    """The data, with the event's community, because the webhook may belong to the site."""
     place = {} if event.scope == SITE else {"community": event.scope}
     return {**place, **event.data}
 
@@ -98,8 +98,8 @@ def _discord(message_: Message, link: str, url: str) -> Written:
 
 
 def _telegram(message_: Message, link: str, url: str) -> Written:
-    """Return the message. The URL's parameters are repeated in the body, where every Telegram API server accepts
-    them.
+    """The message for Telegram. The URL's parameters are repeated in the body, where all of Telegram's API servers
+    accept them.
     """
     text = _with(f"{message_.title}\n{message_.text}", link)
     return _json({**dict(parse_qsl(urlsplit(url).query)), "text": text})

@@ -1,7 +1,7 @@
-"""Events about who is online in communities: people who come and leave, and communities that become occupied or vacant.
+"""Events about people online in communities: people who come and leave, and communities that become occupied or vacant.
 
-Presence decides what has changed, once for all workers. The worker that receives the change writes the rows. If another
-worker also receives it, that worker writes the same keys, so each change is still one event.
+Presence decides what has changed, once for all workers. The worker that receives a change writes its event. If another
+worker receives it as well, it writes the same key, so each change is still one event.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ SCOPES_AT_ONCE = 100
 """Maximum number of communities whose changes are written together."""
 
 RECENT_MS = MINUTE_MS
-"""Longer than workers need to notice that one of them has ended."""
+"""How long arrivals count as recent, ms: longer than workers need to notice that one of them has ended."""
 
 PAUSE_S = 0.1
-"""Pause between transactions while people come and go everywhere, so that visits can be committed."""
+"""Pause between transactions, s, so that visits can be committed while many people come and go."""
 
 
 class MemberEvents:
@@ -79,8 +79,8 @@ class MemberEvents:
         self._runtime.start_task(self._write_all)
 
     def tick(self) -> None:
-        """After a worker has ended, read the communities with people online. The leases of that worker's people expire,
-        and perhaps no other worker has a reason to read these communities.
+        """After a worker has ended, read all communities with people online. Its people's leases expire, and perhaps no
+        other worker reads these communities. Call this every second.
         """
         live = {worker.id for worker in self._workers.live()}
         try:
@@ -91,9 +91,8 @@ class MemberEvents:
         self._live = live
 
     def _read_occupied(self) -> None:
-        """Read the communities with people online. Raises LedgerUnavailable.
-
-        Workers send each other arrivals about a second later. Very recent arrivals are found through their rows.
+        """Read the communities with people online. Raises LedgerUnavailable. Arrivals reach other workers about a
+        second later, so very recent ones are found through their rows.
         """
         since_ms = self._clock.now_ms() - RECENT_MS
         recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
@@ -119,7 +118,7 @@ class MemberEvents:
             return [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
 
     def _write(self, scopes: Collection[Scope]) -> None:
-        """Write the waiting changes of these communities. Raises LedgerUnavailable."""
+        """Write these communities' waiting changes. Raises LedgerUnavailable."""
         by_scope = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
         waiting = [
             (scope, change)
@@ -142,9 +141,7 @@ def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> No
 
 
 def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:
-    """Return the event of a change. `revision` grows with each change of the count, so that a late event can be
-    recognised.
-
+    """The event for a change. `revision` grows with each change of the count, so that a late event can be recognised.
     When a person with a deleted account leaves, the event has no name, because no row has one.
     """
     person = {}

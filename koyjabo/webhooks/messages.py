@@ -1,5 +1,5 @@
-"""Messages about events, for people to read on a phone or in a channel. In English, because the readers' language is
-not known. Community names are user input and are treated as plain text.
+"""Messages about events, to be read on a phone or in a channel. In English, because the readers' language is not known.
+Community names are treated as plain text, because users choose them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from koyjabo.models import SITE
 Data = Mapping[str, Any]
 
 URGENT, USUAL, QUIET = 5, 3, 2
-"""Priorities, with ntfy's values."""
+"""Priorities, with the values that ntfy uses."""
 
 
 class Occurrence(NamedTuple):
-    """An event to send. `community` is the name of its community; None for an event of the site or of a deleted
+    """An event to send. `community` is its community's name; None for an event of the site or of a deleted
     community.
     """
 
@@ -29,7 +29,9 @@ class Occurrence(NamedTuple):
 
 
 class Message(NamedTuple):
-    """`path` is the page with details, below PUBLIC_URL. `tag` is ntfy's short code of an emoji."""
+    """A message for people. `path` is the page with details, below PUBLIC_URL. `tag` is ntfy's short code
+    for an emoji.
+    """
 
     title: str
     text: str
@@ -39,7 +41,7 @@ class Message(NamedTuple):
 
 
 def message(event: Occurrence) -> Message:
-    """Return the message. Missing fields are left out, because the event may be older than this version."""
+    """The message. Missing fields are left out, because the event may come from an older version."""
     return WORDS[event.type](event.data, _place(event), _path(event))
 
 
@@ -110,7 +112,7 @@ def _health(data: Data, place: str, path: str) -> Message:
 
 
 def _level(level: Any) -> str:
-    """Return the level as the colour that pages show."""
+    """The colour that pages show for a level."""
     return {"good": "green", "warning": "amber", "danger": "red"}.get(str(level), "?")
 
 

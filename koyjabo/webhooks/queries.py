@@ -15,20 +15,20 @@ from koyjabo.models import Community, User, Webhook, WebhookDelivery
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
-"""The states of a delivery."""
+"""States of a delivery."""
 
 AT_ONCE = 1_000
-"""Number of deliveries to give up in the transaction that disables their webhook."""
+"""Number of deliveries that are given up in the transaction that disables their webhook."""
 
 CUT = "…"
-"""Replaces the hidden part of a shortened URL. Unsealed URLs never contain it, because they are ASCII."""
+"""Replaces the hidden part of a shortened URL. Real URLs never contain it, because they are ASCII."""
 
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
-"""Why a webhook was turned off: by a person, by a response with 410, or after days of failure."""
+"""Why a webhook is off: a person turned it off, its endpoint responded with 410, or it failed for days."""
 
 
 class Endpoint(NamedTuple):
-    """A webhook, without its secrets."""
+    """A webhook without its secrets."""
 
     id: str
     url: str  # shortened
@@ -47,14 +47,14 @@ class Endpoint(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The only part of the URL that appears in logs and mails and that viewers of the site see, because the rest
-        may contain tokens.
+        """The URL's host, which is all that logs, emails and viewers of the site see, because the rest may contain
+        tokens.
         """
         return host_of(self.url)
 
 
 class Secrets(NamedTuple):
-    """Sealed secrets. `old` also signs until `old_until_ms`."""
+    """Sealed secrets. `old` is used as well until `old_until_ms`."""
 
     new: str
     old: str | None
@@ -62,7 +62,7 @@ class Secrets(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The state of webhooks, for Health."""
+    """The state of all webhooks, for Health."""
 
     number: int = 0
     disabled: int = 0  # disabled because of their endpoints, not by people
@@ -72,7 +72,7 @@ class Standing(NamedTuple):
 
 
 class AdminAddress(NamedTuple):
-    """An admin to mail when a webhook is disabled."""
+    """An admin who gets an email when a webhook is disabled."""
 
     email: str
     language: str | None
@@ -90,14 +90,16 @@ COLUMNS = (
 
 
 def add(session: Session, webhook: Webhook) -> None:
-    """Add a webhook. `created_by` is stored only if it is the id of a user. It may also be an API key."""
+    """Add a webhook. `created_by` is only stored if it is the id of a user; it may also be an API key."""
     webhook.created_by = session.scalar(select(User.id).where(User.id == webhook.created_by))
     session.add(webhook)
     session.flush()
 
 
 def count(session: Session) -> int:
-    """Return the number of webhooks. Until the commit, no other transaction can count them in order to add one."""
+    """Number of webhooks. Locks the count until the commit, so that only one transaction at a time can add
+    a webhook.
+    """
     lock_limit(session, Webhook)
     return session.scalar(select(func.count()).select_from(Webhook)) or 0
 
@@ -111,7 +113,7 @@ def of_community(community_id: str) -> ColumnElement[bool]:
 
 
 def endpoints(session: Session, *which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
-    """Return webhooks in the order they were created."""
+    """Webhooks in the order they were created."""
     query = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
     query = query.outerjoin(User, User.id == Webhook.created_by).where(*which)
     rows = session.execute(query.order_by(Webhook.created_ms, Webhook.id))
@@ -127,19 +129,17 @@ def find(session: Session, webhook_id: str) -> Endpoint | None:
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
-    """Return the sealed URL of a webhook, or "" if it is not sealed yet or the webhook does not exist."""
+    """A webhook's sealed URL; "" if it is not sealed yet or the webhook does not exist."""
     return sealed_url(session.get(Webhook, webhook_id))
 
 
 def sealed_url(webhook: Webhook | None) -> str:
-    """Return the sealed URL of a webhook, or "" if there is none, or the previous version has replaced the URL
-    since.
-    """
+    """A webhook's sealed URL; "" if there is none, or if the previous version has replaced the URL since."""
     return (webhook.sealed_url or "") if webhook is not None and CUT in webhook.url else ""
 
 
 def clear_urls(session: Session) -> list[tuple[str, str]]:
-    """Return the ids of webhooks whose URL is not sealed, each with its URL."""
+    """The ids and URLs of webhooks whose URL is not sealed."""
     clear = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
     return [(webhook_id, url) for webhook_id, url in session.execute(clear)]
 
@@ -159,7 +159,7 @@ def rotate(session: Session, webhook_id: str, secret: str, old_until_ms: int) ->
 
 
 def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:
-    """Disable a webhook. From now on, nothing is stored for it and pending deliveries are not sent. Call `give_up`
+    """Disable a webhook. From now on, no events are stored for it, and pending deliveries are not sent. Call `give_up`
     until it returns False.
     """
     change(session, webhook_id, enabled=False, disabled_reason=reason)
@@ -167,7 +167,7 @@ def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None
 
 
 def give_up(session: Session, webhook_id: str, now_ms: int, size: int) -> bool:
-    """Give up `size` pending deliveries of a webhook unless it is enabled. Returns whether there may be more."""
+    """Give up `size` pending deliveries of a webhook, unless it is enabled. Returns whether there may be more."""
     if session.scalar(select(Webhook.enabled).where(Webhook.id == webhook_id)):
         return False
     mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.state == PENDING)
@@ -185,14 +185,14 @@ def remove(session: Session, webhook_id: str) -> bool:
 
 
 def remove_deliveries(session: Session, webhook_id: str, size: int) -> int:
-    """Remove `size` deliveries of a removed webhook. Returns how many it removed."""
+    """Remove `size` deliveries of a removed webhook. Returns how many were removed."""
     some = select(WebhookDelivery.n).where(WebhookDelivery.webhook_id == webhook_id).limit(size)
     removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(some))
     return changed_rows(session, removal.execution_options(synchronize_session=False))
 
 
 def removed_webhook(session: Session) -> str | None:
-    """Return the id of a removed webhook that still has deliveries. Takes one index look-up per webhook."""
+    """The id of a removed webhook that still has deliveries. Takes one index look-up per webhook."""
     reached: str | None = ""
     while reached is not None:
         next_id = select(func.min(WebhookDelivery.webhook_id)).where(WebhookDelivery.webhook_id > reached)
@@ -212,7 +212,7 @@ def standing(session: Session) -> Standing:
 
 
 def recipients(session: Session) -> list[AdminAddress]:
-    """Return the admins of the site with a confirmed email."""
+    """The site's admins with a confirmed email."""
     query = select(User.email, User.language).where(User.is_admin)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     return [AdminAddress._make(row) for row in session.execute(query.order_by(User.id))]

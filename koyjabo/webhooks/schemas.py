@@ -1,4 +1,4 @@
-"""The bodies of requests and responses of /api/webhooks."""
+"""Request and response bodies of /api/webhooks."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class DeliveriesAnswer(BaseModel):
 
 
 def fields(webhook: Endpoint) -> dict[str, Any]:
-    """Return the fields of a WebhookAnswer."""
+    """The fields of a WebhookAnswer."""
     names = ("id", "url", "format", "description", "enabled", "disabled_reason", "last_status")
     return {
         **{name: getattr(webhook, name) for name in names},

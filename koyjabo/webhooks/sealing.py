@@ -1,4 +1,4 @@
-"""Seals the secrets and URLs of webhooks, and shortens URLs for display (specification: Webhooks)."""
+"""Encrypts the secrets and URLs of webhooks, and shortens URLs for display (specification: Webhooks)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from koyjabo.webhooks import queries
 from koyjabo.webhooks.queries import CUT
 
 SHOWN = 4
-"""Number of characters of the path and query that are shown."""
+"""How many characters of the path and query are shown."""
 
 SEPARATORS = re.compile("[/?&=]")
 LEAST_SECRET = 8
-"""Minimum length of a URL part that may be a credential."""
+"""Minimum length of a part of a URL that may be a credential."""
 
 
 def shortened(url: str) -> str:
-    """Return the scheme, the host and the last characters of a URL: `https://hooks.slack.com/…CRET`."""
+    """A URL's scheme, host and last characters: `https://hooks.slack.com/…CRET`."""
     try:
         target = parse(url)
     except OutboundError:  # a row was changed by hand
@@ -30,7 +30,7 @@ def shortened(url: str) -> str:
 
 
 def without_url(answer: str, url: str) -> str:
-    """Remove parts of the endpoint's URL from its response, because some endpoints repeat the path in a 404."""
+    """Remove parts of the endpoint's URL from its response, because some endpoints repeat the path in an error."""
     parts = {part for segment in SEPARATORS.split(parse(url).path) for part in (segment, unquote(segment))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= LEAST_SECRET:
@@ -39,7 +39,9 @@ def without_url(answer: str, url: str) -> str:
 
 
 class WebhookSealer:
-    """Seals secrets and URLs. A text that was sealed with another SECRET_KEY, or for another webhook, opens as None."""
+    """Seals secrets and URLs. If a text was sealed with another SECRET_KEY or for another webhook, opening it returns
+    None.
+    """
 
     def __init__(self, database: DatabaseExecutor, secret_key: str) -> None:
         self._database = database
@@ -59,6 +61,8 @@ class WebhookSealer:
         return self._urls.open(sealed, webhook_id)
 
     def seal_urls(self) -> None:
-        """Seal URLs that an earlier version, or its backup, stored in plain text. Raises LedgerUnavailable."""
+        """Seal URLs that an earlier version stored in plain text, or that came from its backup. Raises
+        LedgerUnavailable.
+        """
         for webhook_id, url in self._database.read(queries.clear_urls):
             self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))

@@ -1,5 +1,5 @@
-"""Sends due deliveries, each at least once. Only one worker of all servers sends at a time, with one attempt at a time
-per endpoint. A slow endpoint delays only itself.
+"""Sends due deliveries, each at least once. Only one worker of all servers sends, with one attempt at a time per
+endpoint, so a slow endpoint only delays itself.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ POLL_S = 1.0
 """Seconds between two calls of `tick`."""
 
 UNMARKED, UNMARKED_MS = 10, 500
-"""Number of attempts that are stored together, and how long the first one may wait, in ms. If a worker is killed, up to
-this many attempts are repeated.
+"""Number of attempts that are stored together, and how long the first of them may wait, ms. If a worker is killed, up
+to this many attempts are repeated.
 """
 
 REST_S = 0.005
-"""Pause after each attempt, so that ten thousand deliveries to a fast endpoint leave time for visits."""
+"""Pause after each attempt, s, so that ten thousand deliveries to a fast endpoint leave time for visits."""
 
 ANSWER_LENGTH = 300
-"""Number of characters of a response that are kept."""
+"""Maximum length of a response that is kept, characters."""
 
 MAIL = "webhook"
-"""The kind of the mail about a disabled webhook."""
+"""Kind of the email about a disabled webhook."""
 
 UNREADABLE, UNREADABLE_URL = "secret", "url"
-"""The status if the secret, or the URL, was sealed with another SECRET_KEY."""
+"""Status if the secret or the URL was sealed with another SECRET_KEY."""
 
 UNWRITABLE = "error"
-"""The status if an event cannot be written in the webhook's format."""
+"""Status if an event cannot be written in the webhook's format."""
 
 
 class Sender:
@@ -79,7 +79,7 @@ class Sender:
         self._is_closed = False
 
     def tick(self) -> None:
-        """Create deliveries for new events, and start sending what is due, with a task for each endpoint."""
+        """Create deliveries for new events, and start to send due ones, with a task for each endpoint."""
         with suppress(LedgerUnavailable):  # the next tick tries again
             result = self._database.read(delivery_queries.poll, self._tasks.worker, self._clock.now_ms())
             if result.has_clear_urls:
@@ -120,7 +120,7 @@ class Sender:
             self._tasks.start(webhook_id, partial(self._send_all, webhook_id))
 
     def _send_all(self, webhook_id: str) -> None:
-        """Send one endpoint everything that is due. Raises LedgerUnavailable."""
+        """Send all due deliveries to one endpoint. Raises LedgerUnavailable."""
         while not self._is_closed:
             now_ms = self._clock.now_ms()
             batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
@@ -128,8 +128,9 @@ class Sender:
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Send a batch. Returns whether to continue: only with the lease and to an enabled webhook, perhaps at another
-        URL."""
+        """Send a batch. Returns whether to continue: only with the lease, and while the webhook is enabled. Its URL may
+        have changed.
+        """
         made: list[DeliveryAttempt] = []
         for due in batch.due:
             made.append(self._attempt(webhook_id, batch, due))
@@ -155,7 +156,7 @@ class Sender:
         return marked
 
     def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
-        """Mail the admins of the site that a webhook was disabled. The mail names only the host, because the URL may
+        """Email the site's admins that a webhook was disabled. The email names only the host, because the URL may
         contain tokens.
         """
         data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
@@ -192,7 +193,7 @@ class Sender:
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
 
     def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
-        """Return the secrets to sign with; none if the newest cannot be read."""
+        """The secrets to sign with; none if the newest one cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
         opened = [
@@ -202,7 +203,7 @@ class Sender:
 
 
 def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:
-    """Return how many seconds the response asks to wait (RFC 9110, 10.2.3: seconds or a date); 0 if it does not ask."""
+    """How long the response asks to wait, ms (RFC 9110, 10.2.3: seconds or a date); 0 if it does not."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return int(value[:9]) * 1000

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 PREFIX = "whsec_"
 SECRET_SIZE = 32
-"""In bytes; the standard allows 24 to 64."""
+"""Size of a secret, bytes. The standard allows 24 to 64."""
 
 
 def new_secret() -> str:
-    """Return a new secret in the form that receivers get: `whsec_` and random bytes in base64."""
+    """A new secret as receivers get it: `whsec_` and random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_SIZE)).decode()
 
 
 def headers(signed_by: Sequence[str], webhook_id: str, at_s: int, body: bytes) -> dict[str, str]:
-    """Return the headers of an attempt at `at_s` (seconds since 1970 UTC), with a signature by each secret."""
+    """The headers of an attempt at `at_s` (s since 1970 UTC), with a signature for each secret."""
     content = f"{webhook_id}.{at_s}.".encode() + body
     return {
         "webhook-id": webhook_id,

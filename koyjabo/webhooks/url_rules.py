@@ -1,4 +1,4 @@
-"""The rules for webhook URLs."""
+"""Rules for the URLs of webhooks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import Answer, Destinations, Request
 
 ATTEMPT_S = 10.0
-"""Time limit for a whole attempt."""
+"""Time limit for an attempt, s."""
 
 MOST_BYTES = 2048
-"""Maximum size of a response, in bytes. People see its first characters."""
+"""Maximum size of a response, bytes. Its first characters are shown."""
 
 ONLY_HTTPS = N_("it should begin with https://")
 
 
 class UrlRules:
-    """`allowed` are the networks of WEBHOOK_ALLOW. In production, `https` is required."""
+    """Rules for URLs. `allowed` are the networks of WEBHOOK_ALLOW. In production, `https` is required."""
 
     def __init__(self, client: HttpClient, allowed: Destinations, is_development: bool) -> None:
         self._client = client
@@ -24,7 +24,7 @@ class UrlRules:
         self._is_development = is_development
 
     def problem(self, url: str) -> str | None:
-        """Return why this URL is refused; None if it is usable, or if its name currently has no address."""
+        """Why this URL is refused; None if it can be used, or if its name has no address at the moment."""
         return self._problem_of_scheme(url) or self._client.check(url, self._allowed)
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:

@@ -39,10 +39,10 @@ from koyjabo.webhooks.url_rules import UrlRules
 logger = logging.getLogger(__name__)
 
 MOST_WEBHOOKS = 50
-"""Maximum number of webhooks of a server."""
+"""Maximum number of webhooks on a server."""
 
 BOTH_SIGN_MS = DAY_MS
-"""How long the previous secret also signs after a rotation."""
+"""How long the previous secret is also used after a rotation, ms."""
 
 NOT_OF_COMMUNITY = N_("must be at least one type of community event")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
@@ -56,7 +56,7 @@ CHANGES |= {
 
 
 class NewWebhook(NamedTuple):
-    """`format` None means the default of the URL's host."""
+    """A webhook to create. Without a `format`, it gets the default for the URL's host."""
 
     url: str
     types: Collection[str]
@@ -112,7 +112,7 @@ class Webhooks:
         return made, secret
 
     def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
-        """Return the webhooks of a community, or all. Raises UnknownCommunity."""
+        """The webhooks of a community, or all. Raises UnknownCommunity."""
         account.require_site_admin()
         return self._database.read(_list, account, _stored_id(community_id))
 
@@ -121,8 +121,8 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """Change url, types, format, description or enabled. Sending back the shortened URL, as shown, does not change
-        the URL. Raises InvalidInput, UrlRefused.
+        """Change url, types, format, description or enabled. If the URL comes back shortened, as it is shown, it is not
+        changed. Raises InvalidInput, UrlRefused.
         """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)
         if "types" in changes:
@@ -137,7 +137,7 @@ class Webhooks:
         return changed
 
     def rotate(self, account: Account, webhook_id: str) -> str:
-        """Replace the secret and return the new one. The old one also signs for BOTH_SIGN_MS."""
+        """Replace the secret, and return the new one. The old one is also used for BOTH_SIGN_MS."""
         account.require_site_admin()
         secret, by = signature.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
@@ -145,7 +145,7 @@ class Webhooks:
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
-        """Remove a webhook. Its deliveries disappear at once and are removed by a task."""
+        """Remove a webhook. Its deliveries are no longer shown; a task deletes them."""
         account.require_site_admin()
         removed = self._database.write(_remove, log.actor(account, self._clock), webhook_id)
         self._repeat_in_task(queries.remove_deliveries, removed.id)
@@ -155,12 +155,12 @@ class Webhooks:
     def deliveries(
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
-        """Return `count` deliveries from the offset `start`, newest first: all, or the ones in a state."""
+        """A page of `count` deliveries from the offset `start`, newest first: all, or those in a state."""
         account.require_site_admin()
         return self._database.report(_deliveries, webhook_id, state, start, count)
 
     def test(self, account: Account, webhook_id: str) -> None:
-        """Send an event of the type `test` at once. Raises WebhookDisabled."""
+        """Send an event of type `test` at once. Raises WebhookDisabled."""
         account.require_site_admin()
         self._database.write(_test, webhook_id, self._clock.now_ms())
 
@@ -175,8 +175,7 @@ class Webhooks:
             raise UrlRefused(details={"url": problem})
 
     def _changed_url(self, before: Endpoint, url: str, format: str) -> dict[str, Any]:
-        """Return the columns for a new URL. Raises UrlRefused if the URL cannot be called or does not fit the
-        format."""
+        """The columns for a new URL. Raises UrlRefused if the URL cannot be called or does not fit the format."""
         if url == before.url and format == before.format:
             return {}
         sealed = self._database.read(queries.sealed_url_of, before.id)
@@ -188,9 +187,9 @@ class Webhooks:
         return {} if new_url == known else self._sealer.url_columns(new_url, before.id)
 
     def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
-        """Change deliveries in small transactions in a task, because there may be a million. An interruption is
-        harmless: pending deliveries of a webhook that was turned off are given up before it is turned on again, and
-        deliveries of a removed webhook are deleted at night.
+        """Change deliveries in a task, in small transactions, because there may be a million. An interruption does no
+        harm: pending deliveries of a disabled webhook are given up before it is enabled again, and deliveries of a
+        removed webhook are deleted at night.
         """
 
         def task() -> None:
@@ -275,7 +274,7 @@ def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -
 
 
 STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "format", "description", "enabled")
-"""Columns that are changed directly, and what the audit log compares. The log calls a new URL `url`."""
+"""Columns that are stored as they are given, and fields that the audit log compares. The log calls a new URL `url`."""
 
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:

@@ -1,3 +1,3 @@
-"""Shared by the API, pages and CLI of all features: requests and responses, limits, logins, forms and pages. Imports no
-feature.
+"""What the API, pages and commands of all features share: requests and responses, limits, logins, forms and pages.
+Imports no feature.
 """

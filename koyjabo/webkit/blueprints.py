@@ -1,4 +1,4 @@
-"""The blueprints that all features add their routes to: for the API, pages and the panel."""
+"""The blueprints that features add their routes to: the API, pages and the panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services of the application that is handling the current request."""
+"""The services of the application that handles the current request."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""The language of pages: the visitor's choice, otherwise the browser's preference.
-
-Numbers and times follow the conventions of that language (specification: The web app).
+"""The language of pages: the visitor's choice, or else the browser's preference. Numbers and times follow the
+conventions of the language (specification: The web app).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 EXTENSION = "koyjabo.zone"
 UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
 MONTH = {"bn": "MMMM"}
-"""By language, if not abbreviated."""
+"""Format of a month, by language, where it is not abbreviated."""
 
 
 def init_app(app: Flask, zone: ZoneInfo) -> None:
@@ -49,8 +48,9 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
-    """Return a filter that Jinja applies at every rendering, because the language may differ from when the template was
-    compiled."""
+    """A filter that Jinja applies at each rendering. Otherwise it could apply it when the template is compiled, in
+    another language.
+    """
 
     @pass_context
     def applied(_context: Context, *values: object, **options: object) -> object:
@@ -60,7 +60,7 @@ def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
 
 
 def language() -> str:
-    """Return the language code of the current request."""
+    """The language code of the current request."""
     if "language" not in g:
         g.language = chosen_language() or request.accept_languages.best_match(list(LANGUAGES)) or "en"
     code: str = g.language
@@ -68,7 +68,7 @@ def language() -> str:
 
 
 def chosen_language() -> str | None:
-    """Return the language that the visitor chose on a page, or None."""
+    """The language that the visitor has chosen on a page, or None."""
     chosen = cookies.get(LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else None
 
@@ -88,12 +88,12 @@ def translated(text: object) -> str:
 
 
 def place(name: str) -> str:
-    """Return the location of a visit, a session or an action, or "" if unknown."""
+    """The location of a visit, a session or an action; "" if unknown."""
     return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
 
 
 def browser_name(browser: Browser) -> str:
-    """Return a name such as "Chrome on Android", or only the known part."""
+    """A name such as "Chrome on Android", or only the known part."""
     name, system = browser
     if name and system:
         return str(_("%(browser)s on %(system)s", browser=name, system=system))
@@ -101,9 +101,7 @@ def browser_name(browser: Browser) -> str:
 
 
 def place_words() -> dict[str, str]:
-    """Return the words that webkit/places.js needs in addition to the country names that browsers know, by English
-    name.
-    """
+    """The words that webkit/places.js needs in addition to country names, which browsers know, by English name."""
     return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
 
 
@@ -112,7 +110,7 @@ def count(number: int) -> str:
 
 
 def number_in(language: str, number: int) -> str:
-    """Format a grouped number with the digits of a language, which may not be the page's."""
+    """Group and format a number with the digits of `language`, which may not be the page's."""
     return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
 
 
@@ -122,7 +120,7 @@ def percent(number: float) -> str:
 
 
 def share(percent: float) -> str:
-    """Format a percentage with exactly one decimal, so that a column lines up: `8.0%`."""
+    """Format a percentage with exactly one decimal, so that columns line up: `8.0%`."""
     return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
 
 
@@ -132,19 +130,18 @@ def digits(text: object) -> str:
 
 
 def moment(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Return day and minute in `zone`, as a `<time>` element."""
+    """Day and minute in `zone`, as a `<time>` element."""
     return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
 
 
 def exact(at_ms: int, zone: ZoneInfo) -> str:
-    """Return day and second in `zone`, and the zone's name."""
+    """Day and second in `zone`, and the zone's name."""
     return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
 
 
 def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
-    """Return day and minute as a `<time>` element, which parts/ages.js changes to "12 s ago".
-
-    `data-age` is the age in ms, so that the browser's clock does not matter. `title` has the second and the zone.
+    """Day and minute as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is the age in ms, so
+    the browser's clock does not matter. `title` has the second and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
     text = _local(at_ms, zone, "d MMM y, HH:mm")
@@ -165,7 +162,7 @@ def day(iso: str, has_weekday: bool = False) -> str:
 
 
 def time_of_day(local: str) -> str:
-    """Return hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
+    """Hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
     return digits(local[11:16])
 
 
@@ -186,7 +183,7 @@ def period(iso: str, step: str, has_weekday: bool = False) -> str:
 
 
 def clock_time(at_ms: int) -> str:
-    """Return the time in TIMEZONE (`21:52:10`), with the day if it is not today."""
+    """The time in TIMEZONE (`21:52:10`), with the day unless it is today."""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
     pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
     return _time(local, pattern)
@@ -201,5 +198,5 @@ def size(number: int) -> str:
 
 
 def _time(local: datetime, pattern: str) -> str:
-    """Format a time. Months are not abbreviated in Bangla, because no one writes `এপ্রি`."""
+    """Format a time. Bangla months are not abbreviated, because no one writes `এপ্রি`."""
     return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

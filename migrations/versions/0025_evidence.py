@@ -1,4 +1,4 @@
-"""Whether anybody was there: attended time, inputs, automation, networks and own visits
+"""Evidence that a person was there: attended time, inputs, automation, networks and own visits
 
 Revision ID: 0025
 Revises: 0024

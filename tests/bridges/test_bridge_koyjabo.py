@@ -40,9 +40,9 @@ def test_visit_counts_once_under_its_request_id_and_nothing_of_the_user_is_store
     assert shown.json == {name: number + 1 for name, number in before.items()}
     assert list(shown.json) == ["totalVisits", "todayVisits", "uniqueVisitors"]
     assert_described(site, shown)
-    stored = "SELECT visitor_id, visit_id, user_agent, user_id FROM visits ORDER BY id DESC LIMIT 1"
-    ((visitor, visit, agent, user),) = site.rows(stored)
-    assert (visitor, visit, user) == (VISITOR, REQUEST, None)
+    stored = "SELECT visitor_id, visit_id, user_agent, user_id, attended_ms FROM visits ORDER BY id DESC LIMIT 1"
+    ((visitor, visit, agent, user, attended_ms),) = site.rows(stored)
+    assert (visitor, visit, user, attended_ms) == (VISITOR, REQUEST, None, None)
     assert "Firefox" in agent
     assert "user-77" not in repr(site.contents())
     # the same visit by the other call is a retry

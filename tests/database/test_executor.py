@@ -90,6 +90,6 @@ def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_databa
         executor = site.services[TotalAdjuster]._database
         for read in (executor.read, executor.report, executor.scan, executor.background_read):
             read(lambda session: session.execute(text("SELECT total FROM counters")).all())
-        sqlite_database.remember().put_in_place(path)
-        assert left_open()
-        wait_until(lambda: not left_open(), "the old file is closed")
+        with path.open():
+            sqlite_database.remember().put_in_place(path)
+            wait_until(lambda: left_open() == [f"{path} (deleted)"], "only this test has the old file open")

@@ -140,6 +140,7 @@ FACTS = [
     ("workers", at("installation", workers=2), WARNING, "missing"),
     ("backups", at("database", backup=None), WARNING, "unknown"),
     ("backups", at("database", backup=None, visits=0), OFF, "nothing"),
+    ("backups", at("database", backup=None, oldest_visit_ms=NOW_MS - 167 * HOUR_MS), OFF, "nothing"),
     ("backups", at("database", backup=line("ledger.backup", 169 * HOUR_MS)), WARNING, "old"),
     ("recount", at(recounts=RecountState(None, None)), OFF, "never"),
     ("recount", at(recounts=RecountState(None, line(ENDED, 3 * DAY_MS, agrees=True))), WARNING, "late"),

@@ -33,7 +33,9 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "page": (NOT_SAID, ("page", "পাতা")),
     "place": (NOT_SAID, ("place", "স্থান")),
     "language": (NOT_SAID, ("language", "ভাষা")),
-    "is_bot": (NOT_SAID, ("kind of browser", "ব্রাউজারের ধরন")),
+    "network own": (NOT_SAID, ("kind of network", "নেটওয়ার্কের ধরন")),
+    "attended_ms acted": (NOT_SAID, ("how the page was used", "পাতাটি কীভাবে ব্যবহৃত হয়েছে")),
+    "is_bot automated": (NOT_SAID, ("kind of browser", "ব্রাউজারের ধরন")),
 }
 """Names of a visit's columns in the texts, in English and Bangla."""
 

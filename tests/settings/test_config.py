@@ -74,6 +74,8 @@ BAD = [
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
+    *[("ASN_DATABASE", bad) for bad in ("missing.mmdb", "/", "asn.mmdb:", "a\nb")],
+    *[("OWN_ADDRESSES", bad) for bad in ("localhost", "203.0.113.7/24", "2001:db8::1/32", "1.2.3.4;5.6.7.8", "a\nb")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
     *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
     *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],

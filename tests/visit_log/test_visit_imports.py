@@ -123,6 +123,20 @@ BAD_JSON = {
     "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
     "a truth for a moment": ('{"visitor_id": "a", "at": true}\n', "Line 1: at must be"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
+    **{
+        f"{name} {value!r}": (
+            json.dumps({"visitor_id": "a", "at": 1714585000000, name: value}) + "\n",
+            f"Line 1: {name}",
+        )
+        for name, values in {
+            "attended_ms": (-1, 1.5, True, "1e3", "1_000", 30 * DAY_MS + 1),
+            "acted": ("1", 1, "yes"),
+            "automated": ("0", [], "no"),
+            "own": ("maybe",),
+            "network": ("home", 5, "Other"),
+        }.items()
+        for value in values
+    },
     "too large": ('{"visitor_id": "a", "at": 1' + "0" * 30 + "}\n", "Line 1: at must be"),
 }
 
@@ -228,6 +242,34 @@ def test_parsed_columns_are_taken_where_the_visit_itself_lacks_them(site):
         line = json.dumps({"visitor_id": "a", "visit_id": str(number), "at": site.time.ms, **columns})
         assert bring(site, line + "\n", "jsonl") == Imported(1, 0)
         assert [(*row[:5], int(row[5])) for row in site.rows(NEWEST)] == [stored]
+
+
+EVIDENCE = "SELECT attended_ms, acted, automated, network, own FROM visits ORDER BY id DESC LIMIT 1"
+SENT_EVIDENCE = [
+    ({}, (None, False, False, None, False)),
+    (
+        {"attended_ms": "2592000000", "acted": "true", "automated": "TRUE", "network": "datacentre", "own": "true"},
+        (30 * DAY_MS, True, True, "datacentre", True),
+    ),
+    (
+        {"attended_ms": 0, "acted": False, "automated": "false", "network": "other", "own": ""},
+        (0, False, False, "other", False),
+    ),
+    ({"attended_ms": "", "acted": "", "automated": "", "network": ""}, (None, False, False, None, False)),
+    ({"is_bot": True, "automated": False}, (None, False, True, None, False)),
+    ({"user_agent": "Googlebot/2.1"}, (None, False, True, None, False)),
+]
+
+
+@pytest.mark.both_kinds
+def test_evidence_is_imported_and_a_stored_visit_keeps_its_own(site):
+    for number, (columns, stored) in enumerate(SENT_EVIDENCE):
+        line = json.dumps({"visitor_id": "a", "visit_id": str(number), "at": site.time.ms, **columns})
+        assert bring(site, line + "\n", "jsonl") == Imported(1, 0)
+        assert site.rows(EVIDENCE) == [stored]
+    again = {"visitor_id": "a", "visit_id": "5", "at": site.time.ms, "attended_ms": 5, "own": True, "acted": True}
+    assert bring(site, json.dumps(again) + "\n", "jsonl") == Imported(0, 1)
+    assert site.rows(EVIDENCE) == [SENT_EVIDENCE[-1][1]]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -96,6 +96,7 @@ class Population:
             page=opening.page,
             user_id=user_id,
             is_bot=is_bot(home.agent),
+            automated=is_bot(home.agent),
             language=languages.first_of(home.languages),
             campaign=campaigns.of_page(opening.address),
         )

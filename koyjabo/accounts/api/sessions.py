@@ -20,7 +20,7 @@ MOMENT = "2025-12-16T04:48:38.412Z"
 
 
 class SessionAnswer(BaseModel):
-    """A login on one device."""
+    """A login session, with the device it was started on."""
 
     id: str
     created_at: str = Field(examples=[MOMENT])

@@ -23,7 +23,7 @@ INVITER = aliased(User)
 
 
 class InvitationRows(NamedTuple):
-    """The table of one kind of invitation, and its rules."""
+    """The table for one kind of invitation, with the rules for this kind."""
 
     table: Any
     place: tuple[Any, ...]  # id and name of the community; empty for the panel
@@ -94,7 +94,7 @@ def of_user(session: Session, rows: InvitationRows, user_id: str, now_ms: int, s
 
 
 def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[PendingInvitation]:
-    """Valid invitations to a place, newest first, at most MOST_LISTED."""
+    """Valid invitations to a community or the panel, newest first, at most MOST_LISTED."""
     table = rows.table
     columns = (table.id, table.email, table.role, INVITER.name, table.expires_ms)
     query = _valid(rows, columns, now_ms).where(*_at(rows, place))
@@ -110,13 +110,13 @@ def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: i
 
 
 def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
-    """Delete an invitation to a place. All but one of several concurrent callers get UnknownInvitation."""
+    """Delete an invitation. If several callers do so at once, all but one get UnknownInvitation."""
     if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place)) != 1:
         raise UnknownInvitation
 
 
 def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
-    """Conditions: the row invites to this place."""
+    """Conditions on the columns that name the community or the panel."""
     return () if place == PANEL else (rows.table.community_id == place.id,)
 
 

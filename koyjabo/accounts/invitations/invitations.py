@@ -36,10 +36,8 @@ Accepted = TypeVar("Accepted")
 
 
 class InvitationScope(ABC, Generic[Accepted]):
-    """The places that one kind of invitation can offer a role in.
-
-    `purpose` is used for the invitations' tokens, `kind` for their emails, and `action` is the prefix of their actions
-    in the audit log.
+    """One kind of invitation: to the panel, or to communities. `purpose` is used for the tokens, `kind` for the emails,
+    and `action` is the prefix of the actions in the audit log.
     """
 
     rows: InvitationRows
@@ -48,8 +46,8 @@ class InvitationScope(ABC, Generic[Accepted]):
 
     @abstractmethod
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
-        """The place that `account` may invite to, locked until the commit if `lock` is set. Raises Forbidden,
-        UnknownCommunity.
+        """The community or panel that `account` may invite to, locked until the commit if `lock` is set. Raises
+        Forbidden, UnknownCommunity.
         """
 
     @abstractmethod
@@ -62,13 +60,13 @@ class InvitationScope(ABC, Generic[Accepted]):
 
 
 class Invitations(Generic[Accepted]):
-    """Invitations to the places of a scope. All methods raise LedgerUnavailable.
+    """Invitations of one kind (`scope`). All methods raise LedgerUnavailable.
 
-    Those who may invite can create, list and revoke invitations. These methods raise as `InvitationScope.managed` does,
-    and take a `community_id` unless they are about the panel.
+    People who may invite can create, list and revoke invitations. These methods raise what `InvitationScope.managed`
+    raises, and take a `community_id` except for the panel.
 
-    Any account may use the token. An invitation can be used once, within a week, as long as its inviter may still
-    invite. Otherwise UnknownInvitation is raised.
+    Any account may use the token. An invitation can be used once, within a week, while its inviter may still invite.
+    Otherwise UnknownInvitation is raised.
     """
 
     def __init__(
@@ -185,7 +183,7 @@ class Invitations(Generic[Accepted]):
 
 
 class PanelRole(NamedTuple):
-    """The role of a user who has accepted an invitation to the panel."""
+    """The role that a user has after accepting an invitation to the panel."""
 
     user_id: str
     role: str

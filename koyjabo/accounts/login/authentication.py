@@ -81,7 +81,7 @@ def complete_login(body: SecondFactorBody) -> Grant:
 
 
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
-    """The step's token, and the WebAuthn options. Raises SecondFactorExpired."""
+    """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
     _begin()
     return current()[SecondFactorServices].second_step.options(token, relying_party())
 
@@ -182,10 +182,8 @@ def confirm_password(login: Login, password: str) -> UserRecord:
 
 
 def _familiar_attempt(key: str, email: str) -> Attempt | None:
-    """An attempt from a familiar browser.
-
-    Other people's attempts do not count against it, even from the same address. Returns None if the browser is
-    unfamiliar or has used up its own limit. It is then treated like an unknown browser.
+    """An attempt from a familiar browser, which other people's attempts do not limit, even from the same address. None
+    if the browser is unfamiliar or has used up its own limit; it then counts as unfamiliar.
     """
     browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
     if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):

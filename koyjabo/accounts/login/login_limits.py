@@ -26,11 +26,12 @@ UnlockedMs = Callable[[str], int]
 
 @contextmanager
 def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
-    """Count an attempt to log in or change the password, by address and by address and account, before the password is
-    verified. Unknown accounts are counted in the same way. Only WrongCredentials stays counted for both.
+    """Count an attempt to log in or change the password before the password is verified, once for the address and once
+    for the address and account. Unknown accounts are counted in the same way. Only WrongCredentials stays counted for
+    both.
 
-    `unlocked_ms` is only called for an attempt that would be refused. Failures from before that time do not count.
-    Raises TooManyRequests.
+    `unlocked_ms` is only called for an attempt that would be refused. Failures before that time do not count. Raises
+    TooManyRequests.
     """
     limits.count_address("logins")
     _count_attempt(email_key, unlocked_ms)

@@ -31,8 +31,8 @@ from koyjabo.webkit.pages import redirects
 
 COOKIE = "provider_login"
 LONGEST_PATH = 900
-"""Maximum length of the path to go to after a login, bytes. In a cookie, a byte of the path may take four, and browsers
-drop cookies over 4 KB.
+"""Maximum length of the path to return to after a login, bytes. It is stored in a cookie, where each byte may need
+four, and browsers drop cookies over 4 KB.
 """
 
 DENIED = N_("The login was cancelled. Start again, or log in another way.")
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
 
 class Answered(NamedTuple):
-    """A user who has logged in at a provider, in this browser."""
+    """A login that a provider has confirmed, in this browser."""
 
     provider: Provider
     user: ProviderUser
@@ -53,7 +53,7 @@ class Answered(NamedTuple):
 
 
 def provider_of(name: str) -> Provider:
-    """Raises UnknownProvider."""
+    """The provider with this name. Raises UnknownProvider."""
     try:
         return current()[OidcServices].providers[name]
     except KeyError:
@@ -61,9 +61,7 @@ def provider_of(name: str) -> Provider:
 
 
 def begin(provider: Provider, path: str = "", login: Login | None = None) -> str:
-    """The provider's URL for this browser to log in at. Afterwards the browser goes to `path`, or to the usual page if
-    "".
-
+    """Begin a login and return the provider's URL. Afterwards the browser goes to `path`, or to the usual page if "".
     With a `login`, whose password was verified, the account will be connected. Raises ProviderUnavailable.
     """
     limits.count_address("logins")
@@ -81,7 +79,7 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
 
 
 def onwards() -> str:
-    """The path this browser goes to after login; "" for the usual page."""
+    """The path to go to after the login; "" for the usual page."""
     return redirects.own_path(cookies.get(COOKIE).partition(".")[2])
 
 

@@ -155,7 +155,7 @@ class ProofBody(Body):
     code: OptionalTyped = Field(None, description=f"{CODE}; needed while an authenticator app is on")
 
     def required_password(self) -> str:
-        """Raises InvalidInput."""
+        """The password. Raises InvalidInput if it is missing."""
         if self.password is None:
             raise InvalidInput(details={"password": REQUIRED})
         return self.password

@@ -52,8 +52,8 @@ class Authorizations:
         self._secret = secret.encode()
 
     def begin(self, issuer: str, login: Login | None = None) -> tuple[str, Authorization]:
-        """The browser's secret, and the values derived from it. If `login` is given, the identity will be connected to
-        that account, in that session.
+        """Begin a login. Returns the browser's secret, and the values derived from it. If `login` is given, the
+        identity will be connected to that account, in that session.
         """
         browser_secret = secrets.token_urlsafe(32)
         begun = self._derive(browser_secret, issuer, login.session_id if login else "")

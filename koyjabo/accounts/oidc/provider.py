@@ -1,4 +1,6 @@
-"""Requests to an OpenID provider: its endpoints (OpenID Connect Discovery 1.0), its keys, and the user of a code."""
+"""Requests to an OpenID provider: read its endpoints (OpenID Connect Discovery 1.0) and keys, and exchange a code for
+its user.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ log = logging.getLogger(__name__)
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
 KEPT_MS, AGAIN_MS = 3_600_000, 30_000
-"""How long endpoints are used before they are requested again, and how long to wait after a failed request, ms. Until
-the next request, the last known endpoints are used.
+"""How long endpoints are cached, and how long to wait after a failed request, ms. While a new request is due or fails,
+the last known endpoints are used.
 """
 
 JSON = "application/json"
@@ -48,10 +50,10 @@ class Metadata(NamedTuple):
     """Whether the client's secret is sent in the header; otherwise in the body."""
 
     tells_issuer: bool
-    """Whether every response in the browser names the issuer (RFC 9207)."""
+    """Whether responses that reach us through the browser name the issuer (RFC 9207)."""
 
     userinfo_endpoint: str
-    """"" if the provider has none that is safe to use."""
+    """URL of the userinfo endpoint; "" if the provider has none, or only an unsafe one."""
 
 
 class Provider:
@@ -79,7 +81,7 @@ class Provider:
             raise self._refused("issuer_of_answer")
 
     def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> ProviderUser:
-        """The user who has logged in at the provider, given the code. Raises ProviderLoginRefused."""
+        """Exchange the code for the user who has logged in. Raises ProviderLoginRefused."""
         fields = {
             "grant_type": "authorization_code",
             "code": code,
@@ -103,8 +105,8 @@ class Provider:
         return user if user.email else self._completed(user, str(body.get("access_token", "")))
 
     def _completed(self, user: ProviderUser, access_token: str) -> ProviderUser:
-        """The user, with the additional claims that some providers only return from the userinfo endpoint (OpenID
-        Connect Core 1.0, 5.3 and 5.4). Claims in the ID token, which is signed, have priority.
+        """The user, with additional claims from the userinfo endpoint, because some providers return them only there
+        (OpenID Connect Core 1.0, 5.3 and 5.4). Claims in the ID token have priority, because it is signed.
         """
         endpoint = self._known().userinfo_endpoint
         if not endpoint or not BEARER.fullmatch(access_token):

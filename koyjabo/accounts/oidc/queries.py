@@ -49,8 +49,8 @@ def use(session: Session, identity: Identity, user_id: str, now_ms: int) -> bool
 
 
 def sign_up(session: Session, person: UserRecord, email_key: str, identity: Identity, now_ms: int) -> None:
-    """Create a user who logs in with this identity. Raises EmailTaken, even if the conflict is that the identity was
-    just connected.
+    """Create a user who logs in with this identity. Raises EmailTaken, also if another request has just connected the
+    identity.
     """
     queries.add_user(session, person, email_key, now_ms)
     if person.is_verified:
@@ -106,5 +106,5 @@ def _is(identity: Identity) -> tuple[Any, ...]:
 
 
 def _locked(session: Session, user_id: str) -> User | None:
-    """Lock the user, so that two changes of their ways to log in run one after the other."""
+    """Lock the user, so that two changes to their login methods run one after the other."""
     return session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()

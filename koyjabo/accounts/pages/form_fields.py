@@ -24,13 +24,13 @@ CredentialText = Annotated[dict[str, Any] | None, BeforeValidator(_from_text)]
 
 
 class NewPasswordBody(Body):
-    """The page behind a password link."""
+    """Form of the page behind a password link."""
 
     new_password: NewPassword
 
 
 class EnrolBody(CodeBody):
-    """A login that has to set up two-step login."""
+    """Form for setting up two-step login during a login."""
 
     token: Typed
 

@@ -111,7 +111,7 @@ def enrol() -> Response:
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:
-    """Log in and redirect to `next`, otherwise to the endpoint `otherwise` or the account's landing page."""
+    """Log in, then redirect to `next`, or else to the endpoint `otherwise`, or else to the account's landing page."""
     if otherwise:
         return logged_in(grant, redirects.back(otherwise))
     return logged_in(grant, to(onwards_from(grant.login.account)))
@@ -127,8 +127,8 @@ def onwards_from(account: Account) -> str:
 
 
 def landing(account: Account) -> str:
-    """The path to go to after a login without a destination: accounts that may see the panel go there, so an admin's
-    login counts no visit. Others go to their community, if they have only one.
+    """The path to open after a login without a destination. Accounts that may see the panel go there, so that an
+    admin's login counts no visit. Others go to their community if they have exactly one.
     """
     if account.sees_panel:
         return url_for("admin.overview")
@@ -151,8 +151,8 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
 
 
 def logged_in(grant: Grant, response: Response) -> Response:
-    """End the browser's previous session, whose cookies are replaced. A failure is not reported, because the login has
-    succeeded.
+    """End the browser's previous session, because its cookies are replaced. Failures are not reported, because the
+    login itself has succeeded.
     """
     with suppress(LedgerUnavailable):
         before = page_login.login()
@@ -163,7 +163,7 @@ def logged_in(grant: Grant, response: Response) -> Response:
 
 
 def _again(form: Form[SecondStepBody]) -> Response:
-    """Ask again after a wrong code, or start again if the login is unknown."""
+    """Ask again after a wrong code. If the pending login is unknown, start the login again."""
     try:
         return _ask(form, 422)
     except SecondFactorExpired:

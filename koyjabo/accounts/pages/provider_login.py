@@ -1,7 +1,5 @@
-"""/auth/oidc/: log in with an OpenID provider; and pages that connect an account with one.
-
-The Content-Security-Policy (`form-action`) forbids forms that lead to another server, so users always follow a link to
-the provider.
+"""/auth/oidc/: log in with an OpenID provider, or connect an account with one. The Content-Security-Policy
+(`form-action`) forbids forms that lead to another server, so users always follow a link to the provider.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ def log_in_with_provider(provider_name: str) -> Response:
 
 @bp.get("/auth/oidc/<provider_name>/callback")
 def take_provider_answer(provider_name: str) -> Response:
-    """Log in, or connect the account of the session that began this."""
+    """Handle the provider's response: log in, or connect the account of the session that began this."""
     provider, path = provider_login.provider_of(provider_name), provider_login.onwards()
     try:
         answered = provider_login.take_answer(provider)
@@ -119,7 +117,7 @@ def _disconnection(provider: Provider) -> SecurityChange:
 
 
 def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:
-    """Show the error on the login page or, for a logged-in user, on a page that leads back to the account."""
+    """Show the error on the login page or, if a user is logged in, on a page with a link back to the account."""
     status = 503 if isinstance(error, ProviderUnavailable) else 422
     if page_login.login() is None:
         return secret_page("login", status, form=Form(LoginBody), problem=str(error), onwards=path)

@@ -27,7 +27,7 @@ from koyjabo.webkit.forms.forms import Form
 
 
 class SecurityChange(NamedTuple):
-    """The texts of a page that asks for the password, and the page it returns to."""
+    """A change: the texts of the page that asks for the password, and the page to return to."""
 
     title: LazyString | str
     explanation: LazyString | str

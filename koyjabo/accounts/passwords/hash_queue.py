@@ -14,7 +14,7 @@ from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.network.client_address import AddressCounter
 
 SLOTS = 2
-"""Number of slots: one job is hashed, and the next is ready to follow."""
+"""Number of slots: one job is being hashed, and the next is ready to follow."""
 
 MAX_PER_ADDRESS = 3
 """Maximum number of waiting jobs per address. 60 addresses can have 180 jobs together."""
@@ -26,8 +26,8 @@ each.
 
 PATIENCE_S = 15.0
 FAMILIAR_IN_A_ROW = 3
-"""After this many jobs from familiar clients, an unfamiliar client gets a slot, because attackers with accounts have
-familiar browsers.
+"""After this many jobs from familiar clients in a row, an unfamiliar client gets a slot. Attackers who have accounts
+also have familiar browsers.
 """
 
 
@@ -57,7 +57,7 @@ class WaitingJob:
 
 
 class AddressQueue:
-    """Waiting jobs by address. Addresses get slots in rotation."""
+    """Waiting jobs by address. Slots go to the addresses in rotation."""
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, deque[WaitingJob]] = OrderedDict()
@@ -76,7 +76,7 @@ class AddressQueue:
         self._count += 1
 
     def pop(self) -> WaitingJob:
-        """The first job of the next address. That address goes to the end."""
+        """Remove and return the first job of the next address. That address moves to the end."""
         address, jobs = self._jobs.popitem(last=False)
         turn = jobs.popleft()
         if jobs:
@@ -87,7 +87,9 @@ class AddressQueue:
 
 
 class HashQueue:
-    """Runs up to SLOTS jobs at a time. Familiar clients come first. Others get one slot in FAMILIAR_IN_A_ROW + 1."""
+    """Runs up to SLOTS jobs at a time. Familiar clients come first, but every FAMILIAR_IN_A_ROW + 1st slot goes to an
+    unfamiliar client.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -100,7 +102,7 @@ class HashQueue:
         return len(self._familiar) + len(self._others)
 
     def require_room(self, client: PasswordClient) -> None:
-        """Raises TooBusy if a job of this client would have to wait and the queue has no room for it."""
+        """Raises TooBusy if this client's job would have to wait and the queue is full."""
         if self._running >= SLOTS and not self._line(client).has_room(client.address):
             raise TooBusy
 
@@ -143,7 +145,7 @@ class HashQueue:
             self._runtime.soon(woken_turn.waiter.wake)
 
     def _begin_next(self) -> list[WaitingJob]:
-        """Give out the free slots. Returns the jobs to wake: the ones that got a slot, and the ones that have waited
+        """Give free slots to waiting jobs. Returns the jobs to wake: those that got a slot, and those that have waited
         too long.
         """
         woken: list[WaitingJob] = []

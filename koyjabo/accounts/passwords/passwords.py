@@ -18,14 +18,12 @@ from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.database.batch_worker import BatchWorker, Job
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""OWASP's minimum: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that the server survives a flood (decision
-52). Hashes with other parameters are replaced at the next login.
+"""OWASP's minimum of 19 MiB. It needs an eighth of the CPU of RFC 9106's 64 MiB, so the server survives a flood of
+logins (decision 52). Hashes with other parameters are replaced at the next login.
 """
 
 UNUSABLE = "!"
-"""Prefix of unusable hashes. The prefix without anything after it is the hash of users of other systems, who have no
-account.
-"""
+"""Prefix of unusable hashes. The prefix by itself is the hash of users of other systems, who have no account."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -68,7 +66,7 @@ class Passwords:
 
 
 def hash_now(password: str) -> str:
-    """Hash on the calling thread, which blocks it. Only for start-up."""
+    """Hash on the calling thread, and block it. Use this only during start-up."""
     return HASHER.hash(_composed(password))
 
 
@@ -101,7 +99,9 @@ def _composed(password: str) -> bytes:
 
 
 def _placeholder_hash() -> str:
-    """A hash that no password matches, with the current parameters, so that comparing it takes the normal time."""
+    """A hash that matches no password. It has the current parameters, so comparing a password with it takes the usual
+    time.
+    """
     salt, digest = (base64.b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32))
     costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"

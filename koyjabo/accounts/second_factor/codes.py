@@ -21,16 +21,16 @@ from koyjabo.database.executor import DatabaseExecutor
 log = logging.getLogger(__name__)
 
 MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
-"""Wrong codes of the app allowed for one account per hour. Three codes in a million are valid at a time, so 720 guesses
-a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when the limit is used
-up.
+"""Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
+so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
+the limit is used up.
 """
 
 TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
 
 class Codes:
-    """Users' codes. All methods raise LedgerUnavailable."""
+    """Verifies users' codes. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database

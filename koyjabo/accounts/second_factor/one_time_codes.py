@@ -1,5 +1,5 @@
-"""Codes of authenticator apps are TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all apps support. Recovery codes
-are ten random texts of 80 bits. Each is valid for one login without the app.
+"""Creates and checks one-time codes. Authenticator apps use TOTP (RFC 6238) with SHA-1, 6 digits and 30 s, which all
+apps support. Recovery codes are ten random texts of 80 bits; each is valid for one login without the app.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LOOK_ALIKE = str.maketrans("OIL", "011")
 
 
 def new_secret() -> str:
-    """160 random bits, base32."""
+    """A new secret: 160 random bits in base32."""
     return pyotp.random_base32()
 
 
 def uri(secret: str, email: str) -> str:
-    """`otpauth://totp/…`, which apps read from a QR code."""
+    """The `otpauth://totp/…` URI that apps read from a QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
 def svg(text: str) -> str:
-    """A QR code as an SVG without styles, which a Content-Security-Policy would refuse."""
+    """Draw a QR code as an SVG without inline styles, because the Content-Security-Policy would refuse them."""
     import segno  # imported late, because it takes 4 MB and few workers need it
 
     out = io.BytesIO()
@@ -61,13 +61,13 @@ def step_of(secret: str, code: str, now_ms: int) -> int | None:
 
 
 def new_recovery_codes() -> list[str]:
-    """`7K3Q-XW2M-9D4T-HB6R`"""
+    """Ten new codes, such as `7K3Q-XW2M-9D4T-HB6R`."""
     return [_grouped("".join(secrets.choice(ALPHABET) for _ in range(LENGTH))) for _ in range(RECOVERY_CODES)]
 
 
 def normal(typed: str) -> str:
-    """Normalise a typed code: without spaces and hyphens, with digits of any script as 0 to 9. Also used for codes of
-    authenticator apps.
+    """Normalise a typed code: remove spaces and hyphens, and turn the digits of any script into 0 to 9. Also used for
+    codes of authenticator apps.
     """
     text = "".join(_digit(character) for character in unicodedata.normalize("NFKC", typed))
     return re.sub(r"[\s\u2010-\u2015-]", "", text).upper()

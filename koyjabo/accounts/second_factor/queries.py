@@ -20,7 +20,7 @@ from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpS
 from koyjabo.settings.schema import Policy
 
 KEPT_STEPS = 120
-"""How many steps a used code is kept for: an hour's worth, so that it stays used if the clock is put back."""
+"""How many 30 s steps a used code is remembered for: an hour, in case the clock is set back."""
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -103,7 +103,7 @@ def count_guess(session: Session, user_id: str, now_ms: int, over_ms: int, most:
 
 
 def guessing_ms(session: Session, user_id: str) -> int | None:
-    """Time of the first counted guess; None without a secret."""
+    """Time of the first counted guess, ms; None without a secret."""
     return session.scalar(select(TotpSecret.guessing_ms).where(TotpSecret.user_id == user_id))
 
 
@@ -149,7 +149,7 @@ def confirm_totp(
 
 
 def begin_second_factor(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
-    """Turn two-step login on. Ends all other sessions, which began without it."""
+    """Turn two-step login on, and end all other sessions, which were started without it."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
 
@@ -160,15 +160,15 @@ def replace_recovery_codes(session: Session, user_id: str, digests: Collection[s
 
 
 def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Remove the app; see `end_if_none_left`."""
+    """Remove the app, then call `end_if_none_left`."""
     _lock(session, user_id)
     session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
     end_if_none_left(session, user_id, now_ms, ends_sessions)
 
 
 def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Call this after an app or passkey was removed. If nothing is left, it turns two-step login off and, with
-    `ends_sessions`, ends all sessions. Otherwise it forgets remembered browsers, because one of them may be on a lost
+    """Clean up after an app or passkey was removed. If no method is left, turn two-step login off and, with
+    `ends_sessions`, end all sessions. Otherwise forget remembered browsers, because one of them may be on a lost
     device.
     """
     confirmed = select(TotpSecret.user_id).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))

@@ -25,7 +25,7 @@ from koyjabo.database.executor import DatabaseExecutor
 
 
 class LoginBrowser(NamedTuple):
-    """The browser of a login. `is_familiar`: the user has logged in with it before."""
+    """The browser of a login. `is_familiar` is set if the user has logged in with it before."""
 
     user_agent: str
     is_familiar: Callable[[UserRecord], bool]
@@ -37,8 +37,8 @@ class Completed(NamedTuple):
     grant: Grant
     visitor_id: str | None  # from the first step
     cookie: str
-    """Cookie of a browser that can skip two-step login for 30 days. Void after `enrol`, which changes the two-step
-    login.
+    """Cookie that lets this browser skip two-step login for 30 days. Not valid after `enrol`, which changes the
+    two-step login.
     """
 
 
@@ -48,11 +48,9 @@ class Enrolled(NamedTuple):
 
 
 class SecondStep:
-    """Completes two-step logins.
-
-    All methods raise LedgerUnavailable. They raise SecondFactorExpired for a step that has ended: after MOST_TRIES
-    codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked` is called with the id of
-    a user whose sessions have ended.
+    """Completes two-step logins. All methods raise LedgerUnavailable, and SecondFactorExpired for a step that has
+    ended: after MOST_TRIES codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked`
+    is called with the id of a user whose sessions have ended.
     """
 
     def __init__(
@@ -134,9 +132,8 @@ class SecondStep:
         return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
 
     def _without_factor(self, pending: Pending) -> UserRecord:
-        """The user of a setup step, which needs only the password. Raises SecondFactorExpired.
-
-        The step ends when two-step login is set up, for instance with a passkey that was created in another session.
+        """The user of a setup step, who needs only the password. Raises SecondFactorExpired if two-step login is
+        already set up, for instance with a passkey created in another session.
         """
         person = self._pending.person_of(pending)
         if person.second_factor_ms is not None:

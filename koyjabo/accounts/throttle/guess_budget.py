@@ -14,19 +14,19 @@ from koyjabo.network.client_address import Level
 
 DAY_MS = 86_400_000
 KEPT_MS = 3600 * 1000
-"""Minimum time a state is kept after the last guess, ms, so that the audit log does not repeat its first line."""
+"""How long a state is kept after the last guess, at least, ms, so that the audit log does not repeat its first line."""
 
 MAX_NETWORKS = 200
-"""How many failed networks are remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
+"""Maximum number of failed networks remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
 
 RESERVED_MS = 10_000
-"""How long the next guess is reserved for the network that comes first, ms. A client that tries every 5 s does not miss
-it.
+"""How long the next guess is reserved for the network that is first in line, ms. A client that tries every 5 s does not
+miss it.
 """
 
 NOTED_MS = 10_000
-"""How long after a refusal further refusals of the same network change nothing, ms. A network keeps its claim ten times
-as long.
+"""After a refusal, further refusals of the same network change nothing for this long, ms. A network keeps its claim ten
+times as long.
 """
 
 
@@ -44,21 +44,21 @@ class Plan(NamedTuple):
 
 @dataclass(slots=True)
 class FailedNetwork:
-    """A network that has failed: how often, and when it last failed and was last refused, ms."""
+    """A network with failed guesses: how many, and when it last failed and was last refused, ms."""
 
     failures: int
     failed_ms: int
     refused_ms: int = 0
 
     def precedes(self, other: FailedNetwork | None) -> bool:
-        """Whether this network comes before `other`: it has failed less often, or equally often but more recently, like
-        an owner who mistypes during an attack.
+        """Whether this network gets the next guess before `other`: it has failed less often, or equally often but more
+        recently. An owner who mistypes during an attack comes first.
         """
         return other is None or (self.failures, -self.failed_ms) < (other.failures, -other.failed_ms)
 
 
 class Decision(NamedTuple):
-    """The wait until the next attempt may be permitted, ms, or 0; and the cost of a permitted attempt to the first
+    """How long until the next attempt may be permitted, ms, or 0; and how much a permitted attempt costs from the first
     budget, ms.
     """
 
@@ -77,7 +77,7 @@ class GuessState:
     marks: dict[str, FailedNetwork] = field(default_factory=dict)
 
     def rank(self, networks: Sequence[Level]) -> int:
-        """The failures of a network, relative to its allowance; 0 if it counts as not having failed."""
+        """The number of failures of a network, relative to its allowance; 0 if it has none that count."""
         ranks = [self.marks[network].failures // times for network, times in networks if network in self.marks]
         return max(ranks, default=0)
 
@@ -91,8 +91,8 @@ class GuessState:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
-    """The stored state, without networks whose last failure is a day old. If the clock was put back, the budgets count
-    as spent, except for the reserve.
+    """The stored state, without networks that last failed a day ago. If the clock was set back, the budgets count as
+    spent, except for the reserve.
     """
     stored = json.loads(text)
     marks = {name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
@@ -122,8 +122,8 @@ def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int)
 
 
 def still_waits_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
-    """How long the attempt has to wait, if `admit` would refuse it and has just recorded another refusal; 0 if `admit`
-    has to decide. This way a flood of refused attempts only reads the state.
+    """How long the attempt still has to wait, if the last refusal was recorded recently; 0 if `admit` has to decide. A
+    flood of refused attempts therefore only reads the state.
     """
     mark = state.marks.get(networks[0].network)
     is_noted = mark is None or mark.refused_ms > now_ms - NOTED_MS
@@ -138,7 +138,7 @@ def take_back(state: GuessState, plan: Plan, networks: Sequence[Level], decision
 
 
 def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
-    """Undo an attempt with the right password and the failures of its network, then `forgive`."""
+    """Undo an attempt with the right password, clear the failures of its network, then `forgive`."""
     state.day_spent_ms -= plan.day_pace_ms
     mark = state.marks.get(networks[0].network)
     _unmark(state, networks, mark.failures if mark else 0)

@@ -12,12 +12,12 @@ from koyjabo.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
-"""How many expired rows are deleted with each attempt. This is more than an attempt adds, so the table shrinks again
-after an attack.
+"""Maximum number of expired rows deleted with each attempt: more than an attempt adds, so the table shrinks again after
+an attack.
 """
 
 UNLOCKED_MS = 120_000
-"""How long an account counts as just unlocked, ms. Workers count failures for a shorter time, a minute."""
+"""How long after an unlock workers ignore earlier failures, ms. Workers count failures for only a minute."""
 
 ADD = text(
     "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "

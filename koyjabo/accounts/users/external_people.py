@@ -19,9 +19,8 @@ __all__ = ["ExternalPeople", "ExternalPerson"]
 
 
 class ExternalPeople:
-    """Users of other systems. `issuer` is AUTH_ISSUER, the issuer of accepted tokens, or "".
-
-    All methods raise LedgerUnavailable, except those that take a session.
+    """Users of another system. `issuer` is AUTH_ISSUER, the issuer of accepted tokens, or "". All methods raise
+    LedgerUnavailable, except those that take a session.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, issuer: str) -> None:

@@ -38,10 +38,8 @@ def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, Exte
 
 
 def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
-    """Create unknown people, and rename all to these names.
-
-    Returns them by external id. A known person without a given name keeps the current one, and a new person is named
-    after the external id.
+    """Create unknown people, and rename known people to these names. Returns them by external id. A person without a
+    given name keeps the current one; a new person is then named after the external id.
     """
     known = find(session, issuer, names)
     for _ in range(ATTEMPTS):

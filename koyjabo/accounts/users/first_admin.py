@@ -1,4 +1,6 @@
-"""Creates the site's first admin: from ADMIN_EMAIL, or a made-up one in development. Raises LedgerUnavailable."""
+"""Creates the site's first admin: from ADMIN_EMAIL or, in development, with a generated password. Raises
+LedgerUnavailable.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ MADE_UP = "admin@koyjabo.example"
 
 
 def ensure(accounts: Accounts, email: str, password: str) -> bool:
-    """Create this admin, unless a user has this email. Returns whether this process created it."""
+    """Create this admin, unless the email already belongs to a user. Returns whether this process created it."""
     known = accounts.find(email)
     if known is None:
         return _create(accounts, email, password)

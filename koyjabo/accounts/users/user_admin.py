@@ -53,8 +53,8 @@ class Users:
     def page(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
     ) -> Page[UserLine]:
-        """`count` users from the offset `start`, with the id `query`, or with its words in their name or, for admins,
-        in their email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
+        """A page of `count` users from the offset `start`. `query` is an id, or words that occur in the name or, for
+        admins, in the email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
         args = (query, start, count, self._clock.now_ms(), account.is_admin, order)

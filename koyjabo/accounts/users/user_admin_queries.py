@@ -68,8 +68,8 @@ ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created
 def page(
     session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool, order: str
 ) -> Page[UserLine]:
-    """Users with the id `query`, or with its words in their name or, with `by_email`, in their email. `order` is one of
-    ORDERS, prefixed with "-" for descending.
+    """A page of users. `query` is an id, or words that occur in the name or, with `by_email`, in the email. `order` is
+    one of ORDERS, prefixed with "-" for descending.
     """
     users = select(*USER).where(HAS_ACCOUNT)
     if part := sought(query):
@@ -100,8 +100,8 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
 def changed_line(
     session: Session, change: Callable[..., Changed], now_ms: int, user_id: str, *args: Any
 ) -> tuple[Changed, UserLine]:
-    """A change, and the user after it. They share one transaction, because a separate read could fail after the commit,
-    as if nothing had changed.
+    """Apply a change, and return it with the changed user. Both share a transaction: a separate read could fail after
+    the commit, as if nothing had changed.
     """
     changed = change(session, user_id, *args)
     (user_line,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
@@ -169,8 +169,8 @@ def require_another_admin(session: Session, user_id: str) -> None:
 
 
 def _end_panel_invitations(session: Session, user: User) -> None:
-    """Revoke the panel invitations that this user has made or could accept, because they would give lost rights
-    back.
+    """Revoke the panel invitations that this user has sent or could accept, because they would give lost
+    rights back.
     """
     theirs = or_(PanelInvitation.invited_by == user.id, PanelInvitation.email_key == user.email_key)
     session.execute(delete(PanelInvitation).where(theirs).execution_options(synchronize_session=False))

@@ -32,7 +32,7 @@ BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or a field cannot b
     scope=SCOPE,
 )
 def put_community(ref: str) -> Response:
-    """Only site admins and API keys can do this. Creates or changes the community, and restores it if it is archived.
+    """Create or change a community, and restore it if it is archived. Only site admins and API keys can do this.
     Missing and null fields are not changed. A new community is open and listed by default. The ref can be used anywhere
     an id can.
     """
@@ -47,8 +47,8 @@ def put_community(ref: str) -> Response:
     "Archive a community by your own id", {204: None, **BY_REF, 404: "there was never one with this ref"}, scope=SCOPE
 )
 def archive_community(ref: str) -> Response:
-    """Only site admins and API keys can do this. Members, visits and reports are kept, and a PUT restores the
-    community.
+    """Archive a community. Only site admins and API keys can do this. Members, visits and reports are kept, and a PUT
+    restores the community.
     """
     current()[CommunityServices].by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
     return no_answer()
@@ -62,8 +62,8 @@ def archive_community(ref: str) -> Response:
     scope=SCOPE,
 )
 def put_member(community_id: str, user_ref: str) -> Response:
-    """Only site admins and API keys can do this. The person needs no account here. Their name is the same in all
-    communities.
+    """Add a member, or change their role and name. Only site admins and API keys can do this. The person needs no
+    account here, and has the same name in all communities.
     """
     account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
@@ -76,8 +76,8 @@ def put_member(community_id: str, user_ref: str) -> Response:
     "Remove a member by your own id", {204: None, **BY_REF, 404: "no such community, or no such member"}, scope=SCOPE
 )
 def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
-    """Only site admins and API keys can do this. The person's sockets, streams and rooms in the community are closed
-    with 4003.
+    """Remove a member. Only site admins and API keys can do this. The person's sockets, streams and rooms in the
+    community are closed with 4003.
     """
     account, services = tokens.require_site_admin(), current()[CommunityServices]
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
@@ -101,9 +101,8 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     scope=SCOPE,
 )
 def sync_members(community_id: str) -> Response:
-    """Only site admins and API keys can do this. Adds, changes and removes members in one transaction, so that the
-    members with a ref are exactly the ones in the request. Members with an account stay. The response's ETag is the tag
-    of the new list.
+    """Replace all members that have a ref. Only site admins and API keys can do this. Members are added, changed and
+    removed in one transaction. Members with an account stay. The response's ETag is the tag of the new list.
     """
     account = tokens.require_site_admin()
     body = MembersBody.of(request)

@@ -1,4 +1,4 @@
-"""/api/communities and /api/invitations: communities, their members, who is online, invitations."""
+"""/api/communities and /api/invitations: communities, members, people online, and invitations."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ def create_community() -> Response:
 @bp.get("/communities/<community_id>")
 @describe("Get a community", {200: CommunityAnswer, **INSIDE}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
-    """For members."""
+    """Get a community. Only members can do this."""
     return answer(community_answer(current()[CommunityServices].directory.get(tokens.require().account, community_id)))
 
 
 @bp.patch("/communities/<community_id>")
 @describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
-    """For admins."""
+    """Change a community. Only admins of the community can do this."""
     account = permitted(community_id, ADMIN)
     body = CommunityChangesBody.of(request)
     return answer(
@@ -120,7 +120,7 @@ def change_community(community_id: str) -> Response:
 @bp.delete("/communities/<community_id>")
 @describe("Delete a community", {204: None, **CHANGE, **INSIDE})
 def delete_community(community_id: str) -> Response:
-    """Only admins of the community can do this. All memberships end. The community's visits still count for the
+    """Delete a community. Only its admins can do this. All memberships end. The community's visits still count for the
     site.
     """
     current()[CommunityServices].directory.delete(tokens.require_account().account, community_id)
@@ -169,7 +169,7 @@ def leave_community(community_id: str) -> Response:
     scope="communities:manage",
 )
 def list_members(community_id: str) -> Response:
-    """Only members can do this. Members are listed in the order they joined. `X-Total-Count` has the total. The ETag is
+    """List the members in the order they joined. Only members can do this. `X-Total-Count` has the total. The ETag is
     the tag of the whole list; send it in the If-Match header of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
@@ -186,9 +186,9 @@ def members_tag(tag: str) -> str:
 @bp.post("/communities/<community_id>/members")
 @describe("Invite a person by email", {202: InvitedAnswer, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
-    """Only admins of the community can do this. The response is the same for every email. The person becomes a member
-    when they accept, through the mailed link or their list of invitations. The link is valid for a week and can be used
-    once. Inviting the same email again revokes the earlier link.
+    """Invite a person by email. Only admins of the community can do this. The response is the same for every email. The
+    person becomes a member when they accept, through the mailed link or their list of invitations. The link is valid
+    for a week and can be used once. Inviting the same email again revokes the earlier link.
     """
     account = permitted(community_id, ADMIN)
     body = InvitationBody.of(request)
@@ -200,8 +200,8 @@ def invite_member(community_id: str) -> Response:
 @bp.put("/communities/<community_id>/members/<user_id>")
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
-    """Only admins of the community can do this. Site admins can also add a user who is not a member, which
-    returns 201.
+    """Set a member's role. Only admins of the community can do this. Site admins can also add a user who is not a
+    member, which returns 201.
     """
     account = permitted(community_id, ADMIN)
     body = RoleBody.of(request)
@@ -211,7 +211,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
-    """Only admins of the community can remove others. All members can end their own membership."""
+    """Remove a member. Only admins of the community can remove others; any member can leave."""
     current()[CommunityServices].directory.remove_member(tokens.require_account().account, community_id, user_id)
     return no_answer()
 
@@ -240,9 +240,9 @@ def list_invitations() -> Response:
     {200: OneOf(MembershipAnswer, PanelRoleAnswer), 201: MembershipAnswer, **ANSWERED},
 )
 def accept_invitation(token: str) -> Response:
-    """Accept an invitation. Returns 201, or 200 if you are already a member; you then get the new role if it is higher.
-    For an invitation to the panel, returns 200 with your role. If this server requires two-step login of admins, a new
-    admin who has not set it up has to log in again.
+    """Accept an invitation. Returns 201 for a new member, and 200 for an existing one, who gets the offered role if it
+    is higher. For an invitation to the panel, returns 200 with your role. If this server requires two-step login for
+    admins, a new admin who has not set it up has to log in again.
     """
     account = tokens.require_account().account
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
@@ -329,7 +329,7 @@ def who_is_online(community_id: str) -> Response:
 
 
 def permitted(community_id: str, role: str) -> Account:
-    """The caller, who must have at least `role` in the community. Call it before the body is parsed (specification:
+    """The caller, if they have at least `role` in the community. Call it before the body is parsed (specification:
     Errors).
     """
     account = tokens.require_account().account
@@ -338,8 +338,8 @@ def permitted(community_id: str, role: str) -> Account:
 
 
 def _entered_to_count(community_id: str) -> Scope:
-    """The scope of a community, for its members, or for everyone if its numbers are public. In both cases, credentials
-    must be valid if they are sent.
+    """The scope of a community, for its members or, if its numbers are public, for everyone. Credentials that are sent
+    must be valid in both cases.
     """
     with suppress(Unauthenticated):
         tokens.require()
@@ -350,6 +350,6 @@ def _entered_to_count(community_id: str) -> Scope:
 
 
 def _entered(community_id: str, role: str) -> Scope:
-    """The scope of a community that the user has at least `role` in."""
+    """The scope of a community, if the user has at least `role` there."""
     current()[CommunityServices].directory.require(tokens.require().account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)

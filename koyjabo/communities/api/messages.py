@@ -1,6 +1,4 @@
-"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: for programs that send messages
-to members or need to know who is online.
-"""
+"""POST /api/communities/{id}/broadcast and …/disconnect, and GET /api/communities/online, for programs."""
 
 from __future__ import annotations
 
@@ -29,8 +27,8 @@ MOST_ASKED = 200
     scope="broadcast",
 )
 def broadcast(community_id: str) -> Response:
-    """Only moderators can do this. Members who are online receive an event of type `message` with this `data`, on every
-    connection. Messages are never merged, and arrive in the order of the calls.
+    """Send a message to the members online. Only moderators can do this. They receive an event of type `message` with
+    this `data`, on every connection. Messages are never merged, and arrive in the order of the calls.
     """
     permitted(community_id, MODERATOR)
     current()[CommunityServices].messages.send(Scope(community_id.lower()), BroadcastBody.of(request).data)
@@ -45,8 +43,8 @@ def broadcast(community_id: str) -> Response:
     scope="broadcast",
 )
 def disconnect(community_id: str) -> Response:
-    """Only moderators can do this. Closes the member's sockets, streams and rooms in the community with 4003. It is not
-    an error if there are none. Members keep their membership and can reconnect.
+    """Close a member's sockets, streams and rooms in the community with 4003. Only moderators can do this. It is not an
+    error if there are none. The person stays a member and can reconnect.
     """
     account, services = permitted(community_id, MODERATOR), current()[CommunityServices]
     body = DisconnectBody.of(request)
@@ -68,7 +66,7 @@ def _accepted() -> Response:
     scope="presence:read",
 )
 def online() -> Response:
-    """The number of people online in each of the given communities. Communities that you may not see are left out."""
+    """Count the people online in each of the given communities. Communities that you may not see are left out."""
     account, services = tokens.require().account, current()[CommunityServices]
     asked = list(dict.fromkeys(name for name in request.args.get("ids", "").split(",") if name))
     if len(asked) > MOST_ASKED:

@@ -1,3 +1,1 @@
-"""The rooms of communities: their participants, the dashboards, and the removal of participants whose permission is
-revoked.
-"""
+"""The rooms of communities: participants, dashboards, and removing participants who lose their permission."""

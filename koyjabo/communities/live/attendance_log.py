@@ -1,4 +1,6 @@
-"""Records members who open a community's socket as visitors of the day. Writes soon afterwards, in batches."""
+"""Records members who open a community's socket as visitors of the day. Arrivals are written soon afterwards, in
+batches.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,15 @@ from koyjabo.core.runtime import Runtime
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 20_000
-"""How many recorded arrivals are cached, so that reloading a page needs no commit."""
+"""Maximum number of recorded arrivals that are cached, so that reloading a page needs no commit."""
 
 Arrival = tuple[str, str, int, int]
-"""(community, user, local hour, epoch). Has the epoch, because rows from an earlier epoch may have been deleted."""
+"""(community, user, local hour, epoch). The epoch is needed because rows from an earlier epoch may have been deleted.
+"""
 
 
 class AttendanceLog:
-    """Records arrivals with `attend(community_id, users=user_ids, at_ms=…)`, which must be idempotent."""
+    """Records arrivals by calling `attend(community_id, users=user_ids, at_ms=…)`, which must be idempotent."""
 
     def __init__(self, attend: Callable[..., object], runtime: Runtime, clock: Clock) -> None:
         self._attend = attend
@@ -41,7 +44,7 @@ class AttendanceLog:
         self.tick()
 
     def tick(self) -> None:
-        """Begin to write new arrivals and earlier failures. Call it every second."""
+        """Start to write new arrivals, and those that could not be written before. Call this every second."""
         with self._lock:
             if self._is_writing or not self._unwritten:
                 return

@@ -20,7 +20,7 @@ from koyjabo.realtime.rooms import Rooms
 
 
 class CommunityRooms:
-    """The participants of these rooms on this worker. `member_room` creates the source of a room for members."""
+    """The participants of these rooms on this worker. `member_room` creates the source of a members' room."""
 
     panel: Callable[[], RoomSource]
     """Returns a source for the panel's room with current values. May wait. Set by the feature that provides
@@ -50,9 +50,9 @@ class CommunityRooms:
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
         """Add a participant to a room and return their first event, which counts them. None if they have left already.
-        A person who is not a member becomes a watcher if the community shows its numbers to everyone.
+        A person who is not a member becomes a watcher if the community's numbers are public. Waits.
 
-        Waits. Raises the reason if a permission is missing or is revoked during the call; LedgerUnavailable.
+        Raises the error for a missing permission, also if it is revoked during the call; LedgerUnavailable.
         """
         self._participants.add(participant)  # before the check, so that a revocation from now on ends it
         value = None
@@ -82,7 +82,7 @@ class CommunityRooms:
         return room.send_present(participant.client) if room else None
 
     def show_view(self, participant: Participant, message: Mapping[str, Any]) -> None:
-        """Let a dashboard or a page of the panel follow this view of reports instead of the previous one. Waits. Raises
+        """Send a dashboard or a page of the panel this view of reports instead of the previous one. Waits. Raises
         InvalidInput, TooBusy, LedgerUnavailable.
         """
         name, source = self.view(participant.scope, message)
@@ -117,7 +117,7 @@ class CommunityRooms:
         return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
 
     def _undo(self, participant: Participant) -> None:
-        """Undo a join completely at any stage, even if the participant left before they were added."""
+        """Undo a join at any stage, even if the participant left before they were added."""
         self.leave(participant)
         self._participants.discard(participant)
         self._clear(participant)

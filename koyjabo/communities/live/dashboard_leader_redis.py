@@ -1,5 +1,5 @@
-"""Elects the worker that refreshes the dashboards, with a lease in Redis for each interval. If that worker dies, at
-most one refresh is missed.
+"""Elects one worker to refresh the dashboards, with a lease in Redis for each interval. If that worker dies, at most
+one refresh is missed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import Runtime
 
 KEEP_S = 5.0
-"""How long a dashboard counts as open after a worker's report, s. Workers report every second."""
+"""How long a dashboard counts as open after a worker has reported it, s. Workers report every second."""
 
 KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
 
 
 class RedisLeader:
-    """Elects over Redis. While Redis is down, each worker refreshes its own dashboards."""
+    """Elects through Redis. While Redis is down, each worker refreshes its own dashboards."""
 
     def __init__(self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
         self._script = redis_client.load(client, __file__, "beat")

@@ -18,7 +18,7 @@ ReadData = Callable[[str], Mapping[str, Any]]
 """Returns the current data of a community's dashboard; may wait."""
 
 ReadOwnData = Callable[[str], Mapping[str, Any]]
-"""Returns data that differs between workers and therefore triggers no event; must not wait."""
+"""Returns the data that differs between workers. Changes to it send no event. Must not wait."""
 
 
 class Dashboard:
@@ -68,8 +68,8 @@ class Dashboard:
             self._data, self._revision = data, revision
 
     def _read_data(self, again: bool) -> None:
-        """Read the data. After an error, keep the last data, unless `again` requires new data. A deleted community soon
-        loses its participants anyway.
+        """Read the data. After an error, keep the last data, unless `again` requires new data. A deleted community
+        loses its participants soon anyway.
         """
         try:
             data = self._look(self.community_id)
@@ -83,12 +83,11 @@ class Dashboard:
 
 
 class DashboardLeader(Protocol):
-    """Decides for each refresh which worker does it."""
+    """Decides which worker does each refresh."""
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on only one worker, with the communities that are watched on any worker. This
-        happens once every BEAT_S, however often workers call this. `watched` are the communities watched on this
-        worker.
+        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. This happens
+        once every BEAT_S, however often workers call this. `watched` has the communities watched on this worker.
         """
 
 
@@ -107,7 +106,7 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards of this worker. The feature that provides their data sets `look` and `add`."""
+    """The open dashboards on this worker. The feature that provides their data sets `look` and `add`."""
 
     look: ReadData
     add: ReadOwnData
@@ -128,7 +127,9 @@ class Dashboards:
         self._rooms.refresh(dashboard_room(community_id))
 
     def tick(self) -> None:
-        """Do the work of each second: read changes from other workers, and refresh if elected."""
+        """Read changes from other workers, and refresh the dashboards if this worker is elected. Call this every
+        second.
+        """
         watched = self._rooms.with_source(Dashboard)
         for room, _ in watched:
             room.changed()

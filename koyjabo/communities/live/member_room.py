@@ -1,8 +1,7 @@
-"""The room of a community's online members.
+"""The room of a community's online members. Its events have the number of members online and the community's stats.
 
-Its events have the number of members online and the community's statistics. Each event is derived from the count that
-was last sent to the room. So a client that adds up the changes and a client that uses the count agree, no matter what
-happened in between (specification: promise 4).
+Each event contains the change since the count that was last sent to the room. A client that adds up the changes and a
+client that uses the count therefore agree (specification: promise 4).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent
 from koyjabo.realtime.site_room import MilestoneNews
 
 ONLINE, STATS = "online", "stats"
-"""The parts of a community's state that workers exchange."""
+"""The two parts of a community's state that workers exchange."""
 
 
 class MemberRoom:
@@ -88,6 +87,6 @@ class MemberRoom:
 
 
 def _visits(live_stats: LiveStats) -> tuple[int, int, int]:
-    """Values that change only with a visit."""
+    """The numbers that change only with a visit."""
     snapshot = live_stats.snapshot
     return snapshot.epoch, snapshot.visits, snapshot.total

@@ -27,16 +27,16 @@ from koyjabo.realtime.fanout import LocalFanout
 log = logging.getLogger(__name__)
 
 MESSAGES, ENDED = "messages", "ended"
-"""Subjects of messages between workers: a message as a `CommunityMessage`, and [community, user] to disconnect."""
+"""Subjects of messages between workers: a `CommunityMessage`, and [community, user] to disconnect."""
 
 MAX_DATA_BYTES = 4096
 """Maximum size of a message, bytes as JSON in UTF-8 without spaces."""
 
 MAX_DEPTH = 64
-"""Maximum depth of nested lists and objects, because client libraries parse them recursively, with a limit."""
+"""Maximum depth of nested lists and objects. Client libraries parse them recursively, and have a limit."""
 
 WRITES_IN_A_ROW = 128
-"""After this many writes (about 1 ms), other tasks may run."""
+"""Number of writes (about 1 ms) before other tasks may run."""
 
 
 class CommunityMessages:
@@ -62,10 +62,8 @@ class CommunityMessages:
         self._lock = threading.Lock()  # guards both; never wait while holding it
 
     def send(self, scope: Scope, data: Any) -> None:
-        """Send any JSON value to the members who are online, on all workers. Watchers do not receive it.
-
-        Returns when its order among messages is fixed: messages sent afterwards, on any worker, follow it. Raises
-        MessageTooLarge, and InvalidInput for invalid JSON.
+        """Send any JSON value to the members online, on all workers. Watchers do not receive it. Messages sent after
+        this call returns, on any worker, arrive later. Raises MessageTooLarge, and InvalidInput for invalid JSON.
         """
         _check(data)
         message = CommunityMessage(scope, data, self._clock.now_ms()).as_object()
@@ -73,7 +71,7 @@ class CommunityMessages:
             self.receive(MESSAGES, message)
 
     def receive(self, subject: str, message: Any) -> None:
-        """Send a message from any worker to the members on this one."""
+        """Deliver a message from any worker to the members on this one."""
         if not isinstance(message, dict) or not isinstance(message.get("community_id"), str):
             return  # other programs may publish there
         with self._lock:

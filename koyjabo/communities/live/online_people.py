@@ -21,15 +21,15 @@ SETTLE_S = 0.5
 
 
 MAX_SEARCHED = 10_000
-"""How many online people are listed and searched: the first ones by arrival."""
+"""Maximum number of online people listed and searched: the first ones to arrive."""
 
 NAMED_AT_ONCE = 1_000
 
 ORDERS = OLDEST, NEWEST, BY_NAME = ("oldest", "newest", "name")
 
 WITHOUT_MARKS = dict.fromkeys((*range(0x300, 0x370), 0x200C, 0x200D))
-"""Accents of Latin letters, and Bangla joiners, which change how a conjunct is drawn but not its spelling. Bangla's
-vowel signs are kept, because they are letters.
+"""Accents of Latin letters, and Bangla joiners, which change how a conjunct is drawn but not how it is spelled.
+Bangla's vowel signs are kept, because they are letters.
 """
 
 
@@ -56,8 +56,8 @@ class OnlinePerson(NamedTuple):
 
 
 class OnlinePeople:
-    """The members who are online, and the records of their presence. `names` returns names by user id, without unknown
-    ids.
+    """The members online, and the records of their attendance. `names` returns names by user id, without
+    unknown ids.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class OnlinePeople:
         self._names = names
 
     def connect(self, participant: Participant, epoch: int) -> None:
-        """Count a participant as online, unless they have left. `epoch` is the epoch of the community's visits.
-        Waits.
+        """Count a participant as online, unless they have left. `epoch` is the epoch of the community's
+        counter. Waits.
         """
         scope, person = participant.scope, participant.access.user_id
         if not participant.is_taken:
@@ -85,14 +85,14 @@ class OnlinePeople:
             self._attendance_log.record(scope, person, epoch)
 
     def disconnect(self, participant: Participant) -> None:
-        """Count a participant as gone. Idempotent. If the connection did not end cleanly, it still counts for the grace
-        period.
+        """Stop counting a participant. Idempotent. If the connection did not end cleanly, the participant still counts
+        for the grace period.
         """
         end = self._members.disconnect if participant.is_clean else self._members.connection_lost
         end(participant.scope, participant.access.user_id, participant.connection_id)
 
     def attend(self, scope: Scope, user_id: str) -> None:
-        """Record a member who has no socket as a visitor of the day. Does not wait for the commit."""
+        """Record a member without a socket as a visitor of the day. Does not wait for the commit."""
         self._attendance_log.record(scope, user_id, self._visits.community(scope).snapshot.epoch)
 
     def tick(self) -> None:
@@ -100,8 +100,8 @@ class OnlinePeople:
         self._attendance_log.tick()
 
     def online(self, *communities: str) -> list[int]:
-        """The number of people online in each community. Waits at most SETTLE_S for each unknown count, until the first
-        wait has timed out.
+        """The number of people online in each community. Waits up to SETTLE_S for an unknown count. After one wait has
+        timed out, it does not wait for the others.
         """
         for community_id in communities:
             self._members.online(Scope(community_id))  # this schedules one read for all of them
@@ -115,10 +115,9 @@ class OnlinePeople:
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
     def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:
-        """`count` people of the search, from the offset `start`; the total is at most MAX_SEARCHED.
-
-        Reads `start + count` people, or everyone who is online if there is a text or the order is by name. May wait up
-        to a second for Redis. Raises LedgerUnavailable.
+        """A page of `count` people from the offset `start`; the total is at most MAX_SEARCHED. Reads `start + count`
+        people, or all people online if there is a text or the order is by name. May wait up to a second for Redis.
+        Raises LedgerUnavailable.
         """
         is_newest_first = search.order != OLDEST
         if search.text or search.order == BY_NAME:
@@ -148,7 +147,7 @@ class OnlinePeople:
 
 
 def folded(text: str) -> str:
-    """A name in the form used for searching and sorting: without case and accents, with one spelling for each Bangla
-    letter.
+    """A name as used for searching and sorting: without case and accents, and with one spelling for each
+    Bangla letter.
     """
     return unicodedata.normalize("NFKD", text).translate(WITHOUT_MARKS).translate(ASCII_DIGITS).casefold()

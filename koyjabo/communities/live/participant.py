@@ -1,4 +1,4 @@
-"""A participant in a community's room or in the panel's room, with either kind of client."""
+"""A participant in a community's room or in the panel's room, with any kind of client."""
 
 from __future__ import annotations
 

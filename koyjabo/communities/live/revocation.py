@@ -18,16 +18,18 @@ from koyjabo.models import Scope
 log = logging.getLogger(__name__)
 
 ACCESS_REVOKED = "losses"
-"""Subject of the message about a revocation; every worker then checks the participants it concerns."""
+"""Subject of the message about a revocation. Every worker then checks the participants it affects."""
 
 SENT_AWAY = "The app of this community has closed your connection."
 BATCH = 500
 REST = 4
-"""Length of the pause after a check of all participants, as a multiple of the check's duration."""
+"""Pause after a check of all participants, as a multiple of the check's duration."""
 
 
 class Revocation:
-    """Ends participants. `leave` is called with a participant whose permission is revoked, before its own `end`."""
+    """Removes participants. `leave` is called with a participant whose permission is revoked, before the participant's
+    `end`.
+    """
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Revocation:
         self._rests_until_ms = 0
 
     def publish(self, whose: str) -> None:
-        """Publish that this worker has revoked a permission of the session, user or community with this id."""
+        """Publish that this worker has revoked a permission. `whose` is the id of the session, user or community."""
         self._bus.send_to_workers(ACCESS_REVOKED, whose, key=whose)
         self.receive(whose)
 
@@ -61,14 +63,14 @@ class Revocation:
         self._recheck(self._participants.of(whose))
 
     def end_those_of(self, scope: Scope, user_id: str) -> None:
-        """End a user's participants in a community. The user keeps their permission."""
+        """Disconnect a user's participants in a community. The user keeps their permission."""
         for participant in self._participants.of(user_id):
             if participant.scope == scope and participant.is_taken:
                 self._end(participant, Forbidden(SENT_AWAY))
 
     def recheck_if_revoked(self) -> None:
-        """Check all participants if any permission was revoked since the last check, even if the message about it was
-        lost. Call this every second. It takes at most a fifth of the time.
+        """If any permission was revoked since the last check, check all participants, in case the message about it was
+        lost. Call this every second. It uses at most a fifth of the time.
         """
         if self._clock.elapsed_ms() < self._rests_until_ms:
             return
@@ -97,7 +99,9 @@ class Revocation:
         return True
 
     def _recheck_together(self, participants: list[Participant]) -> list[Participant]:
-        """Returns the participants to check again: a member who joins may have become a watcher during the check."""
+        """Check participants, and return the ones to check again: a member who is joining may have become a watcher
+        during the check.
+        """
         asked = {participant: participant.access for participant in participants}
         problems = self._permissions.recheck(set(asked.values()))
         changed = [participant for participant, access in asked.items() if participant.access != access]
@@ -108,8 +112,8 @@ class Revocation:
         return changed
 
     def _doubt(self, participant: Participant, problem: KoyJaboError) -> None:
-        """End a participant. A participant that is still joining is checked again, because it may be permitted as a
-        watcher.
+        """Remove a participant. One who is still joining is checked again, because they may be permitted as
+        a watcher.
         """
         participant.is_in_doubt = True
         if participant.is_checked:

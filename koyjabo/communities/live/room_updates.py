@@ -20,7 +20,7 @@ class RoomUpdates:
         self._dashboards = dashboards
 
     def stats_changed(self, live_stats: LiveStats) -> None:
-        """Publish a scope's numbers after they have changed on this worker."""
+        """Publish a scope's stats after they have changed on this worker."""
         if live_stats.scope == SITE:
             self._rooms.changed(STATS_ROOM, live_stats.state)
             self._rooms.refresh_panel()

@@ -39,7 +39,7 @@ FROM_ROOM = "room"
 
 @bp.get("/communities")
 def list_communities() -> str:
-    """The communities that the reader may see. Without a login, the listed ones after an introduction."""
+    """List the communities that the reader may see. Without a login: an introduction, then the listed communities."""
     login = page_login.login()
     account, search = login.account if login else member_forms.STRANGER, _search()
     communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
@@ -132,12 +132,12 @@ def _result(result: Result, community_id: str) -> Response:
 
 
 def _list_of_people() -> str:
-    """The path of the page that the action on a person was started from."""
+    """The path of the page where the user chose the action."""
     return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
-    """Arguments of the page shown after an action. An action in the room has the person in `query`, so that the list of
+    """Values for the page after an action. An action in the room has the person's name in `query`, so that the list of
     members shows why it was refused.
     """
     kept = () if _list_of_people() == "pages.community" else ("page", "query", "role")
@@ -161,7 +161,7 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
-    """Show who invites and to what. It can be answered after a login."""
+    """Show who invites the reader, and to what. The reader can accept or decline after logging in."""
     offer = current()[CommunityServices].received.of(token).get(token)
     accounts = current()[AccountServices]
     is_to_panel = accounts.panel_invitations.owns(token)
@@ -177,8 +177,8 @@ def invitation(token: str) -> Response:
 
 @bp.get("/invitations/<token>/code.svg")
 def invitation_code(token: str) -> Response:
-    """The QR code of the link. Drawing it takes 5 ms, so it is only for users, and for tokens that this server has
-    made.
+    """Draw the QR code of the link. This takes 5 ms, so only users may request it, and only for tokens that this server
+    has made.
     """
     page_login.require()
     current()[CommunityServices].received.of(token)
@@ -189,7 +189,7 @@ def invitation_code(token: str) -> Response:
 
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
-    """Accept. An invitation to the panel redirects there, or to the login if two-step login is required."""
+    """Accept. Redirects to the community or the panel, or to the login if two-step login is required."""
     account = page_login.require()
     accepted = current()[CommunityServices].received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):

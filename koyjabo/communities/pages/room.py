@@ -1,4 +1,4 @@
-"""The room of a community: its numbers and, for moderators, the people online by name."""
+"""A community's room: its numbers and, for moderators, the names of the people online."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination, redirects
 
 SHOWN = 100
-"""People per page."""
+"""Number of people per page."""
 
 PARAMETERS = {"query", "order", "page", "per_page", "part"}
 PEOPLE = "people"
-"""The part that the page's script requests when people come and go."""
+"""The part of the page that its script requests when people come or go."""
 
 
 @bp.get("/communities/<community_id>")
@@ -38,13 +38,13 @@ def community(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
-    """Redirect to the page that now replaces this one: the room or the reports."""
+    """Redirect the address of a former page to the room or the reports."""
     page = "community_reports" if request.args.keys() - PARAMETERS else "community"
     return redirects.with_query(f"pages.{page}", community_id=community_id)
 
 
 def show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
-    """Show the room. `problem` is the error of the action that led here."""
+    """Show the room. `problem` is the error of an action on this page."""
     status = problem.status if problem else 200
     if not at.may(MEMBER):
         shown = member_forms.online([at.community.id] if at.community.public_count else [])
@@ -72,7 +72,7 @@ def _today(at: EnteredCommunity) -> dict[str, Any]:
 
 
 def _people(at: EnteredCommunity) -> dict[str, Any]:
-    """The list, and the number of all who are online. Raises InvalidInput."""
+    """The list of people, and the number of all people online. Raises InvalidInput."""
     communities, search = current()[CommunityServices], _search()
     (online,) = communities.people.online(at.scope)
     people = pagination.list_page(partial(communities.people.page, at.scope, search), per_page=SHOWN)

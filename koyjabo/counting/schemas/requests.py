@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core.errors import InvalidInput
@@ -24,6 +24,9 @@ REFUSALS = {
 }
 
 ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
+
+
+OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({"type": "boolean"})]
 
 
 class HeartbeatBody(Body):
@@ -54,6 +57,7 @@ class NewVisitBody(Body):
         examples=["/history?utm_source=newsletter"],
     )
     anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
+    webdriver: OnlyTrue = Field(False, description="`navigator.webdriver`; any value other than true is ignored")
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
@@ -66,6 +70,7 @@ class NewVisitBody(Body):
 
     def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
         """The visit, received at `at_ms` by this server's clock. `known` has the fields that the body lacks."""
+        is_crawler = is_bot(self.userAgent)
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
@@ -74,7 +79,8 @@ class NewVisitBody(Body):
             referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
             page=page_path(self.page),
-            is_bot=is_bot(self.userAgent),
+            is_bot=is_crawler,
+            automated=is_crawler or self.webdriver,
             campaign=campaigns.of_page(self.page),
             **known,
         )

@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from koyjabo.core.errors import InvalidInput
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.schemas.requests import NewVisitBody
-from koyjabo.models import Scope
 from koyjabo.network import languages
 from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body, sentence
 from koyjabo.webkit.schemas.fields import Address, Text, VisitorId, refuse, visit_id
@@ -47,7 +46,7 @@ class SentVisitsBody(Body):
 
     visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
         description="objects of visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
-        "(gives the place and is not stored) and communityId",
+        "(gives the place and kind of network, and is not stored) and communityId",
         examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
         json_schema_extra={"maxItems": MAX_VISITS},
     )
@@ -79,8 +78,8 @@ class SentVisit(BaseModel):
             problems = {".".join(map(str, problem["loc"])): sentence(problem) for problem in error.errors()}
             raise InvalidInput(details=problems) from None
 
-    def as_visit(self, at_ms: int, scope: Scope, place: str) -> NewVisit:
-        """The visit to register, as if a page had sent it."""
+    def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
+        """The visit to register, as if a page had sent it. `known` has the fields that the body lacks."""
         body = NewVisitBody.model_construct(
             visitorId=self.visitorId,
             timestamp=self.at,
@@ -89,4 +88,4 @@ class SentVisit(BaseModel):
             visitId=self.visitId,
             page=self.page,
         )
-        return body.as_visit(at_ms, scope=scope, place=place, language=languages.first_of(self.language))
+        return body.as_visit(at_ms, language=languages.first_of(self.language), **known)

@@ -1,4 +1,4 @@
-"""How many people came online and left in each scope, today and in the last hour. Kept in this worker's memory."""
+"""Counts how many people came online and left in each scope, today and in the last hour, in this worker's memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 
 MOST_SCOPES = 1_000
-"""Maximum number of scopes to remember. The scopes whose counts changed last are kept."""
+"""Maximum number of scopes to remember: those that changed last."""
 
 MINUTES = 60
 
@@ -46,10 +46,8 @@ class _Scope:
 
 
 class ArrivalLog:
-    """Derives arrivals from the counts of people online.
-
-    Counts are absolute, so the next count makes up for a lost message of another worker. Several changes between two
-    counts appear as their sum.
+    """Derives arrivals and departures from the counts of people online. Counts are absolute, so a lost message of
+    another worker does no harm. Several changes between two counts are seen as their sum.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -73,7 +71,9 @@ class ArrivalLog:
                 self._unsent.setdefault(scope, Online(*unsent[scope]))  # an existing entry is newer
 
     def record(self, scope: Scope, online: Online, is_sent: bool = False) -> None:
-        """Record a count. Ignores estimates and counts that are not newer. `is_sent`: all workers already have it."""
+        """Record a count. Ignores estimates and counts that are not newer. Set `is_sent` if all workers already have
+        it.
+        """
         if online.is_estimate:
             return
         with self._lock:
@@ -126,8 +126,7 @@ class ArrivalLog:
 
 
 def _count_before(count: int) -> int:
-    """Return the count just before the first one that this worker received: 0 if that was one person, otherwise
-    unknown."""
+    """The count just before the first one that this worker received: 0 if that was one person, otherwise unknown."""
     return 0 if count == 1 else count
 
 

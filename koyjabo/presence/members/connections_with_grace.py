@@ -1,6 +1,4 @@
-"""The connections of people to this worker. Lost connections stay until the grace period (`LEAVE_GRACE_SECONDS`)
-ends.
-"""
+"""The people connected to this worker. A lost connection counts until the grace period (`LEAVE_GRACE_SECONDS`) ends."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ class PersonConnections:
 
 
 class ConnectionsWithGrace:
-    """Open connections. Not thread-safe: the caller holds a lock around each method. Unknown connections are
+    """The open connections. Not thread-safe: the caller holds a lock around each method. Unknown connections are
     ignored.
     """
 

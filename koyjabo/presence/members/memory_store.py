@@ -42,8 +42,8 @@ class UnsentChanges:
             self._emptied[scope] = self._clock.elapsed_ms()
 
     def end_occupancy(self, online: Callable[[Scope], Online]) -> list[Scope]:
-        """Add a `vacated` change for each scope that has been empty for VACANT_MS. Returns the scopes with waiting
-        changes.
+        """Add a `vacated` change for each scope that has been empty for VACANT_MS. Returns the scopes whose changes
+        wait.
         """
         long_ago = self._clock.elapsed_ms() - VACANT_MS
         for scope in [scope for scope, since_ms in self._emptied.items() if since_ms <= long_ago]:
@@ -112,7 +112,7 @@ class MemoryOnlineMembers:
         return True
 
     def apply_remote(self, scope: Scope, online: Online) -> None:
-        """Does nothing: there are no other workers."""
+        """Do nothing: there are no other workers."""
 
     def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
@@ -143,7 +143,7 @@ class MemoryOnlineMembers:
             self._listener.wait(scope)
 
     def resend(self) -> None:
-        """Does nothing: there are no other workers."""
+        """Do nothing: there are no other workers."""
 
     def _version(self, scope: Scope) -> int:
         return self._versions.get(scope, self._forgotten)
@@ -161,8 +161,8 @@ class MemoryOnlineMembers:
             self._unsent.left(scope, person, online)
 
     def _drop_empty_scopes(self) -> None:
-        """Drop empty scopes. If one is used again, it continues from the highest version dropped, so that versions grow
-        even if the clock is set back.
+        """Drop empty scopes. A dropped scope that is used again continues from the highest version dropped, so that
+        versions grow even if the clock is set back.
         """
         for scope in self._versions.keys() - set(self._own.scopes()):
             self._forgotten = max(self._forgotten, self._versions.pop(scope))

@@ -1,7 +1,6 @@
-"""Online members: people connected to a scope by a socket or by the tracker (specification: promise 4, promise 5).
-
-A person counts once across tabs, transports, workers and reconnects. `memory_store` and `redis_store` implement this
-interface and pass the same contract tests.
+"""Online members: people connected to a scope by a socket or by the tracker (specification: promise 4, promise 5). A
+person counts once, whatever the number of tabs, transports, workers and reconnects. `memory_store` and `redis_store`
+implement this interface and pass the same tests.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from koyjabo.models import Scope
 
 
 class Online(NamedTuple):
-    """How many people are online in a scope. A higher version is a newer count, and each worker sees versions only
-    increase."""
+    """The number of people online in a scope. A higher version is a newer count. Versions never decrease on
+    a worker.
+    """
 
     version: int  # hybrid clock of Redis or of this process: max(last + 1, now in ms)
     count: int  # type: ignore[assignment]  # hides the method tuple.count, which is not used
@@ -37,8 +37,8 @@ class ChangeKind(StrEnum):
 
 
 class PresenceChange(NamedTuple):
-    """A change in a scope: a person joined or left, or the scope became occupied, or vacant VACANT_MS after the last
-    person left. No two changes of a scope have the same kind, version and person.
+    """A change in a scope: a person has joined or left, or the scope has become occupied or vacant. It becomes vacant
+    VACANT_MS after the last person has left. No two changes of a scope have the same kind, version and person.
     """
 
     kind: ChangeKind
@@ -49,7 +49,7 @@ class PresenceChange(NamedTuple):
 
 
 VACANT_MS = 3000
-"""A scope becomes vacant when the last person has left and no one enters for this time, in ms."""
+"""A scope becomes vacant if no one enters for this time after the last person has left, ms."""
 
 MOST_LISTED = 1_000
 """Default limit for lists of people in a scope."""
@@ -60,28 +60,30 @@ MOST_CHANGES = 10_000
 
 @dataclass(slots=True)
 class ChangeListener:
-    """The consumer of changes. The feature that uses them is built later and sets both callables."""
+    """Consumes the changes. The feature that uses them is built later and sets both callables."""
 
     wants: Callable[[Scope], bool] = lambda scope: False
-    """Whether to keep changes of a scope. Called for every change. Must not wait."""
+    """Returns whether to keep changes of a scope. Called for every change. Must not wait."""
 
     wait: Callable[[Scope], object] = lambda scope: None
     """Called at least every second while changes wait (`OnlineMembers.changes`). Must not wait."""
 
 
 class OnlineMembers(Protocol):
-    """The store of online members. Every method is atomic and ignores unknown connections.
+    """The store of online members. Every method is atomic and ignores unknown connections. Only `wait_until_counted`,
+    `people`, `online_in`, `changes` and `acknowledge` may wait.
 
-    Only `wait_until_counted`, `people`, `online_in`, `changes` and `acknowledge` may wait. A store calls its `on_news`
-    with each scope whose count may have changed on any worker, except from `apply_remote`. It holds no lock during the
-    call.
+    A store calls its `on_news` with each scope whose count may have changed on any worker, except in `apply_remote`. It
+    holds no lock during the call.
     """
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         """Record a new connection, or a lost one that has reconnected with the same id. Idempotent."""
 
     def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
-        """Remove a cleanly closed connection. If it was the person's last on any worker, they leave at once."""
+        """Remove a connection that was closed cleanly. If it was the person's last on any worker, they
+        leave at once.
+        """
 
     def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
         """Mark a connection as lost. It still counts until the grace period ends, so that reconnecting changes
@@ -94,26 +96,25 @@ class OnlineMembers(Protocol):
 
     def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         """Wait until `online` includes this worker's earlier changes for `person` and the changes of other workers.
-
         Returns False after `patience_s` seconds or while Redis is unavailable; `online` is then an estimate.
         """
 
     def apply_remote(self, scope: Scope, online: Online) -> None:
-        """Adopt the count of another worker if it is newer and not an estimate."""
+        """Adopt another worker's count if it is newer and not an estimate."""
 
     def people(self, scope: Scope, most: int = MOST_LISTED, newest_first: bool = False) -> list[OnlineMember]:
-        """Return the `most` people who came online first, or the ones who came last. While Redis is unavailable, only
-        this worker's people, after at most about a second.
+        """The `most` people who came online first or, with `newest_first`, last. While Redis is unavailable, only this
+        worker's people, after at most about a second.
         """
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
-        """Return which of the scopes a person is online in. While Redis is unavailable, only those on this worker,
-        after at most about 2 s.
+        """The scopes where a person is online. While Redis is unavailable, only those on this worker, after at most
+        about 2 s.
         """
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """Return the oldest waiting changes of all workers. They stay until `acknowledge`, so other workers may get the
-        same changes. Empty while Redis is unavailable.
+        """The oldest waiting changes of all workers. They stay until `acknowledge`, so other workers may get the same
+        changes. Empty while Redis is unavailable.
         """
 
     def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
@@ -121,7 +122,7 @@ class OnlineMembers(Protocol):
 
     def refresh(self) -> None:
         """End grace periods and the leases of dead workers, renew this worker's leases, and read other workers'
-        changes. Call it every second.
+        changes. Call this every second.
         """
 
     def resend(self) -> None:

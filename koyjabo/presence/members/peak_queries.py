@@ -1,4 +1,4 @@
-"""Peaks in the database: the most people online at once, by scope and day."""
+"""Queries for peaks: the most people online at once, by scope and day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from koyjabo.core.clock import shifted
 from koyjabo.models import Peak, Scope
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]
-"""(scope, day) → (people, time of the peak, ms)"""
+"""Peaks by (scope, day): the number of people, and the time, ms."""
 
 WEEK_DAYS, MONTH_DAYS = 7, 30
 
@@ -21,7 +21,7 @@ KEEP = text(
 
 
 def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
-    """Store a peak if it exceeds the stored one of that day. The time is when the peak was first reached."""
+    """Store a peak if it is higher than the day's stored one. The time is when it was first reached."""
     session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 
@@ -32,7 +32,7 @@ def store_all(session: Session, by_day: ByDay) -> None:
 
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """Return the peaks of today, the last 7 days and the last 30 days, all including today; 0 if none is stored."""
+    """The peaks of today, of the last 7 days and of the last 30 days, all including today; 0 if none is stored."""
     day, week, month = (_greatest(session, scope, today, days) for days in (1, WEEK_DAYS, MONTH_DAYS))
     return day, week, month
 

@@ -1,4 +1,4 @@
-"""Peaks: the most people online at once in a scope, today and in the last 7 and 30 local days (including today)."""
+"""Peaks: the most people online in a scope at once, today and in the last 7 and 30 local days (including today)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ NO_PEAK = (0, 0)
 
 
 class Peaks:
-    """Records peaks in memory at once, and in the database about a second later. Call `refresh` every second.
-
-    `online` returns how many people are online in a scope. It is called when a day begins, and must not wait.
+    """Records peaks in memory at once, and in the database about a second later. Call `refresh` every second. `online`
+    returns how many people are online in a scope. It is called when a day begins, and must not wait.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class Peaks:
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
     def unwritten(self, scope: Scope) -> Mapping[str, int]:
-        """Return this worker's peaks that are not in the database yet, by day. Does not wait."""
+        """This worker's peaks that are not in the database yet, by day. Does not wait."""
         with self._lock:
             return {day: people for (where, day), (people, _) in self._unwritten.items() if where == scope}
 

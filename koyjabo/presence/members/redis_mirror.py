@@ -1,9 +1,11 @@
-"""One worker's copy of the number of people online in a scope: the last count from Redis, or an estimate.
+"""One worker's copy of a scope's count of people online: the last count from Redis, or an estimate.
 
 While Redis responds, only its count is shown. A person who opens a tab here may already have one on another worker, and
-must not appear to arrive or leave. While Redis does not respond, this worker adds its own arrivals and departures to
-the last count, as an estimate. People on other workers stay in the estimate however long the outage lasts, because an
-outage does not mean that they left.
+must not appear to arrive or leave.
+
+While Redis does not respond, this worker adds its own arrivals and departures to the last count, as an estimate. People
+on other workers stay in the estimate however long the outage lasts, because an outage does not mean that they have
+left.
 
 When Redis returns after more than half a lease, or has lost its data, the other workers need a moment to send their
 leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
@@ -33,7 +35,8 @@ class Change:
 
 
 Sent = tuple[SyncReport, Change | None, bool]
-"""The report, the change it covers (None: a renewed lease), and whether another worker also has a lease for the person.
+"""The report, the change it covers (None for a renewed lease), and whether another worker also has a lease for the
+person.
 """
 
 
@@ -63,29 +66,29 @@ class MemberMirror:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether Redis replied within FRESH_MS. Always true for a scope that is refreshed every second."""
+        """Whether Redis responded within FRESH_MS. Always true for a scope that is refreshed every second."""
         return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms <= FRESH_MS
 
     @property
     def seen_version(self) -> int:
-        """The version that Redis continues from. Higher than an estimate's version, so that the next count replaces the
-        estimate.
+        """The version that Redis has to continue from. It is higher than an estimate's version, so that the next count
+        replaces the estimate.
         """
         version = self.online.version
         return version + 1 if version and self.online.is_estimate else version
 
     @property
     def is_stale(self) -> bool:
-        """Whether Redis replied with a version that is too old to replace the estimate shown."""
+        """Whether the version that Redis returned is too old to replace the estimate shown."""
         return self.online.is_estimate and not self.is_estimating
 
     @property
     def occupied_born(self) -> int:
-        """`born` while this worker knows of someone in the scope, otherwise 0."""
+        """`born` while this worker knows of anyone in the scope, otherwise 0."""
         return self.born if self.online.count or self._counted else 0
 
     def is_news(self, report: SyncReport, change: Change | None) -> bool:
-        """Return whether a report is about an arrival on this worker that Redis has not counted yet."""
+        """Whether a report is about an arrival on this worker that Redis has not counted yet."""
         return change is not None and change.is_held and report.person not in self._counted
 
     def change(self, person: str, is_held: bool) -> None:
@@ -104,14 +107,13 @@ class MemberMirror:
         self._show()
 
     def leases_after(self, sent: Iterable[Sent]) -> int:
-        """Return how many of this worker's leases Redis should have once it has processed `sent`."""
+        """How many of this worker's leases Redis should have once it has processed `sent`."""
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
     def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
-        """Adopt the count that Redis made after processing `sent`.
-
-        `has_lost`: Redis had lost some of this worker's leases, and `sent` includes all of them.
+        """Adopt the count that Redis computed after processing `sent`. `has_lost` means that Redis had lost some of
+        this worker's leases, and `sent` includes all of them.
         """
         shown = self._count + self._estimated
         self._confirm(sent)
@@ -157,7 +159,7 @@ class MemberMirror:
             self._estimated += self._estimate(person)
 
     def _estimate(self, person: str) -> int:
-        """Return how a person's unconfirmed change affects the count."""
+        """How a person's unconfirmed change affects the count."""
         change = self.unconfirmed.get(person)
         if change is None:
             return 0

@@ -1,4 +1,4 @@
-"""Runs hold.lua and people.lua: sends leases to Redis and parses its replies."""
+"""Runs hold.lua and people.lua: sends leases to Redis, and parses the responses."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
-"""Maximum number of people that one call reports, and of leases that it ends. Redis is blocked during a call.
-"""
+"""Maximum number of people that one call reports, and of leases that it ends. Redis is blocked during a call."""
 
 STEP = 1_000
 """Maximum number of people that one call lists."""
 
 LEASE_S = 10
-"""Length of a lease, in seconds. A worker renews its leases at half that time (specification: promise 5)."""
+"""Length of a lease, s. A worker renews its leases after half that time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
-"""How long a scope's keys live after its last change, as a multiple of the lease. More than one lease, so that no one
-is lost.
-"""
+"""How long a scope's keys live after its last change, as a multiple of the lease, so that no active person is lost."""
 
 GONE = -1  # ends the worker's lease for a person
 
@@ -95,7 +92,7 @@ class MemberScript:
         self._client.run("ZREM", key, *(":".join(map(str, change)) for change in changes))
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
-        """Return which of the scopes a person has a lease in. The lease may have expired."""
+        """The scopes where a person has a lease, which may have expired."""
         keys = [keys_of(scope, ("people",))[0] for scope in scopes]
         times = self._client.run_all([("ZSCORE", key, person) for key in keys])
         return {scope for scope, since in zip(scopes, times, strict=True) if since is not None}

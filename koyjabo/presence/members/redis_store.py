@@ -1,9 +1,9 @@
-"""Online members that several workers share in Redis. Only callers of `wait_until_counted` and `people` wait for Redis
-(specification: promise 8).
+"""Online members that several workers share through Redis. Only callers of `wait_until_counted` and `people` wait for
+Redis (specification: promise 8).
 
-Each worker counts its own people's connections. Redis stores one lease per worker and person. Leases are renewed
-at half their time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who
-leaves, and replies with the count and an increasing version.
+Each worker counts its own people's connections. Redis stores one lease per worker and person. Leases are renewed at
+half their time, so the people of a killed worker soon leave everywhere. Redis decides who arrives and who leaves, and
+returns the count with an increasing version.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror
 from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncAnswer, SyncReport, SyncRequest
 
 Exchange = Generator[SyncRequest, SyncAnswer, None]
-"""The exchange for one scope. Yields a request per batch, receives the replies, and adopts the last one."""
+"""The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the
+last one.
+"""
 
 Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer]]
 TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
-"""Called with everything sent, the last reply, and whether Redis had lost some of this worker's leases."""
+"""Called with everything sent, the last response, and whether Redis had lost some of this worker's leases."""
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
@@ -50,7 +52,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
-    """Return the exchanges whose requests fit into one batch, but at least one."""
+    """The exchanges whose requests fit into one batch; at least one."""
     batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
@@ -62,10 +64,10 @@ def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
 
 
 class SyncPlanner:
-    """Plans which of this worker's leases to send: changes at once, and every lease again after half its time.
+    """Plans which of this worker's leases to send: changes at once, and each lease again after half its time.
 
-    Redis replies with how many of this worker's leases it has. If it has lost some, all are sent again before its count
-    is adopted. Counts from the middle of a resend or an expiry are therefore never shown.
+    Redis returns how many of this worker's leases it has. If it has lost some, all are sent again before its count is
+    adopted. So a count from the middle of this, or of an expiry, is never shown.
     """
 
     def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
@@ -100,7 +102,7 @@ class SyncPlanner:
     def _request(
         self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
     ) -> SyncRequest:
-        """Build a request. If changes are kept, new arrivals come first in the batch."""
+        """Build a request. If the scope's changes are kept, new arrivals come first in the batch."""
         news = None
         if self._listener.wants(scope):
             batch.sort(key=lambda item: not mirror.is_news(*item))
@@ -124,12 +126,12 @@ class SyncPlanner:
 Result = TypeVar("Result")
 
 SILENCE_MS = 300
-"""A worker without a reply from Redis for this time (ms) shows its estimate."""
+"""After this time without a response from Redis, a worker shows its estimate, ms."""
 
 PEOPLE_PATIENCE_S = 1.0
 
 FORGET_MS = 30_000
-"""A community without people on this worker is read every second until it has not been used for this time, in ms."""
+"""A community without people on this worker is read every second until it has not been used for this time, ms."""
 
 
 class RedisOnlineMembers:
@@ -192,7 +194,7 @@ class RedisOnlineMembers:
         return False
 
     def apply_remote(self, scope: Scope, online: Online) -> None:
-        """Adopt a newer count of another worker. An estimate only schedules a read of Redis."""
+        """Adopt another worker's count if it is newer. An estimate only schedules a read from Redis."""
         with self._lock:
             mirror = self._mirror(scope)
             if not online.is_estimate:
@@ -223,13 +225,13 @@ class RedisOnlineMembers:
         return online
 
     def _end_expired(self, scope: Scope) -> None:
-        """Make `refresh` include this scope from now on and end its expired leases."""
+        """End this scope's expired leases, and include it in `refresh` from now on."""
         self.online(scope)
         if self._outbox.reachable:
             self._sync_soon(scope)  # runs before later calls in order
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
-        """Run a call in the outbox. Returns None if Redis does not reply within PEOPLE_PATIENCE_S."""
+        """Make a call in the outbox, in order. Returns None if Redis does not respond within PEOPLE_PATIENCE_S."""
         answers: list[Result] = []
         done = threading.Event()
 
@@ -266,8 +268,8 @@ class RedisOnlineMembers:
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        """Send leases again. A refresh is enough, because Redis replies with how many of this worker's leases it still
-        has.
+        """Send leases again. This needs no more than a refresh, because Redis returns how many of this worker's leases
+        it still has.
         """
         self.refresh()
 
@@ -290,7 +292,7 @@ class RedisOnlineMembers:
 
     @contextmanager
     def _changing(self, scope: Scope) -> Iterator[MemberMirror]:
-        """Hold the lock, and call `on_news` afterwards if the count has changed."""
+        """Hold the lock. Afterwards, call `on_news` if the count has changed."""
         with self._lock:
             mirror = self._used_mirror(scope)
             before = mirror.online.count

@@ -18,7 +18,7 @@ from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
 HOLD_ID = "tracker"
-"""Connection id of people added here. Each worker has one per person, in addition to their sockets."""
+"""Connection id of people added here. Each worker has one per person, in addition to the person's sockets."""
 
 PATIENCE_S = 0.3
 
@@ -27,28 +27,27 @@ Id = str | UUID
 
 @dataclass(frozen=True, slots=True)
 class TrackerServices:
-    """The parts of an application that the tracker uses."""
+    """The parts of an application that the tracker needs."""
 
     members: OnlineMembers
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
-    """Starts renewing leases in a process that does not serve. Idempotent."""
+    """Starts to renew leases in a process that does not serve. Idempotent."""
 
     communities: Callable[[], Collection[Scope]]
     places: Callable[[Collection[str]], Mapping[str, str]]
-    """Returns where users have logged in, by id, if known."""
+    """Returns the locations where users have logged in, by id; unknown ones are missing."""
 
     now_ms: Callable[[], int]
 
 
 class CommunityVisitorTracker:
-    """Counts each person once, however often they are added and however many sockets they have open. Connected clients
-    receive every change. Ids must be UUIDs; anything else raises ValueError.
+    """Tracks who is online in a community. A person counts once, however often they are added and however many sockets
+    they have open. Connected clients receive every change.
 
-    Counts come from Redis, or from this process if Redis does not respond within 0.3 s.
-
-    Uses the last application created in this process. Raises RuntimeError if there is none.
+    Ids must be UUIDs; anything else raises ValueError. Counts come from Redis, or from this process if Redis does not
+    respond within 0.3 s. Uses the application created last in this process. Raises RuntimeError if there is none.
     """
 
     def add_visitor(self, user_id: Id, community_id: Id) -> int:
@@ -62,9 +61,7 @@ class CommunityVisitorTracker:
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Remove a person added here. They stay online while they have a socket open. Returns how many people are
-        online.
-        """
+        """Remove a person added here. They stay online while they have a socket. Returns how many people are online."""
         person, scope = _person(user_id), _scope(community_id)
         _place().members.disconnect(scope, person, HOLD_ID)
         return self._count(scope, person)
@@ -75,7 +72,7 @@ class CommunityVisitorTracker:
     get_realtime_count = get_visitor_count
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
-        """Return the people online by time of arrival, at most 1,000. `tabs` is 0 during the grace period after a lost
+        """The people online in the order they arrived, at most 1,000. `tabs` is 0 during the grace period after a lost
         connection.
         """
         people = _place().members.people(_scope(community_id))
@@ -97,7 +94,7 @@ class CommunityVisitorTracker:
         return self.get_visitor_count(community_id)
 
     def get_anonymous_visitor_count(self, community_id: Id) -> int:
-        """Return 0, because only users are online."""
+        """Return 0, because only users can be online."""
         _scope(community_id)
         return 0
 
@@ -110,32 +107,33 @@ class CommunityVisitorTracker:
         return bool(_place().members.online_in(_person(user_id), [_scope(community_id)]))
 
     def get_user_visiting_communities(self, user_id: Id) -> set[str]:
-        """Return the ids of the communities that a user is online in. Raises LedgerUnavailable."""
+        """The ids of the communities where a user is online. Raises LedgerUnavailable."""
         person = _person(user_id)
         return {str(scope) for scope in _place().members.online_in(person, _place().communities())}
 
     def update_visitor_activity(self, user_id: Id, community_id: Id, increment_pages: bool = True) -> dict[str, Any]:
-        """Do nothing, because users need not report activity. Returns an `error` for a user who is not online."""
+        """Do nothing, because users do not have to report activity. Returns an `error` for a user who is not online."""
         if not self.is_user_visiting(user_id, community_id):
             return {"error": "This user is not online in the community: call add_visitor first."}
         return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}
 
     def get_division_breakdown(self, community_id: Id) -> dict[str, int]:
-        """Return how many of the first 1,000 people online logged in from each division of Bangladesh, if known. Raises
-        LedgerUnavailable.
+        """Count the logins from each division of Bangladesh among the first
+        1,000 people online. Unknown locations are
+        left out. Raises LedgerUnavailable.
         """
         people = _place().members.people(_scope(community_id))
         places = _place().places([here.person for here in people]).values()
         return dict(Counter(division for place in places if (division := division_of(place))).most_common())
 
     def get_cross_division_stats(self, community_id: Id) -> dict[str, Any]:
-        """Return no visits between divisions, because a community belongs to none."""
+        """Return zero visits between divisions, because a community belongs to no division."""
         count = self.get_visitor_count(community_id)
         none = {"cross_division_visits": 0, "cross_division_percentage": 0.0}
         return {"total_visitors": count, **none, "breakdown": []}
 
     def cleanup_stale_visitors(self, community_id: Id) -> int:
-        """Do nothing and return 0, because leases expire on their own."""
+        """Do nothing and return 0, because leases expire by themselves."""
         _scope(community_id)
         return 0
 
@@ -176,7 +174,7 @@ def _person(user_id: Id) -> str:
 
 
 def _uuid(name: str, value: Id) -> str:
-    """Return the UUID as canonical text, as stored. Raises ValueError."""
+    """A UUID as text, as it is stored. Raises ValueError."""
     parsed = uuid_of(str(value))
     if parsed is None:
         raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")

@@ -1,1 +1,1 @@
-"""The active visitors of each scope, by location: those seen within ACTIVE_WINDOW_SECONDS."""
+"""Active visitors of each scope, by location: visitors seen within ACTIVE_WINDOW_SECONDS."""

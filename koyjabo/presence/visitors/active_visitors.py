@@ -1,4 +1,4 @@
-"""Active visitors by location: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
+"""The interface for active visitors: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from koyjabo.presence.members.peaks import Peaks
 
 
 class ActiveCount(NamedTuple):
-    """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. Their sum is all active visitors.
+    """Active visitors by location: the 20 largest locations, `Other` and `Unknown`. The sum is the number of all active
+    visitors.
 
     A higher version is a newer count. Equal versions from one backend are the same count. A negative version is one
     worker's estimate, which other workers must not adopt.
@@ -26,17 +27,16 @@ class ActiveCount(NamedTuple):
 class ActiveVisitors(Protocol):
     """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
-    A `touch` is a lease: the visitor stays active until a whole window passes without another touch. Visitors never
-    sign off. `memory_store` and `redis_store` implement this interface and pass the same contract tests.
+    A `touch` is a lease: the visitor stays active until a whole window has passed without another touch. Visitors never
+    sign off. `memory_store` and `redis_store` implement this interface and pass the same tests.
     """
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
-        """Record activity of a registered visitor. A new location replaces the old one, and None keeps it."""
+        """Record activity of a registered visitor. A new location replaces the old one; None keeps it."""
 
     def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
-        """Touch a visitor who may already be active on another worker.
-
-        With several workers, `count` changes only after Redis has replied. With one worker it changes at once.
+        """Touch a visitor who may already be active on another worker. With several workers, `count` changes only after
+        Redis has responded; with one worker, at once.
         """
 
     def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
@@ -45,23 +45,25 @@ class ActiveVisitors(Protocol):
         """
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """Remove a visitor, and everything stored here about them, from all workers' active visitors. Idempotent."""
+        """Remove a visitor from the active visitors of all workers, and everything stored here about them.
+        Idempotent.
+        """
 
     def count(self, scope: Scope) -> ActiveCount: ...
 
     def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
-        """Adopt the count of another worker if it is newer than this worker's."""
+        """Adopt another worker's count if it is newer than this worker's."""
 
     def refresh(self) -> None:
-        """Schedule reading other workers' changes."""
+        """Read other workers' changes soon."""
 
 
 WRITE_S = 60.0
-"""Seconds between two calls of `write`. A worker that is killed loses its measurements since the last call."""
+"""Seconds between two calls of `write`. A worker that is killed loses what it has measured since the last call."""
 
 
 class ActivePeak:
-    """The peak of active visitors. All workers measure the same number, and the highest measurement is stored. Call
+    """The peak of active visitors. All workers measure the same number; the highest measurement is stored. Call
     `measure` every second.
     """
 
@@ -87,6 +89,6 @@ class ActivePeak:
         self._peaks.write_again()
 
     def _count(self) -> int:
-        """Return the number of active visitors, or 0 while this worker can only estimate it."""
+        """The number of active visitors, or 0 while this worker only has an estimate."""
         version, places = self._active_visitors.count(SITE)
         return sum(places.values()) if version >= 0 else 0

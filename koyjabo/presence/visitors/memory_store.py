@@ -12,7 +12,7 @@ from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]
-"""When (ms of `Clock.elapsed_ms`) and where a visitor was last seen."""
+"""When a visitor was last seen (ms of `Clock.elapsed_ms`), and the location."""
 
 NO_VISITORS = ActiveCount(0, {})
 
@@ -71,15 +71,14 @@ class MemoryActiveVisitors:
             return counted
 
     def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
-        """Does nothing: there are no other workers."""
+        """Do nothing: there are no other workers."""
 
     def refresh(self) -> None:
-        """Does nothing: there are no other workers."""
+        """Do nothing: there are no other workers."""
 
     def restore(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
-        """Touch visitors seen before this process started: (scope, visitor, location, ms of the wall clock).
-
-        A time in the future counts as now, because the clock must have been set back.
+        """Touch visitors who were seen before this process started: (scope, visitor, location, ms of the wall clock). A
+        time in the future counts as now, because the clock must have been set back.
         """
         since_ms = self._clock.elapsed_ms() - now_ms
         for scope, visitor_id, place, at_ms in sorted(seen, key=lambda item: item[3]):

@@ -1,13 +1,15 @@
-"""One worker's copy of the active visitors of a scope: the last count from Redis, plus estimates for unsent touches.
+"""One worker's copy of a scope's active visitors: the last count from Redis, plus an estimate for touches that Redis
+has not counted yet.
 
-A touch changes the count at once, by an estimate of its effect in Redis. The estimates are kept as one sum. An estimate
-is removed from the sum when the worker adopts a count that Redis made after the touch.
+A touch changes the count at once, by an estimate of its effect in Redis. The sum of the estimates is kept. When the
+worker adopts a count that Redis made after a touch, the touch's estimate is removed from the sum.
 
-Workers send each other the counts that they show. A count with estimates must not be adopted: the estimate may be wrong
-(the visitor is active on another worker), and two workers may have estimated the same visitor. Such a count therefore
-has a negative version, lower than any version from Redis. Workers adopt a count only if its version is not older than
-their last. All workers thus converge on Redis's count, and a wrong estimate lasts until this worker's next reply from
-Redis.
+Workers send each other their counts. A count with estimates must not be adopted: an estimate may be wrong (the visitor
+is active on another worker), and two workers may have estimated the same visitor. Such a count therefore has a negative
+version, lower than any version from Redis.
+
+Workers adopt a count only if its version is not older than their last. So all workers converge on Redis's count, and a
+wrong estimate lasts until this worker's next response from Redis.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from koyjabo.presence.visitors.memory_store import NO_VISITORS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Touch:
-    """Activity of a visitor that Redis has not confirmed."""
+    """A visitor's activity that Redis has not confirmed yet."""
 
     visitor_id: str
     place: str | None  # as sent to Redis; None keeps the old location
@@ -52,7 +54,9 @@ class VisitorMirror:
         self._estimate_numbers = count(1)
 
     def touch(self, visitor_id: str, place: str | None, known_in: str | None, now_ms: int) -> None:
-        """Record activity of a visitor who was active in `known_in` before (None: not active on this worker)."""
+        """Record activity of a visitor who was last active in the location `known_in`; None if not active on this
+        worker.
+        """
         self.last_used_ms = now_ms
         earlier = self.unconfirmed.pop(visitor_id, None)
         if earlier is None:
@@ -70,7 +74,7 @@ class VisitorMirror:
             self._estimate(touch, -1)
 
     def confirm(self, sent: Iterable[Touch], count: ActiveCount, now_ms: int) -> None:
-        """Adopt the count that Redis made after the touches in `sent`."""
+        """Adopt the count that Redis computed after the touches in `sent`."""
         for touch in sent:
             newer = self.unconfirmed.get(touch.visitor_id)
             if newer is None:
@@ -100,13 +104,13 @@ class VisitorMirror:
             self.forget(touch.visitor_id)
 
     def count(self) -> ActiveCount:
-        """Return the snapshot plus the estimates: the same object as long as neither changes."""
+        """The last count from Redis plus the estimates. It is the same object as long as neither changes."""
         if self._shown is None:
             self._shown = self._with_estimates() if self._estimates else self.snapshot
         return self._shown
 
     def own_count(self, own: ActiveCount) -> ActiveCount:
-        """Return the count of this worker's own visitors, with a negative version so that no other worker adopts it."""
+        """The count of this worker's own visitors. Its version is negative, so that no other worker adopts it."""
         if self._own_count[0] is not own:
             self._own_count = (own, ActiveCount(-next(self._estimate_numbers), own.places))
         return self._own_count[1]
@@ -124,7 +128,7 @@ class VisitorMirror:
         self._shown = None
 
     def _estimate(self, touch: Touch, sign: int) -> None:
-        """Add the estimate of a touch to the sum (`sign` 1), or remove it (-1)."""
+        """Add a touch's estimate to the sum (`sign` 1), or remove it (-1)."""
         if touch.after is None or touch.after == touch.before:
             return
         self._shown = None

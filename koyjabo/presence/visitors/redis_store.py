@@ -1,7 +1,7 @@
-"""Active visitors that several workers share in Redis. No caller waits for Redis (specification: promise 8).
+"""Active visitors that several workers share through Redis. No caller waits for Redis (specification: promise 8).
 
-A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches and updates the mirror
-from the replies. Redis stores only leases: if it loses them, each worker sends its own visitors again.
+A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches, and updates the
+mirror from the responses. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ BATCH = 1000
 """Maximum number of visitors that one call touches, and that it expires. Redis is blocked during a call."""
 
 KEEP_FOR_WINDOWS = 2
-"""How long the keys in Redis live after the last change, as a multiple of the window. More than one, so that no active
-visitor is lost.
+"""How long the keys in Redis live after the last change, as a multiple of the window, so that no active visitor is
+lost.
 """
 
 
@@ -40,7 +40,7 @@ class ActiveAnswer(NamedTuple):
     largest: list[bytes]
 
     def to_count(self) -> ActiveCount:
-        """Return the count by location. Visitors in locations that the reply does not list count as `Other`."""
+        """The count by location. Visitors in locations that the response does not list count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
@@ -49,18 +49,16 @@ class ActiveAnswer(NamedTuple):
 
 
 class TouchScript:
-    """Runs touch.lua: sends touches to Redis and parses the reply."""
+    """Runs touch.lua: sends touches to Redis, and parses the response."""
 
     def __init__(self, client: RedisClient, window_ms: int) -> None:
         self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
     def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:
-        """Touch, expire and read in one atomic step. Visitors last seen at `expired_ms` or earlier are skipped, because
-        their leases have expired.
-
-        `newest_version` is the highest version that this worker has seen; Redis continues from it if its own is lost.
-        Raises redis.RedisError.
+        """Touch, expire and read in one atomic step. Touches at `expired_ms` or earlier are skipped, because their
+        leases have expired. `newest_version` is the highest version that this worker has seen; Redis continues from it
+        if it has lost its own. Raises redis.RedisError.
         """
         visitors: list[Any] = []
         for touch in batch:
@@ -81,10 +79,10 @@ def keys_of(scope: Scope) -> list[str]:
 
 
 class OwnVisitors(MemoryActiveVisitors):
-    """The active visitors that were seen by this worker."""
+    """Active visitors that this worker has seen."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
-        """Return when and where an active visitor was last seen, or None if the visitor is not active here."""
+        """When and where a visitor was last seen; None if the visitor is not active on this worker."""
         with self._lock:
             self._expire()
             return self._seen.get(scope, {}).get(visitor_id)
@@ -97,10 +95,11 @@ class OwnVisitors(MemoryActiveVisitors):
 class RedisActiveVisitors:
     """The active visitors of all workers that share this Redis. A touch lasts `window_s` seconds.
 
-    While Redis does not respond, the count is its last reply plus this worker's touches. After a whole window without a
-    reply, it is only this worker's own visitors.
-    Call `refresh` about every second: it applies expired leases and the touches of other workers. Call `resend` when
-    Redis is back. `on_news` is called with a scope when other workers changed its `count`.
+    While Redis does not respond, the count is its last response plus this worker's touches. After a whole window
+    without a response, it is only this worker's visitors.
+
+    Call `refresh` about every second, which reads expired leases and other workers' touches. Call `resend` when Redis
+    is back. `on_news` is called with a scope when other workers have changed its `count`.
     """
 
     def __init__(
@@ -142,7 +141,7 @@ class RedisActiveVisitors:
         return known
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease here and in Redis. Must also be called on every other worker that has seen the visitor."""
+        """End the lease here and in Redis. Has to be called on every other worker that has seen the visitor as well."""
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
@@ -161,7 +160,7 @@ class RedisActiveVisitors:
 
     def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
         """Adopt a newer count that another worker got from Redis. A count with estimates (negative version) only
-        schedules a read of Redis.
+        schedules a read from Redis.
         """
         now_ms = self._clock.elapsed_ms()
         with self._lock:
@@ -200,8 +199,8 @@ class RedisActiveVisitors:
         return mirror.count()
 
     def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
-        """Return whether a community had no active visitor and was not used for a window, so that `refresh` can skip
-        it.
+        """Whether a community has had no active visitor and was not used for a window, so that `refresh`
+        can skip it.
         """
         return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
 
@@ -215,7 +214,7 @@ class RedisActiveVisitors:
         self._outbox.send_newest(("presence", scope), partial(self._sync, scope))
 
     def _sync(self, scope: Scope) -> None:
-        """Send the unconfirmed touches to Redis and take in its count. On redis.RedisError, the touches stay
+        """Send the unconfirmed touches to Redis, and adopt its count. On redis.RedisError, the touches stay
         unconfirmed.
         """
         with self._lock:
@@ -234,9 +233,8 @@ class RedisActiveVisitors:
 
     def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
         """Send these touches. If Redis has lost its data, also send all of this worker's visitors, and add their
-        unconfirmed touches to `sent`.
-
-        Returns only the last reply, because counts from the middle of a resend or an expiry are incomplete.
+        unconfirmed touches to `sent`. Returns only the last response, because counts from the middle of this, or of an
+        expiry, are incomplete.
         """
         touches = iter(tuple(sent))
         origin, mirror.origin = mirror.origin, self._client.origin()

@@ -1,4 +1,4 @@
-"""Visits whose visitors have no socket yet, by the fingerprint of their client. Not thread-safe."""
+"""Visits whose visitors have no socket yet, by fingerprint of the client. Not thread-safe."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Protocol
 from koyjabo.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
-"""Maximum number of visits that wait for a socket. Beyond this, the oldest are dropped."""
+"""Maximum number of visits that wait for a socket. The oldest ones are dropped."""
 
 Fingerprint = bytes
-"""Salted hash of a client's address and User-Agent."""
+"""A salted hash of a client's address and User-Agent."""
 
 
 class UnmatchedVisits:
-    """Keeps each visitor at most once, for `window_ms`."""
+    """Keeps the newest visit of each visitor, for `window_ms`."""
 
     def __init__(self, clock: Clock, window_ms: int) -> None:
         self._clock = clock
@@ -54,12 +54,12 @@ class UnmatchedVisits:
 
 
 class VisitMatcher(Protocol):
-    """Matches visits and sockets that have no match on their own worker."""
+    """Matches visits with sockets on other workers."""
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched` once with a visitor offered for `fingerprint`, if there is one."""
+        """If a visitor was offered for `fingerprint`, call `matched` with the visitor, once."""
 
 
 class NoMatcher:

@@ -1,7 +1,8 @@
-"""Assigns open sockets to visitors: a visitor is active as long as their page is open (specification: Real time).
+"""Assigns open sockets to visitors, because a visitor is active as long as their page is open (specification: Real
+time).
 
-A socket that sends a visitorId belongs to that visitor. The original client sends none, so its socket is matched, if
-possible, with a visit from the same address and browser. A wrong match can keep a visitor active a little longer, but
+A socket that sends a visitorId belongs to that visitor. The original client sends none, so its socket is matched with a
+visit from the same address and browser, if there is one. A wrong match can keep a visitor active a little longer, but
 never changes a total.
 """
 
@@ -25,7 +26,7 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher
 
 SECOND_ASK_MS = 3000
-"""When to ask the other workers a second time, in ms: a visit may arrive there after its socket opened here."""
+"""When to ask other workers a second time, ms: a visit may arrive there after its socket has opened here."""
 
 RENEW_BATCH = 256
 
@@ -84,9 +85,7 @@ class VisitorSockets:
         self._lock = threading.RLock()
 
     def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
-        """Return the key that matches visits with sockets. The salt changes daily, so keys of two days cannot be
-        linked.
-        """
+        """The key that matches visits with sockets. Its salt changes daily, so keys of two days cannot be linked."""
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
         return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
@@ -119,9 +118,8 @@ class VisitorSockets:
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
     def named(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        """Assign an open socket to the visitor in its message, replacing a guess. Does nothing for a closed socket.
-
-        Raises TooManyRequests like `opened`, and InvalidMessage if the socket already sent a visitor.
+        """Assign an open socket to the visitor that it has named, replacing a guess. Does nothing for a closed socket.
+        Raises TooManyRequests like `opened`, and InvalidMessage if the socket has already named a visitor.
         """
         with self._lock:
             known = self._sockets.get(socket)
@@ -146,7 +144,7 @@ class VisitorSockets:
         return self._sockets.get(socket, CLOSED).visitor_id
 
     def closed(self, socket: Hashable) -> None:
-        """Remove a closed socket and touch its visitor one last time. Does nothing for an unknown socket."""
+        """Remove a closed socket, and touch its visitor a last time. Does nothing for an unknown socket."""
         with self._lock:
             self._unassign(socket)
             self._sockets.pop(socket, None)
@@ -162,7 +160,9 @@ class VisitorSockets:
                         self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
-        """Renew the leases of visitors with an open page after half their time. Also drops expired unmatched visits."""
+        """Renew the leases of visitors with an open page, after half their time. Also drops visits that have waited too
+        long for a socket.
+        """
         while self._renew_batch():
             time.sleep(0)  # there may be thousands, so let other tasks run in between
         with self._lock:
@@ -189,7 +189,7 @@ class VisitorSockets:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
     def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
-        """Record that a visit was committed, and match it with a socket."""
+        """Note that a visit was committed, and match it with a socket."""
         with self._lock:
             page = self._pages.get(visitor_id)
             if page is not None:
@@ -223,7 +223,7 @@ class VisitorSockets:
             self._active_visitors.touch(SITE, visitor_id, None)
 
     def _unassign(self, socket: Hashable) -> None:
-        """Remove a socket from its visitor and touch the visitor one last time. The visitor's next visit can be matched
+        """Remove a socket from its visitor, and touch the visitor a last time. The visitor's next visit can be matched
         again.
         """
         known = self._sockets.get(socket, CLOSED)

@@ -12,16 +12,16 @@ from koyjabo.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
-"""Maximum number of offers per fingerprint. Visitors share a fingerprint if, for example, they have the same browser on
-a campus with one address.
+"""Maximum number of offers per fingerprint. Visitors have the same fingerprint if, for instance, they use the same
+browser on a campus with one address.
 """
 
 
 class RedisVisitMatcher:
-    """The offers of all workers. Each is given to a single `ask` and is valid for `window_s` seconds. No caller waits
-    for Redis.
+    """Matches visits and sockets of all workers. An offer is given to only one `ask`, and is valid for `window_s`
+    seconds. No caller waits for Redis.
 
-    An offer or an `ask` is lost while Redis is unavailable or replies too late. The visitor then stays active only
+    If Redis is unavailable or responds too late, an offer or an `ask` is lost. The visitor then stays active only
     through their own visits and heartbeats.
     """
 
@@ -32,12 +32,12 @@ class RedisVisitMatcher:
         self._window_ms = window_s * 1000
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        """Publish that a visit of `fingerprint` has no socket yet."""
+        """Publish that a visit with this fingerprint has no socket yet."""
         arguments = [visitor_id, self._window_ms, MOST_OFFERED]
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched`, from the outbox's task, with the last visitor offered for `fingerprint`, if there is one."""
+        """If a visitor was offered for `fingerprint`, call `matched` with the last one, in the outbox's task."""
         self._outbox.send_in_order(lambda: self._take(fingerprint, matched))
 
     def _take(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:

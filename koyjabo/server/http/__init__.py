@@ -1,1 +1,1 @@
-"""HTTP on the event loop: idle connections need no tasks, llhttp parses requests, and a WSGI application responds."""
+"""HTTP on the event loop. Idle connections need no tasks, llhttp parses requests, and a WSGI application responds."""

@@ -1,4 +1,4 @@
-"""Limits the size of request bodies, and how many large ones a worker reads at once."""
+"""Limits the size of request bodies, and the number of large ones that a worker reads at once."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping
 from koyjabo.network import client_address
 
 MOST_LARGER = 32
-"""Maximum number of larger-than-usual bodies that a worker reads at once. Bounds the memory for all clients together.
-"""
+"""Maximum number of bodies over the usual size that a worker reads at once, which limits their memory."""
 
 NETWORK_DIVISOR = 4
-"""One /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies its place."""
+"""A /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies one for long."""
 
 
 class BodyLimits:
-    """Limits of body sizes, in bytes.
-
-    `usual` is the default limit, and `at_path` returns a path's limit. `streamed` returns the largest body that the
-    application at a path reads while it arrives (0: none). Larger bodies are refused before they arrive. `proxies` is
-    TRUSTED_PROXIES.
+    """Limits on body sizes, in bytes. `usual` is the default limit, and `at_path` returns a path's own limit.
+    `streamed` returns the largest body that the application at a path reads while it arrives (0: none). Larger bodies
+    are refused before they arrive. `proxies` is TRUSTED_PROXIES.
     """
 
     def __init__(
@@ -37,20 +34,20 @@ class BodyLimits:
         self._by_address = client_address.AddressCounter()
 
     def at(self, url: bytes) -> int:
-        """Return the limit at this URL, in bytes."""
+        """The limit at this URL, bytes."""
         return self._at_path(_path(url))
 
     def streamed_at(self, url: bytes) -> int:
         return self._streamed(_path(url))
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """Return the client that a body counts towards (`client_address.limit_key`), behind our proxies."""
+        """The client that a body counts towards (`client_address.limit_key`), as named by our proxies."""
         address = client_address.behind(headers, self._proxies) or peer
         return client_address.limit_key({**headers, "REMOTE_ADDR": address})
 
     def take_place(self, client: str) -> bool:
-        """Begin to read a larger body. Returns False if too many are being read, in total or for the client's
-        network.
+        """Begin to read a body over the usual size. Returns False if too many are being read, in total or for the
+        client's network.
         """
         has_room = self._by_address.neighbours_have_room(client, MOST_LARGER // NETWORK_DIVISOR)
         if self._being_read >= MOST_LARGER or not has_room:
@@ -60,7 +57,7 @@ class BodyLimits:
         return True
 
     def free_place(self, client: str) -> None:
-        """Release the place of a larger body that is no longer in memory."""
+        """Release the place of a body that is no longer in memory."""
         self._being_read -= 1
         self._by_address.remove(client)
 

@@ -1,4 +1,6 @@
-"""An HTTP connection. It has a parser while it reads or handles a request, and a task only while it handles one."""
+"""An HTTP connection. It has a parser only while a request arrives or is handled, and a task only while a request is
+handled.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,15 @@ from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 
 MOST_LINGERING = 256 * 1024
-"""Maximum number of bytes to read after the last response. Unread bytes would reset the connection (RFC 9112, 9.6)."""
+"""Maximum number of bytes to read after the last response. Closing with unread bytes would reset the connection (RFC
+9112, 9.6).
+"""
 
 
 MOST_WAITING = 128 * 1024
-"""Maximum bytes of a streamed body that wait for the application. The rest waits in the kernel or at the client."""
+"""Maximum number of a streamed body's bytes that wait for the application. The rest waits in the kernel or at the
+client.
+"""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -31,7 +37,7 @@ GONE: closed or taken over.
 
 
 class ConnectionServer(Protocol):
-    """The parts of the server that a connection uses. A protocol, because the server imports this module."""
+    """The methods of the server that a connection uses. A protocol, because the server imports this module."""
 
     runtime: EventLoop
     poller: Poller
@@ -57,8 +63,8 @@ class HttpConnection:
         self.peer = peer
         self.state = IDLE
         self.since = time.monotonic()
-        """When the current state (IDLE or LINGERING), request, or piece of a long response began. Monotonic, in
-        seconds.
+        """When the current state (IDLE or LINGERING), the request, or the current piece of a long response began;
+        monotonic, s.
         """
         self._sock = sock
         self._server = server
@@ -84,8 +90,9 @@ class HttpConnection:
     # Reading
 
     def leave(self) -> None:
-        """Stop because the server stops. A request that has already arrived is still handled, as the last one. Must be
-        called on the loop."""
+        """End the connection because the server stops. A request that has already arrived is still handled, as the last
+        one. Call this on the loop.
+        """
         if self.state == IDLE and not self._early:
             self._read()
         if self.state == DISCARDING:
@@ -98,7 +105,7 @@ class HttpConnection:
         return self._unsent is not None  # the client has not read the whole response yet
 
     def has_received(self) -> bool:
-        """Return whether data has arrived that has not been read yet."""
+        """Whether data has arrived that has not been read yet."""
         try:
             return bool(self._sock.recv(1, socket.MSG_PEEK))
         except OSError:
@@ -120,16 +127,15 @@ class HttpConnection:
             self.end()
 
     def _reads_on(self) -> bool:
-        """Return whether to read the rest of a body while the request is handled."""
+        """Whether to read more of a body while its request is handled."""
         parser = self._parser
         if parser is None or parser.is_complete or self._is_cut:
             return False
         return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
 
     def read_body(self) -> bytes:
-        """Return the part of a streamed body that has arrived since the last call, waiting if necessary.
-
-        Returns b"" at the end of the body, or if the client has disconnected.
+        """The part of a streamed body that has arrived since the last call; waits for it. b"" at the end of the body,
+        or if the client has disconnected.
         """
         parser = self._parser
         if parser is not None and parser.awaits_continue:
@@ -220,11 +226,13 @@ class HttpConnection:
             self._unsent = None
 
     def wait_until_sent(self) -> bool:
-        """Called in a request: wait until all data is sent. Returns False if the connection has ended."""
+        """Wait until all data is sent. Call this in a request. Returns False if the connection has ended."""
         return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != GONE
 
     def wait(self, wait_with: Callable[[Waiter], None]) -> bool:
-        """Called in a request: wait until the waiter is woken or the connection ends. Returns False if it has ended."""
+        """Wait until the waiter is woken or the connection ends. Call this in a request. Returns False if the
+        connection has ended.
+        """
         if self.state != GONE:
             self._waiter = self._server.runtime.waiter()
             wait_with(self._waiter)

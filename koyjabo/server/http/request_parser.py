@@ -1,4 +1,4 @@
-"""Reads requests with llhttp, which is strict, and limits their size (RFC 9112).
+"""Parses requests with llhttp, which is strict, and limits their size (RFC 9112).
 
 llhttp does not stop at the end of a request. It therefore gets the bytes in pieces that end where a request may end:
 after the announced length, after the last chunk, or after an empty line.
@@ -23,7 +23,7 @@ ANSWER = (
 
 
 class Refused(Exception):
-    """A request that cannot be passed to the application. Nothing may be read from the connection after it."""
+    """The request cannot be passed to the application. Nothing more may be read from its connection."""
 
     def __init__(self, status: HTTPStatus, reason: str = "") -> None:
         super().__init__(reason or status.phrase)
@@ -36,14 +36,14 @@ class Refused(Exception):
 
 
 MOST_CHUNKS = 1_000
-"""Maximum number of chunks in a body. Each chunk costs as much time as 5 KB within a single chunk."""
+"""Maximum number of chunks in a body. Handling a chunk takes as long as 5 KB within one chunk."""
 
 LONGEST_SIZE_LINE = 1024
 """Maximum length of a line with a chunk size and its extensions, in bytes."""
 
 
 class Chunks:
-    """Reads only chunk sizes. llhttp gets the same bytes and checks that they are well-formed."""
+    """Finds the end of a chunked body by reading only chunk sizes. llhttp gets the same bytes, and checks them."""
 
     __slots__ = ("_count", "_left", "_line", "are_over")
 
@@ -53,7 +53,7 @@ class Chunks:
         self._left = self._count = 0
 
     def end_in(self, data: bytes, at: int) -> int:
-        """Return where the chunks end in `data`, starting at `at`, or the end of `data`. Raises Refused."""
+        """The position after the last chunk in `data`, starting at `at`, or the length of `data`. Raises Refused."""
         while at < len(data) and not self.are_over:
             if self._left:
                 skipped = min(self._left, len(data) - at)
@@ -78,7 +78,7 @@ class Chunks:
 
 
 def _size(line: bytes) -> int:
-    """Return the size, or 0 for a line without one, which llhttp will refuse."""
+    """The size in a chunk's first line; 0 for a line without one, which llhttp will refuse."""
     try:
         return max(0, int(line.partition(b";")[0], 16))
     except ValueError:
@@ -91,8 +91,8 @@ LONGEST_LINE = 8 * 1024
 LARGEST_HEAD = 64 * 1024
 MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
-"""Maximum size, with framing, of a body that the application does not read, in bytes. After a body up to this size, the
-connection stays usable.
+"""Maximum size, with framing, of a body that the application does not read, bytes. Up to this size, the connection can
+be used again.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -100,19 +100,18 @@ END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
 SEPARATORS = {"HTTP_COOKIE": "; "}
-"""Separators for the values of a repeated header, if not a comma (cookies: RFC 9113, 8.2.3)."""
+"""Separators between the values of a repeated header, where they are not commas (cookies: RFC 9113, 8.2.3)."""
 
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
-"""Other protocols that llhttp accepts: the five bytes before the version."""
+"""Other protocols that llhttp accepts, by the five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 MOST_NAMES = 500
 
 
 def wsgi_name(name: bytes) -> str:
-    """Return the name of a header in a WSGI environment.
-
-    Empty for a name with an underscore, which a client could use to forge a proxy's header.
+    """A header's name in a WSGI environment. Empty for a name with an underscore, because clients could forge a proxy's
+    header with it.
     """
     known = names.get(name)
     if known is None:
@@ -124,11 +123,10 @@ def wsgi_name(name: bytes) -> str:
 
 
 class RequestParser:
-    """Reads one request. `begin` prepares it for the next one, on any connection.
-
-    `method`, `url`, `version` and `headers` (with WSGI names) hold the head, and `body` the body, up to one byte more
-    than `largest_body`. The connection sets `peer`, the sender's address. `take_body` returns the part of a streamed
-    body that has arrived since the last call.
+    """Parses one request at a time. `begin` prepares it for the next one, on any connection. `method`, `url`, `version`
+    and `headers` (with WSGI names) contain the head, and `body` the body, up to one byte more than `largest_body`. The
+    connection sets `peer`, the sender's address. `take_body` returns the part of a streamed body that has arrived since
+    the last call.
     """
 
     __slots__ = (
@@ -164,7 +162,7 @@ class RequestParser:
         self._refusal: Refused | None = None
 
     def discard(self) -> None:
-        """Break the reference cycle with llhttp, so that the memory is freed without garbage collection."""
+        """Break the reference cycle with llhttp, so that the memory is freed without a garbage collection."""
         del self._llhttp
 
     @property
@@ -181,8 +179,8 @@ class RequestParser:
         return self._body_size + self._unfed > self.largest_body
 
     def feed(self, data: bytes) -> bytes:
-        """Parse up to the end of the request and return the bytes after it. After Refused, nothing more may be
-        parsed.
+        """Parse up to the end of the request, and return the bytes after it. After Refused, nothing more
+        may be parsed.
         """
         if self._line is not None:
             data = self._whole_line(self._line + data if self._line else data)
@@ -194,7 +192,7 @@ class RequestParser:
         return data[at:]
 
     def _whole_line(self, data: bytes) -> bytes:
-        """Buffer bytes until the request line is complete. Encodes bytes over 127, which llhttp refuses."""
+        """Buffer bytes until the request line is complete. Bytes over 127 are encoded, because llhttp refuses them."""
         start = len(data) - len(data.lstrip(b"\r\n")) if data[:1] in b"\r\n" else 0
         end = data.find(b"\n", start)
         if (end if end >= 0 else len(data)) - start > LONGEST_LINE:
@@ -224,7 +222,7 @@ class RequestParser:
         return end + len(END) if end >= 0 else len(data)
 
     def _parse(self, piece: bytes) -> int:
-        """Parse a piece. Returns how many bytes were parsed: all of them, except bytes after an upgrade."""
+        """Parse a piece. Returns the number of bytes parsed: all of them, except after an upgrade."""
         parsed, had_head = len(piece), self.has_head
         try:
             self._llhttp.feed_data(piece)
@@ -249,8 +247,8 @@ class RequestParser:
         return self.method != "CONNECT" and (self._unfed > 0 or "HTTP_TRANSFER_ENCODING" in self.headers)
 
     def _continue_without_upgrade(self) -> None:
-        """Read a body that llhttp takes for data of another protocol. A request whose upgrade is not granted is handled
-        like any other. A second llhttp reads its body, after a head with the same framing.
+        """Read a body that llhttp takes for another protocol's data, because the request asks for an upgrade that is
+        not granted. A second llhttp reads the body, after a head with the same framing.
         """
         framing = b"Content-Length: %d" % self._unfed if self._unfed else b"Transfer-Encoding: chunked"
         self.is_complete = False
@@ -333,7 +331,7 @@ class RequestParser:
 
 
 def refused(reason: str, had_head: bool) -> Refused:
-    """Return the refusal for an llhttp error, in the head or after it."""
+    """The refusal for an llhttp error, in the head or after it."""
     if "Transfer-Encoding" in reason and not had_head:
         return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked, without a Content-Length")
     return Refused(HTTPStatus.BAD_REQUEST, reason[:1].lower() + reason[1:])

@@ -16,7 +16,7 @@ from koyjabo.server.http.request_parser import RequestParser
 
 
 def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of the environment that all requests share. `server` is the address of the listening socket."""
+    """The part of the WSGI environment that all requests share. `server` is the address of the listening socket."""
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
@@ -54,7 +54,7 @@ def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, 
 
 
 class StreamedBody(io.RawIOBase):
-    """The body of a request, read while it arrives. `more` waits for the next bytes and returns b"" at the end."""
+    """A request's body, read while it arrives. `more` waits for the next bytes, and returns b"" at the end."""
 
     def __init__(self, more: Callable[[], bytes]) -> None:
         self._more = more
@@ -72,7 +72,7 @@ class StreamedBody(io.RawIOBase):
 
 
 SMALLEST_WRITE = 4096
-"""Shorter pieces of a response are sent together, in bytes."""
+"""Pieces of a response shorter than this are sent together, bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
 """Prefixes of the status codes whose responses have no body."""
@@ -85,7 +85,7 @@ OURS = {"content-length", "connection", "date"}
 
 
 class Date:
-    """The `Date` header, renewed once a second."""
+    """The `Date` header, updated once a second."""
 
     def __init__(self) -> None:
         self._second, self._line = 0, ""
@@ -101,10 +101,9 @@ date = Date()
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
-    """Handle a request, in a task, and send its response. Raises the application's errors after sending a response.
-
-    Does nothing more once the connection has ended or was taken over. A result that has a method `take_over` takes the
-    connection over.
+    """Handle a request in a task, and send its response. Raises the application's errors after sending a response. Does
+    nothing once the connection has ended or was taken over. A result with a method `take_over` takes over the
+    connection.
     """
     response = Response(connection, environ)
     pieces: Iterable[bytes] = ()
@@ -135,7 +134,7 @@ class Response:
         self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
-        """WSGI's `start_response`."""
+        """The function `start_response` of WSGI."""
         if error and self._is_started:
             raise error[1].with_traceback(error[2])
         self._status, self._headers = status, headers
@@ -161,7 +160,7 @@ class Response:
         self._finish(unsent)
 
     def fail(self) -> None:
-        """End the connection, so that the client does not take a partial response for a complete one."""
+        """End the connection, so that the client does not mistake a partial response for a complete one."""
         if not self._is_started and self._connection.state != GONE:
             self._connection.send(FAILED)
             self._connection.finish(is_last=True)
@@ -199,7 +198,7 @@ class Response:
         return self._is_head or self._status.startswith(WITHOUT_BODY)
 
     def _head(self, length: int | None) -> bytes:
-        """Return the head of the response. `length` is the length of the body, if known."""
+        """The head of the response. `length` is the length of the body, if known."""
         given = {lower: value for name, value in self._headers if (lower := name.lower()) in OURS}
         lines = "".join([f"{name}: {value}\r\n" for name, value in self._headers])
         dated = "" if "date" in given else date.header()

@@ -1,4 +1,4 @@
-"""The HTTP server of a worker: accepts connections, runs requests, and stops without losing any."""
+"""A worker's HTTP server: accepts connections, runs requests, and stops without losing any."""
 
 from __future__ import annotations
 
@@ -22,39 +22,38 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE, Poller
 
 IDLE_S = 75
-"""How long a connection may be idle, in seconds. Longer than in common proxies, so that the proxy closes first."""
+"""How long a connection may be idle, s. This is longer than in common proxies, so that the proxy closes first."""
 
 REQUEST_S = 60
-"""Time limit for a request, from its first line to the end of its response, or for each piece of a streamed
-response."""
+"""Time limit for a request, s: from its first line to the end of its response or, in a streamed response, for each
+piece.
+"""
 
 LINGER_S = 5
-"""How long a client may keep sending after the last response."""
+"""How long a client may keep sending after the last response, s."""
 
 LAST_LINGER_S = 0.5
-"""The same limit while the server is stopping."""
+"""The same limit while the server is stopping, s."""
 
 SLOW_S = 5
-"""A response that takes longer than this counts as waiting for its client."""
+"""A response that takes longer than this counts as waiting for its client, s."""
 
 PATIENCE_S = 1.0
-"""Connections younger than this are never closed to make room, because clients that connect at the same moment need
+"""Connections younger than this are never closed to make room, s, because clients that connect at the same time need
 time to send.
 """
 
 ENDED_AT_ONCE = 16
-"""If there is no room, one connection in this many is closed."""
+"""If all places are taken, one in this many connections is closed to make room."""
 
 QUEUE_DIVISOR = 4
-"""If there is no room, each network may have up to a quarter of the connections in its queue."""
+"""If all places are taken, a network may have at most a quarter of the connections in its queue."""
 
 MOST_READING = 5_000
-"""Maximum number of connections with an incomplete request. Each holds up to 33 KB of the request; an idle connection
-takes 1.2 KB.
-"""
+"""Maximum number of connections with an incomplete request. Such a connection takes up to 33 KB, an idle one 1.2 KB."""
 
 SEARCH_INTERVAL_S = 0.1
-"""Minimum interval between searches for slow requests, because a search visits all connections."""
+"""Minimum interval between searches for slow requests, s. A search looks at all connections."""
 
 
 class Connections:
@@ -68,7 +67,7 @@ class Connections:
         return iter(self._open)
 
     def are_busy(self) -> bool:
-        """Return whether any connection waits for a request or a response, or its client may still be reading."""
+        """Whether any connection waits for a request or a response, or its client may still be reading."""
         long_ago = time.monotonic() - LAST_LINGER_S
         return any(connection.state != LINGERING or connection.since > long_ago for connection in self._open)
 
@@ -79,8 +78,9 @@ class Connections:
         self._open.discard(connection)
 
     def wait(self, connection: HttpConnection, network: str, wait_with: Callable[[Waiter], None]) -> bool:
-        """Make the current request wait for a slot in its network's queue. Returns False if its connection has
-        ended."""
+        """Wait for a slot for the current request, in its network's queue. Returns False if its connection
+        has ended.
+        """
         queue = self._queues.setdefault(network, {})
         queue[connection] = None
         try:
@@ -96,8 +96,8 @@ class Connections:
     def make_room(self) -> bool:
         """Make room for one more connection. Returns whether there is room.
 
-        If all places are taken, the connections that have kept the server waiting longest are closed, so that idle and
-        slow clients cannot exclude others. A network with a long queue has its newest requests dropped.
+        If all places are taken, this closes the connections that have kept the server waiting longest, so that idle and
+        slow clients cannot exclude others. A network with a long queue loses its newest requests.
         """
         if self.are_full():
             now = time.monotonic()
@@ -113,7 +113,9 @@ class Connections:
                 connection.end()
 
     def end_slow_requests(self) -> None:
-        """Close the connections whose requests have been incomplete the longest. Call this at MOST_READING."""
+        """Close the connections whose requests have been incomplete the longest. Call this when MOST_READING is
+        reached.
+        """
         now = time.monotonic()
         if now >= self._next_search:
             self._next_search = now + SEARCH_INTERVAL_S
@@ -126,10 +128,8 @@ class Connections:
             connection.end()
 
     def end_overdue(self) -> None:
-        """Close connections that have been idle, or busy with one request, for too long.
-
-        A sweep replaces timers per read. Timers cost 10 µs per request, and would not stop a client that sends a byte
-        now and then.
+        """Close connections that have been idle, or busy with one request, for too long. Called regularly, because a
+        timer per read would cost 10 µs per request, and would not stop a client that sends a byte now and then.
         """
         now = time.monotonic()
         limits = {IDLE: IDLE_S, LINGERING: LINGER_S}
@@ -139,7 +139,7 @@ class Connections:
 
 
 def _waits_for_client(connection: HttpConnection, now: float) -> bool:
-    """Return whether the server waits for the client: to send a request, head or body, or to read the response."""
+    """Whether the server waits for the client, either to send a request or to read the response."""
     if connection.state == IDLE:
         return not connection.has_received()
     return connection.state != ANSWERING or (connection.has_unsent and now - connection.since > SLOW_S)
@@ -148,14 +148,14 @@ def _waits_for_client(connection: HttpConnection, now: float) -> bool:
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1
 ROOM_S = 0.02
-"""How long the worker pauses accepting when there is no room for a connection."""
+"""How long the worker stops accepting if there is no room for a connection, s."""
 
 YIELD_S = 0.02
-"""How long a worker with few free places lets the other workers accept first."""
+"""How long a worker with few free places lets the other workers accept first, s."""
 
 ON_ITS_WAY_S = 0.25
-"""How long a connection may be idle while the server stops. A request may still arrive on a connection that was just
-accepted or used.
+"""How long a connection may be idle while the server stops, s. A request may be on its way on a connection that was
+just accepted or used.
 """
 
 ACCEPTS_IN_A_ROW = 64
@@ -166,12 +166,11 @@ Piece = TypeVar("Piece")
 
 
 Share = Callable[[], int | None]
-"""Returns how many connections a worker that is running out of places should accept at once, or None if it has
-enough."""
+"""Returns how many connections to accept at once, for a worker that is running out of places; None if it has enough."""
 
 
 def everything() -> None:
-    """The share of a worker that is the only one: no limit."""
+    """The share of a server's only worker: no limit."""
 
 
 class HttpServer:
@@ -211,7 +210,7 @@ class HttpServer:
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
-        """Accept connections. At least one is waiting, so existing ones may be closed to make room."""
+        """Accept connections. At least one is waiting, so others may be closed to make room."""
         if not self.connections.make_room():
             self._pause(ROOM_S)
             return
@@ -224,11 +223,9 @@ class HttpServer:
         self._pause(RETRY_S)
 
     def leave(self, accepts_waiting: bool = True) -> None:
-        """Accept no more connections and close idle ones. If a request has begun to arrive, it is the last one on its
-        connection.
-
-        With `accepts_waiting`, connections that wait to be accepted are accepted first, because no other process has
-        this socket.
+        """Accept no more connections, and close idle ones. If a request has begun to arrive, it is the last one on its
+        connection. With `accepts_waiting`, first accept the connections that wait, because no other process has this
+        socket.
         """
         self.is_leaving = True
         self.runtime.soon(partial(self._leave, accepts_waiting))
@@ -259,8 +256,7 @@ class HttpServer:
                 return
 
     def _accept_left_over(self) -> None:
-        """Accept connections that the other workers have left. The next ones are again left to the other workers
-        first."""
+        """Accept connections that the other workers have left, and leave the next ones to them first."""
         self._go_on()
         if not self.is_leaving:
             self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))
@@ -316,8 +312,7 @@ class HttpServer:
         self.connections.discard(connection)
 
     def _await_slot(self, environ: dict[str, Any], network: str) -> bool:
-        """Make the current request wait for a slot in the fair queue. Returns False if its client has disconnected.
-
+        """Wait for a slot in the fair queue for the current request. Returns False if its client has disconnected.
         Middleware finds this function in the WSGI environment as `koyjabo.await_slot`.
         """
         connection: HttpConnection = environ["koyjabo.connection"]
@@ -325,10 +320,12 @@ class HttpServer:
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield the `pieces` of a long response, restarting the time limit with each one. In the WSGI environment as
-    `koyjabo.unhurried`. The next piece is requested when the previous one has been written, so a client that keeps
-    reading is never cut off. A client that reads less than one piece within REQUEST_S is closed, or within SLOW_S if
-    there is no room for others.
+    """Yield the `pieces` of a long response, and restart the time limit with each one. Available in the WSGI
+    environment as `koyjabo.unhurried`.
+
+    The next piece is requested once the previous one has been sent, so a client that keeps reading is never cut off. A
+    client that reads less than one piece within REQUEST_S is disconnected; within SLOW_S if there is no room for
+    others.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

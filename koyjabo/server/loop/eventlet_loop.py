@@ -1,9 +1,10 @@
-"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are system threads.
+"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are system threads. Only this
+module and `patching` import eventlet and greenlet (decision 51). Import it before the standard library is patched, so
+that its own imports are the originals.
 
-Only this module and `patching` import eventlet and greenlet (decision 51). It is imported before the standard library
-is patched, so that its own imports are the originals. It relies on three undocumented facts about eventlet's hub: `add`
-calls back on the hub's own greenlet; a greenlet that calls `hub.switch()` sleeps until another one switches to it; and
-`schedule_call_global(0, …)` runs after all sockets that are now ready have been served.
+It relies on three undocumented facts about eventlet's hub: `add` calls back on the hub's own greenlet; a greenlet that
+calls `hub.switch()` sleeps until another one switches to it; and `schedule_call_global(0, …)` runs after all sockets
+that are now ready have been served.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from koyjabo.server.loop.poller import READABLE
 log = logging.getLogger(__name__)
 
 real_epoll: Any = getattr(select, "epoll", None)
-"""None on systems without epoll, such as macOS."""
+"""The original epoll; None on systems without it, such as macOS."""
 
 MOST_IDLE = 64
-"""Maximum number of greenlets to keep for the next requests."""
+"""Maximum number of idle greenlets that are kept for later requests."""
 
 
 class GreenWaiter:
-    """Suspends a greenlet. `wake` switches to it directly, without a timer or a queue."""
+    """Suspends a greenlet. `wake` switches to it directly, without a timer or queue."""
 
     __slots__ = ("_hub", "_parked", "_woken")
 
@@ -62,7 +63,7 @@ class GreenWaiter:
 
 
 class RequestGreenlets:
-    """Runs requests in greenlets and reuses them. A new greenlet costs 26 µs, for the memory of its stack."""
+    """Runs requests in greenlets and reuses these, because a new greenlet costs 26 µs for the memory of its stack."""
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
@@ -155,7 +156,7 @@ class EventletRuntime:
         return limit
 
     def _run_calls(self) -> None:
-        """Run calls that threads have scheduled."""
+        """Make the calls that threads have scheduled."""
         os.read(self._wakeup_reader, 65536)
         while self._calls:
             call = self._calls.popleft()
@@ -166,9 +167,8 @@ class EventletRuntime:
 
 
 class HubFiles:
-    """`FileEvents` without epoll: eventlet's poll(2) hub waits for these files together with its own.
-
-    The hub must not watch a file that is registered here.
+    """`FileEvents` for systems without epoll: eventlet's poll(2) hub waits for these files together with its own. A
+    file that is registered here must not be watched by the hub.
     """
 
     def __init__(self, hub: Any, call: Call) -> None:
@@ -195,7 +195,7 @@ class HubFiles:
         self._own.unregister(fd)
 
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
-        """Return all files that had events when the hub last waited. Ignores `timeout_s` and `most`."""
+        """All files that had events when the hub last waited. Ignores `timeout_s` and `most`."""
         ready, self._ready = self._ready, []
         return ready
 
@@ -211,8 +211,8 @@ class HubFiles:
 
 
 def use_own_hub() -> None:
-    """Choose the hub of this process, before it is created: eventlet's poll(2) hub on systems without epoll,
-    otherwise EVENTLET_HUB or eventlet's default.
+    """Choose this process's hub before it is created: eventlet's poll(2) hub on systems without epoll, otherwise
+    EVENTLET_HUB or eventlet's default.
     """
     from eventlet import hubs
 

@@ -1,4 +1,4 @@
-"""Fair queueing: distributes the event loop among the networks that requests come from (decision 80)."""
+"""Fair queueing: shares the event loop fairly among the networks that requests come from (decision 80)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from koyjabo.core.runtime import Runtime, Waiter, await_slot
 from koyjabo.server.loop.poller import Poller
 
 SHARE_S = 0.001
-"""How long slots may follow each other before sockets are served. Serving sockets after every slot would make short
+"""How long slots may follow each other before sockets are served, s. Serving sockets after every slot would make short
 requests a quarter slower.
 """
 
 
 class NetworkQueue:
-    """The waiting requests of one network. Requests that have already begun are served first."""
+    """The waiting requests of one network. Requests that have already begun continue first."""
 
     __slots__ = ("begun", "new")
 
@@ -26,10 +26,11 @@ class NetworkQueue:
 
 
 class FairQueue:
-    """Gives one request at a time a slot, which lasts until the request waits for something or ends.
+    """Gives requests slots, one at a time. A slot lasts until its request waits for something or ends. Networks get
+    slots in rotation.
 
-    Networks get slots in rotation. Sockets that are ready are served before the next slot, unless the slots since the
-    last time took less than SHARE_S together. No request is refused, and none waits while the loop is free.
+    Sockets that are ready are served before the next slot, unless the slots since the last time took less than SHARE_S
+    together. No request is refused, and none waits while the loop is free.
     """
 
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
@@ -58,7 +59,7 @@ class FairQueue:
         await_slot.reset(own)
 
     def _has_time(self) -> bool:
-        """Return whether another slot may begin before sockets are served."""
+        """Whether another slot may begin before sockets are served."""
         if self._pass == self._poller.passes:
             return time.monotonic() - self._since < SHARE_S
         self._pass, self._since = self._poller.passes, time.monotonic()

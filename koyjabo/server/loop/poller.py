@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
-"""An error, or the end of both directions. Reported even to watchers that watch for nothing."""
+"""Events for an error, and for the end of both directions. They are reported even if a watcher watches for nothing."""
 
 EVENTS_AT_ONCE = 256
 READ_SIZE = 16 * 1024
@@ -23,14 +23,14 @@ class Watcher(Protocol):
         """Handle a file's events. Must not block, because one loop serves all files."""
 
     def failed(self) -> None:
-        """Clean up after `ready` has raised. The file must not stay registered unchanged, because its events would
-        repeat for ever.
+        """Clean up after `ready` has raised an error. The file must not stay registered unchanged, because its events
+        would repeat for ever.
         """
 
 
 def receive(sock: Any) -> bytes | None:
-    """Return the data that has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has
-    arrived.
+    """The data that has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing
+    has arrived.
     """
     try:
         data: bytes = sock.recv(READ_SIZE)
@@ -42,7 +42,7 @@ def receive(sock: Any) -> bytes | None:
 
 
 class Poller:
-    """Calls the watcher of each file that is ready, on the loop. A file has one watcher."""
+    """Calls the watchers of files that are ready, on the loop. A file has one watcher."""
 
     def __init__(self, runtime: EventLoop) -> None:
         self._files = runtime.watch_files(self._call_ready)
@@ -62,7 +62,7 @@ class Poller:
             self._files.modify(fd, events)
 
     def remove(self, fd: int) -> None:
-        """Stop watching a file. Idempotent. Call it before the file is closed."""
+        """Stop watching a file. Idempotent. Call this before the file is closed."""
         if self._watchers.pop(fd, None) is not None:
             with suppress(KeyError, OSError):
                 self._files.unregister(fd)

@@ -1,1 +1,1 @@
-"""Processes: the parent, its workers, and the loader that forks them."""
+"""Processes: the parent, its workers, and the loader that forks the workers."""

@@ -9,11 +9,11 @@ from pathlib import Path
 LOADER_NAME = "koyjabo-loader"
 
 DRAIN_S, CLOSE_S = 8.0, 1.0
-"""Seconds that a stopping worker has to finish requests and then to commit pending writes. See `worker`."""
+"""Seconds that a stopping worker has to finish requests, and then to commit pending writes. See `worker`."""
 
 
 def leave_signals_to_the_parent() -> None:
-    """Restore the default signal handlers and ignore SIGINT. Ctrl+C reaches the whole process group, and the parent
+    """Restore the default signal handlers, and ignore SIGINT. Ctrl+C reaches the whole process group; the parent
     forwards it to its children as SIGTERM.
     """
     signal.set_wakeup_fd(-1)
@@ -23,7 +23,7 @@ def leave_signals_to_the_parent() -> None:
 
 
 def take_name(name: str) -> str:
-    """Name this process as `ps` and `top` show it, in at most 15 bytes. Returns its previous name."""
+    """Set the name of this process in `ps` and `top`, at most 15 bytes. Returns its previous name."""
     comm, known = Path("/proc/self/comm"), ""
     with suppress(OSError):
         known = comm.read_text().strip()

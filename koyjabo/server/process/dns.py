@@ -1,6 +1,6 @@
-"""Looks up host names on real threads, so that the loop keeps running: an unreachable resolver takes 5 s or more.
+"""Looks up host names on real threads, so that the loop keeps running. An unreachable resolver takes 5 s or more.
 
-A worker looks up only the names in REDIS_URL; libpq resolves its own on our real threads. Few look-ups are therefore
+A worker only looks up the names in REDIS_URL; libpq resolves its names itself, on our real threads. So few look-ups are
 pending at once, and callers with the same arguments share one.
 """
 
@@ -15,7 +15,7 @@ from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.server.process import patching
 
 PATIENCE_S = 1.0
-"""How long a caller waits, in seconds, as for every Redis call. The thread continues until the resolver times out."""
+"""How long a caller waits, s, as for every call to Redis. The thread continues until the resolver times out."""
 
 Addresses = list[Any]
 Arguments = tuple[Any, ...]

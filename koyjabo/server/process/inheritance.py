@@ -1,4 +1,4 @@
-"""Controls what Linux does with child processes when their parent dies (prctl(2))."""
+"""Controls what happens to child processes on Linux when their parent dies (prctl(2))."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of grandchildren whose parent dies. Returns whether the system supports it."""
+    """Make this process the parent of orphaned descendants. Returns whether the system supports it."""
     return _prctl(SET_CHILD_SUBREAPER, 1)
 
 
 def die_with(parent: int) -> None:
-    """Have this process killed when its parent process, `parent`, dies."""
+    """Make the system kill this process when its parent process, `parent`, dies."""
     _prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it was already dead
         os._exit(1)

@@ -1,4 +1,4 @@
-"""The socket that the server listens on: its own, or a socket that the service manager keeps open across restarts."""
+"""The socket that the server listens on: its own, or one that the service manager keeps open across restarts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 BACKLOG = 4096
 PASSED = 3
-"""The first descriptor that a service manager passes (sd_listen_fds(3))."""
+"""The first file descriptor that a service manager passes (sd_listen_fds(3))."""
 
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 EVERYWHERE = {"0.0.0.0", "::", "127.0.0.1", "::1"}
-"""Addresses that `localhost` reaches."""
+"""Addresses that `localhost` connects to."""
 
 
 class UnusableSocket(Exception):
-    """The passed socket cannot be used. The message is a sentence with the remedy."""
+    """The passed socket cannot be used. The message is a sentence that says what to do."""
 
 
 class ListeningSocket(NamedTuple):
-    """`is_passed`: another process keeps the socket open, so connections that are not accepted wait for the next
-    server.
+    """A listening socket. If `is_passed` is set, another process keeps it open, and connections that are not accepted
+    wait for the next server.
     """
 
     socket: socket.socket
@@ -29,7 +29,7 @@ class ListeningSocket(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The URL of the server for a browser on this machine."""
+        """The server's URL for a browser on this machine."""
         host, port = self.socket.getsockname()[:2]
         if host in EVERYWHERE:
             return f"http://localhost:{port}"
@@ -37,10 +37,8 @@ class ListeningSocket(NamedTuple):
 
 
 def passed() -> ListeningSocket | None:
-    """Return the socket that the service manager passed to this process, or None.
-
-    Removes the manager's variables from the environment, because child processes would inherit them. Raises
-    UnusableSocket.
+    """The socket that the service manager has passed to this process, or None. Removes the manager's variables from the
+    environment, so that child processes do not inherit them. Raises UnusableSocket.
     """
     pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
     if pid != str(os.getpid()) or count in ("", "0"):
@@ -63,7 +61,7 @@ def passed() -> ListeningSocket | None:
 
 
 def listen(host: str, port: int) -> ListeningSocket:
-    """Listen on an IP address. `::` also accepts IPv4. Raises OSError."""
+    """Listen on an IP address. `::` includes IPv4. Raises OSError."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))

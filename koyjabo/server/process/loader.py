@@ -1,4 +1,4 @@
-"""The parent's view of the loader: a process that loads the application once. It becomes the only worker, or forks
+"""The parent's handle on the loader: a process that loads the application once. It becomes the only worker, or forks
 all workers, which share its memory.
 """
 
@@ -18,15 +18,13 @@ from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
 class Loader:
-    """`settings` is set once the process has loaded. If `is_done` is set without it, the process has ended: it was
+    """The loader process. `settings` is set once it has loaded. If `is_done` is set without them, it has ended: it was
     killed, or it printed what is wrong with the settings or the database.
     """
 
     def __init__(self, prepares: bool, of_parent: list[int], log_format: str) -> None:
-        """With `prepares`, the process migrates the database and then reports `settings`. `of_parent` are the parent's
-        descriptors that it must not share.
-
-        Raises OSError if no process can be forked.
+        """Fork the process. With `prepares`, it migrates the database before it reports `settings`. `of_parent` are the
+        parent's descriptors that it must close. Raises OSError if no process can be forked.
         """
         self.settings: dict[str, Any] | None = None
         self.is_done = False
@@ -56,9 +54,8 @@ class Loader:
             self.settings = json.loads(data) if data else None
 
     def order(self, place: int, listener: ListeningSocket, forks: bool) -> WorkerProcess:
-        """Order a worker for this place. The loader forks the worker or becomes it.
-
-        Raises ConnectionError if the loader has ended, and another OSError if the order cannot be sent.
+        """Order a worker for this place. The loader forks the worker or becomes it. Raises ConnectionError if the
+        loader has ended, and another OSError if the order cannot be sent.
         """
         worker = WorkerProcess(place)
         order = json.dumps({"place": place, "forks": forks, "is_passed": listener.is_passed}).encode().ljust(ORDER_SIZE)
@@ -76,7 +73,7 @@ class Loader:
         self._channel.close()
 
     def end(self) -> int:
-        """Kill the process unless it has ended on its own. Returns its status, as from `os.waitpid`."""
+        """Kill the process unless it has ended. Returns its status as from `os.waitpid`."""
         self.close()
         if not self.is_done:
             os.kill(self.pid, signal.SIGKILL)

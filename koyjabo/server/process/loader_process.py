@@ -1,8 +1,8 @@
 """The loader process.
 
-A worker must be a child of the parent process to survive the end of the loader. The loader therefore forks a process
-that forks the worker and exits, and the parent process adopts the orphan. Each worker has its own event loop,
-connections and threads, because the loader has none.
+A worker must be a child of the parent process, to survive the end of the loader. So the loader forks a process that
+forks the worker and exits, and the parent process adopts the worker. Each worker has its own event loop, connections
+and threads, because the loader has none.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ SETTINGS_SIZE = 4096
 """Maximum size of the settings, in bytes. The loader sends them in one message."""
 
 ORDER_SIZE = 256
-"""Bytes of each order, padded with spaces. The channel is a byte stream, because macOS has no SOCK_SEQPACKET."""
+"""Length of an order, bytes. It is padded with spaces, because the channel is a byte stream (macOS has no
+SOCK_SEQPACKET).
+"""
 
 ORDER_FILES = 2
-"""An order's descriptors: the listening socket, and the writing end of the worker's pipe."""
+"""Number of descriptors in an order: the listening socket, and the writing end of the worker's pipe."""
 
 ADOPTION_INTERVAL_S = 0.001
 
@@ -57,7 +59,7 @@ class LoaderProcess:
         self._log = ParentLog(log_format)
 
     def run(self, prepares: bool) -> None:
-        """Load, follow orders, then exit. For `prepares` see `Loader`."""
+        """Load, follow orders, then exit. `prepares` is as in `Loader`."""
         status = 1
         try:
             self._name = take_name(LOADER_NAME)
@@ -71,7 +73,7 @@ class LoaderProcess:
             os._exit(status)
 
     def _load(self, prepares: bool) -> Settings | None:
-        """Load the application. Returns None after printing why the settings or the database cannot be used."""
+        """Load the application. Returns None after printing what is wrong with the settings or the database."""
         from koyjabo.server.process import loading, preparation
 
         loading.patch()

@@ -1,4 +1,4 @@
-"""Loads everything that a worker needs, without any descriptor, thread or connection that forks would share."""
+"""Loads everything that a worker needs, without opening any descriptor, thread or connection that forks would share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges")
-"""Packages to load with all their modules, because some modules are imported late."""
+"""Packages whose modules are all loaded, because some are otherwise imported late."""
 
 
 IN_REDIS = (
@@ -28,7 +28,7 @@ IN_REDIS = (
     "koyjabo.presence.visitors.visitor_sockets_redis",
     "koyjabo.realtime.message_bus",
 )
-"""Modules to load if there is a Redis."""
+"""Modules to load if REDIS_URL is set."""
 
 
 def patch() -> None:
@@ -42,7 +42,7 @@ def patch() -> None:
 
 
 def load(settings: Settings) -> None:
-    """Import the application, with only the backends and the driver that `settings` need."""
+    """Import the application, with only the backends and the driver that `settings` require."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
         import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
@@ -65,7 +65,7 @@ def load(settings: Settings) -> None:
 
 @contextmanager
 def _hidden(name: str, unless: bool = False) -> Iterator[None]:
-    """Make importing a package fail, as if it were not installed."""
+    """Make the import of a package fail, as if it were not installed."""
     if unless:
         yield
         return

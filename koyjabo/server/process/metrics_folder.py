@@ -1,9 +1,10 @@
-"""The folder where a server's workers share their counts (`koyjabo.observability.metrics`). Created at each start.
+"""The folder where a server's workers share their counts (`koyjabo.observability.metrics`). A new one is created at
+each start.
 
 prometheus-client maps its files into memory without reserving disk space. If the disk is full, the first write to a
-page kills the process (SIGBUS). The folder is therefore in memory if possible, and the space of every file is reserved
-before the file is mapped. This relies on the file names of prometheus-client (0.26.0), and on it keeping the size of
-existing files.
+page kills the process (SIGBUS). So the folder is in memory if possible, and the space of every file is reserved before
+the file is mapped. This relies on the file names of prometheus-client (0.26.0), and on the fact that it does not change
+the size of existing files.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
 KINDS = ("counter", "histogram")
 SIZE = 64 * 1024
-"""Bytes per kind and worker. This is enough, because the number of labels is bounded."""
+"""Size of a file, bytes: one per kind and worker. This is enough, because the number of labels is limited."""
 
 
 @contextmanager
 def counting_folder() -> Iterator[None]:
-    """Create the folder, and set the environment variable for workers forked within this context.
-
-    If the folder cannot be created, each worker reports only its own counts.
+    """Create the folder, and set the environment variable for workers forked in this context. If the folder cannot be
+    created, each worker reports only its own counts.
     """
     os.environ.pop(VARIABLE, None)
     try:
@@ -48,10 +48,8 @@ def counting_folder() -> Iterator[None]:
 
 
 def keep_if_there() -> None:
-    """Reserve the files of a new worker.
-
-    If the folder was removed or the disk is full, unset the environment variable: the worker then reports only its own
-    counts.
+    """Reserve the files of a new worker. If the folder was removed or the disk is full, unset the environment variable,
+    so that the worker reports only its own counts.
     """
     folder = Path(os.environ.get(VARIABLE) or "/nowhere")
     try:
@@ -62,7 +60,7 @@ def keep_if_there() -> None:
 
 
 def _reserve(file: Path) -> None:
-    """Create a file with reserved space, unless a previous worker has. On OSError, no file is left behind."""
+    """Create a file with reserved space, unless a previous worker has. After an OSError, no file is left."""
     if file.exists():
         return
     draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix
@@ -76,14 +74,14 @@ def _reserve(file: Path) -> None:
 
 
 def _parent_folder() -> str:
-    """Return TMPDIR if the operator has set it, otherwise a folder in memory if there is one."""
+    """TMPDIR if the operator has set it; otherwise a folder in memory if there is one."""
     if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK | os.X_OK):
         return IN_MEMORY
     return tempfile.gettempdir()
 
 
 def _remove_abandoned() -> None:
-    """Remove the folders of killed servers, recognised by their free locks."""
+    """Remove the folders of killed servers. Their locks are free."""
     for lock in Path(_parent_folder()).glob(f"{PREFIX}*/{LOCK}"):
         with suppress(OSError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

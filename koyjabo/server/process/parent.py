@@ -24,10 +24,10 @@ RESPAWN_INTERVAL_S = 1.0
 """Minimum interval between replacements of a worker that dies at its start."""
 
 LONGEST_RELOAD_INTERVAL_S = 60.0
-"""Maximum interval between starts of loaders that keep dying while no worker is missing."""
+"""Maximum interval between starts of loaders, s, if they keep dying while no worker is missing."""
 
 LOADING_S = 60.0
-"""Time limit for loading and forking a worker."""
+"""Time limit for loading and forking a worker, s."""
 
 
 class Supervisor:
@@ -41,8 +41,8 @@ class Supervisor:
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """Keeps `count` workers running. `forks`: whether `loader` forks them or becomes the only one. `descriptors`
-        must not be shared with children.
+        """Keep `count` workers running. `forks` says whether `loader` forks them or becomes the only one. Children must
+        not share `descriptors`.
         """
         self._loader: Loader | None = loader
         self._listener = listener
@@ -65,7 +65,7 @@ class Supervisor:
         return bool(self._workers or self._loader)
 
     def unfinished(self) -> list[WorkerProcess]:
-        """Return the workers that may still report."""
+        """The workers that may still send reports."""
         return [worker for worker in self._workers if not worker.is_over]
 
     def supervise(self) -> None:
@@ -87,7 +87,7 @@ class Supervisor:
                 self._fail_to_fork(worker.cause)
 
     def stop(self, is_overdue: bool) -> None:
-        """Send a signal to all children."""
+        """Send a signal to all children: SIGTERM, or SIGKILL if `is_overdue`."""
         if is_overdue:  # a worker that has not reported yet cannot report any more, and ends
             self._workers = [worker for worker in self._workers if worker.pid]
         pids = [worker.pid for worker in self._workers if worker.pid]
@@ -96,8 +96,8 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
 
     def _replace_missing(self) -> None:
-        """Order missing workers from the loader. With several workers the loader is kept, so that a replacement only
-        takes a fork.
+        """Order missing workers from the loader. With several workers, the loader is kept, so that a replacement takes
+        only a fork.
         """
         missing = set(range(self._count)) - {worker.place for worker in self._workers}
         try:
@@ -129,7 +129,7 @@ class Supervisor:
         return self._loader
 
     def _give_up_overdue(self) -> None:
-        """Kill a loader that hangs. A worker that has not reported yet cannot report any more, and ends."""
+        """Kill a loader that takes too long. A worker that has not reported yet counts as ended."""
         for worker in self._workers[:]:
             if not worker.pid and time.monotonic() - worker.born > LOADING_S:
                 if self._loader and worker in self._ordered_of(self._loader):
@@ -141,7 +141,9 @@ class Supervisor:
         return [worker for worker in self._workers if worker.born >= loader.born]
 
     def _fail_to_fork(self, cause: str | None) -> None:
-        """Log that forking failed, because of too little memory or too many processes. The live workers continue."""
+        """Log that forking has failed, because of too little memory or too many processes. Existing workers
+        continue.
+        """
         now = time.monotonic()
         if now >= self._fork_not_before and not self._is_stopping():  # a single line for all places
             self._log.error("fork_failed", cause=cause)
@@ -171,7 +173,7 @@ class Supervisor:
 
 
 def _reap() -> dict[int, int]:
-    """Return the statuses of ended children by pid. Some are orphans, which process 1 of a container inherits."""
+    """The statuses of ended children, by pid. In a container, process 1 also inherits orphans."""
     ended = {}
     with suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
@@ -180,11 +182,11 @@ def _reap() -> dict[int, int]:
 
 
 KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
-"""Longer than a worker takes to stop on its own, even on a busy machine."""
+"""Seconds until children are killed: longer than a worker takes to stop by itself, even on a busy machine."""
 
 POLL_INTERVAL_S = 0.5
 ORPHANS_S = 1.0
-"""Time limit for the children of a killed loader to end."""
+"""How long the children of a killed loader have to end, s."""
 
 BAD_SETTINGS = 2
 
@@ -260,7 +262,7 @@ class Parent:
         return self._stopping_since is not None and time.monotonic() - self._stopping_since > KILL_AFTER_S
 
     def _descriptors(self) -> list[int]:
-        """Return the descriptors that children must not share."""
+        """The descriptors that children must not share."""
         ours = [self._signalled, self._wake, *([self._passed.socket] if self._passed else [])]
         return [server.fileno() for server in ours]
 
@@ -286,10 +288,8 @@ class Parent:
 
 
 def announcement(site: str, is_development: bool) -> str:
-    """Return the text that is printed when the server responds.
-
-    In development it mentions the panel (with Getting started) before the home page, because opening the home page
-    counts a visit.
+    """The text to print when the server responds. In development, it mentions the panel before the home page, because
+    opening the home page counts a visit.
     """
     if not is_development:
         return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
@@ -309,7 +309,7 @@ def _wait_for_orphans() -> None:
 
 
 def _unusable(host: str, port: int, error: OSError) -> str:
-    """Return a sentence without its full stop."""
+    """Why the server cannot listen, as a sentence without its full stop."""
     if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
         return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
     return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"

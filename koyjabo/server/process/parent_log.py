@@ -1,4 +1,4 @@
-"""The parent's log, in the format of `koyjabo.observability.logs`. That module would import too much for a process that
+"""The parent's log. It has the format of `koyjabo.observability.logs`, which would import too much for a process that
 must stay small.
 """
 
@@ -15,7 +15,7 @@ INDENT = "    "
 
 
 class ParentLog:
-    """`style` is LOG_FORMAT."""
+    """Writes the parent's log. `style` is LOG_FORMAT."""
 
     def __init__(self, style: str) -> None:
         self._line = _as_json if style == "json" else _as_text
@@ -32,7 +32,7 @@ class ParentLog:
 
 
 def say(line: str, stream: TextIO) -> None:
-    """Write a line. If the reader of the stream is gone, discard this and all further output instead of failing."""
+    """Print a line. If the stream's reader is gone, discard this and all further output."""
     try:
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
         stream.flush()
@@ -41,7 +41,7 @@ def say(line: str, stream: TextIO) -> None:
 
 
 def how_killed(status: int) -> str:
-    """Describe how a process was killed, from its `os.waitpid` status."""
+    """Describe what killed a process, from its `os.waitpid` status."""
     return f"was killed by signal {os.WTERMSIG(status)}, often for lack of memory"
 
 
@@ -56,6 +56,6 @@ def _as_text(event: str, values: dict[str, Any], exception: str) -> str:
 
 
 def _now() -> str:
-    """Return the time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.core.clock`."""
+    """The time as `2025-12-16T04:48:38.412Z`, as in `koyjabo.core.clock`."""
     seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"

@@ -1,10 +1,11 @@
-"""Patches the standard library for greenlets, and gives real locks to the modules that requests and threads share.
+"""Patches the standard library for greenlets, and gives real locks to modules that requests and threads share.
 
-A green lock belongs to one thread's event loop. If two threads contend for it, the waiting greenlet is never woken,
-because another thread cannot switch to it, and the lock's count may become permanently wrong. The locks in SQLAlchemy
-and `logging` are used by the loop as well as by real threads, so they must be real. They never block the loop for long,
-because neither a database driver nor a log call lets another greenlet run while it holds one. Even so, our code on a
-real thread must not log, because the counter of logged errors has green locks.
+A green lock belongs to one thread's event loop. If two threads compete for it, the waiting greenlet is never woken,
+because another thread cannot switch to it, and the lock's count may stay wrong. The loop and real threads share the
+locks in SQLAlchemy and `logging`, so these must be real. They never block the loop for long, because neither a database
+driver nor a log call lets another greenlet run while it holds one.
+
+Our code on a real thread must not log, because the counter of logged errors has green locks.
 """
 
 from __future__ import annotations

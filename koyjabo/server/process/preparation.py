@@ -1,5 +1,5 @@
-"""Prepares the database before the server starts. A child process runs the migrations, so that workers need not load
-Alembic.
+"""Prepares the database before the server starts. A child process runs the migrations, so that workers do not have to
+load Alembic.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 
 def prepare(settings: Settings) -> bool:
-    """Migrate the database and create the first admin, unless that is already done.
-
-    Returns False after printing a sentence about a database that cannot be used.
+    """Migrate the database and create the first admin, unless this has been done. If the database cannot be used, print
+    a sentence about it and return False.
     """
     if is_prepared(settings):
         return True
@@ -35,7 +34,7 @@ def prepare(settings: Settings) -> bool:
 
 
 def is_prepared(settings: Settings) -> bool:
-    """Return whether creating the application would change nothing."""
+    """Whether the database is prepared, so that creating the application would change nothing."""
     from koyjabo.core.credential_rules import email_key
     from koyjabo.database import startup_queries
     from koyjabo.settings import database_url

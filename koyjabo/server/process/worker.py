@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 RESERVED_FILES = 50
-"""Open files for the database, the log and similar."""
+"""Number of files reserved for the database, the log and others."""
 
 FEWEST_REQUESTS = 1000
-"""Minimum number of HTTP connections that files are reserved for if the limit on open files is low."""
+"""Minimum number of HTTP connections that files are reserved for, if the limit on open files is low."""
 
 MOST_REQUESTS = 25_000
-"""Maximum number of HTTP connections. Beyond it, the ones that have kept the server waiting longest are closed."""
+"""Maximum number of HTTP connections. Beyond this, the ones that have kept the server waiting longest are closed."""
 
 NETWORK_DIVISOR = 4
-"""One /24 or /48 gets at most a quarter of the sockets and streams."""
+"""A /24 or /48 gets at most a quarter of the sockets and streams."""
 
 PARSER_DELAY_S = 1.0
-"""How long after the start the user agent parser is loaded, in seconds. It is not loaded on the loop."""
+"""How long after the start the rules for user agents are loaded, s, on another thread."""
 
 GARBAGE = (20_000, 20, 20)
-"""Thresholds for Python's garbage collector. Requests leave few cycles, and rarer collections raise throughput by 5 %.
+"""Thresholds for Python's garbage collector. Requests leave few cycles, so rarer collections raise
+throughput by 5 %.
 """
 
 TICK_S = 0.1
@@ -50,11 +51,10 @@ RETRY_S = 1.0
 
 def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
     """Serve `listener` until SIGTERM or the end of the process `parent`, and report to `writer` when ready. Returns the
-    exit status.
+    exit status. `routed` has the routes for `settings`.
 
-    `routed` has the routes for `settings`. When stopping, the worker finishes running requests for at most `drain_s`
-    seconds, then commits pending writes for at most CLOSE_S. The standard library must already be patched, and the
-    event loop must be unused.
+    To stop, the worker finishes running requests for at most `drain_s` seconds, then commits pending writes for at most
+    CLOSE_S. The standard library must already be patched, and the event loop must be unused.
     """
     from koyjabo.network import user_agents
 
@@ -87,8 +87,8 @@ def _make_runtime() -> EventLoop:
 
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
-    """Complete `routed`, or an application like it, as soon as the database is reachable. Returns None if the worker
-    has to stop before that.
+    """Complete `routed`, or another application if it failed, as soon as the database can be reached. Returns None if
+    the worker has to stop before that.
     """
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
@@ -153,8 +153,8 @@ class _Server:
                 sweep_at = time.monotonic() + SWEEP_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
-        """Finish running requests and close all sockets, within `drain_s` seconds. Then commit pending writes,
-        within CLOSE_S.
+        """Finish running requests and close all sockets, within `drain_s` seconds. Then commit pending writes, within
+        CLOSE_S.
         """
         with self._runtime.limit(drain_s):
             self._http.leave(accepts_waiting=not self._leaves_waiting)
@@ -167,7 +167,9 @@ class _Server:
             closed.wait()
 
     def _close(self, closed: Waiter) -> None:
-        """Close the services in a task. If a time limit ends the wait for one, the task still closes the next."""
+        """Close the services in a task. If the time limit ends the wait for one service, the task still closes the
+        next.
+        """
         try:
             self._services.close()
         finally:
@@ -175,7 +177,7 @@ class _Server:
 
 
 def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
-    """Create the WebSocket server for at most `most` connections, with the limits per address and per network."""
+    """Create the WebSocket server for at most `most` connections, with limits per address and per network."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets
 
@@ -187,9 +189,8 @@ def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: 
 
 def _allow_files(connections: int) -> tuple[int, int]:
     """Raise the limit on open files as far as the system allows, for `connections` WebSockets and as many requests.
-
-    Returns how many WebSockets and requests the limit is enough for. Further clients have to wait, whereas a server
-    that runs out of files would stop accepting for good.
+    Returns how many WebSockets and requests the limit allows. Further clients have to wait; a server that ran out of
+    files would stop accepting for good.
     """
     allowed = _raise_limit_of_files(
         connections + max(FEWEST_REQUESTS, min(connections, MOST_REQUESTS)) + RESERVED_FILES

@@ -1,6 +1,7 @@
-"""The pipe that each worker reports its state to the parent through. Only processes that may still become the worker
-hold the writing end: the loader until it has forked, then the worker. When the pipe closes, the attempt is therefore
-over, whichever process was killed on the way.
+"""The pipe for a worker's reports to the parent.
+
+Only processes that may still become the worker hold the writing end: the loader until it has forked, then the worker.
+So when the pipe closes, the attempt to start the worker is over, whichever process was killed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class WorkerProcess:
     """
 
     def __init__(self, place: int) -> None:
-        """Raises OSError if no descriptor is free."""
+        """Create the pipe. Raises OSError if no descriptor is free."""
         self.place = place
         self.born = time.monotonic()  # monotonic s
         self.pid = 0

@@ -1,7 +1,4 @@
-"""Sends bytes to one client in any protocol, and defines what a connection needs from its owner and its loop.
-
-`BufferedConnection.write` sends all bytes and never blocks.
-"""
+"""Sends bytes to one client in any protocol, and defines what a connection needs from its owner and its loop."""
 
 from __future__ import annotations
 
@@ -18,27 +15,26 @@ if TYPE_CHECKING:
     from koyjabo.server.loop.poller import Poller
 
 MOST_UNSENT = 64 * 1024
-"""Maximum number of unsent bytes per client. A client that exceeds this is dropped."""
+"""Maximum number of unsent bytes per client. A client that exceeds it is dropped."""
 
 LOST = 1006
 RESET = pack("ii", 1, 0)
 
 
 class ConnectionOwner(Protocol):
-    """Handles the events of its connections. An owner has many connections and keeps its own data about each."""
+    """Handles the events of its connections. An owner has many connections, and keeps its own data about each."""
 
     largest_message: int  # bytes
     pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
 
     def received(self, connection: Any, message: str | bytes) -> None:
-        """Handle a message. Must not block, because one reader serves all connections. See
+        """Handle a message. Must not block, because one reader serves all connections; see
         `WebSocketConnection.run_in_order`.
         """
 
     def ended(self, connection: Any, code: int) -> None:
-        """Handle the end of a connection. Runs in a task and may block.
-
-        `code` is the client's close code, 1005 or 1006. For a stream it is the code given to `close`, or 1006.
+        """Handle the end of a connection, in a task that may block. `code` is the client's close code, 1005 or 1006.
+        For a stream it is the code passed to `close`, or 1006.
         """
 
 
@@ -81,7 +77,7 @@ class Loop(Protocol):
 
 
 class BufferedConnection:
-    """The base of all connections. `write` may be called at any time and does nothing after the end. Subclasses
+    """The base class of connections. `write` may be called at any time, and does nothing after the end. Subclasses
     implement reading and `close`.
     """
 
@@ -93,7 +89,9 @@ class BufferedConnection:
     is_stream = False
 
     def __init__(self, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes) -> None:
-        """`greeting` is sent first, together with all data written before the first `send_unsent`."""
+        """Create a connection. `greeting` is sent first, together with all data written before the first
+        `send_unsent`.
+        """
         self.address = address
         self.owner = owner
         self.born = time.monotonic()
@@ -138,7 +136,7 @@ class BufferedConnection:
             self._loop.drop(self, LOST, reset=True)
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the connection when the client has read all written data, or after CLOSE_TIMEOUT_S."""
+        """End the connection once the client has read all written data, or after CLOSE_TIMEOUT_S."""
         raise NotImplementedError
 
     # Methods that the loop calls
@@ -165,7 +163,7 @@ class BufferedConnection:
         return self._unsent is not None
 
     def all_sent(self) -> None:
-        """Called when the kernel has accepted all buffered data."""
+        """Called once the kernel has accepted all buffered data."""
 
     @property
     def has_unsent(self) -> bool:

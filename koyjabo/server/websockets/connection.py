@@ -43,14 +43,14 @@ class CloseFrame(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A frame of an unfinished message, reported so that the connection can count it."""
+    """A frame of a message that is not complete yet. It is reported so that frames can be counted."""
 
 
 Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
 
 
 class FrameReader:
-    """Decodes bytes into messages and control frames. Refuses a message of more than `limit` bytes."""
+    """Decodes bytes into messages and control frames. Refuses messages of more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -61,14 +61,12 @@ class FrameReader:
 
     @property
     def idle(self) -> bool:
-        """Whether no frame or message is incomplete."""
+        """Whether the last frame and message are complete."""
         return self._frames.header is None and not len(self._frames.buffer) and self._messages.opcode is None
 
     def feed(self, data: bytes) -> list[Received]:
-        """Return the messages and control frames that `data` completes.
-
-        Raises ParseFailed for an invalid frame, with the close code to send. Its `received` has the items completed
-        before the error.
+        """The messages and control frames that `data` completes. Raises ParseFailed for an invalid frame, with the
+        close code to send. Its `received` has what was completed before the error.
         """
         received: list[Received] = []
         self._frames.receive_bytes(data)
@@ -97,7 +95,7 @@ class FrameReader:
             received.append(Part())
 
     def _check_size(self) -> None:
-        """Refuse a message over the limit. The length announced by an incomplete frame also counts."""
+        """Refuse a message over the limit. The announced length of an incomplete frame counts."""
         header = self._frames.header
         announced = 0 if header is None or header.opcode.iscontrol() else header.payload_len
         started = self._frames.payload_consumed if header is not None else 0
@@ -144,7 +142,9 @@ MOST_CALLS = 100
 PING_FRAME = frame(b"", PING)
 
 EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL | PONG, MASKED)), 6
-"""How the response to our ping begins. The four bytes of the mask follow; there is no data to mask."""
+"""How a client's response to our ping begins, and its length. The four bytes of the mask follow; there is no data to
+mask.
+"""
 
 
 class WebSocketConnection(BufferedConnection):
@@ -155,8 +155,8 @@ class WebSocketConnection(BufferedConnection):
     def __init__(
         self, sock: Any, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes, early: bytes
     ) -> None:
-        """`greeting` is sent first, together with data written before `start`, because sending takes longer than all
-        our own work. `early` is data already read from `sock`.
+        """Create a WebSocket. `greeting` is sent first, together with data written before `start`, because each call to
+        send takes longer than all our own work. `early` is data already read from `sock`.
         """
         super().__init__(address, owner, loop, greeting)
         self.attach(sock)
@@ -167,7 +167,7 @@ class WebSocketConnection(BufferedConnection):
         self._frames_left = MOST_FRAMES
 
     def start(self) -> None:
-        """Send all written data and start reading. Call it when the owner has sent its first message and can handle
+        """Send all written data, and start to read. Call this once the owner has sent its first message and can handle
         `received`.
         """
         self.send_unsent()
@@ -182,13 +182,13 @@ class WebSocketConnection(BufferedConnection):
         self.write(frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """Send a close frame. The connection ends when the client has responded, or after CLOSE_TIMEOUT_S."""
+        """Send a close frame. The connection ends once the client has responded, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
             self.write(close_frame(code, reason))
             self._begin_closing()
 
     def run_in_order(self, call: Callable[[], None]) -> None:
-        """Run `call` in a task, after the calls passed earlier. It may block."""
+        """Run `call` in a task, after all calls passed before. It may block."""
         if self._calls is None:
             self._calls = deque([call])
             self._loop.start_task(self._run_calls)
@@ -230,7 +230,7 @@ class WebSocketConnection(BufferedConnection):
         self.write(PING_FRAME)
 
     def reset_frame_count(self) -> None:
-        """Allow the client MOST_FRAMES again, at each ping."""
+        """Allow the client MOST_FRAMES again. Called at each ping."""
         self._frames_left = MOST_FRAMES
 
     @property

@@ -1,7 +1,7 @@
 """Reads all WebSockets and streams of this worker, without a task for each (decision 11).
 
-Frames cannot interleave, because a single method writes to a connection. A client that does not read costs a bounded
-buffer until it is dropped.
+Frames cannot interleave, because only one method writes to a connection. A client that does not read takes up a limited
+buffer, and is then dropped.
 """
 
 from __future__ import annotations
@@ -27,37 +27,35 @@ from koyjabo.server.websockets.event_stream import TICK_S, EventStream
 log = logging.getLogger("koyjabo.websockets")
 
 SEND_BUFFER = 32 * 1024
-"""Size of the kernel's send buffer per client, in bytes (the kernel doubles it). By default it may grow to
-megabytes.
-"""
+"""Size of the kernel's send buffer per client, bytes (the kernel doubles it). By default it may grow to megabytes."""
 
 CLOSES_IN_A_ROW = 256
 MOST_NOTIFIERS = 64
-"""Maximum number of tasks that notify owners of ended connections; tasks are needed because an owner may block. If
+"""Maximum number of tasks that notify owners of ended connections. Owners may block, so tasks are needed; but if
 thousands of connections end together, a task for each would take most of the time (decision 85).
 """
 
 STALLED_S = 30.0
-"""A client with unsent data that has read nothing for this long is dropped."""
+"""After this time without reading, a client with unsent data is dropped, s."""
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
-"""The time-out is shorter than the interval, so each ping is checked before the next one is sent."""
+"""Interval between pings, and time limit for the response, s. The limit is shorter, so each ping is checked before the
+next one.
+"""
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long a client has to respond to a close frame."""
+"""How long a client has to respond to a close frame, s."""
 
 LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
-"""The fraction that lifetimes vary by, so that clients that connect together after a deploy do not reconnect together
-every day.
+"""How much lifetimes vary, as a fraction, so that clients that connect together after a deploy do not reconnect
+together every day.
 """
 
 SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
-"""When less than the fraction SPARE of its places is left, a worker lets the others accept first, and then accepts one
-connection per PLACES_FOR_ONE free places.
-
-The kernel distributes connections unevenly. A page that one worker refuses while another has room would have to try
-again (decision 85).
+"""When less than the fraction SPARE of its places is free, a worker lets the others accept first. It then accepts one
+connection per PLACES_FOR_ONE free places, at least LEAST_SHARE. The kernel distributes connections unevenly, and a page
+that one worker refuses while another has room would have to try again (decision 85).
 """
 
 SWEEP_INTERVAL_S = 1.0
@@ -75,8 +73,8 @@ class ConnectionLoop:
         most_a_network: int,
         handshakes: Rate | None = None,
     ) -> None:
-        """`most_a_network` is the limit of a /24 or /48 (see `neighbours`). `handshakes` is the rate limit per
-        address, None for no limit.
+        """Create the loop. `most_a_network` is the limit for a /24 or /48 (see `neighbours`). `handshakes` is the rate
+        limit per address; None for no limit.
         """
         self.start_task = runtime.start_task
         self.most = most
@@ -104,10 +102,8 @@ class ConnectionLoop:
     def add(
         self, sock: Any, address: str, owner: ConnectionOwner, greeting: bytes, early: bytes
     ) -> WebSocketConnection:
-        """Take over a connected socket and send `greeting` first. `WebSocketConnection.start` then starts sending and
-        reading.
-
-        Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
+        """Take over a connected socket, and send `greeting` first. `WebSocketConnection.start` then starts sending and
+        reading. Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
         """
         _prepare(sock)
         connection = WebSocketConnection(sock, address, owner, self, greeting, early)
@@ -135,8 +131,8 @@ class ConnectionLoop:
             stream.close(GOING_AWAY)
 
     def share(self) -> int | None:
-        """Return how many connections to accept at once: fewer as places run out, or None while there are enough. Never
-        0, because many connections are plain requests, which need no place and must not wait for one.
+        """How many connections to accept at once: fewer as places run out, or None while there are enough. Never 0,
+        because many connections are plain requests, which need no place and must not wait for one.
         """
         left = self.most - len(self._open) - self._reserved
         if left > self.most * SPARE:
@@ -144,13 +140,13 @@ class ConnectionLoop:
         return max(LEAST_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
 
     def is_full(self, address: str) -> bool:
-        """Return whether there is no place for another client, or for another one of this address's network."""
+        """Whether there is no place for another client, or for one more from this address's network."""
         if len(self._open) + self._reserved >= self.most:
             return True
         return not self._by_address.neighbours_have_room(address, self.most_a_network)
 
     def reserve(self, address: str) -> bool:
-        """Count a client without a connection here, because it polls or its stream has not begun. Returns False if a
+        """Count a client that has no connection here, because it polls or its stream has not begun. Returns False if a
         limit is exceeded.
         """
         if not self._has_room(address):
@@ -165,7 +161,7 @@ class ConnectionLoop:
         self._by_address.remove(address)
 
     def close_all(self) -> None:
-        """Close all connections, including new ones from now on, because the server is going away."""
+        """Close all connections and all further ones, because the server is stopping."""
         self._leaving = True
         for count, connection in enumerate(list(self._open.values()), 1):
             connection.close(GOING_AWAY, "the server is going away")
@@ -173,7 +169,7 @@ class ConnectionLoop:
                 time.sleep(0)
 
     def sweep(self) -> None:
-        """Run the checks that are due. Call it every SWEEP_INTERVAL_S."""
+        """Make the checks that are due. Call this every SWEEP_INTERVAL_S."""
         checks = (self._pong_checks, self._pings)  # check the last ping before sending the next one
         for queue in (*checks, self._ticks, self._closing):
             queue.run_due()
@@ -194,7 +190,7 @@ class ConnectionLoop:
         self._closing.put(connection)
 
     def drop(self, connection: BufferedConnection, code: int, reset: bool = False) -> None:
-        """End a connection now and notify its owner. `reset` also discards data that the kernel has not sent."""
+        """End a connection now, and notify its owner. `reset` also discards data that the kernel has not sent."""
         fd = connection.fileno()
         if not connection.end(self._poller, reset):
             return
@@ -217,7 +213,7 @@ class ConnectionLoop:
             connection.read()
 
     def end_failed(self, connection: BufferedConnection) -> None:
-        """Close a connection with 1011 after an internal error. Drop it if it was already closing."""
+        """Close a connection with 1011 after an internal error. If it was already closing, drop it."""
         if connection.is_open:
             connection.close(UNEXPECTED)
         else:
@@ -296,5 +292,5 @@ class Aging(Protocol):
 
 
 def is_old(socket: Aging) -> bool:
-    """Return whether a socket must reconnect: after LONGEST_LIFE_S, or sooner by up to SPREAD of that."""
+    """Whether a socket must reconnect: after LONGEST_LIFE_S, or earlier by up to the fraction SPREAD."""
     return time.monotonic() - socket.born > LONGEST_LIFE_S * (1 - SPREAD * socket.chance / 256)

@@ -1,4 +1,4 @@
-"""A queue for many items that are due after the same delay. Replaces a timer per item."""
+"""A queue of items that are due after the same delay, instead of a timer for each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DelayLine(Generic[Item]):
 
     @property
     def due_in_s(self) -> float:
-        """The time until the first item is due, or infinity without items."""
+        """Time until the first item is due, s; infinity without items."""
         return self._queue[0][0] - time.monotonic() if self._queue else inf
 
     def run_due(self) -> None:

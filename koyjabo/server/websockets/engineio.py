@@ -1,10 +1,11 @@
-"""Runs python-engineio over our connections, so that its clients need no tasks.
+"""Runs python-engineio on our connections, so that its clients need no tasks.
 
 It relies on undocumented parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
 `socket.Socket`. It calls `_upgrade_websocket` to respond to an upgrade, and `schedule_ping` when a client has connected
-or responded to a ping. A client's `queue` is the only step between `send` and the wire. The server looks up `handlers`,
-`handle_request` and `_ok` on itself at each call. It also relies on the text of an error of python-socketio (5.18.1,
-pinned).
+or responded to a ping. A client's `queue` is the only step between `send` and the connection. The server looks up
+`handlers`, `handle_request` and `_ok` on itself at each call.
+
+It also relies on the text of an error of python-socketio (5.18.1, pinned).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.engineio_socket import EngineSocket
 
 UPGRADE_TIMEOUT_S = 10.0
-"""How long a polling client may take to upgrade to a WebSocket."""
+"""How long a polling client has to upgrade to a WebSocket, s."""
 
 METHODS = ("GET", "POST", "OPTIONS")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
@@ -40,7 +41,7 @@ KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_AD
 NOTHING = io.BytesIO()
 POLLING = "polling"
 NOWHERE_CONNECTED = "Unexpected binary packet"
-"""python-socketio's error text for a binary packet in a namespace that its client is not connected to."""
+"""python-socketio's error text for a binary packet in a namespace that the client is not connected to."""
 
 
 class Engine:
@@ -63,8 +64,8 @@ class Engine:
 
     @property
     def sweep_interval_s(self) -> float:
-        """The time until the next item is due, but at least a twentieth of the ping time-out, so that a sweep
-        handles many items together.
+        """Time until the next item is due, but at least a twentieth of the ping time-out, so that a sweep handles many
+        items together.
         """
         soonest_s: float = min(self._pings.due_in_s, self._pong_checks.due_in_s, self._server.ping_interval, 1.0)
         shortest_s: float = min(1.0, self._server.ping_timeout / 20)
@@ -76,7 +77,7 @@ class Engine:
         self._upgrades.run_due()
 
     def end_polling(self) -> None:
-        """Close the polling clients and so end their waiting requests, because the server is going away."""
+        """Close the polling clients, which ends their waiting requests, because the server is stopping."""
         for client in list(self._server.sockets.values()):
             if client.connection is None:
                 client.close(abort=True)
@@ -84,8 +85,8 @@ class Engine:
     # Methods that clients call
 
     def ping_later(self, client: EngineSocket) -> None:
-        """Schedule the next ping of a client that has just connected or responded. The deadline of its pong counts
-        from now.
+        """Schedule the next ping of a client that has connected or responded. The deadline for its response counts from
+        now.
         """
         self._pings.delay_s = self._server.ping_interval
         self._pings.put(client)
@@ -115,8 +116,8 @@ class Engine:
         return self._connect(sid, _reduced(environ))
 
     def _on_message(self, sid: str, message: str | bytes) -> Any:
-        """Handle a message. Closes the connection after an invalid packet, because python-engineio would log the
-        exception and continue.
+        """Handle a message. Closes the connection after an invalid packet; python-engineio would log the exception and
+        continue.
         """
         try:
             return self._message(sid, message)
@@ -135,8 +136,7 @@ class Engine:
             client.refuse()
 
     def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        """Handle a request like python-engineio, and add refusals that the protocol requires but python-engineio
-        omits."""
+        """Handle a request like python-engineio, but refuse what the protocol forbids and python-engineio accepts."""
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
@@ -195,12 +195,10 @@ def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _transport(environ: dict[str, Any]) -> str:
-    """Return the transport in the query, like python-engineio. A failed `Upgrade` header does not change it."""
+    """The transport named in the query, as python-engineio reads it. An invalid `Upgrade` header does not change it."""
     return _query(environ)["transport"][0]
 
 
 def _reduced(environ: dict[str, Any]) -> dict[str, Any]:
-    """Return only the part of the environment that handlers need, because python-socketio keeps it as long as the
-    client is connected.
-    """
+    """The part of the environment that handlers need. python-socketio keeps it as long as the client is connected."""
     return {name: environ[name] for name in KEPT if name in environ} | {"wsgi.input": NOTHING}

@@ -1,4 +1,4 @@
-"""One Engine.IO client: python-engineio handles its polls, and our connection handles its WebSocket."""
+"""An Engine.IO client: python-engineio handles its polls, and our connection handles its WebSocket."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class EngineSocket(Socket):
     pings = False  # no WebSocket pings, because Engine.IO has its own
     connection: WebSocketConnection | None = None
     counted_as: str | None = None
-    """The address that the client is counted for while it polls."""
+    """The address that the client counts for while it polls."""
     dead_at = inf
-    """The deadline of its pong, monotonic s."""
+    """The deadline for its response to a ping, monotonic, s."""
     awaits_last_poll = False
-    """The client was closed while no poll was waiting, so one more poll gets a response."""
+    """Set if the client was closed while no poll was waiting, so that one more poll gets a response."""
     _probed: WebSocketConnection | None = None
     _polls = False
 
@@ -55,11 +55,11 @@ class EngineSocket(Socket):
 
     @property
     def is_late(self) -> bool:
-        """Whether the deadline of its pong has passed."""
+        """Whether it has missed the deadline for responding to a ping."""
         return time.monotonic() >= self.dead_at
 
     def check_ping_timeout(self) -> bool:
-        """Leave silent clients to the sweep, which reads all data that has arrived before it decides."""
+        """Do nothing: the sweep closes silent clients, after reading all data that has arrived."""
         if self.closed:
             raise SocketIsClosedError
         return True
@@ -73,7 +73,7 @@ class EngineSocket(Socket):
             super().send(pkt)
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
-        """Close without waiting for a poll to fetch the remaining packets, because it may never come."""
+        """Close without waiting for a poll to fetch the remaining packets, because none may come."""
         super().close(wait=False, abort=abort, reason=reason)
         self.server.engine.release(self)
 
@@ -88,7 +88,7 @@ class EngineSocket(Socket):
         self.end(ABUSE, "not what Engine.IO and Socket.IO say")
 
     def poll(self) -> list[Packet]:
-        """Wait for packets. A second poll while one is waiting raises EngineIOError and ends both."""
+        """Wait for packets. If a second poll arrives, raises EngineIOError and ends both."""
         if self._polls:
             self.close()
             raise EngineIOError
@@ -120,9 +120,7 @@ class EngineSocket(Socket):
 
     def handle_get_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         """Handle a poll or an upgrade. If a new client's handshake is refused, close the client, because it will not
-        return.
-
-        Without `Connection: Upgrade`, python-engineio would treat such a handshake as a poll.
+        return. Without `Connection: Upgrade`, python-engineio would treat such a handshake as a poll.
         """
         answer = super().handle_get_request(environ, start_response)
         if self.connected:

@@ -1,6 +1,5 @@
-"""Server-Sent Events: a response that does not end, on the loop of the WebSockets (specification: Streams).
-
-The response is not chunked and its body ends with the connection, so that an event is the same bytes for every client.
+"""Server-Sent Events: responses that do not end, on the WebSockets' loop (specification: Streams). They are not
+chunked, and their body ends with the connection, so that an event is the same bytes for every client.
 """
 
 from __future__ import annotations
@@ -19,29 +18,30 @@ if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
 
 RETRY = b"retry: 5000\n\n"
-"""How long a client waits before it reopens a stream that has ended, in ms."""
+"""How long a client waits before it opens an ended stream again, ms."""
 
 COMMENT = b":\n\n"
 TICK_S = 5.0
 QUIET_TICKS = 4
-"""Number of ticks without an event before a comment is sent: within 20 s."""
+"""Number of ticks without an event before a comment is sent, which happens within 20 s."""
 
 UNACKNOWLEDGED_MS = 24_000
-"""How long data may stay unacknowledged (TCP_USER_TIMEOUT). Together with the comments, this detects a dead client
-within 45 s."""
+"""How long data may stay unacknowledged (TCP_USER_TIMEOUT), ms. Together with the comments, this detects a dead client
+within 45 s.
+"""
 
 RETRY_AFTER_S = 10
 NO_ROOM = "Too many connections from this address. Wait as long as Retry-After says, then try again."
 
 
 class EventStream(BufferedConnection):
-    """A stream. It has no socket until the head of its response exists. Events written before that follow the head."""
+    """A stream. It gets its socket once the head of its response exists. Events written before that follow the head."""
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
 
     def __init__(self, address: str, owner: ConnectionOwner, loop: Loop) -> None:
-        """`loop` has reserved a place for `address`."""
+        """Create a stream. `loop` has reserved a place for `address`."""
         super().__init__(address, owner, loop, RETRY)
         self.has_begun = False
         self._quiet_ticks = 0
@@ -57,7 +57,7 @@ class EventStream(BufferedConnection):
         return StreamBody(self)
 
     def begin(self, connection: HttpConnection, head: bytes) -> None:
-        """Take over the socket from the HTTP connection, and send the head and the events written so far."""
+        """Take over the socket from the HTTP connection, and send the head and all events written before."""
         if self._state == self.GONE:  # more was written than may be buffered
             connection.end()
             return
@@ -75,7 +75,7 @@ class EventStream(BufferedConnection):
             self._conclude()
 
     def abandon(self) -> None:
-        """Release the slot of a stream that has not begun. Does nothing for other streams."""
+        """Release the place of a stream that has not begun. Does nothing for other streams."""
         if not self.has_begun:
             self._loop.drop(self, LOST)
 
@@ -88,7 +88,7 @@ class EventStream(BufferedConnection):
         self.write(stream_frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the body when the client has read all buffered data, or after CLOSE_TIMEOUT_S."""
+        """End the body once the client has read all buffered data, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
             self._state, self._code = self.CLOSING, code or LOST
             if self.has_begun:
@@ -97,7 +97,7 @@ class EventStream(BufferedConnection):
     # Methods that the loop calls
 
     def fileno(self) -> int:
-        """-1 before the stream has begun."""
+        """The descriptor; -1 before the stream has begun."""
         return super().fileno() if self.has_begun else -1
 
     def tick(self) -> None:
@@ -107,7 +107,7 @@ class EventStream(BufferedConnection):
             self.write(COMMENT)
 
     def read(self) -> None:
-        """End the stream: the client must not send anything after its request."""
+        """End the stream, because a client must not send anything after its request."""
         if receive(self._sock) is not None:
             self._loop.drop(self, LOST)
 
@@ -129,7 +129,7 @@ class EventStream(BufferedConnection):
 
 
 class StreamBody:
-    """The response's WSGI body. The server calls `take_over` instead of reading it."""
+    """The WSGI body of a stream's response. The server calls `take_over` instead of reading it."""
 
     def __init__(self, stream: EventStream) -> None:
         self._stream = stream
@@ -145,17 +145,15 @@ class StreamBody:
 
 
 class EventStreams:
-    """Opens streams. Handlers find it in the WSGI environment of each request as `koyjabo.event_streams`."""
+    """Opens streams. Handlers find this object in the WSGI environment as `koyjabo.event_streams`."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
     def open(self, environ: dict[str, Any], owner: ConnectionOwner) -> EventStream:
-        """Return a stream for this request. Events may be written to it at once, and its `body` is the body of the
-        response.
-
-        Raises TooManyConnections if the worker, or its share for one network, is full, and TooManyRequests if the
-        address exceeds a limit.
+        """Open a stream for this request. Events may be written to it at once, and its `body` is the body of the
+        response. Raises TooManyConnections if the worker, or its share for one network, is full, and TooManyRequests if
+        the address exceeds a limit.
         """
         address = client_address.limit_key(environ)
         if self._loop.is_full(address):

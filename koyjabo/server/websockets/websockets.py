@@ -1,5 +1,5 @@
-"""Sets up a worker's WebSockets (plain and Socket.IO) and streams, sweeps them regularly, and closes them at the
-end.
+"""Sets up a worker's WebSockets (plain and Socket.IO) and streams, checks them regularly, and closes them
+at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEY_BYTES = 16
 
 
 class WebSockets:
-    """Accepts upgrades. Handlers find it in the WSGI environment of each request as `koyjabo.websockets`."""
+    """Accepts upgrades. Handlers find this object in the WSGI environment as `koyjabo.websockets`."""
 
     def __init__(self, loop: ConnectionLoop) -> None:
         self._loop = loop
@@ -38,10 +38,8 @@ class WebSockets:
         self, environ: dict[str, Any], owner: ConnectionOwner, protocol: str | None = None
     ) -> WebSocketConnection:
         """Respond to the handshake and take over the connection; the request needs no other response. The owner calls
-        `start` to begin reading.
-
-        Declines extensions: permessage-deflate costs 36 µs per frame and 162 KB per client. Raises BadHandshake,
-        UnsupportedWebSocket.
+        `start` to begin to read. Accepts no extensions: permessage-deflate costs 36 µs per frame and 162 KB per client.
+        Raises BadHandshake, UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
         try:
@@ -76,15 +74,15 @@ def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
 log = logging.getLogger(__name__)
 
 GOODBYE_S = 2.0
-"""How long clients have to respond to our close frame before the process ends."""
+"""How long clients have to respond to our close frame before the process ends, s."""
 
 TICK_S = 0.05
 
 LATE_S = 1.0
-"""If a sweep is later than this, the machine or this worker was suspended."""
+"""If a sweep is later than this, s, the machine or this worker was suspended."""
 
 MOST_SLEEPS = 3
-"""Maximum number of extra sleeps, so that silent clients do not stay open on a machine that is always slow."""
+"""Maximum number of additional sleeps, so that silent clients do not stay open on a machine that is always slow."""
 
 
 class Sockets:
@@ -105,7 +103,7 @@ class Sockets:
         runtime.start_task(self._sweep)
 
     def share(self) -> int | None:
-        """See `ConnectionLoop.share`."""
+        """Return `ConnectionLoop.share`."""
         return self._connections.share()
 
     def close_all(self) -> None:
@@ -129,8 +127,8 @@ class Sockets:
                 log.exception("sweep_failed")
 
     def _wait_until_due(self) -> None:
-        """Sleep until an item is due. After a suspension, sleep again, so that frames that arrived in the meantime
-        are read before silent clients are dropped.
+        """Sleep until an item is due. After a suspension, sleep again, so that frames that have arrived since are read
+        before silent clients are dropped.
         """
         wanted_s = min(SWEEP_INTERVAL_S, self._engine.sweep_interval_s)
         for _ in range(MOST_SLEEPS):

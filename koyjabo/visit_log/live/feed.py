@@ -1,7 +1,7 @@
-"""The panel's room on this worker, and its source: the changes since the last event, read from the ledger.
+"""The panel's room on this worker, and its source: changes since the last event, read from the ledger.
 
-Nothing of this is sent over the bus. The call that announces new numbers for the site also makes the room read again. A
-lost message therefore delays visits by a second, until the next regular read, and none is missed.
+Nothing of this is sent over the bus. The message that announces new numbers for the site also makes the room read
+again. If the message is lost, visits appear a second later, with the next regular read.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from koyjabo.visit_log.live.feed_queries import LiveVisit
 from koyjabo.visit_log.live.recent import MOST_NAMED, Recent
 
 LONGEST_PAGE, LONGEST_NAME = 300, 150
-"""Maximum bytes of JSON, so that a visit with two names, a location and a page has less than 1 KB."""
+"""Maximum length as JSON, bytes, so that a visit with two names, a location and a page takes less than 1 KB."""
 
 ESCAPED, ESCAPED_PAIR = 6, 12
-"""Bytes of a character that ASCII JSON writes as one `\\u0995`, or as two of them."""
+"""Length of a character in ASCII JSON, bytes: one or two escapes such as `\u0995`."""
 
 Part = Mapping[str, Any]
 
 MOST_COMMUNITIES = 5
-"""Maximum number of communities with arrivals or departures in an event. The latest changes come first."""
+"""Maximum number of communities with arrivals or departures in an event, latest changes first."""
 
 STATS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
 
 
 class Feed:
-    """A worker's feed while its room has members. Only `read` waits."""
+    """This worker's feed while its room has members. Only `read` waits."""
 
     interval_s = 0.1
     caused_by_visits = False
@@ -63,12 +63,12 @@ class Feed:
         self._revision = clock.now_ms()
 
     def open(self) -> None:
-        """Read the current state, for the first member. Raises LedgerUnavailable."""
+        """Read the current state for the first member. Raises LedgerUnavailable."""
         self.read()
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again, because something already sent was erased or the database was rolled back."""
+        """Read and send everything again, because what was sent was erased, or the database was rolled back."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -107,7 +107,7 @@ class Feed:
         return [PanelUpdate([_visit(visit) for visit in visits], changed, self._revision, is_whole)]
 
     def merge(self, state: Any) -> None:
-        """Do nothing, because workers do not publish this room's state."""
+        """Do nothing: workers do not publish this room's state."""
 
     @property
     def newest(self) -> Sequence[LiveVisit]:
@@ -132,7 +132,7 @@ class Feed:
         }
 
     def parts(self) -> dict[str, Mapping[str, Any]]:
-        """Return the current values by key, for each part of the event."""
+        """The current values by key, for each part of the event."""
         recent, stats = self._recent, self._visits.newest().as_object()
         pages = recent.pages.count(self._clock.now_ms())
         places = {place: active["count"] for place, active in stats["locations"].items()}
@@ -146,7 +146,7 @@ class Feed:
 
 
 class LivePanel:
-    """The feed while its room has members, and what makes it read again. Callers check the permission."""
+    """Opens the feed while its room has members, and makes it read again when needed. Callers check the permission."""
 
     def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
         self._rooms = rooms
@@ -154,7 +154,7 @@ class LivePanel:
         self._new_feed = new_feed
 
     def current(self) -> Feed:
-        """Return the open feed of this worker, or a new one, which must read first. Raises LedgerUnavailable."""
+        """This worker's open feed, or a new one after its first read. Raises LedgerUnavailable."""
         feed = self._feed
         if feed is None:
             feed = self._new_feed()
@@ -162,11 +162,11 @@ class LivePanel:
         return feed
 
     def newest(self, most: int) -> list[LiveVisit]:
-        """Return the newest visits, newest first. Raises LedgerUnavailable."""
+        """The newest visits, newest first. Raises LedgerUnavailable."""
         return self._database.read(feed_queries.newest, 0, most)
 
     def changed(self) -> None:
-        """Refresh the feed, because the site's visits or numbers have changed on some worker."""
+        """Refresh the feed after the site's visits or numbers have changed on any worker."""
         self._rooms.refresh_panel()
 
     def reload(self) -> None:
@@ -212,7 +212,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _difference(before: Part, now: Part) -> dict[str, Any]:
-    """Return the new and changed values, and None for removed ones."""
+    """The new and changed values, and None for removed ones."""
     return {**changes(before, now), **{key: None for key in before if key not in now}}
 
 

@@ -1,4 +1,4 @@
-"""Reads what is newer than the last visit in a feed: visits, and the pages they opened."""
+"""Queries for what is newer than a feed's last visit: visits, and the pages they opened."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def newest(session: Session, after: int, most: int) -> list[LiveVisit]:
-    """Return the newest visits with an id after `after`, at most `most`, newest first."""
+    """The newest visits with an id after `after`, at most `most`, newest first."""
     rows = select(*COLUMNS).where(Visit.id > after).order_by(Visit.id.desc()).limit(most)
     rows = rows.outerjoin(Community, Community.id == Visit.scope).outerjoin(User, User.id == Visit.user_id)
     return [_visit(row) for row in session.execute(rows)]
@@ -64,9 +64,7 @@ def _visit(row: tuple[object, ...]) -> LiveVisit:
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
-    """Return the pages opened since `since_ms` by visits with an id after `after`: at most the newest `most`, oldest
-    first.
-    """
+    """The pages opened since `since_ms` by visits with an id after `after`: the newest `most`, oldest first."""
     is_known = ~Visit.visitor_id.startswith(DELETED)  # not erased in the meantime
     rows = select(Visit.visitor_id, Visit.page, Visit.at_ms).where(Visit.id > after, Visit.at_ms >= since_ms, is_known)
     newest = session.execute(rows.order_by(Visit.id.desc()).limit(most))
@@ -74,6 +72,6 @@ def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened
 
 
 def names(session: Session, communities: Collection[str]) -> dict[str, str]:
-    """Return the names of communities by id. Unknown ids are left out."""
+    """The names of communities by id. Unknown ids are left out."""
     rows = session.execute(select(Community.id, Community.name).where(Community.id.in_(communities)))
     return {row.id: row.name for row in rows}

@@ -1,4 +1,4 @@
-"""A feed's copy of the ledger: the newest visits, the last hour by minute, and the pages opened last."""
+"""A feed's copy of recent rows: the newest visits, the last hour by minute, and the pages opened last."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
 
 MOST_VISITORS = 10_000
-"""Maximum number of visitors in memory, about 3 MB. If the window has more, only the newest are counted."""
+"""Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""
 
 MOST_NAMED = 5
-"""Maximum number of pages, and of locations. The rest are counted as Other."""
+"""Maximum number of pages, and of locations, that are listed. The rest counts as Other."""
 
 OTHER = "Other"
 NO_PAGE = ""
 
 NEWEST = 50
-"""Maximum number of visits that are kept for a new listener and sent in one event. No visit is left out up to 500
-visits per second.
-"""
+"""Maximum number of visits kept for a new member and sent in one event. Below 500 visits a second, none is left out."""
 
 
 class OpenedPages:
-    """The page that each recent visitor opened last. Read from the ledger, because presence does not know pages. Each
-    visitor counts once, on the page of their last visit, until the active window after it has passed.
+    """The page that each recent visitor opened last. It is read from the ledger, because presence does not have pages.
+    A visitor counts once, for the page of their last visit, until the active window after that visit has passed.
     """
 
     def __init__(self, window_ms: int) -> None:
@@ -46,8 +44,8 @@ class OpenedPages:
             self._last.popitem(last=False)
 
     def count(self, now_ms: int) -> dict[str, int]:
-        """Return visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. Visits without a page are
-        under NO_PAGE.
+        """Number of visitors by page: the MOST_NAMED largest pages, then the rest as OTHER. Visits without a page are
+        NO_PAGE.
         """
         while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
             self._last.popitem(last=False)
@@ -76,7 +74,7 @@ class Recent:
         self._hour = LastHour(SITE)
 
     def read(self, session: Any) -> News:
-        """Read new rows: a database operation whose result is for `take`."""
+        """Read new rows. This is a database operation; its result is for `take`."""
         now_ms, after = self._clock.now_ms(), self.after or 0
         since_ms = now_ms - self._window_ms
         # The first read does not start at the beginning of the ledger.

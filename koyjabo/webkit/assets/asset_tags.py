@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 
 def asset(name: str) -> str:
-    """Return the URL of a file for our own pages. All functions here raise LookupError if there is no such file."""
+    """A file's URL for our own pages. All functions here raise LookupError if there is no such file."""
     return assets().address(name)
 
 
@@ -33,9 +33,9 @@ def stylesheet(name: str) -> Markup:
 
 
 def inline_stylesheet(name: str) -> Markup:
-    """Return the stylesheet as an inline style, whose hash goes into the page's content security policy. The page is
-    painted without a second request, which takes half a second on slow 3G. In exchange, every response contains the
-    sheet instead of using the cache.
+    """The stylesheet as an inline style, whose hash goes into the page's Content-Security-Policy. The page is then
+    painted without a second request, which takes half a second on slow 3G. In return, every response contains the
+    stylesheet.
     """
     style = assets().inline.get(name)
     if style is None:
@@ -50,9 +50,8 @@ def inline_stylesheet(name: str) -> Markup:
 
 
 def module(name: str) -> Markup:
-    """Return the tags of a script and its imports, so that browsers request all of them at once.
-
-    A page with several scripts lists each import once. Empty for scripts that are in the page's bundle.
+    """The tags of a script and its imports, so that browsers request all of them at once. A page with several scripts
+    lists each import once. Empty for scripts in the page's bundle.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
@@ -63,13 +62,13 @@ def module(name: str) -> Markup:
 
 
 def bundle(name: str) -> Markup:
-    """Return the tag that makes a page request all its scripts early, in a single file: `name`, which imports them.
-    Call this before `module`. `base.html` writes the script's own tag with `bundled`.
+    """The tag that makes a page request all its scripts early, as one file: `name`, which imports them. Call this
+    before `module`. `base.html` writes the script's own tag with `bundled`.
     """
     g.bundle = name
     return PRELOAD.format(asset(name))
 
 
 def bundled() -> Markup:
-    """Return the tag of the page's bundle, to be placed after the classic scripts that it uses."""
+    """The tag of the page's bundle. It has to come after the classic scripts that the bundle uses."""
     return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()

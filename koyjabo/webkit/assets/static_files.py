@@ -1,8 +1,8 @@
-"""Static files. Our own pages use a path that contains the version of all files and is cached for a year. Other sites'
-pages use `/static/…`.
+"""Static files. Our own pages request them by a path that contains the version of all files, which is cached for a
+year. Pages of other sites use `/static/…`.
 
 `make assets` minifies, bundles and compresses them into `static/min/`, with a manifest (tools/assets/minify.mjs).
-Without a build, or if a source has changed since the build, the sources are sent and browsers discover their imports.
+Without a build, or if a source has changed since, the sources are sent, and browsers find their imports one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEXTS = {".js", ".css", ".svg", ".json", ".webmanifest"}
 PACKED = {"br": ".br", "gzip": ".gz"}
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
-"""Other sites' pages may use a cached module for 300 s."""
+"""Pages of other sites may use a cached module for 300 s."""
 
 FOR_A_DAY = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
@@ -36,9 +36,7 @@ bp = Blueprint("static_files", __name__)
 
 @dataclass(frozen=True)
 class Assets:
-    """The data that pages need about static files: the contents of the manifest, or just the names of the
-    sources.
-    """
+    """What pages need to know about static files: the contents of the manifest, or only the names of the sources."""
 
     version: str
     names: Collection[str]
@@ -49,27 +47,29 @@ class Assets:
     inline: Mapping[str, dict[str, str]] = field(default_factory=dict)  # a style's text and SHA-256 (base64)
 
     def address(self, name: str) -> str:
-        """Return the URL of a file. Raises LookupError if there is no such file."""
+        """A file's URL. Raises LookupError if there is no such file."""
         if name not in self.names:
             raise LookupError(f"There is no file {name} in {FOLDER}.")
         return f"/static/v-{self.version}/{name}"
 
 
 def init_app(app: Flask, is_development: bool) -> None:
-    """Register the files. In development they may change between requests; in production they are read at the start."""
+    """Register the files. In development they may change between requests; in production they are read once, at the
+    start.
+    """
     fixed = _present()
     app.extensions[EXTENSION] = _present if is_development else lambda: fixed
 
 
 def assets() -> Assets:
-    """Return the assets for the current request."""
+    """The static files for the current request."""
     if "assets" not in g:
         g.assets = current_app.extensions[EXTENSION]()
     return cast(Assets, g.assets)
 
 
 def _present() -> Assets:
-    """Return the build if it matches the current sources, or else the sources."""
+    """The build if it matches the current sources, otherwise the sources."""
     sources = tuple(_walk())
     digest, names = _digest(sources), frozenset(name for name, _ in sources)
     manifest = FOLDER / MIN / "manifest.json"
@@ -81,7 +81,7 @@ def _present() -> Assets:
 
 
 def _walk() -> Iterator[tuple[str, int]]:
-    """Yield every source with its modification time, ns."""
+    """Yield all sources with their modification times, ns."""
     for folder, folders, files in os.walk(FOLDER):
         folders[:] = [folder for folder in folders if folder != MIN]
         for path in (Path(folder, file) for file in files):
@@ -90,7 +90,7 @@ def _walk() -> Iterator[tuple[str, int]]:
 
 @lru_cache(maxsize=2)
 def _digest(sources: tuple[tuple[str, int], ...]) -> str:
-    """Return the same digest as tools/assets/minify.mjs."""
+    """The digest of the sources, as tools/assets/minify.mjs computes it."""
     digest = hashlib.sha256()
     for name, _ in sorted(sources):
         content = (FOLDER / name).read_bytes()
@@ -113,8 +113,9 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
 
 @bp.get("/static/v-<version>/<path:name>")
 def versioned(version: str, name: str) -> Response:
-    """Send the current version, whichever version the URL names. Only responses to requests for the current version may
-    be cached."""
+    """Send the current version of a file, whichever version the URL names. Only responses to requests for the current
+    version may be cached.
+    """
     return _send(name, FOREVER if version == assets().version else "no-cache")
 
 
@@ -131,15 +132,14 @@ def at_the_root(file: str) -> Response:
 
 @bp.get("/sw.js")
 def service_worker() -> Response:
-    """The service worker for all our pages. Its URL never changes; its content names the version it belongs to."""
+    """Send the service worker for all our pages. Its URL never changes; its content names the version it belongs to."""
     response = Response(f'import "{assets().address(SERVICE_WORKER)}";\n', mimetype="text/javascript")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
 def _send(name: str, cache_control: str) -> Response:
-    """Send a file: texts whole, other files also in parts. Other sites know the client module and its parts as
-    `js/…`."""
+    """Send a file: texts whole, others also in parts. Other sites know the client module and its parts as `js/…`."""
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
     is_text = Path(name).suffix in TEXTS
     path = (assets().folder if is_text else FOLDER) / name

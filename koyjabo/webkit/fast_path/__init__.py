@@ -1,1 +1,1 @@
-"""The fast path for the most frequent requests, and the context that its handlers receive."""
+"""The fast path for the most frequent requests, and the context that handlers on it receive."""

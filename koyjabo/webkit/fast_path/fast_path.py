@@ -1,7 +1,7 @@
-"""Handles the most frequent requests without Flask, whose routing and contexts cost more than they do.
+"""Handles the most frequent requests without Flask, whose routing and contexts cost more than the requests themselves.
 
 A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
-calls it for ordinary requests, and a Flask route for all others. All layers around Flask also surround `FastPath`, so
+calls it for ordinary requests, and a Flask route for all others. All layers around Flask are also around `FastPath`, so
 headers, ids and addresses are the same (decision 48).
 """
 
@@ -28,13 +28,11 @@ from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
 )  # fmt: skip
-"""Headers of requests that are left to Flask."""
+"""Headers that leave a request to Flask."""
 
 STREAM_OPENER = "koyjabo.stream_opener"
-"""The extension that handles handshakes for the stream at `/`. It is called with the request, and raises the
-KoyJaboError of a refusal.
-
-`sockets` provides it, because that package imports features that import this module.
+"""Name of the extension that handles handshakes for the stream at `/`. It is called with the request, and raises a
+KoyJaboError to refuse. `sockets` provides it, because that package imports features that import this module.
 """
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
@@ -56,7 +54,7 @@ class FastContext(RequestContext):
 
 
 def init_app(app: Flask) -> None:
-    """Install the fast path for all its routes. Call it after the routes, and before other layers are put around
+    """Install the fast path for its routes. Call this after adding the routes, and before other layers are put around
     Flask.
     """
     app.wsgi_app = FastPath(app)  # type: ignore[method-assign]
@@ -91,7 +89,7 @@ class FastPath:
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
-        """Respond to a handshake for the stream of the site. Returns False if it is not one, or cannot be accepted."""
+        """Respond to a handshake for the site's stream. Returns False if the request is none or cannot be accepted."""
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         status = 200
@@ -108,7 +106,7 @@ class FastPath:
 
 
 def _is_handshake(environ: dict[str, Any]) -> bool:
-    """Return whether this is a handshake, by the same rules as Werkzeug's routing."""
+    """Whether this is a handshake, by the rules of Werkzeug's routing."""
     tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
     is_websocket = "upgrade" in tokens and environ["HTTP_UPGRADE"].lower() == "websocket"
     return is_websocket and environ["REQUEST_METHOD"] == "GET"

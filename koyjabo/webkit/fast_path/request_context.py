@@ -1,4 +1,4 @@
-"""The argument passed to handlers that have a Flask route and are on the fast path."""
+"""The argument of handlers that are both on the fast path and a Flask route."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound="Body")
 
 
 class RequestContext(ABC):
-    """One request, from Flask or on the fast path, with its WSGI environment. Methods `count_` raise
+    """A request, from Flask or the fast path, with its WSGI environment. The methods `count_…` raise
     TooManyRequests.
     """
 
@@ -34,20 +34,20 @@ class RequestContext(ABC):
     _limits: RateLimits
 
     def count_address(self, kind: str, uses: int = 1) -> None:
-        """Count uses of the address."""
+        """Count uses for the request's address."""
         self._limits.count_address(kind, self.environ, self.usage, uses)
 
     def count_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        """Count uses of the visitor."""
+        """Count uses for a visitor."""
         self._limits.count_visitor(kind, self.environ, self.usage, visitor_id, uses)
 
     def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        """Undo `count_visitor`, or some of its uses, for a request that did nothing."""
+        """Undo `count_visitor`, or some of its uses, because the request did nothing."""
         self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
 
     @property
     def limits_storage(self) -> bool:
-        """Whether what the counted address may store per day is limited."""
+        """Whether there is a limit on what the counted address may store per day."""
         return self._limits.limits_storage(self.usage)
 
     def count_stored(self, stored: int) -> None:
@@ -60,18 +60,18 @@ class RequestContext(ABC):
 
     @abstractmethod
     def body(self, model: type[Model]) -> Model:
-        """Return the validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
+        """The validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
 
     @abstractmethod
     def caller(self) -> Account | None:
-        """Return the account of the request's credentials if they are valid. Raises LedgerUnavailable."""
+        """The account of the request's credentials, if they are valid. Raises LedgerUnavailable."""
 
 
 Handler = Callable[[RequestContext], PlainResponse]
 
 
 class FlaskContext(RequestContext):
-    """The current request of Flask."""
+    """The current Flask request."""
 
     def __init__(self) -> None:
         self.services = current()
@@ -90,7 +90,7 @@ class FlaskContext(RequestContext):
 
 
 def fast_path(handler: Handler) -> Callable[[], Response]:
-    """Turn a handler into a Flask view and put it on the fast path."""
+    """Turn a handler into a Flask view, and put it on the fast path."""
 
     @wraps(handler)
     def view() -> Response:
@@ -101,6 +101,6 @@ def fast_path(handler: Handler) -> Callable[[], Response]:
 
 
 def with_query(handler: Handler) -> Handler:
-    """Let a handler on the fast path handle requests with a query, which are otherwise left to Flask."""
+    """Put requests with a query on the fast path as well, which otherwise leaves them to Flask."""
     handler.takes_query = True  # type: ignore[attr-defined]
     return handler

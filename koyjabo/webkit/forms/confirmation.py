@@ -1,6 +1,7 @@
-"""Confirmation of destructive actions: before the action, a page names the people or numbers affected, and the effect.
-The response to the action's form is the question. The question's form sends the same fields again, with a digest of the
-question, and the action is carried out if the question is still the same.
+"""Confirmation of destructive actions. Before the action, a page shows who or what is affected, and how.
+
+The response to the action's form is this question. The question's own form sends the same fields again, with a digest
+of the question. The action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
 class Confirmation(NamedTuple):
-    """A question, in the language of the current request. It is asked again if any of it, except `figures`, has
-    changed when the confirmation arrives.
+    """A question, in the language of the current request. If any part of it except `figures` has changed when the
+    confirmation arrives, it is asked again.
     """
 
     title: str
@@ -38,10 +39,10 @@ class Confirmation(NamedTuple):
 
 
 class Unconfirmed(Exception):
-    """The current request does not confirm the question. The response is the question."""
+    """The current request does not confirm the question. The response to the request is the question."""
 
     def __init__(self, question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> None:
-        """`errors` has the errors of the typed values by field."""
+        """Create the error. `errors` has the errors of the typed values, by field."""
         self.question = question
         self.status = status
         self.errors = errors or {}
@@ -52,7 +53,7 @@ def init_app(app: Flask) -> None:
 
 
 def confirm(question: Confirmation) -> None:
-    """Ask for confirmation. Call it after the checks of an action and before the action. Raises Unconfirmed."""
+    """Ask for confirmation. Call this after an action's checks, before the action. Raises Unconfirmed."""
     sent = request.form.get(CONFIRMED)
     if sent is None:
         raise Unconfirmed(question)
@@ -63,9 +64,7 @@ def confirm(question: Confirmation) -> None:
 
 
 def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
-    """Return the page of a question. Its status is 409 if the question has changed, and 422 if a typed value is
-    wrong.
-    """
+    """A question's page. Its status is 409 if the question has changed, and 422 if a typed value is wrong."""
     sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
@@ -81,15 +80,17 @@ def _ask(error: Unconfirmed) -> Response:
 
 
 def _digest(question: Confirmation) -> str:
-    """Return the digest of the question and the action's fields, without passwords, which could be guessed from it."""
+    """The digest of the question and the action's fields. Passwords are left out, because they could be guessed from
+    it.
+    """
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
     asked = [request.path, fields, question._replace(figures=())]
     return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(text: str) -> str:
-    """Normalise what does not matter when typing: capitals, extra spaces, invisible characters, and the script and
-    grouping of digits.
+    """A typed text without differences that do not matter: capitals, extra spaces, invisible characters, and the script
+    and grouping of digits.
     """
     seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
     words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())

@@ -1,4 +1,4 @@
-"""Forms: validated by the API's models, and shown again with errors. Also sends the current form's fields again after a
+"""Forms: validated by the API's models, and shown again with errors. Also repeats the current form's fields after a
 question or a refusal.
 """
 
@@ -23,7 +23,7 @@ SECRETS = {
     "new_password": _("New password"),
     "code": _("Code"),
 }
-"""Labels by name. These fields are never filled in again; users must retype them."""
+"""Labels of fields that are never filled in again, so that users retype them."""
 
 TEXTS = {
     "email": (_("Email"), "email"),
@@ -42,14 +42,12 @@ TEXTS = {
     "url": (_("Address"), "url"),
     "community": (_("Community"), "text"),
 }
-"""Labels and kinds by name. All other fields are choices and tokens, which are re-sent unchanged."""
+"""Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged."""
 
 
 class Form(Generic[Checked]):
-    """A form for one body. `values` and `errors` are by field.
-
-    `flags` names the check boxes, because browsers only send checked ones. `lists` names fields that can have several
-    values.
+    """A form for one body. `values` and `errors` are by field. `flags` names the check boxes, because browsers only
+    send checked ones. `lists` names fields that may have several values.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class Form(Generic[Checked]):
         self._lists = lists
 
     def read(self) -> Checked | None:
-        """Return the validated body of the current request. None if it is invalid, with the reasons in `errors`."""
+        """The validated body of the current request; None if it is invalid, with the reasons in `errors`."""
         self.values = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
         self.values.update({flag: flag in request.form for flag in self._flags})
         self.values.update({name: request.form.getlist(name) for name in self._lists})
@@ -85,14 +83,16 @@ class SentField(NamedTuple):
 
 
 class SentForm(NamedTuple):
-    """The argument of the macro `forms.sent_again`."""
+    """A form to repeat: the argument of the macro `forms.sent_again`."""
 
     fields: list[SentField]
     form: Form[Body]
 
 
 def sent_form(without: tuple[str, ...] = (), is_editable: bool = False) -> SentForm:
-    """Return the form of the current request, except the fields `without`. Texts can be changed if it is editable."""
+    """The form of the current request, except the fields in `without`. With `is_editable`, users can change
+    its texts.
+    """
     fields = [
         _field(name, value, is_editable)
         for name, value in request.form.items(multi=True)

@@ -1,4 +1,4 @@
-"""The cache headers of pages. `response_headers` adds the headers of all responses."""
+"""Cache headers of pages. `response_headers` adds the headers that all responses have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Response, g
 
 
 def private(response: Response) -> Response:
-    """Set the cache headers of a page: an `after_request` function for blueprints."""
+    """Set the cache headers of a page. An `after_request` function for blueprints."""
     directive = "no-store" if g.get("login") else "no-cache"  # after a logout, "back" must not show private pages
     response.headers.setdefault("Cache-Control", f"private, {directive}")
     response.vary.update(("Cookie", "Accept-Language"))
@@ -14,6 +14,6 @@ def private(response: Response) -> Response:
 
 
 def no_store(response: Response) -> Response:
-    """Forbid storing a page with secrets, or with a secret URL like `response_headers.SECRET_PATHS`."""
+    """Forbid storing a page that has secrets, or a secret URL as in `response_headers.SECRET_PATHS`."""
     response.headers["Cache-Control"] = "no-store"
     return response

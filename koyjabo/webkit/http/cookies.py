@@ -11,22 +11,24 @@ HOST_PREFIX = "__Host-"
 
 
 def init_app(app: Flask, secure: bool) -> None:
-    """With `secure`, browsers send cookies only over TLS, even if this server does not know that TLS is used."""
+    """Set up cookies. With `secure`, browsers send them only over TLS, even if this server does not know that TLS is
+    used.
+    """
     app.extensions[ALWAYS_SECURE] = secure
 
 
 def cookie_name(name: str, over_tls: bool) -> str:
-    """Return the name of a cookie in HTTP headers."""
+    """The name of a cookie in HTTP headers."""
     return f"{HOST_PREFIX}{name}" if over_tls else name
 
 
 def get(name: str) -> str:
-    """Return the value of a cookie, or "" without one."""
+    """The value of a cookie; "" if there is none."""
     return request.cookies.get(cookie_name(name, request.is_secure), "")
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
-    """Set a cookie. Over HTTPS, also delete the one that an older version set without the prefix."""
+    """Set a cookie. Over HTTPS, also delete the cookie without the prefix that an older version has set."""
     _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
     if name in request.cookies and request.is_secure:
         _set(response, name, "", 0, httponly)

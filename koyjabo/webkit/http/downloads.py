@@ -1,4 +1,4 @@
-"""Files that are generated while they are sent: exports."""
+"""Downloads that are generated while they are sent, such as exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Piece = TypeVar("Piece", str, bytes)
 
 
 def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
-    """Send a file. `require` is called for each piece, outside the request. If it raises, the file ends there."""
+    """Send a file. `require` is called before each piece, outside of the request. If it raises an error, the file ends
+    there.
+    """
     checked = _log_errors(_while_allowed(pieces, require))
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # missing under other WSGI servers
@@ -32,7 +34,7 @@ def _while_allowed(pieces: Iterator[Piece], require: Callable[[], object]) -> It
 
 
 def _log_errors(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Log errors here. The response has begun, so it cannot report them."""
+    """Log errors here, because the response has begun and cannot report them."""
     try:
         yield from pieces
     except KoyJaboError as error:

@@ -1,4 +1,4 @@
-"""WSGI middleware and application settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
+"""WSGI middleware and settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_FIELDS = 20
 """Maximum number of fields in a form with a file."""
 
 LARGEST_FIELDS = 256 * 1024
-"""Maximum bytes of the form's other fields. Includes the 64 KB that Werkzeug reads at once."""
+"""Maximum size of the form's other fields, bytes. Includes the 64 KB that Werkzeug reads at once."""
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
@@ -41,8 +41,8 @@ def init_app(app: Flask) -> None:
 
 
 class RequestOfAnyBytes(flask.Request):
-    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid, but
-    accepts percent-encoded bytes, as browsers send them.
+    """A request whose query may contain any bytes. Werkzeug fails on raw bytes that are not valid UTF-8, but accepts
+    percent-encoded ones, as browsers send them.
     """
 
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
@@ -54,10 +54,8 @@ class RequestOfAnyBytes(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form at a path that takes a file. Until this is called the form is empty, so that only permitted
-        users' files are read.
-
-        Raises RequestEntityTooLarge, OSError.
+        """Read the form of a path that takes a file. Until this is called, the form is empty, so that only permitted
+        users' files are read. Raises RequestEntityTooLarge, OSError.
         """
         if (self.content_length or 0) > largest_file_at(self.path):
             raise RequestEntityTooLarge
@@ -70,8 +68,8 @@ class RequestOfAnyBytes(flask.Request):
         vars(self).update(form=form, files=files)
 
     def close(self) -> None:
-        """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until the garbage
-        collector runs. Every Socket.IO event has such a request, because no route matches it.
+        """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until a garbage
+        collection. Every Socket.IO event has such a request, because no route matches it.
         """
         super().close()
         if self.routing_exception is not None:
@@ -79,9 +77,8 @@ class RequestOfAnyBytes(flask.Request):
 
 
 def queue_fairly(app: Flask) -> None:
-    """Queue requests that reach Flask fairly, so that a client with many connections delays only itself.
-
-    Call it before other layers are put around Flask. The fast path costs too little to need it.
+    """Put requests that reach Flask into the fair queue, so that a client with many connections only delays itself.
+    Call this before other layers are put around Flask. The fast path is too cheap to need it.
     """
     app.wsgi_app = FairlyQueued(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -99,16 +96,14 @@ class FairlyQueued:
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """Accept the last `hops` entries of X-Forwarded-For and ignore the rest. Must be the outermost middleware."""
+    """Accept the last `hops` entries of X-Forwarded-For, and ignore the rest. Must be the outermost middleware."""
     if hops:
         app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
 
 
 def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
-    """Return Werkzeug's ProxyFix, but with our own reading of the address.
-
-    ProxyFix parses the header as a list of quoted strings, so a quotation mark from a client would hide the entries
-    that our proxies add after it.
+    """Werkzeug's ProxyFix, with our own parsing of the address. ProxyFix parses the header as a list of quoted strings,
+    so a client's quotation mark would hide the entries that our proxies add after it.
     """
 
     def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -121,7 +116,7 @@ def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
 
 def trust_this_machine(app: Flask) -> None:
     """In development, accept one hop of X-Forwarded-For from clients on this machine, such as a development server in
-    front of this one or the demo (`make demo`).
+    front of this one, or the demo (`make demo`).
     """
     app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -137,7 +132,7 @@ class LoopbackProxy:
 
 
 def exempt_this_machine(app: Flask) -> None:
-    """In development, lift the limits for direct requests from this machine: tests, benchmarks, the command line."""
+    """In development, exempt direct requests from this machine from limits: tests, benchmarks, the command line."""
     app.wsgi_app = LoopbackExemption(app.wsgi_app)  # type: ignore[method-assign]
 
 
@@ -152,7 +147,7 @@ class LoopbackExemption:
 
 
 class NoSession(SessionInterface):
-    """Disables Flask's sessions in signed cookies, which are not used here."""
+    """Turns off Flask's sessions in signed cookies, which are not used here."""
 
     def open_session(self, app: Flask, request: Any) -> NullSession:
         return NullSession()
@@ -162,7 +157,7 @@ class NoSession(SessionInterface):
 
 
 def log_requests(app: Flask) -> None:
-    """Log each request by its route, because a path may contain personal data."""
+    """Log each request by its route. The path itself may contain personal data."""
 
     @app.after_request
     def log_answer(response: Response) -> Response:

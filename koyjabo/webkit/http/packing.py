@@ -1,8 +1,8 @@
-"""Compresses pages and data with gzip for clients that accept it.
+"""Compresses pages and data with gzip, for clients that accept it.
 
 The length of a compressed response reveals whether something in the request repeats a secret in the response (BREACH).
-CSRF tokens therefore get a new mask in each response (`page_login`), responses to requests with cookies have a random
-length, and responses to forms, which may show new codes and keys, are not compressed.
+Therefore CSRF tokens get a new mask in each response (`page_login`), responses to requests with cookies get a random
+length, and responses to forms are not compressed, because they may show new codes and keys.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from flask import Flask, Response, current_app, request
 TYPES = {"text/html", "application/json"}
 METHODS = {"GET", "HEAD"}
 SMALLEST = 1024
-"""Shorter responses (bytes) are not compressed, because they fit into one packet."""
+"""Responses shorter than this are not compressed, bytes, because they fit into one packet."""
 
 LEVEL = 6
 MOST_PADDING = 100
-"""Maximum number of random bytes to add in gzip's field for a file name (RFC 1952), as Django's GZipMiddleware does.
-"""
+"""Maximum number of random bytes added in gzip's field for a file name (RFC 1952), as in Django's GZipMiddleware."""
 
 
 def init_app(app: Flask) -> None:
@@ -30,9 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def kept(packed: bytes, mimetype: str) -> Response:
-    """Return a response that was compressed once, by `keep`, with an ETag. It is decompressed for a client without
-    gzip.
-    """
+    """A response that was compressed before, by `keep`, with an ETag. It is decompressed for a client without gzip."""
     is_packed = request.accept_encodings["gzip"] > 0
     response = Response(packed if is_packed else gzip.decompress(packed), mimetype=mimetype)
     response.vary.add("Accept-Encoding")
@@ -44,13 +41,13 @@ def kept(packed: bytes, mimetype: str) -> Response:
 
 
 def keep(data: bytes) -> bytes:
-    """Compress as much as gzip can, because this is done once."""
+    """Compress as far as gzip can, because this is done once."""
     return gzip.compress(data, mtime=0)
 
 
 def pack(response: Response) -> Response:
-    """Compress a response. Skips streamed responses (exports, files) and those with an ETag, which identifies the
-    exact bytes.
+    """Compress a response. Leaves out streamed responses (exports, files) and responses with an ETag, which identifies
+    the exact bytes.
     """
     if not _is_worth_packing(response):
         return response
@@ -70,7 +67,7 @@ def _is_worth_packing(response: Response) -> bool:
 
 
 def _may_be_fast() -> bool:
-    """Return whether the request could have been handled on the fast path, without this layer (decision 48)."""
+    """Whether the fast path could have handled the request. It does not have this layer (decision 48)."""
     return hasattr(current_app.view_functions.get(request.endpoint or ""), "handler")
 
 

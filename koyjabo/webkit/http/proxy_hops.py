@@ -1,6 +1,5 @@
-"""The client address of the current request, and what it would be with other values of TRUSTED_PROXIES.
-
-Addresses are shown only to the admin who makes the request, and are not stored (specification: Storage).
+"""The client's address in the current request, and what it would be with other values of TRUSTED_PROXIES. Addresses are
+only shown to the admin who makes the request, and are not stored (specification: Storage).
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ MOST_SHOWN = 10
 
 
 class Hop(NamedTuple):
-    """The client address with this number of TRUSTED_PROXIES."""
+    """The client's address with this value of TRUSTED_PROXIES."""
 
     proxies: int
     address: str
 
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
-    """Return the hops, from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
+    """The hops: from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
     MOST_SHOWN.
     """
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
@@ -31,5 +30,5 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:
-    """Return the number of proxies trusted for this request: `trusted`, or in development the one on this machine."""
+    """The number of proxies trusted in this request: `trusted`, or in development also the one on this machine."""
     return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)

@@ -1,7 +1,6 @@
-"""Adds headers to every response, by path, origin and content type, and the id of the request.
-
-A single WSGI layer around Flask and Socket.IO, with lists that are built once, because Flask-CORS and flask-talisman
-take 80 µs per request. It also responds when an error handler fails.
+"""Adds headers to every response, by path, origin and content type, and the request's id. This is a single WSGI layer
+around Flask and Socket.IO with lists that are built once, because Flask-CORS and flask-talisman take 80 µs per request.
+It also responds when an error handler fails.
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ PUBLIC_PATHS = (
     *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
     *("/v.gif", "/badge.", "/healthz", "/readyz"),
 )
-"""Any origin may call these without credentials, because the app may be served from another host."""
+"""Paths that any origin may call without credentials, because the app may be served from another host."""
 
 STATIC_PATH = "/static/"
 PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
-"""Calls that need a login. With cookies, only pages of ALLOWED_ORIGINS may make them."""
+"""Paths that need a login. With cookies, only pages of ALLOWED_ORIGINS may call them."""
 
 COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
-"""Any origin may call these with or without a token. With cookies, only pages of ALLOWED_ORIGINS may."""
+"""Paths that any origin may call, with or without a token. With cookies, only pages of ALLOWED_ORIGINS may."""
 
 SOCKETIO_PATH = "/socket.io/"
 
 SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
-"""Pages with a secret URL: other pages must not receive it as `Referer`, and search engines must not list it."""
+"""Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
 
 FRAME_PATHS = ("/embed", "/embed/")
-"""Any page may frame these if their status is 200."""
+"""Pages that any page may put into a frame, if their status is 200."""
 
 POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
@@ -64,13 +63,13 @@ PAGE_DIRECTIVES = "; ".join(
     )
 )
 PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
-"""The policy of all pages. A page with inline styles adds their hash (`policy_with_style`)."""
+"""The Content-Security-Policy of all pages. A page with inline styles adds their hash (`policy_with_style`)."""
 
 FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""A service worker gets its policy from its script, not from its pages."""
+"""Policy of a service worker, which its script sets, not its pages."""
 
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -85,7 +84,7 @@ PAGES = [
 FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""Sent for this host only, because subdomains may belong to someone else."""
+"""Headers over TLS. They apply only to this host, because its subdomains may belong to others."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [
@@ -113,9 +112,8 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 
 class Rule:
-    """The headers added to the responses of a group of paths, in `plain` or `over_tls`: for data, and for pages.
-
-    With `preflight`, this layer responds to OPTIONS itself.
+    """Headers for the responses of a group of paths, in `plain` or `over_tls`: for data, and for pages. With
+    `preflight`, this layer itself responds to OPTIONS.
     """
 
     def __init__(
@@ -145,7 +143,7 @@ OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
 
 
 def policy_with_style(digest: str) -> str:
-    """Return the policy of a page with a `<style>` that has this SHA-256 (base64)."""
+    """The policy of a page with a `<style>` that has this SHA-256 (base64)."""
     return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
 
 
@@ -155,8 +153,7 @@ def allowed_origin(origin: str) -> Rule:
 
 
 def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
-    """Install the layer outside all others except proxy support, which finds out whether a request used TLS.
-
+    """Install the layer around all others, except support for proxies, which finds out whether a request used TLS.
     `bridged` are paths to treat like PUBLIC_PATHS.
     """
     layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, bridged)
@@ -224,10 +221,9 @@ def _is_page(headers: Headers) -> bool:
 
 
 class RequestIds:
-    """Gives every request an id, which its response (`X-Request-Id`) and its log lines contain.
-
-    The id is a random prefix per process and a number, because random ids would cost five times as much. With
-    `trusts_proxies`, an id from our proxy is kept.
+    """Gives every request an id, which is in the response (`X-Request-Id`) and in log lines. It is a random prefix per
+    process and a number, because random ids would take five times as long. With `trusts_proxies`, an id set by our
+    proxy is kept.
     """
 
     def __init__(self, trusts_proxies: bool) -> None:

@@ -1,4 +1,4 @@
-"""Plain responses, and responses with models, which caches must not store."""
+"""Plain responses, and responses with models; caches must not store either."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRIVATE = ("Cache-Control", "private, no-store")
 
 
 class PlainResponse(NamedTuple):
-    """A handler's response, whether Flask or the fast path called the handler."""
+    """A handler's response, for Flask or the fast path."""
 
     status: HTTPStatus
     headers: list[tuple[str, str]]
@@ -49,7 +49,7 @@ class MakerAnswer(BaseModel):
 
 
 def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
-    """Return `body`, or 304 if `If-None-Match` contains its tag."""
+    """A response with `body`, or 304 if `If-None-Match` contains its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(tag):
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(tag))
@@ -57,7 +57,7 @@ def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> P
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
-    """Return the headers of a response that caches may store but must revalidate every time."""
+    """Headers of a response that caches may store but must revalidate each time."""
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 

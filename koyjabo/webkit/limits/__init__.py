@@ -1,1 +1,1 @@
-"""Limits of addresses, visitors and accounts."""
+"""Limits on addresses, visitors and accounts."""

@@ -1,4 +1,4 @@
-"""A worker's limits, and what one request counts against them."""
+"""A worker's limits, and the uses that one request counts."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ LOGINS_OF_A_PAIR = 10
 """Maximum number of failed logins to one account from one address, per minute."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
-"""Minimum share of each worker, so that typing errors are tolerated with any number of workers."""
+"""Minimum share of each worker, so that people may mistype their password, whatever the number of workers."""
 
 FEWEST_OF_A_VISITOR = 10
-"""Minimum share of each worker, because a visitor's requests all reach one worker as long as the connection lasts."""
+"""Minimum share of each worker. All requests of a visitor reach one worker while the connection lasts."""
 
 SIGNUPS_SHARE = 2
 
 EVENTS_OF_A_REQUEST = 10
-"""Events per minute, as a multiple of the limit of requests with events."""
+"""Events per minute, as a multiple of the limit on requests with events."""
 
 MOST_USES = 55
-"""Maximum uses of the events limit by one request: 50 events, or 16 KB of texts at 300 bytes per use."""
+"""Maximum number of uses that one request takes from the limit on events: 50 events, or 16 KB of texts at 300 bytes per
+use.
+"""
 
 STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
-"""Database bytes per day for one address's events and new visit texts, for each request with events that it may make
-per minute (300 MB in all). Each worker's minimum share is more than any request takes.
+"""Bytes that one address's events and new visit texts may take in the database per day, as a multiple of its limit on
+requests with events (300 MB in all); and the minimum share of each worker, which is more than any request takes.
 """
 
 ERASURES = 30
-"""Erasures per minute from one address. Each may take some seconds, and a visitor with very many visits needs
-several.
+"""Erasures per minute from one address. Each may take some seconds, and a visitor with very many visits
+needs several.
 """
 
 SHARED_NUMBERS = 300
-"""Pages of visit numbers per minute from one address."""
+"""Views of pages about a visit number, per minute from one address."""
 
 TEST_MAILS = 5
-"""Test mails per minute for one account."""
+"""Test emails per minute for one account."""
 
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 NOT_RECORDED = (
@@ -71,7 +73,7 @@ SENTENCES = {
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
 }
-"""The sentence for a refusal, by kind of limit, if it differs from TooManyRequests."""
+"""The sentence of a refusal, by kind of limit, if it differs from the sentence of TooManyRequests."""
 
 Environment = Mapping[str, Any]
 
@@ -90,7 +92,7 @@ class Limits(NamedTuple):
 
 
 class Usage:
-    """Counts how much one request uses of several limits. Remembers the limit with the fewest requests left."""
+    """Counts the uses of one request, and remembers the limit with the fewest requests left."""
 
     __slots__ = ("_tightest", "address")
 
@@ -116,8 +118,8 @@ class Usage:
 
 
 class RateLimits:
-    """The limits. `local_proxy` notices if all addresses are the same because of a proxy. The `count_` methods raise
-    TooManyRequests.
+    """The limits. `local_proxy` notices if all clients have the same address because of a proxy. Methods `count_…`
+    raise TooManyRequests.
     """
 
     def __init__(self, limits: Limits, workers: int) -> None:
@@ -149,8 +151,8 @@ class RateLimits:
             usage.add(rate.use_address(address, uses=uses), kind)
 
     def count_visitor(self, kind: str, environ: Environment, usage: Usage, visitor_id: str, uses: int = 1) -> None:
-        """Count a visitor at its address, so that others who know the `visitorId` cannot use up the visitor's
-        allowance.
+        """Count uses of a visitor at its address, so that others who know the `visitorId` cannot use up the visitor's
+        limit.
         """
         address = client_address.limit_key(environ) if usage.address is None else usage.address
         rate = self._of_visitor[kind]
@@ -168,7 +170,7 @@ class RateLimits:
             usage.add(rate.use(account), kind)
 
     def count_login_attempt(self, environ: Environment, usage: Usage, *account: str) -> None:
-        """Count a guess at an account from an address. `account` is its key; each key is counted separately."""
+        """Count a guess at an account from an address. `account` is a key; each key has its own count."""
         address = client_address.guess_key(environ)
         usage.add(self._of_pair.use_address(address, *account), "login_attempts")
 
@@ -176,12 +178,13 @@ class RateLimits:
         self._of_pair.take_back(client_address.guess_key(environ), account)
 
     def limits_storage(self, usage: Usage) -> bool:
-        """Return whether what the request's counted address may store is limited."""
+        """Whether there is a limit on what the request's address may store."""
         return self._stored is not None and bool(usage.address)
 
     def count_stored(self, usage: Usage, stored: int) -> None:
-        """Count bytes that the counted address stores today. Not part of `usage`, because its headers are about
-        requests."""
+        """Count bytes that the request's address stores today. Not part of `usage`, because the headers about usage
+        count requests.
+        """
         if self._stored is not None and usage.address:
             _require(self._stored.use_address(usage.address, uses=stored), "stored")
 
@@ -197,7 +200,7 @@ class RateLimits:
 
 
 def _of_address(limits: Limits) -> dict[str, int]:
-    """Return the requests per minute of one address, by kind."""
+    """The requests per minute of one address, by kind."""
     signups = -(-limits.logins // SIGNUPS_SHARE)
     return {
         "registrations": limits.registrations,
@@ -228,22 +231,22 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def count_address(kind: str) -> None:
-    """Count a request by its address. Raises TooManyRequests, like all `count_` functions."""
+    """Count a request by its address. All functions `count_…` raise TooManyRequests."""
     limits().count_address(kind, request.environ, usage())
 
 
 def count_action(user_id: str) -> None:
-    """Count a created community or an invitation, by account."""
+    """Count a created community or an invitation for an account."""
     limits().count_account("actions", usage(), user_id)
 
 
 def count_change(user_id: str) -> None:
-    """Count a request that changes something, by account."""
+    """Count a request that changes something for an account."""
     limits().count_account("changes", usage(), user_id)
 
 
 def count_key(key_id: str) -> None:
-    """Count a request with an API key."""
+    """Count a request for an API key."""
     limits().count_account("keys", usage(), key_id)
 
 
@@ -256,13 +259,13 @@ def count_test_mail(user_id: str) -> None:
 
 
 def limits(app: Flask | None = None) -> RateLimits:
-    """Return the limits of `app`, or of the application that serves the current request."""
+    """The limits of `app`, or of the application that handles the current request."""
     rate_limits: RateLimits = (app or current_app).extensions[EXTENSION]
     return rate_limits
 
 
 def usage() -> Usage:
-    """Return the usage of the current request."""
+    """The usage of the current request."""
     if "usage" not in g:
         g.usage = Usage()
     current: Usage = g.usage

@@ -1,1 +1,1 @@
-"""Identifies the sender of a request: tokens, cookies, CSRF."""
+"""Identifies the sender of a request, by tokens and cookies, and checks CSRF tokens."""

@@ -1,4 +1,4 @@
-"""Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Logins` knows whether the session is live."""
+"""Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Logins` finds out whether the session is live."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCESS, REFRESH = "access", "refresh"
 COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
 ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
 LEEWAY_S = 5
-"""Maximum tolerated difference between the clocks of two servers."""
+"""Tolerated difference between the clocks of two servers, s."""
 
 LONGEST_TOKEN = 4096
 REQUIRED = ["sub", "sid", "jti", "type", "exp"]
@@ -27,14 +27,14 @@ class Claims(NamedTuple):
     token_id: str
     kind: str
     csrf: str
-    """The CSRF token that a request must send as a header if this token comes in a cookie."""
+    """The CSRF token that has to be sent as a header if this token comes in a cookie."""
 
     expires_s: float  # since 1970
     by_token: RolesByToken | None = None  # of a person from another system, whose token has no session
 
     @classmethod
     def of_other_system(cls, login: Login) -> Claims:
-        """Return the claims of a token that `TokenLogins` has verified."""
+        """The claims of a token that `TokenLogins` has verified."""
         return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
 
     @property

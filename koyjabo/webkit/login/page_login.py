@@ -1,7 +1,7 @@
-"""Authenticates requests for pages, by the session's cookies.
+"""Authenticates requests for pages by the session's cookies.
 
 Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
-the same session. Every request looks up the session, so a revoked session and a replaced token are refused
+the same session. Every request looks up the session, so revoked sessions and replaced tokens are refused
 (specification: Credentials).
 """
 
@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
 
 
 def login() -> Login | None:
-    """Return the login of the current request. Looked up once. Raises LedgerUnavailable."""
+    """The login of the current request, looked up once. Raises LedgerUnavailable."""
     if "login_unknown" in g:
         raise g.login_unknown
     if "login" not in g:
@@ -61,7 +61,7 @@ def login() -> Login | None:
 
 
 def remembered() -> bool:
-    """Use this session's remembered login while logins cannot be looked up. Returns whether there is one."""
+    """Use the remembered login of this session while logins cannot be looked up. Returns whether there is one."""
     session = _session_tokens()
     if session is None:
         return False
@@ -74,7 +74,7 @@ def remembered() -> bool:
 
 
 def login_if_known() -> Login | None:
-    """Return the login for a page's frame; None while the database is unavailable."""
+    """The login to show in a page's header; None while the database is unavailable."""
     try:
         return login()
     except LedgerUnavailable:
@@ -82,16 +82,16 @@ def login_if_known() -> Login | None:
 
 
 def require() -> Account:
-    """Return the logged-in account. Raises what `require_login` raises."""
+    """The account of the current request. Raises what `require_login` raises."""
     return require_login().account
 
 
 def require_login() -> Login:
-    """Return the login of the current request.
+    """The login of the current request. Reads the whole body first; otherwise a client could delay the body and use a
+    permission that is revoked in the meantime.
 
-    Reads the whole body first, because otherwise a client could hold the body back and use a permission that is revoked
-    in the meantime. Raises Unauthenticated, LedgerUnavailable. For forms, also WrongCsrfToken, and TooManyRequests if
-    the account changes too much.
+    Raises Unauthenticated, LedgerUnavailable. For forms, also WrongCsrfToken, and TooManyRequests if the account
+    changes too much.
     """
     request.get_data()
     known = login()
@@ -105,9 +105,8 @@ def require_login() -> Login:
 
 
 def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
-    """Read a form with a file, which only admins of the site may send. Looks up the login again afterwards.
-
-    Raises what `require` raises, RequestEntityTooLarge, NoRoomForFile and Forbidden.
+    """Read a form with a file, which only the site's admins may send, then look up the login again. Raises what
+    `require` raises, RequestEntityTooLarge, NoRoomForFile and Forbidden.
     """
     known = login()
     if known is None:
@@ -124,14 +123,14 @@ def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
 
 
 def require_panel() -> Account:
-    """Return the logged-in admin or viewer of the site. Raises what `require` raises, and Forbidden."""
+    """The account of an admin or viewer of the site. Raises what `require` raises, and Forbidden."""
     account = require()
     account.require_site_viewer()
     return account
 
 
 def check_origin() -> None:
-    """Check the origin of a form that needs no login, because another site must not log its visitors in. Raises
+    """Check the origin of a form that needs no login, so that another site cannot log its visitors in. Raises
     WrongCsrfToken.
     """
     if not current()[NetworkServices].origins.trusts(request):
@@ -139,7 +138,7 @@ def check_origin() -> None:
 
 
 def check_own_page() -> None:
-    """Like `check_origin`, for forms on pages without a referrer, where browsers send `Origin: null`."""
+    """Like `check_origin`, but for forms on pages without a referrer, whose browsers send `Origin: null`."""
     site = request.headers.get("Sec-Fetch-Site")
     is_null = request.headers.get("Origin") == "null"
     if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
@@ -147,13 +146,13 @@ def check_own_page() -> None:
 
 
 def csrf() -> str:
-    """Return the CSRF token of the session, or "" without a login."""
+    """The session's CSRF token; "" without a login."""
     session = _session_tokens()
     return session.claims.csrf if session else ""
 
 
 def masked_csrf() -> str:
-    """Return the CSRF token for the forms of a page, masked for this response, or "" without a login."""
+    """The CSRF token for a page's forms, masked for this response; "" without a login."""
     if "masked_csrf" not in g:
         g.masked_csrf = mask(csrf())
     masked: str = g.masked_csrf
@@ -161,8 +160,8 @@ def masked_csrf() -> str:
 
 
 def may_be_sent_again() -> bool:
-    """Return whether a page may offer the current request's form again, with a valid token. False if another site sent
-    it with a session's cookies. Forms that need no login have checked their origin.
+    """Whether a page may offer the current request's form again, with a valid token. Not if another site sent it with a
+    session's cookies. Forms that need no login have checked their origin.
     """
     return not csrf() or _has_csrf_token()
 
@@ -173,7 +172,7 @@ def _check_csrf() -> None:
 
 
 def _has_csrf_token() -> bool:
-    """Return whether the CSRF token is valid. Scripts send the token from the cookie, without a mask."""
+    """Whether the CSRF token is valid. Scripts send the token from the cookie, without a mask."""
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(tokens.CSRF_HEADER, "")
     expected = csrf().encode()
     is_sent = compare_digest(sent.encode(), expected) or compare_digest(unmask(sent), expected)
@@ -194,7 +193,7 @@ class _SessionTokens(NamedTuple):
 
 
 def _session_tokens() -> _SessionTokens | None:
-    """Return the valid tokens from the cookies. Does not check whether the session is live."""
+    """The valid tokens in the cookies. Does not check whether the session is live."""
     if "session_tokens" not in g:
         g.session_tokens = None
         with suppress(InvalidToken, TokenExpired):
@@ -218,10 +217,9 @@ def _read(access: tokens.SentToken | None, refresh: tokens.SentToken | None) -> 
 
 
 def mask(token: str) -> str:
-    """Return a random pad and the token XORed with it, in base64; "" for no token.
-
-    Each response uses a different pad, so that the length of a compressed response reveals nothing about the token
-    (BREACH). Django masks its tokens in the same way.
+    """A random pad and the token XORed with it, in base64; "" for no token. Each response has a different pad, so that
+    the length of a compressed response reveals nothing about the token (BREACH). Django masks its tokens in the same
+    way.
     """
     plain = token.encode()
     pad = token_bytes(len(plain))
@@ -229,7 +227,7 @@ def mask(token: str) -> str:
 
 
 def unmask(masked: str) -> bytes:
-    """Return the unmasked token; b"" for a text that is not base64."""
+    """The token without its mask; b"" for a text that is not base64."""
     try:
         both = b64decode(masked.encode(), altchars=b"-_", validate=True)
     except ValueError:

@@ -1,6 +1,6 @@
 """Remembers who used the panel recently, by session, so that Health can be opened while sessions cannot be looked up.
-Kept only in this worker's memory. Nothing can be revoked while the database is unavailable, and any earlier revocation
-has cleared it.
+It is only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
+revocations have cleared it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Login
 
 KEPT_MS = 3_600_000
-"""How long a login is remembered after its last page, in ms."""
+"""How long a login is remembered after its last page, ms."""
 
 MOST_LOGINS = 200
 
@@ -26,7 +26,7 @@ class RememberedLogins:
             del self._by_session[next(iter(self._by_session))]
 
     def of_session(self, session_id: str) -> Login | None:
-        """Return the login of a session that used the panel within KEPT_MS. This counts as a use."""
+        """The login of a session that has used the panel within KEPT_MS. This counts as a use."""
         login, at_ms = self._by_session.get(session_id, (None, 0))
         if login is None or self._clock.elapsed_ms() - at_ms > KEPT_MS:
             return None

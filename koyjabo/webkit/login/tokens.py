@@ -1,4 +1,4 @@
-"""Authenticates API requests using a bearer token, API key or cookies, and issues tokens and cookies at login."""
+"""Authenticates API requests by bearer token, API key or cookies, and issues tokens and cookies at login."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
 
 
 def init_app(app: Flask) -> None:
-    """Flask-JWT-Extended issues tokens. `koyjabo.webkit.login.jwt` reads them with the same secret, also for
-    sockets.
+    """Set up Flask-JWT-Extended, which issues tokens. `koyjabo.webkit.login.jwt` reads them with the same secret, also
+    for sockets.
     """
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
@@ -54,12 +54,12 @@ def init_app(app: Flask) -> None:
 
 
 def require() -> Login:
-    """Return the login of the current request. With an API key or another system's token, it has no session.
+    """The login of the current request. With an API key or another system's token, it has no session. Reads the whole
+    body first; otherwise a client could delay the body and use a permission that is revoked in the meantime.
 
-    Reads the whole body first, because otherwise a client could hold the body back and use a permission that is revoked
-    in the meantime. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable, and
-    TooManyRequests if the account changes too much. With a key: InvalidKey, KeyExpired, ScopeMissing, TooManyRequests,
-    and Forbidden if no scope allows the call (`describe`).
+    Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable, and TooManyRequests if the
+    account changes too much. With a key: InvalidKey, KeyExpired, ScopeMissing, TooManyRequests, and Forbidden if no
+    scope allows the call (`describe`).
     """
     request.get_data()
     key = _key()
@@ -76,7 +76,9 @@ def require() -> Login:
 
 
 def require_account() -> Login:
-    """Like `require`, for calls about an account on this server. Raises Forbidden for people from another system."""
+    """Like `require`, but for calls about an account on this server. Raises Forbidden for people from
+    another system.
+    """
     login = require()
     if login.account.by_token is not None:
         raise Forbidden(NO_ACCOUNT)
@@ -84,9 +86,8 @@ def require_account() -> Login:
 
 
 def require_site_admin() -> Account:
-    """Return the account of `require_account`. Call it before the body is parsed (specification: Errors).
-
-    Raises Forbidden unless it is an admin of the site, or a key of the site.
+    """The account, as from `require_account`, of an admin or a key of the site; raises Forbidden for others. Call this
+    before the body is parsed (specification: Errors).
     """
     account = require_account().account
     account.require_site_admin()
@@ -94,8 +95,8 @@ def require_site_admin() -> Account:
 
 
 def record_request_place() -> None:
-    """Record the current request's location for the audit log, and its address for the limits on mails. Call this for
-    every request that may write an entry or send a mail, because the context may still have the values of the
+    """Store the current request's location for the audit log, and its address for the limits on emails. Call this in
+    every request that may write an entry or send an email, because the context may still have the values of the
     connection's previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
@@ -103,9 +104,8 @@ def record_request_place() -> None:
 
 
 def optional() -> Login | None:
-    """Return the login of the current request, or None without a valid token. Raises LedgerUnavailable.
-
-    Used for registrations, which only count the visit for the user, so a cookie needs no CSRF token.
+    """The login of the current request; None without a valid token. Raises LedgerUnavailable. For registrations, which
+    only count the visit for the user, so that a cookie needs no CSRF token.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
@@ -124,8 +124,8 @@ def optional() -> Login | None:
 
 
 def claims_of(kind: str) -> Claims:
-    """Return the claims of the request's token of this kind. Raises what `require` raises. Does not check whether
-    the session is live.
+    """The claims of the request's token of this kind. Raises what `require` raises. Does not check whether the session
+    is live.
     """
     _refuse_key()
     sent = _bearer() or cookie(kind)
@@ -142,9 +142,8 @@ def claims_of(kind: str) -> Claims:
 
 
 def claims_of_any() -> Claims:
-    """Return, for logging out, the claims of the first readable token of the request, of either kind, expired or not.
-
-    Raises Unauthenticated, InvalidToken, WrongCsrfToken.
+    """For logging out: the claims of the request's first readable token, of either kind, even if expired. Raises
+    Unauthenticated, InvalidToken, WrongCsrfToken.
     """
     _refuse_key()
     sent = [token for token in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if token is not None]
@@ -160,7 +159,7 @@ def claims_of_any() -> Claims:
 
 
 def _key() -> str | None:
-    """Return the API key of the current request. Raises InvalidKey if it is sent in another way."""
+    """The API key of the current request. Raises InvalidKey if it is sent in a wrong way."""
     sent = _bearer()
     if sent is not None:
         return sent.text if sent.text.startswith(KEY_PREFIX) else None
@@ -195,13 +194,13 @@ def _holder(key: str) -> KeyHolder:
 
 
 def _scope() -> str:
-    """Return the scope that allows keys to make the current call, or "" if none does."""
+    """The scope that allows keys to make the current call; "" if none does."""
     operation = getattr(current_app.view_functions[request.endpoint or ""], "operation", None)
     return operation.scope if operation is not None else ""
 
 
 def _login_of_other_system() -> Login:
-    """Return the login of a bearer token that is not ours. Raises what `TokenLogins` raises."""
+    """The login of a bearer token that is not ours. Raises what `TokenLogins` raises."""
     sent = _bearer()
     if sent is None:
         raise InvalidToken
@@ -253,7 +252,7 @@ class Pair(NamedTuple):
 
 
 def tokens_for(login: Login, refresh_id: str) -> Pair:
-    """Issue tokens. `refresh_id` is the id of the session's only valid refresh token."""
+    """Issue tokens for a login. `refresh_id` is the id of the session's only valid refresh token."""
     account, session_id = login
     session = {"sid": session_id}
     return Pair(

@@ -1,4 +1,4 @@
-"""Lets handlers describe their input and responses for `GET /openapi.json`."""
+"""Lets handlers describe their input and their responses for `GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class TableOf:
-    """Rows: as JSON, or as CSV."""
+    """Rows, as JSON or as CSV."""
 
     json: type[BaseModel] | ListOf
 
@@ -55,13 +55,13 @@ class Image:
 
 @dataclass(frozen=True)
 class StreamOf:
-    """Server-Sent Events. The data of each is one of the models, distinguished by `type`."""
+    """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
     models: tuple[type[BaseModel], ...]
 
 
 Answer = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | StreamOf | str | None
-"""A model of the body, the description of an error, or None for an empty body."""
+"""Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
 LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away; see Retry-After"}
 INSIDE: dict[int, Answer] = {
@@ -91,7 +91,7 @@ OF_KEYS: dict[int, Answer] = {
     429: "too many requests with one API key; see Retry-After",
     503: "the database is away; see Retry-After",
 }
-"""Refusals that many calls share, by status."""
+"""Refusals shared by many calls, by status."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -116,10 +116,9 @@ def describe(
     secured: bool = True,
     scope: str = "",
 ) -> Callable[[View], View]:
-    """Describe the input of a handler (body, headers and query arguments by name) and its responses by status.
-
-    The docstring of the handler is the description of the operation. API keys with `scope` may make the call; without a
-    scope, no key may (`koyjabo.webkit.login.tokens`).
+    """Describe the input of a handler (body, headers and query arguments by name) and its responses by status. The
+    handler's docstring is the description of the call. API keys with `scope` may make the call; without a scope, no key
+    may (`koyjabo.webkit.login.tokens`).
     """
     answers = answers | {status: meaning for status, meaning in OF_KEYS.items() if scope and status not in answers}
 

@@ -1,5 +1,7 @@
-"""GET /docs: Swagger UI for `/openapi.json`, without an inline script, which our content security policy forbids
-(`response_headers`). GET /docs/{name}.md: a document of docs/.
+"""GET /docs: Swagger UI for `/openapi.json`, without an inline script, because the Content-Security-Policy forbids
+those (`response_headers`).
+
+GET /docs/{name}.md: a document of docs/.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ def docs() -> Response:
 
 @bp.get("/try")
 def try_it() -> Response:
-    """This page's address in earlier versions."""
+    """Redirect the address that /docs had in earlier versions."""
     return redirect(url_for("docs.docs"), 301)  # type: ignore[return-value]
 
 

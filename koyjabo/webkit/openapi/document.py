@@ -1,4 +1,4 @@
-"""`GET /openapi.json`, generated from the routes and the models in their handlers' `describe`."""
+"""`GET /openapi.json`, generated from the routes and from the models that handlers `describe`."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ TAGS = {
 """Tags that group operations, by path prefix."""
 
 READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
-"""The tags, in the order that people need them."""
+"""The tags, in the order of people's needs."""
 
 
 def _tag(path: str) -> str:
@@ -204,7 +204,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
-    """Return the schema for one of several models, distinguished by their `type`."""
+    """The schema for one of several models, distinguished by their `type`."""
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}
     return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}

@@ -1,4 +1,4 @@
-"""Shared parts of pages: errors, results of actions, lists, links."""
+"""What pages share: errors, results of actions, lists, links."""
 
 from __future__ import annotations
 

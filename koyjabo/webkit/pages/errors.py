@@ -1,5 +1,5 @@
-"""Responds to every error with its status and `{"error": sentence, "code": …, "details": {…}}` (specification:
-Errors), or with a page for browsers.
+"""Responds to errors with a status and `{"error": sentence, "code": …, "details": {…}}` (specification: Errors), or
+with a page for browsers.
 """
 
 from __future__ import annotations
@@ -27,15 +27,13 @@ from koyjabo.webkit.login import page_login
 BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
-"""With these statuses, nothing was changed and the same form may succeed later."""
+"""Statuses that mean that nothing was changed and that the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
 
 def is_page() -> bool:
-    """Return whether to respond with a page: the request is for one of our pages, or comes from a browser and nothing
-    is at the URL.
-    """
+    """Whether to respond with a page: for our own pages, and for browsers if nothing is at the URL."""
     if request.blueprint is not None:
         return request.blueprint in BLUEPRINTS
     takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
@@ -43,7 +41,7 @@ def is_page() -> bool:
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
-    """Return an error page. It includes the submitted form if sending it again may succeed."""
+    """An error page. If sending the form again may succeed, the page repeats it."""
     wait = None if retry_after_s is None else duration(retry_after_s)
     may_retry = status in TRY_AGAIN and request.method == "POST" and page_login.may_be_sent_again()
     sent = sent_form(is_editable=True) if may_retry else None
@@ -56,15 +54,15 @@ def page(status: int, sentence: str, code: str, retry_after_s: int | None = None
 
 
 def to_page_above() -> Response:
-    """Redirect to the nearest page above this path, which only takes forms."""
+    """Redirect to the nearest page above this path, because the path only takes forms."""
     adapter = current_app.url_map.bind("")
     above = next(path for path in map(str, PurePosixPath(request.path).parents) if adapter.test(path, "GET"))
     return redirect(request.script_root + quote(above), 303)  # type: ignore[return-value]
 
 
 def to_login() -> Response:
-    """Redirect to the login page, which leads back to this path. After a POST it leads to its default page, because
-    the fields of the form are lost.
+    """Redirect to the login page, which returns to this path. After a POST it opens its default page instead, because
+    the form's fields are lost.
     """
     came_from = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("pages.log_in", next=came_from), 303)  # type: ignore[return-value]
@@ -97,13 +95,13 @@ def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None
 
 
 def error_answer(error: KoyJaboError) -> PlainResponse:
-    """Return the response for all clients except browsers that ask for a page."""
+    """The response for all clients except browsers that ask for a page."""
     refusal = answer(error.status, str(error), error.code, error.details)
     return refusal._replace(headers=[*refusal.headers, *_headers(error)])
 
 
 def unexpected(error: Exception) -> KoyJaboError:
-    """Log an unexpected error. Returns the error to respond with."""
+    """Log an unexpected error, and return the error to respond with."""
     log.exception("unexpected_error kind=%s", type(error).__name__)
     return KoyJaboError()
 

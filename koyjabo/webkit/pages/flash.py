@@ -1,6 +1,7 @@
-"""Flash messages: the page after a form shows, once, what was done to what, and how to undo it. The message is a signed
-cookie that is deleted by the page that shows it. A reload therefore does not repeat it, and other sites and hosts
-cannot write one.
+"""Flash messages: the page after a form shows, once, what was done, and how to undo it.
+
+The message is in a signed cookie, which the page that shows it deletes. Reloading does not show it again, and other
+sites and hosts cannot write one.
 """
 
 from __future__ import annotations
@@ -103,12 +104,12 @@ def init_app(app: Flask) -> None:
 
 
 def done(code: str, endpoint: str, about: str = "", undo: Undo | None = None, **values: Any) -> Response:
-    """Redirect (303) to the page that shows the result. `about` names the object of the action."""
+    """Redirect (303) to the page that shows the result. `about` names what was changed."""
     return say(redirects.to(endpoint, **values), code, about, undo)
 
 
 def say(response: Response, code: str, about: str = "", undo: Undo | None = None) -> Response:
-    """Make the page that `response` leads to show the result."""
+    """Show the result on the page that `response` redirects to."""
     text = str(SENTENCES[code])
     signed = str(_signer().dumps([text % {"name": about} if about else text, undo]))
     cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)
@@ -116,7 +117,7 @@ def say(response: Response, code: str, about: str = "", undo: Undo | None = None
 
 
 def outcome() -> Outcome | None:
-    """Return the message for the page of the current request."""
+    """The message to show on the current page."""
     if "outcome" not in g:
         g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
         g.is_outcome_shown = g.outcome is not None

@@ -1,4 +1,6 @@
-"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `linked` links such names in texts."""
+"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `linked` turns such names in texts into
+links.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from koyjabo.core.installation import documents
 
 NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
 SHIPPED = ("*.md", "specification/*.md")
-"""The documents that every installation has. Wheels do not include the decisions."""
+"""The documents in every installation. Wheels do not include the decisions."""
 
 
 class Guide(NamedTuple):
@@ -47,7 +49,7 @@ def names() -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
-    """Return a document as a page. `name` is one of `names`. The largest document takes 30 ms."""
+    """A document as a page. `name` is one of `names`. The largest document takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = markdown.parse((documents() / f"{name}.md").read_text())
     title = ""
@@ -64,7 +66,7 @@ def guide(name: str) -> Guide:
 
 
 def _has_page(address: str, name: str) -> bool:
-    """Whether a link in the document `name` leads to a page: of this server, or of another one."""
+    """Whether a link in the document `name` leads to a page, on this server or elsewhere."""
     path = address.partition("#")[0]
     if not path or address.startswith(("https://", "http://")):
         return True

@@ -1,5 +1,5 @@
-"""Pages that manage things with a secret that is shown once: API keys, webhooks, share links. Each kind has one
-template for the list, the form for a new one, and the secret (`webkit/management.html` has the parts).
+"""Pages for things whose secret is shown once: API keys, webhooks, share links. Each kind has one template for the
+list, the form and the secret (`webkit/management.html` has the parts).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Checked = TypeVar("Checked", bound=Body)
 Result = TypeVar("Result")
 
 FIELDS = {"expires_at": "until"}
-"""Form fields by API field, if the names differ."""
+"""Names of form fields, by the API's name, where they differ."""
 
 OF_NO_FIELD = ""
-"""The key for errors that belong to no field."""
+"""Key of errors that belong to no field."""
 
 
 def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:
-    """Carry out an action with the current request's form. Returns the result, or None if the action is refused, with
-    the reasons in `form.errors`.
+    """Carry out an action with the current form. Returns its result, or None if it is refused, with the reasons in
+    `form.errors`.
     """
     body = form.read()
     if body is None:
@@ -48,5 +48,5 @@ def status(form: Form[Checked]) -> int:
 
 
 def ask(title: str, effect: str, label: str, back: str) -> None:
-    """Raise Unconfirmed until the question is confirmed."""
+    """Ask for confirmation. Raises Unconfirmed until the question is confirmed."""
     confirm(Confirmation(title, (effect,), label, back))

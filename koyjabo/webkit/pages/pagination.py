@@ -1,4 +1,4 @@
-"""The page and order of lists, as in their URLs: `?page=2&sort=name`, with `?sort=-name` for descending."""
+"""The page and the order of a list, as in its URL: `?page=2&sort=name`, or `?sort=-name` for descending."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ class ListPage(NamedTuple, Generic[Item]):
 def list_page(
     read: Callable[[int, int], Page[Item]], endpoint: str | None = None, per_page: int = PER_PAGE, **path: Any
 ) -> ListPage[Item]:
-    """Return the requested page. `read` gets the offset of the page and its length.
-
-    An action that shows the list again passes the `endpoint` of the list. Raises InvalidInput.
+    """The requested page. `read` gets the page's offset and length. An action that shows the list again passes the
+    list's `endpoint`. Raises InvalidInput.
     """
     paging = Paging.of(request, per_page)
     page = read(paging.start, paging.per_page)
@@ -44,17 +43,17 @@ class Sorting(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)) -> Sorting:
-        """Return the requested order if its name is among `names`."""
+        """The requested order, if its name is one of `names`."""
         order = request.args.get("sort", "")
         return cls(order if order.removeprefix("-") in names else default, place)
 
     def direction(self, name: str) -> str:
-        """Return the value of `aria-sort` for a column."""
+        """The value of `aria-sort` for a column."""
         return {name: "ascending", f"-{name}": "descending"}.get(self.order, "none")
 
     def url(self, name: str, is_text: bool) -> str:
-        """Return the URL of the first page sorted by a column. Texts start ascending and numbers descending; the
-        current column is reversed.
+        """The URL of the first page sorted by a column: ascending for texts and descending for numbers. For the current
+        column, the order is reversed.
         """
         first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
         order = second if self.order == first else first
@@ -62,7 +61,7 @@ class Sorting(NamedTuple):
 
 
 def this_page(**changes: Any) -> str:
-    """Return the URL of this page with other arguments. None removes one."""
+    """The URL of this page with other arguments; None removes one."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
 
@@ -74,8 +73,8 @@ def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str
 
 
 def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> str:
-    """Return the URL. The query is not passed to `url_for`, which gives some arguments a meaning (`_external`,
-    `_scheme`) that a link from another site could abuse.
+    """The URL. The query is not passed to `url_for`, which gives some arguments a meaning (`_external`, `_scheme`) that
+    a link on another site could abuse.
     """
     arguments = {**request.args.to_dict(), **changes}
     query = urlencode({name: value for name, value in arguments.items() if value not in (None, "")})

@@ -1,4 +1,4 @@
-"""POST /language, POST /theme: choose the language and theme of pages. The choice is stored in a cookie."""
+"""POST /language and POST /theme: choose the language and theme of pages, which a cookie stores."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def init_app(app: Flask) -> None:
 
 
 def theme() -> str:
-    """Return the theme chosen in the current request's browser, or "" for the system's theme."""
+    """The theme chosen in this browser; "" for the system's theme."""
     chosen = cookies.get(THEME_COOKIE)
     return chosen if chosen in THEMES else ""
 
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Choose the language. Only our own pages may do this, because another site must not change it. Mails to a
-    logged-in user also use it.
+    """Choose the language, also of emails to a logged-in user. Only our own pages may do this, so that other sites
+    cannot change it.
     """
     page_login.check_own_page()
     response = redirects.back("pages.index")
@@ -55,7 +55,7 @@ def _remember(chosen: str) -> None:
 
 @bp.post("/theme")
 def choose_theme() -> Response:
-    """Choose the theme. Only our own pages may do this. An unknown value clears the choice."""
+    """Choose the theme. Only our own pages may do this. An unknown value removes the choice."""
     page_login.check_own_page()
     response = redirects.back("pages.index")
     chosen = request.form.get("theme", "")

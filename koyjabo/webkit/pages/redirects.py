@@ -8,17 +8,17 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*", re.ASCII)
-"""A path on this server. Browsers treat a path that begins with two slashes or a backslash as another host."""
+"""A path on this server. Browsers take a path that begins with two slashes or a backslash for another host."""
 
 
 def to(endpoint: str, **values: Any) -> Response:
-    """Redirect with 303, so that the browser requests the next page with GET."""
+    """Redirect with 303, so that the browser requests the page with GET."""
     return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
 
 
 def with_query(endpoint: str, **path: Any) -> Response:
-    """Redirect with 303 and the unchanged query of this request, because `url_for` gives some names a meaning
-    (`_external`, `_scheme`).
+    """Redirect with 303 and this request's query. The query is not passed to `url_for`, which gives some names a
+    meaning (`_external`, `_scheme`).
     """
     query = request.query_string.decode()
     return redirect(url_for(endpoint, **path) + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
@@ -30,10 +30,10 @@ def back(otherwise: str) -> Response:
 
 
 def path_back(otherwise: str) -> str:
-    """Return the path in `next` if it is on this server, otherwise the endpoint's."""
+    """The path in `next` if it is on this server, otherwise the endpoint's path."""
     return own_path(request.values.get("next", "")) or url_for(otherwise)
 
 
 def own_path(path: str) -> str:
-    """Return the path if it is on this server, otherwise ""."""
+    """The path if it is on this server, otherwise ""."""
     return path if OURS.fullmatch(path) else ""

@@ -1,5 +1,5 @@
-"""The frame of the panel, for admins and viewers of the site. Every page checks the permission, and every action its
-CSRF token.
+"""What the panel's pages share, for admins and viewers of the site. Every page checks the permission, and every action
+also a CSRF token.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ def for_viewers(view: View) -> View:
 
 
 def without_database(view: View) -> View:
-    """Let a route for viewers respond to people who recently used the panel while the database is unavailable."""
+    """While the database is unavailable, let people who used the panel recently use a route for viewers."""
     view.without_database = True  # type: ignore[attr-defined]
     return for_viewers(view)
 
 
 def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
-    """Let a route take a form with a file, which is written to `new_file()`. Its path is in `bodies.TAKES_FILE`."""
+    """Let a route take a form with a file, which is written to `new_file()`. Its path must be in
+    `bodies.TAKES_FILE`.
+    """
 
     def mark(view: View) -> View:
         view.new_file = new_file  # type: ignore[attr-defined]
@@ -43,8 +45,8 @@ def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
 
 @bp.before_request
 def admit() -> None:
-    """Guard all routes in one place, so that no new page is left unguarded. A route without `for_viewers` is only for
-    admins.
+    """Check the permission for all routes in one place, so that no page is forgotten. A route without `for_viewers` is
+    only for admins.
     """
     endpoint = request.endpoint or ""
     new_file = getattr(current_app.view_functions.get(endpoint), "new_file", None)
@@ -66,6 +68,6 @@ def admit() -> None:
 
 @bp.after_request
 def forbid_caching(response: Response) -> Response:
-    """Keep pages out of the browser's cache, because someone else may use it next."""
+    """Keep pages out of the browser's cache, because another person may use it next."""
     response.headers["Cache-Control"] = "no-store"
     return private(response)

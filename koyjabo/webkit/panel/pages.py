@@ -1,4 +1,4 @@
-"""Shared parts of the panel's pages: the current admin or viewer, templates, cursors, downloads."""
+"""Parts shared by the panel's pages: the current admin or viewer, templates, cursors, downloads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_CURSOR = 2**63 - 1
 
 
 def me() -> Account:
-    """Return the account that passed the panel's guard."""
+    """The account whose permission for the panel was checked."""
     return my_login().account
 
 
@@ -29,13 +29,14 @@ def my_login() -> Login:
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
-    """Render a template as a page. `may_change` is False for viewers of the site; the page then has no controls."""
+    """Render a template as a page. `may_change` is False for viewers of the site, whose page has no controls."""
     return make_response(render_template(f"{name}.html", may_change=me().is_admin, **values), status)
 
 
 def while_admin() -> Callable[[], None]:
-    """Return a check for `download`, to be created within the request. The check raises Forbidden if the user is no
-    longer an admin."""
+    """A check for `download`, to be created within the request. It raises Forbidden if the user is no
+    longer an admin.
+    """
     logins, session_id = current()[Logins], my_login().session_id
 
     def require() -> None:
@@ -47,7 +48,7 @@ def while_admin() -> Callable[[], None]:
 
 
 def cursor(name: str) -> int | None:
-    """Return a cursor from the request. Raises InvalidInput."""
+    """A cursor from the request. Raises InvalidInput."""
     typed = request.args.get(name, "")
     if not typed:
         return None

@@ -1,1 +1,1 @@
-"""Bodies of requests as models, and their fields."""
+"""Models of request bodies, and their fields."""

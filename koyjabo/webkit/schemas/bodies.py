@@ -1,4 +1,4 @@
-"""The bodies of requests, as models that validate them and describe them in /openapi.json."""
+"""Models of request bodies, which validate them and describe them in /openapi.json."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from koyjabo.core.i18n import N_
 
 LARGEST_BODY = 16 * 1024
 LARGER_BODY = 1024 * 1024
-"""Maximum size of a body in bytes. LARGER_BODY applies to the paths of TAKES_LARGER, if `Content-Length` announces
-it.
-"""
+"""Maximum size of a body, bytes. LARGER_BODY applies to the paths in TAKES_LARGER, if `Content-Length` is given."""
 
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
 LARGEST_FILE = 64_000_000
-"""Maximum bytes of a form with a file, at the paths of TAKES_FILE. The form is read while it arrives, and only for
-admins of the site.
+"""Maximum size of a form with a file, bytes, at the paths in TAKES_FILE. The form is read while it arrives, and only
+for the site's admins.
 """
 
 TAKES_FILE = re.compile(r"/admin/data/import/?")
@@ -34,12 +32,12 @@ ONLY_JSON = "Send the body as application/json, not compressed."
 
 
 def largest_at(path: str) -> int:
-    """Return the maximum size of a body at a path, in bytes."""
+    """The maximum size of a body at a path, bytes."""
     return LARGER_BODY if TAKES_LARGER.fullmatch(path) else LARGEST_BODY
 
 
 def largest_file_at(path: str) -> int:
-    """Return the maximum size of a form with a file at a path, in bytes; 0 if the path takes no files."""
+    """The maximum size of a form with a file at a path, bytes; 0 if the path takes no files."""
     return LARGEST_FILE if TAKES_FILE.fullmatch(path) else 0
 
 
@@ -48,24 +46,24 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
-    """The accepted content types. `text/plain` is for `sendBeacon` from other origins, which sends cookies: bodies
-    of requests that act for a logged-in user must not accept it.
+    """Accepted content types. `text/plain` is for `sendBeacon` from other origins, which sends cookies, so bodies of
+    requests that act for a logged-in user must not accept it.
     """
 
     may_be_absent: ClassVar[bool] = False
     largest: ClassVar[int] = LARGEST_BODY
-    """Maximum size in bytes."""
+    """Maximum size, bytes."""
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Read the body of a request. Raises UnsupportedBody, InvalidJson, or InvalidInput with each bad field."""
+        """Read the body of a request. Raises UnsupportedBody, InvalidJson, or InvalidInput with all invalid fields."""
         if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
             return cls()
         return cls.read(_data(request, cls.media, cls.largest), request.environ)
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
-        """Read a body of valid size and type. Raises InvalidJson, or InvalidInput with each bad field."""
+        """Read a body whose size and type were checked. Raises InvalidJson, or InvalidInput with all invalid fields."""
         try:
             return cls.model_validate(_json_object(data))
         except ValidationError as error:

@@ -1,5 +1,5 @@
-"""Validation rules for single fields of request bodies, with their error messages. The rules for emails and
-passwords are in `koyjabo.core.credential_rules`.
+"""Rules for single fields of request bodies, with their error messages. `koyjabo.core.credential_rules` has the rules
+for emails and passwords.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def refuse(sentence: str) -> PydanticCustomError:
 
 
 def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
-    """Return the same rule for /openapi.json."""
+    """A rule as it appears in /openapi.json."""
     schema = {"type": "string", "pattern": f"^{rule.pattern}$"}
     return {"anyOf": [schema, NULL]} if optional else schema
 
@@ -54,12 +54,12 @@ def visit_id(value: Any) -> str | None:
 
 
 def is_whole(value: Any) -> bool:
-    """Return whether it is a JSON integer, which includes `2.0`."""
+    """Whether a value is an integer in JSON, where `2.0` is one as well."""
     return type(value) is int or (isinstance(value, float) and value.is_integer())
 
 
 def _milliseconds(value: Any) -> int | None:
-    """Accept any integer. One that does not fit 64 bits becomes None, because databases cannot store it."""
+    """Accept any integer. If it does not fit into 64 bits it becomes None, because databases cannot store it."""
     if value is None:
         return None
     if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
@@ -78,7 +78,7 @@ def text(value: Any) -> str | None:
 
 
 def _address(value: Any) -> str | None:
-    """Accept an address. It is not cut until its parts are extracted."""
+    """Accept an address. It is not cut until its parts have been extracted."""
     if value is not None and not isinstance(value, str):
         raise refuse("must be a text")
     return value
@@ -170,4 +170,4 @@ NewPassword = Annotated[
     ),
 ]
 Typed = Annotated[str, _by(str)]
-"""Any text. The rules for new values do not apply, because it is only compared with a stored value."""
+"""Any text. It is only compared with a stored value, so the rules for new values do not apply."""

@@ -1,4 +1,4 @@
-"""Times in bodies of requests (ISO 8601 with an offset, or milliseconds since 1970), and days in forms."""
+"""Times in request bodies (ISO 8601 with an offset, or milliseconds since 1970), and days in forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MOMENT", "Moment", "TypedDay"]
 
 
 def moment(value: Any) -> int | None:
-    """Return ms since 1970. Raises PydanticCustomError."""
+    """A time in ms since 1970. Raises PydanticCustomError."""
     if value is None:
         return None
     at_ms = moment_of(int(value) if is_whole(value) else value)

@@ -1,4 +1,4 @@
-"""Pages of lists: `?page=&per_page=`, and the headers `Link` (RFC 8288) and `X-Total-Count`."""
+"""Pages of lists in the API: `?page=&per_page=`, and the headers `Link` (RFC 8288) and `X-Total-Count`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Paging(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, per_page: int = PER_PAGE) -> Paging:
-        """Parse the page. `per_page` is the default. Raises InvalidInput with each bad argument."""
+        """Parse the requested page. `per_page` is the default. Raises InvalidInput with all invalid arguments."""
         rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MOST_PER_PAGE)}
         given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
         bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in given.items() if not value}
@@ -41,7 +41,7 @@ class Paging(NamedTuple):
         return (self.page - 1) * self.per_page
 
     def last(self, total: int) -> int:
-        """Return the number of the last page; 1 for an empty list."""
+        """The number of the last page; 1 for an empty list."""
         return max(1, -(-total // self.per_page))
 
     def headers(self, total: int) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ class Paging(NamedTuple):
 
 
 def _number(text: str | None, default: int, most: int) -> int:
-    """Parse a number. Returns 0 if the text is not a number from 1 to `most`."""
+    """Parse a number. Returns 0 if it is not from 1 to `most`."""
     if text is None:
         return default
     number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0

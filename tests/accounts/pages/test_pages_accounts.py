@@ -38,6 +38,13 @@ def test_sign_up_logs_in_and_leads_on(site, ayesha):
     assert "karim" in words(other.get("/communities"))
 
 
+def test_login_offers_to_sign_up_unless_it_leads_to_the_panel(site):
+    reader = Reader(site)
+    reader.get("/admin/", 303)
+    offered = ["/signup" in reader.get(path) for path in ("/login", reader.location)]
+    assert offered == [True, False]
+
+
 def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
     for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
         reader = Reader(site)

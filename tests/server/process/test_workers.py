@@ -92,10 +92,10 @@ def test_worker_keeps_nothing_of_a_visit(tmp_path):
     with changed_server(tmp_path) as server, Connection(server.port) as connection:
         server.resident()  # wait until everything is loaded
         server.allocated()
-        register(connection, range(600))
+        register(connection, range(200))
         before = server.allocated()
-        register(connection, range(600, 1600))
-        assert (server.allocated() - before) / 1000 < MOST_GROWTH_BYTES
+        register(connection, range(200, 400))
+        assert (server.allocated() - before) / 200 < MOST_GROWTH_BYTES
 
 
 def register(connection: Connection, numbers: range) -> None:

@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from flask import Flask
-from jinja2 import BytecodeCache
+from jinja2 import FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
@@ -59,14 +59,23 @@ class KeptMatches:
         self.match = cache(pattern.match)
 
 
-class KeptTemplates(BytecodeCache):
-    """Keeps compiled templates in memory."""
+class KeptTemplates(FileSystemBytecodeCache):
+    """Keeps compiled templates in memory, and in files for the other processes of the run."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._codes: dict[tuple[str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         bucket.code = self._codes.get((bucket.key, bucket.checksum))
+        if bucket.code is None:
+            super().load_bytecode(bucket)
+            self._keep(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[bucket.key, bucket.checksum] = bucket.code
+        self._keep(bucket)
+        super().dump_bytecode(bucket)
+
+    def _keep(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code

@@ -13,7 +13,7 @@ import psutil
 
 from support.clients.listener import PlainListener, SocketioListener
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import wait_until
+from support.programs.processes import is_stopped, wait_until
 from support.servers.responses import Registered, Stats
 from support.servers.server import START_S, Server
 
@@ -59,8 +59,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
     """Freeze these workers. Returns False, with all of them resumed, if the chosen one would wait for one of them."""
     for worker in workers:
         worker.suspend()
-    for worker in workers:
-        wait_until(lambda worker=worker: worker.status() == psutil.STATUS_STOPPED, "it is frozen", every_s=0.001)
+    wait_until(lambda: all(map(is_stopped, workers)), "they are frozen", every_s=0.001)
     if not server.database.is_free():
         for worker in workers:
             worker.resume()

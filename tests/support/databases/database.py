@@ -130,10 +130,9 @@ class SqliteDatabase:
         """Replace the file that servers have open, and wait until they have opened this one. Another program that opens
         it earlier would apply the old file's log.
         """
-        log = Path(f"{path}-wal")
-        before = log.stat().st_ino
-        self.path.replace(path)
-        wait_until(lambda: not log.exists() or log.stat().st_ino != before, "the log of the other file is gone")
+        with Path(f"{path}-wal").open() as log:  # while it is open, no new file gets its number
+            self.path.replace(path)
+            wait_until(lambda: os.fstat(log.fileno()).st_nlink == 0, "the log of the other file is gone")
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

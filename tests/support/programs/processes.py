@@ -165,11 +165,16 @@ def kill_all(processes: list[psutil.Process]) -> None:
     wait_until(lambda: all(map(is_gone, processes)), "all killed processes are gone")
 
 
-def _goes_on(process: psutil.Process) -> bool:
-    try:
-        return process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+def is_stopped(process: psutil.Process) -> bool:
+    """Whether all its threads are suspended or have ended. Its status is only the main thread's: another one may still
+    be in a system call, and return from it with a lock.
+    """
+    states = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{process.pid}/task"):
+            with suppress(OSError):  # it has ended
+                states.append(Path(f"/proc/{process.pid}/task/{thread}/stat").read_text().rpartition(")")[2][1])
+    return set(states) <= {"T", "t", "Z", "X"}
 
 
 @contextmanager
@@ -179,8 +184,7 @@ def suspended(processes: list[psutil.Process]) -> Iterator[None]:
         with suppress(psutil.NoSuchProcess):
             process.suspend()
     try:
-        # A process on the other core runs on for a moment, and may take a lock.
-        wait_until(lambda: not any(map(_goes_on, processes)), "all are suspended", every_s=0.001)
+        wait_until(lambda: all(map(is_stopped, processes)), "all are suspended", every_s=0.001)
         yield
     finally:
         for process in processes:

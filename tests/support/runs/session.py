@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(config.stash[FOLDER].path)
     config.stash[DURATIONS] = Durations("quick" if config.option.markexpr else "full")
     config.stash[CPU_S] = []
+    gc.disable()  # importing and collecting tests makes much that stays, and nothing to free
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -78,9 +79,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """Exclude the collected tests from garbage collection: they live until the end."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
+    gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -58,6 +58,11 @@ def register(site: Site, number: int, scope: str, **fields: Any) -> None:
         user_agent="=cmd|'/c calc'!A0\n\"two\" lines, and 'more'" if number % 3 else "'quoted'",
         page=None if number % 5 else "/history",
         is_bot=number % 4 == 0,
+        attended_ms=None if number % 3 == 0 else number * 1000,
+        acted=number % 2 == 0,
+        automated=number % 4 == 0,
+        network=(None, "datacentre", "other")[number % 3],
+        own=number % 5 == 0,
         **fields,
     )
     site.services[CountingServices].visits.register(visit)

@@ -1,0 +1,121 @@
+"""What is stored with a visit so that reports can separate people from programs: time, automation, network, own."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import bearer, log_in
+from support.people.admins import id_of, panel
+from support.people.api_keys import boss, call, key
+from support.people.page_readers import Reader
+
+GOOGLEBOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+AMAZON, DHAKA, OFFICE = "3.5.140.1", "103.4.144.7", "203.0.113.7"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, OWN_ADDRESSES="203.0.113.0/24, ::ffff:198.51.100.7,") as site:
+        yield site
+
+
+def newest(site: Site, *columns: str) -> tuple:
+    (row,) = site.rows(f"SELECT {', '.join(columns)} FROM visits ORDER BY id DESC LIMIT 1")
+    return row
+
+
+def send(site: Site, address: str = DHAKA, **fields: object) -> None:
+    answer = site.post(json={"visitorId": "ayesha", **fields}, environ_overrides={"REMOTE_ADDR": address})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.both_kinds
+def test_browser_that_a_program_drives_is_automated(site):
+    for sent, stored in ((True, True), *((other, False) for other in (False, None, 1, "true", [], {}))):
+        send(site, webdriver=sent)
+        assert newest(site, "automated", "acted") == (stored, False), sent
+    send(site, userAgent=GOOGLEBOT)
+    assert newest(site, "automated") == (True,)
+
+
+def test_retry_does_not_make_a_visit_automated(site):
+    send(site, visitId="1")
+    send(site, visitId="1", webdriver=True)
+    assert site.rows("SELECT automated FROM visits") == [(False,)]
+
+
+@pytest.mark.both_kinds
+def test_visit_of_a_page_begins_with_no_time_unless_it_was_offline(site):
+    now = site.time.ms
+    on_time, late = (None, now, now - 60_000, now + 3_600_000), (now - 60_001, 0, -5)
+    for anonymous in (False, True):
+        for timestamps, attended in ((on_time, 0), (late, None)):
+            for timestamp in timestamps:
+                send(site, timestamp=timestamp, anonymous=anonymous)
+                assert newest(site, "attended_ms") == (attended,), timestamp
+
+
+@pytest.mark.both_kinds
+def test_network_is_one_word_and_the_address_is_not_kept(site):
+    for anonymous in (False, True):
+        for address, word in ((AMAZON, "datacentre"), (DHAKA, "other"), ("2a01:4f8::1", "datacentre"), ("", None)):
+            send(site, address, anonymous=anonymous)
+            assert newest(site, "network", "own") == (word, False), address
+    assert AMAZON not in str(site.contents())
+
+
+def test_network_comes_from_the_database_of_the_operator(sqlite_database, tmp_path):
+    from mmdb_writer import MMDBWriter
+    from netaddr import IPSet
+
+    writer = MMDBWriter(4)
+    writer.insert_network(IPSet(["103.4.0.0/16"]), {"autonomous_system_number": 14061})
+    writer.to_db_file(str(tmp_path / "asn.mmdb"))
+    with Site(sqlite_database.url, ASN_DATABASE=str(tmp_path / "asn.mmdb")) as site:
+        send(site, DHAKA)
+        send(site, AMAZON)
+        assert site.rows("SELECT network FROM visits ORDER BY id") == [("datacentre",), ("other",)]
+
+
+@pytest.mark.both_kinds
+def test_visit_from_an_own_address_is_own(site):
+    for anonymous in (False, True):
+        for address in (OFFICE, f"::ffff:{OFFICE}", "198.51.100.7"):
+            send(site, address, anonymous=anonymous)
+            assert newest(site, "own") == (True,), address
+        send(site, "203.0.114.7", anonymous=anonymous)
+        assert newest(site, "own") == (False,)
+
+
+def test_visit_from_a_browser_that_may_open_the_panel_is_own(site):
+    admin, viewer, member = panel(site), Reader(site).sign_up("viola"), Reader(site).sign_up("babul")
+    site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "viola"))
+    for reader, is_own in ((admin, True), (viewer, True), (member, False)):
+        for anonymous in (False, True):
+            sent = reader.client.post("/api/visitor/register", json={"visitorId": "v", "anonymous": anonymous})
+            assert (sent.status_code, newest(site, "own")) == (200, (is_own,))
+        reader.client.get("/v.gif?page=/")
+        assert newest(site, "own", "page") == (is_own, "/")
+    foreign = {"Origin": "https://elsewhere.example"}
+    admin.client.post("/api/visitor/register", json={"visitorId": "v"}, headers=foreign)
+    assert newest(site, "own") == (False,)
+    program = log_in(site, "rani")
+    site.post(json={"visitorId": "v"}, headers=bearer(program.access))
+    assert newest(site, "own") == (False,), "a token is no cookie"
+
+
+def test_visits_without_a_connection_are_not_measured(site):
+    site.client.get("/v.gif", headers={"User-Agent": GOOGLEBOT}, environ_overrides={"REMOTE_ADDR": OFFICE})
+    assert newest(site, "attended_ms", "automated", "network", "own") == (None, True, "other", True)
+    visits = [
+        {"visitorId": "a", "visitId": "1", "address": AMAZON, "webdriver": True},
+        {"visitorId": "a", "visitId": "2", "address": OFFICE, "userAgent": GOOGLEBOT},
+        {"visitorId": "a", "visitId": "3"},
+    ]
+    answer = call(site, key(boss(site), "visits:write"), "/api/visits", "POST", json={"visits": visits})
+    assert answer.status_code == 200, answer.text
+    assert site.rows("SELECT attended_ms, automated, network, own FROM visits WHERE visitor_id = 'a' ORDER BY id") == [
+        (None, False, "datacentre", False),
+        (None, True, "other", True),
+        (None, False, None, False),
+    ]
