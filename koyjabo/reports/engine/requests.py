@@ -23,7 +23,7 @@ from koyjabo.reports.engine.answers import (
 from koyjabo.reports.engine.breakdowns import breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
+from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, NO_VISITS, WEEKDAY, minus
 from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.periods import periods, running
 from koyjabo.reports.query.report_query import Question
@@ -38,9 +38,9 @@ class SummaryRequest:
     compared: Question | None = None
 
     def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, EVERYTHING
-        if self.compared:
-            yield self.compared, EVERYTHING
+        for question in (self.question, self.compared):
+            if question:
+                yield from ((question, EVERYTHING), (question, LENGTHS))
 
     def answer(self, snapshot: Snapshot) -> Summary:
         figures = _figures(snapshot, self.question)

@@ -71,7 +71,8 @@ class Snapshot:
 
     def median_s(self, question: Question) -> int | None:
         """Return the lower median of attended times in s; None with rolled-up days, or if nothing was measured."""
-        return None if self.folded(question) else self._live.median_s(self.session, question)
+        others = self.groups.get(question, ())
+        return None if self.folded(question) else self._live.median_s(self.session, question, others)
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)

@@ -193,7 +193,7 @@ class FoldedDays:
         return {day for day in self._days if self._by_day[day].pages is None}
 
     def _stored(self, dimension: str, *values: str) -> Mapping[str, Any]:
-        """Return the sums of values by period; without values, those of ALL."""
+        """Return the sums of values by period; of ALL without values."""
         sums = (InsightSum.visits, InsightSum.count, InsightSum.attended, InsightSum.attended_ms)
         columns = (InsightSum.period, *(cast(func.sum(column), BigInteger).label(column.key) for column in sums))
         query = select(*columns, func.max(InsightSum.visitors).label("visitors")).where(*self._sums(dimension))

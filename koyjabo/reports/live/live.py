@@ -22,15 +22,15 @@ from koyjabo.reports.live.event_sums import (
     properties_of,
 )
 from koyjabo.reports.live.value_visits import Landings, VisitsOfValues, union_of
-from koyjabo.reports.live.visit_sums import AttendedSets, Lengths, VisitSums, check
+from koyjabo.reports.live.visit_sums import AttendedSets, LengthCounts, VisitSums, check
 from koyjabo.reports.log import row_queries, state_queries
 from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import BEGINNING, Changed, Log
+from koyjabo.reports.log.log import BEGINNING, AttendedRows, Log
 from koyjabo.reports.log.row_queries import EVENTS, VISITS
 from koyjabo.reports.log.state_queries import LogState, Reading
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import Attended, Groups, VisitSet
+from koyjabo.reports.query.groups import LENGTHS, Attended, Groups, VisitSet
 from koyjabo.reports.query.periods import DAY
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
@@ -55,18 +55,16 @@ class _Asked:
     events: EventSums
     landings: Landings
     values: VisitsOfValues
-    lengths: Lengths
     attended: AttendedSets
 
     @property
     def size(self) -> int:
-        all_sums = (self.visits, self.events, self.landings, self.values, self.lengths, self.attended)
+        all_sums = (self.visits, self.events, self.landings, self.values, self.attended)
         return QUESTION_SIZE + sum(sums.size for sums in all_sums)
 
-    def adjust(self, changed: Changed) -> None:
+    def adjust(self, changed: AttendedRows) -> None:
         """Follow changes of attended times."""
         self.visits.adjust(changed)
-        self.lengths.adjust(changed)
         self.attended.forget()
 
 
@@ -146,9 +144,13 @@ class Live:
         both = (by_value, landings)
         return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
-    def median_s(self, session: Reading, question: Question) -> int | None:
-        """Return the lower median of the question's measured visits, in whole seconds."""
-        return self._of(session, question).lengths.median_s(session, self.visits, question.until_ms)
+    def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
+        """Return the lower median of the question's measured visits in whole seconds; None without any. For `others`
+        see `by`.
+        """
+        sums = self._of(session, question).visits
+        lengths: LengthCounts = sums.followed(session, self.visits, LENGTHS, question.until_ms, others)
+        return lengths.median_s()
 
     def attended(self, session: Reading, question: Question, key: Hashable, ids: BitMap) -> Attended:
         """Return the attended visits among a question's visits with these ids (`AttendedSets`)."""
@@ -224,5 +226,4 @@ class Live:
         passing = PassingVisits(self.visits, passes, passes_without_visit(question)) if question.filters else None
         visits = VisitSums(question, self._clock, passes)
         events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
-        values, lengths = VisitsOfValues(visits, self.visits), Lengths(visits)
-        return _Asked(visits, events, landings, values, lengths, AttendedSets(self.visits))
+        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits), AttendedSets(self.visits))

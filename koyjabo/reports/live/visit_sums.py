@@ -14,10 +14,10 @@ from koyjabo.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
 from koyjabo.models import SITE
 from koyjabo.reports.live.followed import Followed
 from koyjabo.reports.log.blocks import Block, Rows, Seen
-from koyjabo.reports.log.log import Changed, Changes, Log
+from koyjabo.reports.log.log import AttendedRows, Changes, Log
 from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS, VISITOR_KIND, has_many
-from koyjabo.reports.query.groups import EVERYTHING, PERIODS, WEEKDAY, Attended, Group
+from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, WEEKDAY, Attended, Group
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK, period_of, weekday_of
 from koyjabo.reports.query.report_query import Question, passes_none
@@ -32,7 +32,7 @@ Check = Callable[[Rows], None]
 def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
     """Return the column of a key, and the name of each number in this column."""
     values = block.values
-    if key == EVERYTHING:
+    if key in (EVERYTHING, LENGTHS):
         return "new_in", (None,) * 4
     if key == VISITOR_KIND:
         return "new_in", KINDS[is_site]
@@ -108,20 +108,54 @@ def _size(visits: int, rows: Rows) -> int:
     return NAME_SIZE + min(2 * visits, CONTAINER_SIZE * (1 + rows.block.last // CONTAINER))
 
 
-class VisitSums(Followed[VisitCounts]):
+class LengthCounts:
+    """The number of measured visits by their length in whole seconds."""
+
+    def __init__(self) -> None:
+        self._visits: Counter[int] = Counter()
+
+    def add(self, rows: Rows, *_: object) -> None:
+        self._visits.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
+
+    def adjust(self, rows: Rows, before: Changes, *_: object) -> None:
+        """Follow changes of attended times. `before` has the earlier ones."""
+        self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
+        self.add(rows)
+
+    def median_s(self) -> int | None:
+        """Return the lower median, or None without a measured visit."""
+        left = (self._visits.total() + 1) // 2
+        for length_s in sorted(self._visits):
+            left -= self._visits[length_s]
+            if left <= 0:
+                return length_s if self._visits.total() else None
+        return None
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        return 200 * len(self._visits)
+
+
+def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
+    return (length_ms // 1000 for length_ms, facts in visits if ARE_MEASURED[facts])
+
+
+class VisitSums(Followed[Any]):
     """The visits of one question by key. `passes` keeps the visits of its scope that pass its filters."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
         super().__init__(question, clock)
-        self.check_filters = passes
+        self._passes = passes
 
     def by(
         self, session: Reading, log: Log, key: str, until_ms: int | None, others: Collection[str] = ()
     ) -> Mapping[Any, Group]:
         """Group the visits by a key. The same pass also reads the keys in `others`."""
-        return self.followed(session, log, key, until_ms, others).groups
+        groups: Mapping[Any, Group] = self.followed(session, log, key, until_ms, others).groups
+        return groups
 
-    def adjust(self, changed: Changed) -> None:
+    def adjust(self, changed: AttendedRows) -> None:
         """Follow changes of attended times."""
         places = defaultdict(list)
         for key in CHANGING & self._by_key.keys():
@@ -140,65 +174,23 @@ class VisitSums(Followed[VisitCounts]):
         rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
         if until_ms is not None:
             rows.keep_moments(self.near(until_ms), 0, until_ms)
-        self.check_filters(rows)
+        self._passes(rows)
 
-    def size_of(self, sums: VisitCounts) -> int:
+    def size_of(self, sums: VisitCounts | LengthCounts) -> int:
         return sums.size
 
-    def _new(self, key: str) -> VisitCounts:
-        return VisitCounts(key in PERIODS)
+    def _new(self, key: str) -> VisitCounts | LengthCounts:
+        return LengthCounts() if key == LENGTHS else VisitCounts(key in PERIODS)
 
-    def _add(self, session: Reading, sums: VisitCounts, key: str, rows: Rows) -> None:
+    def _add(self, session: Reading, sums: VisitCounts | LengthCounts, key: str, rows: Rows) -> None:
         sums.add(rows, *names(rows.block, key, self.clock, self._is_site), self._is_site)
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        self.check_filters(rows)
+        self._passes(rows)
 
     @property
     def _is_site(self) -> bool:
         return self.question.scope == SITE
-
-
-class Lengths(Followed[Counter[int]]):
-    """How many measured visits have each length in whole seconds. `visits` are the sums of the same question."""
-
-    def __init__(self, visits: VisitSums) -> None:
-        super().__init__(visits.question, visits.clock)
-        self._visits = visits
-
-    def median_s(self, session: Reading, log: Log, until_ms: int | None) -> int | None:
-        """Return the lower median, or None without a measured visit."""
-        visits = self.followed(session, log, EVERYTHING, until_ms)
-        left = (visits.total() + 1) // 2
-        for length_s in sorted(visits):
-            left -= visits[length_s]
-            if left <= 0:
-                return length_s
-        return None
-
-    def adjust(self, changed: Changed) -> None:
-        """Follow changes of attended times."""
-        for place in self._by_key.values():
-            rows = changed.until(place.upto)
-            self._visits.leave(rows, place.until_ms)
-            place.sums.subtract(_lengths_s(map(changed.before.__getitem__, rows.column("id"))))
-            place.sums.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
-
-    def size_of(self, sums: Counter[int]) -> int:
-        return 200 * len(sums)
-
-    def _new(self, key: str) -> Counter[int]:
-        return Counter()
-
-    def _add(self, session: Reading, sums: Counter[int], key: str, rows: Rows) -> None:
-        sums.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
-
-    def _check(self, session: Reading, rows: Rows) -> None:
-        self._visits.check_filters(rows)
-
-
-def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
-    return (length_ms // 1000 for length_ms, facts in visits if ARE_MEASURED[facts])
 
 
 class AttendedSets:

@@ -35,7 +35,7 @@ Position = tuple[int, int]
 BEGINNING: Position = (0, 0)
 
 
-class Changed(NamedTuple):
+class AttendedRows(NamedTuple):
     """Visits of one block whose attended time has changed."""
 
     block: Block  # only these visits
@@ -115,7 +115,7 @@ class Log:
             if start < end:
                 yield Rows(block, start, end)
 
-    def change(self, session: Reading, changes: Changes) -> Iterator[Changed]:
+    def change(self, session: Reading, changes: Changes) -> Iterator[AttendedRows]:
         """Set the attended times of visits. Yields the visits that were read before, block by block."""
         ids = sorted(changes)
         for place, first, last in self._places_of(ids):
@@ -125,7 +125,7 @@ class Log:
             block.patch(changes)
             if rows:
                 lengths = zip(before["attended_ms"], before["facts"], strict=True)
-                yield Changed(block.only(rows), place, rows, dict(zip(before["id"], lengths, strict=True)))
+                yield AttendedRows(block.only(rows), place, rows, dict(zip(before["id"], lengths, strict=True)))
         self._patches.update(changes)
 
     def keep_patches(self, ids: Collection[int]) -> None:

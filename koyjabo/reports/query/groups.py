@@ -12,8 +12,10 @@ from pyroaring import BitMap
 
 from koyjabo.reports.query.periods import GRANULARITIES
 
-EVERYTHING, WEEKDAY = "everything", "weekday"
-"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, and (weekday from 0, hour)."""
+EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
+"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, (weekday from 0, hour), and the
+lengths of measured visits.
+"""
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
 """The keys whose groups have `pages`."""
