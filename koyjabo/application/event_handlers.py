@@ -18,6 +18,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
+from koyjabo.evidence.services import EvidenceServices
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.health.health import Health
 from koyjabo.models import SITE, Scope
@@ -89,6 +90,7 @@ class Handlers:
         self._recovery = services[CountingServices].recovery
         self._anonymity = services[CountingServices].anonymity
         self._presence = services[PresenceServices]
+        self._attendance = services[EvidenceServices].attendance
         self._realtime = services[RealtimeServices]
         self._communities = services[CommunityServices]
         self._people = services[PeopleServices]
@@ -136,6 +138,7 @@ class Handlers:
             self._communities.dashboards.changed(community_id)
 
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+        self._attendance.forget(visitor_id)
         self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep visitors active
         for scope in scopes:
             self._presence.active_visitors.forget(scope, visitor_id)

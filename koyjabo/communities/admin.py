@@ -65,8 +65,8 @@ def restore_community(community_id: str) -> Response:
 def _archiving(overview: Overview) -> Confirmation:
     title = _("Archive %(name)s?", name=overview.community.name)
     explanation = _(
-        "The community is hidden from everyone, and its pages close. Its numbers and members are kept. You can restore "
-        "it later."
+        "The community is hidden from everyone, and its pages can no longer be opened. Its numbers and members are "
+        "kept. You can restore it later."
     )
     effects = (explanation, _("Members: %(count)s", count=count(overview.members)))
     back = url_for("pages.community_settings", community_id=overview.community.id)

@@ -77,6 +77,10 @@ class Anonymity:
         names = self.names(visitor_id)
         return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
 
+    def key_of(self, visitor_id: str, visit_id: str | None) -> tuple[str, str | None]:
+        """The hashes of a visitor, like `known_as`, and of the client's name for a visit."""
+        return self.keys_of(visitor_id, [visit_id])[0][0] if visit_id else (self.known_as(visitor_id), None)
+
     def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
         """The possible keys of each of a client's event names: one per valid secret, starting with the secret that the
         visitor has registered under.

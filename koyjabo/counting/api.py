@@ -1,4 +1,4 @@
-"""POST /api/visitor/…: register a visit, keep a visitor active. GET /api/stats, and /api/pulse with the last hour
+"""POST /api/visitor/register, /api/visits: register visits. GET /api/stats, and /api/pulse with the last hour
 (specification: What is going on). GET /v.gif: an image that counts a visit, for pages and readers without scripts.
 """
 
@@ -15,7 +15,7 @@ from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
 from koyjabo.counting.incoming import is_operator, register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
-from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody
+from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.schemas.responses import (
     LastVisitAnswer,
     RegisteredAnswer,
@@ -103,25 +103,6 @@ def register_visits() -> Response:
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
     return answer(SentVisitsAnswer(results=[SentVisitAnswer.of(outcome) for outcome in outcomes]))
-
-
-@bp.post("/visitor/heartbeat")
-@describe(
-    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
-)
-@fast_path
-def heartbeat(context: RequestContext) -> PlainResponse:
-    """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
-    context.count_address("heartbeats")
-    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
-    context.count_visitor("heartbeats", body.visitorId)
-    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
-    place = context.services[NetworkServices].places.locate(
-        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
-    )
-    visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
-    counting.visits.keep_active(visitor_id, place)
-    return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
 class PulseAnswer(BaseModel):

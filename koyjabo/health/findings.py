@@ -146,7 +146,9 @@ FINDINGS = {
     "workers.unseen": unknown(N_("Without Redis, workers do not see each other's visits.")),
     "disk.room": good(N_("%(free)s of %(total)s are free.")),
     "disk.tight": warning(N_("Only %(free)s of %(total)s are free."), MAKE_ROOM),
-    "disk.full": danger(N_("Only %(free)s of %(total)s are free. Soon no more visits can be saved."), MAKE_ROOM),
+    "disk.full": danger(
+        N_("Only %(free)s of %(total)s are free. Visits cannot be saved once the disk is full."), MAKE_ROOM
+    ),
     "disk.refusing": danger(
         N_("Only %(free)s of %(total)s are free. Visits are still counted; page views and events are refused."),
         MAKE_ROOM,

@@ -85,8 +85,12 @@ DELIVERY = Metric(
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times the database was found to be rolled back")
 WEBHOOKS = Metric("koyjabo_webhook_attempts", "webhook delivery attempts; `dead` means given up", "result")
 DROPPED = Metric("koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting")
+ATTENDANCE = Metric(
+    "koyjabo_attendance_write_seconds", "time of each transaction that writes attended time", None, LATENCY_S
+)
+ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
 CONNECTIONS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
-COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
+COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED, ATTENDANCE, ATTENDANCE_ROWS)
 
 
 class Metrics:
@@ -110,9 +114,10 @@ class Metrics:
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
         self._dropped = Counter(DROPPED.name, DROPPED.meaning, registry=self._own)
-        self._duration, self._commit, self._batch, self._delivery = (
+        self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
+        self._duration, self._commit, self._batch, self._delivery, self._attendance = (
             Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
-            for metric in (DURATION, COMMIT, BATCH, DELIVERY)
+            for metric in (DURATION, COMMIT, BATCH, DELIVERY, ATTENDANCE)
         )
 
     def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
@@ -146,6 +151,10 @@ class Metrics:
     def committed(self, visits: int, seconds: float) -> None:
         self._batch.observe(visits)
         self._commit.observe(seconds)
+
+    def attended(self, visits: int, seconds: float) -> None:
+        self._attendance_rows.inc(visits)
+        self._attendance.observe(seconds)
 
     def rolled_back(self) -> None:
         self._rollbacks.inc()

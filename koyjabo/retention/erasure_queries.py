@@ -18,13 +18,14 @@ from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import origin_of
 from koyjabo.counting.daily_people import visitor
 from koyjabo.database.json_rows import insert_sums
+from koyjabo.evidence import queries as attendance_queries
 from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit
 from koyjabo.models.ledger import LOST
 from koyjabo.network import campaigns, user_agents
 from koyjabo.reports.events import event_queries
-from koyjabo.reports.folded import fold_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import VISITS, ReadRows
+from koyjabo.reports.rolled_up import fold_queries
 from koyjabo.retention.retention_queries import fold_of_visitor
 
 RENAMED = "~"
@@ -127,6 +128,7 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
     if rows:
+        attendance_queries.forget(session, [row.id for row in rows])
         session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
         block_queries.follow(session, VISITS, [row.id for row in rows if _is_reduced(row)], read)
     events = event_queries.rename(session, visitor_id, name, size)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
-from koyjabo.core.identity import VISITOR_ID
+from koyjabo.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.core.socket_errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
@@ -40,3 +40,27 @@ def is_true(value: object) -> bool:
 def visitor_id(value: object) -> str | None:
     """Return a valid visitorId, or None for any other value, which is treated as missing."""
     return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None
+
+
+def visit_id(value: object) -> str | None:
+    """Return a valid visitId, or None if it is missing. Raises InvalidMessage for any other value."""
+    if value is None or (isinstance(value, str) and VISIT_NAME.fullmatch(value)):
+        return value
+    raise InvalidMessage("A visitId has 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
+
+
+class VisibleMessage(NamedTuple):
+    """A client has shown or hidden its page, or there was an input."""
+
+    visible: bool
+    acted: bool
+    visit_id: str | None
+
+    @classmethod
+    def of(cls, message: object) -> VisibleMessage:
+        """Raises InvalidMessage."""
+        fields = message if isinstance(message, dict) else {"visible": message}
+        visible, acted = fields.get("visible"), fields.get("acted", False)
+        if not isinstance(visible, bool) or not isinstance(acted, bool):
+            raise InvalidMessage("`visible` must be true or false, and so must `acted`, if it is sent.")
+        return cls(visible, acted, visit_id(fields.get("visitId")))

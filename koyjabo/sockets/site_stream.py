@@ -14,62 +14,81 @@ from koyjabo.core.errors import LedgerUnavailable, TooManyRequests
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.counting.services import CountingServices
+from koyjabo.evidence.services import EvidenceServices
 from koyjabo.network import client_address
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.messages import is_true, visitor_id
+from koyjabo.sockets.messages import VisibleMessage, is_true, visit_id, visitor_id
 from koyjabo.sockets.stream import Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters out of A–Z a–z 0–9 _ - . :'
 
 
-def admit(services: Services, member: Any, request: Request, sent_id: object, is_said: bool) -> bool:
-    """Match a socket with its visitor, by a valid `visitorId`, and admit it to the room `stats`.
+def admit(
+    services: Services, member: Any, source: Any, request: Request, sent: tuple[object, str | None], is_said: bool
+) -> bool:
+    """Match a socket with its visitor, and admit it to the room `stats`. `sent` has the `visitorId` and `visitId`.
 
-    With `is_said`, the client has declared that its visit was anonymous. The first event includes the effect of opening
-    the socket. Returns False if the client disconnected before it was admitted. Raises TooManyRequests if its visitor
-    has too many sockets.
+    `source` knows when the connection was last heard. With `is_said`, the client has declared that its visit was
+    anonymous. The first event includes the effect of opening the socket. Returns False if the client disconnected
+    before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
     sockets = services[PresenceServices].visitor_sockets
     is_anonymous = services[CountingServices].anonymity.is_asked(request.environ, is_said)
     place = services[NetworkServices].places.locate(request.remote_addr, has_city=not is_anonymous)
-    visitor, address = visitor_id(sent_id), client_address.limit_key(request.environ)
+    (sent_id, visit), address = sent, client_address.limit_key(request.environ)
+    visitor = visitor_id(sent_id)
     if visitor is not None and is_anonymous:
-        visitor = _hashed(services, visitor)
+        visitor, visit = _hashed(services, visitor, visit)
     registered = visitor is not None and services[CountingServices].visits.arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
+    services[EvidenceServices].pages.opened(member, source, visit if visitor is not None else None)
     # Read the current state: another worker's message may not have arrived yet.
     services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
 
 
-def name_visitor(services: Services, member: Any, sent_id: object) -> str:
+def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> str:
     """Match an admitted socket with the visitor in its message, and return the visitor.
 
-    The handshake determines whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or a
-    socket that has already sent one, and TooManyRequests like `admit`.
+    The handshake determines whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or
+    `visitId`, or a socket that has already sent one, and TooManyRequests like `admit`.
     """
-    visitor, sockets = visitor_id(sent_id), services[PresenceServices].visitor_sockets
+    visitor, sockets = visitor_id(message.get("visitorId")), services[PresenceServices].visitor_sockets
+    visit, known = visit_id(message.get("visitId")), sockets.known(member)
     if visitor is None:
         raise InvalidMessage(NO_VISITOR)
-    if sockets.is_anonymous(member):
-        visitor = _hashed(services, visitor)
+    if known.is_anonymous:
+        visitor, visit = _hashed(services, visitor, visit)
     if visitor is None:
         return ""
-    registered = services[CountingServices].visits.arrive(visitor, sockets.place_of(member) or UNKNOWN)
+    registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN)
     sockets.named(member, visitor, registered)
+    services[EvidenceServices].pages.named(member, visit)
     return visitor
 
 
-def _hashed(services: Services, visitor: str) -> str | None:
-    """Return the hashed visitor, or None if the ledger is unavailable. The socket is then open without a visitor."""
+def show(services: Services, member: Any, message: VisibleMessage) -> None:
+    """Note that a page was shown or hidden, or that there was an input. Never waits.
+
+    The visit's name cannot be hashed without the visitorId, so an anonymous page acts in the visit of its span.
+    """
+    is_anonymous = services[PresenceServices].visitor_sockets.known(member).is_anonymous
+    named = None if is_anonymous else message.visit_id
+    services[EvidenceServices].pages.show(member, message.visible, message.acted, named)
+
+
+def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
+    """Return the hashed visitor and visit, or no visitor if the ledger is unavailable. The socket is then open without
+    a visitor.
+    """
     try:
-        return services[CountingServices].anonymity.known_as(visitor)
+        return services[CountingServices].anonymity.key_of(visitor, visit)
     except LedgerUnavailable:
-        return None
+        return None, None
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:
@@ -86,21 +105,23 @@ class StatsStream(Stream):
 
     def admit(self, connection: Connection, request: Request) -> None:
         sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
-        admit(self._services, connection, request, sent_id, is_said)
+        admit(self._services, connection, connection, request, (sent_id, None), is_said)
 
     def send_present(self, connection: Connection) -> None:
         send_stats(self._services, connection)
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
         if message["type"] == "visitor":
-            connection.run_in_order(partial(self._name, connection, message.get("visitorId")))
+            connection.run_in_order(partial(self._name, connection, message))
+        elif message["type"] == "visible":
+            show(self._services, connection, VisibleMessage.of(message))
         else:
             super()._answer(connection, message)
 
-    def _name(self, connection: Connection, sent_id: object) -> None:
+    def _name(self, connection: Connection, message: dict[str, Any]) -> None:
         """Handle a `visitor` message. May block."""
         try:
-            self._socket_log.named(name_visitor(self._services, connection, sent_id))
+            self._socket_log.named(name_visitor(self._services, connection, message))
         except InvalidMessage as error:
             self._refuse(connection, error)
         except TooManyRequests as error:
@@ -108,4 +129,5 @@ class StatsStream(Stream):
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[EvidenceServices].pages.closed(connection)
         self._services[PresenceServices].visitor_sockets.closed(connection)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from koyjabo.core.extensions import socketio
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import InvalidMessage
+from koyjabo.evidence.services import EvidenceServices
 from koyjabo.network import client_address
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE
@@ -29,9 +30,9 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Kicked, Pong
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.messages import MOST_ERRORS, is_true, unknown
+from koyjabo.sockets.messages import MOST_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from koyjabo.sockets.room_kinds import KINDS, participant_for
-from koyjabo.sockets.site_stream import admit, send_stats
+from koyjabo.sockets.site_stream import admit, send_stats, show
 from koyjabo.webkit.current import services_of
 
 MOST_ROOMS = 50
@@ -203,6 +204,7 @@ def register() -> None:
         "request_count": request_count,
         "join": join,
         "leave": leave,
+        "visible": visible,
         ANY_EVENT: refuse_unknown,
     }
     theirs = {message for message, _, namespace in socketio.handlers if namespace == "/"}
@@ -221,7 +223,8 @@ def connect(auth: Any = None) -> None:
     try:
         is_said = is_true(sent.get("anonymous")) or is_true(request.args.get("anonymous"))
         sent_id = sent.get("visitorId") or request.args.get("visitorId")
-        is_admitted = admit(services, _sid(), request, sent_id, is_said)
+        named = sent_id, _named_visit(sent)
+        is_admitted = admit(services, _sid(), _engine_client(), request, named, is_said)
     except TooManyRequests as error:
         _refuse_client(error)
         return
@@ -239,6 +242,7 @@ def disconnect(reason: str = "") -> None:
         code = NORMAL if reason == CLIENT_DISCONNECT else LOST
         who = services[PresenceServices].visitor_sockets.visitor_of(sid)
         services[ObservabilityServices].socket_log.closed(KIND, _address(), code, lasted_s, who=who)
+    services[EvidenceServices].pages.closed(sid)
     services[PresenceServices].visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
@@ -287,6 +291,16 @@ def leave(message: Any = None, *_: Any) -> dict[str, Any]:
     return {"ok": True}
 
 
+def visible(message: Any = None, *_: Any) -> dict[str, Any]:
+    """Note that the page was shown or hidden, or that there was an input."""
+    _services()[ObservabilityServices].socket_log.received("visible")
+    try:
+        show(_services(), _sid(), VisibleMessage.of(message))
+    except InvalidMessage as error:
+        return _refuse(error)
+    return {"ok": True}
+
+
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event without a handler."""
     _services()[ObservabilityServices].socket_log.received(event)
@@ -330,6 +344,18 @@ def _count_error() -> int:
         return 0
     session[ERRORS] = session.get(ERRORS, 0) + 1
     return session[ERRORS]
+
+
+def _named_visit(auth: dict[str, Any]) -> str | None:
+    """Return the visitId of a client that connects. An invalid one is treated as missing, like its visitorId."""
+    with suppress(InvalidMessage):
+        return visit_id(auth.get("visitId"))
+    return None
+
+
+def _engine_client() -> Any:
+    """Return the Engine.IO client of this request, which knows when it was last heard."""
+    return socketio.server.eio.sockets.get(socketio.server.manager.eio_sid_from_sid(_sid(), "/"))
 
 
 def _joined_rooms() -> JoinedRooms:

@@ -17,7 +17,7 @@ EVENT_TYPES = {
     "community.vacated": N_("The last person has left a community"),
     "member.joined": N_("A member comes online in a community"),
     "member.left": N_("A member is no longer online in a community"),
-    "health.changed": N_("A check of Health changes"),
+    "health.changed": N_("A Health check changes"),
     "recount.failed": N_("A recount finds a difference"),
     "ledger.rolled_back": N_("The database was rolled back"),
     "backup.verified": N_("A backup is verified"),

@@ -82,12 +82,12 @@ def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
 def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
     expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 14:00 so far: Without an account 30, With an account 30, Together 60"
+        "aria-valuetext", "16 Dec, 14:00 not over yet: Without an account 30, With an account 30, Together 60"
     )
     expect(tip).to_be_hidden()
     chart.locator("summary").focus()
     chart.page.keyboard.press("Shift+Tab")
-    expect(tip).to_contain_text("16 Dec, 14:00 so far")
+    expect(tip).to_contain_text("16 Dec, 14:00 not over yet")
     for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
         chart.page.keyboard.press(key)
         expect(tip.locator("strong")).to_have_text(spoken)
@@ -125,14 +125,14 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(new_device, site, session,
     assert any(
         text.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for text in texts
     ), texts
-    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", texts[0])
+    assert re.fullmatch(r"\d\d:\d\d: .+\. not over yet", texts[0])
     assert readings(plot, "Home") == [
         f"{tip.locator('strong').inner_text()}: Without an account 0, With an account 0, Visits 0"
     ]
     plot.press("Escape")
     expect(tip).to_be_hidden()
     plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 2, "y": 5})
-    expect(tip.locator("em")).to_have_text("so far")
+    expect(tip.locator("em")).to_have_text("not over yet")
     expect(plot).to_have_attribute("aria-valuenow", "59")
     figure.locator("figcaption").hover()
     expect(tip).to_be_hidden()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser.pages import expect, freeze, live, sent_by, stat, visit, wait_for
+from support.browser.pages import expect, freeze, live, sent_by, stat, transferred, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_home.py::test_2_multiple_devices")
 
@@ -16,10 +16,6 @@ REGISTERED = "✅ Visit registered with backend"
 CONNECTED = "Connected to KoyJabo Analytics Stream"
 MOST_BYTES = 30_000
 
-TRANSFERRED = """
-() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-  .map(({ name, transferSize }) => ({ name, transferSize }))
-"""
 SHIFTED = """
 () => new Promise((resolve) => {
   let sum = 0;
@@ -107,9 +103,9 @@ def test_page_is_small_and_all_of_it_is_ours(device, site):
     page = live(device.open())
     expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")  # lazily loaded parts are there
     page.wait_for_load_state("networkidle")
-    files = page.evaluate(TRANSFERRED)
-    assert sum(file["transferSize"] for file in files) < MOST_BYTES, files
-    assert all(file["name"].startswith(f"http://localhost:{site.port}/") for file in files)
+    files = transferred(page)
+    assert sum(files.values()) < MOST_BYTES, files
+    assert all(name.startswith(f"http://localhost:{site.port}/") for name in files)
 
 
 @long

@@ -111,7 +111,7 @@ def test_visit_moves_number_light_hour_and_places(new_device, site):
     expect(page.locator("[data-board]")).to_have_text(f"{total:,}")
     expect(places.locator("li").first).to_have_text("Dhaka, Bangladesh4")
     now = page.evaluate(SAID)
-    assert (now != before, bool(re.fullmatch(r"\d+–\d+: Visits \d+\. so far", now))) == (True, True)
+    assert (now != before, bool(re.fullmatch(r"\d+–\d+: Visits \d+\. not over yet", now))) == (True, True)
     assert 1 <= page.evaluate("beats") <= 4
     for number, address in enumerate((YANGON, LAHORE, KABUL)):
         register_from(site, address, f"far{number}")
@@ -141,7 +141,9 @@ def test_on_a_new_day_the_page_asks_for_its_hours_and_shows_none_until_then(page
     page.evaluate("Date.now = () => Number(document.querySelector('[data-day]').dataset.now)")
     asked[0].continue_()
     expect(part).not_to_have_class("unknown")
-    expect(page.locator("[data-day] .plot")).to_have_attribute("aria-valuetext", re.compile(r"Visits \d+\. so far"))
+    expect(page.locator("[data-day] .plot")).to_have_attribute(
+        "aria-valuetext", re.compile(r"Visits \d+\. not over yet")
+    )
 
 
 @long

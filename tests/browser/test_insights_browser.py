@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.application.site import Site, Time
-from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, visit
+from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, transferred, visit
 
 TODAY = (datetime.now(UTC) + timedelta(hours=6)).date()  # in Dhaka
 THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
@@ -15,6 +15,7 @@ GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
 CAUSE = ("/fares", GOOGLE)
 USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
 FELL = {**USUAL, CAUSE: 1}
+MOST_BYTES = 60_000
 
 long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
 
@@ -121,7 +122,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
-    page.locator(".roomy a", has_text="Period before").click()
+    page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()
     expect(row(page, "page", "/fares").locator("xpath=ancestor::tr").locator("[data-direction=down]")).to_be_visible()
     row(page, "page", "/fares").click()
     check_found(page)
@@ -219,3 +220,11 @@ def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
     expect(guest.locator("#insights-source-values tr")).to_have_count(1)
     check_accessible(guest)
     assert "/admin" not in guest.locator("main").inner_html()
+
+
+def test_overview_is_small(new_device, session):
+    """All that a page without a cache transfers."""
+    page = new_device(storage_state=session).open("/admin/")
+    expect(page.locator(".chart.drawn")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert sum(transferred(page).values()) < MOST_BYTES

@@ -54,7 +54,7 @@ def test_list_shows_the_known_and_counts_only_inside(site, readers, cast):
 def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
     community = cast.community(name="Public way")
     outside = "/communities?query=Public+way", path_of(community)
-    assert all("online" not in words(readers["outsider"].get(path)).partition("You see in")[0] for path in outside)
+    assert all("online" not in words(readers["outsider"].get(path)).partition("You see how")[0] for path in outside)
     settings = readers["admin"].get(path_of(community, "/settings"))
     assert 'name="public_count"' in settings
     fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}

@@ -79,7 +79,7 @@ def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(sit
     done = confirm(site, admin, upload)
     assert (done.result["new"], done.result["known"], done.result["bad"]) == (2, 2, 2)
     assert site.stats()["totalVisits"] == 3
-    assert "Imported: 2. Known already: 2. Bad lines: 2." in words(admin.get(PATH))
+    assert "Imported: 2. Already stored: 2. Unusable lines: 2." in words(admin.get(PATH))
     assert site.rows("SELECT actor, details FROM audit_log WHERE action = 'visits.import'")[0][0] == "Rani"
     again = check(site, admin, gzip.compress(file.encode()))
     assert (again.preview["new"], again.preview["known"]) == (0, 4)

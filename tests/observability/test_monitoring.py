@@ -90,6 +90,7 @@ def test_dashboard_shows_each_part_of_the_server_and_asks_the_data_source_of_its
     shown = {re.sub(f"({OF_SERIES})$", "", metric) for metric in shown}
     unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}
     unseen |= {"koyjabo_community_connections"}  # their labels are ids
+    unseen |= {"koyjabo_attendance_write_seconds", "koyjabo_attendance_rows_total"}
     assert {name for name, _, _ in all_names()} - shown == unseen
     assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
     assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]

@@ -156,8 +156,8 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
 
 def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
     page = admin.get(link(admin.get("/admin/"), "figure visitors"))
-    assert re.search(r'<figcaption id="insights-periods-caption">Unique visitors<', page)
-    assert "so far" in words(page)
+    assert re.search(r'<span id="insights-periods-caption">Unique visitors<', page)
+    assert "not over yet" in words(page)
     day = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}")
     period = re.search(rf'href="([^"]+start={THURSDAY}&amp;end={THURSDAY})"[^>]*>Thu 11 Dec<', page)
     assert figures(admin.get(unescape(period[1]))) == figures(day)

@@ -37,7 +37,7 @@ UNCONNECTED = N_(
     "No account here is connected to this login. Log in another way first, and connect it on your account page."
 )
 NO_EMAIL = N_(
-    "This login did not give us an email, and an account here needs one. Sign up with your email and a password."
+    "This login did not include an email, and an account here needs one. Sign up with your email and a password."
 )
 TAKEN = N_(
     "An account with your email already exists. Log in to it another way, and connect this login on your account page."

@@ -85,13 +85,13 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
 
 
 def _end(session: Session) -> Confirmation:
-    title = _("End the session: %(name)s?", name=browser_name(session.browser))
-    effects = [_("It is closed at once. To continue there, you have to log in again.")]
+    title = _("Revoke the session: %(name)s?", name=browser_name(session.browser))
+    effects = [_("It ends at once. To continue there, you have to log in again.")]
     if session.place:
         effects.append(_("Place: %(place)s", place=place(session.place)))
     if session.is_current:
         effects.append(_("This is the session that you are using."))
-    return Confirmation(title, tuple(effects), _("End session"), url_for("pages.account"))
+    return Confirmation(title, tuple(effects), _("Revoke session"), url_for("pages.account"))
 
 
 def _end_others(login: Login) -> Confirmation:
@@ -100,4 +100,5 @@ def _end_others(login: Login) -> Confirmation:
         _("You will have to log in again everywhere else."),
         _("Open sessions: %(count)s", count=count(others)),
     )
-    return Confirmation(_("End all other sessions?"), effects, _("End all other sessions"), url_for("pages.account"))
+    label = _("Revoke all other sessions")
+    return Confirmation(_("Revoke all other sessions?"), effects, label, url_for("pages.account"))

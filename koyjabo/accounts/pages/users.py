@@ -208,7 +208,7 @@ def _viewer_invitation(email: str) -> Confirmation:
 
 
 def _demotion(user: UserLine) -> Confirmation:
-    effects = (_("The panel closes for this user at once. They keep their account and their own communities."),)
+    effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
     if user.is_admin:
         title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
     else:

@@ -29,11 +29,6 @@ ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Se
 OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({"type": "boolean"})]
 
 
-class HeartbeatBody(Body):
-    visitorId: VisitorId
-    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
-
-
 class ForgetBody(Body):
     visitorId: VisitorId
 

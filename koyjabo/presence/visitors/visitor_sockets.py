@@ -133,11 +133,8 @@ class VisitorSockets:
                 self._unassign(socket)
                 self._assign(socket, visitor_id, registered)
 
-    def is_anonymous(self, socket: Hashable) -> bool:
-        return self._sockets.get(socket, CLOSED).is_anonymous
-
-    def place_of(self, socket: Hashable) -> str | None:
-        return self._sockets.get(socket, CLOSED).place
+    def known(self, socket: Hashable) -> OpenSocket:
+        return self._sockets.get(socket, CLOSED)
 
     def visitor_of(self, socket: Hashable) -> str | None:
         """Return the visitor that a socket is assigned to, or None if there is none yet."""

@@ -16,9 +16,9 @@ KEEP = "keep"
 """A parameter of the links in the menu. Comparisons in other links are not remembered."""
 
 LABELS: dict[str, LazyString] = {
-    WEEKDAY: _("Same weekdays before"),
-    PREVIOUS: _("Period before"),
-    YEAR: _("Year before"),
+    WEEKDAY: _("Previous period, same weekdays"),
+    PREVIOUS: _("Previous period"),
+    YEAR: _("Previous year"),
     NO_COMPARISON: _("No comparison"),
 }
 """By the values of the parameter `compare`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from struct import unpack_from
@@ -150,7 +151,7 @@ mask.
 class WebSocketConnection(BufferedConnection):
     """One WebSocket. `write` and `close` may be called at any time and do nothing after the end."""
 
-    __slots__ = ("_calls", "_early", "_frames_left", "_reader", "_received")
+    __slots__ = ("_calls", "_early", "_frames_left", "_heard", "_reader")
 
     def __init__(
         self, sock: Any, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes, early: bytes
@@ -163,7 +164,8 @@ class WebSocketConnection(BufferedConnection):
         self._early = early
         self._reader: FrameReader | None = None
         self._calls: deque[Callable[[], None]] | None = None
-        self._received = True  # whether data has arrived since the last ping
+        # When data last arrived, monotonic s; negative if a ping was sent since then.
+        self._heard = time.monotonic()
         self._frames_left = MOST_FRAMES
 
     def start(self) -> None:
@@ -184,6 +186,8 @@ class WebSocketConnection(BufferedConnection):
     def close(self, code: int | None, reason: str = "") -> None:
         """Send a close frame. The connection ends once the client has responded, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
+            if not self.is_silent:
+                self._heard = time.monotonic()
             self.write(close_frame(code, reason))
             self._begin_closing()
 
@@ -209,7 +213,7 @@ class WebSocketConnection(BufferedConnection):
 
     def take(self, data: bytes) -> None:
         """Handle bytes from the client."""
-        self._received = True
+        self._heard = time.monotonic()
         if self._reader is None and self._frames_left > 0 and _is_empty_pong(data):
             self._frames_left -= 1  # pongs are most of what open pages send, so they need no reader (decision 85)
             return
@@ -225,18 +229,23 @@ class WebSocketConnection(BufferedConnection):
         self._handle_all(received)
 
     def ping(self) -> None:
-        self._received = False
-        self.reset_frame_count()
+        self.pinged()
         self.write(PING_FRAME)
 
-    def reset_frame_count(self) -> None:
-        """Allow the client MOST_FRAMES again. Called at each ping."""
+    def pinged(self) -> None:
+        """Note that a ping is sent. Allows the client MOST_FRAMES again."""
+        self._heard = -abs(self._heard)
         self._frames_left = MOST_FRAMES
 
     @property
     def is_silent(self) -> bool:
         """Whether no data has arrived since the last ping."""
-        return not self._received
+        return self._heard < 0
+
+    @property
+    def silent_ms(self) -> int:
+        """The time since data last arrived, or until we closed the connection while the client responded to pings."""
+        return round(1000 * (time.monotonic() - abs(self._heard)))
 
     def end(self, poller: Poller, reset: bool) -> bool:
         self._reader = None

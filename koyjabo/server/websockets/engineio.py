@@ -173,7 +173,7 @@ class Engine:
             client.end(GOING_AWAY, "open for a day: come back")
             return
         if client.connection is not None:
-            client.connection.reset_frame_count()
+            client.connection.pinged()
         client.last_ping = time.time()
         client.send(Packet(packet.PING))
 

@@ -46,12 +46,19 @@ class EngineSocket(Socket):
 
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
-        self.born = time.monotonic()
+        self.born = self._heard = time.monotonic()
         self.chance = getrandbits(8)
 
     @property
     def largest_message(self) -> int:
         return int(self.server.max_http_buffer_size)
+
+    @property
+    def silent_ms(self) -> int:
+        """The time since the client was last heard, or until we closed it while it responded to pings."""
+        if self.connection is not None:
+            return self.connection.silent_ms
+        return round(1000 * (time.monotonic() - self._heard))
 
     @property
     def is_late(self) -> bool:
@@ -74,6 +81,8 @@ class EngineSocket(Socket):
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
         """Close without waiting for a poll to fetch the remaining packets, because none may come."""
+        if not self.last_ping:
+            self._heard = time.monotonic()
         super().close(wait=False, abort=abort, reason=reason)
         self.server.engine.release(self)
 
@@ -100,6 +109,7 @@ class EngineSocket(Socket):
         return packets
 
     def receive(self, pkt: Packet) -> None:
+        self._heard = time.monotonic()
         if pkt.packet_type == packet.CLOSE and self.connection is None:
             self.queue.put(Packet(packet.NOOP))  # responds to the waiting poll,
             self.awaits_last_poll = not self._polls  # or to the next one

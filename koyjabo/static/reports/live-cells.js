@@ -37,7 +37,6 @@ const SHOW = {
   },
   heat(element, value) {
     element.dataset.value = value;
-    element.title = element.title.replace(/[^ ]*$/, written(value));
     write(/** @type {Element} */ (element.firstElementChild), written(value));
   },
 };

@@ -12,6 +12,7 @@ const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phon
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
 const HATCH_PX = 5; // between lines
+const TOP_PADDING_PX = 8;
 const TOP_PX = 2; // height of the strong top of a bar
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
@@ -154,6 +155,7 @@ class Chart {
   #options() {
     return {
       ...this.#size(),
+      padding: [TOP_PADDING_PX, null, null, null],
       scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
       axes: this.#axes(),
       series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#comparison()],

@@ -63,13 +63,6 @@ export class Minutes {
     if (lines.length > 1) lines.push({ name: total, value: written(sum(values)), series: "0" });
     return { title: named(this.#first + row), lines, note: row === LAST ? running : "" };
   }
-
-  /** Visits per minute: the current minute, topped up with a share of the previous one. @param {number} nowMs */
-  rate(nowMs) {
-    const minute = Math.floor(nowMs / MINUTE_MS), missing = 1 - (nowMs % MINUTE_MS) / MINUTE_MS;
-    const [before, now] = [minute - 1, minute].map((one) => sum(this.#values.get(one) ?? []));
-    return Math.round(now + before * missing);
-  }
 }
 
 /** @param {number[]} numbers */

@@ -67,7 +67,7 @@ SENTENCES = {
     "enabled": _("The account was enabled."),
     "logged_out": _("The user was logged out everywhere."),
     "erasing": _("Erasing has started. Its progress is shown below."),
-    "rollback_seen": _("Health shows that you have seen it."),
+    "rollback_seen": _("Marked as seen."),
     "recounting": _("The recount has started."),
     "backing_up": _("The backup has started. Its progress is shown below."),
     "backup_under_way": _("A backup is already running. Its progress is shown below."),

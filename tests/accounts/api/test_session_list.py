@@ -142,7 +142,7 @@ def test_page_shows_them_and_ends_them(site):
     reader.confirm("/account/sessions/end")
     page = reader.get(reader.location)
     assert "All other sessions were revoked." in words(page)
-    assert "End all other sessions" not in words(page)
+    assert "Revoke all other sessions" not in words(page)
     reader.send(f"/account/sessions/{ids[1]}/end", 404)
 
 

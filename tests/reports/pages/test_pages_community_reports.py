@@ -34,11 +34,11 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, 
     page = reader.get(f"/communities/{community}/reports")
     head, *by_hour = rows(page, "by-hour")
     assert head == ["Hour", "With an account", "Without an account", "Together"]
-    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and no future hours
+    assert by_hour[0] == ["16 Dec, 10:00 not over yet", "1", "0", "1"]  # and no future hours
     assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and no hours before the first visit
     assert len(by_hour) == 15 + 11
     _, *by_day = rows(page, "by-day")
-    assert [row[0] for row in by_day] == ["16 Dec so far", *(f"{day} Dec" for day in range(15, 10, -1))]
+    assert [row[0] for row in by_day] == ["16 Dec not over yet", *(f"{day} Dec" for day in range(15, 10, -1))]
     assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
 
 

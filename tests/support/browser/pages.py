@@ -145,6 +145,15 @@ def sent_by(page: Page, path: str) -> list[Any]:
     return bodies
 
 
+def transferred(page: Page) -> dict[str, int]:
+    """The bytes of all responses since the page was opened, with their heads, by URL."""
+    entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+    sizes: dict[str, int] = page.evaluate(
+        f"Object.fromEntries({entries}.map((entry) => [entry.name, entry.transferSize]))"
+    )
+    return sizes
+
+
 def over(page: Page) -> int:
     """How far content overflows the page's edge, in px."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

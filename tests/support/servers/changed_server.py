@@ -31,7 +31,7 @@ LEAVES_WITHIN_S = 10
 """The limit that the documents promise operators."""
 
 CONNECTIONS = """http.connection http.server websockets.buffered_connection
-websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
+websockets.connection websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
 """Modules that read the time for limiting connections."""
 
 if __name__ == "__main__":

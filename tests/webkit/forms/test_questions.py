@@ -25,11 +25,11 @@ EXPLAINED = {
     "pages.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
     "pages.leave_community": ("Leave {community}?", "You will no longer see"),
     "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
-    "pages.end_session": ("End the session: Werkzeug?", "you have to log in again"),
-    "pages.end_other_sessions": ("End all other sessions?", "Open sessions: 1"),
+    "pages.end_session": ("Revoke the session: Werkzeug?", "you have to log in again"),
+    "pages.end_other_sessions": ("Revoke all other sessions?", "Open sessions: 1"),
     "admin.archive_community": ("Archive {community}?", "Members: 2"),
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
-    "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
+    "admin.demote": ("Remove the admin rights of {member} ({email})?", "This user loses access to the panel at once."),
     "admin.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
     "admin.invite_to_panel": ("Invite guest@example.com as a viewer?", "cannot change anything"),
     "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
@@ -132,7 +132,7 @@ def test_own_session_is_named(site):
     other = log_in(site, "namer")
     ids = site.rows("SELECT id FROM sessions WHERE user_agent LIKE '%Firefox%' AND user_id = :id", id=other.id)
     page = words(reader.send(f"/account/sessions/{ids[0][0]}/end", 200))
-    assert "End the session: Firefox on Linux?" in page
+    assert "Revoke the session: Firefox on Linux?" in page
     assert "This is the session that you are using." in page
 
 

@@ -9,7 +9,7 @@ import "../../reports/insights.js";
 import "../admin.js";
 import "../panel.js";
 import "../../reports/panel.js";
-import "../../visit_log/realtime.js";
+import "../../visit_log/totals.js";
 import "../../receipts/link.js";
 import "../../webkit/parts/copy.js";
 import "../../getting_started/first-page.js";

@@ -1,0 +1,49 @@
+"""POST /api/visitor/heartbeat: keep a visitor active, and count the time since their previous heartbeat."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pydantic import Field
+
+from koyjabo.counting.schemas.requests import REFUSALS
+from koyjabo.counting.services import CountingServices
+from koyjabo.evidence.services import EvidenceServices
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
+from koyjabo.webkit.http.responses import PlainResponse
+from koyjabo.webkit.openapi.describe import describe
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
+
+
+class HeartbeatBody(Body):
+    visitorId: VisitorId
+    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
+    visible: Flag = Field(True, description="the page is visible")
+    visitId: VisitId = Field(None, description="the visit that the time belongs to; default: the visitor's newest one")
+    acted: Flag = Field(False, description="there was an input by pointer, wheel, touch or key")
+
+
+@bp.post("/visitor/heartbeat")
+@describe(
+    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+)
+@fast_path
+def heartbeat(context: RequestContext) -> PlainResponse:
+    """Keep a visitor active, and count up to 60 s since their previous heartbeat, if the page was visible then. 204, or
+    404 for a visitor without a registered visit.
+    """
+    context.count_address("heartbeats")
+    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
+    context.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
+    place = context.services[NetworkServices].places.locate(
+        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
+    )
+    key = body.visitorId, body.visitId
+    visitor_id, visit_id = counting.anonymity.key_of(*key) if is_anonymous else key
+    counting.visits.keep_active(visitor_id, place)
+    context.services[EvidenceServices].attendance.beat(visitor_id, visit_id, body.visible, body.acted)
+    return PlainResponse(HTTPStatus.NO_CONTENT, [])

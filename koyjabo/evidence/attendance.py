@@ -1,0 +1,141 @@
+"""Collects spans and heartbeats, and writes them to the database within seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.evidence import queries
+from koyjabo.evidence.open_pages import OpenPages
+from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.spans import KEPT_MS
+from koyjabo.observability.metrics import Metrics
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
+
+WRITE_S, DROP_S = 2.0, 60.0
+"""Seconds between two calls of `tick`, and of `drop`."""
+
+BATCH = 200
+"""Maximum number of spans in a transaction. Visits wait for the transaction."""
+
+MOST_DUE = 10 * BATCH
+"""Maximum number of running spans written at once. After a start, many thousands are due at the same time."""
+
+MOST_WAITING = 100_000
+"""Maximum number of spans that wait for the database. Later ones are lost."""
+
+RETRIED_MS = 600_000
+"""How long an input or a heartbeat waits for the commit of its visit, ms."""
+
+
+class Early(NamedTuple):
+    """An input or a heartbeat that came before its visit."""
+
+    shown: Shown
+    since_ms: int  # elapsed
+
+
+class AttendanceWriter:
+    """Attended time on this worker. `pages` has the open pages."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics) -> None:
+        self.pages = OpenPages(clock, sockets.known, self.add)
+        self._database = database
+        self._clock = clock
+        self._metrics = metrics
+        self._ended: deque[Shown] = deque()
+        self._early: deque[Early] = deque(maxlen=MOST_WAITING)
+        self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, the `before_ms` of the rows of that time)
+        self._writing = threading.Lock()  # held while waiting for the database
+
+    def add(self, shown: Shown) -> None:
+        """Queue a span or a heartbeat. Never waits."""
+        if len(self._ended) < MOST_WAITING:
+            self._ended.append(shown)
+
+    def beat(self, visitor_id: str, visit_id: str | None, visible: bool, acted: bool) -> None:
+        """Queue a heartbeat. Never waits."""
+        now_ms = self._clock.now_ms()
+        self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
+
+    def forget(self, visitor_id: str) -> None:
+        """Drop what is queued for a visitor."""
+        for shown in [shown for shown in self._ended if shown.visitor_id == visitor_id]:
+            self._ended.remove(shown)
+        for early in [early for early in self._early if early.shown.visitor_id == visitor_id]:
+            self._early.remove(early)
+
+    def tick(self) -> None:
+        """Write what has ended, and running spans that are due. Does not raise LedgerUnavailable: what was not written
+        is written later.
+        """
+        with self._writing:
+            if self._write_ended():
+                self._write_running(MOST_DUE)
+
+    def close(self) -> None:
+        """Write everything."""
+        with self._writing:
+            if self._write_ended():
+                self._write_running(len(self.pages), after_ms=0)
+
+    def drop(self) -> None:
+        """Remove the spans that were written ten minutes ago. Call it every DROP_S."""
+        now_ms, before_ms = self._clock.elapsed_ms(), 0
+        while self._marks and self._marks[0][0] <= now_ms - KEPT_MS:
+            _, before_ms = self._marks.popleft()
+        try:
+            newest, has_more = self._database.write(queries.drop, before_ms)
+            while has_more:
+                _, has_more = self._database.write(queries.drop, before_ms)
+        except LedgerUnavailable:
+            self._marks.clear()  # a worker may write what it could not write until now
+        else:
+            self._marks.append((now_ms, newest))
+
+    def _write_ended(self) -> bool:
+        """Returns False if the database is unavailable."""
+        early = [self._early.popleft() for _ in range(min(len(self._early), BATCH))]
+        since_ms = dict(early)
+        self._ended.extendleft(since_ms)
+        for _ in range(-(-len(self._ended) // BATCH)):
+            batch = [self._ended.popleft() for _ in range(min(len(self._ended), BATCH))]
+            visit_ids = self._record(batch)
+            if visit_ids is None:
+                self._ended.extendleft(reversed(batch))
+                return False
+            for shown, visit_id in zip(batch, visit_ids, strict=True):
+                if visit_id is None and (shown.acted or shown.beat is not None):
+                    self._wait(Early(shown, since_ms.get(shown, self._clock.elapsed_ms())))
+        return True
+
+    def _write_running(self, most: int, **after_ms: int) -> None:
+        for _ in range(-(-most // BATCH)):
+            batch = self.pages.due(BATCH, **after_ms)
+            visit_ids = self._record([page.shown for page in batch])
+            if visit_ids is None:
+                self.pages.put_back(batch)
+                return
+            for page, visit_id in zip(batch, visit_ids, strict=True):
+                self.pages.written(page, visit_id)
+
+    def _wait(self, early: Early) -> None:
+        if self._clock.elapsed_ms() - early.since_ms < RETRIED_MS:
+            self._early.append(early)
+
+    def _record(self, batch: Sequence[Shown]) -> list[str | None] | None:
+        """Returns the visits of the batch, or None if the database is unavailable."""
+        if not batch:
+            return []
+        try:
+            written = self._database.write(queries.record, batch, self._clock.now_ms())
+        except LedgerUnavailable:
+            return None
+        self._metrics.attended(written.rows, time.monotonic() - written.began_s)
+        return written.visit_ids

@@ -1,0 +1,170 @@
+"""The pages whose site sockets are open on this worker, and how long each one has been visible.
+
+A span is anchored where it began, in wall time and in monotonic time. Its end is the anchor plus the monotonic time, so
+that steps of the wall clock do not change its length.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from koyjabo.core.clock import Clock
+from koyjabo.evidence.queries import Shown
+from koyjabo.presence.visitors.visitor_sockets import OpenSocket
+
+WRITE_AFTER_MS = 270_000
+"""How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
+
+
+class SitePage:
+    """A page with an open socket. There may be 100,000, so it has no timer and few fields."""
+
+    __slots__ = (
+        "acted", "began_elapsed_ms", "began_ms", "came_first", "is_named", "looked_at_ms", "source", "visible",
+        "visit_id",
+    )  # fmt: skip
+
+    def __init__(self, source: Any, visit_id: str | None) -> None:
+        self.source = source
+        self.visit_id = visit_id  # named by the client, or found in the database for the running span
+        self.is_named = visit_id is not None
+        self.visible = self.acted = self.came_first = False
+        self.began_ms = self.began_elapsed_ms = 0  # of the running span, or of the part that is not written yet
+        self.looked_at_ms = 0  # elapsed
+
+
+class Due(NamedTuple):
+    """The running span of a page, to be written."""
+
+    socket: Hashable
+    page: SitePage
+    began_elapsed_ms: int
+    shown: Shown
+
+
+class OpenPages:
+    """Calls `on_ended` with each span that has ended. `owner_of` finds the visitor of a socket."""
+
+    def __init__(
+        self, clock: Clock, owner_of: Callable[[Hashable], OpenSocket], on_ended: Callable[[Shown], None]
+    ) -> None:
+        self._clock = clock
+        self._owner_of = owner_of
+        self._on_ended = on_ended
+        self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
+        self._again: deque[Hashable] = deque()  # sockets whose pages could not be written
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def opened(self, socket: Hashable, source: Any, visit_id: str | None) -> None:
+        """Record an opened socket, whose page counts as visible. `visit_id` is the visit that the client names.
+
+        `source.silent_ms` is the time since the last frame or pong. Other servers' connections do not have it.
+        """
+        with self._lock:
+            page = self._pages[socket] = SitePage(source, visit_id)
+            self._begin(socket, page)
+            page.looked_at_ms = page.began_elapsed_ms
+
+    def named(self, socket: Hashable, visit_id: str | None) -> None:
+        """Note that the client has named its visitor, and perhaps its visit. Replaces a guess."""
+        with self._lock:
+            if page := self._pages.get(socket):
+                page.visit_id, page.is_named, page.came_first = visit_id, visit_id is not None, False
+
+    def show(self, socket: Hashable, visible: bool, acted: bool = False, visit_id: str | None = None) -> None:
+        """Note that a page was shown or hidden. `acted` belongs to `visit_id`, or else to the visit of the span."""
+        with self._lock:
+            page = self._pages.get(socket)
+            if page is None:
+                return
+            was_visible = page.visible
+            if visible and not was_visible:
+                self._begin(socket, page)
+            page.acted |= acted and visit_id is None and page.visible
+            if was_visible and not visible:
+                self._end(socket, page)
+            if acted and (visit_id is not None or not (visible or was_visible)):
+                self._act(socket, page, visit_id)
+
+    def closed(self, socket: Hashable) -> None:
+        """End the span of a closed socket. Call it while its visitor is still known."""
+        with self._lock:
+            page = self._pages.pop(socket, None)
+            if page is not None and page.visible:
+                self._end(socket, page)
+
+    def due(self, most: int, after_ms: int = WRITE_AFTER_MS) -> list[Due]:
+        """The running spans of up to `most` pages that were not looked at for `after_ms`."""
+        with self._lock:
+            pages = [*self._put_back(most), *self._oldest(most, self._clock.elapsed_ms() - after_ms)]
+            shown = [(socket, page, self._shown(socket, page)) for socket, page in pages if page.visible]
+            return [Due(socket, page, page.began_elapsed_ms, part) for socket, page, part in shown if part]
+
+    def put_back(self, due: Iterable[Due]) -> None:
+        """Make spans due again that could not be written."""
+        self._again.extend(socket for socket, *_ in due)
+
+    def written(self, due: Due, visit_id: str | None) -> None:
+        """Let the span of a page begin where it was written to. `visit_id` is its visit, or None if there is none."""
+        _, page, began_elapsed_ms, shown = due
+        with self._lock:
+            if not page.visible or page.began_elapsed_ms != began_elapsed_ms:
+                return  # it has ended, and is written as a whole
+            if visit_id is not None:
+                page.began_elapsed_ms += shown.ended_ms - shown.began_ms
+                page.began_ms, page.came_first = shown.ended_ms, False
+                page.acted = page.acted and not shown.acted
+            if not page.is_named:
+                page.visit_id = visit_id
+
+    def _put_back(self, most: int) -> Iterator[tuple[Hashable, SitePage]]:
+        for _ in range(min(most, len(self._again))):
+            socket = self._again.popleft()
+            if page := self._pages.get(socket):
+                yield socket, page
+
+    def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, SitePage]]:
+        """The pages that were not looked at since `before_ms`, elapsed. Moves them to the end of the order."""
+        now_ms = self._clock.elapsed_ms()
+        for _ in range(min(most, len(self._pages))):
+            socket, page = next(iter(self._pages.items()))
+            if page.looked_at_ms > before_ms:
+                return
+            self._pages[socket] = self._pages.pop(socket)
+            page.looked_at_ms = now_ms
+            yield socket, page
+
+    def _begin(self, socket: Hashable, page: SitePage) -> None:
+        page.began_ms, page.began_elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+        page.visible = True
+        page.came_first = self._owner_of(socket).visitor_id is None
+        if not page.is_named:
+            page.visit_id = None
+
+    def _end(self, socket: Hashable, page: SitePage) -> None:
+        shown = self._shown(socket, page)
+        page.visible = page.acted = False
+        if shown is not None and (shown.acted or shown.ended_ms > shown.began_ms):
+            self._on_ended(shown)
+
+    def _act(self, socket: Hashable, page: SitePage, visit_id: str | None) -> None:
+        """Write an input that belongs to no running span."""
+        visitor_id, now_ms = self._owner_of(socket).visitor_id, self._clock.now_ms()
+        if visitor_id is not None:
+            self._on_ended(Shown(visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True))
+
+    def _shown(self, socket: Hashable, page: SitePage) -> Shown | None:
+        """The running span up to the last sign of life; None without a visitor."""
+        owner = self._owner_of(socket)
+        if owner.visitor_id is None:
+            return None
+        silent_ms: int = getattr(page.source, "silent_ms", 0)
+        ended_ms = page.began_ms + max(0, self._clock.elapsed_ms() - silent_ms - page.began_elapsed_ms)
+        came_first = page.came_first and not owner.is_named
+        return Shown(owner.visitor_id, page.visit_id, page.began_ms, ended_ms, page.acted, None, came_first)

@@ -1,0 +1,247 @@
+"""Writes the attended time of visits, for many visits in one transaction.
+
+Every transaction locks the row `attendance` of `watermarks` first, so two workers never lose each other's spans.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from koyjabo.counting.anonymity import PREFIX
+from koyjabo.evidence.spans import AttendedTime
+
+LATE_MS = 60_000
+"""A visit that is sent later than this after its `timestamp` was made offline, and gets no attended time, ms."""
+
+GENERATED = "~"
+"""The first character of a `visit_id` that the client did not choose."""
+
+NEWEST = 10
+"""How many of a visitor's newest visits may get a span that names no visit."""
+
+MOST_DROPPED = 1000
+"""Maximum number of rows that `drop` removes in one transaction."""
+
+NEXT = text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('attendance', :now_ms, 0)
+ON CONFLICT (name) DO UPDATE
+SET upto = CASE WHEN watermarks.upto < :now_ms THEN :now_ms ELSE watermarks.upto + 1 END RETURNING upto
+""")
+NEWEST_SEQ = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+DROPPED = text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('attendance_dropped', :seq, 0)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto WHERE watermarks.upto < excluded.upto
+""")
+
+ROWS = {"sqlite": "json_each(:rows) r", "postgresql": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)"}
+"""A table with a column `value`, made from one parameter."""
+
+COLUMNS = """
+SELECT v.id, v.visitor_id, v.visit_id, v.at_ms, v.client_ms, v.attended_ms,
+       a.settled_ms, a.settled_until_ms, a.spans, a.beats
+"""
+NAMED = f"""
+{COLUMNS} FROM {{rows}} JOIN visits v ON v.visitor_id = r.value ->> 0 AND v.visit_id = r.value ->> 1
+LEFT JOIN attendance a ON a.visit_id = v.id
+"""
+UNNAMED = f"""
+{COLUMNS} FROM (
+    SELECT w.id, row_number() OVER (PARTITION BY w.visitor_id ORDER BY w.id DESC) AS n
+    FROM {{rows}} JOIN visits w ON w.visitor_id = r.value ->> 0
+) n JOIN visits v ON v.id = n.id LEFT JOIN attendance a ON a.visit_id = v.id
+WHERE n.n <= {NEWEST} ORDER BY v.at_ms, v.id
+"""
+WRITE = """
+INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
+SELECT CAST(r.value ->> 0 AS BIGINT), :seq, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT),
+       r.value ->> 3, r.value ->> 4 FROM {rows} WHERE true
+ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq, settled_ms = excluded.settled_ms,
+    settled_until_ms = excluded.settled_until_ms, spans = excluded.spans, beats = excluded.beats
+"""
+WRITE_VISITS = """
+UPDATE visits SET attended_ms = u.attended_ms, acted = visits.acted OR u.acted FROM (
+    SELECT CAST(r.value ->> 0 AS BIGINT) AS id, CAST(r.value ->> 5 AS BIGINT) AS attended_ms,
+           CAST(r.value ->> 6 AS BOOLEAN) AS acted FROM {rows}
+) u WHERE visits.id = u.id
+"""
+OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
+REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq"
+
+
+class Shown(NamedTuple):
+    """A time that a visitor's page was visible, or a heartbeat."""
+
+    visitor_id: str
+    visit_id: str | None  # None: the visitor's newest visit when it began
+    began_ms: int
+    ended_ms: int
+    acted: bool = False
+    beat: bool | None = None  # for a heartbeat, at `began_ms`: whether the page is visible
+    # The visitor was found by a visit that came after the page was opened, and it belongs to that visit.
+    came_first: bool = False
+
+
+@dataclass(slots=True)
+class KnownVisit:
+    """A visit that may get spans, with its row of `attendance`."""
+
+    id: int
+    visit_id: str
+    at_ms: int
+    attendance: AttendedTime
+    acted: bool = False
+    is_changed: bool = False
+
+
+class RecordedSpans(NamedTuple):
+    visit_ids: list[str | None]  # the visit that each span belongs to, None if there is none
+    rows: int
+    began_s: float  # when the transaction began, monotonic
+
+
+def record(session: Session, shown: Sequence[Shown], now_ms: int) -> RecordedSpans:
+    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing."""
+    began_s = time.monotonic()
+    seq = session.execute(NEXT, {"now_ms": now_ms}).scalar_one()
+    visits = SpansOfVisits(session, shown)
+    visit_ids = [visits.add(part) for part in shown]
+    rows = list(visits.changed_rows())
+    if rows:
+        parameters = {"rows": json.dumps(rows), "seq": seq}
+        session.execute(_many(session, WRITE), parameters)
+        session.execute(_many(session, WRITE_VISITS), parameters)
+    return RecordedSpans(visit_ids, len(rows), began_s)
+
+
+def drop(session: Session, before_ms: int) -> tuple[int, bool]:
+    """Remove rows that were last written before `before_ms`. Returns the `before_ms` of all current rows, and whether
+    there are more rows to remove.
+
+    Call it with a number that it returned ten minutes earlier: a step of the wall clock must not remove the row of an
+    open page.
+    """
+    newest = _lock(session)
+    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
+    remove(session, [row.visit_id for row in old])
+    return newest + 1, len(old) == MOST_DROPPED
+
+
+def forget(session: Session, visits: Collection[int]) -> None:
+    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits."""
+    _lock(session)
+    remove(session, visits)
+
+
+def remove(session: Session, visits: Collection[int]) -> None:
+    """Remove the rows of these visits. The caller holds the lock."""
+    removed = session.scalars(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
+    if removed:
+        session.execute(DROPPED, {"seq": max(removed)})
+
+
+class SpansOfVisits:
+    """The visits that spans may belong to."""
+
+    def __init__(self, session: Session, shown: Sequence[Shown]) -> None:
+        self._visits: dict[int, KnownVisit] = {}
+        self._named: dict[tuple[str, str], KnownVisit] = {}
+        self._newest: dict[str, list[KnownVisit]] = {}  # by visitor, the oldest first
+        names = {(part.visitor_id, part.visit_id) for part in shown if part.visit_id is not None}
+        for row in _read(session, NAMED, names):
+            self._named[row.visitor_id, row.visit_id] = self._known(row)
+        for row in _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None}):
+            self._newest.setdefault(row.visitor_id, []).append(self._known(row))
+
+    def add(self, shown: Shown) -> str | None:
+        """Add a span or heartbeat to its visit. Returns the `visit_id`, or None if there is no such visit."""
+        visit = self._visit_of(shown)
+        if visit is None:
+            return None
+        visit.is_changed = True
+        visit.acted |= shown.acted
+        if shown.beat is None:
+            visit.attendance.add(shown.began_ms, shown.ended_ms)
+        else:
+            visit.attendance.beat(shown.began_ms, shown.beat)
+            self._end_earlier(shown, visit)
+        return visit.visit_id
+
+    def changed_rows(self) -> Iterator[tuple[Any, ...]]:
+        for visit in self._visits.values():
+            if visit.is_changed:
+                attendance = visit.attendance
+                attendance.settle()
+                lists = json.dumps(attendance.spans), json.dumps(sorted(attendance.beats.items()))
+                settled = attendance.settled_ms, attendance.settled_until_ms
+                yield visit.id, *settled, *lists, attendance.attended_ms(), visit.acted
+
+    def _known(self, row: Any) -> KnownVisit:
+        visit = self._visits.get(row.id)
+        if visit is None:
+            if row.spans is None:  # a new row: time counts from the commit of the visit
+                attendance = AttendedTime(row.attended_ms or 0, row.at_ms, [], {})
+            else:
+                spans = [(began, ended) for began, ended in json.loads(row.spans)]
+                beats = dict(json.loads(row.beats))
+                attendance = AttendedTime(row.settled_ms, row.settled_until_ms, spans, beats)
+            visit = self._visits[row.id] = KnownVisit(row.id, row.visit_id, row.at_ms, attendance)
+        return visit
+
+    def _visit_of(self, shown: Shown) -> KnownVisit | None:
+        if shown.visit_id is not None:
+            return self._named.get((shown.visitor_id, shown.visit_id))
+        visits = self._newest.get(shown.visitor_id, ())
+        earlier = [visit for visit in visits if visit.at_ms <= shown.began_ms]
+        later = next((visit for visit in visits if visit.at_ms > shown.began_ms), None)
+        if later is not None and (not earlier or (shown.came_first and later.at_ms <= shown.ended_ms)):
+            return later
+        return earlier[-1] if earlier else None
+
+    def _end_earlier(self, beat: Shown, visit: KnownVisit) -> None:
+        """End the time since the previous heartbeat, if that one belongs to the visit before `visit`."""
+        visits = self._newest.get(beat.visitor_id, []) if beat.visit_id is None else []
+        for earlier in visits[: visits.index(visit)][-1:] if visits else ():
+            beats = earlier.attendance.beats
+            if beats and max(beats) < visit.at_ms:
+                earlier.attendance.beat(beat.began_ms, False)
+                earlier.is_changed = True
+
+
+def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[Any]:
+    """The visits of these names that may get spans, with their rows of `attendance`."""
+    if not names:
+        return []
+    rows = session.execute(_many(session, statement), {"rows": json.dumps(list(names))})
+    return [row for row in rows if not _is_late(row)]
+
+
+def _is_late(visit: Any) -> bool:
+    """Whether a visit was offline. An anonymous one has no `client_ms`, but then it is not measured."""
+    if visit.client_ms is not None:
+        return bool(visit.at_ms - visit.client_ms > LATE_MS)
+    is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)
+    return bool(visit.attended_ms is None and is_anonymous)
+
+
+def _lock(session: Session) -> int:
+    """Lock all rows. Returns the newest `seq`."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return session.scalar(text(NEWEST_SEQ if is_sqlite else f"{NEWEST_SEQ} FOR UPDATE")) or 0
+
+
+def _many(session: Session, statement: str) -> TextClause:
+    """A statement that reads many rows from the parameter `rows`."""
+    return _of_kind(statement, session.get_bind().dialect.name)
+
+
+@cache
+def _of_kind(statement: str, database: str) -> TextClause:
+    return text(statement.format(rows=ROWS[database]))

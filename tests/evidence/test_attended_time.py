@@ -1,0 +1,246 @@
+"""Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
+
+from __future__ import annotations
+
+import pytest
+
+from koyjabo.core.errors import LedgerUnavailable
+
+pytestmark = pytest.mark.both_kinds
+
+
+def test_time_while_a_socket_is_open_and_its_page_visible_counts(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=10)
+    worker.pages.show("socket", visible=False)
+    worker.time.pass_(seconds=100)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert worker.attended_s("1") == 15
+    assert worker.visit("1") == (15_000, False)
+
+
+def test_time_counts_from_the_commit_of_the_visit(worker):
+    worker.open("named", visit="1")
+    worker.open("unnamed")
+    worker.time.pass_(seconds=3)
+    worker.site.register(visitId="1")
+    worker.time.pass_(seconds=7)
+    worker.close("named")
+    worker.close("unnamed")
+    assert worker.attended_s("1") == 7
+
+
+def test_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket")
+    worker.time.pass_(seconds=5)
+    worker.site.register(visitId="2")
+    worker.time.pass_(seconds=5)
+    worker.pages.show("socket", visible=False)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert worker.attended_s("1") == 10
+    assert worker.attended_s("2") == 5
+
+
+def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(worker):
+    """And not to yesterday's visit of the same browser."""
+    worker.site.register(visitId="1")
+    worker.time.pass_(days=1)
+    worker.open("socket", visitor=None)
+    worker.time.pass_(seconds=1)
+    worker.site.register(visitId="2")
+    worker._sockets.visited("ayesha", worker._sockets.fingerprint({}))
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 5)
+
+
+def test_tabs_with_one_visit_count_once_and_with_two_visits_apart(worker):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("first", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.open("second", visit="1")
+    worker.open("other", visit="2")
+    worker.time.pass_(seconds=5)
+    worker.close("first")
+    worker.time.pass_(seconds=5)
+    worker.close("second")
+    worker.close("other")
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
+
+
+def test_open_page_is_written_every_five_minutes_without_being_counted_twice(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    for _ in range(30):
+        worker.time.pass_(minutes=1)
+        worker.write()
+        worker.attendance.drop()
+    assert 1800 - 300 <= worker.visit("1")[0] / 1000 <= 1800
+    worker.close("socket")
+    assert worker.attended_s("1") == 1800
+
+
+def test_late_visit_gets_no_time(worker):
+    late_ms = worker.time.ms - 61_000
+    worker.site.register(visitId="1", timestamp=late_ms)
+    worker.open("socket", visit="1")
+    worker.open("unnamed")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    worker.close("unnamed")
+    assert worker.attended_s("1") == 0
+
+
+def test_input_belongs_to_the_visit_of_the_span_and_is_never_taken_back(worker):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=1)
+    worker.pages.show("socket", visible=False, acted=True)
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=1)
+    worker.pages.show("socket", visible=True, acted=True, visit_id="2")
+    worker.write()
+    assert (worker.visit("1"), worker.visit("2")) == ((1000, True), (0, True))
+    worker.close("socket")
+    worker.write()
+    assert worker.visit("1") == (2000, True)
+
+
+def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
+    worker.open("socket", visit="1")
+    worker.pages.show("socket", visible=True, acted=True)
+    worker.time.pass_(seconds=1)
+    worker.close("socket")
+    worker.write()
+    worker.site.register(visitId="1")
+    worker.write()
+    assert worker.visit("1") == (0, True)
+
+
+def test_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    beats = [(0, True), (50, True), (100, False), (150, True), (250, True), (250, False)]
+    for number, (at_s, visible) in enumerate(beats):
+        one.time.pass_(seconds=at_s - (beats[number - 1][0] if number else 0))
+        (one, other)[number % 2].attendance.beat("ayesha", None, visible, acted=False)
+        one.write()
+        other.write()
+    assert one.attended_s("1") == 50 + 50 + 60
+
+
+def test_time_between_heartbeats_belongs_to_the_visit_that_it_began_in(worker):
+    worker.site.register(visitId="1")
+    worker.attendance.beat("ayesha", None, True, acted=False)
+    worker.time.pass_(seconds=20)
+    worker.site.register(visitId="2")
+    for _ in range(2):
+        worker.time.pass_(seconds=30)
+        worker.attendance.beat("ayesha", None, True, acted=True)
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (50, 30)
+    assert (worker.visit("1")[1], worker.visit("2")[1]) == (False, True)
+
+
+def test_heartbeat_and_socket_of_one_page_count_once(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.attendance.beat("ayesha", "1", True, acted=False)
+    worker.time.pass_(seconds=40)
+    worker.attendance.beat("ayesha", "1", False, acted=False)
+    worker.close("socket")
+    assert worker.attended_s("1") == 40
+
+
+def test_lost_connection_counts_up_to_its_last_sign_of_life(worker):
+    class Lost:
+        silent_ms = 0
+
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1", source=(source := Lost()))
+    worker.time.pass_(minutes=5)
+    source.silent_ms = 25_000
+    worker.write()
+    worker.time.pass_(seconds=20)
+    source.silent_ms = 45_000
+    worker.close("socket")
+    assert worker.attended_s("1") == 275
+
+
+def test_nothing_is_lost_while_the_database_is_unavailable(worker, monkeypatch):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("closed", visit="1")
+    worker.open("open", visit="2")
+    worker.time.pass_(minutes=5)
+    worker.close("closed")
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as away:
+        away.setattr(worker.attendance._database, "write", fail)
+        for _ in range(20):
+            worker.time.pass_(minutes=1)
+            worker.write()
+            worker.attendance.drop()
+    worker.write()
+    assert [worker.visit(visit)[0] for visit in "12"] == [5 * 60_000, 25 * 60_000]
+
+
+def test_commit_whose_outcome_is_unknown_is_repeated_without_effect(worker, monkeypatch):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    write = worker.attendance._database.write
+
+    def commit_and_fail(*arguments):
+        write(*arguments)
+        raise LedgerUnavailable
+
+    for _ in range(3):
+        worker.time.pass_(minutes=5)
+        with monkeypatch.context() as unknown:
+            unknown.setattr(worker.attendance._database, "write", commit_and_fail)
+            worker.write()
+        worker.write()
+    worker.close("socket")
+    assert worker.attended_s("1") == 900
+
+
+def test_forgetting_a_visitor_removes_the_spans_and_keeps_the_time(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.pages.show("socket", visible=False)
+    worker.write()
+    worker.pages.show("socket", visible=True)
+    worker.time.pass_(seconds=5)
+    assert worker.site.rows("SELECT count(*) FROM attendance") == [(1,)]
+    worker.site.forget()
+    worker.close("socket")
+    worker.write()
+    assert worker.site.rows("SELECT count(*) FROM attendance") == [(0,)]
+    assert worker.site.rows("SELECT attended_ms FROM visits") == [(5000,)]
+    assert worker.site.rows("SELECT upto > 0 FROM watermarks WHERE name = 'attendance_dropped'")[0][0]
+
+
+def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("socket")
+    worker.write()
+    left = []
+    for _ in range(12):
+        worker.attendance.drop()
+        left += worker.site.rows("SELECT count(*) FROM attendance")[0]
+        worker.time.pass_(minutes=1)
+    assert left == [1] * 10 + [0] * 2
+    assert worker.visit("1")[0] == 5000

@@ -1,0 +1,236 @@
+"""Attended time on a real server: sockets of both kinds, heartbeats, and the ends of clients, server and database."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from struct import pack
+
+import pytest
+from support.clients.websocket import PING, SocketIO, WebSocket, answer, close, frame, say
+from support.databases.database import Database
+from support.faults.shared_numbers import SharedNumber
+from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer
+
+SLACK_MS = 20_000
+"""Time that a test may take on a busy machine."""
+
+Start = Callable[..., "Timed"]
+
+
+class Timed:
+    """A server whose clocks only a test moves by much, and which writes spans at once."""
+
+    def __init__(self, database: Database, folder: Path, **settings: str) -> None:
+        self.database = database
+        self._clocks = [SharedNumber(folder / name) for name in ("clock", "elapsed")]
+        (folder / "ahead").write_bytes(pack("=q", 0))
+        changes = json.dumps({"koyjabo.evidence.attendance.WRITE_S": 0.05})
+        wall, elapsed = (clock.path for clock in self._clocks)
+        clocks = {"CLOCK": wall, "ELAPSED": elapsed, "AHEAD": folder / "ahead"}
+        self.server = ChangedServer(database, folder, CHANGES=changes, **clocks, **settings)
+        self.server.ahead = folder / "ahead"
+        self.server.start()
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass on all clocks."""
+        for clock in self._clocks:
+            clock.set(clock.get() + round(1000 * seconds))
+        self.server.pass_(seconds)
+
+    def visit(self, visit: str) -> tuple[int, bool]:
+        row = f"SELECT attended_ms, acted FROM visits WHERE visit_id = '{visit}'"
+        ((attended_ms, acted),) = self.database.rows(row)
+        return attended_ms or 0, bool(acted)
+
+    def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = 20) -> None:
+        """Wait until a visit was attended for this time."""
+        least_ms = 1000 * seconds
+        wait_until(lambda: self.visit(visit) >= (least_ms, acted), f"{visit} was attended for {seconds} s", patience_s)
+        attended_ms, has_acted = self.visit(visit)
+        assert (attended_ms < least_ms + SLACK_MS, has_acted) == (True, acted), attended_ms
+
+
+@pytest.fixture
+def start(sqlite_database, tmp_path) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def begin(**settings: str) -> Timed:
+            timed = Timed(sqlite_database, tmp_path, **settings)
+            stack.callback(timed.server.kill)
+            return timed
+
+        yield begin
+
+
+def open_plain(timed: Timed, visitor: str, visit: str) -> WebSocket:
+    socket = WebSocket(timed.server.port)
+    socket.event()
+    socket.send(say(type="visitor", visitorId=visitor, visitId=visit))
+    assert socket.is_answered()
+    return socket
+
+
+class Page(SocketIO):
+    """A Socket.IO client that names its visit when it connects."""
+
+    def __init__(self, port: int, visitor: str, visit: str) -> None:
+        self._auth = json.dumps({"visitorId": visitor, "visitId": visit})
+        super().__init__(port)
+
+    def begin(self) -> None:
+        assert self.message().startswith("0{")
+        self.send(frame(f"40{self._auth}"))
+        assert self.message().startswith("40{")
+        self.event()  # the server has admitted it
+
+    def emit(self, *event: object) -> list[object]:
+        """Send an event, and return its acknowledgement."""
+        self.send(frame(f"421{json.dumps(event)}"))
+        while not (message := self.message()).startswith("431"):
+            pass
+        return json.loads(message[3:])
+
+
+def test_sockets_of_both_kinds_count_while_their_page_is_visible(start):
+    timed = start()
+    for visit in ("plain", "other"):
+        timed.server.register("ayesha", visit)
+    plain = open_plain(timed, "ayesha", "plain")
+    other = Page(timed.server.port, "ayesha", "other")
+    timed.pass_(10)
+    plain.send(say(type="visible", visible=False, acted=True))
+    assert plain.is_answered()
+    assert other.emit("visible", {"visible": False, "acted": True}) == [{"ok": True}]
+    for visit in ("plain", "other"):
+        timed.wait_for(visit, 10, acted=True)
+    timed.pass_(12)
+    plain.send(say(type="visible", visible=True))
+    assert other.emit("visible", {"visible": True}) == [{"ok": True}]
+    assert plain.is_answered()
+    timed.pass_(15)
+    plain.send(close())
+    other.send(frame("41"), close())
+    for visit in ("plain", "other"):
+        timed.wait_for(visit, 25, acted=True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"visible": None},
+        {"visible": 1},
+        {"visible": False, "acted": None},
+        {"visible": False, "acted": "true"},
+        {"visible": False, "acted": True, "visitId": "a b"},
+        {"visible": False, "acted": True, "visitId": 7},
+    ],
+    ids=str,
+)
+def test_wrong_value_refuses_the_whole_message(start_once, fields):
+    timed = start_once
+    timed.server.register("ayesha", visit := f"{len(timed.database.rows('SELECT id FROM visits'))}")
+    plain, other = open_plain(timed, "ayesha", visit), Page(timed.server.port, "ayesha", visit)
+    plain.send(say(type="visible", **fields))
+    while (event := plain.event())["type"] == "visitor_update":
+        pass
+    assert (event["type"], event["code"]) == ("error", "invalid_message")
+    (refusal,) = other.emit("visible", fields)
+    assert (refusal["ok"], refusal["code"]) == (False, "invalid_message")
+    timed.pass_(30)
+    plain.send(close())
+    timed.wait_for(visit, 30)
+    other.send(close())
+
+
+@pytest.fixture(scope="module")
+def start_once(module_sqlite_database, tmp_path_factory) -> Iterator[Timed]:
+    timed = Timed(module_sqlite_database, tmp_path_factory.mktemp("server"))
+    yield timed
+    timed.server.kill()
+
+
+def test_heartbeats_bridge_the_time_between_them(start_once):
+    timed = start_once
+    timed.server.register("bina", "beats")
+    for _ in range(3):
+        assert timed.server.post("/api/visitor/heartbeat", json={"visitorId": "bina"}).status_code == 204
+        timed.pass_(50)
+    fields = {"visitorId": "bina", "visible": False, "acted": True, "visitId": "beats"}
+    assert timed.server.post("/api/visitor/heartbeat", json=fields).status_code == 204
+    timed.pass_(50)
+    assert timed.server.post("/api/visitor/heartbeat", json={"visitorId": "bina"}).status_code == 204
+    timed.wait_for("beats", 150, acted=True)
+
+
+@pytest.mark.parametrize("wrong", [{"visible": None}, {"visible": "true"}, {"acted": None}, {"acted": 1}], ids=str)
+def test_heartbeat_with_a_wrong_value_changes_nothing(start_once, wrong):
+    refused = start_once.server.post("/api/visitor/heartbeat", json={"visitorId": "chandni", **wrong})
+    assert refused.status_code == 400
+    assert list(refused.json()["details"]) == list(wrong)
+
+
+def test_anonymous_page_names_its_visit_too(start_once):
+    """The server only stores hashes."""
+    timed = start_once
+    fields = {"visitorId": "dilip", "anonymous": True}
+    timed.server.register("dilip", "hidden", anonymous=True)
+    socket = WebSocket(timed.server.port, path="/?anonymous=true")
+    socket.event()
+    socket.send(say(type="visitor", visitorId="dilip", visitId="hidden"))
+    assert socket.is_answered()
+    timed.pass_(10)
+    socket.send(close())
+    assert timed.server.post("/api/visitor/heartbeat", json={**fields, "visitId": "hidden"}).status_code == 204
+    timed.pass_(20)
+    assert timed.server.post("/api/visitor/heartbeat", json={**fields, "visitId": "hidden"}).status_code == 204
+    newest = "SELECT attended_ms FROM visits WHERE visitor_id LIKE 'anonymous%'"
+    wait_until(lambda: 30_000 <= (timed.database.rows(newest)[0][0] or 0) < 30_000 + SLACK_MS, "both count")
+
+
+@pytest.mark.parametrize("kind", ["plain", "Socket.IO"])
+def test_lost_connection_counts_up_to_its_last_pong(start_once, kind):
+    timed = start_once
+    timed.server.register("ela", visit := f"lost {kind}".replace(" ", "-"))
+    opened = open_plain(timed, "ela", visit) if kind == "plain" else Page(timed.server.port, "ela", visit)
+    timed.pass_(26)
+    while not answer(opened, opened.frame()):
+        pass
+    assert opened.is_answered()
+    timed.pass_(26)
+    timed.pass_(21)
+    assert opened.rest() is not None
+    timed.wait_for(visit, 26)
+
+
+@pytest.mark.parametrize("kind", ["plain", "Socket.IO"])
+def test_sigterm_loses_nothing(start, kind):
+    """Even if the clients respond to nothing."""
+    timed = start()
+    timed.server.register("ayesha", "1")
+    opened = open_plain(timed, "ayesha", "1") if kind == "plain" else Page(timed.server.port, "ayesha", "1")
+    timed.pass_(20)
+    timed.server.stop(signal.SIGTERM)
+    timed.wait_for("1", 20)
+    opened.end()
+
+
+def test_kill_9_loses_at_most_five_minutes_and_adds_nothing(start):
+    timed = start()
+    timed.server.register("ayesha", "1")
+    opened = open_plain(timed, "ayesha", "1")
+    for _ in range(11):
+        timed.pass_(26)
+        while opened.frame().opcode != PING:
+            pass
+        opened.send(frame("", 0xA))
+        assert opened.is_answered()
+    timed.wait_for("1", 270)
+    timed.server.kill()
+    assert timed.visit("1")[0] <= 286_000 + SLACK_MS
+    opened.end()
