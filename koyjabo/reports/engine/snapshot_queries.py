@@ -13,10 +13,10 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.event_counts import EventCounts
-from koyjabo.reports.folded.folded_queries import FoldedDays, folded_days
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.query.groups import EVERYTHING, Group, Groups, VisitSet
 from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.rolled_up.folded_queries import FoldedDays, folded_days
 
 
 class Snapshot:

@@ -16,9 +16,9 @@ from support.sites.full_site import bring, rebuild
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
-from koyjabo.reports.folded import day_sums
 from koyjabo.reports.log import blocks, state_queries
 from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention

@@ -15,10 +15,10 @@ from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import EventSum, InsightSum, Scope
 from koyjabo.models.columns import Model
-from koyjabo.reports.folded.day_sums import DaySum, EventCount, SumsOfDay
 from koyjabo.reports.log import block_queries, state_queries
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
+from koyjabo.reports.rolled_up.day_sums import DaySum, EventCount, SumsOfDay
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
