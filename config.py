@@ -85,7 +85,7 @@ def removed_settings() -> list[str]:
     return [name for name in REMOVED_SETTINGS if name in given]
 
 
-def require_backup_places(settings: Settings) -> None:
+def require_backup_stores(settings: Settings) -> None:
     """Check the places for backups, before a server starts. Raises SettingsError for an unusable one."""
     if why := backup_start.problem(settings, os.environ):
         raise SettingsError(why)

@@ -36,7 +36,7 @@ def create_app(
     """
     import config
     from koyjabo import sockets
-    from koyjabo.application import doors, opening
+    from koyjabo.application import entry_points, opening
     from koyjabo.core.clock import Clock
     from koyjabo.core.runtime import ThreadRuntime
     from koyjabo.realtime.services import RealtimeServices
@@ -46,7 +46,7 @@ def create_app(
     app = app or make_routes(chosen, settings or {})
     services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
     sockets.init_app(app, runtime, services[RealtimeServices].fanout, chosen.web_concurrency)
-    doors.wrap(app, chosen)
+    entry_points.wrap(app, chosen)
     return app
 
 
@@ -57,12 +57,12 @@ def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     from flask import Flask
 
     import config
-    from koyjabo.application import doors
+    from koyjabo.application import entry_points
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})
     app.config.update(
         SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token, PUBLIC_URL=settings.public_url
     )
-    doors.init_app(app, settings)
+    entry_points.init_app(app, settings)
     return app

@@ -37,7 +37,7 @@ trusted_tokens: . services
 sockets: . api
 badges: . api pages
 install: . pages
-reports: query log events live folded engine . services ui api pages admin
+reports: query log events live rolled_up engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
 recounts: . cli
@@ -280,7 +280,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
     """Workers never load it: its calls would block all requests."""
-    late = "koyjabo.backups.bucket_place"
+    late = "koyjabo.backups.bucket_store"
     assert [
         module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
     ] == []

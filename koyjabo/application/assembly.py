@@ -18,7 +18,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
 from koyjabo.backups import backups
 from koyjabo.backups.backups import BackupDownload, Backups
-from koyjabo.backups.places import BackupTargets
+from koyjabo.backups.stores import BackupTargets
 from koyjabo.cluster.base import Base, open_cluster
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities

@@ -6,7 +6,7 @@ from flask import Response, url_for
 from flask_babel import gettext as _
 
 from koyjabo.backups.backups import BackupDownload, Backups
-from koyjabo.backups.places import new_name
+from koyjabo.backups.stores import new_name
 from koyjabo.core.errors import BackupUnderWay
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current

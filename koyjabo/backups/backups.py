@@ -18,8 +18,8 @@ from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
 from koyjabo.backups import run, run_queries
 from koyjabo.backups.backup import BACKUP
-from koyjabo.backups.places import new_name
 from koyjabo.backups.run_queries import FAILED, RUNNING, BackupReport
+from koyjabo.backups.stores import new_name
 from koyjabo.backups.transfers import temporary_folder
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable

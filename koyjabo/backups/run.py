@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.backups import backup, backup_file, backup_queries
 from koyjabo.backups.backup_file import Head
-from koyjabo.backups.places import BackupStoreError, rotate
 from koyjabo.backups.run_queries import (
     FETCHING,
     KEEPING,
@@ -26,6 +25,7 @@ from koyjabo.backups.run_queries import (
     WRITING,
     BackupReport,
 )
+from koyjabo.backups.stores import BackupStoreError, rotate
 from koyjabo.backups.transfers import store_of, temporary_folder, work_in
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from koyjabo.backups import backup
 from koyjabo.backups.backup_file import Head, UnusableBackup
-from koyjabo.backups.places import BackupStore, BackupStoreError, Folder, new_name, translated_errors
+from koyjabo.backups.stores import BackupStore, BackupStoreError, Folder, new_name, translated_errors
 from koyjabo.backups.temporary import working_folder
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ReportProgress
-from koyjabo.settings.backup_places import INSTALL, SCHEME, S3Url, s3_url
+from koyjabo.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 
 VARIABLE = "TMPDIR"
 MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
@@ -122,7 +122,7 @@ def _parsed(url: str) -> S3Url:
 
 def _bucket(url: S3Url) -> BackupStore:
     try:
-        from koyjabo.backups.bucket_place import BucketStore
+        from koyjabo.backups.bucket_store import BucketStore
     except ImportError:
         raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
     return BucketStore(url)

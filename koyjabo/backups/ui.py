@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.backups.backups import Backups, BackupState
-from koyjabo.backups.places import BUCKET, FOLDER, BackupTargets
+from koyjabo.backups.stores import BUCKET, FOLDER, BackupTargets
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
 from koyjabo.models import Backup
@@ -47,7 +47,7 @@ class BackupsShown(NamedTuple):
     now: Stats
 
     @property
-    def places(self) -> list[tuple[object, Markup]]:
+    def stores(self) -> list[tuple[object, Markup]]:
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: Backup) -> str:

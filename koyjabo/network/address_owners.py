@@ -10,11 +10,11 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
-from koyjabo.network.geolocation import DATA, MaxMindFile
+from koyjabo.network.geolocation import DATA, MaxMindFile, lookup_key
 
 DATACENTRE, OTHER = NETWORKS = ("datacentre", "other")
 
@@ -56,11 +56,10 @@ class AddressOwners:
         """Whether the address is one of OWN_ADDRESSES. Never raises."""
         if not self._own:
             return False
-        try:
-            ip = ip_address(address or "")
-        except ValueError:
+        key = lookup_key(address)
+        if key is None:
             return False
-        ip = (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+        ip = ip_address(key)
         return any(ip in network for network in self._own)
 
 
@@ -91,9 +90,10 @@ def _by_databases(files: Sequence[Path]) -> IsHosted:
     hosters = {number for numbers in json.loads(HOSTERS.read_text("utf-8")).values() for number in numbers}
 
     def is_hosted(address: str) -> bool:
-        ip = ip_address(address)
-        ip = (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
-        records = (database.record(ip) for database in databases)
+        key = lookup_key(address)
+        if key is None:
+            raise ValueError
+        records = (database.record(key) for database in databases)
         return next((record.get(AS_NUMBER) for record in records if record), None) in hosters
 
     return is_hosted

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
+from socket import AF_INET, inet_pton
 from typing import Any, NamedTuple
 
 import maxminddb
@@ -68,13 +69,10 @@ class PlaceFinder:
     def locate(self, address: str | None, has_city: bool = True) -> str:
         """The location: "Dhaka, BD"; "Bangladesh" if the city is unknown or `has_city` is false; or "Unknown". Never
         raises."""
-        try:
-            ip = ip_address(address or "")
-        except ValueError:
+        key = lookup_key(address)
+        if key is None:
             return UNKNOWN
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-            ip = ip.ipv4_mapped
-        places = (_place(file.record(ip), has_city) for file in self._databases)
+        places = (_place(file.record(key), has_city) for file in self._databases)
         return next(filter(None, places), UNKNOWN)
 
     @cached_property
@@ -92,19 +90,31 @@ class MaxMindFile:
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file without loading it
         metadata = self._reader.metadata()
-        self._version = metadata.ip_version
         # Files of ip-location-db name their source in the file name only.
         description = f"{file.name} {metadata.database_type} {metadata.description}"
         source = description.lower().replace("-", "")
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
-    def record(self, ip: IPv4Address | IPv6Address) -> Any:
-        """The record of an address; None if there is none, or if that part of the file is damaged."""
-        if ip.version > self._version:
+    def record(self, key: str | IPv6Address) -> Any:
+        """The record for a `lookup_key`; None if there is none, or if that part of the file is damaged."""
+        try:
+            return self._reader.get(key)
+        except (maxminddb.InvalidDatabaseError, ValueError):  # also for IPv6 in a file without it
             return None
-        with suppress(maxminddb.InvalidDatabaseError, ValueError):
-            return self._reader.get(ip)
+
+
+def lookup_key(address: str | None) -> str | IPv6Address | None:
+    """An address as databases look it up; None if it is no address. An IPv4 address stays a text, because parsing it
+    takes longer than the lookup.
+    """
+    try:
+        if address and ":" not in address:
+            inet_pton(AF_INET, address)
+            return address
+        ip = IPv6Address(address or "")
+    except (OSError, ValueError):
         return None
+    return str(ip.ipv4_mapped) if ip.ipv4_mapped else ip
 
 
 def _place(record: Any, has_city: bool) -> str:
@@ -131,6 +141,8 @@ def _text(record: Any, *path: str) -> str:
     for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     text = record if isinstance(record, str) else ""
+    if not text or text.isalnum():  # as codes and most names are
+        return text
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 

@@ -23,9 +23,9 @@ from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit
 from koyjabo.models.ledger import LOST
 from koyjabo.network import campaigns, user_agents
 from koyjabo.reports.events import event_queries
-from koyjabo.reports.folded import fold_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.row_queries import VISITS, ReadRows
+from koyjabo.reports.rolled_up import fold_queries
 from koyjabo.retention.retention_queries import fold_of_visitor
 
 RENAMED = "~"

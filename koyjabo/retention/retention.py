@@ -18,8 +18,8 @@ from koyjabo.counting.queries import id_range
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.jobs.daily_work import DailyWork
-from koyjabo.reports.folded import fold_queries
 from koyjabo.reports.query.ranges import MARGIN
+from koyjabo.reports.rolled_up import fold_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention import retention_queries
 from koyjabo.retention.retention_queries import Foldable

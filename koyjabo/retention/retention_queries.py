@@ -42,10 +42,10 @@ from koyjabo.models import (
 )
 from koyjabo.network import user_agents
 from koyjabo.recounts.derived_tables_queries import SUMS
-from koyjabo.reports.folded import fold_queries
-from koyjabo.reports.folded.day_sums import SumsOfDay
 from koyjabo.reports.log import block_queries, state_queries
 from koyjabo.reports.log.row_queries import VISITS
+from koyjabo.reports.rolled_up import fold_queries
+from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from koyjabo.settings.backup_places import INSTALL, lacks_credentials, s3_url
+from koyjabo.settings.backup_stores import INSTALL, lacks_credentials, s3_url
 from koyjabo.settings.schema import Settings
 
 

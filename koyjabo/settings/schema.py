@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.core import credential_rules
 from koyjabo.core.i18n import N_
-from koyjabo.settings import backup_places, checks, smtp_url, token_checks
+from koyjabo.settings import backup_stores, checks, smtp_url, token_checks
 from koyjabo.settings.login_providers import LoginProvider
 from koyjabo.settings.smtp_url import SmtpServer
 
@@ -155,7 +155,7 @@ class Settings(BaseModel):
     backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
         "", "BACKUP_DIR", N_("folder for nightly backups; each is restored and recounted to verify it")
     )
-    backup_to: Annotated[str, AfterValidator(backup_places.bucket)] = setting(
+    backup_to: Annotated[str, AfterValidator(backup_stores.bucket)] = setting(
         "",
         "BACKUP_TO",
         N_(

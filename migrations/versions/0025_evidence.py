@@ -33,6 +33,35 @@ def upgrade() -> None:
         sa.Column("beats", sa.Text(), nullable=False),
     )
     op.create_index("ix_attendance_seq", "attendance", ["seq"])
+    # The values of days that are rolled up already: crawlers are automated, and other visits were not measured.
+    op.execute(
+        "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
+        "SELECT scope, 'attended', period, '~', visits, new_visitors, 0, visitors "
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+    )
+    op.execute(
+        "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
+        "SELECT scope, 'network', period, '~', visits, new_visitors, 0, visitors "
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+    )
+    op.execute(
+        "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
+        "SELECT scope, 'own', period, 'others', visits, new_visitors, 0, visitors "
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+    )
+    op.execute(
+        "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
+        "SELECT scope, 'evidence', period, 'automated', visits, new_visitors, 0, visitors "
+        "FROM insight_sums WHERE dimension = 'device' AND value = 'bot' AND people IS NULL"
+    )
+    op.execute(
+        "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
+        "SELECT t.scope, 'evidence', t.period, '~', t.visits - coalesce(b.visits, 0), "
+        "t.new_visitors - coalesce(b.new_visitors, 0), 0, CASE WHEN b.visits IS NULL THEN t.visitors END "
+        "FROM insight_sums t LEFT JOIN insight_sums b "
+        "ON b.scope = t.scope AND b.period = t.period AND b.dimension = 'device' AND b.value = 'bot' "
+        "WHERE t.dimension = 'total' AND t.people IS NULL AND t.visits > coalesce(b.visits, 0)"
+    )
 
 
 def downgrade() -> None:

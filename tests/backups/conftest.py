@@ -12,7 +12,7 @@ from support.databases.database import Database, SqliteDatabase
 from support.servers.s3_server import CREDENTIALS, S3Server
 from support.sites.backups import back_up
 
-from koyjabo.backups.places import Folder
+from koyjabo.backups.stores import Folder
 
 ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 

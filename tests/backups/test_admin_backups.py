@@ -16,10 +16,10 @@ from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.backups import backup_file
 from koyjabo.backups.backups import BackupDownload
-from koyjabo.backups.places import BackupTargets
+from koyjabo.backups.stores import BackupTargets
 from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
-from koyjabo.settings.backup_places import s3_url
+from koyjabo.settings.backup_stores import s3_url
 
 BUCKET = "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1"
 

@@ -21,7 +21,7 @@ from support.sites.full_site import in_context
 
 from koyjabo.backups import backup, cli, transfers
 from koyjabo.backups.backup_file import UnusableBackup
-from koyjabo.backups.places import NAME
+from koyjabo.backups.stores import NAME
 from koyjabo.backups.temporary import PREFIX
 from koyjabo.cli import errors_as_sentences
 
@@ -184,7 +184,7 @@ def test_command_that_is_ended_by_a_signal_leaves_nothing(
 
 
 @pytest.mark.long(
-    proved_by="backups/test_folder_place.py::test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays"
+    proved_by="backups/test_folder_store.py::test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays"
 )
 def test_backup_that_is_killed_at_any_call_is_none_and_the_next_one_clears_up(s3, scratch, new_server, sqlite_database):
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)

@@ -16,8 +16,8 @@ from support.application.site import Site
 from support.programs.processes import wait_until
 
 from koyjabo.backups.backups import Backups, BackupState
-from koyjabo.backups.places import Folder
 from koyjabo.backups.run_queries import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, BackupReport
+from koyjabo.backups.stores import Folder
 from koyjabo.core.identity import OPERATOR
 from koyjabo.jobs import child_process
 from koyjabo.jobs.child_process import ChildProcess

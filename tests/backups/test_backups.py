@@ -16,9 +16,9 @@ from support.programs.processes import wait_until
 
 from koyjabo.backups import backup
 from koyjabo.backups.backups import Backups, BackupState
-from koyjabo.backups.places import BackupStoreError, Folder, new_name
 from koyjabo.backups.run import BackupRun, Inconsistent, NotProven, prove
 from koyjabo.backups.run_queries import BackupReport
+from koyjabo.backups.stores import BackupStoreError, Folder, new_name
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
 from koyjabo.jobs import child_process

@@ -21,7 +21,7 @@ window.EventSource = class extends Source { constructor(url) { super(url); windo
 OPEN_STREAMS = "window.streams.filter(({ readyState }) => readyState !== 2).length"
 SHOW_OR_HIDE = """(isHidden) => {
   Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
 }"""
 
 

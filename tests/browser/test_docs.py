@@ -8,6 +8,8 @@ from support.browser.pages import expect, visit
 RESOLVED_MS = 60_000
 """Swagger UI resolves the whole description before it draws a call, which takes 3 s of CPU time."""
 
+CALL = "/api/stats"
+
 
 def execute(page, status: str, text: str) -> None:
     page.get_by_role("button", name="Try it out").click(timeout=RESOLVED_MS)
@@ -17,7 +19,14 @@ def execute(page, status: str, text: str) -> None:
     expect(response.locator(".response-col_description")).to_contain_text(text)
 
 
+def describe_one(route) -> None:
+    """Send the description of a single call."""
+    description = route.fetch().json()
+    route.fulfill(json={**description, "paths": {CALL: description["paths"][CALL]}})
+
+
 def test_call_is_opened_by_its_address_and_made(page):
+    page.route("**/openapi.json", describe_one)
     visit(page, "/docs/try#/visits/api_stats")
     expect(page.locator("#operations-visits-api_stats")).to_be_visible(timeout=RESOLVED_MS)
     expect(page.locator(".info")).to_contain_text("These three calls need no login")

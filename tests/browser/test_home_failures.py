@@ -68,7 +68,8 @@ def test_page_without_a_socket_asks_every_2_s_and_its_visitor_stays_active(page,
             page.clock.run_for(2000)
         total_is(page, total)
     page.clock.run_for(56_000)
-    wait_for(page, lambda: beats == [{"visitorId": visitor}], "a heartbeat")
+    wait_for(page, lambda: len(beats) > 1, "heartbeats")
+    assert {beat["visitorId"] for beat in beats} == {visitor}
 
 
 @counted

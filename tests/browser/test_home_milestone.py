@@ -13,9 +13,9 @@ new MutationObserver((all) => {
   for (const { addedNodes } of all) window.fallen += [...addedNodes].filter(isPaper).length;
 }).observe(document, { childList: true, subtree: true });
 const now = performance.now.bind(performance);
-performance.now = () => 10 * now();
+performance.now = () => 40 * now();
 """
-"""Shortens the fall of the confetti to a tenth, because software rendering is slow."""
+"""Shortens the fall of the confetti to a fortieth, because software rendering is slow."""
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def test_browser_that_is_not_counted_registers_nothing_and_says_so(host_page, de
     before = site.stats().total
     begin(host_page, site)
     wait_for_state(host_page, before, "live")
-    kept = ["koyjabo.doNotCount", f"koyjabo.stats localhost:{site.port}"]
-    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == (kept, [])
+    kept = ["koyjabo.doNotCount"], [f"koyjabo.stats localhost:{site.port}"]
+    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == kept
     assert device.console == [SAYS, "Connected to KoyJabo Analytics Stream"]
     host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount(false)", url)
     host_page.reload()

@@ -47,8 +47,11 @@ HABITS = (
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
     Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
+    # Evidence asks whether anybody was there. That is the question, and a value of it.
     Habit(
-        "nobody, whoever", r"\b((no|some|any|every)body|whoever)\b", "name the person: a visitor, an admin, a client"
+        "nobody, whoever",
+        r"\b(?<!Was )((no|some|any|every)body(?! (was )?there)|whoever)\b",
+        "name the person: a visitor, an admin, a client",
     ),
     Habit(
         "lost terms",

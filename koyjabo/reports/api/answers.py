@@ -13,6 +13,8 @@ Object = dict[str, Any]
 Number = int | None
 
 REASON = "why a number is null; missing if all are known"
+ATTENDED = "visits whose page was visible for 1 s or more"
+ATTENDED_S = "their time in s"
 PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
 
 
@@ -28,6 +30,11 @@ class FiguresAnswer(BaseModel):
     page_views: Number = Field(description="visits that name a page, and page views")
     events: Number = Field(description="events without page views")
     peak_active: Number = Field(description="the most at once; null under a filter")
+    attended: Number = Field(description=ATTENDED)
+    attended_s: Number = Field(description=ATTENDED_S)
+    median_s: Number = Field(
+        description="the median time of measured visits, in s; null without any, and with rolled-up days"
+    )
 
 
 class ComparedAnswer(FiguresAnswer):
@@ -53,6 +60,8 @@ class PeriodAnswer(BaseModel):
     new_visitors: Number
     page_views: Number
     so_far: bool = Field(description="the period has not ended yet")
+    attended: Number = Field(description=ATTENDED)
+    attended_s: Number = Field(description=ATTENDED_S)
 
 
 class SumsAnswer(BaseModel):
@@ -62,6 +71,8 @@ class SumsAnswer(BaseModel):
     visitors: Number
     new_visitors: Number
     count: Number = Field(None, description="page views or events, by dimensions that count these")
+    attended: Number = Field(description=ATTENDED)
+    attended_s: Number = Field(description=ATTENDED_S)
 
 
 class TotalAnswer(SumsAnswer):

@@ -68,7 +68,7 @@ def _timeline(insights: Insights, asked: Parameters) -> Any:
     return insights.timeline(asked.question, asked.others.get("granularity", DAY))
 
 
-SUMS = ("visits", "visitors", "new_visitors")
+SUMS, ATTENDED = ("visits", "visitors", "new_visitors"), ("attended", "attended_s")
 REPORTS = {
     "summary": Report(
         (),
@@ -85,7 +85,7 @@ REPORTS = {
         _breakdown,
         answers.breakdown,
         answers.breakdown_rows,
-        ("value", "label", *SUMS, "count", "share", "at_least", "exact"),
+        ("value", "label", *SUMS, "count", *ATTENDED, "share", "at_least", "exact"),
     ),
     "hours": Report(
         (),

@@ -19,6 +19,7 @@ FOLDED_EVENTS = N_(
     "Some page views and events of these days belong to earlier visits that are already rolled up. "
     "They cannot be filtered."
 )
+FOLDED_MEDIAN = N_("Some visits of these days are rolled up, so their median time is not known.")
 """Reasons why a result is not exact."""
 
 
@@ -43,6 +44,9 @@ class Figures(NamedTuple):
     page_views: int | None
     events: int | None
     peak_active: int | None
+    attended: int | None
+    attended_s: int | None
+    median_s: int | None  # None also without a measured visit
 
 
 class Summary(NamedTuple):
@@ -67,6 +71,8 @@ class Period(NamedTuple):
     new_visitors: int | None
     page_views: int | None
     so_far: bool
+    attended: int | None
+    attended_s: int | None
 
 
 class Row(NamedTuple):

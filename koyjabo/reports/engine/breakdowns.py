@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
 from koyjabo.reports.engine.ledger_queries import community_names
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, minus, total, union
+from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, minus, seconds, total, union
 from koyjabo.reports.query.labels import community_of
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
-UNKNOWN = (None, None, None)
+UNKNOWN = Sums(None, None, None)
 
 Ranks = dict[Any, tuple[int, int]]
 """Visits and count by value. They also sort the rows, largest first."""
@@ -28,7 +29,7 @@ def breakdown(
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
     elif snapshot.events(question).unknown_hours:
-        return Breakdown([], Sums(*UNKNOWN), Sums(*UNKNOWN), 0, FOLDED_EVENTS)
+        return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED_EVENTS)
     else:
         values = EventValues(snapshot, question, dimension)
     hidden = _hidden(snapshot, dimension, values.ranks) if is_public else frozenset()
@@ -74,9 +75,11 @@ class VisitValues:
         visits = minus(self._all.visits, total(group.visits for group in own))
         new = minus(self._all.new, total(group.new for group in own))
         if visits == 0:
-            return Sums(0, 0, 0)
+            return Sums(0, 0, 0, None, 0, 0)
         people = union([self._groups[value].people for value in self._groups.keys() - set(shown)])
-        return Sums(visits, None if people is None else len(people), new)
+        attended = minus(self._all.attended, total(group.attended for group in own))
+        attended_ms = minus(self._all.attended_ms, total(group.attended_ms for group in own))
+        return Sums(visits, None if people is None else len(people), new, None, attended, seconds(attended_ms))
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
         """Return the values whose sums are complete."""
@@ -104,22 +107,26 @@ class EventValues:
             pages = snapshot.by(question, "page")
             self._counts.update({page: group.visits or 0 for page, group in pages.items() if page not in (None, REST)})
         self._count = sum(self._counts.values()) + self._events.other(dimension)
-        whole = Group(None, None, None, None) if self._is_folded else snapshot.total(question)
+        self._attended = partial(snapshot.attended, question)
+        whole = Group.with_visits(None) if self._is_folded else snapshot.total(question)
         self.total = whole.sums._replace(count=self._count)
         names = self._counts.keys() | self._visits.keys()
         self.ranks: Ranks = {value: (len(self._of(value).all), self._counts[value]) for value in names}
 
     def sums(self, value: Value) -> Sums:
-        return Sums(*UNKNOWN, self._counts[value]) if self._is_folded else self._of(value).sums(self._counts[value])
+        if self._is_folded:
+            return UNKNOWN._replace(count=self._counts[value])
+        visits = self._of(value)
+        return visits.sums(self._counts[value], self._attended((self._dimension, value), visits.all))
 
     def rest(self, shown: Collection[Value]) -> Sums:
         count = self._count - sum(self._counts[value] for value in shown)
         if self._is_folded:
-            return Sums(*UNKNOWN, count)
+            return UNKNOWN._replace(count=count)
         others = VisitSet.none()
         for value in self.ranks.keys() - set(shown):
             others.take(self._of(value))
-        return others.sums(count)
+        return others.sums(count, self._attended(self._dimension, others.all))
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
         return self._events.complete(self._dimension, shown)

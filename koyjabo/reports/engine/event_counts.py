@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import Any
 
 from koyjabo.core.clock import Clock
-from koyjabo.reports.folded.folded_queries import FoldedEvents
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.periods import DAY, HOUR, period_of
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
+from koyjabo.reports.rolled_up.folded_queries import FoldedEvents
 
 
 class EventCounts:

@@ -27,8 +27,6 @@ from koyjabo.reports.engine.requests import (
 )
 from koyjabo.reports.engine.shared_reads import SharedReads
 from koyjabo.reports.engine.snapshot_queries import answer_all
-from koyjabo.reports.folded import day_sums
-from koyjabo.reports.folded.day_sums import SumsOfDay
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import labels
@@ -36,6 +34,8 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters,
 from koyjabo.reports.query.periods import check
 from koyjabo.reports.query.ranges import DEFAULT, compared, whole_days
 from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.rolled_up import day_sums
+from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 

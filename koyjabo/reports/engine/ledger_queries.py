@@ -75,7 +75,8 @@ def listed(session: Session) -> frozenset[str]:
 
 
 def version(session: Session, question: Question) -> str:
-    """Return a text that changes with every visit and event, with the peak, and when past days change."""
+    """Return a text that changes with visits, events, attended times and the peak, and when past days change."""
     counter = session.execute(select(Counter.epoch, Counter.revision).where(Counter.scope == question.scope)).first()
     event, most = session.scalar(select(func.max(Event.id))), peak(session, question)
-    return ".".join(map(str, (*(counter or ()), event, most, state_queries.read(session).changes)))
+    state = state_queries.read(session)
+    return ".".join(map(str, (*(counter or ()), event, most, state.changes, state.attendance)))

@@ -12,6 +12,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.reports.engine.answers import (
     FOLDED,
     FOLDED_EVENTS,
+    FOLDED_MEDIAN,
     Breakdown,
     Figures,
     Hours,
@@ -22,7 +23,7 @@ from koyjabo.reports.engine.answers import (
 from koyjabo.reports.engine.breakdowns import breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
+from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, NO_VISITS, WEEKDAY, minus
 from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.periods import periods, running
 from koyjabo.reports.query.report_query import Question
@@ -37,16 +38,20 @@ class SummaryRequest:
     compared: Question | None = None
 
     def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, EVERYTHING
-        if self.compared:
-            yield self.compared, EVERYTHING
+        for question in (self.question, self.compared):
+            if question:
+                yield from ((question, EVERYTHING), (question, LENGTHS))
 
     def answer(self, snapshot: Snapshot) -> Summary:
         figures = _figures(snapshot, self.question)
         compared = _figures(snapshot, self.compared) if self.compared else None
         until_ms = self.compared.until_ms if self.compared else None
         until = None if until_ms is None else snapshot.clock.local(until_ms // 1000)
-        return Summary(figures, compared, until, _reason(self.question, [figures, *([compared] if compared else [])]))
+        questions = [self.question, *([self.compared] if self.compared else [])]
+        reason = _reason(self.question, [figures, *([compared] if compared else [])])
+        if reason is None and any(map(snapshot.folded, questions)):
+            reason = FOLDED_MEDIAN
+        return Summary(figures, compared, until, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class TimelineRequest:
         for name in sorted(names, key=datetime.fromisoformat):
             group = groups.get(name, NO_VISITS)
             pages = None if name in unknown else sum_of((group.pages, views[name]))
-            rows.append(Period(name, *group.sums[:3], pages, name == now))
+            sums = group.sums
+            rows.append(Period(name, *sums[:3], pages, name == now, sums.attended, sums.attended_s))
         return rows
 
     def _running(self, clock: Clock) -> str | None:
@@ -144,7 +150,9 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
     if total.new is not None:
         views, events = snapshot.events(question).totals()
     returning, pages = minus(total.visitors, total.new), sum_of((total.pages, views))
-    return Figures(question.first, question.last, *total.sums[:3], returning, pages, events, snapshot.peak(question))
+    sums, peak, median_s = total.sums, snapshot.peak(question), snapshot.median_s(question)
+    counts = (*sums[:3], returning, pages, events, peak, sums.attended, sums.attended_s, median_s)
+    return Figures(question.first, question.last, *counts)
 
 
 def _reason(question: Question, figures: list[Figures]) -> str | None:

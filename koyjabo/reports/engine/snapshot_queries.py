@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any
 
+from pyroaring import BitMap
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.event_counts import EventCounts
-from koyjabo.reports.folded.folded_queries import FoldedDays, folded_days
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.query.groups import EVERYTHING, Group, Groups, VisitSet
+from koyjabo.reports.query.groups import EVERYTHING, Attended, Group, Groups, VisitSet
 from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.rolled_up.folded_queries import FoldedDays, folded_days
 
 
 class Snapshot:
@@ -63,6 +64,15 @@ class Snapshot:
     def visits_by_value(self, question: Question, dimension: str) -> dict[Value, VisitSet]:
         """Return the visits of a question by a value of their events. Does not include rolled-up days."""
         return self._live.visits_by_value(self.session, question, dimension)
+
+    def attended(self, question: Question, key: Hashable, ids: BitMap) -> Attended:
+        """Return the attended visits among visits of a question that has no rolled-up days. `key` names the set."""
+        return self._live.attended(self.session, question, key, ids)
+
+    def median_s(self, question: Question) -> int | None:
+        """Return the lower median of attended times in s; None with rolled-up days, or if nothing was measured."""
+        others = self.groups.get(question, ())
+        return None if self.folded(question) else self._live.median_s(self.session, question, others)
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)

@@ -23,7 +23,7 @@ from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.dimensions import VISITOR_KIND, has_many
 from koyjabo.reports.query.groups import VALUE
 from koyjabo.reports.query.periods import DAY
-from koyjabo.reports.query.report_query import Filter, Question, Value
+from koyjabo.reports.query.report_query import Filter, Question, Value, passes_none
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE, property_of
 
 MOST_KNOWN = 50
@@ -182,6 +182,6 @@ class EventSums(Followed[Counter[Any]]):
 def passes_without_visit(question: Question) -> bool:
     """Return whether an event of a visitor without a visit passes. It has None in all dimensions of visits."""
     return not any(
-        dimension == VISITOR_KIND or has_many(dimension) or not filter_.passes((), is_none=True)
+        dimension == VISITOR_KIND or has_many(dimension) or not passes_none(dimension, filter_)
         for dimension, filter_ in question.filters.items()
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from pyroaring import BitMap
+
 from koyjabo.core.clock import Clock
 from koyjabo.database.executor import REPORT_LIMIT_S
+from koyjabo.evidence.facts import CHANGING
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.live.event_sums import (
     EventSums,
@@ -19,15 +22,15 @@ from koyjabo.reports.live.event_sums import (
     properties_of,
 )
 from koyjabo.reports.live.value_visits import Landings, VisitsOfValues, union_of
-from koyjabo.reports.live.visit_sums import VisitSums, check
+from koyjabo.reports.live.visit_sums import AttendedSets, LengthCounts, VisitSums, check
 from koyjabo.reports.log import row_queries, state_queries
 from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import BEGINNING, Log
+from koyjabo.reports.log.log import BEGINNING, AttendedRows, Log
 from koyjabo.reports.log.row_queries import EVENTS, VISITS
 from koyjabo.reports.log.state_queries import LogState, Reading
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.groups import Groups, VisitSet
+from koyjabo.reports.query.groups import LENGTHS, Attended, Groups, VisitSet
 from koyjabo.reports.query.periods import DAY
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
@@ -52,10 +55,17 @@ class _Asked:
     events: EventSums
     landings: Landings
     values: VisitsOfValues
+    attended: AttendedSets
 
     @property
     def size(self) -> int:
-        return QUESTION_SIZE + sum(sums.size for sums in (self.visits, self.events, self.landings, self.values))
+        all_sums = (self.visits, self.events, self.landings, self.values, self.attended)
+        return QUESTION_SIZE + sum(sums.size for sums in all_sums)
+
+    def adjust(self, changed: AttendedRows) -> None:
+        """Follow changes of attended times."""
+        self.visits.adjust(changed)
+        self.attended.forget()
 
 
 class Live:
@@ -68,6 +78,9 @@ class Live:
 
     def forget(self) -> None:
         self._version: Any = None
+        self._attendance = self._attendance_dropped = (
+            0  # the newest `attendance.seq` that was read, and that was removed
+        )
         properties_of.cache_clear()
         self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
@@ -131,6 +144,18 @@ class Live:
         both = (by_value, landings)
         return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
+    def median_s(self, session: Reading, question: Question, others: Collection[str] = ()) -> int | None:
+        """Return the lower median of the question's measured visits in whole seconds; None without any. For `others`
+        see `by`.
+        """
+        sums = self._of(session, question).visits
+        lengths: LengthCounts = sums.followed(session, self.visits, LENGTHS, question.until_ms, others)
+        return lengths.median_s()
+
+    def attended(self, session: Reading, question: Question, key: Hashable, ids: BitMap) -> Attended:
+        """Return the attended visits among a question's visits with these ids (`AttendedSets`)."""
+        return self._of(session, question).attended.of(session, key, ids)
+
     def scopes(self, session: Reading, day: str) -> set[Scope]:
         """Return the scopes with a visit or event on a day: the site, and communities."""
         scopes = {SITE}
@@ -156,7 +181,7 @@ class Live:
         erasure."""
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
-        if is_back or state.version != self._version:
+        if is_back or state.version != self._version or state.attendance_dropped > self._attendance:
             self.forget()
             self.visits.forget()
             self.events.forget()
@@ -164,7 +189,21 @@ class Live:
             self.visits.summed, self.events.first_day = (state.folding, state.folding_upto), state.folded_before
         self.visits.deadline_s = self.events.deadline_s = time.monotonic() + REPORT_LIMIT_S
         self.visits.has_blocks = self.events.has_blocks = state.has_blocks
+        if state.attendance != self._attendance:
+            self._follow_attendance(session, state)
         return state
+
+    def _follow_attendance(self, session: Reading, state: LogState) -> None:
+        self._version = None  # if reading fails, no sums may remain
+        for key in [key for key in self._asked if CHANGING & key[0].filters.keys()]:
+            del self._asked[key]
+        for changed in self.visits.change(session, row_queries.changed_since(session, self._attendance)):
+            for asked in self._asked.values():
+                asked.adjust(changed)
+        if state.attendance_dropped != self._attendance_dropped:
+            self.visits.keep_patches(row_queries.waiting(session))
+        self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped
+        self._version = state.version
 
     def _of(self, session: Reading, question: Question) -> _Asked:
         key = replace(question, until_ms=None), question.until_ms is not None
@@ -187,4 +226,4 @@ class Live:
         passing = PassingVisits(self.visits, passes, passes_without_visit(question)) if question.filters else None
         visits = VisitSums(question, self._clock, passes)
         events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
-        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits))
+        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits), AttendedSets(self.visits))

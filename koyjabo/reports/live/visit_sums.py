@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
 from pyroaring import BitMap
 
 from koyjabo.core.clock import Clock
+from koyjabo.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
 from koyjabo.models import SITE
 from koyjabo.reports.live.followed import Followed
-from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import Log
+from koyjabo.reports.log.blocks import Block, Rows, Seen
+from koyjabo.reports.log.log import AttendedRows, Changes, Log
 from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS, VISITOR_KIND, has_many
-from koyjabo.reports.query.groups import EVERYTHING, PERIODS, WEEKDAY, Group
+from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, WEEKDAY, Attended, Group
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK, period_of, weekday_of
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import Question, passes_none
 
 KINDS = {True: (RETURNING, NEW, RETURNING, NEW), False: (RETURNING, RETURNING, NEW, NEW)}
 """The value of VISITOR_KIND for each value of `new_in`, by whether the scope is the site."""
@@ -31,13 +32,15 @@ Check = Callable[[Rows], None]
 def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
     """Return the column of a key, and the name of each number in this column."""
     values = block.values
-    if key == EVERYTHING:
+    if key in (EVERYTHING, LENGTHS):
         return "new_in", (None,) * 4
     if key == VISITOR_KIND:
         return "new_in", KINDS[is_site]
     if key in TRAITS:
         at = TRAITS.index(key)
         return "traits", [traits[at] for traits in values["traits"]]
+    if key in VALUES:
+        return "facts", VALUES[key]
     if key == COMMUNITY:
         return "scope", [None if scope == SITE else scope for scope in values["scope"]]
     if key in (DAY, WEEK, MONTH):
@@ -58,6 +61,7 @@ class VisitCounts:
     def __init__(self, has_pages: bool) -> None:
         self._has_pages = has_pages
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
+        self._attended, self._attended_ms = Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
         self.groups: dict[Any, Group] = {}
         """Caches groups, because a visit changes the numbers of only a few names."""
@@ -79,15 +83,65 @@ class VisitCounts:
         if self._has_pages:
             has_page = rows.named("page", [page is not None for page in rows.block.values["page"]])
             self._pages.update(compress(values, has_page))
+        self._attended.update(compress(values, rows.named("facts", ARE_ATTENDED)))
+        for name, length_ms in zip(values, rows.column("attended_ms"), strict=True):
+            self._attended_ms[name] += length_ms
         for name in by_name:
-            self.groups[name] = Group(self._visits[name], self._new[name], self._pages[name], self._people[name])
+            self._group(name)
+
+    def adjust(self, rows: Rows, before: Changes, column: str, names: Sequence[Any]) -> None:
+        """Follow changes of attended times. `before` has the earlier ones."""
+        now = zip(rows.column("id"), rows.column("attended_ms"), rows.column("facts"), strict=True)
+        for name, (id, length_ms, facts) in zip(rows.named(column, names), now, strict=True):
+            length_before_ms, facts_before = before[id]
+            self._attended[name] += ARE_ATTENDED[facts] - ARE_ATTENDED[facts_before]
+            self._attended_ms[name] += length_ms - length_before_ms
+            self._group(name)
+
+    def _group(self, name: Any) -> None:
+        visits, new, pages, people = self._visits[name], self._new[name], self._pages[name], self._people[name]
+        attended, length_ms = self._attended[name], self._attended_ms[name]
+        self.groups[name] = Group(visits, new, pages, people, None, attended, length_ms)
 
 
 def _size(visits: int, rows: Rows) -> int:
     return NAME_SIZE + min(2 * visits, CONTAINER_SIZE * (1 + rows.block.last // CONTAINER))
 
 
-class VisitSums(Followed[VisitCounts]):
+class LengthCounts:
+    """The number of measured visits by their length in whole seconds."""
+
+    def __init__(self) -> None:
+        self._visits: Counter[int] = Counter()
+
+    def add(self, rows: Rows, *_: object) -> None:
+        self._visits.update(_lengths_s(zip(rows.column("attended_ms"), rows.column("facts"), strict=True)))
+
+    def adjust(self, rows: Rows, before: Changes, *_: object) -> None:
+        """Follow changes of attended times. `before` has the earlier ones."""
+        self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
+        self.add(rows)
+
+    def median_s(self) -> int | None:
+        """Return the lower median, or None without a measured visit."""
+        left = (self._visits.total() + 1) // 2
+        for length_s in sorted(self._visits):
+            left -= self._visits[length_s]
+            if left <= 0:
+                return length_s if self._visits.total() else None
+        return None
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        return 200 * len(self._visits)
+
+
+def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
+    return (length_ms // 1000 for length_ms, facts in visits if ARE_MEASURED[facts])
+
+
+class VisitSums(Followed[Any]):
     """The visits of one question by key. `passes` keeps the visits of its scope that pass its filters."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
@@ -98,7 +152,21 @@ class VisitSums(Followed[VisitCounts]):
         self, session: Reading, log: Log, key: str, until_ms: int | None, others: Collection[str] = ()
     ) -> Mapping[Any, Group]:
         """Group the visits by a key. The same pass also reads the keys in `others`."""
-        return self.followed(session, log, key, until_ms, others).groups
+        groups: Mapping[Any, Group] = self.followed(session, log, key, until_ms, others).groups
+        return groups
+
+    def adjust(self, changed: AttendedRows) -> None:
+        """Follow changes of attended times."""
+        places = defaultdict(list)
+        for key in CHANGING & self._by_key.keys():
+            del self._by_key[key]
+        for key, place in self._by_key.items():
+            places[place.at].append((key, place.sums))
+        for (upto, until_ms), these in places.items():
+            rows = changed.until(upto)
+            self.leave(rows, until_ms)
+            for key, sums in these if rows else ():
+                sums.adjust(rows, changed.before, *names(rows.block, key, self.clock, self._is_site))
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
         """Keep only the visits of the question. `rows` may be from any day."""
@@ -108,13 +176,13 @@ class VisitSums(Followed[VisitCounts]):
             rows.keep_moments(self.near(until_ms), 0, until_ms)
         self._passes(rows)
 
-    def size_of(self, sums: VisitCounts) -> int:
+    def size_of(self, sums: VisitCounts | LengthCounts) -> int:
         return sums.size
 
-    def _new(self, key: str) -> VisitCounts:
-        return VisitCounts(key in PERIODS)
+    def _new(self, key: str) -> VisitCounts | LengthCounts:
+        return LengthCounts() if key == LENGTHS else VisitCounts(key in PERIODS)
 
-    def _add(self, session: Reading, sums: VisitCounts, key: str, rows: Rows) -> None:
+    def _add(self, session: Reading, sums: VisitCounts | LengthCounts, key: str, rows: Rows) -> None:
         sums.add(rows, *names(rows.block, key, self.clock, self._is_site), self._is_site)
 
     def _check(self, session: Reading, rows: Rows) -> None:
@@ -125,6 +193,38 @@ class VisitSums(Followed[VisitCounts]):
         return self.question.scope == SITE
 
 
+class AttendedSets:
+    """The attended visits among sets of visits. Reads only visits that were added to a set."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
+
+    def of(self, session: Reading, key: Hashable, ids: BitMap) -> Attended:
+        """Return the figures of a set, whose earlier figures have the same key."""
+        known, count, length_ms = self._known.get(key, NONE_KNOWN)
+        if not known <= ids:
+            known, count, length_ms = NONE_KNOWN
+        new = ids - known
+        for rows in self._log.rows_with(session, list(new)):
+            rows.within(new)
+            lengths = rows.column("attended_ms")
+            count, length_ms = count + sum(map(bool, lengths)), length_ms + sum(lengths)
+        self._known[key] = BitMap(ids), count, length_ms
+        return count, length_ms
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        return sum(NAME_SIZE + min(2 * len(ids), len(ids) // 8 + CONTAINER_SIZE) for ids, _, _ in self._known.values())
+
+
+NONE_KNOWN = BitMap(), 0, 0
+
+
 def check(rows: Rows, question: Question, clock: Clock) -> None:
     """Keep the scope's visits that pass all filters on visits. Filters on events are not applied here."""
     block, is_site = rows.block, question.scope == SITE
@@ -133,4 +233,5 @@ def check(rows: Rows, question: Question, clock: Clock) -> None:
     for key, filter_ in question.filters.items():
         if not has_many(key):
             column, named = names(block, key, clock, is_site)
-            rows.check(column, [filter_.passes(() if name is None else (name,), name is None) for name in named])
+            is_unknown_in = passes_none(key, filter_)
+            rows.check(column, [is_unknown_in if name is None else filter_.passes((name,), False) for name in named])

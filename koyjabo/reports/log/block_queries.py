@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.reports.log import row_queries, state_queries
 from koyjabo.reports.log.blocks import LEAST, SIZE, Block, BlockKind
-from koyjabo.reports.log.row_queries import EVENTS, VISITS, ReadRows
+from koyjabo.reports.log.row_queries import EVENTS, LARGEST_ID, VISITS, ReadRows
 from koyjabo.reports.log.state_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
 
@@ -33,8 +33,6 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
 
 MOST_COUNTED = 1_000_000
 """Maximum number of visits without a block to count."""
-
-LARGEST_ID = 2**62
 
 
 class BlockHead(NamedTuple):
@@ -96,6 +94,8 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
     now = state_queries.lock(session)
     if now.version != seen.version or now.visits < seen.visits or now.events < seen.events:
         return
+    if now.attendance_dropped > seen.attendance:  # blocks that are not stored yet were not corrected
+        return
     if not now.has_blocks:
         _delete(session)
         state_queries.mark_blocks(session, now.changes, rules)
@@ -124,15 +124,20 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
     """Correct the blocks that contain these changed rows, and count the change."""
-    sorted_ids = sorted(ids)
-    if sorted_ids:
+    if ids:
         state_queries.lock(session)
         state_queries.changed(session)
+        correct(session, kind, ids, read)
+
+
+def correct(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
+    """Correct the blocks that contain these changed rows. The caller holds the lock."""
+    sorted_ids = sorted(ids)
     for head in heads(session, kind) if sorted_ids else ():
         theirs = sorted_ids[bisect_left(sorted_ids, head.first) : bisect_right(sorted_ids, head.last)]
         if theirs:
             changed = block(session, kind, head)
-            changed.replace({id: coded for id in theirs for _, coded in read(session, id - 1, id, 1)})
+            changed.replace({id: row for id in theirs for row in read(session, id - 1, id, 1)})
             session.execute(_statement(REPACK, kind), {"first": head.first, "packed": changed.pack()})
 
 
@@ -151,10 +156,21 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
             made = Block.after(kind, head.first - 1)
             for plain, coded in read(session, head.first - 1, head.last, head.last - head.first + 1):
                 made.append(plain, coded)
-            if made.pack() != _packed(session, kind, head):
+            stored = _packed(session, kind, head)
+            if made.pack() != (_corrected(session, head, stored) if kind == VISITS else stored):
                 yield f"{kind.table}: {kind.source} {head.first} to {head.last} are not what their block says"
             advance()
         edge = 0
+
+
+def _corrected(session: Session, head: BlockHead, packed: bytes) -> bytes:
+    """Return a stored block with the attended times that were written since it was stored."""
+    changes = row_queries.changed_since(session, 0, head.first, head.last)
+    if not changes:
+        return packed
+    stored = Block.unpack(VISITS, head.first, head.last, packed)
+    stored.patch(changes)
+    return stored.pack()
 
 
 def _delete(session: Session) -> None:

@@ -9,7 +9,7 @@ import json
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import accumulate, chain, compress
@@ -40,6 +40,12 @@ class BlockKind(NamedTuple):
     def columns(self) -> dict[str, str]:
         return {"id": "I", "at_ms": "q", **self.plain, **dict.fromkeys(self.coded, "H")}
 
+
+Seen = tuple[int, int]
+"""The columns `attended_ms` and `facts` of a visit."""
+
+Row = tuple[tuple[int, ...], tuple[Any, ...]]
+"""The plain columns of a row, beginning with STEPS, and its coded columns."""
 
 STEPS = ("id", "at_ms")
 """Columns stored as differences, because these are mostly small."""
@@ -107,13 +113,34 @@ class Block:
     def _numbers(self) -> dict[str, dict[Any, int]]:
         return {name: {value: number for number, value in enumerate(self.values[name])} for name in self.kind.coded}
 
-    def replace(self, rows: Mapping[int, Sequence[Any]]) -> None:
-        """Replace the coded columns of rows, by id. The result is the same as a new block made from the changed
-        rows."""
-        ids = self.columns["id"]
-        places = {
-            place: row for id, row in rows.items() if (place := bisect_left(ids, id)) < len(ids) and ids[place] == id
+    def only(self, places: Sequence[int]) -> Block:
+        """Return a block of the rows at these places, which shares the values of this block."""
+        columns = {
+            name: array(column.typecode, map(column.__getitem__, places)) for name, column in self.columns.items()
         }
+        return Block(self.kind, self.first, self.last, columns, self.values)
+
+    def places(self, ids: Iterable[int]) -> Iterator[int]:
+        """Yield the places of rows with these ids. Skips removed rows."""
+        column = self.columns["id"]
+        for id in ids:
+            place = bisect_left(column, id)
+            if place < len(column) and column[place] == id:
+                yield place
+
+    def patch(self, changes: Mapping[int, Seen]) -> None:
+        """Set `attended_ms` and `facts` of visits, by id."""
+        ids, lengths, facts = (self.columns[name] for name in ("id", "attended_ms", "facts"))
+        for place in self.places(changes):
+            lengths[place], facts[place] = changes[ids[place]]
+
+    def replace(self, rows: Mapping[int, Row]) -> None:
+        """Replace rows, by id. The result is the same as a new block made from the changed rows."""
+        ids = self.columns["id"]
+        places = {place: rows[ids[place]][1] for place in self.places(rows)}
+        for place in places:
+            for name, number in zip(self.kind.plain, rows[ids[place]][0][len(STEPS) :], strict=True):
+                self.columns[name][place] = number
         for at, name in enumerate(self.kind.coded):
             known, column = self.values[name], self.columns[name]
             if any(known[column[place]] != row[at] for place, row in places.items()):

@@ -7,12 +7,13 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import BlockHead
-from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Rows
+from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Rows, Seen
 from koyjabo.reports.log.row_queries import ReadRows
 from koyjabo.reports.log.state_queries import Reading
 
@@ -25,10 +26,27 @@ AT_ONCE = 20_000
 MOST_KEPT = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
+Changes = Mapping[int, Seen]
+"""By the id of a visit."""
+
 Position = tuple[int, int]
 """A position: the number of complete blocks, and the number of rows in the next block."""
 
 BEGINNING: Position = (0, 0)
+
+
+class AttendedRows(NamedTuple):
+    """Visits of one block whose attended time has changed."""
+
+    block: Block  # only these visits
+    place: int  # of their block
+    rows: list[int]  # their rows in it
+    before: Changes
+
+    def until(self, end: Position) -> Rows:
+        """Return the visits before a position."""
+        count = len(self.rows) if self.place < end[0] else 0
+        return Rows(self.block, 0, bisect_left(self.rows, end[1]) if self.place == end[0] else count)
 
 
 class Log:
@@ -49,6 +67,7 @@ class Log:
         self._open = Block.after(self._kind, 0)
         self.unsaved: dict[int, Block] = {}  # blocks closed here and perhaps not stored yet, by first id
         self._kept: dict[int, Block] = {}  # by first id; the most recently used is last
+        self._patches: dict[int, Seen] = {}  # attended times that stored blocks may lack
         self._size = 0  # bytes of these
 
     def refresh(self, session: Reading, newest: int) -> None:
@@ -89,16 +108,42 @@ class Log:
 
     def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
         """Yield rows with these sorted ids, perhaps with other rows in between. Skips removed rows."""
+        for place, first, last in self._places_of(ids):
+            block = self._block(session, place)
+            column = block.columns["id"]
+            start, end = bisect_left(column, ids[first]), bisect_right(column, ids[last - 1])
+            if start < end:
+                yield Rows(block, start, end)
+
+    def change(self, session: Reading, changes: Changes) -> Iterator[AttendedRows]:
+        """Set the attended times of visits. Yields the visits that were read before, block by block."""
+        ids = sorted(changes)
+        for place, first, last in self._places_of(ids):
+            block = self._block(session, place)
+            rows = [row for row in block.places(ids[first:last]) if not self._is_summed(block, row)]
+            before = block.only(rows).columns
+            block.patch(changes)
+            if rows:
+                lengths = zip(before["attended_ms"], before["facts"], strict=True)
+                yield AttendedRows(block.only(rows), place, rows, dict(zip(before["id"], lengths, strict=True)))
+        self._patches.update(changes)
+
+    def keep_patches(self, ids: Collection[int]) -> None:
+        """Forget the attended times of other visits, because stored blocks have them."""
+        self._patches = {id: seen for id, seen in self._patches.items() if id in ids}
+
+    def _is_summed(self, block: Block, row: int) -> bool:
+        day, upto = self.summed
+        return bool(block.columns["id"][row] <= upto and block.values["day"][block.columns["day"][row]] == day)
+
+    def _places_of(self, ids: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield the place of each block that may have some of these sorted ids, and where these begin and end."""
         firsts = [head.first for head in self._heads] + [self._open.first]
         at = bisect_left(ids, firsts[0])
         while at < len(ids):
             place = bisect_right(firsts, ids[at]) - 1
             upto = len(ids) if place + 1 == len(firsts) else bisect_left(ids, firsts[place + 1], at)
-            block = self._block(session, place)
-            column = block.columns["id"]
-            start, end = bisect_left(column, ids[at]), bisect_right(column, ids[upto - 1])
-            if start < end:
-                yield Rows(block, start, end)
+            yield place, at, upto
             at = upto
 
     def _days(self, place: int) -> tuple[str, str]:
@@ -113,7 +158,10 @@ class Log:
         if head.first in self._kept:
             self._kept[head.first] = self._kept.pop(head.first)
         else:
-            self._keep(block_queries.block(session, self._kind, head))
+            stored = block_queries.block(session, self._kind, head)
+            if self._patches:
+                stored.patch({id: seen for id, seen in self._patches.items() if head.first <= id <= head.last})
+            self._keep(stored)
         return self._kept[head.first]
 
     def _keep(self, block: Block) -> None:

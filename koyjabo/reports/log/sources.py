@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -57,21 +57,23 @@ class Sources:
         if known is not None:
             return known
         is_domain = scheme not in APPS and not ADDRESS.fullmatch(host)
-        return Source(self._suffixes.privatesuffix(host) or host if is_domain else host, REFERRAL)
+        return Source(_suffixes().privatesuffix(host) or host if is_domain else host, REFERRAL)
 
     def _listed(self, host: str) -> Source | None:
         """Return the entry of the host, or of the nearest domain above it."""
         labels = host.split(".")[-LONGEST_LABELS:]
         names = (".".join(labels[at:]) for at in range(len(labels)))
-        return next((self._known[name] for name in names if name in self._known), None)
+        return next((_known()[name] for name in names if name in _known()), None)
 
-    @cached_property
-    def _known(self) -> dict[str, Source]:
-        return {host: source for path in LISTS for host, source in _entries(json.loads(path.read_text("utf-8")))}
 
-    @cached_property
-    def _suffixes(self) -> PublicSuffixList:
-        return PublicSuffixList()  # reads 10,000 lines
+@cache
+def _known() -> dict[str, Source]:
+    return {host: source for path in LISTS for host, source in _entries(json.loads(path.read_text("utf-8")))}
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()  # reads 10,000 lines
 
 
 def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:

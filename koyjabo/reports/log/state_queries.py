@@ -23,7 +23,9 @@ SELECT c.epoch, c.visits, (SELECT coalesce(max(id), 0) FROM events),
        (SELECT version FROM watermarks WHERE name = 'blocks'),
        coalesce((SELECT day FROM nightly_work WHERE name = 'folded'), ''),
        coalesce((SELECT day FROM nightly_work WHERE name = 'folding'), ''),
-       coalesce((SELECT seen_ms FROM nightly_work WHERE name = 'folding'), 0)
+       coalesce((SELECT seen_ms FROM nightly_work WHERE name = 'folding'), 0),
+       coalesce((SELECT upto FROM watermarks WHERE name = 'attendance'), 0),
+       coalesce((SELECT upto FROM watermarks WHERE name = 'attendance_dropped'), 0)
 FROM counters c WHERE c.scope = 'site'
 """)
 MAKE_ROW = text("INSERT INTO watermarks (name, upto, version) VALUES ('changes', 0, 0) ON CONFLICT DO NOTHING")
@@ -52,6 +54,8 @@ class LogState(NamedTuple):
     folded_before: str  # sums have all events before this day, and visits without rows
     folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
     folding_upto: int
+    attendance: int  # the newest `attendance.seq`
+    attendance_dropped: int  # the newest one whose row was removed
 
     @property
     def version(self) -> tuple[int, int, str, str, int]:

@@ -17,7 +17,7 @@ from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
 
 CACHE_SIZE = 4096
 
-RULES = 1
+RULES = 2
 """The version of the parsing rules. If it changes, all visits are read again."""
 
 

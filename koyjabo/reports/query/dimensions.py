@@ -6,10 +6,13 @@ UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 TRAITS = ("browser", "system", "device", "language", "source", "channel", *UTM, "country", "city")
 """Parsed values of a visit."""
 
+ATTENDED, EVIDENCE, NETWORK, OWN = FACTS = ("attended", "evidence", "network", "own")
+"""What the server saw of a visit (`evidence.facts`)."""
+
 VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
 """A dimension, and its values."""
 
-DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, "event")
+DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, *FACTS, "event")
 """All dimensions, except `event:{name}:{property}`."""
 
 COUNTED = ("viewed_page", "event")

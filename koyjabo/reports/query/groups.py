@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pyroaring import BitMap
 
 from koyjabo.reports.query.periods import GRANULARITIES
 
-EVERYTHING, WEEKDAY = "everything", "weekday"
-"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, and (weekday from 0, hour)."""
+EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
+"""Keys in addition to GRANULARITIES and the dimensions of visits: all visits together, (weekday from 0, hour), and the
+lengths of measured visits.
+"""
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
 """The keys whose groups have `pages`."""
@@ -28,11 +30,17 @@ People = BitMap | None
 """Ids of visitors, or None if visitors cannot be distinguished."""
 
 
+Attended = tuple[int, int]
+"""(attended visits, their length in ms)"""
+
+
 class Sums(NamedTuple):
     visits: int | None
     visitors: int | None
     new_visitors: int | None
     count: int | None = None  # type: ignore[assignment]  # page views or events, for dimensions that count them
+    attended: int | None = None  # visits of 1 s or more
+    attended_s: int | None = None  # their length
 
 
 class Group(NamedTuple):
@@ -45,10 +53,17 @@ class Group(NamedTuple):
     pages: int | None = 0  # visits with a page, for the keys in PERIODS
     people: People = BitMap()
     number: int | None = None
+    attended: int | None = 0
+    attended_ms: int | None = 0
+
+    @classmethod
+    def with_visits(cls, visits: int | None) -> Self:
+        """Return a group whose other figures are unknown."""
+        return cls(visits, None, None, None, None, None, None)
 
     @property
-    def known(self) -> tuple[int | None, int | None, int | None]:
-        return self.visits, self.new, self.pages
+    def known(self) -> tuple[int | None, ...]:
+        return self.visits, self.new, self.pages, self.attended, self.attended_ms
 
     @property
     def visitors(self) -> int | None:
@@ -56,7 +71,7 @@ class Group(NamedTuple):
 
     @property
     def sums(self) -> Sums:
-        return Sums(self.visits, self.visitors, self.new)
+        return Sums(self.visits, self.visitors, self.new, None, self.attended, seconds(self.attended_ms))
 
 
 NO_VISITS = Group()
@@ -79,16 +94,16 @@ class VisitSet(NamedTuple):
         for own, others in zip(self, other, strict=True):
             own |= others
 
-    def sums(self, count: int) -> Sums:
-        return Sums(len(self.all), len(self.people), len(self.new), count)
+    def sums(self, count: int, attended: Attended) -> Sums:
+        return Sums(len(self.all), len(self.people), len(self.new), count, attended[0], seconds(attended[1]))
 
 
 def merged(groups: Collection[Group]) -> Group:
     """Return the sum of all groups. A figure that any group lacks is None."""
     if len(groups) <= 1:
         return next(iter(groups), NO_VISITS)
-    visits, new, pages = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))
-    return Group(visits, new, pages, union([group.people for group in groups]))
+    visits, new, pages, *attended = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))
+    return Group(visits, new, pages, union([group.people for group in groups]), None, *attended)
 
 
 def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashable] = lambda key: key) -> Groups:
@@ -107,6 +122,10 @@ def total(numbers: Iterable[int | None]) -> int | None:
             return None
         result += number
     return result
+
+
+def seconds(length_ms: int | None) -> int | None:
+    return None if length_ms is None else length_ms // 1000
 
 
 def minus(whole: int | None, part: int | None) -> int | None:

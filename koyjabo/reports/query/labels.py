@@ -25,13 +25,29 @@ WORDS = {
         "referral": N_("Other sites"),
     },
     "visitor_kind": {"new": N_("First visit"), "returning": N_("Repeat visit")},
+    "attended": {
+        "none": N_("Under 1 second"),
+        "<10s": N_("1 to 10 seconds"),
+        "<1m": N_("10 seconds to 1 minute"),
+        "<5m": N_("1 to 5 minutes"),
+        "5m+": N_("5 minutes or more"),
+    },
+    "evidence": {
+        "automated": N_("Automated"),
+        "acted": N_("Acted"),
+        "stayed": N_("Stayed"),
+        "none": N_("Nobody was there"),
+    },
+    "network": {"datacentre": N_("Data centre"), "other": N_("Other networks")},
+    "own": {"own": N_("Own visits"), "others": N_("Visits by others")},
 }
-DIRECT, NONE, UNKNOWN = N_("Direct"), N_("None"), N_("Unknown")
-FROM = {"source", "referrer"}
-"""Dimensions that a direct visit does not have (glossary)."""
-
-PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
-"""Dimensions that apply to every visit. Only their values may be unknown."""
+DIRECT, NONE, UNKNOWN, NOT_MEASURED = N_("Direct"), N_("None"), N_("Unknown"), N_("Not measured")
+WITHOUT_VALUE = {
+    **dict.fromkeys(("source", "referrer"), DIRECT),
+    **dict.fromkeys(("browser", "system", "device", "language", "country", "city", "network", "own"), UNKNOWN),
+    **dict.fromkeys(("attended", "evidence"), NOT_MEASURED),
+}
+"""The label of visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
 ADDRESSES = {"page", "viewed_page", "referrer"}
 PATH = "/communities/"
@@ -43,8 +59,7 @@ UNLISTED = N_("A community that is not listed")
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
     """Return the label. `names` are the names of communities, by the keys that `community_of` returns."""
     if value is None:
-        word = DIRECT if dimension in FROM else UNKNOWN if dimension in PROPERTIES else NONE
-        return catalogue(language).gettext(word)
+        return catalogue(language).gettext(WITHOUT_VALUE.get(dimension, NONE))
     if dimension in WORDS:
         return catalogue(language).gettext(WORDS[dimension].get(value, value))
     if dimension in ("country", "city"):

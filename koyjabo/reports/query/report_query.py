@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
+from koyjabo.evidence.facts import ATTENDED_LENGTHS, NOBODY
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.dimensions import ATTENDED, has_many
 
 CONFLICT = N_("Already filtered, by other values")
 
@@ -37,6 +38,15 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.any_of or self.none_of)
+
+
+IS_ATTENDED = Filter(none_of=frozenset({NOBODY}))
+"""The filter `attended=!none`."""
+
+
+def passes_none(dimension: str, filter_: Filter) -> bool:
+    """Return whether a visit without a recorded value passes. Visits that were not measured are not attended."""
+    return filter_.passes((), is_none=True) and not (dimension == ATTENDED and NOBODY in filter_.none_of)
 
 
 Filters = Mapping[str, Filter]
@@ -73,13 +83,14 @@ class Question:
         return has_many(dimension) and bool(any_of and other.any_of) and any_of != other.any_of
 
 
-def one_value(question: Question) -> tuple[str, Value] | None:
+def one_value(question: Question) -> tuple[str, Collection[Value]] | None:
     """Return the dimension and value of the only filter, if it has a single value and days have sums for the
-    dimension."""
+    dimension. Being attended counts as a value; it is the sum of several.
+    """
     if len(question.filters) != 1:
         return None
     ((dimension, filter_),) = question.filters.items()
-    if len(filter_.any_of) != 1 or filter_.none_of or has_many(dimension):
-        return None
-    (value,) = filter_.any_of
-    return dimension, value
+    if dimension == ATTENDED and filter_ == IS_ATTENDED:
+        return dimension, ATTENDED_LENGTHS
+    is_one = len(filter_.any_of) == 1 and not filter_.none_of and not has_many(dimension)
+    return (dimension, filter_.any_of) if is_one else None

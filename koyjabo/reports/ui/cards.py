@@ -30,6 +30,10 @@ LABELS: dict[str, LazyString] = {
     "device": _("Device"),
     "language": _("Language"),
     "visitor_kind": _("First or repeat visit"),
+    "attended": _("Time on page"),
+    "evidence": _("Evidence"),
+    "network": _("Network"),
+    "own": _("Own visits"),
     "community": _("Community"),
     "event": _("Event"),
 }
@@ -53,6 +57,8 @@ ALL = (
     Card("sources", _("Sources"), SOURCES),
     Card("places", _("Places"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
+    Card("evidence", _("Was anybody there?"), ("evidence", "network", "own")),
+    Card("attended", _("Time on page"), ("attended",)),
 )
 
 

@@ -52,8 +52,8 @@ def picker(address: PageAddress, question: Question, today: str, default: str) -
     return Picker(
         next((preset.label for preset in presets if preset.is_chosen), words(question.first, question.last)),
         presets,
-        _neighbour(address, question, -1, gettext("Days before")),
-        None if question.last >= today else _neighbour(address, question, 1, gettext("Days after")),
+        _adjacent(address, question, -1, gettext("Days before")),
+        None if question.last >= today else _adjacent(address, question, 1, gettext("Days after")),
         address.having({"range": None, "start": None, "end": None, "granularity": None}).pairs,
     )
 
@@ -103,7 +103,7 @@ def _ranged(address: PageAddress, name: str, default: str) -> str:
     return str(address.having({"range": only, "start": None, "end": None, "granularity": None}))
 
 
-def _neighbour(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
+def _adjacent(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
     """Return the same number of days before or after; for a month, the adjacent month."""
     first, last = question.first, question.last
     if first.endswith("-01") and last == month_of(first):

@@ -84,7 +84,7 @@ class LoaderProcess:
         try:
             settings = config.load()
             if prepares:
-                config.require_backup_places(settings)
+                config.require_backup_stores(settings)
         except config.SettingsError as error:
             say(str(error), sys.stderr)
             return None

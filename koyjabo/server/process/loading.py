@@ -47,7 +47,7 @@ def load(settings: Settings) -> None:
         import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
         import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
-    from koyjabo.application import doors
+    from koyjabo.application import entry_points
 
     import_module("koyjabo.application.opening")
     if settings.redis_url:
@@ -57,7 +57,7 @@ def load(settings: Settings) -> None:
     import_module(f"koyjabo.counting.ledger_{kind}")
     import_module(f"koyjabo.reports.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
-    doors.load()
+    entry_points.load()
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)

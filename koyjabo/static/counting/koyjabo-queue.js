@@ -20,10 +20,8 @@
 
 const KEPT_MS = 365 * 86_400_000; // RETENTION_DAYS: how long the server recognises retries
 const PAUSE_MS = 1_000; // so that events that happen together are sent together
-const LONGEST_TEXT = 120;
 const MOST_PROPERTIES = 10;
-const NAME = /^[a-z][a-z0-9_]{0,63}$/;
-const PROPERTY = /^[a-z]\w{0,63}$/i;
+const NAME = /^[a-z]\w{0,63}$/i;
 const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
@@ -195,22 +193,12 @@ function leave() {
   }
 }
 
-/** @param {[string, unknown]} property */
-const isRight = ([name, value]) => PROPERTY.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
-
-/**
- * The error in the arguments of `track`, if any (specification: Page views and events).
- * @param {unknown} name  @param {[string, unknown][]} props  @param {unknown} page
- */
-function problem(name, props, page) {
-  if (typeof name !== "string" || !NAME.test(name)) return "its name must be of a-z, 0-9 and _";
-  if (typeof page !== "string") return "its page must be a text";
-  if (props.length > MOST_PROPERTIES || !props.every(isRight)) return "it may have 10 properties: texts, numbers and booleans, with names of a-z, A-Z, 0-9 and _";
-}
+/** @param {[string, unknown]} property  name and value (specification: Page views and events) */
+const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
  * @param {Visit} visit  the visit that these events belong to
- * @param {Promise<unknown>} begun  settles when the visit has been sent
+ * @param {() => Promise<unknown> | undefined} begun  settles when the visit has been sent
  * @param {AbortSignal} signal  stops the events
  * @param {any} notes  where the page stores its state: in memory if the browser forbids storage
  */
@@ -225,14 +213,13 @@ export function eventsOf(visit, begun, signal, notes) {
     const { visitId, who, base } = visit;
     if (signal.aborted || !isCounted()) return;
     const given = Object.entries(props ?? {}).filter(([, value]) => value != null);
-    const wrong = problem(name, given, page);
-    if (wrong) return console.warn(`Event not counted, ${wrong}:`, name, props);
-    const id = `${Date.now().toString(36)}-${number++}${Math.random().toString(36).slice(2)}`;
-    const cut = Object.fromEntries(given.map(([key, value]) => [key, /** @type {any} */ (value).slice?.(0, LONGEST_TEXT) ?? value]));
-    const event = { id, name, page, props: cut, at: Date.now() };
+    const isWrong = name !== `${name}`.toLowerCase() || page !== `${page}` || given.length > MOST_PROPERTIES;
+    if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Event not counted, its name or properties are wrong:", name, props);
+    const id = `${Date.now().toString(36)}-${number++}${Math.random()}`;
+    const event = { id, name, page, props: Object.fromEntries(given), at: Date.now() };
     const entry = { id, url: new URL("/api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
     keep(entry);
-    await begun;
+    await begun();
     isCounted() ? later(PAUSE_MS) : forget(entry);
   }
 
@@ -259,7 +246,7 @@ export function eventsOf(visit, begun, signal, notes) {
   }
 
   addEventListener("pagehide", leave, { signal });
-  document.addEventListener("visibilitychange", () => document.hidden && visit.isRegistered && leave(), { signal });
+  addEventListener("visibilitychange", () => document.hidden && visit.isRegistered && leave(), { signal });
   signal.addEventListener("abort", leave);
   return { track, follow };
 }

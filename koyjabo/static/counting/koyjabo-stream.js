@@ -1,6 +1,6 @@
 /**
- * The stats as Server-Sent Events, for pages whose policy or network blocks WebSockets. KoyJabo loads this module when
- * it cannot open one (docs/client.md). Hidden pages close their stream, because browsers allow six per host. If the
+ * The stats as Server-Sent Events, and heartbeats, for pages whose policy or network blocks WebSockets. KoyJabo loads
+ * this module when it cannot open one, or needs none (docs/client.md). Hidden pages close their stream, because browsers allow six per host. If the
  * page's policy forbids sockets, only two are tried, because each is reported as a violation.
  */
 
@@ -8,6 +8,7 @@
 
 const ANSWER_LIMIT_MS = 20_000;
 const SILENCE_MS = 45_000;
+const HEARTBEAT_MS = 50_000; // the server bridges 60 s
 const SOCKET_AGAIN_MS = 300_000;
 
 /**
@@ -15,13 +16,15 @@ const SOCKET_AGAIN_MS = 300_000;
  * moment, or never.
  * @param {import("./koyjabo.js").KoyJabo} koyjabo
  * @param {Line} socket  the connection to replace
- * @param {URL} base  the server
+ * @param {import("./client/visit.js").Visit} visit
  * @param {AbortSignal} signal  ends it
  * @param {(event: any) => void} hear
- * @param {() => void} lost
+ * @param {boolean} listens  otherwise it only sends heartbeats
  */
-export function stream(koyjabo, socket, base, signal, hear, lost) {
+export function stream(koyjabo, socket, visit, signal, hear, listens) {
+  const { base, who } = visit;
   let heard = NaN; // the newest total received
+  let timer = 0;
   const Line = /** @type {typeof import("./client/line.js").Line} */ (socket.constructor);
   class Stream extends Line {
     connect() {
@@ -41,6 +44,14 @@ export function stream(koyjabo, socket, base, signal, hear, lost) {
       if (koyjabo.stats?.totalVisits === heard && source === this.source) this.wait(SILENCE_MS, () => this.ask());
     }
 
+    /** Send a heartbeat. @param {boolean} [visible]  @param {true} [acted]  @returns {boolean} whether it was sent */
+    beat(visible, acted) {
+      clearTimeout(timer);
+      timer = setTimeout(() => document.hidden || socket.isLive || this.beat(), HEARTBEAT_MS);
+      const body = JSON.stringify({ ...who, visitId: visit.knownId, visible, acted });
+      return koyjabo.isCounted && !signal.aborted && navigator.sendBeacon(new URL("/api/visitor/heartbeat", base), body);
+    }
+
     /** Replace a lost socket. @returns {number | false} ms until the next attempt, if it can wait */
     replace() {
       this.open();
@@ -52,12 +63,12 @@ export function stream(koyjabo, socket, base, signal, hear, lost) {
       heard = event.stats?.totalVisits ?? heard;
       hear(event);
     },
-    lost,
+    lost() {},
   });
-  document.addEventListener("visibilitychange", () => document.hidden && stream.close(), { signal });
-  document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+  addEventListener("visibilitychange", () => document.hidden && stream.close(), { signal });
+  addEventListener("securitypolicyviolation", ({ blockedURI }) => {
     if (!socket.isLive && base.href.replace("http", "ws").startsWith(blockedURI)) socket.end();
   }, { signal });
-  stream.start(signal);
+  if (listens) stream.start(signal);
   return stream;
 }

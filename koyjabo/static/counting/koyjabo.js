@@ -5,7 +5,7 @@
 
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { elapsedMs, onReturn, POLL_MS, request } from "./client/requests.js";
+import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, POLL_MS, request } from "./client/requests.js";
 import { isNewer } from "./client/stats.js";
 import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
@@ -29,14 +29,10 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-const FRESH_AT_LOAD_MS = 10_000;
-const FRESH_MS = 30_000;
-const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
-
 export { isNewer, Line };
 
 /** A browser may load a page before showing it. Resolves when it is shown. */
-const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => document.addEventListener("prerenderingchange", then));
+const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));
 
 export class KoyJabo {
   #options;
@@ -50,7 +46,6 @@ export class KoyJabo {
   #socket;
   /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
   #stream;
-  #area;
   #key; // of the stats stored for the next page
   /** @type {Stats | null} */
   #stats = null;
@@ -63,40 +58,41 @@ export class KoyJabo {
   line = "connecting";
   #timer = 0;
   #contactMs = 0; // when the server last received or sent something
-  #activeMs = 0;
+  /** The socket that has named its visitor. @type {any} */
+  #named;
+  /** @type {true | undefined} */
+  #acted; // and not yet sent
   /** @type {Promise<boolean> | null} */
   #asking = null;
-  /** @type {Promise<void> | null} */
-  #registering = null;
-  /** @type {(first: Promise<unknown>) => void} */
-  #begin = () => {};
-  #begun = new Promise((begin) => (this.#begin = begin)); // settled with the first registration or request
+  /** The registration, or else the first request of the stats. @type {Promise<unknown> | undefined} */
+  #begun;
 
   /** @param {Options} [options] */
   constructor(options = {}) {
     const { baseUrl, poll, stats } = (this.#options = options);
     const base = new URL(baseUrl ?? origin());
-    const { visitorId, who } = (this.#visit = new Visit(base, options));
-    this.visitorId = visitorId;
-    this.#area = who.anonymous ? session : local;
+    const { who } = (this.#visit = new Visit(base, options));
+    this.visitorId = this.#visit.visitorId;
     this.#key = `koyjabo.stats ${base.host}`;
     this.#socket = new Line(new URL(who.anonymous ? "/?anonymous=true" : "/", base), {
-      hear: (event) => this.#hear(event),
+      hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
-        if (isRefused) this.#loadStream().catch(() => {}); // until then, it polls
+        if (isRefused) this.#loadStream(); // until then, it polls
         return this.#stream?.replace();
       },
       opened: async (opened) => {
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
         // Not in the URL, because proxies log it.
-        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId }));
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId, visitId: this.#visit.knownId }));
+        this.#named = opened;
+        if (document.hidden || this.#acted) this.#report();
         console.log("Connected to KoyJabo Analytics Stream");
       },
     });
     this.poll = poll;
-    if (stats) this.#accept(stats, undefined, 0);
+    if (stats) this.#accept(stats, null, 0);
   }
 
   static doNotCount = doNotCount;
@@ -107,7 +103,7 @@ export class KoyJabo {
 
   /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    if (elapsedMs() - this.#contactMs > FRESH_MS) this.refresh();
+    if (Date.now() - this.#contactMs > FRESH_MS) this.refresh();
     return this.#stats;
   }
 
@@ -143,17 +139,26 @@ export class KoyJabo {
     const { signal } = this.#stopped;
     await shown();
     if (signal.aborted) return;
-    this.#recall();
-    onReturn(() => this.#wake(), signal);
-    this.#timer = setInterval(() => this.#tick(), POLL_MS);
+    const { lastUpdated, ...stored } = parsed(session[this.#key]) ?? {}; // by an earlier page
+    if (Date.now() - lastUpdated <= FRESH_AT_LOAD_MS) this.#accept(stored, null, lastUpdated);
+    on("visibilitychange", () => this.#report(), signal);
+    on("pagehide", () => this.#report(false), signal);
+    const inputs = new AbortController();
+    if (this.#visit.knownId) on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
+      if (!isTrusted) return;
+      inputs.abort();
+      this.#acted = true;
+      this.#report();
+    }, inputs.signal);
+    onReturn(() => this.refresh(), signal); // stats may have become old
+    this.#timer = setInterval(this.#tick, POLL_MS);
     if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
     if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname));
     const isLeft = waiting(); // from an earlier page
-    const { isDue } = this.#visit;
-    if (isDue) console.log("🆕 First visit in this session - registering with backend...");
-    this.#begin(isDue ? this.#register() : this.refresh());
+    this.#begun = this.#visit.isDue ? this.#register() : this.refresh();
     // Do both at the same time, because slow networks need half a second for each response.
     if (this.#listens) this.#socket.start(signal);
+    else this.#loadStream();
     await this.#begun;
     if (isLeft) deliver(1); // unless the server has set a time
   }
@@ -169,27 +174,25 @@ export class KoyJabo {
   }
 
   #loadEvents() {
-    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, this.#begun, this.#stopped.signal, local)));
+    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, () => this.#begun, this.#stopped.signal, local)));
   }
 
-  async #loadStream() {
-    const { stream } = await import("./koyjabo-stream.js");
-    this.#stream ??= stream(this, this.#socket, this.#visit.base, this.#stopped.signal, (event) => this.#hear(event), () => void this.#ask());
+  /** Use a stream and heartbeats, or only heartbeats if the page does not listen. */
+  #loadStream() {
+    import("./koyjabo-stream.js")
+      .then(async ({ stream }) => {
+        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens);
+        await this.#begun;
+        this.#report();
+      })
+      .catch(() => {});
   }
 
-  /** Stop for good. @returns {Promise<void> | null} the registration in progress, if any */
+  /** Stop for good. @returns {Promise<unknown> | undefined} settles when the visit has been sent */
   stop() {
     clearInterval(this.#timer);
     this.#stopped.abort();
-    return this.#registering;
-  }
-
-  /** Load the stats stored by an earlier page, if they are recent. */
-  #recall() {
-    const { lastUpdated, ...stats } = parsed(this.#area[this.#key]) ?? {};
-    const ageMs = Date.now() - lastUpdated;
-    if (ageMs >= 0 && ageMs <= FRESH_AT_LOAD_MS) this.#accept(stats, undefined, lastUpdated);
-    else delete this.#area[this.#key];
+    return this.#begun;
   }
 
   /**
@@ -201,10 +204,8 @@ export class KoyJabo {
     if (!isNewer(stats, this.#stats)) return;
     this.#stats = stats;
     this.last = last;
-    if (freshMs) keep(this.#area, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
-    const text = JSON.stringify([stats, last]);
-    if (text === this.#text) return;
-    this.#text = text;
+    keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
+    if (this.#text === (this.#text = JSON.stringify([stats, last]))) return; // nothing has changed
     dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
     this.#tell();
   }
@@ -214,51 +215,39 @@ export class KoyJabo {
    * @returns {Promise<boolean>} whether the server responded
    */
   refresh() {
-    return (this.#asking ??= this.#fetch().finally(() => (this.#asking = null)));
+    this.#contactMs = Date.now();
+    return (this.#asking ??= request("/api/stats", this.#visit.base)
+      .then(async (response) => {
+        if (response.ok) this.#accept(await response.json());
+        return response.ok;
+      })
+      .catch(() => false)
+      .finally(() => (this.#asking = null)));
   }
 
-  async #fetch() {
-    this.#contactMs = elapsedMs();
-    try {
-      const response = await request("/api/stats", this.#visit.base);
-      if (response.ok) this.#accept(await response.json());
-      return response.ok;
-    } catch {
-      return false;
-    }
-  }
-
-  #register() {
-    return (this.#registering = this.#count().finally(() => (this.#registering = null)));
-  }
-
-  async #count() {
+  async #register() {
+    console.log("🆕 First visit in this session - registering with backend...");
     const registered = await this.#visit.send();
     if (registered) {
       this.#accept(registered);
       this.#tell(); // its number
-      this.#print(registered);
     }
-    if ((await this.refresh()) && !registered) this.#print(/** @type {Stats} */ (this.#stats), " [from GET fallback]");
-  }
-
-  /** @param {Stats} stats */
-  #print(stats, whence = "") {
-    console.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${whence}`);
+    const stats = ((await this.refresh()) || registered) && this.#stats;
+    if (stats) console.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${registered ? "" : " [from GET fallback]"}`);
   }
 
   /**
    * @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another event without stats
    */
-  async #hear({ stats, last, milestone }) {
+  #hear = async ({ stats, last, milestone }) => {
     if (this.#socket.isLive) this.#stream?.close();
     if (!stats) return;
-    this.#contactMs = elapsedMs();
+    this.#contactMs = Date.now();
     this.#accept(stats, last);
     if (milestone) dispatchEvent(new CustomEvent("koyjaboMilestone", { detail: { milestone } }));
     await this.#begun;
     if (this.#isLive) this.#say("live");
-  }
+  };
 
   get #isLive() {
     return this.#socket.isLive || this.#stream?.isLive;
@@ -268,31 +257,21 @@ export class KoyJabo {
     return this.#options.listens !== false;
   }
 
-  #tick() {
-    if (this.#visit.isDue) this.#register();
-    if (document.hidden) return;
-    if (this.#listens && (this.poll || !this.#isLive)) this.#ask();
-    this.#stayActive();
-  }
-
-  /** Refresh stats that have become old while the page was hidden or offline. */
-  #wake() {
-    this.#tick();
-    if (this.#listens) this.refresh();
-  }
+  #tick = () => {
+    if (this.#visit.isDue) this.#begun = this.#register();
+    if (!document.hidden && this.#listens && (this.poll || !this.#isLive)) this.#ask();
+  };
 
   async #ask() {
-    const answered = await this.refresh();
-    if (!this.#isLive) this.#say(answered ? "polling" : "offline");
+    const line = (await this.refresh()) ? "polling" : "offline";
+    if (!this.#isLive) this.#say(line);
   }
 
-  /** Send a heartbeat if no open socket keeps the visitor active. A stream does not identify its visitor. */
-  #stayActive() {
-    const nowMs = elapsedMs();
-    if (this.#socket.isLive || !this.#visit.isRegistered || isNotCounted()) this.#activeMs = nowMs;
-    if (nowMs - this.#activeMs < HEARTBEAT_MS) return;
-    this.#activeMs = nowMs;
-    request("/api/visitor/heartbeat", this.#visit.base, this.#visit.who).catch(() => {});
+  /** Report whether the page is shown, and the first input: on the socket, or in a heartbeat. */
+  #report(visible = !document.hidden) {
+    const socket = this.#named, acted = this.#acted;
+    if (socket?.readyState === 1) this.#acted = socket.send(JSON.stringify({ type: "visible", visible, acted }));
+    else if (this.#stream?.beat(visible, acted)) this.#acted = undefined;
   }
 
   /** @param {LineState} line */

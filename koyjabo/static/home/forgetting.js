@@ -12,10 +12,11 @@ const LONGEST_WAIT_S = 30;
  */
 export async function forget(koyjabo) {
   await forgetWaiting(); // otherwise it would be counted afterwards
+  const wasCounted = koyjabo.isCounted;
   if (!(await isForgotten(koyjabo.visitorId))) return false;
-  const visit = koyjabo.stop();
+  await koyjabo.stop();
   // A visit was registered in the meantime: erase again.
-  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false;
+  if (!wasCounted && koyjabo.isCounted && !(await isForgotten(koyjabo.visitorId))) return false;
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
   await forgetWaiting();
   return true;

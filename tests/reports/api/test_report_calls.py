@@ -77,9 +77,11 @@ def test_a_summary_is_compared_with_the_same_time_before(ask):
     assert answer.json == {
         **{"start": "2025-10-10", "end": "2025-10-10", "visits": 2, "visitors": 1, "new_visitors": 0},
         **{"returning_visitors": 1, "page_views": 2, "events": 0, "peak_active": answer.json["peak_active"]},
+        **{"attended": 0, "attended_s": 0, "median_s": 0},
         "compared": {
             **{"start": "2025-10-09", "end": "2025-10-09", "visits": 0, "visitors": 0, "new_visitors": 0},
             **{"returning_visitors": 0, "page_views": 0, "events": 0, "peak_active": None},
+            **{"attended": 0, "attended_s": 0, "median_s": None},
             "until": "2025-10-09T10:30:00+06:00",
         },
         "exact": True,
@@ -104,11 +106,11 @@ def test_a_timeline_has_every_period(ask):
 
 
 def test_a_breakdown_has_the_largest_values_and_the_rest(ask):
-    answer = ask("/api/reports/breakdown?by=page&limit=1").json
+    answer, nobody = ask("/api/reports/breakdown?by=page&limit=1").json, {"attended": 0, "attended_s": 0}
     assert answer == {
-        "rows": [{"value": "/", "label": "/", "visits": 2, "visitors": 2, "new_visitors": 1, "share": 0.5}],
-        "other": {"visits": 2, "visitors": 1, "new_visitors": 1, "values": 2},
-        "total": {"visits": 4, "visitors": 2, "new_visitors": 2, "values": 3},
+        "rows": [{"value": "/", "label": "/", "visits": 2, "visitors": 2, "new_visitors": 1, **nobody, "share": 0.5}],
+        "other": {"visits": 2, "visitors": 1, "new_visitors": 1, **nobody, "values": 2},
+        "total": {"visits": 4, "visitors": 2, "new_visitors": 2, **nobody, "values": 3},
         "exact": True,
     }
     second = ask("/api/reports/breakdown?by=page&limit=1&offset=1").json

@@ -12,9 +12,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
-from support.models.insights_model import InsightsModel
+from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
 from support.sites.full_site import bring, rebuild
 
@@ -24,6 +26,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.log import block_queries, row_queries, state_queries
+from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.periods import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
@@ -46,8 +50,31 @@ VALUES: dict[str, list[str | None]] = {
     "city": [None, "Dhaka, BD"],
     "community": [None, HERE],
     "visitor_kind": ["new", "returning"],
+    "attended": [None, "none", "<10s", "5m+"],
+    "evidence": [None, "none", "stayed", "acted", "automated"],
+    "network": [None, "datacentre", "other"],
+    "own": ["own", "others"],
 }
 """Sample values by dimension."""
+
+ATTEND = (
+    "UPDATE visits SET attended_ms = {ms}, acted = {acted}, automated = {automated} WHERE id = {id}",
+    """INSERT INTO watermarks (name, upto, version) VALUES ('attendance', 1, 0)
+       ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto + 1""",
+    """INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
+       SELECT {id}, upto, 0, 0, '[]', '[]' FROM watermarks WHERE name = 'attendance'
+       ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq""",
+)
+SEEN = "UPDATE visits SET network = '{network}', own = {own}, automated = {automated} WHERE id = {id}"
+DROPPED = """
+INSERT INTO watermarks (name, upto, version) SELECT 'attendance_dropped', upto, 0 FROM watermarks
+WHERE name = 'attendance' ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
+"""
+FOLDED = """
+SELECT day FROM folded_visits WHERE scope = '{scope}'
+UNION SELECT period FROM insight_sums WHERE scope = '{scope}' AND dimension = 'total' AND people IS NULL
+"""
+LENGTHS_MS = (0, 999, 1_000, 5_500, 30_000, 299_999, 300_000)
 
 DAY_MS = 86_400_000
 VISITORS = ("ayesha", "babul", "chandni", "dipu")
@@ -112,6 +139,7 @@ class History:
         self.model = InsightsModel(self.site.services.clock)
         self.folded: set[str] = set()
         self.numbers = count()
+        self.asked: list[Question] = []
         self.insights = self.site.services[ReportServices].reports
 
     def register(self) -> None:
@@ -119,7 +147,29 @@ class History:
             visit = new_visit(self.choose, self.time.ms)
             if not self.site.services[CountingServices].visits.register(visit).duplicate:
                 self.model.count(visit)
+                self.see(self.model.visits[-1])
             self.time.pass_(minutes=self.choose.choice([1, 20, 70]))
+
+    def see(self, visit: Visit) -> None:
+        """Store what only a registered visit has."""
+        visit.automated = self.choose.random() < 0.1
+        network, own = self.choose.choice(["datacentre", "other"]), self.choose.random() < 0.2
+        visit.values |= {"network": network, "own": "own" if own else "others"}
+        row = {"id": len(self.model.visits), "network": network, "own": own, "automated": visit.automated}
+        self.site.rows(SEEN.format(**row))
+
+    def attend(self) -> None:
+        """Write attended times, for the first time or again."""
+        known = {id for (id,) in self.site.rows("SELECT id FROM visits")}
+        for id in self.choose.sample(sorted(known), min(len(known), self.choose.choice([1, 5, 20]))):
+            visit = self.model.visits[id - 1]
+            visit.attended_ms = (visit.attended_ms or 0) + self.choose.choice(LENGTHS_MS)
+            visit.acted = visit.acted or self.choose.random() < 0.3
+            for statement in ATTEND:
+                row = {"id": id, "ms": visit.attended_ms, "acted": visit.acted, "automated": visit.automated}
+                self.site.rows(statement.format(**row))
+        if self.choose.random() < 0.3:
+            self.insights._database.write(drop, row_queries.visits(self.site.services[ReportServices].parser))
 
     def project(self) -> None:
         self.site.services[ReportServices].storing.catch_up()
@@ -171,8 +221,11 @@ class History:
 
     def ask(self) -> None:
         times_ms = [visit.new.at_ms for visit in self.model.visits]
+        today = self.site.services.clock.today()
+        earlier = [question for question in self.asked if question.last <= today]
         for _ in range(4):
-            question = new_question(self.choose, self.site.services.clock.today(), times_ms)
+            question = self.choose.choice([*earlier[-3:], new_question(self.choose, today, times_ms)])
+            self.asked.append(question)
             self.compare_summary(question)
             self.compare_breakdown(question, self.choose.choice(sorted(VALUES)), self.choose.randint(1, 4))
             self.compare_timeline(question, self.choose.choice(GRANULARITIES))
@@ -185,16 +238,23 @@ class History:
             expected = [None if row is None else number for row, number in zip(actual, expected, strict=True)]
         assert list(actual) == list(expected)
 
+    def has_folded_days(self, question: Question) -> bool:
+        days = {day for (day,) in self.site.rows(FOLDED.format(scope=question.scope))}
+        return any(question.first <= day <= question.last for day in days)
+
     def is_folded(self, question: Question) -> bool:
         return any(question.first <= day <= question.last for day in self.folded)
 
     def compare_summary(self, question: Question) -> None:
         summary = self.insights.summary(question, "previous")
-        figures, (visits, visitors, new, pages) = summary.figures, self.model.figures(question)
+        figures, (visits, visitors, new, pages, *attended) = summary.figures, self.model.figures(question)
         self.agree(question, figures[2:7], (visits, visitors, new, visitors - new, pages))
+        self.agree(question, figures[9:12], (*attended, self.model.median_s(question)))
         other, before = self.insights.compared(question, "previous"), summary.compared
-        self.agree(other, (*before[2:5], before.page_views), self.model.figures(other))
-        assert summary.exact == (None not in (*figures[2:7], *before[2:7]))
+        self.agree(other, (*before[2:5], before.page_views, *before[9:11]), self.model.figures(other))
+        self.agree(other, (before.median_s,), (self.model.median_s(other),))
+        is_folded = any(map(self.has_folded_days, (question, other)))
+        assert summary.exact == (None not in (*figures[2:7], *before[2:7]) and not is_folded)
         if question.filters == {} and question.until_ms is None:
             days = counting_queries.visits_by_day
             rollups = self.insights._database.read(days, question.scope, question.first, question.last)
@@ -207,29 +267,46 @@ class History:
         for offset in (0, 1):
             breakdown = self.insights.breakdown(question, dimension, limit, offset)
             if breakdown.total[1:3] == (None, None) and not breakdown.rows:
-                self.agree(question, breakdown.other[:3], total[:3])
+                self.agree(question, plain(breakdown.other), own(total))
                 assert (self.is_folded(question), breakdown.reason is None) == (True, False)
                 continue
             shown = order[offset : offset + limit]
             assert [row.value for row in breakdown.rows] == shown
             for row in breakdown.rows:
-                self.agree(question, row.sums[:3], expected[row.value][:3])
+                self.agree(question, plain(row.sums), own(expected[row.value]))
             assert [row.share for row in breakdown.rows] == [expected[label][0] / total[0] for label in shown]
             rest = question.within({dimension: Filter(none_of=frozenset(shown))})
-            self.agree(question, breakdown.other[:3], self.model.figures(rest)[:3])
-            self.agree(question, breakdown.total[:3], total[:3])
+            if dimension != "attended" or "none" not in shown:
+                self.agree(question, plain(breakdown.other), own(self.model.figures(rest)))
+            self.agree(question, plain(breakdown.total), own(total))
             assert breakdown.values == len(expected)
 
     def compare_timeline(self, question: Question, granularity: str) -> None:
         periods = self.insights.timeline(question, granularity)
         expected = self.model.timeline(question, granularity)
         for period in periods:
-            self.agree(question, period[1:5], expected.pop(period.period, (0, 0, 0, 0)))
+            self.agree(question, (*period[1:5], *period[6:8]), expected.pop(period.period, (0,) * 6))
         assert expected == {}
         assert [row.period for row in periods] == sorted({row.period for row in periods})
         is_running = question.last == self.site.services.clock.today()
         if granularity != HOUR:
             assert [row.so_far for row in periods] == [False] * (len(periods) - 1) + [is_running]
+
+
+def drop(session: Session, read: row_queries.ReadRows) -> None:
+    """Remove all rows of attended times, as the server does when they are old."""
+    state_queries.lock(session)
+    block_queries.correct(session, row_queries.VISITS, row_queries.waiting(session), read)
+    session.execute(text("DELETE FROM attendance"))
+    session.execute(text(DROPPED))
+
+
+def plain(sums: Sums) -> tuple[int | None, ...]:
+    return (*sums[:3], sums.attended, sums.attended_s)
+
+
+def own(figures: Figures) -> tuple[int, ...]:
+    return (*figures[:3], *figures[4:])
 
 
 def live_through(url: str, seed: int) -> None:
@@ -240,7 +317,15 @@ def live_through(url: str, seed: int) -> None:
         history.register()
         for _ in range(8):
             happens = [history.register, history.register, history.project, history.pass_time, history.pass_time]
-            happens += [history.fold, history.fold, history.rebuild, history.bring, history.forget]
+            happens += [
+                history.attend,
+                history.attend,
+                history.fold,
+                history.fold,
+                history.rebuild,
+                history.bring,
+                history.forget,
+            ]
             history.choose.choice(happens)()
             history.recount()
             history.ask()

@@ -42,7 +42,7 @@ def question(first: str = FIRST, last: str = LAST, **filters: str | None) -> Que
 
 def rows(site: Site, dimension: str, asked: Question | None = None) -> dict[Any, tuple]:
     breakdown = site.services[ReportServices].reports.breakdown(asked or question(), dimension, limit=100)
-    return {row.value: tuple(row.sums) for row in breakdown.rows}
+    return {row.value: tuple(row.sums)[:4] for row in breakdown.rows}
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_rows_carry_counts_that_add_up(used):
 def test_what_is_not_shown_is_in_other(used):
     breakdown = used.services[ReportServices].reports.breakdown(question(), "viewed_page", limit=1)
     assert ([row.value for row in breakdown.rows], breakdown.values) == (["/a"], 2)
-    assert (tuple(breakdown.other), tuple(breakdown.total)) == ((1, 1, 1, 2), (2, 2, 2, 5))
+    assert (breakdown.other[:4], breakdown.total[:4]) == ((1, 1, 1, 2), (2, 2, 2, 5))
 
 
 @pytest.mark.both_kinds

@@ -196,7 +196,8 @@ def test_block_is_unpacked_as_it_was_and_changed_as_if_it_had_always_been_so(blo
     choose, changed = Random(seed), list(block_rows)
     new = {}
     for at in choose.sample(range(len(block_rows)), len(block_rows) // 3):
-        changed[at] = (*block_rows[at][:3], "/new", None)
-        new[made.columns["id"][at]] = ("2025-10-08", block_rows[at][1] // 3_600_000, "site", "search", "/new", None)
+        changed[at] = (*block_rows[at][:2], 7, "/new", None)
+        coded = ("2025-10-08", block_rows[at][1] // 3_600_000, "site", "search", "/new", None)
+        new[made.columns["id"][at]] = (made.columns["id"][at], *block_rows[at][1:2], 7), coded
     read.replace(new)
     assert read.pack() == block_of(changed).pack()

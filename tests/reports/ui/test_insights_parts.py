@@ -45,10 +45,10 @@ def days_of(choice):
 
 def test_periods_are_compared_in_their_order_and_have_their_notes():
     weeks = [
-        Period(day, number, 3, 1, None, so_far)
+        Period(day, number, 3, 1, None, so_far, 0, 0)
         for day, number, so_far in (("2025-12-08", 7, False), ("2025-12-15", 2, True))
     ]
-    past = [Period("2024-12-09", 5, 5, 5, 5, False)]
+    past = [Period("2024-12-09", 5, 5, 5, 5, False, 0, 0)]
     notes = [("2025-12-08", "Fares changed"), ("2025-12-14", "Strike"), ("2025-12-15", "Deployed")]
     days = Question("2025-12-08", TODAY)
     first, second = timelines.rows(days, weeks, past, "", "returning_visitors", "week", HERE, notes)
@@ -71,7 +71,7 @@ def test_periods_are_compared_in_their_order_and_have_their_notes():
 def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
-    periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1]) for start in starts]
+    periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
     rows = timelines.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url

@@ -15,8 +15,11 @@ from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
-Figures = tuple[int, int, int, int]
-"""(visits, visitors, new visitors, page views)"""
+Figures = tuple[int, int, int, int, int, int]
+"""(visits, visitors, new visitors, page views, attended visits, their length in s)"""
+
+LENGTHS = ((1_000, "none"), (10_000, "<10s"), (60_000, "<1m"), (300_000, "<5m"))
+"""The values of `attended`, and the lengths in ms below which they apply."""
 
 
 @dataclass
@@ -29,11 +32,29 @@ class Visit:
     hour_s: int
     is_new_in: set[str]
     values: dict[str, Value]
+    attended_ms: int | None = None
+    acted: bool = False
+    automated: bool = False
 
     def value(self, dimension: str, scope: str) -> Value:
+        if dimension == "attended":
+            return self.length
+        if dimension == "evidence":
+            seen = self.length and ("none" if self.length == "none" else "stayed")
+            return "automated" if self.automated or self.new.is_bot else "acted" if self.acted else seen
         if dimension == "visitor_kind":
             return NEW if scope in self.is_new_in else RETURNING
         return self.values[dimension]
+
+    @property
+    def length(self) -> Value:
+        if self.attended_ms is None:
+            return None
+        return next((value for below_ms, value in LENGTHS if self.attended_ms < below_ms), "5m+")
+
+    @property
+    def is_attended(self) -> bool:
+        return self.length not in (None, "none")
 
 
 @dataclass
@@ -50,6 +71,7 @@ class InsightsModel:
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
         row = VisitRow(**{name: getattr(visit, name) for name in VisitRow._fields})
         values = {**self.parser.parse(row)._asdict(), "page": visit.page, "referrer": visit.referrer}
+        values |= {"network": None, "own": "others"}
         values["community"] = None if visit.scope == SITE else visit.scope
         bucket = self.clock.bucket(visit.at_ms)
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
@@ -69,6 +91,11 @@ class InsightsModel:
 
     def figures(self, question: Question) -> Figures:
         return figures(self.asked(question), question.scope)
+
+    def median_s(self, question: Question) -> int | None:
+        measured = [visit for visit in self.asked(question) if visit.attended_ms is not None]
+        lengths = sorted(visit.attended_ms // 1000 if visit.is_attended else 0 for visit in measured)
+        return lengths[(len(lengths) - 1) // 2] if lengths else None
 
     def breakdown(self, question: Question, dimension: str) -> dict[Value, Figures]:
         return self._by(question, lambda visit: visit.value(dimension, question.scope))
@@ -102,7 +129,8 @@ class InsightsModel:
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
             and all(
-                _passes(visit.value(dimension, question.scope), name) for dimension, name in question.filters.items()
+                _passes(dimension, visit.value(dimension, question.scope), filter_)
+                for dimension, filter_ in question.filters.items()
             )
         )
 
@@ -115,8 +143,12 @@ def figures(visits: Iterable[Visit], scope: str) -> Figures:
     remaining = list(visits)
     people = {visit.person for visit in remaining}
     new = sum(scope in visit.is_new_in for visit in remaining)
-    return len(remaining), len(people), new, sum(visit.new.page is not None for visit in remaining)
+    attended = [visit.attended_ms for visit in remaining if visit.is_attended]
+    pages = sum(visit.new.page is not None for visit in remaining)
+    return len(remaining), len(people), new, pages, len(attended), sum(attended) // 1000
 
 
-def _passes(value: Value, filter_: Filter) -> bool:
+def _passes(dimension: str, value: Value, filter_: Filter) -> bool:
+    if dimension == "attended" and value is None and "none" in filter_.none_of:
+        return False
     return (not filter_.any_of or value in filter_.any_of) and value not in filter_.none_of

@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -106,17 +107,18 @@ def load_for_servers() -> None:
 
     patch = Patch(loading.patch)
     make_hashes_cheap()
-    from koyjabo.application import doors
+    from koyjabo.application import entry_points
 
     for name in (*FOR_SERVERS, *loading.IN_REDIS):
         import_module(name)
     for package in map(import_module, (*loading.PACKAGES, "koyjabo.bridges")):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    doors.load()
+    entry_points.load()
     configure_mappers()
     patch.undo()
     compile_routes()
+    load_tables()
 
     patching.patch = patch.redo
 
@@ -145,6 +147,20 @@ def load_for_commands() -> None:
         import_module(name)
     configure_mappers()
     compile_routes()
+
+
+def load_tables() -> None:
+    """Load what a server otherwise loads for its first page, visit or report."""
+    from babel import localedata
+
+    from koyjabo.core.i18n import LANGUAGES
+    from koyjabo.network import user_agents
+    from koyjabo.reports.log.sources import Sources
+
+    for language in LANGUAGES:
+        localedata.load(language)
+    user_agents.load()
+    Sources().of("https://not-listed.example/")
 
 
 def configure_mappers() -> None:
@@ -227,6 +243,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
+    tempfile.tempdir = None  # found out from the environment
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     return request
 

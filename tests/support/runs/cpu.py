@@ -17,7 +17,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1", "loop", "exec"), 0.0625
 """A loop to a million, and its time on the machine of the budget."""
 
-BUDGET_S = 600
+BUDGET_S = 560
 """Budget of `make test`, in s. Slower tests belong to `make test-all`; `ARGS=--durations=50` lists the slowest."""
 
 

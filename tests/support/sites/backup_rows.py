@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from koyjabo.backups.places import new_name
+from koyjabo.backups.stores import new_name
 from koyjabo.core.extensions import db
 from koyjabo.models import Backup
 from support.application.site import Site

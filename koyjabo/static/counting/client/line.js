@@ -1,6 +1,6 @@
 /** A connection that receives events from the server: a WebSocket, reopened when it is lost. */
 
-import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
+import { ANSWER_LIMIT_MS, delay, on, onReturn, SILENCE_MS } from "./requests.js";
 
 /**
  * @typedef {object} LineHandlers
@@ -10,8 +10,6 @@ import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
  * @property {(socket: any) => void} [opened]
  * @property {(code: number) => void} [ended]  the server closed the connection for good, with a code from 4000 on
  */
-
-const SILENCE_MS = 45_000; // pages cannot see the server's pings and comments, sent every 20 to 25 s
 
 export class Line {
   isLive = false; // an event has arrived since the socket was opened
@@ -32,12 +30,12 @@ export class Line {
   /** @param {AbortSignal} [signal]  closes the connection */
   start(signal) {
     onReturn(() => this.wake(), signal);
-    addEventListener("offline", () => this.#drop(), { signal });
-    addEventListener("pageshow", ({ persisted }) => {
+    on("offline", () => this.#drop(), signal);
+    on("pageshow", ({ persisted }) => {
       if (!persisted) return;
       this.close(); // the back/forward cache has closed it
       this.wake();
-    }, { signal });
+    }, signal);
     signal?.addEventListener("abort", () => this.end());
     this.open();
   }

@@ -4,11 +4,14 @@ export const ANSWER_LIMIT_MS = 10_000;
 
 export const POLL_MS = 2_000;
 
+export const SILENCE_MS = 45_000; // pages cannot see the server's pings and comments, sent every 20 to 25 s
+
+export const FRESH_AT_LOAD_MS = 10_000;
+
+export const FRESH_MS = 30_000;
+
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
-
-/** Milliseconds since the page was opened. */
-export const elapsedMs = () => performance.now();
 
 /**
  * GET, or POST if there is a body. The body is sent as plain text, which needs no preflight request. The
@@ -23,10 +26,19 @@ export const request = (path, base, body) =>
     signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS), // missing in browsers before 2022
   });
 
+/**
+ * @param {string} types  of events of the window, with spaces between them
+ * @param {(event: any) => void} call
+ * @param {AbortSignal} [signal]  ends it
+ */
+export function on(types, call, signal) {
+  for (const type of types.split(" ")) addEventListener(type, call, { capture: true, passive: true, signal });
+}
+
 /** @param {() => void} call  when the network or the visitor returns  @param {AbortSignal} [signal] */
 export function onReturn(call, signal) {
-  addEventListener("online", call, { signal });
-  document.addEventListener("visibilitychange", () => document.hidden || call(), { signal });
+  on("online", call, signal);
+  on("visibilitychange", () => document.hidden || call(), signal);
 }
 
 /**

@@ -18,13 +18,13 @@ function available(area) {
 export const local = available(() => localStorage);
 export const session = available(() => sessionStorage);
 
-/** @param {Area} area  @param {string} key  @param {string} value  @returns {boolean} whether there was room */
+/** @param {Area} area  @param {string} key  @param {string} value  @returns {any} whether there was room */
 export function keep(area, key, value) {
   try {
     area[key] = value;
     return true;
   } catch {
-    return false;
+    // There is no room.
   }
 }
 

@@ -17,10 +17,17 @@ export const waiting = () => Object.keys(local).filter((key) => key.startsWith(W
  * The module that sends waiting requests once there is a network.
  * @returns {Promise<typeof import("../koyjabo-queue.js")>}
  */
-export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(() => then(queue()), POLL_MS)));
+export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(then, POLL_MS)).then(queue));
 
-/** Send what is waiting. @param {number} [restMs]  wait at least this long */
-export const deliver = (restMs) => queue().then(({ later }) => later(restMs, local));
+/**
+ * Send what is waiting.
+ * @param {number} [restMs]  wait at least this long  @param {Entry} [entry]  with this one, if it could not be noted
+ */
+export const deliver = (restMs, entry) =>
+  queue().then(({ keep, later }) => {
+    later(restMs, local);
+    if (entry) keep(entry);
+  });
 
 /**
  * @param {Entry} entry  @returns {() => boolean} whether the entry is settled, which can happen without this page
@@ -28,14 +35,13 @@ export const deliver = (restMs) => queue().then(({ later }) => later(restMs, loc
  */
 export function note(entry) {
   const key = WAITING + entry.id;
-  if (keep(local, key, JSON.stringify(entry))) return () => !(key in local);
-  queue().then(({ keep }) => keep(entry)); // the storage is full
-  return () => false;
+  const isNoted = keep(local, key, JSON.stringify(entry)); // unless the storage is full
+  return () => isNoted && !local[key];
 }
 
 /** Remove an entry that the server has counted or refused. @param {string} id */
 export function done(id) {
-  const isKept = local[WAITING + id] === "0"; // the queue has it as well, and a retry will remove it
-  delete local[WAITING + id];
-  if (isKept) deliver();
+  const key = WAITING + id;
+  if (local[key] === "0") deliver(); // the queue has it as well, and a retry will remove it
+  delete local[key];
 }

@@ -22,7 +22,6 @@ import { deliver, done, note } from "./unsent.js";
  */
 
 const PATH = "/api/visitor/register";
-const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
 /** A random number with up to 13 digits in base 36. */
 const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
@@ -32,7 +31,7 @@ const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 /** @param {boolean} remember  @param {string} key  storage key  @returns {string} */
 function visitorId(remember, key) {
   const known = (remember && local[key]) || session[key];
-  const id = known && VISITOR_ID.test(known) ? known : newVisitorId();
+  const id = known && /^[\w.:-]{1,128}$/.test(known) ? known : newVisitorId();
   if (isNotCounted()) return id;
   if (remember && keep(local, key, id)) delete session[key];
   else keep(session, key, id);
@@ -60,7 +59,7 @@ export class Visit {
     this.fields = { communityId, page };
     counts &&= !isNotCounted();
     const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === id) Object.assign(this, begun);
+    if (begun?.visitorId === this.who.visitorId) Object.assign(this, begun);
     else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
     this.isNew = counts && !this.isRegistered; // this page is the visit's first view
@@ -69,6 +68,11 @@ export class Visit {
   /** Whether the visit has to be sent, either to be counted or to get its number. */
   get isDue() {
     return this.isNew && !this.isRegistered && this.#isToSend();
+  }
+
+  /** The id that the server knows this visit by, if it has one: an older client stores no id. */
+  get knownId() {
+    return this.isNew || this.receipt ? this.visitId : undefined;
   }
 
   /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
@@ -80,19 +84,20 @@ export class Visit {
       visitId,
       timestamp: parseInt(visitId, 36), // when it was opened
       userAgent: navigator.userAgent,
+      webdriver: navigator.webdriver || undefined,
       referrer: document.referrer || "direct",
     };
-    this.#isToSend = note({ id: visitId, url: new URL(PATH, this.base).href, body });
+    const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
+    this.#isToSend = note(entry);
     let restMs;
     try {
       const response = await request(PATH, this.base, body);
-      const { ok, status } = response;
-      if (ok) {
+      const { status } = response;
+      if (response.ok) {
         const { visit, stats } = await response.json();
         // Ignored crawlers get no receipt.
-        if ((this.isNew = this.isRegistered = !!visit)) {
-          const { duplicate, ...receipt } = visit;
-          this.receipt = receipt;
+        if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
+          delete visit.duplicate;
           this.#keep();
           console.log("✅ Visit registered with backend");
         }
@@ -102,11 +107,11 @@ export class Visit {
       console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
       this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
       if (!this.isNew) return done(visitId);
-      restMs = Number(response.headers.get("Retry-After")) * 1000;
+      restMs = /** @type {any} */ (response.headers.get("Retry-After")) * 1000;
     } catch (error) {
       console.error("❌ Error registering visit:", error);
     }
-    deliver(restMs);
+    deliver(restMs, entry);
   }
 
   #keep() {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 
-DOORS = {
+ENTRY_POINTS = {
     "webkit": "pages",
     "audit": "admin",
     "accounts": "api pages",
@@ -122,6 +122,6 @@ def blueprints(settings: Settings) -> list[Blueprint]:
 
 def load() -> None:
     """Load the modules that add routes. Call it before importing one of them."""
-    for feature, doors in DOORS.items():
-        for door in doors.split():
-            import_module(f"koyjabo.{feature}.{door}")
+    for feature, modules in ENTRY_POINTS.items():
+        for module in modules.split():
+            import_module(f"koyjabo.{feature}.{module}")

@@ -16,9 +16,9 @@ from support.sites.full_site import bring, rebuild
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
-from koyjabo.reports.folded import day_sums
 from koyjabo.reports.log import blocks, state_queries
 from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Retention
@@ -246,8 +246,8 @@ def test_visitor_who_is_forgotten_in_the_middle_of_a_fold_is_counted_once(unfold
 
 
 OLD = (
-    "INSERT INTO insight_sums VALUES ('site', 'total', '2025-10-09', '', 99, 9, 9, 9, {people})",
-    "INSERT INTO insight_sums VALUES ('site', 'page', '2025-10-08', '/b', 99, 9, 9, 9, {people})",
+    "INSERT INTO insight_sums VALUES ('site', 'total', '2025-10-09', '', 99, 9, 9, 9, {people}, 0, 0)",
+    "INSERT INTO insight_sums VALUES ('site', 'page', '2025-10-08', '/b', 99, 9, 9, 9, {people}, 0, 0)",
     "INSERT INTO event_sums VALUES ('site', 'event', '2025-10-08', 'search', 99)",
     "INSERT INTO visit_facts VALUES (1, 1, 20369, 0, 'site', 1, 1, NULL, NULL)",
     "INSERT INTO addresses VALUES (1, 'https://a.example/private')",

@@ -11,7 +11,7 @@ from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.state_queries import LogState, Reading
 from koyjabo.reports.query import periods
-from koyjabo.reports.query.dimensions import TRAITS, VISITOR_KIND
+from koyjabo.reports.query.dimensions import FACTS, TRAITS, VISITOR_KIND
 from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import Question
@@ -29,7 +29,7 @@ from koyjabo.reports.query.sum_keys import (
     hour,
 )
 
-DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS)
+DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
 
 
 class DaySum(NamedTuple):
@@ -41,6 +41,8 @@ class DaySum(NamedTuple):
     visits: int
     new_visitors: int
     count: int  # type: ignore[assignment]
+    attended: int
+    attended_ms: int
     visitors: int
 
 
@@ -91,7 +93,8 @@ def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum
 
 def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
     pages = group.pages if dimension in (TOTAL, HOUR) else 0
-    return DaySum(dimension, period, value, group.visits or 0, group.new or 0, pages or 0, group.visitors or 0)
+    sums = (group.visits, group.new, pages, group.attended, group.attended_ms, group.visitors)
+    return DaySum(dimension, period, value, *(number or 0 for number in sums))
 
 
 def _events(session: Reading, live: Live, question: Question) -> Iterator[EventCount]:

@@ -19,9 +19,9 @@ import obstore
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import S3Store
 
-from koyjabo.backups.places import NAME, BackupStoreError, pieces, written
+from koyjabo.backups.stores import NAME, BackupStoreError, pieces, written
 from koyjabo.core.runtime import Advance
-from koyjabo.settings.backup_places import S3Url, lacks_credentials
+from koyjabo.settings.backup_stores import S3Url, lacks_credentials
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

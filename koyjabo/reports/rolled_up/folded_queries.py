@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import BigInteger, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, shifted
@@ -20,6 +20,7 @@ from koyjabo.counting.queries import visits_by_day, visits_by_hour
 from koyjabo.models import EventSum, FoldedVisits, InsightSum, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
+from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of, weekday_of
 from koyjabo.reports.query.report_query import Question, Value, one_value
 from koyjabo.reports.query.sum_keys import (
@@ -36,6 +37,8 @@ from koyjabo.reports.query.sum_keys import (
 )
 from koyjabo.reports.query.sum_keys import HOUR as STORED_HOUR
 from koyjabo.reports.query.sum_keys import REST as PROPERTY_REST
+
+ATTENDED: Any = (func.coalesce(InsightSum.attended, 0), func.coalesce(InsightSum.attended_ms, 0))
 
 IS_KEPT = EventSum.value != OTHER
 
@@ -96,7 +99,7 @@ class FoldedDays:
     def _by_day(self) -> Groups:
         rest = {day: group for day, group in self._ask(self._question, DAY).items() if day not in self._days}
         if not self.knows_sums:
-            return {**rest, **{day: Group(visits, None, None, None) for day, visits in self._visits_of_days().items()}}
+            return {**rest, **{day: Group.with_visits(visits) for day, visits in self._visits_of_days().items()}}
         known, ledger = self._stored(TOTAL), self._ledger
         return {**rest, **{day: self._group(*ledger[day], known.get(day), self._rows.get(day)) for day in self._days}}
 
@@ -104,7 +107,7 @@ class FoldedDays:
         rows = self._ask(self._question, key)
         if not self.knows_hours:
             unknown = {self._clock.local(hour_s) for day in self._days for hour_s in self._clock.hours(day, day)}
-            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group(None, None, None, None))}
+            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group.with_visits(None))}
         by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
         for hour_s, (visits, new) in (self._hours or {}).items():
             local = self._clock.local(hour_s)
@@ -119,28 +122,31 @@ class FoldedDays:
         """Return the group of one day or hour. `visits` and `new` are the ledger's totals."""
         there = rows or NO_VISITS
         if (stored.visits if stored else 0) + (there.visits or 0) != visits:
-            return Group(visits, new, None, None)
+            return Group.with_visits(visits)._replace(new=new)
         number = stored.visitors if stored and not there.visits else None
-        return Group(visits, new, (stored.count if stored else 0) + (there.pages or 0), None, number)
+        count, *attended = (stored.count, stored.attended or 0, stored.attended_ms or 0) if stored else (0, 0, 0)
+        attended = [sum_of(pair) for pair in zip(attended, there.known[3:], strict=True)]
+        return Group(visits, new, count + (there.pages or 0), None, number, *attended)
 
     def _by_value(self, dimension: str) -> Groups:
-        columns: Any = (InsightSum.visits, InsightSum.new_visitors)
+        columns: Any = (InsightSum.visits, InsightSum.new_visitors, *ATTENDED)
         sums = (*map(func.sum, columns), func.count(), func.max(InsightSum.visitors))
         query: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
         groups = [*self._ask(self._question, dimension).items()]
         is_one_day = self._question.first == self._question.last
-        for value, visits, new, rows, visitors in self._session.execute(query):
+        for value, visits, new, attended, attended_ms, rows, visitors in self._session.execute(query):
             number = visitors if is_one_day and rows == 1 and not self._incomplete else None
             name = REST if value == OTHER else decoded(value)
-            groups.append((name, Group(int(visits), int(new), 0, None, number)))
+            groups.append((name, Group(int(visits), int(new), 0, None, number, int(attended), int(attended_ms))))
         if self._incomplete:
-            groups.append((REST, Group(people=None)))
+            groups.append((REST, Group(people=None, attended=None, attended_ms=None)))
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
         """Return the groups for a filter with one value. That value has all visits of its dimension."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
-        return {asked[1]: Group(visits, None, None, None)} if visits and asked and asked[0] == dimension else {}
+        is_of_it = visits and asked and asked[0] == dimension and len(asked[1]) == 1
+        return {value: Group.with_visits(visits) for value in asked[1]} if asked and is_of_it else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
         """Return visits by rolled-up day; None for a day that `until_ms` cuts, or that may have the value among its
@@ -152,7 +158,7 @@ class FoldedDays:
         known: dict[str, int | None] = {day: self._ledger[day][0] for day in self._days}
         if asked:
             total, rows = self._stored(TOTAL), self._ask(self._question, DAY)
-            own, others = (self._stored(asked[0], value) for value in (encoded(asked[1]), OTHER))
+            own, others = (self._stored(asked[0], *values) for values in (map(encoded, asked[1]), [OTHER]))
             for day in self._days:
                 there = self._rows.get(day, NO_VISITS).visits or 0
                 is_whole = (total[day].visits if day in total else 0) + there == known[day]
@@ -186,11 +192,13 @@ class FoldedDays:
         """Days whose sums lack visits, because they were rolled up before there were sums."""
         return {day for day in self._days if self._by_day[day].pages is None}
 
-    def _stored(self, dimension: str, value: str = ALL) -> Mapping[str, Any]:
-        """Return the sums of one value by period."""
-        columns = (InsightSum.period, InsightSum.visits, InsightSum.count, InsightSum.visitors)
-        these = (*self._sums(dimension), InsightSum.value == value)
-        return {row.period: row for row in self._session.execute(select(*columns).where(*these))}
+    def _stored(self, dimension: str, *values: str) -> Mapping[str, Any]:
+        """Return the sums of values by period; of ALL without values."""
+        sums = (InsightSum.visits, InsightSum.count, InsightSum.attended, InsightSum.attended_ms)
+        columns = (InsightSum.period, *(cast(func.sum(column), BigInteger).label(column.key) for column in sums))
+        query = select(*columns, func.max(InsightSum.visitors).label("visitors")).where(*self._sums(dimension))
+        query = query.where(InsightSum.value.in_(values or (ALL,))).group_by(InsightSum.period)
+        return {row.period: row for row in self._session.execute(query)}
 
     def _sums(self, dimension: str) -> tuple[Any, ...]:
         periods: Any = InsightSum.period.in_(self._days)

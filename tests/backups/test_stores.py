@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 from support.sites.backup_names import NOON_MS, nights, others
 
-from koyjabo.backups import bucket_place
-from koyjabo.backups.bucket_place import BucketStore
-from koyjabo.backups.places import NAME, BackupStore, BackupStoreError, Folder, new_name, rotate
-from koyjabo.settings.backup_places import s3_url
+from koyjabo.backups import bucket_store
+from koyjabo.backups.bucket_store import BucketStore
+from koyjabo.backups.stores import NAME, BackupStore, BackupStoreError, Folder, new_name, rotate
+from koyjabo.settings.backup_stores import s3_url
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def kept(request, folder, s3, monkeypatch) -> tuple[BackupStore, Callable[[], dict[str, bytes]]]:
     """A store, and a function that reads all its contents by name. A name with a slash is in a subfolder."""
-    monkeypatch.setattr(bucket_place, "MIN_PART_BYTES", 64 << 10)
+    monkeypatch.setattr(bucket_store, "MIN_PART_BYTES", 64 << 10)
     if request.param == "folder":
         return folder, lambda: {
             str(path.relative_to(folder.path)): path.read_bytes() for path in folder.path.rglob("*") if path.is_file()

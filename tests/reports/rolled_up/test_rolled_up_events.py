@@ -13,9 +13,9 @@ from support.sites.full_site import bring
 
 from koyjabo.database import throttle
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS
-from koyjabo.reports.folded import day_sums
 from koyjabo.reports.query.periods import DAY, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Retention
 

@@ -15,10 +15,10 @@ from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import EventSum, InsightSum, Scope
 from koyjabo.models.columns import Model
-from koyjabo.reports.folded.day_sums import DaySum, EventCount, SumsOfDay
 from koyjabo.reports.log import block_queries, state_queries
 from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
+from koyjabo.reports.rolled_up.day_sums import DaySum, EventCount, SumsOfDay
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
@@ -44,7 +44,8 @@ SELECT value FROM insight_sums WHERE scope = :scope AND dimension = :dimension A
 ADD_VISITS = """
 ON CONFLICT (scope, dimension, period, value) DO UPDATE SET visits = insight_sums.visits + excluded.visits,
     new_visitors = insight_sums.new_visitors + excluded.new_visitors, count = insight_sums.count + excluded.count,
-    visitors = NULL
+    attended = coalesce(insight_sums.attended, 0) + excluded.attended,
+    attended_ms = coalesce(insight_sums.attended_ms, 0) + excluded.attended_ms, visitors = NULL
 """
 
 DAYS = text("""
@@ -59,6 +60,9 @@ SOME_EVENTS = text("""
 SELECT max(id) FROM (SELECT id, day FROM events WHERE id <= :upto ORDER BY id LIMIT :size) AS x WHERE day <= :day
 """)
 REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
+
+NUMBERS = DaySum._fields[3:-1]
+"""The sums of a row that can be added up."""
 
 OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
 """Tables that only earlier versions use. They would fill them again if they ran (decision 99)."""
@@ -141,8 +145,8 @@ def _new_sums(
     for row in rows:
         values = kept.get(row.dimension)
         value = row.value if not values or row.value in values else OTHER
-        numbers = summed.setdefault((row.dimension, row.period, value), [0, 0, 0])
-        numbers[:] = map(add, numbers, row[3:6])
+        numbers = summed.setdefault((row.dimension, row.period, value), [0] * len(NUMBERS))
+        numbers[:] = map(add, numbers, row[3:-1])
     visitors = {row[:3]: row.visitors for row in rows} if visits == whole else {}
     for key, numbers in summed.items():
         yield (scope, *key, *numbers, visitors.get(key))

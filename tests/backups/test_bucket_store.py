@@ -13,11 +13,11 @@ from support.servers import s3_server
 from support.servers.s3_server import BUCKET, CUT, HANG, LOST, S3Server, refusal
 from support.sites.backup_names import nights, others
 
-from koyjabo.backups import bucket_place
-from koyjabo.backups.bucket_place import ASKING, TRANSFER, BucketStore, CallLimits
-from koyjabo.backups.places import BackupStoreError
+from koyjabo.backups import bucket_store
+from koyjabo.backups.bucket_store import ASKING, TRANSFER, BucketStore, CallLimits
+from koyjabo.backups.stores import BackupStoreError
 from koyjabo.backups.transfers import store_of
-from koyjabo.settings.backup_places import s3_url
+from koyjabo.settings.backup_stores import s3_url
 
 SHORT = CallLimits(0.3, 1.0)
 """A hanging call is repeated more than once."""
@@ -30,7 +30,7 @@ REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check bucket, prefi
 
 @pytest.fixture
 def place(s3, monkeypatch) -> BucketStore:
-    monkeypatch.setattr(bucket_place, "MIN_PART_BYTES", 64 << 10)
+    monkeypatch.setattr(bucket_store, "MIN_PART_BYTES", 64 << 10)
     s3.objects |= {f"nightly/{name}": b"old" for name in (*OLD, *others(OLD[0]))}
     return BucketStore(s3_url(s3.url("nightly")), SHORT, SHORT)
 
@@ -140,7 +140,7 @@ def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s
     assert failed(operations, s3, "remove", once(1, HANG)) == ""
 
 
-@pytest.mark.long(proved_by="backups/test_bucket_place.py::test_error_that_passes_is_survived_by_every_call")
+@pytest.mark.long(proved_by="backups/test_bucket_store.py::test_error_that_passes_is_survived_by_every_call")
 @pytest.mark.parametrize("fault", [500, 429, CUT, LOST, HANG])
 def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault):
     assert_survived(operations, s3, fault)
@@ -163,7 +163,7 @@ def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
     assert (tmp_path / "fetched").read_bytes() == made.read_bytes()
 
 
-@pytest.mark.long(proved_by="backups/test_bucket_place.py::test_server_that_is_away_is_given_up_within_a_minute")
+@pytest.mark.long(proved_by="backups/test_bucket_store.py::test_server_that_is_away_is_given_up_within_a_minute")
 @pytest.mark.parametrize(
     ("fault", "advice"), [(500, "Try again later"), (503, r"\(503.*later"), (CUT, ADVICE), (HANG, ADVICE)]
 )
@@ -221,7 +221,7 @@ def test_object_that_became_shorter_is_refused(s3, place, tmp_path, monkeypatch)
 
 
 def test_package_that_is_missing_is_named(s3, monkeypatch):
-    monkeypatch.setitem(sys.modules, "koyjabo.backups.bucket_place", None)
+    monkeypatch.setitem(sys.modules, "koyjabo.backups.bucket_store", None)
     with pytest.raises(BackupStoreError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
         store_of(s3.url())
 

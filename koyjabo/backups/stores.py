@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from koyjabo.backups.temporary import atomic_file, sync_folder, working_folder
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import Advance
-from koyjabo.settings.backup_places import s3_url
+from koyjabo.settings.backup_stores import s3_url
 from koyjabo.settings.schema import Settings
 
 FOLDER, BUCKET = "folder", "bucket"

@@ -1,0 +1,70 @@
+"""What is known about a visit, as one byte, and the values of the dimensions that read this byte (specification:
+Reports).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+NOT_MEASURED = None
+LENGTHS_MS = (1_000, 10_000, 60_000, 300_000)
+LENGTHS = (NOT_MEASURED, "none", "<10s", "<1m", "<5m", "5m+")
+"""The values of `attended`, by the lowest three bits."""
+
+ATTENDED_MS = LENGTHS_MS[0]
+"""A visit of this length or more is attended."""
+
+NOBODY, ATTENDED_LENGTHS = "none", frozenset(filter(None, LENGTHS[2:]))
+"""The value of a shorter visit, and the values of attended visits."""
+
+NETWORKS = (None, "datacentre", "other")
+ACTED, AUTOMATED, OWN = 1 << 3, 1 << 4, 1 << 7
+NETWORK_SHIFT = 5
+
+CODES = range(256)
+
+
+def facts_of(attended_ms: int | None, acted: object, automated: object, network: str | None, own: object) -> int:
+    """Return the byte. `attended_ms` is None if it was not measured."""
+    length = 0 if attended_ms is None else 1 + bisect_right(LENGTHS_MS, attended_ms)
+    flags = ACTED * bool(acted) + AUTOMATED * bool(automated) + OWN * bool(own)
+    return length + flags + (NETWORKS.index(network) << NETWORK_SHIFT)
+
+
+def is_attended(code: int) -> bool:
+    return code & 7 > 1
+
+
+def is_measured(code: int) -> bool:
+    return code & 7 > 0
+
+
+def _length(code: int) -> str | None:
+    return LENGTHS[code & 7] if code & 7 < len(LENGTHS) else None
+
+
+def _evidence(code: int) -> str | None:
+    if code & AUTOMATED:
+        return "automated"
+    if code & ACTED:
+        return "acted"
+    return "stayed" if is_attended(code) else "none" if is_measured(code) else NOT_MEASURED
+
+
+def _network(code: int) -> str | None:
+    number = code >> NETWORK_SHIFT & 3
+    return NETWORKS[number] if number < len(NETWORKS) else None
+
+
+VALUES = {
+    "attended": tuple(map(_length, CODES)),
+    "evidence": tuple(map(_evidence, CODES)),
+    "network": tuple(map(_network, CODES)),
+    "own": tuple("own" if code & OWN else "others" for code in CODES),
+}
+"""The value of each dimension, by the byte."""
+
+CHANGING = frozenset({"attended", "evidence"})
+"""The dimensions whose value changes while the page is open."""
+
+ARE_ATTENDED, ARE_MEASURED = tuple(map(is_attended, CODES)), tuple(map(is_measured, CODES))
