@@ -1,7 +1,7 @@
 """The pages whose site sockets are open on this worker, and how long each one has been visible.
 
-All spans of a worker are on one time line: the wall clock at its start, continued by the monotonic clock. So two tabs of
-a visit count once even if the wall clock is set back. If it is set forward, the time line follows and new spans begin.
+All spans of a worker are on one time line: the wall clock at its start, continued by the monotonic clock. Two tabs of a
+visit therefore count once even if the wall clock is set back. If it is set forward, the time line follows it.
 """
 
 from __future__ import annotations

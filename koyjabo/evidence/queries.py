@@ -243,8 +243,8 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
     """The visits of these names that may get spans."""
     if not names:
         return []
-    found = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
-    rows = map(Row._make, json.loads(found) if isinstance(found, str) else found or ())
+    packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
+    rows = map(Row._make, json.loads(packed) if isinstance(packed, str) else packed or ())
     return [row for row in rows if not _is_late(row)]
 
 
