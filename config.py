@@ -19,6 +19,8 @@ from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
 
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
+FILE_KEPT = "KOYJABO_FILE_KEPT"
+"""A variable that is set once `.env` is in the environment."""
 
 DATABASES_OF_ADDRESSES = {
     "GEOIP_DATABASE": "make geoip brings one, and without any, visitors are placed by country",
@@ -98,9 +100,16 @@ def protect_instance(instance: Path = INSTANCE) -> None:
             instance.chmod(0o700)
 
 
+def keep_file() -> None:
+    """Put the settings of `.env` into the environment, so that processes forked later have the same settings even if
+    the file changes.
+    """
+    os.environ.update({**_given({}), FILE_KEPT: "1"})
+
+
 def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
     given = _set(os.environ) | _set(overrides)
-    if _environment(given) == "development":
+    if _environment(given) == "development" and FILE_KEPT not in given:
         given = _set(dotenv_values(ROOT / ".env")) | given
     return given
 

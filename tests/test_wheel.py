@@ -97,7 +97,8 @@ def test_wheel_has_every_file_of_the_package_and_the_migrations_and_nothing_else
         needed = {f"{target}/{path}" for path in files if not NOT_SHIPPED & set(path.parts)}
         assert needed - shipped == set()
     assert {path.rpartition(".")[2] for path in shipped} >= {"lua", "mo", "html", "js", "css", "ini", "mako"}
-    assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/network/data/countries.mmdb"} <= shipped
+    data = {f"koyjabo/network/data/{name}" for name in ("countries.mmdb", "hosting.bin", "hosting.json")}
+    assert {"koyjabo/static/vendor/uPlot.js", *data} <= shipped
     top = {name.partition("/")[0] for name in shipped}
     assert top == {"koyjabo", "config.py", "wsgi.py", f"koyjabo-{VERSION}.dist-info"}
     assert not [name for name in shipped if "__pycache__" in name]

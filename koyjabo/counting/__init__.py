@@ -1,1 +1,1 @@
-"""The core: visits, the ledger that numbers them, and the live statistics derived from it. Read this package first."""
+"""The core: visits, the ledger that numbers them, and the live stats derived from it. Read this package first."""

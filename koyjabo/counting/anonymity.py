@@ -1,10 +1,9 @@
-"""Anonymous visits. They count like any other visit, but nothing that could identify the visitor is stored
+"""Anonymous visits, which count like other visits, but without storing anything that could identify the visitor
 (specification: Privacy signals).
 
-The visitorId is replaced by a hash with a secret that changes daily and that all workers read from the database. A
-secret stays valid for an hour after its day, for retries across midnight. In the last minute of a day, the secret of
-the next day is valid as well: the clocks of two machines may differ, and a retry may be committed before the first
-attempt.
+The visitorId is replaced by a hash. Its secret changes daily, and all workers read it from the database. A secret stays
+valid for an hour after its day, for retries across midnight. In the last minute of a day, the next day's secret is
+valid as well: the clocks of two machines may differ, and a retry may be committed before the first attempt.
 """
 
 from __future__ import annotations
@@ -25,15 +24,14 @@ from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000
-"""How long a secret is valid before and after its day, ms. VALID_BEFORE_MS is longer than a commit may take."""
+"""How long a secret is valid before and after its day, ms. A commit takes less than VALID_BEFORE_MS."""
 
 SECRET_BYTES = 32
 PREFIX = "anonymous_"
 
 
 class Anonymity:
-    """Hides the identity of visitors who ask for it. `knows` returns whether a visitor has registered a visit.
-
+    """Hides the identity of visitors who ask for privacy. `knows` returns whether a visitor has registered a visit.
     With `honours_headers`, `Sec-GPC: 1` and `DNT: 1` request an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that
     need a secret raise LedgerUnavailable.
     """
@@ -49,14 +47,14 @@ class Anonymity:
         self._swept_for = ""
 
     def is_asked(self, environ: Mapping[str, Any], is_said: bool = False) -> bool:
-        """Whether a request asks for privacy, by its headers or by its body (`is_said`)."""
+        """Whether a request asks for privacy, in its headers or in its body (`is_said`)."""
         if is_said:
             return True
         sent = environ.get("HTTP_SEC_GPC") == "1" or environ.get("HTTP_DNT") == "1"
         return sent and self.honours_headers
 
     def visit(self, visit: NewVisit) -> NewVisit:
-        """The anonymous visit to register instead of `visit`. The place of `visit` must be a country."""
+        """The anonymous visit to register in place of `visit`, whose location must be a country."""
         key, *others = [_key(secret, visit.visitor_id, visit.visit_id) for secret in self._valid_secrets()]
         return visit._replace(
             visitor_id=key[0],
@@ -69,21 +67,21 @@ class Anonymity:
         )
 
     def names(self, visitor_id: str) -> list[str]:
-        """The possible hashes of a visitor who has registered, today's first."""
+        """The hashes that a registered visitor may have, today's first."""
         return [_hashed(secret, visitor_id) for secret in self._valid_secrets()]
 
     def known_as(self, visitor_id: str) -> str:
-        """The hash this visitor has registered under, or today's if none."""
+        """The hash that this visitor has registered with, or today's if there is none."""
         names = self.names(visitor_id)
         return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
 
     def key_of(self, visitor_id: str, visit_id: str | None) -> tuple[str, str | None]:
-        """The hashes of a visitor, like `known_as`, and of the client's name for a visit."""
+        """The hash of a visitor, as from `known_as`, and of the client's name for a visit."""
         return self.keys_of(visitor_id, [visit_id])[0][0] if visit_id else (self.known_as(visitor_id), None)
 
     def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
-        """The possible keys of each of a client's event names: one per valid secret, starting with the secret that the
-        visitor has registered under.
+        """For each of a client's event names, its possible keys: one per valid secret. The secret that the visitor has
+        registered with comes first.
         """
         registered_as, valid = self.known_as(visitor_id), self._valid_secrets()
         ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != registered_as)
@@ -101,7 +99,7 @@ class Anonymity:
             self._swept_for = min(days)
 
     def forget_secrets(self) -> None:
-        """Drop the cached secrets. A restored database may have other secrets for these days."""
+        """Forget the cached secrets, because a restored database may have others for these days."""
         self._secrets, self._swept_for = {}, ""
 
     def _valid_secrets(self) -> list[bytes]:
@@ -111,14 +109,14 @@ class Anonymity:
         return [secrets_by_day[day] for day in days]
 
     def _load(self, day: str) -> bytes:
-        """The secret of a day, made by the first worker that needs it."""
+        """The secret of a day. The first worker that needs it creates it."""
         secret = self._database.read(queries.day_secret, day)
         if secret is None:
             secret = self._database.write(queries.make_day_secret, day, secrets.token_hex(SECRET_BYTES))
         return bytes.fromhex(secret)
 
     def _valid_days(self) -> list[str]:
-        """Today, and the neighbouring day if its secret is valid now."""
+        """Today, and the day before or after if its secret is valid now."""
         now_ms = self._clock.now_ms()
         today = self._clock.bucket(now_ms).day
         if now_ms < 1000 * self._clock.began_s(today) + VALID_AFTER_MS:
@@ -133,8 +131,8 @@ def _hashed(secret: bytes, visitor_id: str) -> str:
 
 
 def _key(secret: bytes, visitor_id: str, name: str | None) -> VisitKey:
-    """The key of a visit or event. The client's own name for it is hashed as well, because it may contain the visitorId
-    or be the same every time.
+    """The key of a visit or event. The client's name for it is hashed as well, because it may contain the visitorId or
+    be the same every time.
     """
     hashed = blake2b(_bytes(f"{visitor_id}\n{name}"), digest_size=16, key=secret, person=b"visit").hexdigest()
     return _hashed(secret, visitor_id), hashed

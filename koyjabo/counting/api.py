@@ -1,5 +1,8 @@
-"""POST /api/visitor/register, /api/visits: register visits. GET /api/stats, and /api/pulse with the last hour
-(specification: What is going on). GET /v.gif: an image that counts a visit, for pages and readers without scripts.
+"""POST /api/visitor/register and /api/visits: register visits.
+
+GET /api/stats, and /api/pulse with the last hour (specification: What is going on).
+
+GET /v.gif: an image that counts a visit, for pages and emails without scripts.
 """
 
 from __future__ import annotations
@@ -49,10 +52,8 @@ from koyjabo.webkit.openapi.describe import Image, describe
 )
 @fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
-    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. `NewVisitBody` lists
-    what is refused.
-
-    With a valid access token, the visit belongs to that user; otherwise it is anonymous.
+    """Register a visit. Returns 200 with the stats and the receipt, which is null for an ignored crawler.
+    `NewVisitBody` lists what is refused. With a valid access token, the visit belongs to that user.
     """
     context.count_address("registrations")
     receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
@@ -61,7 +62,7 @@ def register_visit(context: RequestContext) -> PlainResponse:
 
 
 class SentVisitAnswer(BaseModel):
-    """The result of one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
+    """The result for one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
 
     ordinal: int | None = Field(default=None, description="null for a crawler that is not counted", examples=[4001])
     duplicate: bool | None = Field(default=None, description="it was counted before, under this ordinal")
@@ -96,9 +97,8 @@ class SentVisitsAnswer(BaseModel):
     scope="visits:write",
 )
 def register_visits() -> Response:
-    """Register a list of visits. All valid ones are on disk when the response arrives, and a retry counts none twice.
-
-    An invalid visit gets an error in its place in the list; the others count.
+    """Register a list of visits. When the response arrives, all valid ones are on disk, and a retry counts none twice.
+    An invalid visit gets an error at its place in the list, and does not affect the others.
     """
     tokens.require().account.require_site_admin()
     outcomes = register_all(current(), SentVisitsBody.of(request).visits)
@@ -119,7 +119,7 @@ class PulseAnswer(BaseModel):
 )
 @fast_path
 def stats(context: RequestContext) -> PlainResponse:
-    """The stats object, or 304 if `If-None-Match` names its revision."""
+    """Get the site's stats, or 304 if `If-None-Match` has their revision."""
     return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
 
 
@@ -131,7 +131,9 @@ def stats(context: RequestContext) -> PlainResponse:
 )
 @fast_path
 def pulse(context: RequestContext) -> PlainResponse:
-    """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the current response."""
+    """Get the visits of the last hour by minute, and the newest visit, or 304 if `If-None-Match` has the
+    current tag.
+    """
     pulse = context.services[CountingServices].pulse
     moment = pulse.now()
     shown = context.environ.get("HTTP_IF_NONE_MATCH")
@@ -148,7 +150,7 @@ PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
     b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
-"""One transparent pixel."""
+"""A transparent pixel."""
 
 PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
 
@@ -164,9 +166,8 @@ PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
     query={"page": "path of the page that shows the image"},
 )
 def pixel() -> Response:
-    """Count an anonymous visit. The visitor is a hash of network and User-Agent, which changes every day.
-
-    HEAD and prefetches count nothing.
+    """Count an anonymous visit. The visitor is a hash of network and User-Agent that changes every day. HEAD and
+    prefetches count nothing.
     """
     if request.method == "GET" and not any(_is_prefetch(name) for name in PREFETCHES):
         _count()

@@ -1,4 +1,6 @@
-"""Plans what a batch of visits adds to the ledger, without I/O. Both databases look up rows, plan, and then write."""
+"""Plans what a batch of visits adds to the ledger. Does no I/O: the database's module looks up rows, plans, and then
+writes.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,17 @@ from koyjabo.models import SITE, Scope, Visit
 At = TypeVar("At")
 
 Numbers = tuple[int, int | None]
-"""(ordinal, number in its day)"""
+"""(visit number, number within its day)"""
 
 Counted = tuple[Numbers, bool, Scope]
-"""(numbers, duplicate, the scope that counts the visit in addition to the site)"""
+"""(numbers, whether it is a duplicate, the scope that counts the visit in addition to the site)"""
 
 Sums = list[int]
 """[visits, new visitors]"""
 
 
 class AssignedToVisit(NamedTuple):
-    """The columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
+    """Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
 
     id: int
     ordinal: int
@@ -47,14 +49,14 @@ class FirstVisit(NamedTuple):
 
 SENT = stored_fields(Visit, NewVisit._fields, AssignedToVisit._fields)
 VISIT_COLUMNS = (*AssignedToVisit._fields, *SENT)
-"""The columns of the rows in `BatchPlan.visits`."""
+"""Columns of the rows in `BatchPlan.visits`."""
 
 _sent = reader(NewVisit._fields, SENT)
 
 
 @dataclass(slots=True)
 class KnownRows:
-    """The rows that the database already has for a batch, read under the lock of the counter row."""
+    """Rows that the database already has for a batch, read while the counter row is locked."""
 
     snapshot: dict[Scope, CounterSnapshot]  # scopes that do not exist are missing
     numbers: dict[VisitKey, Numbers]  # of visits that are retries
@@ -65,14 +67,16 @@ class KnownRows:
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
     def counts(self, visit: NewVisit) -> bool:
-        """Whether the visit's community counts it. If not, only the site does (specification: Register a visit)."""
+        """Whether the visit's community counts the visit. If not, only the site does (specification:
+        Register a visit).
+        """
         is_restricted = visit.is_public and visit.scope in self.closed and visit.scope in self.snapshot
         return not is_restricted or (visit.scope, visit.member_id) in self.members
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """Rows to write, and an outcome for each visit of the batch."""
+    """The rows to write, and the outcome for each visit of a batch."""
 
     snapshot: dict[Scope, CounterSnapshot]
     people: DailyPeople
@@ -94,17 +98,16 @@ class BatchPlan:
 
 
 def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
-    """The keys that may identify earlier attempts of the visits."""
+    """Keys that earlier attempts of these visits may have."""
     pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
     pairs += [visit.other_key for visit, _ in batch if visit.other_key]
     return pairs
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
-    """The (scope, person, day) rows to look up: each person of the batch on each day of the batch. The SQL statements
-    add the users that these visitors have become.
-
-    All combinations are needed: a person who sends a token before midnight may send none after it.
+    """The (scope, person, day) rows to look up: each person of the batch on each of its days. The SQL adds the users
+    that these visitors have become. All combinations are needed, because a person may send a token before midnight and
+    none after it.
     """
     visits = [visit for visit, _ in batch if visit.scope != SITE]
     if not visits:
@@ -115,21 +118,20 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
 
 
 def other_days(batch: list[tuple[NewVisit, str]], today: str, clock: Clock) -> list[str]:
-    """The days of the batch other than `today`, whose visits the snapshot lacks. Usually none; some at midnight and in
+    """Days of the batch other than `today`, which the snapshot lacks. Usually there are none, except at midnight and in
     imports.
     """
     return list({clock.bucket(visit.at_ms).day for visit, _ in batch} - {today})
 
 
 def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
-    """The (community, user) pairs whose membership has to be looked up."""
+    """The (community, user) pairs whose membership to look up."""
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
 def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
-    """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
-
-    Changes `rows`: when a key occurs twice in one batch, the second visit is a retry.
+    """Assign a number to each visit of `batch`, a list of (visit, visit_id). Changes `rows`: if a key occurs twice in
+    the batch, the second visit is a retry.
     """
     made = BatchPlan(rows.snapshot, rows.people)
     site = rows.snapshot[SITE]
@@ -183,7 +185,7 @@ def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
 
 
 def _advance(made: BatchPlan, clock: Clock, milestones: Milestones) -> None:
-    """Update the figures of every scope that this batch changes."""
+    """Update the numbers of each scope that this batch changes."""
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():
         old = made.snapshot[scope]

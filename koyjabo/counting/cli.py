@@ -13,9 +13,8 @@ from koyjabo.counting.services import CountingServices
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 def stats(as_json: bool) -> None:
-    """Show the totals in the database.
-
-    Only the running server knows the number of active visitors: see its GET /api/stats.
+    """Show the totals in the database. The number of active visitors is only known to the running server: see its GET
+    /api/stats.
     """
     with application() as services:
         now = services[CountingServices].visits.stats()

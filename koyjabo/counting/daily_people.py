@@ -1,4 +1,4 @@
-"""Plans how the database changes when a person is present in a community in some hour, without I/O. Shared by visits,
+"""Plans how the database changes when a person is present in a community in some hour. Does no I/O. Shared by visits,
 sockets and conversions.
 
 A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.
@@ -13,23 +13,23 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 
 SLOT_S = 1800
-"""Length of a slot, s. It is half an hour, because some clock changes shift local hours by half an hour."""
+"""Length of a slot, s: half an hour, because some clock changes shift local hours by that much."""
 
 SLOTS = 63
-"""Maximum number of slots in a day: the bits of a signed 64-bit number, 31.5 hours. A day is longer only when TIMEZONE
-changes.
+"""Maximum number of slots in a day: the bits of a signed 64-bit number, which cover 31.5 hours. A day is only longer if
+TIMEZONE changes.
 """
 
 Asked = tuple[Scope, str, str]
 """(scope, person, day)"""
 
 Day = tuple[int, int]
-"""(began_s, slots): a row of `person_days`"""
+"""(began_s, slots) of a row in `person_days`"""
 
 Row = tuple[Any, ...]
 
 Sums = list[int]
-"""[authenticated, anonymous]: numbers to add, which may be negative"""
+"""[authenticated, anonymous] numbers to add; may be negative"""
 
 At = TypeVar("At")
 
@@ -43,7 +43,7 @@ def visitor(visitor_id: str) -> str:
 
 
 class StoredDay(NamedTuple):
-    """The database's row about a person and a day, read under the lock of the counter row."""
+    """The stored row for a person and a day, read while the counter row is locked."""
 
     scope: Scope
     person: str
@@ -56,8 +56,8 @@ class StoredDay(NamedTuple):
 
 
 class DailyPeople:
-    """The rows to change, and the differences to add to the rollups. `seen` has a row for each person and day looked
-    up.
+    """The rows to change, and the differences to add to the sums. `seen` has a row for each person and day that was
+    looked up.
     """
 
     def __init__(self, seen: Iterable[StoredDay], clock: Clock) -> None:
@@ -91,9 +91,7 @@ class DailyPeople:
         _add(self.hours, (scope, began_s + slot * SLOT_S), person, 1)
 
     def _begin(self, scope: Scope, person: str, day: str) -> None:
-        """Add a new day of a person. Later days may exist already, if the clock was put back or two people were
-        merged.
-        """
+        """Add a new day of a person. Later days may exist if the clock was set back or two people were merged."""
         days = self._days.setdefault((scope, person), set())
         previous = max((other_day for other_day in days if other_day < day), default="")
         following = min((other_day for other_day in days if other_day > day), default=None)
@@ -122,19 +120,21 @@ class DailyPeople:
             previous = day
 
     def tables(self) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
-        """Rows of people, person_days, returns and hourly_people: new values for the first two, then differences."""
+        """The rows of people, person_days, returns and hourly_people: new values for the first two, differences for the
+        others.
+        """
         people: list[Row] = [(*person, day) for person, day in self.last_days.items()]
         days: list[Row] = [(*at, *row) for at, row in self.days.items()]
         return people, days, _rows(self.returns), _rows(self.hours)
 
 
 def slot_of(began_s: int, hour_s: int) -> int:
-    """The bit of an hour. In a day with more than SLOTS slots, the remaining hours share the last bit."""
+    """The slot of an hour. In a day with more than SLOTS slots, the remaining hours share the last slot."""
     return min(max((hour_s - began_s) // SLOT_S, 0), SLOTS - 1)
 
 
 def hours_of(began_s: int, slots: int) -> Iterator[int]:
-    """The start times of the hours whose bits are set, seconds since 1970-01-01 UTC."""
+    """When the hours of these slots start, s since 1970-01-01 UTC."""
     while slots:
         lowest = slots & -slots
         yield began_s + (lowest.bit_length() - 1) * SLOT_S

@@ -1,7 +1,6 @@
-"""The highest figures of each scope that were acknowledged or shown. A database below them was rolled back
-(specification: A rolled-back database).
-
-Workers share these marks through Redis (`high_water_redis`). Without Redis, each process has its own.
+"""The highest numbers of each scope that were acknowledged or shown. If the database is below them, it was rolled back
+(specification: A rolled-back database). Workers share these marks through Redis (`high_water_redis`); without Redis,
+each process has its own.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ class HighWaterMark(NamedTuple):
     revision: int  # the counter's revision; the revision of a room may be greater
 
     def raised_to(self, other: HighWaterMark) -> HighWaterMark:
-        """The greater of the two marks. Totals and revisions are only compared within the same epoch."""
+        """The higher of the two marks. Totals and revisions are only compared within an epoch."""
         if self.epoch != other.epoch:
             return max(self, other)
         return HighWaterMark(self.epoch, max(self.total, other.total), max(self.revision, other.revision))
 
     def is_above(self, mark: HighWaterMark) -> bool:
-        """Whether a counter that is now at `mark` was rolled back."""
+        """Whether a counter that is at `mark` now must have been rolled back."""
         if self.epoch != mark.epoch:
             return self.epoch > mark.epoch
         return self.total > mark.total or self.revision > mark.revision
@@ -39,16 +38,15 @@ NONE = HighWaterMark(0, 0, 0)
 
 
 NOT_ASKED = "-"
-"""Value of `server` in a process that has not yet collected the marks of other workers. It does so before its first
+"""Value of `server` in a process that has not collected the marks of other workers yet. It does so before its first
 commit.
 """
 
 
 class DatabaseRolledBack(LedgerUnavailable):
-    """The site's counter seems to be below `mark`, which was acknowledged. Nothing was written.
-
-    If `server` is set, this database server may have been rolled back: not all workers' marks have been collected since
-    it was first reached.
+    """The site's counter seems to be below `mark`, which was acknowledged. Nothing was written. If `server` is set,
+    this database server may have been rolled back: not all workers' marks have been collected since it was first
+    reached.
     """
 
     def __init__(self, mark: HighWaterMark = NONE, server: str = "") -> None:
@@ -60,27 +58,26 @@ class DatabaseRolledBack(LedgerUnavailable):
 class HighWater:
     """The marks of this process. The event loop raises them; real threads only read `site` and `server`.
 
-    All workers' marks were collected when this process first reached the database server `server`. If it is None, the
-    first server is trusted.
+    `server` is the database server that was in use when all workers' marks were collected. If it is None, the first
+    server is trusted.
     """
 
     def __init__(self, server: str | None = None) -> None:
         self.site = NONE
         self.server = server
         self.questions = 0
-        """How many times a worker has asked for these marks. A commit from before the last request may be lost."""
+        """How many times a worker has asked for these marks. Commits from before the last request may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
         self._unshared: set[Scope] = set()
         self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request
 
     def note(self, snapshot: CounterSnapshot) -> None:
-        """Raise the mark of a scope to figures that were acknowledged or will be shown."""
+        """Raise the mark of a scope to numbers that were acknowledged or will be shown."""
         self._raise(snapshot.scope, mark_of(snapshot))
 
     def merge(self, marks: Mapping[Scope, HighWaterMark]) -> None:
-        """Raise the marks to what other workers have acknowledged.
-
-        Ignores a newer epoch of the site with a lower total: the next read of the database decides whether it is right.
+        """Raise the marks to what other workers have acknowledged. Ignores a newer epoch of the site with a lower
+        total: the next read of the database decides whether that is right.
         """
         for scope, mark in marks.items():
             if not (scope == SITE and begins_below(mark, self.site)):
@@ -94,22 +91,22 @@ class HighWater:
             return dict(self._marks)
 
     def unshared(self) -> dict[Scope, HighWaterMark]:
-        """The marks that were raised since they were last `shared`."""
+        """The marks that were raised after they were last `shared`."""
         with self._lock:
             return {scope: self._marks[scope] for scope in self._unshared}
 
     def shared(self, marks: Mapping[Scope, HighWaterMark]) -> None:
-        """Note that other workers can read these marks now."""
+        """Note that other workers can now read these marks."""
         with self._lock:
             self._unshared -= {scope for scope, mark in marks.items() if self._marks.get(scope, mark) == mark}
 
     def unshare(self) -> None:
-        """Note that the `shared` marks may be lost, so that they are shared again."""
+        """Note that the `shared` marks may be lost, so that they will be shared again."""
         with self._lock:
             self._unshared.update(self._marks)
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        """Raise the marks to the counters `standing` of a new epoch, and forget the `known` scopes that have no
+        """Raise the marks to the counters `standing` of a new epoch, and forget those `known` scopes that have no
         counter.
         """
         for scope, mark in standing.items():
@@ -140,11 +137,12 @@ def mark_of(snapshot: CounterSnapshot) -> HighWaterMark:
 
 
 def require_not_below(snapshot: CounterSnapshot, mark: HighWaterMark) -> None:
-    """Check the site's counter against its mark. Raises DatabaseRolledBack if it is below.
+    """Check that the site's counter is not below its mark. Raises DatabaseRolledBack if it is, or if a newer epoch
+    began below the mark: another server continued from less than this one has acknowledged, or an admin lowered the
+    total.
 
-    Also raises it when a newer epoch began below the mark: either another server continued from less than this one has
-    acknowledged, or an admin lowered the total. When reading without the counter's lock, take the mark first, because
-    `snapshot` may lack what is acknowledged during the read.
+    To read without the counter's lock, take the mark first, because `snapshot` may lack what is acknowledged during the
+    read.
     """
     current = mark_of(snapshot)
     if mark.is_above(current) or begins_below(current, mark):
@@ -158,21 +156,21 @@ def rollback_of(error: LedgerUnavailable) -> DatabaseRolledBack | None:
 
 
 class SharedHighWater(Protocol):
-    """The marks that the workers of one database share; they outlive each worker. No method raises."""
+    """The marks that the workers of one database share. They outlive the workers. No method raises an error."""
 
     def load(self) -> None:
         """Raise the marks of this process to the shared ones. May wait."""
 
     def renew(self) -> None:
-        """Share the marks of this process soon, and learn the shared mark of the site. Does not wait."""
+        """Share this process's marks soon, and read the shared mark of the site. Does not wait."""
 
     def gather(self, ask: Callable[[str], object]) -> None:
-        """Raise the marks of this process to the marks of all live workers. Sends them a question with `ask` and waits
-        up to ASK_S for their answers. For workers that do not answer, their last shared marks count.
+        """Raise this process's marks to the marks of all live workers. Sends them a request with `ask`, and waits up to
+        ASK_S for the responses. For workers that do not respond, their last shared marks are used.
         """
 
     def answer(self, question: str) -> None:
-        """Share the marks of this process now, and notify the worker that asked. Does not wait."""
+        """Share this process's marks now, and notify the worker that asked. Does not wait."""
 
     def renew_all(self) -> None:
         """Share all marks again, because the shared ones may be lost."""
@@ -182,7 +180,7 @@ class SharedHighWater(Protocol):
 
 
 class UnsharedHighWater:
-    """Does nothing, because a single worker keeps its marks in memory only."""
+    """Does nothing, because the only worker keeps its marks in memory."""
 
     def load(self) -> None:
         pass

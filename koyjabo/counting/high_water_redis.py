@@ -1,5 +1,5 @@
 """The high-water marks in Redis. Their key contains the database's name, so that a new database on the same Redis is
-not mistaken for the old one. They do not expire. The PostgreSQL timelines that were seen (`database.timelines`) are in
+not confused with the old one. They do not expire. The PostgreSQL timelines that were seen (`database.timelines`) are in
 Redis as well.
 """
 
@@ -30,7 +30,7 @@ ASK_S = 1.0
 POLL_S = 0.01
 
 SCOPES_PER_CALL = 1000
-"""Scopes per call. Redis serves no other client while it runs one."""
+"""Number of scopes per call. Redis serves no other client during a call."""
 
 ANSWERS_EXPIRE_S = 10
 

@@ -1,5 +1,5 @@
-"""A scope's visits over time: the last 60 minutes by minute, updated by reading only new rows, and past hours and days
-from the rollups.
+"""A scope's visits over time: the last 60 minutes by minute, which only needs new rows, and past hours and days from
+the stored sums.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class PastPeriod(NamedTuple):
 
 
 class History:
-    """Past hours and days of a scope. Reads a bounded number of rows, from the rollups. Raises LedgerUnavailable."""
+    """Past hours and days of a scope, from the stored sums. Reads a limited number of rows. Raises
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -54,9 +56,7 @@ class History:
 MINUTES = 60
 
 MOST_SCOPES = 500
-"""Number of communities whose minutes are cached. Other communities' minutes are counted again when a dashboard shows
-them.
-"""
+"""Number of communities whose minutes are cached. For others, a dashboard counts the minutes again."""
 
 
 class Minute(NamedTuple):
@@ -83,9 +83,8 @@ class LastHour:
         self._minutes: dict[int, Minute] = {}
 
     def read(self, session: Any, now_ms: int) -> dict[int, Minute]:
-        """Visits by minute since 1970, up to the current one. Minutes without visits are left out.
-
-        A database operation; its thread runs one at a time.
+        """Visits by minute since 1970, up to the current minute. Minutes without visits are left out. This is a
+        database operation; its thread runs one at a time.
         """
         first = now_ms // MINUTE_MS - MINUTES + 1
         after, earlier, epoch = self._after, self._minutes, queries.epoch(session)
@@ -115,7 +114,7 @@ class LastHours:
         self._hours: OrderedDict[Scope, LastHour] = OrderedDict()
 
     def minutes(self, scope: Scope) -> dict[int, Minute]:
-        """`LastHour.read`, as of now. Raises LedgerUnavailable."""
+        """The minutes of a scope, up to now. Raises LedgerUnavailable."""
         hour = self._hours.pop(scope, None) or LastHour(scope)
         self._hours[scope] = hour
         if len(self._hours) > MOST_SCOPES:
@@ -137,7 +136,7 @@ def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: in
 
 
 class PulseMoment(NamedTuple):
-    """The stats of a response, and its minute since 1970."""
+    """The stats of a response, and the minute (since 1970) they were read in."""
 
     stats: Stats
     minute: int
@@ -148,9 +147,8 @@ class PulseMoment(NamedTuple):
 
 
 class Pulse:
-    """The site's public last hour (specification:
-
-    What is going on). Reads only new rows, and shares each read between concurrent requests.
+    """The site's public last hour (specification: What is going on). Reads only new rows. Concurrent requests share a
+    read.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
@@ -162,14 +160,14 @@ class Pulse:
         self._lock = threading.Lock()  # one read at a time
 
     def now(self) -> PulseMoment:
-        """The current minute, with stats that were read in it, so that both are of the same day."""
+        """The current minute, with stats read in it, so that both belong to the same day."""
         while True:
             minute, stats = self._clock.now_ms() // MINUTE_MS, self._visits.stats()
             if minute == self._clock.now_ms() // MINUTE_MS:
                 return PulseMoment(stats, minute)
 
     def hour(self, moment: PulseMoment) -> Sequence[int]:
-        """The visits of the last 60 minutes: oldest first, the current minute last. Raises LedgerUnavailable."""
+        """The visits of the last 60 minutes, the current one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
 

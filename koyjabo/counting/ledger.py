@@ -1,7 +1,7 @@
-"""The ledger: stores every visit once, under a unique ordinal, on disk before the request is answered.
+"""The ledger: stores each visit once, under a unique number, on disk before the request gets its response.
 
 One real thread commits visits that arrive together in one transaction (see `database.batch_worker`). The statements are
-in the sibling modules `ledger_sqlite` and `ledger_postgres`.
+in the modules `ledger_sqlite` and `ledger_postgres`.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`. If `reads_block` is false,
-    requests call these directly. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`, another one `snapshot` and `knows`. If `reads_block` is false,
+    requests call the latter directly. Reads raise one of `unreadable`.
     """
 
     unreadable: tuple[type[Exception], ...]
@@ -60,10 +60,10 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
 
     def interrupt_read(self) -> None:
-        """Make a running read fail if it is waiting for a server. Called by another thread."""
+        """Make a read that waits for a server fail. Called by another thread."""
 
     def remembered(self) -> HighWaterMark:
-        """The site's mark as stored in the database's own files, if any."""
+        """The site's mark as stored in the database's own files, if it is."""
 
     def close(self) -> None: ...
 
@@ -75,10 +75,11 @@ def open_store(
     milestones: Milestones = NO_MILESTONES,
     high_water: HighWater | None = None,
 ) -> LedgerStore:
-    """The store for a normalised database URL (`settings`). Opens no connection yet. Its visits reach `milestones`.
+    """The store for a normalised database URL (`settings`). Opens no connection yet. `milestones` are the totals to
+    announce. `commit` raises DatabaseRolledBack while the site's counter is below `high_water`.
 
-    `commit` raises DatabaseRolledBack while the site's counter is below `high_water`. On PostgreSQL, `fence` is called
-    within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
+    On PostgreSQL, `fence` is called in each transaction that writes. If it raises an error, `commit` writes nothing and
+    raises that error.
     """
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore
@@ -90,11 +91,13 @@ def open_store(
 
 
 class Ledger:
-    """Commit visits and read figures.
+    """Commits visits and reads numbers.
 
     `on_commit` is called on the event loop with each batch of visits and their receipts, before any `append` returns.
-    Then `on_batch` is called with the size of the batch and how long its first visit took, s. When the database was
-    rolled back, `recovery` repairs the count and the calls are repeated (specification: A rolled-back database).
+    Then `on_batch` is called with the size of the batch and how long its first visit took, s.
+
+    When the database was rolled back, `recovery` repairs the count and the calls are repeated (specification: A
+    rolled-back database).
     """
 
     def __init__(
@@ -124,17 +127,16 @@ class Ledger:
         self._reader.interrupt_after(STUCK_S, store.interrupt_read)
 
     def append(self, visit: NewVisit) -> Receipt:
-        """Commit a visit in one batch with all other queued visits.
-
-        A visit without a `visit_id` gets a generated one, so that a commit with an unknown outcome can be retried.
-        Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an unknown scope.
+        """Commit a visit in a batch with all other queued visits. A visit without a `visit_id` gets a generated one, so
+        that a commit with an unknown outcome can be retried. Raises LedgerUnavailable if the visit could not be
+        committed, and UnknownCommunity for an unknown scope.
         """
         keyed = visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"
         return self._commit(keyed, self._high_water.questions)
 
     def append_all(self, visits: Sequence[NewVisit]) -> list[Outcome]:
-        """Commit several visits together, in this order. All must have a `visit_id`. Returns errors instead of raising
-        them.
+        """Commit several visits together, in this order. All must have a `visit_id`. Errors are returned,
+        not raised.
         """
         keyed, questions = [(visit, str(visit.visit_id)) for visit in visits], self._high_water.questions
         try:
@@ -154,8 +156,8 @@ class Ledger:
             return error
 
     def _commit(self, keyed: Keyed, questions: int, begun: Callable[[], Outcome] | None = None) -> Receipt:
-        """Commit one visit, retrying after a rollback. Records a failure, even one that happens before the visit is
-        part of a batch. `begun` waits for the outcome of a commit that is already in progress.
+        """Commit one visit, and retry after a rollback. Records a failure, also if it happens before the visit is part
+        of a batch. `begun` waits for the outcome of a commit that is already in progress.
         """
         came_at = time.monotonic()
         commit = partial(_receipt, partial(self._writer.do, keyed))
@@ -167,15 +169,14 @@ class Ledger:
             raise
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
-        """The newest committed figures, read after this call began; None for an unknown scope.
-
-        Never cached, because another server may write to the same database. Raises LedgerUnavailable.
+        """The newest committed numbers, read after this call began; None for an unknown scope. Never cached, because
+        another server may write to the same database. Raises LedgerUnavailable.
         """
         read: Callable[[], CounterSnapshot | None] = partial(self._reader.do, (self._store.snapshot, scope))
         return self._recovery.current(read)
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
-        """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
+        """Whether this visitor has ever registered a visit in the scope. Raises LedgerUnavailable."""
         return bool(self._reader.do((self._store.knows, scope, visitor_id)))
 
     def writer(self) -> Writer:
@@ -191,8 +192,8 @@ class Ledger:
     # loop.
 
     def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
-        """Do all waiting reads together. Equal reads share a result, which is read after the last of them has
-        arrived.
+        """Do all waiting reads together. Equal reads share a result, which is read after the last of them
+        has arrived.
         """
         results: dict[Read, Any] = {}
         for job in take():
@@ -206,9 +207,8 @@ class Ledger:
                 job.error = LedgerUnavailable.because(error)
 
     def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a read. Raises DatabaseRolledBack if its figures are below the marks.
-
-        A community may be below its mark because it was restored from the archive, so the site's counter decides.
+        """Run a read. Raises DatabaseRolledBack if its numbers are below the marks. A community may be below its mark
+        because it was restored from the archive, so the site's counter decides.
         """
         site, own = self._high_water.site, self._high_water.of(arguments[0])
         result = method(*arguments)
@@ -239,7 +239,7 @@ class Ledger:
 
 
 def _receipt(wait: Callable[[], Outcome]) -> Receipt:
-    """`wait` for the outcome of a commit. Raises it if it is an error."""
+    """Wait for the outcome of a commit. Returns the receipt or raises the error."""
     outcome = wait()
     if isinstance(outcome, KoyJaboError):
         raise outcome

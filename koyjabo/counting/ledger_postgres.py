@@ -88,7 +88,7 @@ OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
 
 Row = tuple[Any, ...]
 Outcome = Counted | KoyJaboError
-"""How a visit was counted, or its error."""
+"""The outcome for a visit: how it was counted, or its error."""
 
 WRITE = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
 ADD_SUMS = f"""
@@ -120,9 +120,9 @@ class PlannedVisits(NamedTuple):
 
 
 class PostgresStore:
-    """Two connections: one for writing, used by one thread, and one for reading, used by another.
-
-    `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
+    """The ledger on PostgreSQL, with two connections: one for writing, used by one thread, and one for reading, used by
+    another. `fence` is called in each transaction that writes. If it raises an error, `commit` writes nothing and
+    raises that error.
     """
 
     unavailable = unreadable = UNAVAILABLE
@@ -137,7 +137,7 @@ class PostgresStore:
         self._planned: PlannedVisits | None = None
 
     def writing(self) -> AbstractContextManager[object]:
-        """Lock nothing, because servers queue for the lock of the counter row."""
+        """Lock nothing, because servers queue for the counter row's lock."""
         return nullcontext()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
@@ -145,7 +145,7 @@ class PostgresStore:
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
         outcomes are returned, so its visits are not marked as retries. Another server, such as a promoted standby, does
-        not know about the attempt: visits that its rows contain are then marked as retries.
+        not know about the attempt: visits that it already has are then marked as retries.
         """
         fresh = not self._writing.is_open
         self._planned = None
@@ -157,7 +157,7 @@ class PostgresStore:
         return self._attempt(batch, self._planned).receipts()
 
     def _attempt(self, batch: list[tuple[NewVisit, str]], first: PlannedVisits | None = None) -> BatchPlan:
-        """`first` is the plan of an attempt that may have been committed."""
+        """Try to write the batch. `first` is the plan of an attempt that may have been committed."""
         connection = self._writing.connection()
         try:
             with connection.cursor() as cursor:
@@ -184,9 +184,8 @@ class PostgresStore:
         return NONE
 
     def _require_known(self, server: str, site: CounterSnapshot) -> None:
-        """Check that the server has all that was acknowledged. Raises DatabaseRolledBack.
-
-        Another server may lack some of it, and so may the same one after a restart.
+        """Check that the server has everything that was acknowledged. Raises DatabaseRolledBack. Another server may
+        lack some of it, and so may this one after a restart.
         """
         high_water = self._high_water
         high_water.server = high_water.server or server
@@ -203,7 +202,9 @@ class PostgresStore:
         return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
-        """Run a query. Retries once on a new connection, because the server may have closed an idle one."""
+        """Run a query. If the connection is broken, retries once on a new one, because the server may have closed an
+        idle connection.
+        """
         fresh = not self._reading.is_open
         try:
             with self._reading.asked_connection().cursor() as cursor:

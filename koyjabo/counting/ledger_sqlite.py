@@ -1,7 +1,7 @@
 """The ledger's transactions on SQLite: a constant number of statements for a batch of any size.
 
-Rows are passed as JSON and unpacked by `json_each`, so that Python calls SQLite once per statement and releases the
-interpreter lock while it runs.
+Rows are passed as JSON and unpacked by `json_each`. So Python calls SQLite once per statement, and releases the
+interpreter lock while the statement runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CHECK_S = 0.25
 """How often a read checks whether its file was replaced, s."""
 
 READ_TIMEOUT_S = 0.05
-"""How long a read waits for a lock, s. Short, because reads run on the event loop."""
+"""How long a read waits for a lock, s. It is short, because reads run on the event loop."""
 
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0), v.at_ms, v.place
@@ -86,10 +86,8 @@ NAME = "SELECT name FROM database_identity"
 
 
 class LastMark:
-    """The site's mark as of the last commit of any process, stored in the lock file that all of them hold when they
-    commit.
-
-    It outlives each process. After a crash of the machine it may be out of date.
+    """The site's mark after the last commit of any process. It is stored in the lock file, which every process holds
+    when it commits, so it outlives them. After a crash of the machine it may be out of date.
     """
 
     def __init__(self, lock: FileLock) -> None:
@@ -110,7 +108,9 @@ def _name(connection: sqlite3.Connection) -> bytes:
 
 
 class SqliteStore:
-    """One file with two connections: one for writing, used by one thread, and one for reading, used by all."""
+    """The ledger on SQLite, with two connections: one for writing, used by one thread, and one for reading, used by
+    all.
+    """
 
     unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
     unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
@@ -129,11 +129,11 @@ class SqliteStore:
         self._read_lock = threading.Lock()
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold the file lock that all processes take before they write."""
+        """Hold the file lock, which all processes take before they write."""
         return self._lock.held()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseRolledBack."""
+        """Write `batch` in one transaction. Writes nothing if there is an error. Raises DatabaseRolledBack."""
         if self._writing is None or self._writing.is_replaced:
             self._writing = connect(self._path, instead_of=self._writing)
             self._mark.name = _name(self._writing)
@@ -204,7 +204,7 @@ class SqliteStore:
         daily_people_sqlite.write(execute, made.people)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
-        """Read the newest committed figures; None for an unknown scope."""
+        """The newest committed numbers; None for an unknown scope."""
         row = self._read(FIGURES, (self._clock.today(), scope))
         return CounterSnapshot._make(row) if row else None
 
@@ -225,9 +225,7 @@ class SqliteStore:
                 raise
 
     def _is_replaced(self, connection: SqliteConnection) -> bool:
-        """Whether the database file was replaced. Rarely checked, because the check takes a tenth of the time of a
-        read.
-        """
+        """Whether the database file was replaced. Rarely checked, because the check takes a tenth of a read's time."""
         now = time.monotonic()
         if now - self._checked_at < CHECK_S:
             return False

@@ -1,4 +1,4 @@
-"""Live statistics of one scope on this server: figures from the ledger, and the number of active visitors."""
+"""The live stats of one scope on this server: numbers from the ledger, and the number of active visitors."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ FURTHEST_AHEAD_MS = 3_600_000
 
 
 FEWEST_AT_A_PLACE = 3
-"""Minimum number of active visitors at a location for the last visit's location to be shown. A single visitor could be
-recognised.
+"""Minimum number of active visitors in a location before the last visit's location is shown. Otherwise, the visitor
+could be recognised.
 """
 
 IMPORTED_MS = 60_000
-"""A visit that is older than the last one by more than this was imported, and does not become the last one, ms."""
+"""A visit that is older than the last one by more than this, ms, was imported. It does not become the last visit."""
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
 def newest_credible(clock: Clock, accepted: int) -> int:
-    """The greatest revision to accept from another server.
-
-    `accepted` is the greatest so far. After a clock was put back, it is ahead of the clock and still increases.
+    """The highest revision to accept from another server. `accepted` is the highest so far. After a clock was set back,
+    it is ahead of the clock and still increases.
     """
     return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
 
 
 class LiveStats:
-    """The statistics of one scope, starting from `snapshot`. Everything that is shown is noted in `high_water`."""
+    """The live stats of one scope, starting from `snapshot`. Everything that is shown is noted in `high_water`."""
 
     def __init__(
         self, snapshot: CounterSnapshot, active_visitors: ActiveVisitors, clock: Clock, high_water: HighWater
@@ -59,16 +58,15 @@ class LiveStats:
         return self._snapshot
 
     def update(self, snapshot: CounterSnapshot | None) -> None:
-        """Update the figures from the ledger; None when it could not be read.
-
-        Older figures are ignored: the result of a read may arrive after the receipt of a later commit.
+        """Update the numbers from the ledger; None if it could not be read. Older numbers are ignored, because a read's
+        result may arrive after the receipt of a later commit.
         """
         with self._lock:
             self._stale = snapshot is None
             self._keep_newest(snapshot)
 
     def stats(self, after: int = 0) -> Stats:
-        """The stats as this server last saw them, without a read of the ledger, at a revision greater than `after`."""
+        """The stats as last seen by this server, without reading the ledger, at a revision greater than `after`."""
         with self._lock:
             return self._current(after)[1]
 
@@ -81,10 +79,9 @@ class LiveStats:
             return {"figures": self._snapshot, "census": count, "revision": stats.revision}
 
     def merge(self, state: dict[str, Any]) -> None:
-        """Merge another server's `state`, ignoring older parts of it. Raises ValueError if it is malformed.
-
-        If both servers then have the same state, they show it at the same revision; otherwise this server's revision is
-        greater.
+        """Merge another server's `state`. Older parts of it are ignored. Raises ValueError if it is malformed. If both
+        servers then have the same state, they show it at the same revision; otherwise, this server's revision is
+        higher.
         """
         snapshot, remote_count, revision = self._checked(state)
         if snapshot.epoch != self._snapshot.epoch:
@@ -144,7 +141,7 @@ class LiveStats:
         return self._snapshot.epoch, self._snapshot.revision, self._clock.today(), self._stale, count.places
 
     def _next_revision(self) -> int:
-        """The revision of the newest commit, or the next number after any other change, including a restart."""
+        """The revision of the newest commit; after any other change or a restart, the next number."""
         if self._shown is not None and self._snapshot.revision > self._newest_revision:
             revision = self._snapshot.revision
         else:
@@ -174,7 +171,7 @@ def _last(snapshot: CounterSnapshot, places: Mapping[str, int]) -> LastVisit | N
 
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:
-    """The place of a visit, or None if too few visitors are active there."""
+    """The location of a visit; None if too few visitors are active there."""
     is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= FEWEST_AT_A_PLACE
     return place if is_named else None
 

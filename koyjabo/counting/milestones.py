@@ -1,7 +1,6 @@
-"""Totals that are announced when a visit reaches them (specification: Milestones).
-
-A milestone is a row of `webhook_events`, written in the transaction of the visit that reaches it. The first event that
-sends a room this total contains the milestone as well.
+"""Totals that are announced when a visit reaches them (specification: Milestones). A milestone is a row of
+`webhook_events`, written in the transaction of the visit that reaches it. The first event that shows this total in a
+room also has the milestone.
 """
 
 from __future__ import annotations
@@ -34,18 +33,20 @@ class Milestone(NamedTuple):
 
 
 def usual() -> list[int]:
-    """1, 2.5 and 5 times each power of 10, from FIRST to a little more than the largest total that can be set."""
+    """The default milestones: 1, 2.5 and 5 times each power of 10, from FIRST to a little more than the highest total
+    that can be set.
+    """
     powers = (10**exponent for exponent in range(len(str(LARGEST_TOTAL)) + 1))
     return [value for power in powers if power >= FIRST for value in (power, 5 * power // 2, 5 * power)]
 
 
 def key(scope: Scope, value: int) -> str:
-    """Unique key of a milestone, so that it happens only once in a database."""
+    """The unique key of a milestone, so that it is announced only once."""
     return f"milestone:{scope}:{value}"
 
 
 class Milestones:
-    """`values` holds every total that is announced."""
+    """The totals to announce, in `values`."""
 
     def __init__(self, values: Collection[int]) -> None:
         self._values = sorted(set(values))

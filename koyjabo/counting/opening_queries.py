@@ -1,4 +1,4 @@
-"""Open the ledger when a process starts: migrate the database, create the counter and read the first figures."""
+"""Opens the ledger when a process starts: migrates the database, creates the counter and reads the first numbers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from koyjabo.models.ledger import START
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
-    """Migrate the database, once for all processes, and create the counter of a new one. Returns the site's figures.
+    """Migrate the database, once for all processes, and create the counter of a new one. Returns the site's numbers. On
+    PostgreSQL, an up-to-date database is opened without a lock. Needs an application context.
 
-    On PostgreSQL, an up-to-date database is opened without a lock. Needs an application context. Raises
-    LedgerUnavailable when the database cannot be reached now, UnusableDatabase when it cannot be used at all, and
-    DatabaseInUse when another process keeps changing it for too long.
+    Raises LedgerUnavailable if the database cannot be reached now, UnusableDatabase if it cannot be used at all, and
+    DatabaseInUse if another process keeps changing it for too long.
     """
     with translated_errors():
         # SQLite always takes the lock. It costs nothing, and shows that the file is writable.
@@ -32,9 +32,8 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot
 
 
 def _present_figures(clock: Clock) -> CounterSnapshot | None:
-    """The figures of an up-to-date PostgreSQL database; None if it needs a migration or has no counter yet.
-
-    Sets time limits, because the migration of a newer version may hold the tables.
+    """The site's numbers in an up-to-date PostgreSQL database; None if it needs a migration or has no counter. Uses
+    time limits, because a newer version's migration may hold the tables.
     """
     from koyjabo.database.postgres import limits
 

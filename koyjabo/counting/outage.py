@@ -1,4 +1,4 @@
-"""Tracks visits that could not be saved. Each worker knows only its own commits and the counter."""
+"""Tracks visits that could not be saved. A worker only knows its own commits and the counter."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from koyjabo.database.outage_causes import cause_of
 log = logging.getLogger(__name__)
 
 FAILED_LATELY_S = 10.0
-"""How long a failed commit counts as a current failure, s. If it lasted forever, a load balancer that avoids the worker
-because of it would never send the visit that shows its recovery.
+"""How long a failed commit counts as a current failure, s. If it counted forever, a load balancer that avoids the
+worker would never send the visit that shows its recovery.
 """
 
 MAX_REFUSED = 20_000
-"""Maximum number of refused visits that an outage counts. Further ones are not counted."""
+"""Maximum number of refused visits that are counted in an outage."""
 
 LATE_S = 1.5
 """How long a visit may wait for its commit, s."""
@@ -38,7 +38,7 @@ class Writer(NamedTuple):
 
 
 class Outage:
-    """When this worker's commits began to fail, why, and how many visits were refused."""
+    """A period of failing commits on this worker: since when, why, and how many visits were refused."""
 
     def __init__(self) -> None:
         self._since: float | None = None  # monotonic s, like `_failed_at`
@@ -57,7 +57,7 @@ class Outage:
             self._refused.add(key)
 
     def failed(self, error: Exception, came_at: float) -> None:
-        """Record a failed commit. `came_at` is when its first visit came, monotonic s. Logs the first failure."""
+        """Record a failed commit. `came_at` is when its first visit arrived, monotonic s. Logs the first failure."""
         self._failed_at = time.monotonic()
         self._cause = cause_of(error.__cause__ or error) or self._cause
         if self._since is None:
@@ -82,16 +82,14 @@ class Unsaved(NamedTuple):
 
 
 class UnsavedVisits:
-    """Tracks how long visits have not been saved, as seen by this worker.
-
-    It sees its own commits and the counter, which the commits of all workers change. `revision` returns the counter's
-    last known revision. Call `refresh` every second. Failures of other workers are in their reports
-    (`cluster.workers`).
+    """Tracks how long visits have not been saved, as this worker sees it: from its own commits, and from the counter,
+    which all workers' commits change. `revision` returns the counter's last known revision. Call `refresh` every
+    second. Failures of other workers are in their reports (`cluster.workers`).
     """
 
     def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:
         self.since_ms: int | None = None
-        """When the first unsaved visit came, ms since 1970 UTC; None once a later visit was saved."""
+        """When the first unsaved visit arrived, ms since 1970 UTC; None once a later visit was saved."""
         self._writer = writer
         self._counter_revision = revision
         self._clock = clock
@@ -99,14 +97,14 @@ class UnsavedVisits:
         self._saved_at = self._looked_at = time.monotonic()
 
     def now(self) -> Unsaved | None:
-        """The state as of the last `refresh`."""
+        """The state at the last `refresh`."""
         if self.since_ms is None:
             return None
         writer = self._writer()
         return Unsaved(self.since_ms, writer.cause, writer.refused)
 
     def refresh(self) -> None:
-        """Update from the queue of commits, and from the counter as last read."""
+        """Update the state from the queue of commits, and from the counter as last read."""
         writer, revision, now = self._writer(), self._counter_revision(), time.monotonic()
         if revision != self._revision:  # a commit since the last refresh, perhaps from before a failed visit
             self._revision, self._saved_at = revision, self._looked_at
@@ -118,7 +116,9 @@ class UnsavedVisits:
             self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
 
     def _first_unsaved(self, writer: Writer, now: float) -> float | None:
-        """When the first visit came that has failed, or that has waited too long while none is saved; monotonic s."""
+        """When the first visit arrived that has failed, or has waited too long while no visits are saved;
+        monotonic s.
+        """
         if writer.failing_since is not None and writer.failed_at > self._saved_at:
             return max(writer.failing_since, self._saved_at)
         if writer.oldest_s > LATE_S and now - self._saved_at > LATE_S:

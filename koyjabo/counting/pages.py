@@ -1,4 +1,4 @@
-"""/n/…: the page of a visit's number, for anyone who has its link."""
+"""/n/…: a page about a visit's number, for anyone with its link."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SharedVisit(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The URL to share. Includes the language unless it is the default, for readers who have not chosen one."""
+        """The URL to share. Unless it is the default, the language is included, for readers who have not chosen one."""
         code = language()
         return site_origin() + self.path(None if code == next(iter(LANGUAGES)) else code)
 
@@ -40,7 +40,7 @@ class SharedVisit(NamedTuple):
 
 @bp.get("/n/<int:ordinal>")
 def visit_number(ordinal: int) -> str | Response:
-    """Show the number, its day, and how many visits came after it. 404 for a wrong signature."""
+    """Show the number, its day, and how many visits there have been since. 404 for a wrong signature."""
     visit = _shared(ordinal)
     if request.path != url_for("pages.visit_number", ordinal=ordinal):  # for example with a trailing slash
         return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
@@ -52,7 +52,7 @@ def visit_number(ordinal: int) -> str | Response:
 
 
 def after_words(visits: int) -> str:
-    """The text for how many visits came after another one, with `{count}` in place of the number."""
+    """The text about how many visits there have been since, with `{count}` in place of the number."""
     if not visits:
         return str(_("It is the newest visit."))
     return str(
@@ -68,7 +68,7 @@ def _title(code: str, visit: SharedVisit) -> str:
 
 
 def _shared(ordinal: int) -> SharedVisit:
-    """The visit of a link with a valid signature. Query parameters added by social networks are ignored."""
+    """The visit of a link with a valid signature. Query parameters that social networks add are ignored."""
     limits.count_address("shared_numbers")
     counting = current()[CountingServices]
     stats, counted = counting.visits.stats(), counting.visits.site.snapshot.visits

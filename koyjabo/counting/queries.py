@@ -1,5 +1,5 @@
-"""Queries of counting outside the ledger: ids of visits by day, announced events, secrets of anonymous visits, recent
-visits, visits by ordinal, and numbers by hour and day.
+"""Queries outside of the ledger: ids of visits by day, announced events, secrets of anonymous visits, recent visits,
+visits by number, and numbers by hour and day.
 """
 
 from __future__ import annotations
@@ -37,23 +37,21 @@ IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
-"""The largest ordinal to search for. Adjustments are far smaller, so the id that it leads to still fits 64 bits."""
+"""The highest visit number to search for. Adjustments are far smaller, so the id that it leads to fits into 64 bits."""
 
 MAX_ROWS = 200_000
-"""Maximum number of recent visits read: more than a small machine registers in one window."""
+"""Maximum number of recent visits that are read: more than a small machine registers in one active window."""
 
 BEFORE = 0
-"""The minute of all visits before the requested time."""
+"""Key for all visits before the requested time, in place of a minute."""
 
 OF_A_COMMUNITY: Any = text("scope <> 'site'")
-"""The exact condition of the partial index. SQLite does not use the index with any other form of it."""
+"""The condition of the partial index, in the exact form that SQLite needs to use it."""
 
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
-    """The ids of visits in a range of time: greater than the first result, up to the second.
-
-    None means no limit. Rolled-up visits no longer have ids. Ids of imports are not in chronological order; the table
-    `imported_visits` has their ranges.
+    """The ids of visits in a range of time: greater than the first result, up to the second. None means no limit.
+    Rolled-up visits have no ids. Ids of imports are not in order of time; the table `imported_visits` has their ranges.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
@@ -63,7 +61,7 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
 
 
 def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """Like `id_range`, but as several ranges, which leave out visits between the requested days and an import that
+    """Like `id_range`, but as several ranges. They leave out visits between the requested days and an import that
     overlaps them.
     """
     ranges = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
@@ -119,7 +117,7 @@ class MinuteCount(NamedTuple):
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-    """The greatest of these totals that a visit has reached in this epoch. Imports and totals set by hand do
+    """The highest of these totals that a visit has reached in this epoch. Imports and totals set by hand do
     not count.
     """
     keys = [key(scope, value) for value in values]
@@ -146,7 +144,7 @@ def day_secret(session: Session, day: str) -> str | None:
 
 
 def make_day_secret(session: Session, day: str, secret: str) -> str:
-    """Store `secret`, unless the day has one. Returns the secret of the day."""
+    """Store `secret`, unless the day already has one. Returns the day's secret."""
     session.execute(ADD_SECRET, {"day": day, "secret": secret})
     return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one()
 
@@ -158,9 +156,8 @@ def delete_day_secrets(session: Session, before: str) -> None:
 
 
 def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
-    """The visits after `since_ms`, oldest first, without visits of erased visitors. Raises LedgerUnavailable.
-
-    Reads backwards from the newest row and stops at `since_ms`.
+    """The visits after `since_ms`, oldest first, without erased visitors. Raises LedgerUnavailable. Reads backwards
+    from the newest row until `since_ms`.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
     visits: list[RecentVisit] = []
@@ -185,13 +182,13 @@ def epoch(session: Session) -> int:
 
 
 def ids_before(session: Session, since_ms: int) -> int:
-    """The greatest id such that all visits up to it came before `since_ms`."""
+    """The highest id whose visit, and all before it, came before `since_ms`."""
     return id_range(session, since_ms, None)[0]
 
 
 def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> list[MinuteCount]:
-    """A scope's visits with an id over `after`, by minute and by whether they had an account. The site includes its
-    communities. Visits before `since_ms` have the minute BEFORE.
+    """A scope's visits with an id over `after`, by minute and by whether the visitor was logged in. The site includes
+    its communities. Visits before `since_ms` have the minute BEFORE.
     """
     minute = case((Visit.at_ms >= since_ms, Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
     has_account = Visit.user_id.is_not(None).label("has_account")
@@ -202,13 +199,13 @@ def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> 
 
 
 def ids_of(session: Session, number: int | None) -> list[int]:
-    """The ids of the visits with this ordinal; several if a new epoch began with a lower total."""
+    """The ids of the visits with this number. There are several if a new epoch began with a lower total."""
     ids = [first for first, _ in ids_between_ordinals(session, number, number)] if number is not None else []
     return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids))))
 
 
 def ids_between_ordinals(session: Session, first: int, last: int) -> list[tuple[int, int]]:
-    """The ids of the visits with these ordinals, as ranges, in order. Reads no visits."""
+    """The ids of the visits with these numbers, as ranges, in order. Reads no visits."""
     if not 0 < first <= last <= LARGEST_NUMBER:
         return []
     change = func.sum(Adjustment.total_after - Adjustment.total_before)
@@ -226,15 +223,15 @@ class NumberedVisit(NamedTuple):
 
 
 def numbered_visit(session: Session, ordinal: int) -> NumberedVisit | None:
-    """The newest visit with this ordinal; None if it was rolled up or its visitor was erased."""
+    """The newest visit with this number; None if it was rolled up or its visitor was erased."""
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
     return None if visit is None or visit.visitor_id.startswith(DELETED) else NumberedVisit(visit.id, visit.day)
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
-    """The epochs whose ordinals are valid in `epoch`, newest first: itself, and the ones that it continued after
-    rollbacks.
+    """The epochs whose numbers are valid in `epoch`, newest first: itself, and those that it continued
+    after rollbacks.
     """
     continued = select(Adjustment.epoch, Adjustment.epoch_before)
     continued = continued.where(Adjustment.scope == SITE, Adjustment.epoch_before.is_not(None))
@@ -245,8 +242,8 @@ def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
 
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """Visits by day, in order, without days that have none. Includes rolled-up visits: each visit's own transaction
-    updates these sums.
+    """Visits by day, in order, without days that have none. Includes rolled-up visits, because each visit's own
+    transaction updates these sums.
     """
     return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
 
@@ -257,7 +254,7 @@ def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) ->
 
 
 def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dict[int, int]:
-    """Visits by hour for these starts of hours (s since 1970), without hours that have none."""
+    """Visits by hour, for hours with these start times (s since 1970), without hours that have none."""
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
     return {row.hour_s: row.visits for row in session.execute(rows)}

@@ -1,6 +1,5 @@
-"""The ledger's input and output: plain values that are passed between threads.
-
-They are named tuples, because one is created per visit, at a fifth of the cost of a frozen dataclass.
+"""The ledger's input and output: plain values that are passed between threads. They are named tuples, because one is
+created per visit, at a fifth of the cost of a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from typing import NamedTuple
 from koyjabo.models import SITE, Scope
 
 VisitKey = tuple[str, str]
-"""(visitor_id, visit_id): what makes a retry the same visit."""
+"""(visitor_id, visit_id). A retry has the same key as its visit."""
 
 
 LATE_MS = 60_000
-"""If a client claims to have opened a visit longer ago than this, it was offline (or its clock is wrong)."""
+"""If a client says that it opened a visit longer ago than this, it was offline, or its clock is wrong."""
 
 
 class NewVisit(NamedTuple):
-    """A visit as received, validated and truncated to its limits."""
+    """A visit as received, validated and cut to its limits."""
 
     visitor_id: str
     visit_id: str | None  # the client's own id of the visit, which identifies retries
@@ -47,7 +46,7 @@ class NewVisit(NamedTuple):
 
 
 class CounterSnapshot(NamedTuple):
-    """The committed figures of a scope, as of one commit."""
+    """The numbers of a scope after one commit."""
 
     scope: Scope
     epoch: int  # ms; base-36 on the wire

@@ -1,4 +1,4 @@
-"""Keeps counting after the database was rolled back (specification: A rolled-back database)."""
+"""Continues the count after the database was rolled back (specification: A rolled-back database)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
 MAX_RECOVERIES = 5
-"""How many times one call may recover from a rollback. A failover may lead to a second server that was rolled back."""
+"""How many times a call may recover from a rollback. A failover may lead to a second server that was rolled back."""
 
 RETRY_S = 10.0
-"""How long a commit is retried, s."""
+"""Time limit for retrying a commit, s."""
 
 FAST_FAILURE_S = 1.0
-"""An attempt that fails within this time has only found a broken connection, so it is worth a second one, s."""
+"""An attempt that fails faster than this has probably found a broken connection, so it is worth a second attempt, s."""
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,8 @@ Read = TypeVar("Read")
 
 
 class RollbackRecovery:
-    """Detects rollbacks and begins a new epoch after one.
-
-    `ask` sends a question to all other workers, which then call `shared.answer` with it. `count` is called once per
-    detected rollback.
+    """Detects rollbacks, and begins a new epoch after one. `ask` sends a request to all other workers, which then call
+    `shared.answer` with it. `count` is called once per detected rollback.
     """
 
     def __init__(
@@ -61,11 +59,11 @@ class RollbackRecovery:
     def standing(
         self, commit: Callable[[], Receipt], questions: int, begun: Callable[[], Receipt] | None = None
     ) -> Receipt:
-        """Commit one visit and return its receipt, once that cannot be lost to a rollback. `begun` waits for a commit
-        that is already in progress.
+        """Commit a visit, and return its receipt once a rollback cannot lose it. `begun` waits for a commit that is
+        already in progress.
 
-        After a rollback, `commit` looks the visit up and writes it again if it is gone. `questions` is the value of
-        `HighWater.questions` before the first commit began. Raises what a commit raises, and LedgerUnavailable when the
+        After a rollback, `commit` looks the visit up, and writes it again if it is gone. `questions` is the value of
+        `HighWater.questions` before the first commit began. Raises what a commit raises, and LedgerUnavailable if the
         database is rolled back again and again.
         """
         first, recoveries, until = None, 0, time.monotonic() + RETRY_S
@@ -104,10 +102,9 @@ class RollbackRecovery:
         self.recover(cause)
 
     def recover(self, cause: DatabaseRolledBack) -> None:
-        """Collect the marks of all live workers, and begin a new epoch if the site's counter is below them.
-
-        Returns when this worker knows the new epoch, even if another worker began it. Raises LedgerUnavailable, also
-        for calls that waited for a failed attempt.
+        """Collect the marks of all live workers. If the site's counter is below them, begin a new epoch. Returns when
+        this worker knows the new epoch, even if another worker began it. Raises LedgerUnavailable, also for calls that
+        waited for a failed attempt.
         """
         self.high_water.merge({SITE: cause.mark})
         epoch, failures = self.high_water.site.epoch, self._failures
@@ -124,7 +121,7 @@ class RollbackRecovery:
                 raise
 
     def _gather_since(self, server: str) -> None:
-        """Collect the marks of all workers once per server. Commits on the previous server cannot follow any more."""
+        """Collect the marks of all workers, once per server. No more commits on the previous server can follow."""
         if self.high_water.server != server:
             self._gather()
             self.high_water.server = server

@@ -1,4 +1,4 @@
-"""Begins a new epoch after the database was rolled back, so that no ordinal is used twice and no total falls."""
+"""Begins a new epoch after the database was rolled back, so that no visit number is used twice and no total falls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_
 )
 
 SCOPES_PER_STATEMENT = 500
-"""Scopes per statement."""
+"""Number of scopes per statement."""
 
 EVENT = "ledger.rolled_back"
 ACCEPT = "ledger.accept"
@@ -55,7 +55,7 @@ class LostVisits(NamedTuple):
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """The object in the audit log and in the webhook event (specification: A rolled-back database)."""
+        """The lost visits in the audit log and in the webhook event (specification: A rolled-back database)."""
         lost = self.acknowledged - self.stored
         return {
             "scope": self.scope,
@@ -78,9 +78,7 @@ def database_name(session: Session) -> str:
 
 def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> NewEpoch:
     """Begin one new epoch for all scopes if the site's counter is below its mark. Scopes below their mark continue from
-    it.
-
-    Runs in the session's transaction, under the lock of the counter row.
+    it. Runs in the session's transaction, with the counter row locked.
     """
     locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # locked first, as in every transaction
     site, lost = session.scalars(locked).one(), []
@@ -99,15 +97,13 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
 
 
 def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
-    """The site's counter in an epoch that an admin or a restore began below `mark` on purpose. None after a
-    rollback.
-    """
+    """The site's counter, if an admin or a restore began its epoch below `mark` on purpose; None after a rollback."""
     current = _mark(session.scalars(select(Counter).where(Counter.scope == SITE)).one())
     return None if _is_rolled_back(session, current, mark) else current
 
 
 def _next(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> tuple[int, int]:
-    """A new epoch and revision, greater than all that are stored or were acknowledged."""
+    """A new epoch and revision, higher than all that are stored or were acknowledged."""
     stored = session.execute(select(func.max(Counter.epoch), func.max(Counter.revision))).one()
     epochs, revisions = [mark.epoch for mark in marks.values()], [mark.revision for mark in marks.values()]
     return max(now_ms, stored[0] + 1, max(epochs) + 1), max(now_ms, stored[1] + 1, max(revisions) + 1)
@@ -130,9 +126,8 @@ def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMar
 
 
 def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
-    """Record that this PostgreSQL server is the right one, regardless of earlier timelines (`database.timelines`).
-
-    Returns its address and its timeline. Raises UnusableDatabase if it does not report its timeline.
+    """Record that this PostgreSQL server is the primary, whatever timelines were seen before (`database.timelines`).
+    Returns its address and timeline. Raises UnusableDatabase if it does not report its timeline.
     """
     connection = session.connection().connection.dbapi_connection
     server = connection.server  # type: ignore[union-attr]

@@ -37,9 +37,8 @@ class CountingServices:
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
-    """Build the services. `snapshot` has the site's current figures.
-
-    Needs an application context. Raises LedgerUnavailable.
+    """Build the services. `snapshot` has the site's current numbers. Needs an application context. Raises
+    LedgerUnavailable.
     """
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
@@ -84,6 +83,6 @@ def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
 
 
 def _restore_active(presence: PresenceServices, now_ms: int, window_ms: int) -> None:
-    """Restore who is active from recent visits. Without Redis, nothing else remembers them across a restart."""
+    """Restore the active visitors from recent visits. Without Redis, they are stored nowhere else."""
     if isinstance(presence.active_visitors, MemoryActiveVisitors):
         presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)

@@ -1,4 +1,4 @@
-"""The statistics of a scope at one revision, and their one JSON form (specification: Read the stats)."""
+"""The stats of a scope at one revision, and their only JSON form (specification: Read the stats)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LastVisit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The statistics of a scope at one revision. On one server, an equal revision means equal statistics."""
+    """The stats of a scope at one revision. On one server, an equal revision means equal stats."""
 
     total: int
     today: int
@@ -71,7 +71,7 @@ class WrittenStats:
 
 
 class StatsWriter:
-    """Encodes stats to JSON and keeps the last result, which many requests share."""
+    """Encodes stats as JSON, and keeps the last result, which many requests share."""
 
     def __init__(self) -> None:
         self._last: tuple[Stats, WrittenStats] | None = None

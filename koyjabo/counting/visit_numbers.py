@@ -1,7 +1,7 @@
-"""Links to the page of a visit's number (specification:
+"""Links to the page of a visit's number (specification: The number of a visit).
 
-The number of a visit). The signature keeps strangers from finding out when visits took place, because only the visitor
-gets the link. It is bound to the epoch, so links of an old count do not open visits with the same number in a new one.
+Only the visitor gets the link, and its signature keeps others from finding out when visits took place. It belongs to an
+epoch, so links of an old count do not open visits with the same number in a new one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class OwnNumbers:
         return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
 
     def is_valid(self, ordinal: int, epoch: int, signature: str) -> bool:
-        """Whether the signature belongs to the current epoch, or to an epoch whose ordinals are valid in it. Raises
+        """Whether the signature belongs to the current epoch, or to an epoch whose numbers are valid in it. Raises
         LedgerUnavailable.
         """
         if self._is_signed(ordinal, epoch, signature):

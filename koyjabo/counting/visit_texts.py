@@ -1,4 +1,4 @@
-"""How many bytes the new texts of a visit take in the database, in the visit and in sums by day and scope."""
+"""Computes how many bytes a visit's new texts take in the database, in the visit and in the sums by day and scope."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from koyjabo.database.json_rows import reader
 from koyjabo.network.rate_limiter import DAY_S
 
 OF_EACH = 600
-"""Size of a new value in the sums of the site and of a community on PostgreSQL, bytes. SQLite needs less."""
+"""Size of a new value in the sums of the site and a community on PostgreSQL, bytes. SQLite needs less."""
 
 TEXTS = {"page": OF_EACH, "referrer": 2 * OF_EACH, "user_agent": OF_EACH, "campaign": 5 * OF_EACH}
-"""The texts that a client chooses, with the size of the sums they are added to. A text may be in several sums."""
+"""Texts that a client chooses, with the size of the sums they add to. A text may be in several sums."""
 
 WITHOUT: dict[str, Any] = dict.fromkeys(TEXTS)
 _texts = reader(NewVisit._fields, list(TEXTS))
 
 OF_TEXTS = 9
-"""How many bytes the rows need at most for each byte of a text."""
+"""Maximum size of the rows for each byte of a text, bytes."""
 
 MAX_SEEN = 50_000
-"""How many texts a worker remembers: about 4 MB."""
+"""Maximum number of texts that a worker remembers, about 4 MB."""
 
 
 class StorageLimits(Protocol):
@@ -37,7 +37,7 @@ class StorageLimits(Protocol):
 
 
 class SeenTexts:
-    """Texts that were seen today (UTC) in each scope. Storing them again takes no further space."""
+    """The texts that were seen today (UTC) in each scope. Storing them again takes no more space."""
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
@@ -58,8 +58,8 @@ class SeenTexts:
         self._hashes = set()
 
     def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
-        """The visit, without its texts if they are new and its sender has used up its bytes for the day. It still
-        counts.
+        """The visit. If its texts are new and its sender has used up the day's bytes, they are left out; the visit
+        still counts.
         """
         if not limits.limits_storage:
             return visit

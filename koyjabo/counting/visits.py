@@ -1,7 +1,5 @@
-"""Register visits and read their statistics.
-
-A visit counts when `register` returns: it is on disk under a unique ordinal (specification: Register a visit).
-Everything that is published afterwards derives from that receipt.
+"""Registers visits and reads their stats. When `register` returns, the visit counts: it is on disk under a unique
+number (specification: Register a visit). Everything that is published afterwards derives from its receipt.
 """
 
 from __future__ import annotations
@@ -26,12 +24,12 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 log = logging.getLogger(__name__)
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
-"""Log message. The visit is part of the first broadcast to that scope with this revision or a newer one
+"""Log message. The first broadcast to that scope with this revision or a newer one includes the visit
 (docs/operations.md).
 """
 
 RECENT_LOOKUPS = 500
-"""How many recent lookups keep a community's statistics cached, so that a client that polls gets 304 instead of a new
+"""Number of recent lookups that keep a community's stats cached, so that a client that polls gets 304 and not a new
 revision.
 """
 
@@ -102,7 +100,7 @@ class Visits:
         return False
 
     def keep_active(self, visitor_id: str, place: str) -> None:
-        """Keep a visitor active. Raises UnknownVisitor if they never registered a visit, LedgerUnavailable."""
+        """Keep a visitor active. Raises UnknownVisitor if they have never registered a visit, and LedgerUnavailable."""
         if not self._active_visitors.keep_alive(SITE, visitor_id):
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
@@ -114,8 +112,8 @@ class Visits:
         return self._ledger.knows(SITE, visitor_id)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
-        """Mark a visitor with an open page as active. Returns False, without effect, if they have not registered a
-        visit or the ledger is unavailable.
+        """Mark a visitor with an open page as active. If they have not registered a visit or the ledger is unavailable,
+        does nothing and returns False.
         """
         try:
             self.keep_active(visitor_id, place)
@@ -124,22 +122,19 @@ class Visits:
         return True
 
     def stats(self) -> Stats:
-        """The newest stats. Their total is at least the total of every receipt returned before this call, on any
-        server.
-
-        If the ledger cannot be read, returns the last known stats, marked `stale`.
+        """The newest stats. Their total is at least as high as in any receipt returned before this call, on any server.
+        If the ledger cannot be read, the last known stats are returned, marked `stale`.
         """
         self.refresh(self.site)
         return self.site.stats()
 
     def newest(self) -> Stats:
-        """The site's last known stats, without a read of the ledger. Use it after a receipt."""
+        """The site's last known stats, without reading the ledger. Use this after a receipt."""
         return self.site.stats()
 
     def community(self, scope: Scope) -> LiveStats:
-        """The statistics of a community. They are kept up to date while the caller keeps a reference to the object.
-
-        Raises UnknownCommunity, and LedgerUnavailable when they are not cached and the ledger cannot be read.
+        """The stats of a community, which are kept up to date while the caller keeps a reference to the object. Raises
+        UnknownCommunity, and LedgerUnavailable if they are not cached and the ledger cannot be read.
         """
         live_stats = self._communities.get(scope)
         if live_stats is not None:
@@ -153,9 +148,8 @@ class Visits:
         return live_stats
 
     def refresh(self, live_stats: LiveStats) -> bool:
-        """Update from the ledger. Returns False if it cannot be read; the last known stats are then marked `stale`.
-
-        A deleted scope keeps its last stats, since its rooms are closed anyway.
+        """Update stats from the ledger. Returns False if it cannot be read; the last known stats are then marked
+        `stale`. A deleted scope keeps its last stats, because its rooms are closed anyway.
         """
         try:
             snapshot = self._ledger.snapshot(live_stats.scope)
@@ -176,8 +170,8 @@ class Visits:
         self._ledger.close()
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
-        """Update from a whole batch before any of its requests gets its response, so that all responses have the same
-        stats.
+        """Update everything from a whole batch before any of its requests gets its response, so that all responses have
+        the same stats.
         """
         changed = {}
         for visit, receipt in visits:
@@ -204,8 +198,8 @@ class Visits:
             self.on_epoch()
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
-        """Mark the visitor as active and return their id: for a retry across midnight, the hash that is active
-        already.
+        """Mark the visitor as active, and return the id that is active. For a retry across midnight, this is the
+        earlier hash.
         """
         visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive
         if receipt.duplicate and visit.other_key and not keep_alive(SITE, visitor_id):

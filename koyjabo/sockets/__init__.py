@@ -1,4 +1,4 @@
-"""The handlers of plain WebSockets and Socket.IO: connecting, joining rooms, client messages."""
+"""Handlers of plain WebSockets and Socket.IO: connecting, joining rooms, and messages from clients."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Add the handlers of plain WebSockets and Socket.IO to `app`. Socket.IO handlers are registered once per
-    process.
-    """
+    """Add the handlers to `app`. Socket.IO handlers are registered once per process."""
     from functools import partial
 
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup

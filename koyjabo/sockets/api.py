@@ -1,6 +1,5 @@
-"""GET /api/stream, /api/communities/{id}/stream: changes as Server-Sent Events (specification: Streams).
-
-The models describe the events that `koyjabo.realtime.events` makes.
+"""GET /api/stream and /api/communities/{id}/stream: changes as Server-Sent Events (specification: Streams). The models
+describe the events that `koyjabo.realtime.events` creates.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ KIND = "streams"
 
 
 class EventConnection(Connection, Protocol):
-    """A stream. `koyjabo.server.websockets.event_stream`, in a higher layer, implements it."""
+    """A stream, as implemented in a higher layer by `koyjabo.server.websockets.event_stream`."""
 
     @property
     def body(self) -> Iterable[bytes]: ...
@@ -46,9 +45,9 @@ class EventConnection(Connection, Protocol):
 
 
 class ServerSentEvents(Stream):
-    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open a WebSocket.
+    """All streams of one path. They join the same rooms as plain WebSockets, for pages that cannot open one.
 
-    A refusal is an HTTP response. If a client loses its permission later, it receives an event of type `error` and the
+    A refusal is an HTTP response. If a client loses its permission later, it receives an event of type `error`, and the
     stream ends.
     """
 
@@ -56,10 +55,10 @@ class ServerSentEvents(Stream):
 
     @abstractmethod
     def check(self, request: Request) -> None:
-        """Raise the error of the client's credentials, if there is one. May block."""
+        """Check the client's credentials, if it sent any. Raises their error. May block."""
 
     def open_stream(self, request: Request) -> Iterable[bytes]:
-        """Admit the client and return the body of the response. May block. Raises the refusal as a KoyJaboError, and
+        """Admit the client, and return the body of the response. May block. Raises the refusal as a KoyJaboError, and
         NoStreams under another WSGI server.
         """
         streams = request.environ.get("koyjabo.event_streams")
@@ -87,7 +86,7 @@ class ServerSentEvents(Stream):
 
 
 class SiteEvents(ServerSentEvents, StatsStream):
-    """Streams of the site's statistics. They belong to no visitor."""
+    """Streams of the site's stats. They belong to no visitor."""
 
     def check(self, request: Request) -> None: ...
 
@@ -116,7 +115,7 @@ Owner = TypeVar("Owner", bound=ServerSentEvents)
 
 
 def events_of(app: Flask, kind: type[Owner]) -> Owner:
-    """Return the owner of the streams of this kind."""
+    """The owner of the streams of this kind."""
     owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
         owners[kind] = kind(services_of(app))
@@ -135,7 +134,7 @@ MILESTONE = Field(
 
 
 class SiteUpdateEvent(BaseModel):
-    """The stats of the site, sent at once and after every change."""
+    """The site's stats, sent at once and after every change."""
 
     type: Literal["visitor_update"]
     stats: StatsAnswer
@@ -162,7 +161,7 @@ class CountEvent(BaseModel):
 
 
 class VisitorCountEvent(CountEvent):
-    """How many members are online, sent at once and when several have come or gone."""
+    """How many members are online. Sent at once, and when several have come or gone."""
 
     type: Literal["visitor_count"]
 
@@ -182,7 +181,7 @@ class VisitorLeftEvent(CountEvent):
 
 
 class MessageEvent(BaseModel):
-    """A message from a program to the members who are online."""
+    """A program's message to the members online."""
 
     type: Literal["message"]
     community_id: str
@@ -209,7 +208,7 @@ OF_COMMUNITY = (
 @bp.get("/stream")
 @describe("Stream the stats of the site", {200: StreamOf(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
-    """Server-Sent Events with what a WebSocket at `/` receives. The stream belongs to no visitor."""
+    """Open a stream of what a WebSocket at `/` receives, as Server-Sent Events. The stream belongs to no visitor."""
     return _answer(SiteEvents)
 
 
@@ -220,8 +219,9 @@ def stream() -> Response:
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:
-    """Server-Sent Events for members, who count as online while the stream is open, and for anyone if `public_count` is
-    true."""
+    """Open a stream of a community, as Server-Sent Events. Members count as online while it is open. If `public_count`
+    is true, anyone may open it.
+    """
     return _answer(CommunityEvents)
 
 

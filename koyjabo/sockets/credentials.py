@@ -19,14 +19,14 @@ SUB_PROTOCOL = "Authorization"
 
 
 class SubProtocols(NamedTuple):
-    """The sub-protocol to respond with, and the token sent in Sec-WebSocket-Protocol."""
+    """The sub-protocol of the response, and the token sent in Sec-WebSocket-Protocol."""
 
     answer: str | None
     token: str | None
 
 
 def sub_protocols(request: Request) -> SubProtocols:
-    """Parse `Authorization, <token>`. Some clients can also send `Authorization, Bearer <token>`."""
+    """Parse `Authorization, <token>` or `Authorization, Bearer <token>`, which some clients send."""
     offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     if offered[0].lower() != SUB_PROTOCOL.lower():
         return SubProtocols(None, None)
@@ -34,10 +34,10 @@ def sub_protocols(request: Request) -> SubProtocols:
 
 
 def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
-    """Return the claims of the client's credentials, or None without credentials.
+    """The claims of the client's credentials, or None if it sent none. `token` is a token from outside of the request's
+    headers and query. `admitted_by` is as in `token_to_verify`.
 
-    `token` is a token that was not sent in the request's headers or query. For `admitted_by` see `token_to_verify`.
-    Later, the room's permission check verifies that the session is live and that a refresh token is the current one.
+    The room's permission check later verifies that the session is live and that a refresh token is the current one.
     Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
@@ -53,18 +53,16 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
 
 
 def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:
-    """Return the id of the refresh token that must still be verified, or None.
-
-    None for an access token, and for the refresh token that admitted this client before (`admitted_by`): the client
-    repeats the token of its handshake, and may have renewed it since then.
+    """The id of the refresh token that still has to be verified. None for an access token, and for the refresh token
+    that has admitted this client before (`admitted_by`): the client repeats the token from its handshake, and may have
+    renewed it since.
     """
     return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
 
 
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
-    """Read the claims of `token`, which this server or another system issued.
-
-    An expired token of this server is accepted together with a live session.
+    """The claims of `token`, issued by this server or by another system. An expired token of this server is accepted
+    together with a live session.
     """
     try:
         return services[Tokens].read(token, ACCESS)

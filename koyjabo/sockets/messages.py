@@ -1,4 +1,4 @@
-"""Validates the messages of clients."""
+"""Validates clients' messages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from koyjabo.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.core.socket_errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
-"""Maximum size of a message, in bytes (docs/limits.md)."""
+"""Maximum size of a message, bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""Maximum number of invalid messages. At this number, the connection is closed with 1008."""
+"""Number of invalid messages that closes the connection, with 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:
@@ -33,17 +33,17 @@ def unknown(kind: str) -> InvalidMessage:
 
 
 def is_true(value: object) -> bool:
-    """Return whether the `anonymous` of a query or a message is true."""
+    """Whether the field `anonymous` of a query or message is true."""
     return value is True or value in ("1", "true")
 
 
 def visitor_id(value: object) -> str | None:
-    """Return a valid visitorId, or None for any other value, which is treated as missing."""
+    """A valid visitorId; None for any other value, which is treated as missing."""
     return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None
 
 
 def visit_id(value: object) -> str | None:
-    """Return a valid visitId, or None if it is missing. Raises InvalidMessage for any other value."""
+    """A valid visitId; None if it is missing. Raises InvalidMessage for any other value."""
     if value is None or (isinstance(value, str) and VISIT_NAME.fullmatch(value)):
         return value
     raise InvalidMessage("A visitId has 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")

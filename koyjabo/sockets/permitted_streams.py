@@ -1,7 +1,5 @@
-"""The plain WebSockets that need a permission.
-
-These are the number of people online in a community (for members, or public) and a community's dashboard (for
-moderators). The panel's is `koyjabo.panel.panel_stream`.
+"""Plain WebSockets that need a permission: a community's number of people online (for members, or public), and its
+dashboard (for moderators). The panel has its own in `koyjabo.panel.panel_stream`.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from koyjabo.webkit.login.jwt import Claims
 
 
 class PermittedStream(Stream):
-    """A stream whose participants must keep their permission."""
+    """A stream whose participants have to keep their permission."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)

@@ -1,4 +1,4 @@
-"""The kinds of community rooms that clients may join, and the role required for each."""
+"""The kinds of community rooms that clients may join, with the role that each requires."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def participant_for(
     end: Callable[[KoyJaboError], None],
     admitted_by: str | None = None,
 ) -> Participant:
-    """Return a participant for `CommunityRooms.join`. An invalid community id counts as an unknown community.
-
-    Raises Unauthenticated for a dashboard if `claims` is None.
+    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community. Raises
+    Unauthenticated for a dashboard if `claims` is None.
     """
     community = uuid_of(community_id) or NO_COMMUNITY
     if claims is None:

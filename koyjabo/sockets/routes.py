@@ -1,6 +1,4 @@
-"""Routes of plain WebSockets. The stream of the site shares the path `/` with the home page (specification: Real
-time).
-"""
+"""Routes of plain WebSockets. The site's stream has the path `/`, like the home page (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -32,23 +30,22 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
 
 @bp.route("/", websocket=True)
 def stats_stream() -> Response:
-    """Sends every change to the site's statistics. The first event includes the effect of opening the socket."""
+    """Send every change to the site's stats. The first event includes the effect of opening the socket."""
     return open_here(STATS)
 
 
 @bp.route("/ws/communities/<community_id>/visitors/", websocket=True)
 def visitors_stream(community_id: str) -> Response:
-    """Sends members of a community how many of them are online. The first event includes the client itself.
-
-    If the community's numbers are public, anyone may listen.
+    """Send how many members of a community are online. The first event includes the client itself. If the community's
+    numbers are public, anyone may connect.
     """
     return open_here("visitors", sub_protocols(request).answer)
 
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
 def dashboard_stream(community_id: str) -> Response:
-    """Sends moderators the dashboard of a community: today's visitors and who is online. Moderators do not count as
-    online because of it.
+    """Send moderators a community's dashboard: today's visitors and who is online. They do not count as online because
+    of it.
     """
     return open_here("visitor_dashboard", sub_protocols(request).answer)
 

@@ -1,6 +1,4 @@
-"""Admits sockets of both kinds to the site's statistics (specification: Real time), and handles its plain
-WebSockets.
-"""
+"""Admits sockets of both kinds to the site's stats (specification: Real time), and handles the plain WebSockets."""
 
 from __future__ import annotations
 
@@ -52,10 +50,9 @@ def admit(
 
 
 def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> str:
-    """Match an admitted socket with the visitor in its message, and return the visitor.
-
-    The handshake determines whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or
-    `visitId`, or a socket that has already sent one, and TooManyRequests like `admit`.
+    """Match an admitted socket with the visitor named in its message, and return the visitor. The handshake determines
+    whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or `visitId`, or if the socket has
+    already named a visitor, and TooManyRequests like `admit`.
     """
     visitor, sockets = visitor_id(message.get("visitorId")), services[PresenceServices].visitor_sockets
     visit, known = visit_id(message.get("visitId")), sockets.known(member)
@@ -82,9 +79,7 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
 
 
 def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
-    """Return the hashed visitor and visit, or no visitor if the ledger is unavailable. The socket is then open without
-    a visitor.
-    """
+    """The hashed visitor and visit. Without a ledger, there is no visitor, and the socket is open without one."""
     try:
         return services[CountingServices].anonymity.key_of(visitor, visit)
     except LedgerUnavailable:
@@ -92,7 +87,7 @@ def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | 
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:
-    """Send the current statistics to one member and return them."""
+    """Send the current stats to one member, and return them."""
     services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
 

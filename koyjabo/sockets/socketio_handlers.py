@@ -42,7 +42,7 @@ DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
-    """A community room. Rooms made from a community's ref and from its id are equal."""
+    """A community room. Rooms named by the community's ref and by its id are equal."""
 
     room: str
     community_id: str
@@ -58,7 +58,7 @@ class RequestedRoom(NamedTuple):
 
 
 class Client:
-    """One Socket.IO client. Its lock makes joins and leaves run one at a time."""
+    """A Socket.IO client. Its lock makes joins and leaves run one at a time."""
 
     def __init__(self) -> None:
         self.born = time.monotonic()
@@ -82,12 +82,12 @@ class JoinedRooms:
         client.token = token if isinstance(token, str) else None
 
     def admit(self, sid: str) -> None:
-        """Mark a client as admitted. Clients that are refused or disconnect earlier are not counted."""
+        """Mark a client as admitted. Clients that are refused, or disconnect before, are not counted."""
         if client := self._clients.get(sid):
             client.is_admitted = True
 
     def lasted_s(self, sid: str) -> float | None:
-        """Return how long an admitted client has been connected (s), or None for any other client."""
+        """How long an admitted client has been connected, s; None for other clients."""
         client = self._clients.get(sid)
         return time.monotonic() - client.born if client and client.is_admitted else None
 
@@ -97,10 +97,8 @@ class JoinedRooms:
             self._services[CommunityServices].rooms.leave(participant, clean)
 
     def join(self, sid: str, message: Any, request: Request) -> dict[str, Any]:
-        """Admit a client to a room, send it the current value, and return that value. Idempotent.
-
-        A watcher is admitted again, because it may have become a member. Raises InvalidMessage, and the errors that
-        `close_code` knows.
+        """Admit a client to a room, send it the current value, and return that value. Idempotent. A watcher is admitted
+        again, because they may have become a member. Raises InvalidMessage, and the errors that `close_code` knows.
         """
         requested = RequestedRoom.of(message, self._services[CommunityServices].refs.resolve)
         with self._client(sid) as client:
@@ -129,7 +127,7 @@ class JoinedRooms:
                 self._services[CommunityServices].rooms.leave(participant)
 
     def send_present(self, sid: str, message: Any) -> dict[str, Any]:
-        """Send the client the current value of a room and return it. Raises InvalidMessage if the client is not in the
+        """Send the client a room's current value, and return it. Raises InvalidMessage if the client is not in the
         room.
         """
         with self._client(sid) as client:
@@ -145,8 +143,7 @@ class JoinedRooms:
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
-        """Lock a client. Raises InvalidMessage if it has disconnected, or disconnects while the caller waits for the
-        lock."""
+        """Lock a client. Raises InvalidMessage if it has disconnected, also while this waits for the lock."""
         client = self._clients.get(sid)
         if client is None:
             raise InvalidMessage(DISCONNECTED)
@@ -168,7 +165,9 @@ class JoinedRooms:
         return value
 
     def _joined(self, client: Client, message: Any) -> RequestedRoom:
-        """Return a room that the client may have joined, without reading the database. Raises InvalidMessage."""
+        """The room named in a message, which the client may have joined. Does not read the database. Raises
+        InvalidMessage.
+        """
         known = self._services[CommunityServices].refs.known
         return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
 
@@ -255,7 +254,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 
 def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
-    """Send the statistics of the site, or the value of the community room in the message."""
+    """Send the site's stats, or the value of the community room that the message names."""
     _services()[ObservabilityServices].socket_log.received("request_count")
     if not isinstance(message, dict) or "communityId" not in message:
         return {"ok": True, **send_stats(_services(), _sid())}
@@ -308,9 +307,8 @@ def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
 
 
 def failed(error: Exception) -> dict[str, Any]:
-    """Return the acknowledgement for a failed handler. A failed `connect` refuses the client.
-
-    Raises `error` again if the client has disconnected, because nothing can be sent to it.
+    """The acknowledgement for a failed handler. A failed `connect` refuses the client. Raises `error` again if the
+    client has disconnected, because nothing can be sent to it.
     """
     if not socketio.server.manager.is_connected(request.sid, "/"):  # type: ignore[attr-defined]
         raise error
@@ -335,7 +333,7 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
 
 
 def _count_error() -> int:
-    """Count a client error and return the number so far. The number is kept in the client's Engine.IO session, so
+    """Count a client error, and return the number so far. It is kept in the client's Engine.IO session, so that
     reconnecting to the namespace does not reset it.
     """
     try:
@@ -347,7 +345,7 @@ def _count_error() -> int:
 
 
 def _named_visit(auth: dict[str, Any]) -> str | None:
-    """Return the visitId of a client that connects. An invalid one is treated as missing, like its visitorId."""
+    """The visitId of a client that connects. An invalid one is treated as missing, like an invalid visitorId."""
     with suppress(InvalidMessage):
         return visit_id(auth.get("visitId"))
     return None

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 PATH = "/socket.io/"
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
-"""Defaults, in seconds and bytes. The host program's `socketio.server_options` take precedence."""
+"""Default options, s and bytes. The host program's `socketio.server_options` have priority."""
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Set all options, because Flask-SocketIO keeps the options of an earlier application in the same process."""
+    """Set up Flask-SocketIO with all options, because it keeps the options of an earlier application in the
+    same process.
+    """
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet
     before: dict[str, Any] = socketio.server_options
@@ -48,10 +50,8 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
 
 
 class NoJsonp:
-    """Refuses JSONP polling, because python-engineio cannot turn it off.
-
-    A script request has no `Origin`, so a page on another origin of the same site could read the response with its
-    visitor's cookies.
+    """Refuses JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
+    another origin of the same site could read the response with its visitor's cookies.
     """
 
     def __init__(self, app: WSGIApplication) -> None:

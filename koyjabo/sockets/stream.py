@@ -1,4 +1,4 @@
-"""The base of all plain WebSocket streams: opening, client messages, and refusals."""
+"""The base of all plain WebSocket streams: opening, messages from clients, and refusals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 
 
 class Connection(Hashable, Protocol):
-    """A WebSocket or a stream. `koyjabo.server.websockets`, in a higher layer, implements it."""
+    """A WebSocket or a stream, as implemented in a higher layer by `koyjabo.server.websockets`."""
 
     address: str  # the key of its limits
     born: float  # monotonic s
@@ -76,23 +76,22 @@ class Stream(ABC):
         """Clean up after a connection has ended with the client's close code `code`. May block."""
 
     def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        """Make a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for a view that
-        does not exist, and another KoyJaboError if nothing can be pushed. The page then polls.
+        """Make a connection follow a view of reports, if `shows_views`. May block. Raises InvalidInput for an unknown
+        view, and another KoyJaboError if nothing can be pushed; the page then polls.
         """
         raise NotImplementedError
 
     def person_of(self, connection: Connection) -> str | None:
-        """Return the id of the connection's user or visitor, or None if unknown."""
+        """The id of the connection's user or visitor; None if unknown."""
         return None
 
     def community_of(self, connection: Connection) -> str:
-        """Return the community id of an admitted connection, or NOWHERE."""
+        """The community id of an admitted connection, or NOWHERE."""
         return NOWHERE
 
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
-        """Accept a handshake and admit the client. Raises BadHandshake, UnsupportedWebSocket.
-
-        A refused client is accepted and then closed with a code, because browsers hide the status of failed handshakes.
+        """Accept a handshake, and admit the client. Raises BadHandshake, UnsupportedWebSocket. A refused client is
+        first accepted and then closed with a code, because browsers hide the status of failed handshakes.
         """
         connection = websockets.accept(request.environ, self, protocol)
         try:

@@ -113,6 +113,11 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, kar
     karim.log_in()
 
 
+def test_sign_up_knows_the_email_of_the_invitation(device):
+    page = device.open("/signup#email=salma%2Bbus@example.com")
+    expect(page.get_by_label("Email")).to_have_value("salma+bus@example.com")
+
+
 def test_room_names_who_comes_and_who_leaves(site, new_device, session, community):
     """The watching admin of the site is not a member, and is not online."""
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))

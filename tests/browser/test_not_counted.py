@@ -55,6 +55,13 @@ def test_browser_that_is_not_counted_registers_nothing_and_says_so(host_page, de
     wait_for_state(host_page, before + 1, "live")
 
 
+@counted
+def test_page_that_only_shows_numbers_stores_no_visitor(host_page, site):
+    begin_live(host_page, site, counts=False)
+    kept = [f"koyjabo.stats localhost:{site.port}"]
+    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == (kept, [])
+
+
 def test_switch_is_on_home_page_and_account(device, site, karim):
     page = live(device.open())
     page.get_by_text("Do not count me").click()

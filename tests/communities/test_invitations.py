@@ -191,7 +191,9 @@ def test_link_begins_with_public_url(database):
 def test_page_of_the_link_leads_through_the_signup_to_the_community(site, founder, community):
     path = f"/invitations/{invite(founder, community, 'salma@example.com', 'moderator')}"
     reader = Reader(site)
-    assert "Founder has invited you to the community Night bus : Moderator" in words(reader.get(path))
+    page = reader.get(path)
+    assert "Founder has invited you to the community Night bus : Moderator" in words(page)
+    assert f'href="/signup?next={path}#email=salma@example.com"' in page
     reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
     assert reader.location == path
     page = words(reader.get(path))

@@ -94,8 +94,8 @@ def test_page_draws_the_hours_and_names_the_busiest(site):
     come(site, *["2025-12-09T08:00:00+06:00"] * 2, "2025-12-02T08:00:00+06:00")
     come(site, *["2025-12-16T08:00:00+06:00"] * 8, "2025-12-16T18:00:00+06:00")
     for language, caption, busiest in (
-        ("en", "Today by hour, compared with a usual Tuesday", "Busiest hour today: 08:00, 8 visits"),
-        ("bn", "আজ ঘণ্টায় ঘণ্টায়, পাশে সাধারণ মঙ্গলবার", "আজকের সবচেয়ে ব্যস্ত ঘণ্টা: ০৮:০০, ৮টি ভিজিট"),
+        ("en", "A usual Tuesday", "Busiest hour today: 08:00, 8 visits"),
+        ("bn", "সাধারণ মঙ্গলবার", "আজকের সবচেয়ে ব্যস্ত ঘণ্টা: ০৮:০০, ৮টি ভিজিট"),
     ):
         page = Reader(site, language).get("/")
         assert caption in words(page)

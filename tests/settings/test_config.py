@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
 from pathlib import Path
@@ -193,6 +194,16 @@ def test_file_is_read_in_development_only(load, monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=1111\n")
     monkeypatch.setenv("PORT", "")  # an empty one in the environment does not hide it
     assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
+
+
+def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, tmp_path):
+    """A worker that is replaced must not get half of the new settings."""
+    monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})
+    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\n")
+    config.keep_file()
+    (tmp_path / ".env").write_text("PORT=2222\nTIMEZONE=Asia/Kolkata\n")
+    settings = load()
+    assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
 
 
 def test_empty_is_not_set(load, monkeypatch, tmp_path):

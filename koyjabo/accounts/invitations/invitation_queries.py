@@ -39,6 +39,7 @@ class Offer(NamedTuple):
     id: str
     invited_by: str  # the user's name
     role: str
+    email: str
     place: Subject  # the community, or PANEL
 
 
@@ -121,12 +122,12 @@ def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
 
 
 def _offers(rows: InvitationRows, now_ms: int) -> Any:
-    return _valid(rows, (rows.table.id, INVITER.name, rows.table.role, *rows.place), now_ms)
+    return _valid(rows, (rows.table.id, INVITER.name, rows.table.role, rows.table.email, *rows.place), now_ms)
 
 
 def _offer(row: Any) -> Offer:
-    invitation_id, invited_by, role, *community = row
-    return Offer(invitation_id, invited_by, role, Subject("community", *community) if community else PANEL)
+    invitation_id, invited_by, role, email, *community = row
+    return Offer(invitation_id, invited_by, role, email, Subject("community", *community) if community else PANEL)
 
 
 def _valid(rows: InvitationRows, columns: tuple[Any, ...], now_ms: int) -> Any:

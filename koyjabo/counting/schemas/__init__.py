@@ -1,1 +1,1 @@
-"""The bodies of requests and responses about visits, shared by the API of counting and other packages."""
+"""Request and response bodies about visits, shared by counting and other packages."""

@@ -1,4 +1,4 @@
-"""The bodies of requests about visits."""
+"""Request bodies about visits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ForgetBody(Body):
 
 
 class NewVisitBody(Body):
-    """A visit, as a page sends it when it is opened. Only `visitorId` is required."""
+    """A visit, as a page sends it when it opens. Only `visitorId` is required."""
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(
@@ -64,7 +64,7 @@ class NewVisitBody(Body):
         return body
 
     def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
-        """The visit, received at `at_ms` by this server's clock. `known` has the fields that the body lacks."""
+        """The visit, received at `at_ms` by this server's clock. `known` has the fields that are not in the body."""
         is_crawler = is_bot(self.userAgent)
         return NewVisit(
             visitor_id=self.visitorId,
@@ -82,7 +82,7 @@ class NewVisitBody(Body):
 
 
 def _idempotency_key(header: str) -> str | None:
-    """The header's value, with quotation marks (as the draft standard demands) or without (as most clients send it)."""
+    """The header's value, with quotation marks, as the draft standard demands, or without, as most clients send it."""
     try:
         return visit_id(header.strip().removeprefix('"').removesuffix('"'))
     except PydanticCustomError as error:

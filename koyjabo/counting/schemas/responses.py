@@ -1,4 +1,4 @@
-"""The bodies of responses of the public API. The stats object is serialised once for each revision."""
+"""Response bodies of the public API. The stats are encoded once for each revision."""
 
 from __future__ import annotations
 

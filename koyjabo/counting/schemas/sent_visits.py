@@ -1,4 +1,4 @@
-"""The body of `POST /api/visits`: visits reported by another server, each validated separately (specification: Visits
+"""The body of `POST /api/visits`: visits reported by another server, each validated by itself (specification: Visits
 from other servers).
 """
 
@@ -53,7 +53,7 @@ class SentVisitsBody(Body):
 
 
 class SentVisit(BaseModel):
-    """One reported visit. Headers of the request do not apply to it: they describe the other server."""
+    """A reported visit. The request's headers do not apply to it, because they describe the other server."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -69,7 +69,7 @@ class SentVisit(BaseModel):
 
     @classmethod
     def of(cls, sent: Any) -> SentVisit:
-        """Validate one item. Raises InvalidInput with the problems by field."""
+        """Validate one visit. Raises InvalidInput with the problems by field."""
         if not isinstance(sent, dict):
             raise InvalidInput(details={"visit": "must be an object"})
         try:
@@ -79,7 +79,7 @@ class SentVisit(BaseModel):
             raise InvalidInput(details=problems) from None
 
     def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
-        """The visit to register, as if a page had sent it. `known` has the fields that the body lacks."""
+        """The visit to register, as if a page had sent it. `known` has the fields that are not in the body."""
         body = NewVisitBody.model_construct(
             visitorId=self.visitorId,
             timestamp=self.at,

@@ -83,6 +83,7 @@ class LoaderProcess:
 
         try:
             settings = config.load()
+            config.keep_file()
             if prepares:
                 config.require_backup_stores(settings)
         except config.SettingsError as error:

@@ -1,4 +1,4 @@
-/** Fills the `visitorId` fields of forms, so that the server can record a conversion. */
+/** Fills the `visitorId` fields of forms, so that the server can record a conversion, and the email that was invited. */
 
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
@@ -9,3 +9,7 @@ try {
 } catch {
   // The browser's storage is not available.
 }
+
+const invited = new URLSearchParams(location.hash.slice(1)).get("email");
+const email = document.querySelector("#email");
+if (invited && email instanceof HTMLInputElement) email.value ||= invited;

@@ -19,6 +19,7 @@ let shown = readJson("stats");
 /** @param {Stats} stats  in any order */
 function accept(stats) {
   if (!isNewer(stats, shown)) return;
+  if (stats.todayVisits < shown.todayVisits) page.refresh(); // a new day has begun, with other peaks
   shown = stats;
   figures.show(stats);
 }

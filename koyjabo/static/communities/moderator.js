@@ -14,16 +14,16 @@ const MOST_NAMED = 50; // larger events do not name the people
 
 const minutes = new Minutes(find("[data-minutes]"));
 const people = new OnlineList(find("#online"), phrases);
-let peak = Number(find("[data-stat=peak]").dataset.value);
-let peak_month = Number(find("[data-stat=peak_month]").dataset.value);
 let known = "";
 let aheadMs = 0; // how far the server's clock is ahead
 
+/** @param {string} name */
+const shown = (name) => Number(find(`[data-stat=${name}]`).dataset.value);
+
 /** @param {Record<string, any>} data */
 function show({ today_visitors, realtime_count, arrivals, people: named, minutes: counts }) {
-  peak = Math.max(peak, realtime_count);
-  peak_month = Math.max(peak_month, peak);
-  figures.show({ ...today_visitors, ...arrivals, peak, peak_month }); // the number online comes faster through the other socket
+  const peak = Math.max(shown("peak"), realtime_count);
+  figures.show({ ...today_visitors, ...arrivals, peak, peak_month: Math.max(shown("peak_month"), peak) }); // the number online comes faster through the other socket
   minutes.take(counts, true);
   minutes.draw(Date.now() + aheadMs);
   const now = JSON.stringify([named, realtime_count, arrivals]);

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.programs.forking import ROOT
 
-ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
+ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb", "koyjabo/network/data/hosting.bin")
 """They are the same for all versions that use them."""
 
 

@@ -28,11 +28,11 @@ const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(3
 
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
-/** @param {boolean} remember  @param {string} key  storage key  @returns {string} */
-function visitorId(remember, key) {
+/** @param {boolean} remember  @param {string} key  storage key  @param {boolean} counts  otherwise it stores none  @returns {string} */
+function visitorId(remember, key, counts) {
   const known = (remember && local[key]) || session[key];
   const id = known && /^[\w.:-]{1,128}$/.test(known) ? known : newVisitorId();
-  if (isNotCounted()) return id;
+  if (!counts) return id;
   if (remember && keep(local, key, id)) delete session[key];
   else keep(session, key, id);
   return id;
@@ -50,14 +50,14 @@ export class Visit {
 
   /** @param {URL} base  @param {VisitOptions} options */
   constructor(base, { communityId, page = location.pathname, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
-    const id = (this.visitorId = visitorId(remember, visitorIdKey));
+    counts &&= !isNotCounted();
+    const id = (this.visitorId = visitorId(remember, visitorIdKey, counts));
     /** The visitor, as sent to the server. */
     this.who = { visitorId: isNotCounted() ? newVisitorId() : id, anonymous: !remember || undefined };
     this.base = base;
     this.#key = `koyjabo.visit ${base.host} ${communityId ?? ""}`.trim();
     this.#sessionKey = sessionKey;
     this.fields = { communityId, page };
-    counts &&= !isNotCounted();
     const begun = parsed(session[this.#key]);
     if (begun?.visitorId === this.who.visitorId) Object.assign(this, begun);
     else if (counts) this.#keep();
