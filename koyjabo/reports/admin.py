@@ -1,4 +1,4 @@
-"""The panel's pages of annotations and share links."""
+"""The panel's pages for annotations and share links."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIST = "admin.list_annotations"
 
 
 class AnnotationBody(Body):
-    """The form of an annotation: what happened on a day."""
+    """The form for an annotation: a day, and what happened on it."""
 
     day: str
     text: str
@@ -32,7 +32,9 @@ class AnnotationBody(Body):
 @bp.get("/annotations")
 @for_viewers
 def list_annotations() -> Response:
-    """List the annotations. The query `next` is the path that the form returns to, and `day` its suggested day."""
+    """List the annotations. `next` in the query is the path to return to after the form, and `day` the day
+    it suggests.
+    """
     return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
 
 

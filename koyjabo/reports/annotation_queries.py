@@ -43,7 +43,7 @@ def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotat
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
-    """Return the newest MOST records from this time."""
+    """The newest MOST records of this time."""
     which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 

@@ -1,5 +1,5 @@
-"""Annotations of charts: admins' notes, milestones, what was lost when the database was rolled back, and audit log
-entries that explain a change in figures.
+"""Annotations of charts: admins' notes, milestones, visits lost in rollbacks, and audit log entries that explain why
+numbers changed.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Annotations:
 
 
 def _is_first_start(record: AuditRecord) -> bool:
-    """Return whether this is the first start of a new site, or of the first version that records starts. In both cases
-    there is no change to report.
+    """Whether this is the first start of a new site, or of the first version that records starts. In both cases there
+    is no change to show.
     """
     return record.action == VERSION_STARTED and not record.details["before"]
 

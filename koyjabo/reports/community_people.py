@@ -52,7 +52,7 @@ class Growth(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Percent, to two decimals. If `previous` is 0, the rate is 100, or 0 if `current` is also 0."""
+        """Growth in percent, to two decimals. If `previous` is 0, it is 100, or 0 if `current` is 0 as well."""
         if self.previous:
             return round(100 * (self.current - self.previous) / self.previous, 2)
         return 100.0 if self.current else 0.0
@@ -66,7 +66,7 @@ class Trend(NamedTuple):
 
 
 class _Lookup:
-    """A running query. All callers with the same key wait for it."""
+    """A running query, which all callers with the same key wait for."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -229,7 +229,7 @@ class Reports:
 
 
 class MomentReports(Reports):
-    """The same reports from the snapshot of a session, on its thread and without a cache."""
+    """Reports from the snapshot of a session, on the session's thread and without a cache."""
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session

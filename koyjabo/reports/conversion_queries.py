@@ -17,8 +17,8 @@ class PageConversions(NamedTuple):
 
 
 class ConversionReport(NamedTuple):
-    """`pages` are sorted by conversions, most first. `average_ms` is the time from the first visit to the
-    conversion, or None without conversions.
+    """Conversions by page. `pages` are sorted by conversions, most first. `average_ms` is the average time from the
+    first visit to the conversion, or None without conversions.
     """
 
     conversions: int

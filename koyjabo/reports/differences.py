@@ -24,8 +24,8 @@ FEWEST, LEAST_SHARE = 5, 0.1
 """A value is named if it gained or lost at least FEWEST visits, and at least this share of the difference."""
 
 MOSTLY = 0.8
-"""A value with more than this share of the visits in both ranges is not worth naming, such as the country that nearly
-all visits come from.
+"""A value that has more than this share of the visits in both ranges is not named, such as the country of nearly all
+visits.
 """
 
 
@@ -40,7 +40,7 @@ class Contribution(NamedTuple):
 
     @property
     def more(self) -> int:
-        """How many more visits; negative for fewer."""
+        """How many more visits there are; negative for fewer."""
         return self.visits - self.before
 
 
@@ -96,7 +96,7 @@ def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
 
 
 def _is_whole(breakdown: Breakdown) -> bool:
-    """Return whether a value has no visits if it is missing from the breakdown."""
+    """Whether a value that is missing from the breakdown has no visits."""
     return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 

@@ -128,7 +128,7 @@ def _days(session: Session, scope: Scope, person: str) -> dict[str, Day]:
 
 
 def _advance_revision(session: Session, scope: Scope, now_ms: int) -> None:
-    """Increase the revision, which invalidates this scope's cached reports."""
+    """Increase the revision, so that this scope's cached reports become invalid."""
     session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": now_ms})
 
 

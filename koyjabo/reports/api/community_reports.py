@@ -103,7 +103,7 @@ def _community(community_id: str) -> str:
     scope="stats:read",
 )
 def visitors(community_id: str) -> Response:
-    """Days are in TIMEZONE; the last day is included."""
+    """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
 
@@ -111,7 +111,7 @@ def visitors(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/today")
 @describe("Unique visitors today", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_today(community_id: str) -> Response:
-    """Since midnight in TIMEZONE."""
+    """Get today's unique visitors, since midnight in TIMEZONE."""
     scope = _community(community_id)
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.today(scope)))
 
@@ -119,7 +119,7 @@ def visitors_today(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/weekly")
 @describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_weekly(community_id: str) -> Response:
-    """Today included."""
+    """Get the unique visitors of the last 7 days, including today."""
     scope = _community(community_id)
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.weekly(scope)))
 
@@ -127,7 +127,7 @@ def visitors_weekly(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/monthly")
 @describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_monthly(community_id: str) -> Response:
-    """Today included."""
+    """Get the unique visitors of the last 30 days, including today."""
     scope = _community(community_id)
     return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.monthly(scope)))
 
@@ -135,7 +135,7 @@ def visitors_monthly(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/growth")
 @describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
-    """The last days, today included, compared with the same number of days before them."""
+    """Compare the last days, including today, with the same number of days before them."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
     return answer(GrowthAnswer.of(scope, current()[PeopleServices].reports.growth(scope, days)))
 
@@ -148,7 +148,9 @@ def visitors_growth(community_id: str) -> Response:
     scope="stats:read",
 )
 def visitors_trends(community_id: str) -> Response:
-    """Periods without visitors are included, with zeros. Of a week, only the days within the range count."""
+    """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
+    partly in the range counts the days in it.
+    """
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
     rows = [_trend(entry) for entry in current()[PeopleServices].reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

@@ -171,8 +171,8 @@ NOTHING = Recorded(0, 0)
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
 @fast_path
 def record_events(context: RequestContext) -> PlainResponse:
-    """Record up to 50 events of a visitor, all or none. Responds 200 with the number of new events once they are on
-    disk; 0 and 0 for an ignored crawler. Each event belongs to its visitor's newest visit.
+    """Record up to 50 events of a visitor, all or none. Returns 200 with the number of new events once they are on
+    disk; zeros for an ignored crawler. Each event belongs to its visitor's newest visit.
     """
     context.count_address("event_requests")
     body, services = context.body(EventsBody), context.services

@@ -191,7 +191,7 @@ IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier answer"}
 
 
 class Described(NamedTuple):
-    """The API description of one of REPORTS. It is the same wherever the report is available."""
+    """The API description of one of REPORTS, which is the same wherever the report is available."""
 
     summary: str
     answer: Answer

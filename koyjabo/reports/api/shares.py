@@ -36,8 +36,9 @@ ALLOWED: dict[int, Answer] = {
     body=NewShareBody,
 )
 def create_share() -> Response:
-    """Anyone who has the link sees the reports of these visits. Moderators must filter by one of their communities:
-    `{"community": [id]}`."""
+    """Create a share link. Anyone who has the link sees the reports of these visits. Moderators must filter by one of
+    their communities: `{"community": [id]}`.
+    """
     account, shares = tokens.require_account().account, current()[ReportServices].shares
     shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
     link = NewShareBody.of(request).link()
@@ -54,7 +55,7 @@ def create_share() -> Response:
     query={**QUERY, "community": "id or ref of a community: its links alone"},
 )
 def list_shares() -> Response:
-    """All links, newest first. Moderators see the links of their communities."""
+    """List the share links, newest first. Moderators see the links of their communities."""
     account, paging = tokens.require_account().account, Paging.of(request)
     community_id = current()[CommunityIds].resolve_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
@@ -64,6 +65,6 @@ def list_shares() -> Response:
 @bp.delete("/shares/<share_id>")
 @describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
 def end_share(share_id: str) -> Response:
-    """The link shows nothing from now on."""
+    """Revoke a share link. It shows nothing from now on."""
     current()[ReportServices].shares.end(tokens.require_account().account, share_id)
     return no_answer()

@@ -61,8 +61,8 @@ class Summary(NamedTuple):
 
 
 class Period(NamedTuple):
-    """`period` is an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first day of a
-    month.
+    """The figures of one period: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first
+    day of a month.
     """
 
     period: str
@@ -86,7 +86,9 @@ class Row(NamedTuple):
 
 
 class Breakdown(NamedTuple):
-    """`total` is the summary, `other` everything that is not in `rows`, and `values` the number of values in all."""
+    """The rows of a breakdown. `total` is the summary, `other` everything that is not in `rows`, and `values` the
+    number of all values.
+    """
 
     rows: list[Row]
     other: Sums

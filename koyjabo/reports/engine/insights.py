@@ -1,4 +1,4 @@
-"""Answers questions about visits exactly: figures add up to the ledger and include even a visit from a second ago."""
+"""Answers questions about visits exactly. Figures add up to the ledger, and include even a visit from a second ago."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class Insights:
         return insights
 
     def for_open_pages(self) -> Insights:
-        """Return a variant for open pages, which reload their reports at every visit. Waiting pages share a snapshot,
-        and there is a pause between snapshots. Reports include every visit that was acknowledged before the call.
+        """A variant for open pages, which reload their reports at every visit. Waiting pages share a snapshot, with a
+        pause between snapshots. Reports include every visit that was acknowledged before the call.
         """
         insights = copy(self)
         insights._answered = SharedReads(self._answers).answers

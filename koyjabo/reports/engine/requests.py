@@ -32,7 +32,7 @@ from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """The result is a Summary."""
+    """Requests the figures of a range. The result is a Summary."""
 
     question: Question
     compared: Question | None = None
@@ -56,7 +56,7 @@ class SummaryRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRequest:
-    """The result is a list of Period. `granularity` is one of GRANULARITIES."""
+    """Requests the figures by period. The result is a list of Period. `granularity` is one of GRANULARITIES."""
 
     question: Question
     granularity: str
@@ -83,7 +83,7 @@ class TimelineRequest:
 
 @dataclass(frozen=True, slots=True)
 class BreakdownRequest:
-    """The result is a Breakdown. Its labels are the values."""
+    """Requests the values of a dimension. The result is a Breakdown, whose labels are the values."""
 
     question: Question
     dimension: str
@@ -105,7 +105,7 @@ class BreakdownRequest:
 
 @dataclass(frozen=True, slots=True)
 class HoursRequest:
-    """The result is an Hours."""
+    """Requests visits by weekday and hour. The result is an Hours."""
 
     question: Question
 
@@ -124,7 +124,7 @@ class HoursRequest:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRequest:
-    """The result is what `read`, a module-level function, reads from the ledger in the snapshot."""
+    """Requests what `read`, a module-level function, reads from the ledger in the snapshot."""
 
     question: Question
     read: Callable[[Snapshot, Question], Any]

@@ -1,5 +1,6 @@
-"""Shares snapshots among open pages. All pages reload at a visit, but few snapshots are read however many pages are
-open."""
+"""Shares snapshots among open pages. All pages reload at a visit, but only few snapshots are read, however many pages
+are open.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain values that are passed between threads: a sent event, its outcome, and its size in the database."""
+"""Plain values that are passed between threads: an event as sent, its result, and its size in the database."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 MOST_EVENTS = 50
 MOST_PROPERTIES = 10
 LONGEST_PROPERTY = 120
-"""In characters (specification: Page views and events)."""
+"""Maximum length, characters (specification: Page views and events)."""
 
 PAGEVIEW = "pageview"
 
 EventKey = tuple[str, str]
-"""(visitor_id, event_id), which identifies a retry as the same event."""
+"""(visitor_id, event_id). A retry has the same key as its event."""
 
 NONE: Mapping[str, str] = MappingProxyType({})
 

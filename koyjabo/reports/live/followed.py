@@ -1,5 +1,5 @@
-"""Running sums for a question: each call adds only the rows that were added to the log since the last call. The end of
-a compared day moves with the clock; the rows between the old and the new end are added as well.
+"""Running sums for a question. Each call only adds the rows that the log has gained since the last call. The end of a
+compared day moves with the clock, so rows between its old and new end are added as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Kept = TypeVar("Kept")
 
 @dataclass
 class _Place(Generic[Kept]):
-    """Sums, and the position in the log that they include."""
+    """Sums, and the position in the log that they reach."""
 
     sums: Kept
     upto: Position = BEGINNING
@@ -47,7 +47,7 @@ class Followed(Generic[Kept]):
         raise NotImplementedError
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        """Keep only the rows that belong to the question. Their days and times are already checked."""
+        """Keep only the rows that belong to the question, whose days and times are already checked."""
         raise NotImplementedError
 
     def size_of(self, sums: Kept) -> int:
@@ -85,8 +85,8 @@ class Followed(Generic[Kept]):
                 yield rows
 
     def near(self, moment_ms: int | None) -> str:
-        """Return a day such that all rows of earlier days are before this time, even if their days were counted in
-        another time zone.
+        """A day such that all rows of earlier days are before this time, even if their days were counted in another
+        time zone.
         """
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 

@@ -85,7 +85,7 @@ class Live:
         self._asked: dict[Any, _Asked] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
-        """Further results that stay valid until rows change."""
+        """More results that stay valid until rows change."""
 
     @property
     def folded_before(self) -> str:

@@ -1,4 +1,4 @@
-"""A question's visits by the values of their events. A visit may have several values or none."""
+"""Groups a question's visits by the values of their events. A visit may have several values or none."""
 
 from __future__ import annotations
 

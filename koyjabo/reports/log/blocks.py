@@ -1,6 +1,8 @@
-"""Rows with consecutive ids, stored as columns. A column of texts contains numbers that index the block's distinct
-texts. Where a block ends depends only on its rows, so all workers would store the same bytes, and any of them may do
-so.
+"""Blocks: rows with consecutive ids, stored as columns. A column of texts contains numbers, which index the block's
+distinct texts.
+
+A block ends at a row that depends only on the rows themselves. So all workers would store the same bytes, and any of
+them may do so.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ Row = tuple[tuple[int, ...], tuple[Any, ...]]
 """The plain columns of a row, beginning with STEPS, and its coded columns."""
 
 STEPS = ("id", "at_ms")
-"""Columns stored as differences, because these are mostly small."""
+"""Columns that are stored as differences between rows, because these are mostly small."""
 
 
 class Block:
@@ -92,7 +94,7 @@ class Block:
     _by_time = array("H")
 
     def ends_before(self, day: str) -> bool:
-        """Return whether a row of this day would begin the next block."""
+        """Whether a row of this day would begin the next block."""
         return len(self) >= SIZE or (len(self) >= LEAST and day not in self._numbers[DAY])
 
     def append(self, plain: Iterable[int], coded: Iterable[Any]) -> None:
@@ -180,14 +182,14 @@ def _steps(column: array[int]) -> array[int]:
 
 
 def _shared(value: Any) -> Any:
-    """Intern texts, because most blocks contain the same texts."""
+    """Intern texts, because most blocks contain the same ones."""
     if isinstance(value, list):
         return tuple(map(_shared, value))
     return intern(value) if isinstance(value, str) else value
 
 
 class Rows:
-    """The rows of a block between two positions, except rows that have failed a check."""
+    """The rows of a block between two positions, without rows that have failed a check."""
 
     def __init__(self, block: Block, start: int, end: int) -> None:
         self.block, self._span, self._passes = block, slice(start, end), b"\1" * (end - start)

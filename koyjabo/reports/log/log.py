@@ -50,7 +50,7 @@ class AttendedRows(NamedTuple):
 
 
 class Log:
-    """The rows of one table, for one thread. All methods take a session that reads a snapshot."""
+    """All rows of one table, for one thread. All methods take a session that reads a snapshot."""
 
     def __init__(self, kind: BlockKind, read: ReadRows) -> None:
         self._kind, self._read_rows = kind, read

@@ -59,7 +59,7 @@ class LogState(NamedTuple):
 
     @property
     def version(self) -> tuple[int, int, str, str, int]:
-        """A different value means that rows in memory may have been changed or removed."""
+        """Identifies the rows in memory. If it differs, some may have been changed or removed."""
         return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
 
     @property

@@ -34,7 +34,7 @@ class VisitRow(NamedTuple):
 
 
 class ParsedTraits(NamedTuple):
-    """The fields are `dimensions.TRAITS`, in that order. None: not recorded."""
+    """The parsed values of a visit: the fields of `dimensions.TRAITS`, in that order. None if not recorded."""
 
     browser: str | None
     system: str | None

@@ -1,4 +1,4 @@
-"""The WebSocket that sends share link pages the numbers of their view."""
+"""The WebSocket that pushes the numbers of a view to pages of share links."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SHARES = "shares"
 
 
 class ShareStream(Stream):
-    """The sockets of share links. They are closed within 10 s after the link is revoked or the reader's pass
-    expires.
+    """The sockets of share links. They are closed within 10 s after the link is revoked or the reader's
+    access expires.
     """
 
     kind = SHARES
@@ -84,5 +84,5 @@ routes.STREAMS[SHARES] = ShareStream
 
 @routes.bp.route("/ws/shares/<token>/", websocket=True)
 def share_stream(token: str) -> Response:
-    """Sends pages of a share link the numbers of their view."""
+    """Push the numbers of their view to pages of a share link."""
     return routes.open_here(SHARES)

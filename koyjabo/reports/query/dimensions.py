@@ -10,13 +10,13 @@ ATTENDED, EVIDENCE, NETWORK, OWN = FACTS = ("attended", "evidence", "network", "
 """What the server saw of a visit (`evidence.facts`)."""
 
 VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
-"""A dimension, and its values."""
+"""A dimension of visits, and its values."""
 
 DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, *FACTS, "event")
 """All dimensions, except `event:{name}:{property}`."""
 
 COUNTED = ("viewed_page", "event")
-"""The dimensions whose rows have a `count`. So have rows by `event:…`."""
+"""Dimensions whose rows have a `count`. Rows by `event:…` have one as well."""
 
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""

@@ -1,4 +1,4 @@
-"""Groups of visits by a key, and the keys that reports group by. All sources return groups in the same form, so that a
+"""Groups of visits, and the keys that reports group visits by. All sources return groups in the same form, so that a
 report does not depend on where its figures come from.
 """
 
@@ -18,7 +18,7 @@ lengths of measured visits.
 """
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
-"""The keys whose groups have `pages`."""
+"""Keys whose groups have `pages`."""
 
 VALUE = "value"
 """A key of events, like DAY and HOUR."""
