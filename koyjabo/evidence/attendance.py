@@ -62,7 +62,7 @@ class AttendanceWriter:
 
     def beat(self, visitor_id: str, visit_id: str | None, visible: bool, acted: bool) -> None:
         """Queue a heartbeat. Never waits."""
-        now_ms = self._clock.now_ms()
+        now_ms = self.pages.now_ms()
         self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
 
     def forget(self, visitor_id: str) -> None:
@@ -76,6 +76,7 @@ class AttendanceWriter:
         """Write what has ended, and running spans that are due. Does not raise LedgerUnavailable: what was not written
         is written later.
         """
+        self.pages.follow_clock()
         with self._writing:
             if self._write_ended():
                 self._write_running(MOST_DUE)
