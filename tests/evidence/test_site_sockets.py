@@ -16,7 +16,7 @@ from support.faults.shared_numbers import SharedNumber
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
-SLACK_MS = 20_000
+SLACK_MS = 30_000
 """Time that a test may take on a busy machine."""
 
 Start = Callable[..., "Timed"]
@@ -38,7 +38,7 @@ class Timed:
 
     def pass_(self, seconds: float) -> None:
         """Let time pass on all clocks."""
-        for clock in self._clocks:
+        for clock in reversed(self._clocks):  # the monotonic one first: otherwise the wall clock is set forward
             clock.set(clock.get() + round(1000 * seconds))
         self.server.pass_(seconds)
 
@@ -230,7 +230,7 @@ def test_kill_9_loses_at_most_five_minutes_and_adds_nothing(start):
             pass
         opened.send(frame("", 0xA))
         assert opened.is_answered()
-    timed.wait_for("1", 270)
+    timed.wait_for("1", 259)  # the last pong may have come after the write
     timed.server.kill()
     assert timed.visit("1")[0] <= 286_000 + SLACK_MS
     opened.end()
