@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -99,7 +99,11 @@ UPDATE visits SET attended_ms = u.attended_ms, acted = visits.acted OR u.acted F
 ) u WHERE visits.id = u.id
 """
 OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
-REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq"
+REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq, visit_id"
+
+
+Correct = Callable[[Session, Collection[int]], None]
+"""Corrects the report blocks of visits whose rows are removed, in the same transaction."""
 
 
 class Shown(NamedTuple):
@@ -146,30 +150,33 @@ def record(session: Session, shown: Sequence[Shown], now_ms: int) -> RecordedSpa
     return RecordedSpans(visit_ids, len(rows), began_s)
 
 
-def drop(session: Session, before_ms: int) -> tuple[int, bool]:
+def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]:
     """Remove rows that were last written before `before_ms`. Returns the `before_ms` of all current rows, and whether
-    there are more rows to remove.
+    there are more rows to remove. `correct` is called with the visits of these rows.
 
     Call it with a number that it returned ten minutes earlier: a step of the wall clock must not remove the row of an
     open page.
     """
     newest = _lock(session)
     old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
-    remove(session, [row.visit_id for row in old])
+    correct(session, remove(session, [row.visit_id for row in old]))
     return newest + 1, len(old) == MOST_DROPPED
 
 
-def forget(session: Session, visits: Collection[int]) -> None:
-    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits."""
+def forget(session: Session, visits: Collection[int]) -> list[int]:
+    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits. Returns the
+    visits that had a row, whose report blocks must be corrected.
+    """
     _lock(session)
-    remove(session, visits)
+    return remove(session, visits)
 
 
-def remove(session: Session, visits: Collection[int]) -> None:
-    """Remove the rows of these visits. The caller holds the lock."""
-    removed = session.scalars(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
+def remove(session: Session, visits: Collection[int]) -> list[int]:
+    """Remove the rows of these visits, and return the visits that had one. The caller holds the lock."""
+    removed = session.execute(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
     if removed:
-        session.execute(DROPPED, {"seq": max(removed)})
+        session.execute(DROPPED, {"seq": max(row.seq for row in removed)})
+    return [row.visit_id for row in removed]
 
 
 class SpansOfVisits:
