@@ -13,7 +13,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.evidence import queries
 from koyjabo.evidence.open_pages import OpenPages
-from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.queries import Correct, Shown
 from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.observability.metrics import Metrics
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
@@ -42,7 +42,7 @@ class Early(NamedTuple):
 
 
 class AttendanceWriter:
-    """Attended time on this worker. `pages` has the open pages."""
+    """Attended time on this worker. `pages` has the open pages. Reports replace `correct`."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, sockets: VisitorSockets, metrics: Metrics) -> None:
         self.pages = OpenPages(clock, sockets.known, self.add)
@@ -52,6 +52,7 @@ class AttendanceWriter:
         self._ended: deque[Shown] = deque()
         self._early: deque[Early] = deque(maxlen=MOST_WAITING)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, the `before_ms` of the rows of that time)
+        self.correct: Correct = lambda session, visits: None
         self._writing = threading.Lock()  # held while waiting for the database
 
     def add(self, shown: Shown) -> None:
@@ -61,7 +62,7 @@ class AttendanceWriter:
 
     def beat(self, visitor_id: str, visit_id: str | None, visible: bool, acted: bool) -> None:
         """Queue a heartbeat. Never waits."""
-        now_ms = self._clock.now_ms()
+        now_ms = self.pages.now_ms()
         self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
 
     def forget(self, visitor_id: str) -> None:
@@ -75,6 +76,7 @@ class AttendanceWriter:
         """Write what has ended, and running spans that are due. Does not raise LedgerUnavailable: what was not written
         is written later.
         """
+        self.pages.follow_clock()
         with self._writing:
             if self._write_ended():
                 self._write_running(MOST_DUE)
@@ -91,9 +93,9 @@ class AttendanceWriter:
         while self._marks and self._marks[0][0] <= now_ms - KEPT_MS:
             _, before_ms = self._marks.popleft()
         try:
-            newest, has_more = self._database.write(queries.drop, before_ms)
+            newest, has_more = self._database.write(queries.drop, before_ms, self.correct)
             while has_more:
-                _, has_more = self._database.write(queries.drop, before_ms)
+                _, has_more = self._database.write(queries.drop, before_ms, self.correct)
         except LedgerUnavailable:
             self._marks.clear()  # a worker may write what it could not write until now
         else:

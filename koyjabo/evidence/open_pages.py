@@ -1,7 +1,7 @@
 """The pages whose site sockets are open on this worker, and how long each one has been visible.
 
-A span is anchored where it began, in wall time and in monotonic time. Its end is the anchor plus the monotonic time, so
-that steps of the wall clock do not change its length.
+All spans of a worker are on one time line: the wall clock at its start, continued by the monotonic clock. Two tabs of a
+visit therefore count once even if the wall clock is set back. If it is set forward, the time line follows it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from koyjabo.core.clock import Clock
 from koyjabo.evidence.queries import Shown
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
 
+STEP_MS = 1000
+"""The time line follows the wall clock if it was set forward by more than this, ms."""
+
 WRITE_AFTER_MS = 270_000
 """How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
 
@@ -22,18 +25,14 @@ WRITE_AFTER_MS = 270_000
 class SitePage:
     """A page with an open socket. There may be 100,000, so it has no timer and few fields."""
 
-    __slots__ = (
-        "acted", "began_elapsed_ms", "began_ms", "came_first", "is_named", "looked_at_ms", "source", "visible",
-        "visit_id",
-    )  # fmt: skip
+    __slots__ = ("acted", "began_ms", "came_first", "is_named", "looked_at_ms", "source", "visible", "visit_id")
 
     def __init__(self, source: Any, visit_id: str | None) -> None:
         self.source = source
         self.visit_id = visit_id  # named by the client, or found in the database for the running span
         self.is_named = visit_id is not None
         self.visible = self.acted = self.came_first = False
-        self.began_ms = self.began_elapsed_ms = 0  # of the running span, or of the part that is not written yet
-        self.looked_at_ms = 0  # elapsed
+        self.began_ms = self.looked_at_ms = 0  # elapsed; the first is of the part that is not written yet
 
 
 class Due(NamedTuple):
@@ -41,7 +40,7 @@ class Due(NamedTuple):
 
     socket: Hashable
     page: SitePage
-    began_elapsed_ms: int
+    began_ms: int  # elapsed
     shown: Shown
 
 
@@ -55,6 +54,7 @@ class OpenPages:
         self._owner_of = owner_of
         self._on_ended = on_ended
         self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
+        self._line_ms = clock.now_ms() - clock.elapsed_ms()  # how far the time line is ahead of the monotonic clock
         self._again: deque[Hashable] = deque()  # sockets whose pages could not be written
         self._lock = threading.RLock()
 
@@ -69,7 +69,7 @@ class OpenPages:
         with self._lock:
             page = self._pages[socket] = SitePage(source, visit_id)
             self._begin(socket, page)
-            page.looked_at_ms = page.began_elapsed_ms
+            page.looked_at_ms = page.began_ms
 
     def named(self, socket: Hashable, visit_id: str | None) -> None:
         """Note that the client has named its visitor, and perhaps its visit. Replaces a guess."""
@@ -99,12 +99,28 @@ class OpenPages:
             if page is not None and page.visible:
                 self._end(socket, page)
 
+    def now_ms(self) -> int:
+        """The present moment on the time line."""
+        return self._clock.elapsed_ms() + self._line_ms
+
+    def follow_clock(self) -> None:
+        """Move the time line if the wall clock was set forward. Ends the running spans, and begins new ones."""
+        with self._lock:
+            ahead_ms = self._clock.now_ms() - self.now_ms()
+            if ahead_ms > STEP_MS:
+                for socket, page in self._pages.items():
+                    if page.visible and page.visit_id is not None and (shown := self._shown(socket, page)):
+                        self._on_ended(shown)
+                        page.began_ms += shown.ended_ms - shown.began_ms
+                        page.acted = False
+                self._line_ms += ahead_ms
+
     def due(self, most: int, after_ms: int = WRITE_AFTER_MS) -> list[Due]:
         """The running spans of up to `most` pages that were not looked at for `after_ms`."""
         with self._lock:
             pages = [*self._put_back(most), *self._oldest(most, self._clock.elapsed_ms() - after_ms)]
             shown = [(socket, page, self._shown(socket, page)) for socket, page in pages if page.visible]
-            return [Due(socket, page, page.began_elapsed_ms, part) for socket, page, part in shown if part]
+            return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
 
     def put_back(self, due: Iterable[Due]) -> None:
         """Make spans due again that could not be written."""
@@ -112,14 +128,13 @@ class OpenPages:
 
     def written(self, due: Due, visit_id: str | None) -> None:
         """Let the span of a page begin where it was written to. `visit_id` is its visit, or None if there is none."""
-        _, page, began_elapsed_ms, shown = due
+        _, page, began_ms, shown = due
         with self._lock:
-            if not page.visible or page.began_elapsed_ms != began_elapsed_ms:
+            if not page.visible or page.began_ms != began_ms:
                 return  # it has ended, and is written as a whole
             if visit_id is not None:
-                page.began_elapsed_ms += shown.ended_ms - shown.began_ms
-                page.began_ms, page.came_first = shown.ended_ms, False
-                page.acted = page.acted and not shown.acted
+                page.began_ms += shown.ended_ms - shown.began_ms
+                page.acted, page.came_first = page.acted and not shown.acted, False
             if not page.is_named:
                 page.visit_id = visit_id
 
@@ -141,8 +156,7 @@ class OpenPages:
             yield socket, page
 
     def _begin(self, socket: Hashable, page: SitePage) -> None:
-        page.began_ms, page.began_elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
-        page.visible = True
+        page.began_ms, page.visible = self._clock.elapsed_ms(), True
         page.came_first = self._owner_of(socket).visitor_id is None
         if not page.is_named:
             page.visit_id = None
@@ -155,7 +169,7 @@ class OpenPages:
 
     def _act(self, socket: Hashable, page: SitePage, visit_id: str | None) -> None:
         """Write an input that belongs to no running span."""
-        visitor_id, now_ms = self._owner_of(socket).visitor_id, self._clock.now_ms()
+        visitor_id, now_ms = self._owner_of(socket).visitor_id, self.now_ms()
         if visitor_id is not None:
             self._on_ended(Shown(visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True))
 
@@ -165,6 +179,6 @@ class OpenPages:
         if owner.visitor_id is None:
             return None
         silent_ms: int = getattr(page.source, "silent_ms", 0)
-        ended_ms = page.began_ms + max(0, self._clock.elapsed_ms() - silent_ms - page.began_elapsed_ms)
-        came_first = page.came_first and not owner.is_named
-        return Shown(owner.visitor_id, page.visit_id, page.began_ms, ended_ms, page.acted, None, came_first)
+        began_ms, came_first = page.began_ms + self._line_ms, page.came_first and not owner.is_named
+        ended_ms = max(began_ms, self.now_ms() - silent_ms)
+        return Shown(owner.visitor_id, page.visit_id, began_ms, ended_ms, page.acted, None, came_first)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -41,12 +41,38 @@ INSERT INTO watermarks (name, upto, version) VALUES ('attendance_dropped', :seq,
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto WHERE watermarks.upto < excluded.upto
 """)
 
-ROWS = {"sqlite": "json_each(:rows) r", "postgresql": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)"}
-"""A table with a column `value`, made from one parameter."""
+DIALECTS = {
+    "sqlite": {"rows": "json_each(:rows) r", "array": "json_array", "arrays": "json_group_array", "json": "json({})"},
+    "postgresql": {
+        "rows": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
+        "array": "json_build_array",
+        "arrays": "json_agg",
+        "json": "CAST({} AS json)",
+    },
+}
+"""`rows` is a table with the column `value`, made from one parameter. Results are one row of JSON, because each
+additional row would release and retake the interpreter lock.
+"""
+
+
+class Row(NamedTuple):
+    """A visit that may get spans, with its row of `attendance` if there is one."""
+
+    id: int
+    visitor_id: str
+    visit_id: str
+    at_ms: int
+    client_ms: int | None
+    attended_ms: int | None
+    settled_ms: int | None
+    settled_until_ms: int
+    spans: list[list[int]]
+    beats: list[tuple[int, bool]]
+
 
 COLUMNS = """
-SELECT v.id, v.visitor_id, v.visit_id, v.at_ms, v.client_ms, v.attended_ms,
-       a.settled_ms, a.settled_until_ms, a.spans, a.beats
+SELECT {arrays}({array}(v.id, v.visitor_id, v.visit_id, v.at_ms, v.client_ms, v.attended_ms,
+    a.settled_ms, a.settled_until_ms, {spans}, {beats}))
 """
 NAMED = f"""
 {COLUMNS} FROM {{rows}} JOIN visits v ON v.visitor_id = r.value ->> 0 AND v.visit_id = r.value ->> 1
@@ -57,12 +83,12 @@ UNNAMED = f"""
     SELECT w.id, row_number() OVER (PARTITION BY w.visitor_id ORDER BY w.id DESC) AS n
     FROM {{rows}} JOIN visits w ON w.visitor_id = r.value ->> 0
 ) n JOIN visits v ON v.id = n.id LEFT JOIN attendance a ON a.visit_id = v.id
-WHERE n.n <= {NEWEST} ORDER BY v.at_ms, v.id
+WHERE n.n <= {NEWEST}
 """
 WRITE = """
 INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
 SELECT CAST(r.value ->> 0 AS BIGINT), :seq, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT),
-       r.value ->> 3, r.value ->> 4 FROM {rows} WHERE true
+       CAST(r.value -> 3 AS TEXT), CAST(r.value -> 4 AS TEXT) FROM {rows} WHERE true
 ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq, settled_ms = excluded.settled_ms,
     settled_until_ms = excluded.settled_until_ms, spans = excluded.spans, beats = excluded.beats
 """
@@ -73,7 +99,11 @@ UPDATE visits SET attended_ms = u.attended_ms, acted = visits.acted OR u.acted F
 ) u WHERE visits.id = u.id
 """
 OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
-REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq"
+REMOVE = "DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {rows}) RETURNING seq, visit_id"
+
+
+Correct = Callable[[Session, Collection[int]], None]
+"""Corrects the report blocks of visits whose rows are removed, in the same transaction."""
 
 
 class Shown(NamedTuple):
@@ -90,13 +120,12 @@ class Shown(NamedTuple):
 
 
 @dataclass(slots=True)
-class KnownVisit:
-    """A visit that may get spans, with its row of `attendance`."""
+class ChangedVisit:
+    """A visit that may get spans."""
 
-    id: int
     visit_id: str
     at_ms: int
-    attendance: AttendedTime
+    time: AttendedTime
     acted: bool = False
     is_changed: bool = False
 
@@ -121,44 +150,48 @@ def record(session: Session, shown: Sequence[Shown], now_ms: int) -> RecordedSpa
     return RecordedSpans(visit_ids, len(rows), began_s)
 
 
-def drop(session: Session, before_ms: int) -> tuple[int, bool]:
+def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]:
     """Remove rows that were last written before `before_ms`. Returns the `before_ms` of all current rows, and whether
-    there are more rows to remove.
+    there are more rows to remove. `correct` is called with the visits of these rows.
 
     Call it with a number that it returned ten minutes earlier: a step of the wall clock must not remove the row of an
     open page.
     """
     newest = _lock(session)
     old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
-    remove(session, [row.visit_id for row in old])
+    correct(session, remove(session, [row.visit_id for row in old]))
     return newest + 1, len(old) == MOST_DROPPED
 
 
-def forget(session: Session, visits: Collection[int]) -> None:
-    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits."""
+def forget(session: Session, visits: Collection[int]) -> list[int]:
+    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits. Returns the
+    visits that had a row, whose report blocks must be corrected.
+    """
     _lock(session)
-    remove(session, visits)
+    return remove(session, visits)
 
 
-def remove(session: Session, visits: Collection[int]) -> None:
-    """Remove the rows of these visits. The caller holds the lock."""
-    removed = session.scalars(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
+def remove(session: Session, visits: Collection[int]) -> list[int]:
+    """Remove the rows of these visits, and return the visits that had one. The caller holds the lock."""
+    removed = session.execute(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
     if removed:
-        session.execute(DROPPED, {"seq": max(removed)})
+        session.execute(DROPPED, {"seq": max(row.seq for row in removed)})
+    return [row.visit_id for row in removed]
 
 
 class SpansOfVisits:
     """The visits that spans may belong to."""
 
     def __init__(self, session: Session, shown: Sequence[Shown]) -> None:
-        self._visits: dict[int, KnownVisit] = {}
-        self._named: dict[tuple[str, str], KnownVisit] = {}
-        self._newest: dict[str, list[KnownVisit]] = {}  # by visitor, the oldest first
+        self._visits: dict[int, ChangedVisit] = {}
+        self._named: dict[tuple[str, str], ChangedVisit] = {}
+        self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, the oldest first
         names = {(part.visitor_id, part.visit_id) for part in shown if part.visit_id is not None}
         for row in _read(session, NAMED, names):
-            self._named[row.visitor_id, row.visit_id] = self._known(row)
-        for row in _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None}):
-            self._newest.setdefault(row.visitor_id, []).append(self._known(row))
+            self._named[row.visitor_id, row.visit_id] = self._visit(row)
+        unnamed = _read(session, UNNAMED, {(part.visitor_id,) for part in shown if part.visit_id is None})
+        for row in sorted(unnamed, key=lambda row: (row.at_ms, row.id)):
+            self._newest.setdefault(row.visitor_id, []).append(self._visit(row))
 
     def add(self, shown: Shown) -> str | None:
         """Add a span or heartbeat to its visit. Returns the `visit_id`, or None if there is no such visit."""
@@ -168,34 +201,32 @@ class SpansOfVisits:
         visit.is_changed = True
         visit.acted |= shown.acted
         if shown.beat is None:
-            visit.attendance.add(shown.began_ms, shown.ended_ms)
+            visit.time.add(shown.began_ms, shown.ended_ms)
         else:
-            visit.attendance.beat(shown.began_ms, shown.beat)
+            visit.time.beats[shown.began_ms] = shown.beat
             self._end_earlier(shown, visit)
         return visit.visit_id
 
     def changed_rows(self) -> Iterator[tuple[Any, ...]]:
-        for visit in self._visits.values():
+        for visit_id, visit in self._visits.items():
             if visit.is_changed:
-                attendance = visit.attendance
-                attendance.settle()
-                lists = json.dumps(attendance.spans), json.dumps(sorted(attendance.beats.items()))
-                settled = attendance.settled_ms, attendance.settled_until_ms
-                yield visit.id, *settled, *lists, attendance.attended_ms(), visit.acted
+                time = visit.time
+                time.settle()
+                beats = sorted(time.beats.items())
+                yield visit_id, time.settled_ms, time.settled_until_ms, time.spans, beats, time.total_ms(), visit.acted
 
-    def _known(self, row: Any) -> KnownVisit:
+    def _visit(self, row: Row) -> ChangedVisit:
         visit = self._visits.get(row.id)
         if visit is None:
-            if row.spans is None:  # a new row: time counts from the commit of the visit
-                attendance = AttendedTime(row.attended_ms or 0, row.at_ms, [], {})
+            if row.settled_ms is None:  # a new row: time counts from the commit of the visit
+                time = AttendedTime(row.attended_ms or 0, row.at_ms, [], {})
             else:
-                spans = [(began, ended) for began, ended in json.loads(row.spans)]
-                beats = dict(json.loads(row.beats))
-                attendance = AttendedTime(row.settled_ms, row.settled_until_ms, spans, beats)
-            visit = self._visits[row.id] = KnownVisit(row.id, row.visit_id, row.at_ms, attendance)
+                spans = [(began, ended) for began, ended in row.spans]
+                time = AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
+            visit = self._visits[row.id] = ChangedVisit(row.visit_id, row.at_ms, time)
         return visit
 
-    def _visit_of(self, shown: Shown) -> KnownVisit | None:
+    def _visit_of(self, shown: Shown) -> ChangedVisit | None:
         if shown.visit_id is not None:
             return self._named.get((shown.visitor_id, shown.visit_id))
         visits = self._newest.get(shown.visitor_id, ())
@@ -205,30 +236,31 @@ class SpansOfVisits:
             return later
         return earlier[-1] if earlier else None
 
-    def _end_earlier(self, beat: Shown, visit: KnownVisit) -> None:
+    def _end_earlier(self, beat: Shown, visit: ChangedVisit) -> None:
         """End the time since the previous heartbeat, if that one belongs to the visit before `visit`."""
         visits = self._newest.get(beat.visitor_id, []) if beat.visit_id is None else []
         for earlier in visits[: visits.index(visit)][-1:] if visits else ():
-            beats = earlier.attendance.beats
+            beats = earlier.time.beats
             if beats and max(beats) < visit.at_ms:
-                earlier.attendance.beat(beat.began_ms, False)
+                beats[beat.began_ms] = False
                 earlier.is_changed = True
 
 
-def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[Any]:
-    """The visits of these names that may get spans, with their rows of `attendance`."""
+def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[Row]:
+    """The visits of these names that may get spans."""
     if not names:
         return []
-    rows = session.execute(_many(session, statement), {"rows": json.dumps(list(names))})
+    packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
+    rows = map(Row._make, json.loads(packed) if isinstance(packed, str) else packed or ())
     return [row for row in rows if not _is_late(row)]
 
 
-def _is_late(visit: Any) -> bool:
+def _is_late(visit: Row) -> bool:
     """Whether a visit was offline. An anonymous one has no `client_ms`, but then it is not measured."""
     if visit.client_ms is not None:
-        return bool(visit.at_ms - visit.client_ms > LATE_MS)
+        return visit.at_ms - visit.client_ms > LATE_MS
     is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)
-    return bool(visit.attended_ms is None and is_anonymous)
+    return visit.attended_ms is None and is_anonymous
 
 
 def _lock(session: Session) -> int:
@@ -244,4 +276,6 @@ def _many(session: Session, statement: str) -> TextClause:
 
 @cache
 def _of_kind(statement: str, database: str) -> TextClause:
-    return text(statement.format(rows=ROWS[database]))
+    words = DIALECTS[database]
+    spans, beats = (words["json"].format(column) for column in ("a.spans", "a.beats"))
+    return text(statement.format(**words, spans=spans, beats=beats))

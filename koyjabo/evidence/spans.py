@@ -30,53 +30,54 @@ def union(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def within(spans: Iterable[Span], began_ms: int, ended_ms: int) -> list[Span]:
-    """The parts of `spans` between two moments."""
-    return [(max(a, began_ms), min(b, ended_ms)) for a, b in spans if b > began_ms and a < ended_ms]
-
-
 @dataclass(slots=True)
 class AttendedTime:
-    """The fields of a row of `attendance`."""
+    """The time of a visit, with the fields of its row in `attendance`."""
 
     settled_ms: int
     settled_until_ms: int
     spans: list[Span]
     beats: dict[int, bool]  # heartbeats: the time, and whether the page was visible
 
-    def attended_ms(self) -> int:
-        return self.settled_ms + self._total_ms(self._end_ms())
+    def total_ms(self) -> int:
+        return self.settled_ms + self._unsettled_ms(self._end_ms())
 
     def add(self, began_ms: int, ended_ms: int) -> None:
         """Add a span. The part of it that is before `settled_until_ms` is ignored."""
         began_ms = max(began_ms, self.settled_until_ms)
         if began_ms < ended_ms:
-            self.spans = union([*self.spans, (began_ms, ended_ms)])
-
-    def beat(self, at_ms: int, visible: bool) -> None:
-        self.beats[at_ms] = visible
+            is_newest = not self.spans or began_ms > self.spans[-1][1]
+            self.spans.append((began_ms, ended_ms))
+            if not is_newest:
+                self.spans = union(self.spans)
 
     def settle(self) -> None:
         """Settle the time that is too old to be kept."""
-        until_ms = self._end_ms() - KEPT_MS
+        end_ms = self._end_ms()
+        until_ms = end_ms - KEPT_MS
         if len(self.spans) > MOST_SPANS:
             until_ms = max(until_ms, self.spans[-MOST_SPANS][0])
         if len(self.beats) > MOST_SPANS:
             until_ms = max(until_ms, sorted(self.beats)[-MOST_SPANS])
         if until_ms > self.settled_until_ms:
-            self.settled_ms += self._total_ms(until_ms)
+            self.settled_ms += self._unsettled_ms(until_ms)
             self.settled_until_ms = until_ms
-            self.spans = within(self.spans, until_ms, self._end_ms())
+            self.spans = [(max(began, until_ms), ended) for began, ended in self.spans if ended > until_ms]
             # The last ones before that moment bridge the time after it.
             self.beats = {at_ms: visible for at_ms, visible in self.beats.items() if at_ms > until_ms - BRIDGED_MS}
 
     def _end_ms(self) -> int:
-        return max(self.spans[-1][1] if self.spans else 0, *self.beats, self.settled_until_ms)
+        end_ms = self.spans[-1][1] if self.spans else self.settled_until_ms
+        return max(end_ms, *self.beats) if self.beats else end_ms
 
-    def _total_ms(self, until_ms: int) -> int:
+    def _unsettled_ms(self, until_ms: int) -> int:
         """The attended time between `settled_until_ms` and `until_ms`."""
-        spans = union([*self.spans, *self._bridged()]) if self.beats else self.spans
-        return sum(ended - began for began, ended in within(spans, self.settled_until_ms, until_ms))
+        after_ms, spans = self.settled_until_ms, union([*self.spans, *self._bridged()]) if self.beats else self.spans
+        return sum(
+            min(ended, until_ms) - max(began, after_ms)
+            for began, ended in spans
+            if ended > after_ms and began < until_ms
+        )
 
     def _bridged(self) -> list[Span]:
         beats = sorted(self.beats)

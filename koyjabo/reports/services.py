@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace
+from koyjabo.evidence.services import EvidenceServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
@@ -21,6 +23,7 @@ from koyjabo.reports.community_people import Reports, Visitors
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.live.storing import Storing
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.shares import Shares
 from koyjabo.reports.weekly_report import WeeklyReport
@@ -67,6 +70,7 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
+    base.services[EvidenceServices].attendance.correct = partial(block_queries.correct_attended, parser)
     reports = Insights(database, clock, parser, unwritten_peaks)
     shared_reports = reports.for_share_links()
     return ReportServices(

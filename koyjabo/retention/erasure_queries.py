@@ -128,9 +128,9 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
     if rows:
-        attendance_queries.forget(session, [row.id for row in rows])
+        attended = attendance_queries.forget(session, [row.id for row in rows])
         session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
-        block_queries.follow(session, VISITS, [row.id for row in rows if _is_reduced(row)], read)
+        block_queries.follow(session, VISITS, {*attended, *(row.id for row in rows if _is_reduced(row))}, read)
     events = event_queries.rename(session, visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
 

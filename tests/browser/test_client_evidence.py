@@ -70,10 +70,10 @@ def wait_for_reports(fake_server: FakeServer, page, *expected: dict) -> None:
 
 
 def begin_named(fake_server: FakeServer, page, site) -> dict:
-    """Start the client, and return its registration when the socket has named the visitor."""
+    """Start the client, and return its registration when the socket has sent something."""
     sent = sent_by(page, "/register")
     begin_on(fake_server, page, site)
-    wait_for(page, lambda: fake_server.received, "it names its visitor")
+    wait_for(page, lambda: fake_server.received, "it sends something")
     return sent[0]
 
 
@@ -121,24 +121,36 @@ def test_each_kind_of_input_is_one(counting_server, host_page, site, name):
 
 
 @acted
-def test_input_before_the_visit_is_counted_is_reported_after_it(counting_server, host_page, site):
+def test_input_is_reported_while_the_visit_is_sent(counting_server, host_page, site):
     held = []
     host_page.route("**/api/visitor/register", lambda route: held.append(route))
     begin_on(counting_server, host_page, site)
     wait_for(host_page, lambda: held, "it registers")
     host_page.mouse.move(40, 60)
-    wait_for(host_page, lambda: host_page.evaluate(LISTENING) == [], "it is noticed")
-    assert counting_server.received == []
-    held[0].fulfill(json={"success": True, "visit": RECEIPT, "stats": stats_of(4001)}, headers=CORS)
     wait_for_reports(counting_server, host_page, {"visible": True, "acted": True})
-    assert [message["type"] for message in counting_server.received] == ["visitor", "visible"]
+    held[0].fulfill(json={"success": True, "visit": RECEIPT, "stats": stats_of(4001)}, headers=CORS)
+    wait_for(host_page, lambda: len(counting_server.received) == 2, "it names its visitor")
+    assert [message["type"] for message in counting_server.received] == ["visible", "visitor"]
+
+
+@acted
+def test_input_without_a_socket_is_reported_on_the_next_one(counting_server, host_page, site):
+    host_page.clock.install()
+    begin_named(counting_server, host_page, site)
+    counting_server.opened[-1].close()
+    wait_for(host_page, lambda: state(host_page)[1] == "offline", "it notices")
+    host_page.mouse.move(40, 60)
+    wait_for(host_page, lambda: host_page.evaluate(LISTENING) == [], "it is noticed")
+    assert reports(counting_server) == []
+    host_page.clock.run_for(6_000)
+    wait_for_reports(counting_server, host_page, {"visible": True, "acted": True})
 
 
 @shown
 def test_page_that_opens_in_the_background_reports_it_at_once(counting_server, host_page, site):
     host_page.evaluate(SHOW_OR_HIDE, True)
     begin_named(counting_server, host_page, site)
-    wait_for_reports(counting_server, host_page, {"visible": False})
+    assert counting_server.received[0] == {"type": "visible", "visible": False}
 
 
 @shown

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.spans import MOST_SPANS
 
 pytestmark = pytest.mark.both_kinds
 
@@ -244,3 +249,47 @@ def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
         worker.time.pass_(minutes=1)
     assert left == [1] * 10 + [0] * 2
     assert worker.visit("1")[0] == 5000
+
+
+def test_two_workers_that_write_at_once_lose_nothing(new_worker):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    began_ms, rounds = one.time.ms, 40
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(rounds):
+            for worker, at_s in ((one, 2 * number), (other, 2 * number + 1)):
+                worker.attendance.add(Shown("ayesha", "1", began_ms + 1000 * at_s, began_ms + 1000 * (at_s + 1)))
+            for written in [threads.submit(worker.write) for worker in (one, other)]:
+                written.result()
+    assert one.visit("1")[0] == 2000 * rounds
+    numbers = one.site.rows("SELECT a.seq, w.upto FROM attendance a, watermarks w WHERE w.name = 'attendance'")
+    assert [seq == upto for seq, upto in numbers] == [True]
+
+
+def test_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
+    worker.site.register(visitId="1")
+    for tab in ("first", "second"):
+        worker.open(tab, visit="1")
+        worker.time.pass_(minutes=5)
+        worker.write()
+    worker.attendance.drop()
+    worker.time.put_right(days=1)
+    worker.attendance.drop()
+    worker.time.pass_(minutes=1)
+    for tab in ("first", "second"):
+        worker.close(tab)
+    assert worker.attended_s("1") == 11 * 60
+
+
+def test_many_short_spans_are_kept_in_a_small_row(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visit="1")
+    for _ in range(3 * MOST_SPANS):
+        worker.time.pass_(seconds=1)
+        worker.pages.show("socket", visible=False)
+        worker.time.pass_(seconds=1)
+        worker.pages.show("socket", visible=True)
+        worker.write()
+    assert worker.visit("1")[0] == 3000 * MOST_SPANS
+    ((spans,),) = worker.site.rows("SELECT spans FROM attendance")
+    assert len(json.loads(spans)) == MOST_SPANS

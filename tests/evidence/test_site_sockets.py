@@ -6,53 +6,13 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from struct import pack
 
 import pytest
 from support.clients.websocket import PING, SocketIO, WebSocket, answer, close, frame, say
-from support.databases.database import Database
-from support.faults.shared_numbers import SharedNumber
 from support.programs.processes import wait_until
-from support.servers.changed_server import ChangedServer
-
-SLACK_MS = 20_000
-"""Time that a test may take on a busy machine."""
+from support.servers.timed_server import SLACK_MS, Timed
 
 Start = Callable[..., "Timed"]
-
-
-class Timed:
-    """A server whose clocks only a test moves by much, and which writes spans at once."""
-
-    def __init__(self, database: Database, folder: Path, **settings: str) -> None:
-        self.database = database
-        self._clocks = [SharedNumber(folder / name) for name in ("clock", "elapsed")]
-        (folder / "ahead").write_bytes(pack("=q", 0))
-        changes = json.dumps({"koyjabo.evidence.attendance.WRITE_S": 0.05})
-        wall, elapsed = (clock.path for clock in self._clocks)
-        clocks = {"CLOCK": wall, "ELAPSED": elapsed, "AHEAD": folder / "ahead"}
-        self.server = ChangedServer(database, folder, CHANGES=changes, **clocks, **settings)
-        self.server.ahead = folder / "ahead"
-        self.server.start()
-
-    def pass_(self, seconds: float) -> None:
-        """Let time pass on all clocks."""
-        for clock in self._clocks:
-            clock.set(clock.get() + round(1000 * seconds))
-        self.server.pass_(seconds)
-
-    def visit(self, visit: str) -> tuple[int, bool]:
-        row = f"SELECT attended_ms, acted FROM visits WHERE visit_id = '{visit}'"
-        ((attended_ms, acted),) = self.database.rows(row)
-        return attended_ms or 0, bool(acted)
-
-    def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = 20) -> None:
-        """Wait until a visit was attended for this time."""
-        least_ms = 1000 * seconds
-        wait_until(lambda: self.visit(visit) >= (least_ms, acted), f"{visit} was attended for {seconds} s", patience_s)
-        attended_ms, has_acted = self.visit(visit)
-        assert (attended_ms < least_ms + SLACK_MS, has_acted) == (True, acted), attended_ms
 
 
 @pytest.fixture

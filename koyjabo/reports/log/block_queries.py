@@ -173,6 +173,14 @@ def _corrected(session: Session, head: BlockHead, packed: bytes) -> bytes:
     return stored.pack()
 
 
+def correct_attended(parser: TraitParser, session: Session, visits: Collection[int]) -> None:
+    """Correct the blocks of visits whose rows in `attendance` are removed. Readers have read these rows, or notice that
+    they are gone.
+    """
+    state_queries.lock(session)
+    correct(session, VISITS, visits, row_queries.visits(parser))
+
+
 def _delete(session: Session) -> None:
     for kind in (VISITS, EVENTS):
         session.execute(text(f"DELETE FROM {kind.table}"))

@@ -58,8 +58,6 @@ export class KoyJabo {
   line = "connecting";
   #timer = 0;
   #contactMs = 0; // when the server last received or sent something
-  /** The socket that has named its visitor. @type {any} */
-  #named;
   /** @type {true | undefined} */
   #acted; // and not yet sent
   /** @type {Promise<boolean> | null} */
@@ -82,12 +80,11 @@ export class KoyJabo {
         return this.#stream?.replace();
       },
       opened: async (opened) => {
+        if (document.hidden || this.#acted) this.#report();
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
         // Not in the URL, because proxies log it.
         opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId, visitId: this.#visit.knownId }));
-        this.#named = opened;
-        if (document.hidden || this.#acted) this.#report();
         console.log("Connected to KoyJabo Analytics Stream");
       },
     });
@@ -269,8 +266,8 @@ export class KoyJabo {
 
   /** Report whether the page is shown, and the first input: on the socket, or in a heartbeat. */
   #report(visible = !document.hidden) {
-    const socket = this.#named, acted = this.#acted;
-    if (socket?.readyState === 1) this.#acted = socket.send(JSON.stringify({ type: "visible", visible, acted }));
+    const { source } = this.#socket, acted = this.#acted;
+    if (source?.readyState === 1) this.#acted = source.send(JSON.stringify({ type: "visible", visible, acted }));
     else if (this.#stream?.beat(visible, acted)) this.#acted = undefined;
   }
 

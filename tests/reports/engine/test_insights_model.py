@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from io import StringIO
 from itertools import count
 from random import Random
@@ -12,7 +13,6 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
@@ -25,8 +25,10 @@ from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
+from koyjabo.evidence import queries as attendance_queries
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.log import block_queries, row_queries, state_queries
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.periods import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
@@ -66,10 +68,7 @@ ATTEND = (
        ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq""",
 )
 SEEN = "UPDATE visits SET network = '{network}', own = {own}, automated = {automated} WHERE id = {id}"
-DROPPED = """
-INSERT INTO watermarks (name, upto, version) SELECT 'attendance_dropped', upto, 0 FROM watermarks
-WHERE name = 'attendance' ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
-"""
+LAST = 2**62
 FOLDED = """
 SELECT day FROM folded_visits WHERE scope = '{scope}'
 UNION SELECT period FROM insight_sums WHERE scope = '{scope}' AND dimension = 'total' AND people IS NULL
@@ -169,7 +168,7 @@ class History:
                 row = {"id": id, "ms": visit.attended_ms, "acted": visit.acted, "automated": visit.automated}
                 self.site.rows(statement.format(**row))
         if self.choose.random() < 0.3:
-            self.insights._database.write(drop, row_queries.visits(self.site.services[ReportServices].parser))
+            self.insights._database.write(drop, self.site.services[ReportServices].parser)
 
     def project(self) -> None:
         self.site.services[ReportServices].storing.catch_up()
@@ -293,12 +292,9 @@ class History:
             assert [row.so_far for row in periods] == [False] * (len(periods) - 1) + [is_running]
 
 
-def drop(session: Session, read: row_queries.ReadRows) -> None:
+def drop(session: Session, parser: TraitParser) -> None:
     """Remove all rows of attended times, as the server does when they are old."""
-    state_queries.lock(session)
-    block_queries.correct(session, row_queries.VISITS, row_queries.waiting(session), read)
-    session.execute(text("DELETE FROM attendance"))
-    session.execute(text(DROPPED))
+    attendance_queries.drop(session, LAST, partial(block_queries.correct_attended, parser))
 
 
 def plain(sums: Sums) -> tuple[int | None, ...]:
