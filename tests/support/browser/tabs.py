@@ -64,7 +64,7 @@ def tabs(folder: Path) -> Iterator[Tabs]:
     command = [path, *options, *isolated, "--remote-allow-origins=*", "about:blank"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        address = next(found[0] for line in process.stderr if (found := re.search(r"ws://\S+", line)))
+        address = next(match[0] for line in process.stderr if (match := re.search(r"ws://\S+", line)))
         try:
             yield Tabs(address)
         finally:
