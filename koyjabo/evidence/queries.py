@@ -55,7 +55,7 @@ additional row would release and retake the interpreter lock.
 """
 
 
-class Row(NamedTuple):
+class StoredVisit(NamedTuple):
     """A visit that may get spans, with its row of `attendance` if there is one."""
 
     id: int
@@ -215,7 +215,7 @@ class SpansOfVisits:
                 beats = sorted(time.beats.items())
                 yield visit_id, time.settled_ms, time.settled_until_ms, time.spans, beats, time.total_ms(), visit.acted
 
-    def _visit(self, row: Row) -> ChangedVisit:
+    def _visit(self, row: StoredVisit) -> ChangedVisit:
         visit = self._visits.get(row.id)
         if visit is None:
             if row.settled_ms is None:  # a new row: time counts from the commit of the visit
@@ -246,17 +246,17 @@ class SpansOfVisits:
                 earlier.is_changed = True
 
 
-def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[Row]:
+def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) -> list[StoredVisit]:
     """The visits of these names that may get spans."""
     if not names:
         return []
     packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
-    rows = map(Row._make, json.loads(packed) if isinstance(packed, str) else packed or ())
+    rows = map(StoredVisit._make, json.loads(packed) if isinstance(packed, str) else packed or ())
     return [row for row in rows if not is_late(row)]
 
 
 def is_late(visit: Any) -> bool:
-    """Whether a visit, such as a Row, was offline. An anonymous one has no `client_ms`, but is not measured."""
+    """Whether a visit, such as a StoredVisit, was offline. An anonymous one has no `client_ms`, but no time either."""
     if visit.client_ms is not None:
         return bool(visit.at_ms - visit.client_ms > LATE_MS)
     is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)

@@ -156,7 +156,7 @@ def test_visits_and_who_is_online_are_on_the_page(site, readers, cast):
     for visitor in ("a", "b"):
         site.register(visitor, communityId=community)
     page = words(readers["member"].get(path_of(community)))
-    for shown in ("Online now 0", "Total Visits 2", "Today 2", "Different browsers 2"):
+    for shown in ("Online now 0", "Total Visits 2", "Today 2", "Unique visitors 2"):
         assert shown in page
 
 

@@ -190,7 +190,33 @@ def test_kill_9_loses_at_most_five_minutes_and_adds_nothing(start):
             pass
         opened.send(frame("", 0xA))
         assert opened.is_answered()
-    timed.wait_for("1", 270)
+    timed.wait_for("1", 259)  # the last pong may have come after the write
     timed.server.kill()
     assert timed.visit("1")[0] <= 286_000 + SLACK_MS
     opened.end()
+
+
+def test_visitor_message_with_a_wrong_visit_names_neither(start_once):
+    timed = start_once
+    timed.server.register("farah", "named")
+    socket = WebSocket(timed.server.port)
+    socket.event()
+    socket.send(say(type="visitor", visitorId="farah", visitId="a b"))
+    assert socket.event()["code"] == "invalid_message"
+    socket.send(say(type="visitor", visitorId="farah", visitId="named"))
+    assert socket.is_answered()
+    timed.pass_(10)
+    socket.send(close())
+    timed.wait_for("named", 10)
+
+
+@pytest.mark.long(proved_by="evidence/test_attended_time.py::test_nothing_is_lost_while_the_database_is_unavailable")
+def test_page_that_is_left_while_the_database_is_unavailable_counts(start):
+    timed = start()
+    timed.server.register("ayesha", "1")
+    socket = open_plain(timed, "ayesha", "1")
+    timed.pass_(10)
+    with timed.database.locked():
+        socket.send(close())
+        assert timed.server.post_visit("bina").status_code == 503
+    timed.wait_for("1", 10)

@@ -26,7 +26,7 @@ REFUSALS = {
 ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
 
 
-OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({"type": "boolean"})]
+OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({})]
 
 
 class ForgetBody(Body):

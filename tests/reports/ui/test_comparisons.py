@@ -36,7 +36,7 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
     assert chosen(admin.get("/admin/")) == {"weekday"}
     admin.get(unescape(CHOICE.search(page)[1]))
     assert chosen(admin.get("/admin/")) == {"year"}
-    assert "keep=comparison&amp;" not in admin.get("/admin/?compare=none&keep=1")
+    assert "keep=comparison&amp;" not in admin.get("/admin/?compare=none&keep=comparison")
     assert chosen(admin.get("/admin/")) == {"none"}
 
 
