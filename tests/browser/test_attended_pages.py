@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from support.browser.host_pages import begin_live
 from support.browser.pages import sent_by, wait_for
-from support.servers.timed_server import Timed
+from support.faults.moved_clocks import Timed
 
 attended = pytest.mark.long(
     proved_by="browser/test_attended_pages.py::test_page_is_attended_while_it_is_visible_and_a_driven_browser_is_noted"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from support.browser.host_pages import BEGIN
 from support.browser.tabs import Tab, Tabs, tabs
+from support.faults.moved_clocks import Timed
 from support.programs.processes import wait_until
-from support.servers.timed_server import Timed
 
 pytestmark = pytest.mark.long(
     proved_by="browser/test_attended_pages.py::test_page_is_attended_while_it_is_visible_and_a_driven_browser_is_noted"

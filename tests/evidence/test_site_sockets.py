@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 from support.clients.websocket import PING, SocketIO, WebSocket, answer, close, frame, say
+from support.faults.moved_clocks import SLACK_MS, Timed
 from support.programs.processes import wait_until
-from support.servers.timed_server import SLACK_MS, Timed
 
 Start = Callable[..., "Timed"]
 

@@ -21,6 +21,7 @@ from support.servers.server import Server
 
 from demo import cast
 from demo.cast import COMMUNITIES
+from demo.history import SWARM
 from demo.site import Page, Site
 from demo.target_site import database_hosts
 
@@ -28,7 +29,14 @@ PAST = pytest.mark.long(proved_by="tools/test_demo.py::test_an_empty_database_is
 
 TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
-DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
+ADMIN = {"email": "rani@example.com", "password": "rickshaw at dawn"}
+DEVELOPMENT = {
+    "ENVIRONMENT": "development",
+    "SECRET_KEY": SECRET,
+    "LEAVE_GRACE_SECONDS": GRACE_S,
+    "ADMIN_EMAIL": ADMIN["email"],
+    "ADMIN_PASSWORD": ADMIN["password"],
+}
 FULL_S = 60
 DAYS = 14
 
@@ -79,6 +87,37 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
     earlier = "SELECT count(*) FROM visits a JOIN visits b ON b.id = a.id + 1 WHERE b.at_ms < a.at_ms"
     assert server.database.rows(earlier) == [(0,)]
     assert_verified(server)
+
+
+def test_a_swarm_of_bots_was_there_on_a_tuesday_and_nobody_with_it(server):
+    """Reports show it next to people, programs, and the operators' own visits."""
+    token = requests.post(f"{server.url}/api/auth/login", json=ADMIN, timeout=PATIENCE_S).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def report(kind: str, **query: str) -> Any:
+        days = {} if "start" in query else {"range": "all"}
+        answer = server.get(f"/api/reports/{kind}", params={**days, **query}, headers=headers)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def rows(by: str, **filters: str) -> dict[str | None, int]:
+        return {row["value"]: row["visits"] for row in report("breakdown", by=by, **filters)["rows"]}
+
+    peak = max(report("timeline"), key=lambda day: day["visits"])["period"]
+    assert date.fromisoformat(peak).weekday() == 1
+    unattended = {"start": peak, "end": peak, "evidence": "none", "network": "datacentre"}
+    for by in ("page", "system", "browser", "city"):
+        assert list(rows(by, **unattended).values()) == [SWARM], by
+    assert sum(map(any, zip(*report("hours", **unattended)["rows"], strict=True))) == 1
+    evidence = rows("evidence")
+    assert evidence.keys() == {"automated", "acted", "stayed", "none"}
+    assert evidence["acted"] > evidence["none"] > evidence["stayed"] > evidence["automated"]
+    lengths = rows("attended", evidence="acted")
+    assert lengths["<1m"] + lengths["<10s"] > 2 * (lengths["<5m"] + lengths["5m+"]) > 20 * lengths["5m+"] > 0
+    assert rows("own")["own"] > 50
+    summary = report("summary")
+    assert SWARM < summary["visits"] - summary["attended"] < summary["visits"] / 4
+    assert 5 <= summary["median_s"] <= 30
 
 
 @PAST

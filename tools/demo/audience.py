@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from random import Random
 from typing import Any, NamedTuple
 
@@ -67,8 +68,15 @@ CRAWLERS = [  # address, city, user agent, weight
     ("40.77.167", "Boydton, US", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", 2),
     ("31.13.127", "Dublin, IE", "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", 3),
 ]
-CRAWLED = 0.015
-"""The share of crawlers among new visitors."""
+CRAWLED, DRIVEN = 0.015, 0.008
+"""The shares of crawlers, and of browsers that a program drives, among new visitors."""
+
+CHROME_ON_LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/138.0.0.0 Safari/537.36"
+
+
+class Kind(Enum):
+    PERSON, OPERATOR, PROGRAM, BOT = range(4)
+    """People, operators of this server, programs that drive a browser, and programs that never show the page."""
 
 
 class Home(NamedTuple):
@@ -78,14 +86,32 @@ class Home(NamedTuple):
     city: str
     agent: str
     languages: str
+    kind: Kind = Kind.PERSON
+
+    @property
+    def address(self) -> str:
+        """One address of the network."""
+        return f"{self.network}.7"
+
+
+MONITOR = Home("128.199.120", "Singapore, SG", CHROME_ON_LINUX, "en-US,en", Kind.PROGRAM)
+SWARM = Home("5.9.12", "Falkenstein, DE", CHROME_ON_LINUX, "en-US,en", Kind.BOT)
+OPERATORS = {
+    "demo_operator_1": Home("103.15.245", "Sylhet, BD", BROWSERS[8][0], BROWSERS[8][1], Kind.OPERATOR),
+    "demo_operator_2": Home("119.30.32", "Dhaka, BD", BROWSERS[0][0], BROWSERS[0][1], Kind.OPERATOR),
+}
+"""The browsers of the people who operate the server, by visitor id."""
 
 
 def newcomer(dice: Random) -> Home:
-    """A new visitor: a person or, rarely, a crawler."""
-    if dice.random() >= CRAWLED:
+    """A new visitor: a person or, rarely, a program."""
+    drawn = dice.random()
+    if drawn >= CRAWLED + DRIVEN:
         return person(dice)
+    if drawn >= CRAWLED:
+        return MONITOR
     network, city, agent, _ = one_of(CRAWLERS, dice)
-    return Home(network, city, agent, "")
+    return Home(network, city, agent, "", Kind.BOT)
 
 
 def person(dice: Random) -> Home:

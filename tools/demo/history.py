@@ -10,6 +10,7 @@ from demo import rhythm
 from demo.backdated import Backdated
 from demo.founding import Founding
 from demo.population import Population
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
 
 FEWEST_DAYS, DAYS, MOST_DAYS = 14, 60, 400
@@ -23,6 +24,9 @@ SEED = 10
 """The past depends only on this seed, its length and its end."""
 
 RUSH_HOUR = 18
+TUESDAY, SWARM_HOUR, SWARM = 1, 3, 300
+"""A swarm of bots comes on the last Tuesday that is over: the hour, and the number of its visits."""
+
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 
 
@@ -41,8 +45,8 @@ def write(backdated: Backdated, founding: Founding, now: datetime, days: int) ->
     written = 0
     for hour in _hours(now, days):
         founding.advance(ms(hour))
-        drawn = map(population.visit, _times(hour, now, dice))
-        visits = [visit for visit in drawn if visit is not None]
+        drawn = [*map(population.visit, _times(hour, now, dice)), *_swarm(population, hour, now, dice)]
+        visits = sorted((visit for visit in drawn if visit is not None), key=lambda visit: visit.at_ms)
         if not backdated.register(visits, after=written):
             break
         backdated.record([event for visit in visits for event in population.events(visit) if event.at_ms <= ms(now)])
@@ -66,6 +70,13 @@ def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
     expected = rhythm.weight(hour) * VISITS * growth * dice.uniform(0.9, 1.1)
     times = sorted(ms(hour) + dice.randrange(HOUR // MS) for _ in range(round(expected)))
     return [at_ms for at_ms in times if at_ms <= ms(now)]
+
+
+def _swarm(population: Population, hour: datetime, now: datetime, dice: Random) -> Iterator[NewVisit]:
+    age_days = (now.date() - hour.date()).days
+    if (hour.weekday(), hour.hour) == (TUESDAY, SWARM_HOUR) and 1 <= age_days <= 7:
+        for _ in range(SWARM):
+            yield population.bot(ms(hour) + dice.randrange(HOUR // MS))
 
 
 def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, visits: int, dice: Random) -> None:

@@ -7,27 +7,31 @@ from collections.abc import Iterator
 from datetime import datetime
 from random import Random
 
-from demo import audience, cast, openings
+from demo import audience, cast, openings, stays
 from demo.actions import actions
-from demo.audience import Home
+from demo.audience import Kind
 from demo.cast import COMMUNITIES
 from demo.founding import Founding
 from demo.openings import Opening
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns, languages
+from koyjabo.network.address_owners import AddressOwners
 from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.events.records import NewEvent
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 """The share of visits to communities, and of members among those. Before members join they are anonymous."""
 
+BY_OPERATORS = 0.012
+"""The share of the operators' own visits among the others."""
+
 NEW, NEW_IN_COMMUNITY = 0.32, 0.08
 REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
 """The share of new visitors, and how many of the newest visitors may return, on the site and in a community."""
 
-SHORTEST_MS, LONGEST_MS = 2_000, 30_000
-"""Limits for the time between two events of a visit."""
+SCRAPED = Opening("/fares", "", "direct")
+"""What a swarm of bots opens."""
 
 
 class Population:
@@ -36,9 +40,11 @@ class Population:
     def __init__(self, founding: Founding, now: datetime, dice: Random) -> None:
         self._founding = founding
         self._now = now
+        self._ends_ms = int(now.timestamp() * 1000)
         self._dice = dice
         self._known: dict[str, list[str]] = defaultdict(list)  # visitor ids by community; "" is the site
-        self._homes: dict[str, Home] = {member.visitor.id: audience.person(dice) for member in cast.MEMBERS}
+        self._homes = {member.visitor.id: audience.person(dice) for member in cast.MEMBERS} | audience.OPERATORS
+        self._owners = AddressOwners()
         self._named = self._happened = 0
 
     def visit(self, at_ms: int) -> NewVisit | None:
@@ -50,18 +56,27 @@ class Population:
             return None
         return self._of_somebody(at_ms, opening)
 
+    def bot(self, at_ms: int) -> NewVisit:
+        """A visit by a swarm of bots. Each bot has its own visitor id, and declares nothing."""
+        self._named += 1
+        visitor_id = f"demo_{self._named:05d}"
+        self._homes[visitor_id] = audience.SWARM
+        return self._visit(at_ms, SCRAPED, visitor_id)
+
     def events(self, visit: NewVisit) -> Iterator[NewEvent]:
-        """The visitor's events; none for a crawler."""
-        at_ms = visit.at_ms
-        for action in [] if visit.is_bot else actions(visit.page or "/", self._dice):
+        """The visitor's events, while they attend the page; none if they do not act."""
+        done = actions(visit.page or "/", self._dice) if visit.acted else []
+        times = sorted(visit.at_ms + self._dice.randrange(visit.attended_ms or 1) for _ in done)
+        for action, at_ms in zip(done, times, strict=True):
             self._happened += 1
-            at_ms += self._dice.randrange(SHORTEST_MS, LONGEST_MS)
             event_id = f"demo_{self._happened:06d}"
             yield NewEvent(visit.visitor_id, event_id, action.name, at_ms, action.page, action.props, client_ms=at_ms)
 
     def _of_somebody(self, at_ms: int, opening: Opening) -> NewVisit:
         if self._dice.random() >= TO_COMMUNITIES:
-            return self._visit(at_ms, opening, self._visitor_id("", NEW, REGULARS))
+            is_own = self._dice.random() < BY_OPERATORS
+            known = self._dice.choice([*audience.OPERATORS]) if is_own else self._visitor_id("", NEW, REGULARS)
+            return self._visit(at_ms, opening, known)
         (plan,) = self._dice.choices(COMMUNITIES, [plan.weight for plan in COMMUNITIES])
         scope = Scope(self._founding.ids[plan.name])
         if self._dice.random() >= BY_MEMBERS:
@@ -84,6 +99,7 @@ class Population:
         self, at_ms: int, opening: Opening, visitor_id: str, scope: Scope = SITE, user_id: str | None = None
     ) -> NewVisit:
         home = self._homes.get(visitor_id) or self._homes.setdefault(visitor_id, audience.newcomer(self._dice))
+        stay = stays.of(home.kind, self._dice)
         return NewVisit(
             visitor_id=visitor_id,
             visit_id=None,
@@ -96,7 +112,11 @@ class Population:
             page=opening.page,
             user_id=user_id,
             is_bot=is_bot(home.agent),
-            automated=is_bot(home.agent),
+            automated=is_bot(home.agent) or home.kind is Kind.PROGRAM,
+            attended_ms=min(stay.attended_ms, self._ends_ms - at_ms),
+            acted=stay.acted,
+            network=self._owners.network(home.address),
+            own=home.kind is Kind.OPERATOR,
             language=languages.first_of(home.languages),
             campaign=campaigns.of_page(opening.address),
         )

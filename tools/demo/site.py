@@ -89,6 +89,11 @@ class Page:
             self._sockets.append(socket)
             threading.Thread(target=_read, args=(socket,), daemon=True).start()
 
+    def show(self, visible: bool, acted: bool = False) -> None:
+        """Report that the page is visible or hidden, and whether the visitor has acted. Raises CONNECTION_ERRORS."""
+        if self.is_open:
+            self._sockets[0].send(json.dumps({"type": "visible", "visible": visible, "acted": acted}))
+
     def close(self, code: int = LEAVE) -> None:
         """Close the sockets. Idempotent."""
         while self._sockets:

@@ -10,10 +10,12 @@ from datetime import datetime
 from random import Random
 from uuid import uuid4
 
-from demo import cast, openings
+from demo import cast, openings, stays
 from demo.actions import actions
+from demo.audience import Kind
 from demo.cast import Member
 from demo.site import RELOAD, Page, Room, Site, Visitor
+from demo.stays import Stay
 
 CHECK_S = 1.0
 """Interval (s) for checking whether the connection is lost or the demo ends."""
@@ -21,8 +23,9 @@ CHECK_S = 1.0
 TWO_TABS, RELOADS = 0.15, 0.25
 """The shares of pages that are also opened in a second tab, and that are reloaded once."""
 
-SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 600.0
-"""How long a page is open, in s. An access token is valid for longer, 900 s."""
+LONGEST_S = 600.0
+MEAN_HIDDEN_S, LONGEST_HIDDEN_S = 60.0, 240.0
+"""How long a page is visible, and then open in the background. An access token is valid for longer, 900 s."""
 
 RELOAD_S = 0.7
 
@@ -38,8 +41,8 @@ class Stage:
     def happens(self, share: float) -> bool:
         return self.dice.random() < share
 
-    def register(self, visitor: Visitor, community_id: str | None = None) -> None:
-        """Register a visit with everything that a browser sends, and the visitor's actions."""
+    def register(self, visitor: Visitor, community_id: str | None = None, *, acted: bool = True) -> None:
+        """Register a visit with everything that a browser sends, and the visitor's actions, if they act."""
         opening = openings.opening(datetime.now(), age_days=0, dice=self.dice)
         body = {
             "visitorId": visitor.id,
@@ -52,7 +55,7 @@ class Stage:
         self.site.call("POST", "/api/visitor/register", body, visitor)
         done = [
             {"id": uuid4().hex, "name": action.name, "page": action.page, "props": action.props}
-            for action in actions(opening.page, self.dice)
+            for action in (actions(opening.page, self.dice) if acted else [])
         ]
         if done:
             self.site.call("POST", "/api/events", {"visitorId": visitor.id, "events": done}, visitor)
@@ -69,30 +72,35 @@ class Stage:
 
     def browse(self, visitor: Visitor, community_id: str | None = None, rooms: list[Room] | None = None) -> None:
         """Register a visit and keep its page open for a while, sometimes in two tabs."""
-        self.register(visitor, community_id)
+        stay = stays.of(Kind.PERSON, self.dice)
+        self.register(visitor, community_id, acted=stay.acted)
         with self.page(visitor, rooms) as page:
             if self.happens(TWO_TABS):
-                self.register(visitor, community_id)
-                with self.page(visitor, rooms):
-                    self._stay(page)
+                page.show(visible=False)
+                self.register(visitor, community_id, acted=stay.acted)
+                with self.page(visitor, rooms) as second:
+                    self._stay(second, stay)
             else:
-                self._stay(page)
+                self._stay(page, stay)
 
-    def _stay(self, page: Page) -> None:
-        """Keep the page open for a while, and perhaps reload it. Returns early when the demo ends or the page is
-        closed.
+    def _stay(self, page: Page, stay: Stay) -> None:
+        """Look at the page, perhaps reload it, and leave it open in the background. Returns early when the demo ends or
+        the page is closed.
         """
-        stay_s = min(LONGEST_S, SHORTEST_S + self.dice.expovariate(1 / MEAN_S))
-        if self.happens(RELOADS) and self._wait(page, stay_s / 2):
+        page.show(stay.attended_ms > 0, stay.acted)
+        if not self._wait(page, min(LONGEST_S, stay.attended_ms / 1000)) or stay.is_over_at_once:
+            return
+        if self.happens(RELOADS):
             page.close(RELOAD)
             self.leaving.wait(RELOAD_S)
             page.open()
-        self._wait(page, stay_s / 2)
+        page.show(visible=False)
+        self._wait(page, min(LONGEST_HIDDEN_S, self.dice.expovariate(1 / MEAN_HIDDEN_S)))
 
     def _wait(self, page: Page, duration_s: float) -> bool:
         until = time.monotonic() + duration_s
         while page.is_open and time.monotonic() < until:
-            if self.leaving.wait(CHECK_S):
+            if self.leaving.wait(min(CHECK_S, max(0.0, until - time.monotonic()))):
                 return False
         return page.is_open
 
