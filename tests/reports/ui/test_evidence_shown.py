@@ -54,6 +54,15 @@ def test_attended_visits_and_their_median_are_figures_with_a_sentence(admin):
     assert "4 of 5 measured visits were attended" in words(admin.get("/admin/?range=all"))
 
 
+def test_pushed_numbers_of_the_sentence_have_their_places_in_both_languages(admin):
+    for language, numbers in (("en", "45"), ("bn", "৪৫")):
+        admin.client.set_cookie("language", language)
+        page = admin.get("/admin/?range=today")
+        for name, number in zip(("visits", "of"), numbers, strict=True):
+            assert f'data-cell="attended.{name}" data-as="count">{number}<' in page
+    admin.client.set_cookie("language", "en")
+
+
 def test_days_without_a_measured_visit_say_so_and_not_that_nobody_was_there(admin):
     page = admin.get("/admin/?start=2025-12-10&end=2025-12-10")
     assert words(page).count("Nothing was measured in this range") == 4  # figures and cards
