@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from koyjabo.core.clock import Clock
@@ -64,6 +64,10 @@ class AttendanceWriter:
         """Queue a heartbeat. Never waits."""
         now_ms = self.pages.now_ms()
         self.add(Shown(visitor_id, visit_id, now_ms, now_ms, acted, visible))
+
+    def waiting(self, visitors: Collection[str]) -> list[Shown]:
+        """The spans of these visitors that have ended and are not written yet."""
+        return [shown for shown in tuple(self._ended) if shown.visitor_id in visitors and shown.beat is None]
 
     def forget(self, visitor_id: str) -> None:
         """Drop what is queued for a visitor."""

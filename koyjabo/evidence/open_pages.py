@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
@@ -22,6 +23,10 @@ STEP_MS = 1000
 
 WRITE_AFTER_MS = 270_000
 """How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
+
+
+MOST_SEARCHED = 10_000
+"""Maximum number of pages that `running` reads. It takes 5 ms."""
 
 
 class SitePage:
@@ -133,6 +138,14 @@ class OpenPages:
             pages = [*self._put_back(most), *self._oldest(most, self._clock.elapsed_ms() - after_ms)]
             shown = [(socket, page, self._shown(socket, page)) for socket, page in pages if page.visible]
             return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
+
+    def running(self, visitors: Collection[str]) -> list[Shown]:
+        """The running spans of these visitors, among the MOST_SEARCHED pages that were opened or looked at last."""
+        with self._lock:
+            pages = list(islice(reversed(self._pages.items()), MOST_SEARCHED))
+        own = [(socket, page) for socket, page in pages if self._owner_of(socket).visitor_id in visitors]
+        spans = [self._shown(socket, page) for socket, page in own if page.visible]
+        return [shown for shown in spans if shown is not None]
 
     def put_back(self, due: Iterable[Due]) -> None:
         """Make spans due again that could not be written."""

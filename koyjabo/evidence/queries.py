@@ -265,15 +265,15 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
         return []
     packed = session.scalar(_many(session, statement), {"rows": json.dumps(list(names))})
     rows = map(StoredVisit._make, json.loads(packed) if isinstance(packed, str) else packed or ())
-    return [row for row in rows if not _is_late(row)]
+    return [row for row in rows if not is_late(row)]
 
 
-def _is_late(visit: StoredVisit) -> bool:
-    """Whether a visit was offline. An anonymous one has no `client_ms`, but then it is not measured."""
+def is_late(visit: Any) -> bool:
+    """Whether a visit, such as a StoredVisit, was offline. An anonymous one has no `client_ms`, but no time either."""
     if visit.client_ms is not None:
-        return visit.at_ms - visit.client_ms > LATE_MS
+        return bool(visit.at_ms - visit.client_ms > LATE_MS)
     is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)
-    return visit.attended_ms is None and is_anonymous
+    return bool(visit.attended_ms is None and is_anonymous)
 
 
 def _lock(session: Session) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,7 +69,7 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
-    base.services[EvidenceServices].attendance.correct = partial(block_queries.correct_attended, parser)
+    base.services[EvidenceServices].attendance.correct = block_queries.correct_attended
     reports = Insights(database, clock, parser, unwritten_peaks)
     shared_reports = reports.for_share_links()
     return ReportServices(

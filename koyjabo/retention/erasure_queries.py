@@ -123,6 +123,7 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a visitor, including the first one, and as many events."""
+    attendance_queries.forget(session, ())  # locks spans before blocks, as their removal does, to avoid deadlocks
     fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)

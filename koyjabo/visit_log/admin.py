@@ -17,6 +17,7 @@ from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import ui as visit_filters
+from koyjabo.visit_log.live.feed import MOST_ROWS
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
@@ -38,9 +39,6 @@ down every registration (decision 37).
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
-
-MOST_ROWS = 15
-"""Number of visits on the Live page."""
 
 
 @bp.get("/visits")
@@ -132,7 +130,10 @@ def realtime() -> Response:
         pages=parts["pages"],
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
-        newest=list(feed.newest)[:MOST_ROWS],
+        newest=[
+            (visit, visit_filters.live_words(parts["attended"].get(str(visit.id)), visit.at_ms))
+            for visit in list(feed.newest)[:MOST_ROWS]
+        ],
         milestone=services[ReportServices].annotations.last_milestone(),
         most=MOST_ROWS,
     )

@@ -16,23 +16,26 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
 from koyjabo.core.sanitize import whole
 from koyjabo.core.urls import host_of
+from koyjabo.evidence.facts import ATTENDED_MS
 from koyjabo.network import user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.reports.query.labels import label
 from koyjabo.visit_log.condition_queries import DIRECT
+from koyjabo.visit_log.live.attended_times import LiveTime
 from koyjabo.visit_log.queries import LABELS, LoggedVisit
 from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
 from koyjabo.webkit import i18n
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.i18n import count, day, place
+from koyjabo.webkit.i18n import count, day, place, spent
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.panel.pages import me
 from koyjabo.webkit.schemas.bodies import Body
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(browser=browser, host=host_of, path=path, other_columns=other_columns)
+    filters = (browser, evidence, network, path, other_columns)
+    app.jinja_env.filters.update(host=host_of, **{filter_.__name__: filter_ for filter_ in filters})
 
 
 def browser(user_agent: str | None) -> str:
@@ -61,6 +64,34 @@ def _plain(value: Any) -> str:
     return i18n.count(value) if isinstance(value, int) else str(value)
 
 
+def evidence(visit: LoggedVisit) -> str:
+    """What is known of a person at a visit: `2 m 10 s, acted`, `automated`, `not measured`, `nobody was there`."""
+    others = visit.others
+    kind = "automated" if others["automated"] or visit.is_bot else "acted" if others["acted"] else ""
+    return _evidence(others["attended_ms"], kind, visit.at_ms)
+
+
+def network(name: str | None) -> str:
+    """The kind of network that a visit came from."""
+    return label("network", name, i18n.language(), {})
+
+
+def live_words(time: LiveTime | None, at_ms: int) -> str:
+    """The same for a visit on the Live page. "" while it is not read yet."""
+    return _evidence(time.at(current().clock.now_ms()), time.evidence, at_ms) if time else ""
+
+
+def _evidence(attended_ms: int | None, kind: str, at_ms: int) -> str:
+    is_attended = attended_ms is not None and attended_ms >= ATTENDED_MS
+    kinds = {"automated": _("automated"), "acted": _("acted")}
+    words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *([kinds[kind]] if kind else [])]
+    if words:
+        return ", ".join(words)
+    if attended_ms is None:
+        return str(_("not measured"))
+    return str(_("not known yet") if current().clock.now_ms() - at_ms < WRITTEN_MS else _("nobody was there"))
+
+
 def path(page: str) -> str:
     """A page with its percent-encoded letters decoded. Invalid encodings stay as they are."""
     try:
@@ -68,6 +99,9 @@ def path(page: str) -> str:
     except UnicodeDecodeError:
         return page
 
+
+WRITTEN_MS = 300_000
+"""The time of an open page is written at most this late, ms (specification: Evidence)."""
 
 MOST_CHOICES = 200
 """Maximum number of communities to choose from. A community's own page also links to its visits."""

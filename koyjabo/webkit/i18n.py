@@ -37,7 +37,7 @@ MONTH = {"bn": "MMMM"}
 def init_app(app: Flask, zone: ZoneInfo) -> None:
     Babel(app, locale_selector=language)
     app.extensions[EXTENSION] = zone
-    for filter_ in (count, percent, share, digits, translated, period, place, size, day):
+    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
@@ -169,6 +169,15 @@ def time_of_day(local: str) -> str:
 def duration(seconds: int) -> str:
     """Format a duration: `42 seconds`, `5 minutes`."""
     return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
+
+
+def spent(seconds: int) -> str:
+    """Format a length of time in its two largest units: `2 m 10 s`, `1 h 5 m`, `0 s`. `figures.js` does the same."""
+    units = (gettext("%(count)s h"), gettext("%(count)s m"), gettext("%(count)s s"))
+    parts = list(zip((seconds // 3600, seconds // 60 % 60, seconds % 60), units, strict=True))
+    first = 0 if seconds >= 3600 else 1 if seconds >= 60 else 2
+    shown = [parts[first], *(part for part in parts[first + 1 : first + 2] if part[0])]
+    return " ".join(words % {"count": count(number)} for number, words in shown)
 
 
 def period(iso: str, step: str, has_weekday: bool = False) -> str:

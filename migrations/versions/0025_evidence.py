@@ -37,22 +37,22 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
         "SELECT scope, 'attended', period, '~', visits, new_visitors, 0, visitors "
-        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL ON CONFLICT DO NOTHING"
     )
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
         "SELECT scope, 'network', period, '~', visits, new_visitors, 0, visitors "
-        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL ON CONFLICT DO NOTHING"
     )
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
         "SELECT scope, 'own', period, 'others', visits, new_visitors, 0, visitors "
-        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL"
+        "FROM insight_sums WHERE dimension = 'total' AND people IS NULL ON CONFLICT DO NOTHING"
     )
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
         "SELECT scope, 'evidence', period, 'automated', visits, new_visitors, 0, visitors "
-        "FROM insight_sums WHERE dimension = 'device' AND value = 'bot' AND people IS NULL"
+        "FROM insight_sums WHERE dimension = 'device' AND value = 'bot' AND people IS NULL ON CONFLICT DO NOTHING"
     )
     op.execute(
         "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count, visitors) "
@@ -60,11 +60,13 @@ def upgrade() -> None:
         "t.new_visitors - coalesce(b.new_visitors, 0), 0, CASE WHEN b.visits IS NULL THEN t.visitors END "
         "FROM insight_sums t LEFT JOIN insight_sums b "
         "ON b.scope = t.scope AND b.period = t.period AND b.dimension = 'device' AND b.value = 'bot' "
-        "WHERE t.dimension = 'total' AND t.people IS NULL AND t.visits > coalesce(b.visits, 0)"
+        "WHERE t.dimension = 'total' AND t.people IS NULL AND t.visits > coalesce(b.visits, 0) "
+        "ON CONFLICT DO NOTHING"
     )
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM insight_sums WHERE dimension IN ('attended', 'evidence', 'network', 'own')")
     op.drop_table("attendance")
     for name in ("attended", "attended_ms"):
         op.drop_column("insight_sums", name)

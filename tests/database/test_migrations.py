@@ -107,6 +107,21 @@ def test_migrations_can_be_undone_and_a_start_does_them_again(site):
 
 
 @pytest.mark.both_kinds
+def test_rolled_up_days_have_values_of_evidence_after_each_upgrade(site):
+    total = "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count)"
+    site.rows(f"{total} VALUES ('site', 'total', '2025-01-01', '', 5, 1, 0)")
+    site.rows(f"{total} VALUES ('site', 'device', '2025-01-01', 'bot', 2, 0, 0)")
+    for _ in range(2):
+        with site.app.app_context():
+            downgrade("0024")
+        site.restart()
+        sums = "SELECT dimension, value, visits FROM insight_sums WHERE dimension NOT IN ('total', 'device')"
+        assert sorted(site.rows(sums)) == [
+            *[("attended", "~", 5), ("evidence", "automated", 2), ("evidence", "~", 3)],
+            *[("network", "~", 5), ("own", "others", 5)],
+        ]
+
+
 def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
     boss = admin(site)
     make(boss, "stats:read")

@@ -52,6 +52,7 @@ class Schedule:
         self.kept: defaultdict[str, list[Span]] = defaultdict(list)  # spans that it may not
         self.registered: dict[str, int] = {}
         self.acted: set[str] = set()
+        self.written_ms = [self.now, self.now]
 
     @property
     def now(self) -> int:
@@ -105,9 +106,13 @@ class Schedule:
 
     def wait(self) -> None:
         self.time.pass_(seconds=self.random.choice([1, 5, 50, 200]))
+        for number, written_ms in enumerate(self.written_ms):  # what one worker writes ten minutes late is lost
+            if self.now - written_ms > 50_000:
+                self.tick(number)
 
-    def tick(self) -> None:
-        number = self.random.randrange(2)
+    def tick(self, chosen: int | None = None) -> None:
+        number = self.random.randrange(2) if chosen is None else chosen
+        self.written_ms[number] = self.now
         self.workers[number].write()
         for worker, visit, span in self.unwritten:
             if worker == number:

@@ -181,7 +181,8 @@ class Live:
         erasure."""
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
-        if is_back or state.version != self._version or state.attendance_dropped > self._attendance:
+        is_back |= not state.attendance_dropped <= self._attendance <= state.attendance
+        if is_back or state.version != self._version:
             self.forget()
             self.visits.forget()
             self.events.forget()
@@ -195,11 +196,16 @@ class Live:
 
     def _follow_attendance(self, session: Reading, state: LogState) -> None:
         self._version = None  # if reading fails, no sums may remain
-        for key in [key for key in self._asked if CHANGING & key[0].filters.keys()]:
-            del self._asked[key]
+        moved = set()  # questions whose visits may pass their filters now, or not any more
         for changed in self.visits.change(session, row_queries.changed_since(session, self._attendance)):
-            for asked in self._asked.values():
-                asked.adjust(changed)
+            places = changed.places()
+            for key, asked in self._asked.items():
+                if not CHANGING & key[0].filters.keys():
+                    asked.adjust(changed)
+                elif any(key[0].has(*place) for place in places):
+                    moved.add(key)
+        for key in moved:
+            del self._asked[key]
         if state.attendance_dropped != self._attendance_dropped:
             self.visits.keep_patches(row_queries.waiting(session))
         self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped

@@ -92,10 +92,12 @@ class VisitCounts:
     def adjust(self, rows: Rows, before: Changes, column: str, names: Sequence[Any]) -> None:
         """Follow changes of attended times. `before` has the earlier ones."""
         now = zip(rows.column("id"), rows.column("attended_ms"), rows.column("facts"), strict=True)
-        for name, (id, length_ms, facts) in zip(rows.named(column, names), now, strict=True):
+        values = rows.named(column, names)
+        for name, (id, length_ms, facts) in zip(values, now, strict=True):
             length_before_ms, facts_before = before[id]
             self._attended[name] += ARE_ATTENDED[facts] - ARE_ATTENDED[facts_before]
             self._attended_ms[name] += length_ms - length_before_ms
+        for name in set(values):
             self._group(name)
 
     def _group(self, name: Any) -> None:

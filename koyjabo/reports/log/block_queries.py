@@ -127,18 +127,28 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
     if ids:
         state_queries.lock(session)
         state_queries.changed(session)
-        correct(session, kind, ids, read)
+    for stored, theirs in _blocks_of(session, kind, ids):
+        stored.replace({id: row for id in theirs for row in read(session, id - 1, id, 1)})
+        session.execute(_statement(REPACK, kind), {"first": stored.first, "packed": stored.pack()})
 
 
-def correct(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
-    """Correct the blocks that contain these changed rows. The caller holds the lock."""
+def correct_attended(session: Session, visits: Collection[int]) -> None:
+    """Correct the blocks of visits whose rows in `attendance` are removed. Readers have read these rows, or notice that
+    they are gone.
+    """
+    state_queries.lock(session)
+    for stored, theirs in _blocks_of(session, VISITS, visits):
+        stored.patch(row_queries.attended(session, theirs))
+        session.execute(_statement(REPACK, VISITS), {"first": stored.first, "packed": stored.pack()})
+
+
+def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Iterator[tuple[Block, list[int]]]:
+    """Yield the blocks that contain some of these rows, and the ids of these."""
     sorted_ids = sorted(ids)
     for head in heads(session, kind) if sorted_ids else ():
         theirs = sorted_ids[bisect_left(sorted_ids, head.first) : bisect_right(sorted_ids, head.last)]
         if theirs:
-            changed = block(session, kind, head)
-            changed.replace({id: row for id in theirs for row in read(session, id - 1, id, 1)})
-            session.execute(_statement(REPACK, kind), {"first": head.first, "packed": changed.pack()})
+            yield block(session, kind, head), theirs
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
@@ -171,14 +181,6 @@ def _corrected(session: Session, head: BlockHead, packed: bytes) -> bytes:
     stored = Block.unpack(VISITS, head.first, head.last, packed)
     stored.patch(changes)
     return stored.pack()
-
-
-def correct_attended(parser: TraitParser, session: Session, visits: Collection[int]) -> None:
-    """Correct the blocks of visits whose rows in `attendance` are removed. Readers have read these rows, or notice that
-    they are gone.
-    """
-    state_queries.lock(session)
-    correct(session, VISITS, visits, row_queries.visits(parser))
 
 
 def _delete(session: Session) -> None:

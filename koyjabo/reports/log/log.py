@@ -43,6 +43,12 @@ class AttendedRows(NamedTuple):
     rows: list[int]  # their rows in it
     before: Changes
 
+    def places(self) -> set[tuple[str, str]]:
+        """Return the days and scopes of these visits."""
+        visits = Rows(self.block, 0, len(self.block))
+        days, scopes = (visits.named(name, self.block.values[name]) for name in ("day", "scope"))
+        return set(zip(days, scopes, strict=True))
+
     def until(self, end: Position) -> Rows:
         """Return the visits before a position."""
         count = len(self.rows) if self.place < end[0] else 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
 from koyjabo.evidence.facts import ATTENDED_MS, facts_of
@@ -38,11 +38,12 @@ LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 ORDER BY v.id
 """)
-CHANGED = text("""
-SELECT v.id, v.is_bot, v.attended_ms, v.acted, v.automated, v.network, v.own
-FROM attendance a JOIN visits v ON v.id = a.visit_id
+MEASURED = "v.id, v.is_bot, v.attended_ms, v.acted, v.automated, v.network, v.own"
+CHANGED = text(f"""
+SELECT {MEASURED} FROM attendance a JOIN visits v ON v.id = a.visit_id
 WHERE a.seq > :seq AND v.id BETWEEN :first AND :last ORDER BY v.id
 """)
+ATTENDED = text(f"SELECT {MEASURED} FROM visits v WHERE v.id IN :ids").bindparams(bindparam("ids", expanding=True))
 WAITING = text("SELECT visit_id FROM attendance")
 OF_EVENTS = text("""
 SELECT id, at_ms, visit_id, day, hour_s, scope, name, page, props FROM events
@@ -68,6 +69,11 @@ def changed_since(session: Session, seq: int, first: int = 1, last: int = LARGES
     """Return the visits whose attended time was written after this `attendance.seq`, by id from `first` to `last`."""
     rows = session.execute(CHANGED, {"seq": seq, "first": first, "last": last})
     return {id: seen(*measured) for id, *measured in rows}
+
+
+def attended(session: Session, ids: Sequence[int]) -> dict[int, Seen]:
+    """Return the present columns of visits, by id."""
+    return {id: seen(*measured) for id, *measured in session.execute(ATTENDED, {"ids": list(ids)})}
 
 
 def waiting(session: Session) -> set[int]:

@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
-from koyjabo.reports.ui import annotation_texts, community, comparisons
+from koyjabo.reports.ui import annotation_texts, community, comparisons, switches
 from koyjabo.reports.ui.base import Placement, of_community
 from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
@@ -75,6 +75,5 @@ def community_reports(community_id: str) -> Response:
 def _base(scope: Scope) -> Placement:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
-    compare = comparisons.remembered()
-    base = of_community(scope)._replace(path=path, notes=notes, share=share, compare=compare)
-    return base._replace(extra=community.of_moment)
+    base = of_community(scope)._replace(path=path, notes=notes, share=share, extra=community.of_moment)
+    return base._replace(compare=comparisons.remembered(), switches=switches.remembered())

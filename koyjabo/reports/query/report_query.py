@@ -69,6 +69,10 @@ class Question:
     def __hash__(self) -> int:
         return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
+    def has(self, day: str, scope: str) -> bool:
+        """Return whether the question is about visits of this day and scope."""
+        return self.first <= day <= self.last and self.scope in (SITE, scope)
+
     def within(self, filters: Filters) -> Question:
         """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter by
         a dimension that a visit may have several values of, because no single filter can express that.

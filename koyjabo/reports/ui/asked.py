@@ -22,6 +22,7 @@ from koyjabo.reports.engine.requests import (
     TimelineRequest,
 )
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.query.dimensions import ATTENDED
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.ranges import NO_COMPARISON, since
@@ -49,14 +50,14 @@ class AskedView:
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
         self.base, self.insights, self.today = base, insights, today
-        self.parameters = insights.asked(_with_comparison(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
+        self.parameters = insights.asked(_with_defaults(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
         self.question = self.parameters.question.within(base.filters)
         self._check()
 
     @property
     def pairs(self) -> Pairs:
-        """The parameters in a fixed order. A page of the panel always includes its comparison, because the default
-        differs between readers.
+        """The parameters in a fixed order. A page of the panel always includes its comparison, because the defaults
+        differ between readers.
         """
         pairs = tuple(self.parameters.pairs())
         is_said = self.parameters.compare or self.base.is_shared
@@ -151,11 +152,14 @@ class AskedView:
         yield self.totals_request
         if draws("figures"):
             yield self.summary_request
+            yield self.lengths_request
         if draws("chart"):
             yield from self.timeline_requests
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
+        if draws(cards.EVIDENCE):
+            yield self.lengths_request
         for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
             yield from self.breakdown_requests(cards.MAPS.get(tab, tab))
             yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
@@ -169,6 +173,10 @@ class AskedView:
     @property
     def summary_request(self) -> SummaryRequest:
         return SummaryRequest(self.question, self.compared)
+
+    @property
+    def lengths_request(self) -> BreakdownRequest:
+        return BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
@@ -204,6 +212,9 @@ class AskedView:
             raise InvalidInput(details=problems)
 
 
-def _with_comparison(pairs: Iterable[tuple[str, str]], base: Placement) -> list[tuple[str, str]]:
+def _with_defaults(pairs: Iterable[tuple[str, str]], base: Placement) -> list[tuple[str, str]]:
     given = list(pairs)
-    return given if any(name == "compare" for name, _ in given) else [*given, ("compare", base.compare)]
+    names = {name for name, _ in given}
+    if "compare" in names:
+        return given
+    return [*given, ("compare", base.compare), *(pair for pair in base.switches if pair[0] not in names)]

@@ -12,7 +12,7 @@ from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
 from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
 
@@ -40,6 +40,7 @@ class Placement(NamedTuple):
     # Reads other data of the page from the same snapshot, without filters.
     extra: Callable[[Snapshot, Question], Any] | None = None
     compare: str = NO_COMPARISON  # of a URL without one
+    switches: Pairs = ()  # filters of a URL without a comparison
 
 
 OVERVIEW = Placement("overview", "", "/api/reports")

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from flask_babel import gettext as _
 
+from koyjabo.evidence.facts import LENGTHS
 from koyjabo.reports.engine.answers import Breakdown, Row
-from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.dimensions import ATTENDED, EVIDENCE, has_many
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filter, Question, Value
@@ -18,6 +19,9 @@ from koyjabo.webkit.i18n import count
 
 IN_A_CARD, IN_A_LIST = 8, 50
 GONE, NOTHING = 5, Sums(0, 0, 0, 0)
+
+MEASURED = (ATTENDED, EVIDENCE)
+"""The dimensions without a value for visits that were not measured."""
 
 
 class Line(NamedTuple):
@@ -61,6 +65,11 @@ class Values(NamedTuple):
         """The largest number of a line, at least 1."""
         return max((line.number or 0 for line in self.lines), default=0) or 1
 
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether nothing in the list was measured."""
+        return self.dimension in MEASURED and not self.other.visits and all(line.value is None for line in self.lines)
+
     def matching(self, text: str) -> Values:
         """Return the lines whose label contains a text."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
@@ -96,7 +105,8 @@ def values(
     past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and _is_whole(before) else None
     gone = _gone(now, before.rows) if before and _is_whole(now) else []
-    lines = [_line(row, question, dimension, address) for row in (*now.rows, *gone)]
+    rows = sorted((*now.rows, *gone), key=_in_order) if dimension == ATTENDED else (*now.rows, *gone)
+    lines = [_line(row, question, dimension, address) for row in rows]
     lines = [line._replace(change=change(line.number, past.get(line.value, others_before), per_day)) for line in lines]
     others = now.values - len(now.rows)
     is_counted = has_many(dimension)
@@ -123,6 +133,11 @@ def _words(listed: Values, end: int) -> str:
 def _shown(listed: Values, end: int) -> str:
     first, last, all_ = count(listed.offset + 1), count(end), count(listed.values)
     return str(_("%(first)s to %(last)s of %(all)s", first=first, last=last, all=all_))
+
+
+def _in_order(row: Row) -> int:
+    """Sort lengths from short to long, and visits that were not measured last."""
+    return LENGTHS.index(row.value) or len(LENGTHS)
 
 
 def _is_whole(breakdown: Breakdown) -> bool:

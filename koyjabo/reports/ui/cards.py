@@ -11,6 +11,9 @@ BANGLADESH = "bangladesh"
 MAPS = {BANGLADESH: "city"}
 """The tab with a map, and the dimension whose rows it shows."""
 
+EVIDENCE = "evidence"
+"""The card that also has a sentence about attended visits."""
+
 LABELS: dict[str, LazyString] = {
     "page": _("Landing page"),
     "viewed_page": _("Viewed page"),
@@ -57,7 +60,7 @@ ALL = (
     Card("sources", _("Sources"), SOURCES),
     Card("places", _("Places"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
-    Card("evidence", _("Was anybody there?"), ("evidence", "network", "own")),
+    Card(EVIDENCE, _("Was anybody there?"), ("evidence", "network", "own")),
     Card("attended", _("Time on page"), ("attended",)),
 )
 

@@ -13,7 +13,7 @@ from koyjabo.webkit.http import cookies
 
 COOKIE, COOKIE_S = "comparison", 365 * 86400
 KEEP = "keep"
-"""A parameter of the links in the menu. Comparisons in other links are not remembered."""
+"""A parameter of the links whose choice is remembered. Its value is the name of the cookie."""
 
 LABELS: dict[str, LazyString] = {
     WEEKDAY: _("Previous period, same weekdays"),
@@ -27,7 +27,7 @@ LABELS: dict[str, LazyString] = {
 def remembered() -> str:
     """Return the comparison of a URL without one, on a page of the panel. Remembers a choice from the menu."""
     chosen = request.args.get("compare", "")
-    if KEEP in request.args and chosen in LABELS:
+    if request.args.get(KEEP) == COOKIE and chosen in LABELS:
         after_this_request(_remember)
     known = cookies.get(COOKIE)
     return known if known in LABELS else WEEKDAY
@@ -40,7 +40,7 @@ def _remember(response: Response) -> Response:
 
 def choices(address: PageAddress, chosen: str, is_remembered: bool) -> list[Choice]:
     toggled = NO_COMPARISON if chosen != NO_COMPARISON else WEEKDAY  # by the key X
-    kept = {KEEP: "1"} if is_remembered else {}
+    kept = {KEEP: COOKIE} if is_remembered else {}
     return [
         Choice(str(address.having({"compare": name, **kept})), str(label), name == chosen, "X" * (name == toggled))
         for name, label in LABELS.items()

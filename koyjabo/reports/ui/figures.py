@@ -7,7 +7,8 @@ from typing import NamedTuple
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.reports.engine.answers import Period, Summary
+from koyjabo.core.i18n import N_
+from koyjabo.reports.engine.answers import Breakdown, Period, Summary
 from koyjabo.reports.ui.address import PageAddress
 
 LABELS: dict[str, LazyString] = {
@@ -17,25 +18,30 @@ LABELS: dict[str, LazyString] = {
     "returning_visitors": _("Returning visitors"),
     "page_views": _("Page views"),
     "peak_active": _("Most at once"),
+    "attended": _("Attended"),
+    "median_s": _("Median time"),
 }
 SHORT: dict[str, LazyString] = {
     "visitors": _("Unique"),
     "new_visitors": _("New"),
     "returning_visitors": _("Returning"),
     "peak_active": _("At once"),
+    "median_s": _("Median"),
 }
 """Names for a narrow screen."""
 
-CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
+CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
 """The figures that timelines have."""
 
-NOT_A_SUM = "peak_active"
-"""Does not grow with the number of days."""
+NOT_SUMS = ("peak_active", "median_s")
+"""Do not grow with the number of days."""
 
 DISTINCT = ("visitors", "returning_visitors")
 """Grow with the days, but not in proportion, so ranges of different lengths cannot be compared."""
 
 NEW = "new"
+
+UNMEASURED = N_("Nothing was measured in this range")
 
 PRECISE = 10
 """Percentages below this have one decimal."""
@@ -52,13 +58,48 @@ class Figure(NamedTuple):
     is_chosen: bool
     reason: str  # why there is no value
     is_per_day: bool  # the change is per day, because some of the compared days have no data
+    share: float | None  # of the measured visits, in percent
 
 
-def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool, per_day: float) -> list[Figure]:
-    """Return the figures. For `per_day` see `AskedView`."""
-    unmeasured = _("Not measured with filters") if is_filtered else _("Not measured on these days")
-    reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
-    return [_figure(name, summary, address, chosen, per_day)._replace(reason=str(reasons[name])) for name in LABELS]
+def measured(lengths: Breakdown) -> int | None:
+    """Return the number of measured visits. `lengths` is the breakdown by `attended`. None if it is not known."""
+    if lengths.total.attended is None:
+        return None
+    return sum(row.sums.visits or 0 for row in lengths.rows if row.value is not None)
+
+
+def share_of(attended: int | None, lengths: Breakdown) -> float | None:
+    """Return the attended share of the measured visits, in percent; None without any, or if it is not known."""
+    of = measured(lengths)
+    return round(100 * attended / of, 1) if of and attended is not None else None
+
+
+def of_measured(summary: Summary, lengths: Breakdown) -> Summary:
+    """Return the summary without `attended` where nothing was measured: 0 would mean that no visit was attended."""
+    now, before = summary.figures, summary.compared
+    if measured(lengths) == 0:
+        now = now._replace(attended=None)
+    if before and before.median_s is None:
+        before = before._replace(attended=None)
+    return summary._replace(figures=now, compared=before)
+
+
+def figures(
+    summary: Summary, lengths: Breakdown, address: PageAddress, chosen: str, is_filtered: bool, per_day: float
+) -> list[Figure]:
+    """Return the figures. `lengths` is the breakdown by `attended`. For `per_day` see `AskedView`."""
+    reasons = dict.fromkeys(LABELS, summary.reason or "")
+    reasons["peak_active"] = _("Not measured with filters") if is_filtered else _("Not measured on these days")
+    if not measured(lengths):
+        reasons |= dict.fromkeys(("attended", "median_s"), summary.reason or UNMEASURED)
+    shown = of_measured(summary, lengths)
+    share = share_of(shown.figures.attended, lengths)
+    return [
+        _figure(name, shown, address, chosen, per_day)._replace(
+            reason=str(reasons[name]), share=share if name == "attended" else None
+        )
+        for name in LABELS
+    ]
 
 
 def value(period: Period, name: str) -> int | None:
@@ -74,16 +115,16 @@ def _figure(name: str, summary: Summary, address: PageAddress, chosen: str, per_
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
     short = str(SHORT.get(name, ""))
-    is_per_day = per_day != 1 and name != NOT_A_SUM
+    is_per_day = per_day != 1 and name not in NOT_SUMS
     percent = change_of(name, now, before, per_day)
-    return Figure(name, str(LABELS[name]), short, now, before, percent, url, name == chosen, "", is_per_day)
+    return Figure(name, str(LABELS[name]), short, now, before, percent, url, name == chosen, "", is_per_day, None)
 
 
 def change_of(name: str, now: int | None, before: int | None, per_day: float) -> float | str | None:
     """Return the `change` of a figure. For `per_day` see `AskedView`."""
     if per_day != 1 and name in DISTINCT:
         return None
-    return change(now, before, 1.0 if name == NOT_A_SUM else per_day)
+    return change(now, before, 1.0 if name in NOT_SUMS else per_day)
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
+from koyjabo.reports.engine.answers import Breakdown, Hours, Period
 from koyjabo.reports.ui import breakdowns, cards, figures, timelines
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.asked import ON_MAPS, Answers, AskedView
@@ -50,7 +50,7 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if draws("figures"):
         days = [(question.first, question.last) for question in (asked.question, asked.compared) if question]
-        rest["figures"] = days, _figures(answers[asked.summary_request], asked.per_day, cells)
+        rest["figures"] = days, _figures(asked, answers, cells)
     if draws("chart"):
         rest["chart"] = _chart(asked, [answers[request] for request in asked.timeline_requests], cells)
     if asked.by:
@@ -65,12 +65,15 @@ def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) ->
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
-def _figures(summary: Summary, per_day: float, cells: dict[str, Cell]) -> Any:
+def _figures(asked: AskedView, answers: Answers, cells: dict[str, Cell]) -> Any:
+    lengths: Breakdown = answers[asked.lengths_request]
+    summary = figures.of_measured(answers[asked.summary_request], lengths)
     rest: list[Any] = [summary.reason]
     for name in figures.LABELS:
         now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
-        change = figures.change_of(name, now, before, per_day)
-        cells[f"figures.{name}"] = [now, change, before] if summary.compared else [now]
+        change = figures.change_of(name, now, before, asked.per_day)
+        shares = [figures.share_of(now, lengths)] if name == "attended" else []
+        cells[f"figures.{name}"] = [now, *shares, *([change, before] if summary.compared else [])]
         rest.append((now is None, change is None))
     if summary.until:
         cells["until"] = [summary.until[11:16]]
@@ -103,7 +106,15 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
     mapped = _whole(asked, answers, ON_MAPS[tab]) if tab in ON_MAPS else []
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     least = sorted(line.value or "" for line in shown.lines if line.at_least)
-    return bool(shown.lines), least, bool(others), shown.has_others, shown.reason, mapped
+    attended = _attended(answers[asked.lengths_request], cells) if card.name == cards.EVIDENCE else []
+    return bool(shown.lines), shown.is_unmeasured, attended, least, bool(others), shown.has_others, shown.reason, mapped
+
+
+def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
+    """Add the numbers of the sentence about attended visits. Return which sentence it is."""
+    measured = figures.measured(lengths)
+    cells["attended"] = [lengths.total.attended, measured]
+    return [bool(measured), measured == lengths.total.visits]
 
 
 def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:

@@ -11,11 +11,22 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from koyjabo.core.errors import InvalidInput, StillCounting
-from koyjabo.reports.engine.answers import MomentTotals, Summary
+from koyjabo.reports.engine.answers import Breakdown, MomentTotals, Summary
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.query.ranges import NO_COMPARISON, whole_days
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, filters, maps, numbers, ranges, timelines
+from koyjabo.reports.ui import (
+    breakdowns,
+    cards,
+    comparisons,
+    figures,
+    filters,
+    maps,
+    numbers,
+    ranges,
+    switches,
+    timelines,
+)
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.asked import ON_MAPS, SENT, AskedView
 from koyjabo.reports.ui.base import Links, Placement
@@ -72,6 +83,10 @@ class View(Links):
         chosen = self.asked.parameters.compare or NO_COMPARISON
         return comparisons.choices(self.address, chosen, not self.base.is_shared)
 
+    @property
+    def switches(self) -> list[Choice]:
+        return switches.choices(self.address, self.base.filters, not self.base.is_shared)
+
     @cached_property
     def chips(self) -> list[Chip]:
         return filters.chips(self.asked.parameters.question, self.address, self._insights.label)
@@ -115,7 +130,18 @@ class View(Links):
     @cached_property
     def figures(self) -> list[Figure]:
         asked, is_filtered = self.asked, bool(self.question.filters)
-        return figures.figures(self.summary, self.address, asked.metric, is_filtered, asked.per_day)
+        return figures.figures(self.summary, self.lengths, self.address, asked.metric, is_filtered, asked.per_day)
+
+    @property
+    def lengths(self) -> Breakdown:
+        """Visits by their attended time."""
+        lengths: Breakdown = self._answers[self.asked.lengths_request]
+        return lengths
+
+    @property
+    def measured(self) -> int | None:
+        """The number of measured visits; None if it is not known."""
+        return figures.measured(self.lengths)
 
     @property
     def days(self) -> str:

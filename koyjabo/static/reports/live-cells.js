@@ -1,6 +1,6 @@
 /** Writes the numbers that the server pushes into the cells of a view. */
 
-import { locale, showNumber, written } from "../webkit/figures.js";
+import { locale, showNumber, spent, written } from "../webkit/figures.js";
 import { write } from "../webkit/page.js";
 
 /** @typedef {(number | string | null)[]} Cell  what its elements show, in their order */
@@ -28,7 +28,8 @@ const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
   share: (element, value) => write(element, `${share.format(value)}%`),
   time: (element, value) => write(element, digits(value)),
-  stat: showNumber,
+  stat: (element, value) => showNumber(element, value),
+  "time spent": (element, value) => (element.dataset.stat ? showNumber(element, value, spent(value)) : write(element, spent(value))),
   change: (element, value) => element.replaceChildren(value === null ? "–" : change(value)),
   count(element, value) {
     write(element, inWords(value));

@@ -1,14 +1,17 @@
 /** The newest visits as rows. New ones wait while the list is paused, has the focus, or is under the pointer. */
 
-import { written } from "../webkit/figures.js";
+import { spent, written } from "../webkit/figures.js";
 import { showMoment } from "../webkit/moments.js";
-import { find, readJson } from "../webkit/page.js";
+import { find, readJson, write } from "../webkit/page.js";
 import { panel } from "../realtime/panel-line.js";
 import { placeName } from "../webkit/places.js";
 
 /** @typedef {import("../realtime/panel-line.js").Visit} Visit */
 
+/** Attended ms, since when the page is visible, and "automated" or "acted". @typedef {[number | null, number | null, string]} LiveTime */
+
 const phrases = readJson("phrases");
+const WRITTEN_MS = 300_000; // the time of an open page is written at most this late
 
 export class Newest {
   #table = find("[data-newest]");
@@ -20,6 +23,8 @@ export class Newest {
   /** @type {Visit[] | null} newest first; null before the first event */
   #visits = null;
   #waiting = 0;
+  /** By the id of the visit. @type {Map<string, LiveTime>} */
+  #times = new Map();
   #isRedrawn = false; // rows may have lost a name since they were drawn
 
   constructor() {
@@ -37,6 +42,21 @@ export class Newest {
     this.#waiting = isWhole ? 0 : this.#waiting + added.length;
     this.#isRedrawn ||= isWhole;
     this.#show();
+  }
+
+  /** Takes changed times; null: the visit is not shown any more. @param {Record<string, LiveTime | null>} times  @param {boolean} isWhole */
+  time(times, isWhole) {
+    if (isWhole) this.#times.clear();
+    for (const [id, time] of Object.entries(times)) time ? this.#times.set(id, time) : this.#times.delete(id);
+  }
+
+  /** Lets the times of open pages grow. @param {number} nowMs  by the server's clock */
+  tick(nowMs) {
+    const opened = new Map((this.#visits ?? []).map(({ id, at }) => [String(id), at]));
+    for (const row of this.#body.rows) {
+      const id = row.dataset.id ?? "", time = this.#times.get(id), at = opened.get(id);
+      if (time && at) write(/** @type {Element} */ (row.querySelector("[data-field=attended]")), evidence(time, at, nowMs));
+    }
   }
 
   get #isHeld() {
@@ -87,6 +107,17 @@ export class Newest {
     set(row, "bot", visit.bot ? phrases.bot : undefined);
     return row;
   }
+}
+
+/**
+ * As `ui.evidence` on the server. @param {LiveTime} time  @param {number} at  when the visit was counted, ms  @param
+ * {number} nowMs
+ */
+function evidence([attended, since, kind], at, nowMs) {
+  const seconds = Math.floor(((attended ?? 0) + (since === null ? 0 : Math.max(0, nowMs - since))) / 1_000);
+  const words = [...(seconds ? [spent(seconds)] : []), ...(kind ? [phrases[kind]] : [])].join(", ");
+  if (words || (attended === null && since === null)) return words || phrases.unmeasured;
+  return nowMs - at < WRITTEN_MS ? phrases.early : phrases.nobody;
 }
 
 /**

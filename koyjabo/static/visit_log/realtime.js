@@ -24,6 +24,7 @@ let isLive = false; // otherwise the newest minutes are unknown
 function show(event) {
   isLive = true;
   newest.take(event.visits, event.whole);
+  if (event.attended) newest.time(event.attended, event.whole);
   if (event.minutes) minutes.take(event.minutes, event.whole);
   if (event.places) places.take(event.places, event.whole);
   if (event.pages) pages.take(event.pages, event.whole);
@@ -32,7 +33,10 @@ function show(event) {
 }
 
 function tick() {
-  if (isLive) minutes.draw(Date.now() + panel.aheadMs);
+  if (!isLive) return;
+  const nowMs = Date.now() + panel.aheadMs;
+  minutes.draw(nowMs);
+  newest.tick(nowMs);
 }
 
 panel.addEventListener("update", (event) => show(/** @type {CustomEvent} */ (event).detail));

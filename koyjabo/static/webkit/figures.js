@@ -9,11 +9,20 @@ export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 /** Text for ages below JUST_NOW_S, so that the text does not change every second. */
 export const justNow = locale === "en" ? "just now" : "এইমাত্র";
 export const JUST_NOW_S = 5;
+const UNITS = locale === "en" ? ["h", "m", "s"] : ["ঘ", "মি", "সে"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @param {number} number  @returns {string} in the digits and format of the page's language */
 export function written(number) {
   return number.toLocaleString(locale);
+}
+
+/** @param {number} seconds  @returns {string} in the two largest units, as `i18n.spent` */
+export function spent(seconds) {
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const first = seconds >= 3_600 ? 0 : seconds >= 60 ? 1 : 2;
+  const words = parts.map((number, at) => (number || at === first ? `${written(number)} ${UNITS[at]}` : ""));
+  return words.slice(first, first + 2).filter(Boolean).join(" ");
 }
 
 /** @param {number} ms */
@@ -106,12 +115,12 @@ function put(element, text) {
 
 /**
  * Shows a number at once, because other numbers on the page change at the same moment. @param {HTMLElement} element
- * @param {number} number
+ * @param {number} number  @param {string} text  as shown
  */
-export function showNumber(element, number) {
+export function showNumber(element, number, text = written(number)) {
   if (element.dataset.value === String(number)) return;
   element.dataset.value = String(number);
-  put(element, written(number));
+  put(element, text);
 }
 
 /** @param {string} digit  @param {string} old  @param {1 | -1} direction */

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from koyjabo.core.clock import Clock
@@ -21,6 +21,7 @@ from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
 from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.live import feed_queries
+from koyjabo.visit_log.live.attended_times import AttendedTimes
 from koyjabo.visit_log.live.feed_queries import LiveVisit
 from koyjabo.visit_log.live.recent import MOST_NAMED, Recent
 
@@ -29,6 +30,9 @@ LONGEST_PAGE, LONGEST_NAME = 300, 150
 
 ESCAPED, ESCAPED_PAIR = 6, 12
 """Length of a character in ASCII JSON, bytes: one or two escapes such as `\u0995`."""
+
+MOST_ROWS = 15
+"""Number of visits on the Live page."""
 
 Part = Mapping[str, Any]
 
@@ -46,7 +50,13 @@ class Feed:
     is_relative = False
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, visits: Visits, arrivals: ArrivalLog, window_s: int
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        visits: Visits,
+        arrivals: ArrivalLog,
+        window_s: int,
+        times: AttendedTimes,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -54,6 +64,7 @@ class Feed:
         self._arrivals = arrivals
         self.window_ms = window_s * 1000
         self._recent = Recent(clock, self.window_ms)
+        self._times = times
         self._communities: dict[str, Any] = {}
         self._names: dict[str, str | None] = {}  # names of communities as sent; None: deleted
         self._reloads = self._reloaded = 0
@@ -86,6 +97,8 @@ class Feed:
         if is_old:
             self._names = {}
         self._communities = self._read_communities()
+        ids = [visit.id for visit in islice(recent.newest, MOST_ROWS)]
+        self._times.refresh(lambda: self._database.read(feed_queries.measured, ids))
         self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
 
     def first_event(self) -> RoomEvent:
@@ -142,6 +155,7 @@ class Feed:
             "places": {_short(place, LONGEST_NAME): active for place, active in largest(places, MOST_NAMED).items()},
             "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
             "communities": self._communities,
+            "attended": self._times.by_visit,
         }
 
 

@@ -30,6 +30,20 @@ class LiveVisit(NamedTuple):
     user: str | None
 
 
+class MeasuredVisit(NamedTuple):
+    """What is written of a visit's attended time. Feeds do not send the ids of its visitor."""
+
+    id: int
+    visitor_id: str
+    visit_id: str
+    at_ms: int
+    client_ms: int | None
+    attended_ms: int | None
+    acted: bool
+    automated: bool
+    is_bot: bool
+
+
 class Opened(NamedTuple):
     """The page that a visitor opened."""
 
@@ -61,6 +75,13 @@ def _visit(row: tuple[object, ...]) -> LiveVisit:
     community_id = None if scope == SITE else scope
     known_id = None if user_id == DELETED else user_id
     return LiveVisit._make((*columns, browser, community_id, community, known_id, user))
+
+
+def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
+    """The attended times of these visits, newest first."""
+    columns = [getattr(Visit, name) for name in MeasuredVisit._fields]
+    rows = session.execute(select(*columns).where(Visit.id.in_(ids)).order_by(Visit.id.desc()))
+    return [MeasuredVisit._make(row) for row in rows]
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from io import StringIO
 from itertools import count
 from random import Random
@@ -28,7 +27,6 @@ from koyjabo.database import throttle
 from koyjabo.evidence import queries as attendance_queries
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.periods import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
@@ -168,7 +166,7 @@ class History:
                 row = {"id": id, "ms": visit.attended_ms, "acted": visit.acted, "automated": visit.automated}
                 self.site.rows(statement.format(**row))
         if self.choose.random() < 0.3:
-            self.insights._database.write(drop, self.site.services[ReportServices].parser)
+            self.insights._database.write(drop)
 
     def project(self) -> None:
         self.site.services[ReportServices].storing.catch_up()
@@ -292,9 +290,9 @@ class History:
             assert [row.so_far for row in periods] == [False] * (len(periods) - 1) + [is_running]
 
 
-def drop(session: Session, parser: TraitParser) -> None:
+def drop(session: Session) -> None:
     """Remove all rows of attended times, as the server does when they are old."""
-    attendance_queries.drop(session, LAST, partial(block_queries.correct_attended, parser))
+    attendance_queries.drop(session, LAST, block_queries.correct_attended)
 
 
 def plain(sums: Sums) -> tuple[int | None, ...]:

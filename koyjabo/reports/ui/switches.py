@@ -1,0 +1,51 @@
+"""The two switches of a view, and the state that a browser remembers for pages of the panel."""
+
+from __future__ import annotations
+
+from flask import Response, after_this_request, request
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.reports.query.report_query import Filters
+from koyjabo.reports.ui.address import PageAddress, Pairs
+from koyjabo.reports.ui.comparisons import COOKIE_S, KEEP
+from koyjabo.reports.ui.ranges import Choice
+from koyjabo.webkit.http import cookies
+
+COOKIE = "switches"
+"""Also the value of KEEP in the links of switches."""
+
+LABELS: dict[tuple[str, str], LazyString] = {
+    ("attended", "!none"): _("Attended only"),
+    ("own", "others"): _("Without own visits"),
+}
+"""By the filter that a switch adds."""
+
+
+def remembered() -> Pairs:
+    """Return the filters of a URL without a comparison, on a page of the panel. Remembers a switch that was used."""
+    if request.args.get(KEEP) == COOKIE:
+        after_this_request(_remember)
+    known = cookies.get(COOKIE).split(".")
+    return tuple(pair for pair in LABELS if pair[0] in known)
+
+
+def _remember(response: Response) -> Response:
+    chosen = (name for name, value in LABELS if value in request.args.getlist(name))
+    cookies.put(response, COOKIE, ".".join(chosen), COOKIE_S)
+    return response
+
+
+def choices(address: PageAddress, filters: Filters, is_remembered: bool) -> list[Choice]:
+    """Return the switches, without those whose dimension has one of `filters`, which no reader can change."""
+    kept = address.having({KEEP: COOKIE}) if is_remembered else address
+    return [
+        Choice(str(_toggled(kept, *pair)), str(label), pair in address.pairs)
+        for pair, label in LABELS.items()
+        if pair[0] not in filters
+    ]
+
+
+def _toggled(address: PageAddress, dimension: str, value: str) -> PageAddress:
+    is_on = (dimension, value) in address.pairs
+    return address.removing(dimension, value) if is_on else address.without({dimension}).adding(dimension, value)

@@ -1,0 +1,71 @@
+"""How long the newest visits have been attended: what is written, and what this worker sees of pages that are open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from koyjabo.core.clock import Clock
+from koyjabo.evidence.queries import Shown, is_late
+from koyjabo.evidence.services import EvidenceServices
+from koyjabo.visit_log.live.feed_queries import MeasuredVisit
+
+READ_MS = 1_000
+"""Minimum time between two reads."""
+
+
+class LiveTime(NamedTuple):
+    """The attended time of a visit. Pages add the time since `since_ms` themselves, so nothing is sent every second."""
+
+    attended_ms: int | None  # None: not measured
+    since_ms: int | None  # the page is visible since then; None if it is closed or hidden, or open at another worker
+    evidence: str  # "automated", "acted" or ""
+
+    def at(self, now_ms: int) -> int | None:
+        """The attended time at this moment, ms."""
+        return self.attended_ms if self.since_ms is None else (self.attended_ms or 0) + max(0, now_ms - self.since_ms)
+
+
+class AttendedTimes:
+    def __init__(self, clock: Clock, evidence: EvidenceServices) -> None:
+        self._clock = clock
+        self._evidence = evidence
+        self._read_ms: int | None = None  # elapsed
+        self.by_visit: Mapping[str, LiveTime] = {}
+
+    def refresh(self, read: Callable[[], list[MeasuredVisit]]) -> None:
+        """Read the times of visits, at most every READ_MS. `read` may raise LedgerUnavailable."""
+        now_ms = self._clock.elapsed_ms()
+        if self._read_ms is None or now_ms - self._read_ms >= READ_MS:
+            self.by_visit, self._read_ms = self._times(read()), now_ms
+
+    def _times(self, visits: list[MeasuredVisit]) -> dict[str, LiveTime]:
+        visitors = {visit.visitor_id for visit in visits}
+        waiting = _by_visit(self._evidence.attendance.waiting(visitors), visits)
+        running = _by_visit(self._evidence.pages.running(visitors), visits)
+        return {str(visit.id): _time(visit, waiting.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
+
+
+def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list[Shown]]:
+    """Spans by the id of their visit. One that names no visit belongs to the visitor's newest one when it began."""
+    by_visit: dict[int, list[Shown]] = {}
+    for shown in spans:
+        own = [visit for visit in visits if visit.visitor_id == shown.visitor_id and not is_late(visit)]
+        if shown.visit_id is None:
+            own = [visit for visit in own if visit.at_ms <= shown.began_ms] or own[-1:]
+        else:
+            own = [visit for visit in own if visit.visit_id == shown.visit_id]
+        if own:
+            by_visit.setdefault(own[0].id, []).append(shown)
+    return by_visit
+
+
+def _time(visit: MeasuredVisit, waiting: list[Shown], running: list[Shown]) -> LiveTime:
+    attended_ms, since_ms = visit.attended_ms, None
+    for shown in waiting:
+        attended_ms = (attended_ms or 0) + max(0, shown.ended_ms - max(shown.began_ms, visit.at_ms))
+    if running:  # of two tabs, the one that was opened first
+        attended_ms, since_ms = attended_ms or 0, max(visit.at_ms, min(shown.began_ms for shown in running))
+    has_acted = visit.acted or any(shown.acted for shown in (*waiting, *running))
+    evidence = "automated" if visit.automated or visit.is_bot else "acted" if has_acted else ""
+    return LiveTime(attended_ms, since_ms, evidence)

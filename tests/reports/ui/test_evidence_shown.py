@@ -1,0 +1,96 @@
+"""Evidence in the panel without scripts: figures, the sentence, the order of lengths, and switches."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import promote, sign_up
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.people.share_links import share, shared
+
+from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.services import EvidenceServices
+
+LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
+SWITCH = re.compile(r'<a class="button switch"[^>]* href="([^"]*)"( aria-current="true")?>([^<]*)<')
+LABEL = re.compile(r'data-key="value attended [^>]*>([^<]*)</a>')
+
+
+def attend(site: Site, visitor: str, seconds: int) -> None:
+    """Show the page of a new visit for some seconds."""
+    site.register(visitor, visitId="1", page="/")
+    began_ms = site.time.ms
+    site.time.pass_(seconds=seconds)
+    attendance = site.services[EvidenceServices].attendance
+    attendance.add(Shown(visitor, "1", began_ms, site.time.ms))
+    attendance.tick()
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    """The admin of a site with visits on two days: five that were measured, then one, and a pixel's."""
+    site.time.go_to("2025-12-10T10:00:00+06:00")
+    site.register("pixel", visitId="1", page="/", timestamp=1)
+    site.time.go_to("2025-12-16T10:00:00+06:00")
+    for visitor, seconds in LENGTHS_S.items():
+        attend(site, visitor, seconds)
+    site.rows("UPDATE visits SET own = true WHERE visitor_id = 'work'")
+    return panel(site)
+
+
+def switches(page: str) -> dict[str, tuple[str, bool]]:
+    return {label: (unescape(url), bool(is_on)) for url, is_on, label in SWITCH.findall(page)}
+
+
+def test_attended_visits_and_their_median_are_figures_with_a_sentence(admin):
+    page = words(admin.get("/admin/?range=today"))
+    assert "Attended 4 80.0%" in page
+    assert "Median time 2 m 10 s" in page
+    assert "4 of 5 visits were attended" in page
+    assert "4 of 5 measured visits were attended" in words(admin.get("/admin/?range=all"))
+
+
+def test_days_without_a_measured_visit_say_so_and_not_that_nobody_was_there(admin):
+    page = admin.get("/admin/?start=2025-12-10&end=2025-12-10")
+    assert words(page).count("Nothing was measured in this range") == 4  # figures and cards
+    assert "were attended" not in page
+    assert "Nobody" not in page
+
+
+def test_times_are_in_their_order_whatever_their_numbers(admin):
+    lengths = [unescape(label) for label in LABEL.findall(admin.get("/admin/?range=all"))]
+    assert lengths == ["Under 1 second", "1 to 10 seconds", "1 to 5 minutes", "5 minutes or more", "Not measured"]
+
+
+def test_switches_are_remembered_and_other_links_are_not(admin):
+    page = admin.get("/admin/?range=today")
+    assert [is_on for _, is_on in switches(page).values()] == [False, False]
+    admin.get("/admin/?attended=!none&own=others")
+    assert [is_on for _, is_on in switches(admin.get("/admin/")).values()] == [False, False]
+    admin.get(switches(page)["Attended only"][0])
+    page = admin.get("/admin/?range=today")
+    assert 'data-stat="visits" data-value="4"' in page
+    both = admin.get(switches(page)["Without own visits"][0])
+    assert 'data-stat="visits" data-value="3"' in both
+    assert 'data-stat="visits" data-value="3"' in admin.get("/admin/?range=today")
+    assert 'data-value="5"' in admin.get("/admin/?range=today&compare=none")  # the address of another reader
+    for label in ("Attended only", "Without own visits"):
+        page = admin.get(switches(admin.get("/admin/"))[label][0])
+    assert [is_on for _, is_on in switches(admin.get("/admin/")).values()] == [False, False]
+
+
+def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site, admin):
+    boss = sign_up(site, "boss")
+    promote(site, boss.email)
+    page = admin.get("/admin/?attended=!none&compare=none")
+    assert "attended=%21none" in re.search(r'data-key="share" href="([^"]*)"', page)[1]
+    token = share(boss, filters={"attended": ["!none"]}, range="7d")["token"]
+    assert shared(site, token).json["visits"] == 4
+    page = Reader(site).get(f"/share/{token}")
+    assert list(switches(page)) == ["Without own visits"]
+    assert "keep=" not in page
+    assert 'data-stat="visits" data-value="3"' in Reader(site).get(switches(page)["Without own visits"][0])
