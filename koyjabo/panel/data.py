@@ -19,7 +19,7 @@ from koyjabo.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.retention.erasure import Erasure
 from koyjabo.retention.retention import Nightly
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui import choices, filter_form
+from koyjabo.visit_log.ui import choices, facts, filter_form
 from koyjabo.visit_log.visit_log import VisitFilter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -65,6 +65,7 @@ def show(
         foldable=current()[Nightly].preview(),
         export=export,
         communities=choices(export),
+        facts=facts(),
         erasure=erasure or Form(ErasureBody),
         jobs=JOBS,
     )

@@ -93,6 +93,7 @@ def _show(
         newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
         choices=communities,
         chips=visit_filters.chips(form, communities),
+        facts=visit_filters.facts(),
         presets=visit_filters.presets(form, current().clock.today()),
         **_lists(form, days),
     )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.database.text_search import has, has_words
+from koyjabo.evidence.facts import ATTENDED_MS
 from koyjabo.models import Community, User, Visit
 from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
@@ -35,6 +36,16 @@ MANY = 1_000
 MOST_NAMED = 500
 """Maximum number of users, and of communities, found by part of their name."""
 
+IS_AUTOMATED = Visit.automated | Visit.is_bot
+BY_ITSELF = ~IS_AUTOMATED & ~Visit.acted
+EVIDENCE = {
+    "automated": IS_AUTOMATED,
+    "acted": Visit.acted & ~IS_AUTOMATED,
+    "stayed": BY_ITSELF & (Visit.attended_ms >= ATTENDED_MS),
+    "none": BY_ITSELF & (Visit.attended_ms < ATTENDED_MS),
+}
+"""The values of the dimension `evidence` of reports, with their conditions."""
+
 DIRECT = "direct"
 """The source of visits without a referrer."""
 
@@ -52,6 +63,9 @@ class SearchFilter(NamedTuple):
     # A visit number or a range of them; or else a visitor_id; or else its beginning, a visit_id, or part of any text.
     text: str = ""
     is_bot: bool | None = None
+    evidence: str = ""  # a key of EVIDENCE
+    network: str = ""  # `datacentre` or `other`
+    is_own: bool | None = None
     sees_ids: bool = True  # if False, visitor_ids and emails are not searched
 
 
@@ -78,6 +92,12 @@ def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool
     clauses: list[ColumnElement[bool]] = []
     if which.is_bot is not None:
         clauses.append(Visit.is_bot.is_(which.is_bot))
+    if which.evidence in EVIDENCE:
+        clauses.append(EVIDENCE[which.evidence])
+    if which.network:
+        clauses.append(Visit.network == which.network)
+    if which.is_own is not None:
+        clauses.append(Visit.own.is_(which.is_own))
     if which.community_id:
         clauses += [Visit.scope == which.community_id, OF_A_COMMUNITY]
     if which.page:

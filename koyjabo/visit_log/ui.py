@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -19,7 +20,9 @@ from koyjabo.core.urls import host_of
 from koyjabo.evidence.facts import ATTENDED_MS
 from koyjabo.network import user_agents
 from koyjabo.network.campaigns import Campaign
-from koyjabo.reports.query.labels import label
+from koyjabo.reports.query.dimensions import EVIDENCE, NETWORK, OWN
+from koyjabo.reports.query.labels import WORDS, label
+from koyjabo.reports.ui import cards
 from koyjabo.visit_log.condition_queries import DIRECT
 from koyjabo.visit_log.live.attended_times import LiveTime
 from koyjabo.visit_log.queries import LABELS, LoggedVisit
@@ -71,9 +74,8 @@ def evidence(visit: LoggedVisit) -> str:
     return _evidence(others["attended_ms"], kind, visit.at_ms)
 
 
-def network(name: str | None) -> str:
-    """The kind of network that a visit came from."""
-    return label("network", name, i18n.language(), {})
+def network(visit: LoggedVisit) -> str:
+    return _fact(NETWORK, visit.others["network"])
 
 
 def live_words(time: LiveTime | None, at_ms: int) -> str:
@@ -99,6 +101,9 @@ def path(page: str) -> str:
     except UnicodeDecodeError:
         return page
 
+
+FACTS = (EVIDENCE, NETWORK, OWN)
+"""The dimensions of reports that visits are filtered by as well."""
 
 WRITTEN_MS = 300_000
 """The time of an open page is written at most this late, ms (specification: Evidence)."""
@@ -164,8 +169,24 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
         "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),
         "who": lambda value: _("Traffic: %(name)s", name=traffic.get(value, value)),
     }
+    words |= {name: partial(_fact_chip, name) for name in FACTS}
     chosen = {name: form.values[name] for name in words if form.values[name]}
     return [FilterChip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
+
+
+def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield name, label and choices of the filters by FACTS."""
+    for name in FACTS:
+        values = [(value, _fact(name, value)) for value in WORDS[name]]
+        yield name, cards.label(name), [("", str(_("All"))), *values]
+
+
+def _fact(dimension: str, value: str | None) -> str:
+    return label(dimension, value, i18n.language(), {})
+
+
+def _fact_chip(dimension: str, value: str) -> str:
+    return f"{cards.label(dimension)}: {_fact(dimension, value)}"
 
 
 def with_counts(

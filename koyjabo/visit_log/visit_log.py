@@ -43,6 +43,9 @@ LARGE_PIECE = 5_000
 WHO = {"people": False, "bots": True}
 """Values of `VisitFilter.who`, with the value of `is_bot` (declared crawler) for each."""
 
+OWN = {"own": True, "others": False}
+"""Values of `VisitFilter.own`, with the value of the column."""
+
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
 
@@ -71,6 +74,9 @@ class VisitFilter(NamedTuple):
     page: str = ""
     source: str = ""
     browser: str = ""
+    evidence: str = ""  # a value of this dimension of reports, as the next two
+    network: str = ""
+    own: str = ""
 
 
 class VisitPage(NamedTuple):
@@ -199,7 +205,13 @@ class VisitLog:
         days, community_id = _validated(which)
         texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
         return SearchFilter(
-            *self._clock.range_ms(days), community_id=community_id, is_bot=WHO.get(which.who.strip()), **texts
+            *self._clock.range_ms(days),
+            community_id=community_id,
+            is_bot=WHO.get(which.who.strip()),
+            evidence=which.evidence,
+            network=which.network,
+            is_own=OWN.get(which.own),
+            **texts,
         )
 
 

@@ -79,6 +79,15 @@ def test_visit_is_a_row_a_minute_and_a_place_without_a_request(realtime, site):
     assert page.evaluate(COUNT_FETCHES) == before
 
 
+def test_time_of_an_open_page_grows_without_a_request(realtime, new_device):
+    before = realtime.evaluate(COUNT_FETCHES)
+    new_device().open("/")
+    time = rows(realtime).first.locator("[data-field=attended]")
+    expect(time).to_have_text(re.compile(r"^\d+ s, automated$"))
+    expect(time).not_to_have_text(time.inner_text())
+    assert realtime.evaluate(COUNT_FETCHES) == before
+
+
 @long
 def test_rows_wait_while_they_are_read_or_paused(realtime, site):
     page, button = realtime, realtime.locator("[data-pause]")

@@ -25,6 +25,7 @@ SHORT: dict[str, LazyString] = {
     "visitors": _("Unique"),
     "new_visitors": _("New"),
     "returning_visitors": _("Returning"),
+    "page_views": _("Views"),
     "peak_active": _("At once"),
     "median_s": _("Median"),
 }

@@ -113,7 +113,8 @@ def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]
 def _attended(lengths: Breakdown, cells: dict[str, Cell]) -> list[bool]:
     """Add the numbers of the sentence about attended visits. Return which sentence it is."""
     measured = figures.measured(lengths)
-    cells["attended"] = [lengths.total.attended, measured]
+    # Two cells, because their order depends on the language.
+    cells["attended.visits"], cells["attended.of"] = [lengths.total.attended], [measured]
     return [bool(measured), measured == lengths.total.visits]
 
 

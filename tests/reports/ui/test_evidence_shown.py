@@ -16,7 +16,7 @@ from koyjabo.evidence.queries import Shown
 from koyjabo.evidence.services import EvidenceServices
 
 LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
-SWITCH = re.compile(r'<a class="button switch"[^>]* href="([^"]*)"( aria-current="true")?>([^<]*)<')
+SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
 LABEL = re.compile(r'data-key="value attended [^>]*>([^<]*)</a>')
 
 
@@ -48,10 +48,19 @@ def switches(page: str) -> dict[str, tuple[str, bool]]:
 
 def test_attended_visits_and_their_median_are_figures_with_a_sentence(admin):
     page = words(admin.get("/admin/?range=today"))
-    assert "Attended 4 80.0%" in page
+    assert "Attended 4 80.0% of measured visits" in page
     assert "Median time 2 m 10 s" in page
     assert "4 of 5 visits were attended" in page
     assert "4 of 5 measured visits were attended" in words(admin.get("/admin/?range=all"))
+
+
+def test_pushed_numbers_of_the_sentence_have_their_places_in_both_languages(admin):
+    for language, numbers in (("en", "45"), ("bn", "৪৫")):
+        admin.client.set_cookie("language", language)
+        page = admin.get("/admin/?range=today")
+        for name, number in zip(("visits", "of"), numbers, strict=True):
+            assert f'data-cell="attended.{name}" data-as="count">{number}<' in page
+    admin.client.set_cookie("language", "en")
 
 
 def test_days_without_a_measured_visit_say_so_and_not_that_nobody_was_there(admin):

@@ -1,0 +1,76 @@
+"""Times on page in the panel's feed: of open pages on this worker, of closed ones, and without an event per second."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+
+from koyjabo.evidence.services import EvidenceServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.visit_log.services import VisitLogServices
+
+
+class Pages:
+    """A site whose pages are opened without sockets."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.evidence = site.services[EvidenceServices]
+        self.sockets = site.services[PresenceServices].visitor_sockets
+        self.feed = site.services[VisitLogServices].live_panel.current()
+
+    def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
+        self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)
+        self.evidence.pages.opened(socket, None, visit)
+
+    def attended(self, seconds: int = 2) -> dict:
+        """What an event has some time later."""
+        self.site.time.pass_(seconds=seconds)
+        events = [event.as_object() for event in self.feed.events_after(0)]
+        return {id: time for event in events for id, time in event.get("attended", {}).items()}
+
+
+@pytest.fixture
+def pages(database):
+    with Site(database.url) as site:
+        site.time.go_to("2025-12-16T10:30:30+06:00")
+        yield Pages(site)
+
+
+def test_open_page_is_sent_when_it_begins_and_when_it_ends_only(pages):
+    site = pages.site
+    site.register("ayesha", visitId="1")
+    assert pages.attended() == {"1": (0, None, "")}
+    pages.open("tab", "ayesha")
+    began_ms = site.time.ms
+    assert pages.attended() == {"1": (0, began_ms, "")}
+    assert pages.attended(60) == {}
+    pages.evidence.pages.show("tab", False, True)
+    assert pages.attended() == {"1": (62_000, None, "acted")}  # not written yet
+    pages.evidence.attendance.tick()
+    assert pages.attended() == {}
+    pages.evidence.pages.show("tab", True)
+    pages.attended()
+    site.time.pass_(seconds=300)
+    pages.evidence.attendance.tick()  # writes what an open page has until now
+    (time,) = pages.attended().values()
+    assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
+
+
+def test_page_that_names_no_visit_belongs_to_the_newest_one_and_two_tabs_to_theirs(pages):
+    site = pages.site
+    for visit in "12":
+        site.register("ayesha", visitId=visit)
+        site.time.pass_(seconds=5)
+    pages.open("first", "ayesha", "1")
+    pages.open("second", "ayesha")
+    site.time.pass_(seconds=5)
+    pages.open("third", "ayesha")
+    since_ms = site.time.ms - 5_000
+    assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
+
+
+def test_late_visit_gets_no_time(pages):
+    pages.site.register("ayesha", visitId="1", timestamp=pages.site.time.ms - 100_000)
+    pages.open("tab", "ayesha", "1")
+    assert pages.attended() == {"1": (None, None, "")}
