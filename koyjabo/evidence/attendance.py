@@ -140,7 +140,7 @@ class AttendanceWriter:
         if not batch:
             return []
         try:
-            written = self._database.write(queries.record, batch, self._clock.now_ms())
+            written = self._database.write(queries.record, batch, self._clock.now_ms(), self.pages.kept_ms())
         except LedgerUnavailable:
             return None
         self._metrics.attended(written.rows, time.monotonic() - written.began_s)

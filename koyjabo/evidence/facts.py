@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from koyjabo.network import address_owners
+
 NOT_MEASURED = None
 LENGTHS_MS = (1_000, 10_000, 60_000, 300_000)
 LENGTHS = (NOT_MEASURED, "none", "<10s", "<1m", "<5m", "5m+")
@@ -17,7 +19,7 @@ ATTENDED_MS = LENGTHS_MS[0]
 NOBODY, ATTENDED_LENGTHS = "none", frozenset(filter(None, LENGTHS[2:]))
 """The value of a shorter visit, and the values of attended visits."""
 
-NETWORKS = (None, "datacentre", "other")
+NETWORKS = (None, *address_owners.NETWORKS)
 ACTED, AUTOMATED, OWN = 1 << 3, 1 << 4, 1 << 7
 NETWORK_SHIFT = 5
 

@@ -1,7 +1,8 @@
 """The pages whose site sockets are open on this worker, and how long each one has been visible.
 
 All spans of a worker are on one time line: the wall clock at its start, continued by the monotonic clock. Two tabs of a
-visit therefore count once even if the wall clock is set back. If it is set forward, the time line follows it.
+visit therefore count once even if they are on two workers. If the wall clock is set, the time line follows it: a worker
+that starts later begins with the new time. When the clock is set back, time that has a span already counts once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
 from koyjabo.evidence.queries import Shown
+from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
 
 STEP_MS = 1000
-"""The time line follows the wall clock if it was set forward by more than this, ms."""
+"""The time line follows the wall clock if it was set by more than this, ms."""
 
 WRITE_AFTER_MS = 270_000
 """How often the time of an open page is written, ms. With the time since the last pong, a crash loses 5 minutes."""
@@ -60,6 +62,7 @@ class OpenPages:
         self._on_ended = on_ended
         self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
         self._line_ms = clock.now_ms() - clock.elapsed_ms()  # how far the time line is ahead of the monotonic clock
+        self._earlier_lines: deque[tuple[int, int]] = deque()  # (elapsed ms until which it held, `_line_ms`)
         self._again: deque[Hashable] = deque()  # sockets whose pages could not be written
         self._lock = threading.RLock()
 
@@ -108,16 +111,25 @@ class OpenPages:
         """The present moment on the time line."""
         return self._clock.elapsed_ms() + self._line_ms
 
+    def kept_ms(self) -> int:
+        """The moment ten minutes ago, on the time line as it was then."""
+        with self._lock:
+            at_ms = self._clock.elapsed_ms() - KEPT_MS
+            while self._earlier_lines and self._earlier_lines[0][0] <= at_ms:
+                self._earlier_lines.popleft()
+            return at_ms + (self._earlier_lines[0][1] if self._earlier_lines else self._line_ms)
+
     def follow_clock(self) -> None:
-        """Move the time line if the wall clock was set forward. Ends the running spans, and begins new ones."""
+        """Move the time line if the wall clock was set. Ends the running spans, and begins new ones."""
         with self._lock:
             ahead_ms = self._clock.now_ms() - self.now_ms()
-            if ahead_ms > STEP_MS:
+            if abs(ahead_ms) > STEP_MS:
                 for socket, page in self._pages.items():
-                    if page.visible and page.visit_id is not None and (shown := self._shown(socket, page)):
+                    if page.visible and (shown := self._shown(socket, page)):
                         self._on_ended(shown)
                         page.began_ms += shown.ended_ms - shown.began_ms
                         page.acted = False
+                self._earlier_lines.append((self._clock.elapsed_ms(), self._line_ms))
                 self._line_ms += ahead_ms
 
     def due(self, most: int, after_ms: int = WRITE_AFTER_MS) -> list[Due]:

@@ -16,10 +16,8 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.anonymity import PREFIX
+from koyjabo.counting.records import LATE_MS
 from koyjabo.evidence.spans import AttendedTime
-
-LATE_MS = 60_000
-"""A visit that is sent later than this after its `timestamp` was made offline, and gets no attended time, ms."""
 
 GENERATED = "~"
 """The first character of a `visit_id` that the client did not choose."""
@@ -35,16 +33,26 @@ INSERT INTO watermarks (name, upto, version) VALUES ('attendance', :now_ms, 0)
 ON CONFLICT (name) DO UPDATE
 SET upto = CASE WHEN watermarks.upto < :now_ms THEN :now_ms ELSE watermarks.upto + 1 END RETURNING upto
 """)
-NEWEST_SEQ = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+LOCK = text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('attendance', 0, 0)
+ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto RETURNING upto
+""")
 DROPPED = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('attendance_dropped', :seq, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto WHERE watermarks.upto < excluded.upto
 """)
 
 DIALECTS = {
-    "sqlite": {"rows": "json_each(:rows) r", "array": "json_array", "arrays": "json_group_array", "json": "json({})"},
+    "sqlite": {
+        "rows": "json_each(:rows) r",
+        "newest": "JOIN visits v ON v.id IN ({})",
+        "array": "json_array",
+        "arrays": "json_group_array",
+        "json": "json({})",
+    },
     "postgresql": {
         "rows": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
+        "newest": "CROSS JOIN LATERAL ({}) n JOIN visits v ON v.id = n.id",
         "array": "json_build_array",
         "arrays": "json_agg",
         "json": "CAST({} AS json)",
@@ -79,12 +87,10 @@ NAMED = f"""
 LEFT JOIN attendance a ON a.visit_id = v.id
 """
 UNNAMED = f"""
-{COLUMNS} FROM (
-    SELECT w.id, row_number() OVER (PARTITION BY w.visitor_id ORDER BY w.id DESC) AS n
-    FROM {{rows}} JOIN visits w ON w.visitor_id = r.value ->> 0
-) n JOIN visits v ON v.id = n.id LEFT JOIN attendance a ON a.visit_id = v.id
-WHERE n.n <= {NEWEST}
+{COLUMNS} FROM {{rows}} {{newest}} LEFT JOIN attendance a ON a.visit_id = v.id
 """
+# Without `+ 0`, PostgreSQL may read the whole table in the order of its key, in search of a visitor with few visits.
+NEWEST_IDS = f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {NEWEST}"
 WRITE = """
 INSERT INTO attendance (visit_id, seq, settled_ms, settled_until_ms, spans, beats)
 SELECT CAST(r.value ->> 0 AS BIGINT), :seq, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT),
@@ -136,14 +142,18 @@ class RecordedSpans(NamedTuple):
     began_s: float  # when the transaction began, monotonic
 
 
-def record(session: Session, shown: Sequence[Shown], now_ms: int) -> RecordedSpans:
-    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing."""
+def record(session: Session, shown: Sequence[Shown], now_ms: int, kept_ms: int) -> RecordedSpans:
+    """Add spans and heartbeats to the visits that they belong to. Repeating it changes nothing.
+
+    `kept_ms` is the time ten minutes ago: rows that were dropped had no spans after it.
+    """
     began_s = time.monotonic()
-    seq = session.execute(NEXT, {"now_ms": now_ms}).scalar_one()
-    visits = SpansOfVisits(session, shown)
+    _lock(session)
+    visits = SpansOfVisits(session, shown, kept_ms)
     visit_ids = [visits.add(part) for part in shown]
     rows = list(visits.changed_rows())
     if rows:
+        seq = session.execute(NEXT, {"now_ms": now_ms}).scalar_one()
         parameters = {"rows": json.dumps(rows), "seq": seq}
         session.execute(_many(session, WRITE), parameters)
         session.execute(_many(session, WRITE_VISITS), parameters)
@@ -182,7 +192,8 @@ def remove(session: Session, visits: Collection[int]) -> list[int]:
 class SpansOfVisits:
     """The visits that spans may belong to."""
 
-    def __init__(self, session: Session, shown: Sequence[Shown]) -> None:
+    def __init__(self, session: Session, shown: Sequence[Shown], kept_ms: int) -> None:
+        self._kept_ms = kept_ms
         self._visits: dict[int, ChangedVisit] = {}
         self._named: dict[tuple[str, str], ChangedVisit] = {}
         self._newest: dict[str, list[ChangedVisit]] = {}  # by visitor, the oldest first
@@ -219,7 +230,9 @@ class SpansOfVisits:
         visit = self._visits.get(row.id)
         if visit is None:
             if row.settled_ms is None:  # a new row: time counts from the commit of the visit
-                time = AttendedTime(row.attended_ms or 0, row.at_ms, [], {})
+                # A visit with time had a row that was dropped. Its spans may be written again.
+                since_ms = max(row.at_ms, self._kept_ms) if row.attended_ms else row.at_ms
+                time = AttendedTime(row.attended_ms or 0, since_ms, [], {})
             else:
                 spans = [(began, ended) for began, ended in row.spans]
                 time = AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
@@ -265,8 +278,8 @@ def is_late(visit: Any) -> bool:
 
 def _lock(session: Session) -> int:
     """Lock all rows. Returns the newest `seq`."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return session.scalar(text(NEWEST_SEQ if is_sqlite else f"{NEWEST_SEQ} FOR UPDATE")) or 0
+    newest: int = session.execute(LOCK).scalar_one()
+    return newest
 
 
 def _many(session: Session, statement: str) -> TextClause:
@@ -278,4 +291,5 @@ def _many(session: Session, statement: str) -> TextClause:
 def _of_kind(statement: str, database: str) -> TextClause:
     words = DIALECTS[database]
     spans, beats = (words["json"].format(column) for column in ("a.spans", "a.beats"))
-    return text(statement.format(**words, spans=spans, beats=beats))
+    newest = words["newest"].format(NEWEST_IDS)
+    return text(statement.format(**{**words, "newest": newest}, spans=spans, beats=beats))

@@ -219,6 +219,57 @@ def test_commit_whose_outcome_is_unknown_is_repeated_without_effect(worker, monk
     assert worker.attended_s("1") == 900
 
 
+def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_worker, monkeypatch):
+    one, other = new_worker(), new_worker()
+    one.site.register(visitId="1")
+    one.open("first", visit="1")
+    other.open("second", visit="1")
+    one.time.pass_(seconds=60)
+    one.close("first")
+    other.close("second")
+    one.write()
+
+    def fail(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as away:
+        away.setattr(other.attendance._database, "write", fail)
+        for _ in range(12):
+            other.write()
+            one.attendance.drop()
+            one.time.pass_(minutes=1)
+    assert one.site.rows("SELECT count(*) FROM attendance") == [(0,)]
+    assert other.attended_s("1") == 60
+
+
+def test_clock_that_is_set_forward_moves_no_running_span(worker):
+    worker.site.register(visitId="1")
+    worker.open("named", visit="1")
+    worker.open("unnamed")
+    worker.time.pass_(seconds=200)
+    worker.time.put_right(hours=1)
+    worker.write()
+    worker.time.pass_(seconds=10)
+    worker.close("named")
+    worker.close("unnamed")
+    assert worker.attended_s("1") == 210
+
+
+def test_worker_that_starts_after_the_clock_was_set_back_adds_nothing(new_worker):
+    one = new_worker()
+    one.time.put_right(seconds=-30)
+    one.write()
+    one.site.register(visitId="1")
+    other = new_worker()
+    one.open("first", visit="1")
+    other.open("second", visit="1")
+    one.time.pass_(seconds=100)
+    one.close("first")
+    other.close("second")
+    other.write()
+    assert one.attended_s("1") == 100
+
+
 def test_forgetting_a_visitor_removes_the_spans_and_keeps_the_time(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
@@ -264,6 +315,18 @@ def test_two_workers_that_write_at_once_lose_nothing(new_worker):
     assert one.visit("1")[0] == 2000 * rounds
     numbers = one.site.rows("SELECT a.seq, w.upto FROM attendance a, watermarks w WHERE w.name = 'attendance'")
     assert [seq == upto for seq, upto in numbers] == [True]
+
+
+def test_input_before_its_visit_changes_no_report(worker):
+    """Reports are read again after each number."""
+    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
+    worker.site.register(visitId="1")
+    worker.attendance.beat("ayesha", "1", True, acted=False)
+    worker.write()
+    before = worker.site.rows(newest)
+    worker.attendance.beat("ayesha", "2", True, acted=True)
+    worker.write()
+    assert worker.site.rows(newest) == before
 
 
 def test_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
