@@ -50,7 +50,7 @@ LINES_OF_CODE = {
     "realtime": 966,  # pushes views, in place of pages that ask for all their parts
     "receipts": 417,  # has the forms for the recount and the total, which were the panel's, and the last backup
     "recounts": 645,  # made every night; Health has lost its recount and adjustments
-    "reports": 6920,  # attended time in every figure, and its switches; 7,233 before the engine of blocks
+    "reports": 6940,  # attended time in every figure, and its switches; 7,233 before the engine of blocks
     "retention": 611,  # stores the sums of a day before its rows go, in place of the projection
     "server": 3210,  # knows when a connection was last heard, for attended time
     "settings": 890,  # OWN_ADDRESSES and ASN_DATABASE

@@ -67,8 +67,9 @@ class Values(NamedTuple):
 
     @property
     def is_unmeasured(self) -> bool:
-        """Whether nothing in the list was measured."""
-        return self.dimension in MEASURED and not self.other.visits and all(line.value is None for line in self.lines)
+        """Whether there are visits, and none of them was measured. Rolled-up days do not list such visits."""
+        is_known = bool(self.total.visits) and self.total.attended is not None
+        return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
 
     def matching(self, text: str) -> Values:
         """Return the lines whose label contains a text."""

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine.answers import Breakdown, Period, Summary
+from koyjabo.reports.engine.answers import FOLDED_MEDIAN, Breakdown, Period, Summary
 from koyjabo.reports.ui.address import PageAddress
 
 LABELS: dict[str, LazyString] = {
@@ -91,8 +91,9 @@ def figures(
     """Return the figures. `lengths` is the breakdown by `attended`. For `per_day` see `AskedView`."""
     reasons = dict.fromkeys(LABELS, summary.reason or "")
     reasons["peak_active"] = _("Not measured with filters") if is_filtered else _("Not measured on these days")
-    if not measured(lengths):
-        reasons |= dict.fromkeys(("attended", "median_s"), summary.reason or UNMEASURED)
+    reasons["median_s"] = FOLDED_MEDIAN
+    if measured(lengths) == 0:
+        reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
     shown = of_measured(summary, lengths)
     share = share_of(shown.figures.attended, lengths)
     return [

@@ -14,6 +14,8 @@ from support.people.share_links import share, shared
 
 from koyjabo.evidence.queries import Shown
 from koyjabo.evidence.services import EvidenceServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
 
 LENGTHS_S = {"short": 0, "glance": 3, "read": 130, "study": 400, "work": 400}
 SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
@@ -103,3 +105,25 @@ def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site
     assert list(switches(page)) == ["Without own visits"]
     assert "keep=" not in page
     assert 'data-stat="visits" data-value="3"' in Reader(site).get(switches(page)["Without own visits"][0])
+
+
+def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(database):
+    with Site(database.url, RETENTION_DAYS=1) as site:
+        site.time.go_to("2025-12-01T10:00:00+06:00")
+        attend(site, "early", 20)
+        site.time.go_to("2025-12-16T10:00:00+06:00")
+        retention = site.services[Retention]
+        assert retention.prune(retention.past(), lambda ids: None).visits == 1
+        attend(site, "late", 20)
+        admin = panel(site)
+        page = words(admin.get("/admin/?range=all"))
+        assert "Attended 2 100.0% of measured visits" in page
+        assert "Median time – Some visits of these days are rolled up, so their median time is not known." in page
+        page = words(admin.get("/admin/?range=all&attended=!none&own=others"))
+        assert "Attended – Some visits of these days are rolled up, so visitors" in page
+        assert "Nothing was measured" not in page
+        site.rows("DELETE FROM insight_sums WHERE dimension IN ('attended', 'evidence')")  # as before the feature
+        site.rows("UPDATE insight_sums SET attended = NULL, attended_ms = NULL")
+        site.services[ReportServices].reports.live.forget()
+        page = words(admin.get("/admin/?start=2025-12-01&end=2025-12-01"))
+        assert page.count("Nothing was measured in this range") == 4
