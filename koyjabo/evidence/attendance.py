@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from koyjabo.core.clock import Clock
@@ -18,6 +20,8 @@ from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.observability.metrics import Metrics
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
+log = logging.getLogger(__name__)
+
 WRITE_S, DROP_S = 2.0, 60.0
 """Seconds between two calls of `tick`, and of `drop`."""
 
@@ -29,6 +33,12 @@ MOST_DUE = 10 * BATCH
 
 MOST_WAITING = 100_000
 """Maximum number of spans that wait for the database. Later ones are lost."""
+
+MOST_EARLY = 10
+"""Maximum number of a visitor's inputs and heartbeats that wait for a visit. Visit ids may be invented."""
+
+MOST_FAILURES = 3
+"""How often spans are tried again after an unexpected error, so that wrong ones do not stop all others."""
 
 RETRIED_MS = 600_000
 """How long an input or a heartbeat waits for the commit of its visit, ms."""
@@ -53,6 +63,7 @@ class AttendanceWriter:
         self._early: deque[Early] = deque(maxlen=MOST_WAITING)
         self._marks: deque[tuple[int, int]] = deque()  # (elapsed ms, the `before_ms` of the rows of that time)
         self.correct: Correct = lambda session, visits: None
+        self._failures = 0  # without a success in between
         self._writing = threading.Lock()  # held while waiting for the database
 
     def add(self, shown: Shown) -> None:
@@ -71,24 +82,25 @@ class AttendanceWriter:
 
     def forget(self, visitor_id: str) -> None:
         """Drop what is queued for a visitor."""
-        for shown in [shown for shown in self._ended if shown.visitor_id == visitor_id]:
-            self._ended.remove(shown)
-        for early in [early for early in self._early if early.shown.visitor_id == visitor_id]:
-            self._early.remove(early)
+        # Other threads change the queues.
+        for shown in [shown for shown in list(self._ended) if shown.visitor_id == visitor_id]:
+            with suppress(ValueError):
+                self._ended.remove(shown)
+        for early in [early for early in list(self._early) if early.shown.visitor_id == visitor_id]:
+            with suppress(ValueError):
+                self._early.remove(early)
 
     def tick(self) -> None:
-        """Write what has ended, and running spans that are due. Does not raise LedgerUnavailable: what was not written
-        is written later.
-        """
+        """Write what has ended, and running spans that are due. What could not be written is written later."""
         self.pages.follow_clock()
         with self._writing:
-            if self._write_ended():
+            if self._write_ended(BATCH):
                 self._write_running(MOST_DUE)
 
     def close(self) -> None:
         """Write everything."""
         with self._writing:
-            if self._write_ended():
+            if self._write_ended(MOST_WAITING):
                 self._write_running(len(self.pages), after_ms=0)
 
     def drop(self) -> None:
@@ -105,9 +117,9 @@ class AttendanceWriter:
         else:
             self._marks.append((now_ms, newest))
 
-    def _write_ended(self) -> bool:
-        """Returns False if the database is unavailable."""
-        early = [self._early.popleft() for _ in range(min(len(self._early), BATCH))]
+    def _write_ended(self, most_early: int) -> bool:
+        """Returns False if they could not be written."""
+        early = [self._early.popleft() for _ in range(min(len(self._early), most_early))]
         since_ms = dict(early)
         self._ended.extendleft(since_ms)
         for _ in range(-(-len(self._ended) // BATCH)):
@@ -116,9 +128,12 @@ class AttendanceWriter:
             if visit_ids is None:
                 self._ended.extendleft(reversed(batch))
                 return False
-            for shown, visit_id in zip(batch, visit_ids, strict=True):
-                if visit_id is None and (shown.acted or shown.beat is not None):
-                    self._wait(Early(shown, since_ms.get(shown, self._clock.elapsed_ms())))
+            now_ms = self._clock.elapsed_ms()
+            self._wait(
+                Early(shown, since_ms.get(shown, now_ms))
+                for shown, visit_id in zip(batch, visit_ids, strict=True)
+                if visit_id is None and (shown.acted or shown.beat is not None)
+            )
         return True
 
     def _write_running(self, most: int, **after_ms: int) -> None:
@@ -131,17 +146,26 @@ class AttendanceWriter:
             for page, visit_id in zip(batch, visit_ids, strict=True):
                 self.pages.written(page, visit_id)
 
-    def _wait(self, early: Early) -> None:
-        if self._clock.elapsed_ms() - early.since_ms < RETRIED_MS:
-            self._early.append(early)
+    def _wait(self, inputs: Iterable[Early]) -> None:
+        waiting = Counter(early.shown.visitor_id for early in list(self._early))
+        for early in inputs:
+            visitor_id = early.shown.visitor_id
+            if self._clock.elapsed_ms() - early.since_ms < RETRIED_MS and waiting[visitor_id] < MOST_EARLY:
+                waiting[visitor_id] += 1
+                self._early.append(early)
 
     def _record(self, batch: Sequence[Shown]) -> list[str | None] | None:
-        """Returns the visits of the batch, or None if the database is unavailable."""
+        """Returns the visits of the batch, or None if it has to be written again."""
         if not batch:
             return []
         try:
             written = self._database.write(queries.record, batch, self._clock.now_ms(), self.pages.kept_ms())
         except LedgerUnavailable:
             return None
+        except Exception:
+            log.exception("Could not write attended time")
+            self._failures = (self._failures + 1) % MOST_FAILURES
+            return None if self._failures else [None] * len(batch)
+        self._failures = 0
         self._metrics.attended(written.rows, time.monotonic() - written.began_s)
         return written.visit_ids

@@ -84,6 +84,9 @@ class OpenPages:
         with self._lock:
             if page := self._pages.get(socket):
                 page.visit_id, page.is_named, page.came_first = visit_id, visit_id is not None, False
+                if page.acted and not page.visible:
+                    page.acted = False
+                    self._act(socket, page, visit_id)
 
     def show(self, socket: Hashable, visible: bool, acted: bool = False, visit_id: str | None = None) -> None:
         """Note that a page was shown or hidden. `acted` belongs to `visit_id`, or else to the visit of the span."""
@@ -182,28 +185,31 @@ class OpenPages:
 
     def _begin(self, socket: Hashable, page: SitePage) -> None:
         page.began_ms, page.visible = self._clock.elapsed_ms(), True
-        page.came_first = self._owner_of(socket).visitor_id is None
+        page.came_first = self._owner_of(socket).counted_id is None
         if not page.is_named:
             page.visit_id = None
 
     def _end(self, socket: Hashable, page: SitePage) -> None:
         shown = self._shown(socket, page)
-        page.visible = page.acted = False
+        page.visible = False
+        page.acted &= shown is None  # kept until the visitor is known
         if shown is not None and (shown.acted or shown.ended_ms > shown.began_ms):
             self._on_ended(shown)
 
     def _act(self, socket: Hashable, page: SitePage, visit_id: str | None) -> None:
-        """Write an input that belongs to no running span."""
-        visitor_id, now_ms = self._owner_of(socket).visitor_id, self.now_ms()
-        if visitor_id is not None:
+        """Write an input that belongs to no running span, or keep it until the visitor is known."""
+        visitor_id, now_ms = self._owner_of(socket).counted_id, self.now_ms()
+        if visitor_id is None:
+            page.acted = True
+        else:
             self._on_ended(Shown(visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True))
 
     def _shown(self, socket: Hashable, page: SitePage) -> Shown | None:
         """The running span up to the last sign of life; None without a visitor."""
         owner = self._owner_of(socket)
-        if owner.visitor_id is None:
+        if owner.counted_id is None:
             return None
         silent_ms: int = getattr(page.source, "silent_ms", 0)
         began_ms, came_first = page.began_ms + self._line_ms, page.came_first and not owner.is_named
         ended_ms = max(began_ms, self.now_ms() - silent_ms)
-        return Shown(owner.visitor_id, page.visit_id, began_ms, ended_ms, page.acted, None, came_first)
+        return Shown(owner.counted_id, page.visit_id, began_ms, ended_ms, page.acted, None, came_first)

@@ -27,6 +27,11 @@ class Attended:
         self._sockets.opened(socket, self._sockets.fingerprint({}), visitor, True)
         self.pages.opened(socket, source, visit)
 
+    def name(self, socket: Hashable, visit: str, visitor: str = "ayesha") -> None:
+        """Name the visitor of a socket, as `koyjabo.sockets.site_stream.name_visitor` does."""
+        self._sockets.named(socket, visitor, True)
+        self.pages.named(socket, visit)
+
     def close(self, socket: Hashable) -> None:
         self.pages.closed(socket)
         self._sockets.closed(socket)

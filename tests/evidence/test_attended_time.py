@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.evidence.attendance import BATCH, MOST_FAILURES
 from koyjabo.evidence.queries import Shown
 from koyjabo.evidence.spans import MOST_SPANS
 
@@ -63,6 +64,35 @@ def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(w
     worker.time.pass_(seconds=5)
     worker.close("socket")
     assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 5)
+
+
+def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
+    """It may be another person's, behind the same address with the same browser."""
+    worker.site.register(visitId="1")
+    worker.open("hers", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("hers")
+    worker.open("guessed", visitor=None)
+    worker.time.pass_(seconds=60)
+    worker.site.register("bina", visitId="2")
+    worker._sockets.visited("bina", worker._sockets.fingerprint({}))
+    worker.time.pass_(seconds=60)
+    worker.pages.show("guessed", visible=True, acted=True)
+    worker.close("guessed")
+    assert worker.attended_s("2") == 60
+    assert (worker.visit("1"), worker.visit("2")) == ((5000, False), (60_000, True))
+
+
+def test_page_that_is_opened_again_counts_once_its_visit_is_sent_again(worker):
+    worker.site.register(visitId="1")
+    worker.open("first", visit="1")
+    worker.time.pass_(seconds=5)
+    worker.close("first")
+    worker.open("again", visitor=None)
+    worker.time.pass_(seconds=5)
+    worker._sockets.visited("ayesha", worker._sockets.fingerprint({}))
+    worker.close("again")
+    assert worker.attended_s("1") == 10
 
 
 def test_tabs_with_one_visit_count_once_and_with_two_visits_apart(worker):
@@ -128,6 +158,76 @@ def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
     worker.site.register(visitId="1")
     worker.write()
     assert worker.visit("1") == (0, True)
+
+
+def test_input_before_the_visitor_is_known_counts(worker):
+    worker.site.register(visitId="1")
+    worker.open("socket", visitor=None)
+    worker.pages.show("socket", visible=False, acted=True)
+    worker.name("socket", visit="1")
+    worker.write()
+    assert worker.visit("1") == (0, True)
+
+
+def test_client_with_many_early_inputs_does_not_delay_others(worker):
+    worker.open("socket")
+    for number in range(20 * BATCH):
+        worker.pages.show("socket", visible=True, acted=True, visit_id=f"{number}")
+    worker.write()
+    worker.attendance.beat("bina", "1", True, acted=True)
+    worker.write()
+    worker.site.register("bina", visitId="1")
+    worker.write()
+    assert worker.visit("1")[1]
+
+
+def test_all_early_inputs_are_written_at_the_end(worker):
+    for number in range(2 * BATCH):
+        worker.attendance.beat(f"v{number}", "1", True, acted=True)
+    worker.write()
+    for number in (0, 2 * BATCH - 1):
+        worker.site.register(f"v{number}", visitId="1")
+    worker.attendance.close()
+    assert all(acted for (acted,) in worker.site.rows("SELECT acted FROM visits"))
+
+
+def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypatch):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+
+    def fail(*_):
+        raise ArithmeticError
+
+    for visit, failures in (("1", MOST_FAILURES - 1), ("2", MOST_FAILURES)):
+        worker.open(visit, visit=visit)
+        worker.time.pass_(seconds=5)
+        worker.close(visit)
+        with monkeypatch.context() as broken:
+            broken.setattr(worker.attendance._database, "write", fail)
+            for _ in range(failures):
+                worker.write()
+        worker.write()
+    assert (worker.visit("1")[0], worker.visit("2")[0]) == (5000, 0)
+
+
+def test_visitor_can_be_forgotten_while_spans_are_queued_and_written(worker):
+    class Changing(str):
+        """A visitor whose first comparison lets other threads go on."""
+
+        __hash__ = str.__hash__
+        compared = False
+
+        def __eq__(self, other):
+            if not Changing.compared:
+                Changing.compared = True
+                worker.attendance._ended.clear()
+                worker.attendance.beat("bina", None, True, acted=False)
+            return str(self) == str(other)
+
+    for _ in range(2):
+        worker.attendance.beat(Changing("ayesha"), None, True, acted=False)
+    worker.attendance.forget("ayesha")
+    assert {shown.visitor_id for shown in worker.attendance._ended} == {"bina"}
 
 
 def test_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):

@@ -22,22 +22,22 @@ class UnmatchedVisits:
         self._clock = clock
         self._window_ms = window_ms
         self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with the time, elapsed ms
-        self._by_fingerprint: dict[Fingerprint, dict[str, None]] = {}
+        self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
 
     def __len__(self) -> int:
         return max(len(self._visits), len(self._by_fingerprint))
 
-    def add(self, fingerprint: Fingerprint, visitor_id: str) -> None:
+    def add(self, fingerprint: Fingerprint, visitor_id: str, is_closed: bool = False) -> None:
         self.drop(visitor_id)
         self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
-        self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = None
+        self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
         if len(self._visits) > MAX_UNMATCHED:
             self.drop(next(iter(self._visits)))
 
-    def newest(self, fingerprint: Fingerprint) -> str | None:
-        """Return the visitor of a client's newest visit."""
+    def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
+        """Return the visitor of a client's newest visit, and whether its page was closed."""
         self.drop_expired()
-        return next(reversed(self._by_fingerprint.get(fingerprint, {})), None)
+        return next(reversed(self._by_fingerprint.get(fingerprint, {}).items()), (None, False))
 
     def drop_expired(self) -> None:
         expired_ms = self._clock.elapsed_ms() - self._window_ms

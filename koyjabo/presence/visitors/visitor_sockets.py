@@ -42,6 +42,12 @@ class OpenSocket(NamedTuple):
     visitor_id: str | None = None
     is_anonymous: bool = False  # the handshake asked for it
     is_named: bool = False  # the client has sent the visitor's id; otherwise the visitor is guessed or unknown
+    is_doubtful: bool = False  # guessed from a page that was closed, which another person may have had
+
+    @property
+    def counted_id(self) -> str | None:
+        """The visitor whose attended time this socket proves."""
+        return None if self.is_doubtful else self.visitor_id
 
 
 CLOSED = OpenSocket(b"")
@@ -78,7 +84,7 @@ class VisitorSockets:
         self._sockets: dict[Hashable, OpenSocket] = {}
         self._tabs: Counter[tuple[str, str]] = Counter()  # sockets by visitor and address
         self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
-        self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
+        self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}  # or assigned to a doubtful guess
         self._unmatched = UnmatchedVisits(clock, self._window_ms)
         # Each entry starts with a timestamp in elapsed ms.
         self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
@@ -110,9 +116,11 @@ class VisitorSockets:
             self._sockets[socket] = OpenSocket(fingerprint, address, place, None, is_anonymous, is_named)
             if visitor_id:
                 self._assign(socket, visitor_id, registered)
-            elif unmatched := self._unmatched.newest(fingerprint):
-                self._assign(socket, unmatched, registered=True)
-            else:
+                return
+            guess, is_doubtful = self._unmatched.newest(fingerprint)
+            if guess is not None:
+                self._assign(socket, guess, registered=True, is_doubtful=is_doubtful)
+            if guess is None or is_doubtful:
                 self._unassigned.setdefault(fingerprint, {})[socket] = None
                 self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
@@ -127,8 +135,10 @@ class VisitorSockets:
                 return
             if known.is_named:
                 raise InvalidMessage(NAMED_ALREADY)
-            self._sockets[socket] = known._replace(is_named=True)
-            if known.visitor_id != visitor_id:
+            is_same = known.visitor_id == visitor_id
+            self._sockets[socket] = known._replace(is_named=True, is_doubtful=known.is_doubtful and not is_same)
+            self._remove_unassigned(known.fingerprint, socket)
+            if not is_same:
                 self._check_tab_limit(visitor_id, known.address)
                 self._unassign(socket)
                 self._assign(socket, visitor_id, registered)
@@ -189,11 +199,14 @@ class VisitorSockets:
         """Note that a visit was committed, and match it with a socket."""
         with self._lock:
             page = self._pages.get(visitor_id)
+            socket = next(reversed(self._unassigned.get(fingerprint, {})), None)
+            is_only = page is not None and page.sockets == 1 and self.visitor_of(socket) == visitor_id
             if page is not None:
                 page.registered = True
-            elif unassigned := self._unassigned.get(fingerprint):
-                self._assign(next(reversed(unassigned)), visitor_id, registered=True)
-            elif fingerprint:
+            if socket is not None and (page is None or is_only):
+                self._unassign(socket)  # from a doubtful guess
+                self._assign(socket, visitor_id, registered=True)
+            elif page is None and fingerprint:
                 self._unmatched.add(fingerprint, visitor_id)
                 self._matcher.offer(fingerprint, visitor_id)
 
@@ -204,11 +217,13 @@ class VisitorSockets:
     def _assign_matched(self, socket: Hashable, visitor_id: str) -> None:
         with self._lock:
             known = self._sockets.get(socket)
-            if known is not None and known.visitor_id is None:
+            if known is not None and (known.visitor_id is None or known.is_doubtful):
+                self._unassign(socket)
                 self._assign(socket, visitor_id, registered=True)
 
-    def _assign(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        known = self._sockets[socket] = self._sockets[socket]._replace(visitor_id=visitor_id)
+    def _assign(self, socket: Hashable, visitor_id: str, registered: bool, is_doubtful: bool = False) -> None:
+        known = self._sockets[socket]._replace(visitor_id=visitor_id, is_doubtful=is_doubtful)
+        self._sockets[socket] = known
         if known.address and self._most_tabs:
             self._tabs[visitor_id, known.address] += 1
         self._remove_unassigned(known.fingerprint, socket)
@@ -235,7 +250,7 @@ class VisitorSockets:
         if not page.sockets:
             del self._pages[known.visitor_id]
             if page.registered:
-                self._unmatched.add(known.fingerprint, known.visitor_id)
+                self._unmatched.add(known.fingerprint, known.visitor_id, is_closed=True)
 
     def _forget_tab(self, known: OpenSocket) -> None:
         key = known.visitor_id or "", known.address
