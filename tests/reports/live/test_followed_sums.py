@@ -6,6 +6,7 @@ import pytest
 from support.application.site import Site, Time
 
 from koyjabo.reports.live import live as live_module
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
@@ -92,3 +93,11 @@ def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
     event = {"id": "1", "name": "search"}
     assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200
     assert site.services[ReportServices].reports.summary(question).figures[6:8] == (2, 1)
+
+
+def test_a_visit_that_was_not_measured_is_not_attended(site):
+    site.rows("UPDATE visits SET attended_ms = NULL WHERE id = 1")
+    site.rows("UPDATE visits SET attended_ms = 1000 WHERE id = 2")
+    attended = {"attended": Filter(none_of=frozenset(["none"]))}
+    site.services[ReportServices].reports._database.write(block_queries.remove_all)
+    assert visits(site, Question(FRIDAY, SATURDAY, filters=attended)) == 1
