@@ -33,7 +33,7 @@ ENTRY_POINTS = {
     "getting_started": "admin",
     "importers": "admin",
     "home": "pages",
-    "panel": "data design navigation overview panel_stream search settings",
+    "panel": "data design moved navigation overview panel_stream search settings",
 }
 """Modules of each feature that add routes to the shared blueprints. The OpenAPI document lists calls in this order."""
 

@@ -1,8 +1,8 @@
 """Pages of Health.
 
-GET /admin/health: the checks, worst first, with advice; workers, emails, and the reader's own address.
+GET /admin/server: the checks, worst first, with advice; workers, emails, and the reader's own address.
 
-POST /admin/health/rollback: acknowledge that the database was rolled back.
+POST /admin/server/rollback: acknowledge that the database was rolled back.
 
 GET /admin/state: the server's state, for the header of open pages of the panel.
 """
@@ -67,7 +67,7 @@ MAILS = {
 LINK = Markup('<a href="{}">{}</a>')
 
 
-@bp.get("/health")
+@bp.get("/server")
 @without_database
 def health() -> Response:
     report = current()[Health].report(me(), bool(limits.limits().local_proxy.warning))
@@ -83,7 +83,7 @@ def health() -> Response:
     )
 
 
-@bp.post("/health/rollback")
+@bp.post("/server/rollback")
 def mark_rollback_seen() -> Response:
     at_ms = request.form.get("at", 0, type=int)
     current()[Health].mark_rollback_seen(me(), at_ms)

@@ -44,7 +44,7 @@ def install() -> str:
     return render_template("install/install.html", **_known())
 
 
-@admin.get("/install", endpoint="install")
+@admin.get("/connect", endpoint="install")
 @for_viewers
 def panel_install() -> Response:
     return page("install/panel", **_known())

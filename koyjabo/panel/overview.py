@@ -15,7 +15,6 @@ from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
@@ -45,10 +44,3 @@ def overview() -> Response:
         yesterday=yesterday(SITE, path),
         first=first,
     )
-
-
-@bp.get("/insights")
-@for_viewers
-def insights() -> Response:
-    """Redirect the address of a former page to Overview."""
-    return redirects.with_query("admin.overview")

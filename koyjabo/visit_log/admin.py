@@ -1,6 +1,6 @@
 """/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page.
 
-/admin/realtime: the last hour by minute, the locations of active visitors, and the newest visits.
+/admin/live: the last hour by minute, the locations of active visitors, and the newest visits.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _days(form: Form[Body]) -> VisitFilter:
     return VisitFilter(form.values["first_day"], form.values["last_day"])
 
 
-@bp.get("/realtime")
+@bp.get("/live")
 @for_viewers
 def realtime() -> Response:
     """Show the state at the time of the request. The page's script then keeps it up to date through a socket."""

@@ -108,7 +108,7 @@ def _health(data: Data, place: str, path: str) -> Message:
     lines = [f"{change.get('check')}: {_level(change.get('from'))} → {_level(change.get('to'))}" for change in changes]
     is_red = any(_level(change.get("to")) == "red" for change in changes)
     text = "\n".join(lines) or "A check has changed."
-    return Message("Health has changed", text, "/admin/health", *((URGENT, "rotating_light") if is_red else ()))
+    return Message("Health has changed", text, "/admin/server", *((URGENT, "rotating_light") if is_red else ()))
 
 
 def _level(level: Any) -> str:
@@ -126,7 +126,7 @@ def _recount(data: Data, place: str, path: str) -> Message:
 def _rolled_back(data: Data, place: str, path: str) -> Message:
     lost = number(data.get("lost"))
     text = f"{_upper(place)}: the database went back, and {lost} visits are missing. A new epoch has begun."
-    return Message("The database was rolled back", text, "/admin/health", URGENT, "rotating_light")
+    return Message("The database was rolled back", text, "/admin/server", URGENT, "rotating_light")
 
 
 def _verified(data: Data, place: str, path: str) -> Message:

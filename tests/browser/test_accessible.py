@@ -19,8 +19,8 @@ OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
-        *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
-        *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
+        *("communities", "people", "audit?kind=all", "server", "data", "settings", "find?q=a", "communities/new"),
+        *("live", "shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
         *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
         *("visits", "visits/{visit}", "receipt", "design"),
     )

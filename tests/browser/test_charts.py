@@ -155,7 +155,7 @@ def test_last_60_minutes_are_read_by_a_finger_in_bangla(new_device):
 
 @minutes
 def test_last_60_minutes_are_read_in_the_panel(admin_tab, site):
-    visit(admin_tab, "/admin/realtime")
+    visit(admin_tab, "/admin/live")
     site.register("somebody")
     expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
     plot = admin_tab.get_by_role("slider", name="Visits, last 60 minutes")

@@ -25,8 +25,8 @@ PAGES = {  # each kind notices in another way
     "no line, and a session": "/account",
     "the calls of the API": "/docs/",
     "the lines of a community": "/communities/{community}",
-    "the line of the panel": "/admin/realtime",
-    "the line of the panel, and nothing live": "/admin/users",
+    "the line of the panel": "/admin/live",
+    "the line of the panel, and nothing live": "/admin/people",
 }
 
 

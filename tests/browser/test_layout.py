@@ -8,10 +8,10 @@ import pytest
 from support.browser.pages import PHONE, expect, visit
 from support.programs.processes import NO_LIMITS
 
-HEIGHTS = {"/admin/settings": 3_000, "/admin/realtime": 2_800}
+HEIGHTS = {"/admin/settings": 3_000, "/admin/live": 2_800}
 """Maximum height in px at 360 px width."""
 
-FIXED = ["/", "/admin/", "/admin/health", "/admin/realtime", "/admin/visits"]
+FIXED = ["/", "/admin/", "/admin/server", "/admin/live", "/admin/visits"]
 LARGEST_SHIFT = 0.01
 MEASURE_SHIFTS = """
 globalThis.shifts = [];
@@ -47,7 +47,7 @@ def test_settings_and_live_are_short_on_a_phone_and_all_sections_are_in_view(pho
 
 
 def test_live_has_fifteen_rows_and_leads_to_the_log(phone):
-    visit(phone, "/admin/realtime")
+    visit(phone, "/admin/live")
     expect(phone.locator("[data-newest] tbody tr")).to_have_count(15)
     expect(phone.locator("#pages li")).to_have_count(6)
     phone.locator("#newest-card").get_by_role("link").last.click()

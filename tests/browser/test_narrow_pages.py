@@ -38,12 +38,12 @@ MEMBERS = [
 ]
 PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
-    *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh"),
-    *("insights?by=page", "realtime", "receipt"),
-    *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
+    *("", "find?q=a", "server", "insights?compare=previous&tabs=channel,bangladesh"),
+    *("insights?by=page", "live", "receipt"),
+    *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "people"),
     *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
     *("keys", "keys/new", "keys/{key}/rotate"),
-    *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
+    *("people/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
 AT_RISK = {"nobody": ["/"], "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}

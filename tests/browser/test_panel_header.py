@@ -41,12 +41,12 @@ def test_command_menu_is_used_by_keyboard_alone(admin_tab):
     expect(page.get_by_role("option").last).to_have_attribute("aria-selected", "true")
     field(page).fill("health")
     page.keyboard.press("Enter")  # before the response arrives
-    page.wait_for_url("**/admin/health")
+    page.wait_for_url("**/admin/server")
 
 
 def test_open_page_says_since_when_visits_are_not_saved_and_that_they_are(site, admin_tab):
     page = admin_tab
-    visit(page, "/admin/users")
+    visit(page, "/admin/people")
     notice, mark = page.locator("[data-unsaved]"), page.locator("[data-health]")
     expect(notice).to_have_text("")
     with site.database.locked():

@@ -25,7 +25,7 @@ def site(new_site):
 
 @pytest.fixture
 def realtime(admin_tab):
-    return open_live(admin_tab, "/admin/realtime")
+    return open_live(admin_tab, "/admin/live")
 
 
 def rows(page):

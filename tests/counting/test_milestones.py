@@ -119,5 +119,5 @@ def test_panel_and_charts_say_it(site):
     (note,) = site.services[ReportServices].annotations.between(SITE, "2025-12-01", "2025-12-31")
     assert (note.day, note.action, note.details["milestone"]) == ("2025-12-16", "milestone.reached", 100)
     admin = panel(site)
-    assert "The total reached 100 visits on 16 Dec 2025, 10:48" in words(admin.get("/admin/realtime"))
+    assert "The total reached 100 visits on 16 Dec 2025, 10:48" in words(admin.get("/admin/live"))
     assert "100 visits reached" in words(admin.get("/admin/annotations"))

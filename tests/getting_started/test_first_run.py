@@ -25,7 +25,7 @@ def site(database):
 
 
 def missing(reader: Reader) -> list[str]:
-    return MISSING.findall(reader.get("/admin/health"))
+    return MISSING.findall(reader.get("/admin/server"))
 
 
 def first_page(reader: Reader) -> str | None:

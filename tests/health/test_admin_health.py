@@ -47,14 +47,14 @@ def hops(page):
 
 def seen_from(site, admin, **headers):
     environ = {"REMOTE_ADDR": PEER}
-    answer = admin.client.get("/admin/health", headers={**admin.headers, **headers}, environ_overrides=environ)
+    answer = admin.client.get("/admin/server", headers={**admin.headers, **headers}, environ_overrides=environ)
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
 def test_every_check_is_said_with_its_level(site, admin):
     site.register("ayesha")
-    page = admin.get("/admin/health")
+    page = admin.get("/admin/server")
     levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
     report = site.services[Health].report(OPERATOR, False)
     assert levels == {check.name: check.level for check in report.checks}
@@ -76,14 +76,14 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         add_backup(site, hours_ago=3)
         proven = "estored 16 Dec 2025, 07:48 : 22,121 = 22,121."
         assert of_backups(admin) == ("good", f"R{proven}")
-        assert 'data-age="10800000"' in admin.get("/admin/health")
+        assert 'data-age="10800000"' in admin.get("/admin/server")
         add_failure(site, hours_ago=2)
         failed = f"No space is left on /backups. The last verified one was r{proven} Data shows the step that failed."
         level, text = of_backups(admin)
         assert (level, failed in text) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
-        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
+        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/server")
         assert 'data-kind="danger" data-health' in admin.get("/admin/")
         add_backup(site, hours_ago=1)
         site.time.pass_(seconds=1)
@@ -92,14 +92,14 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
 
 def of_backups(admin: Reader) -> tuple[str, str]:
     """Level and texts of the check."""
-    check = admin.get("/admin/health").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
+    check = admin.get("/admin/server").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
     return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
 
 
 def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
     good = r'data-kind="good" data-health>\s*<span class="hidden-text">Everything works<'
     site.register("ayesha")
-    for path in ("/admin/", "/admin/users", "/admin/settings"):
+    for path in ("/admin/", "/admin/people", "/admin/settings"):
         assert re.search(good, admin.get(path))
     site.rows("UPDATE visits SET at_ms = 0")  # a week without a backup
     site.time.pass_(seconds=11)
@@ -118,12 +118,12 @@ def test_every_problem_has_its_section_of_the_guide():
 def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     with Site(sqlite_database.url) as site:
-        page = words(panel(site).get("/admin/health"))
+        page = words(panel(site).get("/admin/server"))
     assert "places are unknown. Run make assets, then restart the server." in page
 
 
 def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):
-    page = admin.get("/admin/health")
+    page = admin.get("/admin/server")
     assert "make assets" not in words(page)
     assert site.settings["SECRET_KEY"] not in page
     assert site.database_url not in page
@@ -160,7 +160,7 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     site.services[CountingServices].unsaved.since_ms = site.time.ms
     state = json.loads(admin.get("/admin/state"))
     assert (state["unsaved"], state["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
-    admin.get("/admin/users", 503)
+    admin.get("/admin/people", 503)
     Reader(site).get("/admin/state", 303)
     site.services[CountingServices].unsaved.since_ms = None
     site.time.pass_(seconds=11)
@@ -175,19 +175,19 @@ def test_time_of_another_day_is_said_with_the_day(site, admin):
 
 
 def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_before(site, admin, monkeypatch):
-    admin.get("/admin/health")
+    admin.get("/admin/server")
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseThread, "_connected", away)
         site.services[CountingServices].visits.site.update(None)  # as the regular read of every second does
-        page = admin.get("/admin/health")
+        page = admin.get("/admin/server")
         assert "The database cannot be read. Some of these numbers are from" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)
         assert "Reports Unknown Not available while the database cannot be read." in words(page)
-        admin.get("/admin/users", 503)
+        admin.get("/admin/people", 503)
         assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
-        Reader(site).get("/admin/health", 303)
+        Reader(site).get("/admin/server", 303)
         site.services.signals.access_revoked.send("somebody")
-        admin.get("/admin/health", 503)
+        admin.get("/admin/server", 503)
 
 
 def away(_):
@@ -198,7 +198,7 @@ def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, mo
     system = site.services[System]
     known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
     monkeypatch.setattr(system, "_gauges", known)
-    page = admin.get("/admin/health")
+    page = admin.get("/admin/server")
     assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
     assert "#redis-is-down-redis_unreachable" not in page

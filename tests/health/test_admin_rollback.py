@@ -17,7 +17,7 @@ HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 TODAY = "2025-12-16"
 LOST = "The database was rolled back on 16 Dec 2025, 10:48 . Acknowledged visits lost: {} docs/failover.md explains"
 SEEN = "The database was rolled back on 16 Dec 2025, 10:48 (seen by an admin)."
-SEE = "/admin/health/rollback"
+SEE = "/admin/server/rollback"
 
 
 @pytest.fixture
@@ -54,27 +54,27 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     go_back(site, sqlite_database, SITE, SITE)
     site.time.pass_(seconds=11)
     go_back(site, sqlite_database, SITE)
-    page = admin.get("/admin/health")
+    page = admin.get("/admin/server")
     assert check(page)[0] == "danger"
     assert LOST.format(3) in check(page)[1]
     assert check(page)[1].endswith("Seen")
-    assert not check(viewer.get("/admin/health"))[1].endswith("Seen")
+    assert not check(viewer.get("/admin/server"))[1].endswith("Seen")
     at = re.search(r'name="at" value="(\d+)"', page)[1]
     viewer.send(SEE, 403, at=at)
     admin.send(SEE, at=int(at) - 1)  # from a page that does not show the newest
-    assert check(admin.get("/admin/health"))[0] == "danger"
+    assert check(admin.get("/admin/server"))[0] == "danger"
 
     admin.send(SEE, at=at)
-    assert admin.location == "/admin/health"
+    assert admin.location == "/admin/server"
     # without waiting ten seconds for the next check
     assert 'data-kind="danger" data-health' not in admin.get("/admin/")
-    assert check(admin.get("/admin/health")) == ("good", f"Lost visits : Fine {SEEN}")
+    assert check(admin.get("/admin/server")) == ("good", f"Lost visits : Fine {SEEN}")
     assert last_line(site) == ("Rani", "ledger.rollback_seen", "")
     admin.send(SEE, at=at)
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]
 
     go_back(site, sqlite_database, SITE)
-    level, shown = check(admin.get("/admin/health"))
+    level, shown = check(admin.get("/admin/server"))
     assert (level, LOST.format(1) in shown) == ("danger", True)
 
 

@@ -71,8 +71,8 @@ def test_every_page_and_the_panel_lead_there(site):
     assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
     admin = panel(site)
     overview = admin.get("/admin/")
-    assert ('href="/install"' in overview, 'href="/admin/install"' in overview) == (True, True)
-    assert '"/admin/install"' in admin.get("/admin/search?q=install")
+    assert ('href="/install"' in overview, 'href="/admin/connect"' in overview) == (True, True)
+    assert '"/admin/connect"' in admin.get("/admin/search?q=install")
 
 
 PATH = "/static/js/koyjabo-count.js"

@@ -91,7 +91,7 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
             site.time.pass_(minutes=1)
         messages = [record.getMessage() for record in caplog.records if "mail_budget" in record.getMessage()]
         assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
-        health = words(panel(site).get("/admin/health"))
+        health = words(panel(site).get("/admin/server"))
         assert "Today's limit of 20 emails to unconfirmed addresses is used up." in health
         site.time.pass_(days=1)
         assert (join(site, "tomorrow"), mailed(site)) == (201, 21)

@@ -68,11 +68,11 @@ def test_panel_says_what_waits_and_what_was_given_up_and_no_address(site, mailbo
     mailbox.refusal = "550 no such user: karim@example.com"
     sign_up(site, "karim")
     send(site)
-    page = words(admin.get("/admin/health"))
+    page = words(admin.get("/admin/server"))
     assert "Waiting 1 Oldest 16 Dec 2025, 10:48 Last problem 550" in page
     site.time.pass_(days=2)
     send(site)
-    page = words(admin.get("/admin/health"))
+    page = words(admin.get("/admin/server"))
     assert "Waiting 0" in page
     assert "18 Dec 2025, 10:48 Confirm an email 550" in page
     assert "karim" not in page

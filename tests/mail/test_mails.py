@@ -267,7 +267,7 @@ def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(
     promote(site, "boss@example.com")
     for is_warned in (True, False):
         for role in ("promote", "viewer"):
-            page = boss.send(f"/admin/users/{user.id}/{role}", 200)
+            page = boss.send(f"/admin/people/{user.id}/{role}", 200)
             assert ("may belong to someone else" in words(page)) == is_warned
         confirm(site, "ayesha")
 

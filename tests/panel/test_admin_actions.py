@@ -63,7 +63,7 @@ def test_community_is_archived_and_restored(site, admin, example):
 
 
 def test_user_is_made_admin_and_no_admin_again(site, admin, example):
-    path = f"/admin/users/{example.member.id}"
+    path = f"/admin/people/{example.member.id}"
     admin.confirm(f"{path}/promote")
     assert "This user is now a site admin." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
@@ -73,7 +73,7 @@ def test_user_is_made_admin_and_no_admin_again(site, admin, example):
 
 
 def test_account_is_disabled_and_enabled(site, admin, example):
-    path = f"/admin/users/{example.member.id}"
+    path = f"/admin/people/{example.member.id}"
     admin.confirm(f"{path}/disable")
     assert "Disabled" in words(admin.get(admin.location))
     assert last_line(site) == ("Rani", "user.disable", "babul@example.com")
@@ -85,6 +85,6 @@ def test_account_is_disabled_and_enabled(site, admin, example):
 
 
 def test_own_account_cannot_be_disabled(site, admin):
-    path = f"/admin/users/{id_of(site, 'rani')}"
+    path = f"/admin/people/{id_of(site, 'rani')}"
     assert f'action="{path}/disable"' not in admin.get(path)
     assert 'role="alert">You cannot disable your own account.' in admin.confirm(f"{path}/disable", 403)

@@ -104,7 +104,7 @@ def test_newer_visits_are_a_link_away(admin):
 def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
     page = admin.get("/admin/visits?page=%2Fstop%2F3&before=99")
     assert 'aria-sort="descending"><a href="/admin/visits?page=%2Fstop%2F3&amp;sort=number">Visit' in page
-    assert len(WHY_NOT_SORTED.findall(page)) == 7
+    assert len(WHY_NOT_SORTED.findall(page)) == 8
     first = admin.get("/admin/visits?sort=number")
     assert ordinals(first) == list(range(1, 51))
     second = follow(admin, re.compile(r'rel="next" href="([^"]*)">Newer<'), first)
@@ -174,7 +174,7 @@ def test_page_or_cursor_that_is_none_is_refused(admin):
     for path in ("/admin/visits", "/admin/audit"):
         for cursor in ("x", "-1", "1.5", "9" * 40, "২"):
             assert "Start again from the first page." in admin.get(f"{path}?before={cursor}", 400), cursor
-    for path in ("/admin/communities", "/admin/users"):
+    for path in ("/admin/communities", "/admin/people"):
         for page in ("0", "x"):
             admin.get(f"{path}?page={page}", 400)
         assert "Nothing" in admin.get(f"{path}?page=999")
@@ -202,18 +202,18 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, exa
     assert "Line 19" in admin.get("/admin/communities?query=9%20100%25")
     assert "Line 19" in admin.get("/admin/communities?query=%E0%A7%A7%E0%A7%AF%20LINE")  # ১৯
     assert "1 community" in words(admin.get(f"/admin/communities?query={example.community.upper()}"))
-    assert "1 user" in words(admin.get(f"/admin/users?query={example.member.id}"))
+    assert "1 user" in words(admin.get(f"/admin/people?query={example.member.id}"))
     sign_up(site, "chandana")
     site.rows("UPDATE users SET name = 'চন্দনা' WHERE email = 'chandana@example.com'")
-    assert "chandana@example.com" in admin.get("/admin/users?query=চন্দ")
-    assert "chandana@example.com" in admin.get("/admin/users?query=CHANDANA@")
-    assert "Nothing found." in admin.get("/admin/users?query=%25")
+    assert "chandana@example.com" in admin.get("/admin/people?query=চন্দ")
+    assert "chandana@example.com" in admin.get("/admin/people?query=CHANDANA@")
+    assert "Nothing found." in admin.get("/admin/people?query=%25")
     # read up to 200 characters
     assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")
 
 
 def test_user_is_shown_with_what_they_belong_to(site, admin, example):
-    page = words(admin.get(f"/admin/users/{example.member.id}"))
+    page = words(admin.get(f"/admin/people/{example.member.id}"))
     assert "Babul" in page
     assert "Mirpur 10 Member" in page
     assert "Sessions 1" in page
@@ -232,12 +232,12 @@ def test_lists_are_sorted_by_what_is_clicked(site, admin, example):
     assert names("/admin/communities?sort=-name&query=line")[0] == "Line 24 100%"
     assert names("/admin/communities?sort=x") == names("/admin/communities") == sorted(names("/admin/communities"))
     assert names("/admin/communities?sort=created")[0] == "Mirpur 10"
-    assert names("/admin/users?sort=name") == sorted(names("/admin/users"))
-    assert names("/admin/users") == names("/admin/users?sort=-created")
+    assert names("/admin/people?sort=name") == sorted(names("/admin/people"))
+    assert names("/admin/people") == names("/admin/people?sort=-created")
     site.rows("UPDATE sessions SET renewed_ms = 4102444800000 WHERE user_id = :id", id=example.member.id)
-    assert names("/admin/users?sort=-seen")[0] == "Babul"
-    page = admin.get("/admin/users?sort=-seen&query=a")
-    assert 'aria-sort="descending"><a href="/admin/users?sort=seen&amp;query=a">Last seen' in page
+    assert names("/admin/people?sort=-seen")[0] == "Babul"
+    page = admin.get("/admin/people?sort=-seen&query=a")
+    assert 'aria-sort="descending"><a href="/admin/people?sort=seen&amp;query=a">Last seen' in page
 
 
 def test_command_menu_says_how_many_it_found_before_the_list(admin):

@@ -38,11 +38,11 @@ def admin(site, example):
 
 
 def paths(example):
-    user = f"/admin/users/{example.member.id}"
-    paths = ["/admin/", "/admin/communities", "/admin/users", user, "/admin/visits", "/admin/audit"]
+    user = f"/admin/people/{example.member.id}"
+    paths = ["/admin/", "/admin/communities", "/admin/people", user, "/admin/visits", "/admin/audit"]
     pages = ("", "/members", "/reports", "/settings", "/delete")
     paths += [f"/communities/{example.community}{page}" for page in pages]
-    fields = "communities?query users?query visits?place visits?text audit?actor data?place find?q"
+    fields = "communities?query people?query visits?place visits?text audit?actor data?place find?q"
     return paths + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
 
 
@@ -65,7 +65,7 @@ def test_places_are_text_in_what_scripts_read(site, admin, example):
 
 
 def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, example):
-    question = admin.send(f"/admin/users/{example.member.id}/promote", 200)
+    question = admin.send(f"/admin/people/{example.member.id}/promote", 200)
     assert ESCAPED in question
     assert HOSTILE not in question
     assert ESCAPED in admin.send("/communities/new", 422, name="", description=HOSTILE)

@@ -43,7 +43,7 @@ def found(reader: Reader, query: str) -> list[tuple[str, str, str, str]]:
 
 
 def test_pages_and_their_parts_are_found_by_any_part_of_their_names(admin):
-    assert ("Pages", "Health", "", "/admin/health") in found(admin, "heal")
+    assert ("Pages", "Health", "", "/admin/server") in found(admin, "heal")
     assert ("Pages", "Change the total", "", "/receipt#total-label") in found(admin, "TOTAL")
     assert ("Pages", "Data", "", "/admin/data") in found(admin, "")
 
@@ -60,14 +60,14 @@ def test_communities_and_users_are_found_by_name(site, example, admin):
     assert ("Communities", "Mirpur 10", "Members: 2", f"/admin/communities/{example.community}") in found(
         admin, "mirpur"
     )
-    user = ("Users", "Babul", "babul@example.com", f"/admin/users/{id_of(site, 'babul')}")
+    user = ("Users", "Babul", "babul@example.com", f"/admin/people/{id_of(site, 'babul')}")
     assert user in found(admin, "babul@")
     assert user in found(admin, "bab")
 
 
 def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example, viewer):
     assert found(viewer, "babul@") == []
-    assert ("Users", "Babul", "", f"/admin/users/{id_of(site, 'babul')}") in found(viewer, "bab")
+    assert ("Users", "Babul", "", f"/admin/people/{id_of(site, 'babul')}") in found(viewer, "bab")
     pages = [label for _, label, _, _ in found(viewer, "")]
     assert "Backups" in pages
     assert not {"Export", "Change the total", "New community", "Erase a visitor"} & set(pages)
@@ -91,7 +91,7 @@ def test_page_without_scripts_finds_the_same(admin):
 def test_pages_are_found_in_bangla_and_by_their_english_names(site, admin):
     reader = Reader(site, language="bn")
     reader.client = admin.client
-    assert "/admin/health" in [url for _, _, _, url in found(reader, "health")]
+    assert "/admin/server" in [url for _, _, _, url in found(reader, "health")]
     assert "/admin/visits/22300" in [url for _, _, _, url in found(reader, "২২৩০০")]
 
 

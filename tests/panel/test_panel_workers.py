@@ -132,8 +132,8 @@ def test_every_worker_says_since_when_visits_are_not_saved_and_when_one_is(serve
                 shown = wait_until(panel.unsaved, "the worker says since when")
                 assert shown.startswith("Visits have not been saved since ")
                 assert (second_of_day(shown) - came) % DAY_S <= (now() - came) % DAY_S
-            link = '<a href="/admin/health">Visits have not been saved since'
-            wait_until(lambda: link in both[0].get("/admin/users"), "every page has it")
+            link = '<a href="/admin/server">Visits have not been saved since'
+            wait_until(lambda: link in both[0].get("/admin/people"), "every page has it")
         assert visit.result().status_code in (200, 503)
         assert server.post_visit("ayesha", "2").status_code == 200
         for panel in both:

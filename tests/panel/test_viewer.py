@@ -60,7 +60,7 @@ def test_no_route_for_viewers_takes_a_form(site):
 def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, example, rules, admin, viewer):
     """There are no links to it, and no forms except those on every page."""
     hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
-    redirects = {"/admin/insights", "/admin/receipt", f"/admin/communities/{example.community}"}
+    redirects = {"/admin/users", "/admin/users/x", "/admin/receipt", f"/admin/communities/{example.community}"}
     paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS - redirects
     seen = "".join(admin.get(path) for path in (*paths, f"/communities/{example.community}/members"))
     assert all(text in seen for text in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
@@ -90,8 +90,8 @@ def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(s
 
 
 def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):
-    assert "Nothing found." in viewer.get("/admin/users?query=babul@")
-    assert "Babul" in viewer.get("/admin/users?query=bab")
+    assert "Nothing found." in viewer.get("/admin/people?query=babul@")
+    assert "Babul" in viewer.get("/admin/people?query=bab")
     for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):
         assert "No visit matches." in viewer.get(f"/admin/visits?text={text}")
     page = words(viewer.get("/admin/visits?text=1"))
@@ -112,6 +112,6 @@ def test_right_of_a_viewer_ends_at_once(site):
 
 def test_account_page_and_panel_say_who_is_a_viewer(admin, viewer):
     assert "Viewer of the panel" in words(viewer.get("/account"))
-    page = words(admin.get("/admin/users?query=nila"))
+    page = words(admin.get("/admin/people?query=nila"))
     assert "Nila nila@example.com" in page
     assert "Viewer" in page

@@ -1,4 +1,4 @@
-"""/admin/users: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
+"""/admin/people: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, my_login, page
 
 
-@bp.get("/users")
+@bp.get("/people")
 @for_viewers
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
@@ -49,13 +49,13 @@ def _invitations() -> list[SentInvitation]:
     ]
 
 
-@bp.get("/users/invite")
+@bp.get("/people/invite")
 def new_panel_invitation() -> Response:
     """Show the form. The query parameter `role` preselects a role."""
     return _show_form(Form(PanelInvitationBody, {"role": request.args.get("role", SITE_VIEWER)}))
 
 
-@bp.post("/users/invite")
+@bp.post("/people/invite")
 def invite_to_panel() -> Response:
     """Invite, after a page that asks for the password."""
     form = Form(PanelInvitationBody)
@@ -68,7 +68,7 @@ def invite_to_panel() -> Response:
     return done(flash_code(made), "admin.users", body.email)
 
 
-@bp.post("/users/invitations/<invitation_id>/withdraw")
+@bp.post("/people/invitations/<invitation_id>/withdraw")
 def withdraw_panel_invitation(invitation_id: str) -> Response:
     current()[AccountServices].panel_invitations.withdraw(me(), invitation_id)
     return done("withdrawn", "admin.users")
@@ -80,37 +80,37 @@ def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
     return page("accounts/invite", status, form=form, sends_mails=sends_mails, is_confirmed=is_confirmed)
 
 
-@bp.get("/users/<user_id>")
+@bp.get("/people/<user_id>")
 @for_viewers
 def user(user_id: str) -> Response:
     return _show(user_id)
 
 
-@bp.post("/users/<user_id>/promote")
+@bp.post("/people/<user_id>/promote")
 def promote(user_id: str) -> Response:
     _confirm_giving(_promotion(_line(user_id)))
     return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
 
 
-@bp.post("/users/<user_id>/demote")
+@bp.post("/people/<user_id>/demote")
 def demote(user_id: str) -> Response:
     _confirm(_demotion, user_id)
     return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
 
 
-@bp.post("/users/<user_id>/viewer")
+@bp.post("/people/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
     _confirm_giving(_viewing(_line(user_id)))
     return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
 
 
-@bp.post("/users/<user_id>/disable")
+@bp.post("/people/<user_id>/disable")
 def disable(user_id: str) -> Response:
     _confirm(_disabling, user_id)
     return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
 
 
-@bp.post("/users/<user_id>/enable")
+@bp.post("/people/<user_id>/enable")
 def enable(user_id: str) -> Response:
     """Enable a user. Asks for the password first if the user gets rights in the panel back."""
     user = _line(user_id)
@@ -119,14 +119,14 @@ def enable(user_id: str) -> Response:
     return _do(user_id, "enabled", lambda: current()[AccountServices].users.disable(me(), user_id, disabled=False))
 
 
-@bp.post("/users/<user_id>/second-factor/reset")
+@bp.post("/people/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
     _confirm(_second_factor_reset, user_id)
     reset = current()[AccountServices].users.reset_second_factor
     return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
 
 
-@bp.post("/users/<user_id>/log-out")
+@bp.post("/people/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
     _confirm(_logging_out, user_id)
     return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))

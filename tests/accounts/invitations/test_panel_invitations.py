@@ -165,14 +165,14 @@ def test_one_of_two_at_the_same_time_gets_the_role(site, database, boss):
 
 def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
     reader = Reader(site).log_in("boss")
-    question = words(reader.send("/admin/users/invite", 200, email="karim@example.com", role="admin"))
+    question = words(reader.send("/admin/people/invite", 200, email="karim@example.com", role="admin"))
     assert "Invite karim@example.com as an admin?" in question
     assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
-    reader.confirm("/admin/users/invite", email="karim@example.com", role="admin")
+    reader.confirm("/admin/people/invite", email="karim@example.com", role="admin")
     page = reader.get(reader.location)
     assert "karim@example.com Admin Invited by Boss · Valid until" in words(page)
     ((invitation_id,),) = site.rows("SELECT id FROM panel_invitations")
-    reader.send(f"/admin/users/invitations/{invitation_id}/withdraw")
+    reader.send(f"/admin/people/invitations/{invitation_id}/withdraw")
     assert "The invitation was revoked." in words(reader.get(reader.location))
     assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
 
@@ -183,11 +183,11 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
     former = sign_up(site, "former")
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE id = :id", id=former.id)
     for path, fields in (
-        (f"/admin/users/{former.id}/enable", {}),
-        (f"/admin/users/{karim.id}/promote", {}),
-        (f"/admin/users/{karim.id}/viewer", {}),
-        ("/admin/users/invite", body),
-        ("/admin/users/invite", {**body, "role": "admin"}),
+        (f"/admin/people/{former.id}/enable", {}),
+        (f"/admin/people/{karim.id}/promote", {}),
+        (f"/admin/people/{karim.id}/viewer", {}),
+        ("/admin/people/invite", body),
+        ("/admin/people/invite", {**body, "role": "admin"}),
     ):
         form = answer(reader.send(path, 200, **fields))
         assert 'id="password-error"' in reader.send(form.action, 422, **{**form.fields, "password": "a stolen session"})

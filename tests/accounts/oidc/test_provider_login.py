@@ -87,7 +87,7 @@ def test_email_of_another_account_opens_nothing(site, work):
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_email_may_be_told_apart_from_the_token_by_the_same_user_alone")
 def test_account_needs_an_email_and_confirms_only_what_the_provider_knows(site, work):
     work.know("w4", email="no email")
-    assert "did not give us an email" in words(log_in(site, work, "w4", status=422).page)
+    assert "did not include an email" in words(log_in(site, work, "w4", status=422).page)
     work.know("w5", email="dola@work.example", email_verified=False)
     assert "dola@work.example Not confirmed" in who(log_in(site, work, "w5"))
 
@@ -95,7 +95,7 @@ def test_account_needs_an_email_and_confirms_only_what_the_provider_knows(site, 
 def test_email_may_be_told_apart_from_the_token_by_the_same_user_alone(site, work):
     work.know("w14", email="mitu@work.example", email_verified=True)
     work.claims, work.userinfo = {"email": None, "email_verified": None}, {"sub": "another"}
-    assert "did not give us an email" in words(log_in(site, work, "w14", status=422).page)
+    assert "did not include an email" in words(log_in(site, work, "w14", status=422).page)
     work.userinfo = {"iss": "http://127.0.0.1:1", "nonce": "x"}
     assert "mitu@work.example Confirmed" in who(log_in(site, work, "w14"))
 

@@ -63,8 +63,8 @@ def test_people_without_account_are_in_no_list_of_accounts(site, people, communi
         with pytest.raises(UnknownUser):
             refused(OPERATOR, user_id)
     reader = Reader(site).log_in("boss")
-    assert "Zarina" not in reader.get("/admin/users")
-    reader.get(f"/admin/users/{user_id}", 404)
+    assert "Zarina" not in reader.get("/admin/people")
+    reader.get(f"/admin/people/{user_id}", 404)
 
 
 def test_list_of_members_says_who_is_of_another_system(site, community, boss):
@@ -73,7 +73,7 @@ def test_list_of_members_says_who_is_of_another_system(site, community, boss):
     reader = Reader(site).log_in("boss")
     seen = reader.get(f"/communities/{community}/members")
     assert ("Zarina" in seen, f"<code>{REF}</code>" in seen) == (True, True)
-    assert f"/admin/users/{user_id}" not in seen
+    assert f"/admin/people/{user_id}" not in seen
 
 
 @pytest.mark.parametrize("password", ["!", "rickshaw at dawn", ""])

@@ -52,7 +52,7 @@ LEAST = {
         pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.realtime admin.insights admin.install admin.audit admin.visits admin.visit
+        admin.overview admin.moved admin.realtime admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.health admin.data admin.settings admin.find
         admin.search admin.state admin.design admin.list_annotations admin.receipt
         sockets.panel_stream

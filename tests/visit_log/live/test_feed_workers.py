@@ -88,12 +88,12 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
 def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
     viewer, logged_out = Member(server), Member(server)
     for client in (viewer, logged_out):
-        admin.send_form(f"/users/{client.id}/viewer")
+        admin.send_form(f"/people/{client.id}/viewer")
     for member, code in ((viewer, FORBIDDEN), (logged_out, INVALID)):
         with ExitStack() as stack:
             panels, others = open_on_each(stack, server, member), open_on_each(stack, server, admin)
             if code == FORBIDDEN:
-                admin.send_form(f"/users/{member.id}/demote")
+                admin.send_form(f"/people/{member.id}/demote")
             else:
                 member.call("POST", "/api/auth/logout")
             assert [panel.wait_for_code(2.5) for panel in panels] == [code, code]

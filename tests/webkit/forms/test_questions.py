@@ -120,7 +120,7 @@ def test_question_of_a_link_is_the_same_and_can_be_confirmed(site, cases):
 
 
 def test_one_admits_that_the_account_is_ones_own(site, cases):
-    path = f"/admin/users/{id_of(site, 'rani')}"
+    path = f"/admin/people/{id_of(site, 'rani')}"
     for action in ("demote", "log-out"):
         assert "This is your own account." in cases.rani.send(f"{path}/{action}", 200)
 

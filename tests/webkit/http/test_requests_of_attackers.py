@@ -46,9 +46,9 @@ def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
 
 def test_login_leads_back_by_path_alone(site):
     answer = site.client.get(
-        "/admin/users?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
+        "/admin/people?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
     )
-    assert answer.headers["Location"].startswith("/login?next=/admin/users?query%3D")
+    assert answer.headers["Location"].startswith("/login?next=/admin/people?query%3D")
     assert "Set-Cookie" not in answer.headers
 
 
@@ -134,7 +134,7 @@ def test_no_path_leads_out_of_the_folder_of_files(site):
 
 
 def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
-    pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/users/{}")
+    pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/people/{}")
     calls = ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online")
     for name in ("../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"):
         for path in pages:

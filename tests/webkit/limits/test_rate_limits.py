@@ -96,13 +96,13 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     admin = panel(site)  # with one request from this machine
     knocks(site, ENOUGH - 2, "127.0.0.1", "", PHONE)
     assert "warnings" not in site.client.get("/readyz").json
-    assert ADVICE not in admin.get("/admin/health")
+    assert ADVICE not in admin.get("/admin/server")
     knocks(site, 2, "127.0.0.1", "", PHONE)
     lines = [record.getMessage() for record in caplog.records if record.name == "koyjabo.network.client_address"]
     assert lines == [f"local_proxy advice={ADVICE!r}"]
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])
-    assert ADVICE in admin.get("/admin/health")
+    assert ADVICE in admin.get("/admin/server")
 
 
 def test_operator_beside_visitors_is_no_proxy(behind, caplog):

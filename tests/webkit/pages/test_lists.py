@@ -36,7 +36,7 @@ def test_arguments_of_an_address_are_nothing_but_arguments(admin):
 
 def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(admin):
     wrong = {"current_password": "another one", "new_password": "correct horse battery"}
-    user = f"/admin/users/{admin.id}"
+    user = f"/admin/people/{admin.id}"
     for page, shown in (
         (admin.send("/account/password", 422, **wrong), "/account"),
         (admin.confirm(f"{user}/demote", 409), user),
