@@ -74,6 +74,8 @@ def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
     worker.close("hers")
     worker.open("guessed", visitor=None)
     worker.time.pass_(seconds=60)
+    worker.pages.show("guessed", visible=False)
+    worker.pages.show("guessed", visible=True)
     worker.site.register("bina", visitId="2")
     worker._sockets.visited("bina", worker._sockets.fingerprint({}))
     worker.time.pass_(seconds=60)
