@@ -70,7 +70,7 @@ def test_nothing_moves_while_a_page_comes_in_pieces(new_device, session):
     device = new_device(storage_state=session, viewport={"width": 1440, "height": 900})
     device.context.add_init_script(MEASURE_SHIFTS)
     page = device.context.new_page()
-    slow = {"offline": False, "latency": 20, "downloadThroughput": 20_000, "uploadThroughput": 20_000}
+    slow = {"offline": False, "latency": 20, "downloadThroughput": 4_000, "uploadThroughput": 4_000}
     visit(page, "/admin/live")  # so that styles and scripts are in the cache
     device.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
     visit(page, "/admin/live")
