@@ -8,6 +8,7 @@ from typing import NamedTuple
 from koyjabo.core.clock import Clock
 from koyjabo.evidence.queries import Shown, is_late
 from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.spans import union
 from koyjabo.visit_log.live.feed_queries import MeasuredVisit
 
 READ_MS = 1_000
@@ -62,8 +63,9 @@ def _by_visit(spans: list[Shown], visits: list[MeasuredVisit]) -> dict[int, list
 
 def _time(visit: MeasuredVisit, waiting: list[Shown], running: list[Shown]) -> LiveTime:
     attended_ms, since_ms = visit.attended_ms, None
-    for shown in waiting:
-        attended_ms = (attended_ms or 0) + max(0, shown.ended_ms - max(shown.began_ms, visit.at_ms))
+    if waiting:
+        spans = union((max(shown.began_ms, visit.at_ms), shown.ended_ms) for shown in waiting)
+        attended_ms = (attended_ms or 0) + sum(ended_ms - began_ms for began_ms, ended_ms in spans)
     if running:  # of two tabs, the one that was opened first
         attended_ms, since_ms = attended_ms or 0, max(visit.at_ms, min(shown.began_ms for shown in running))
     has_acted = visit.acted or any(shown.acted for shown in (*waiting, *running))
