@@ -148,7 +148,7 @@ def record(session: Session, shown: Sequence[Shown], now_ms: int, kept_ms: int) 
     `kept_ms` is the time ten minutes ago: rows that were dropped had no spans after it.
     """
     began_s = time.monotonic()
-    _lock(session)
+    lock(session)
     visits = SpansOfVisits(session, shown, kept_ms)
     visit_ids = [visits.add(part) for part in shown]
     rows = list(visits.changed_rows())
@@ -167,22 +167,16 @@ def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]
     Call it with a number that it returned ten minutes earlier: a step of the wall clock must not remove the row of an
     open page.
     """
-    newest = _lock(session)
+    newest = lock(session)
     old = session.execute(OLDEST, {"before_ms": before_ms, "most": MOST_DROPPED}).all()
     correct(session, remove(session, [row.visit_id for row in old]))
     return newest + 1, len(old) == MOST_DROPPED
 
 
-def forget(session: Session, visits: Collection[int]) -> list[int]:
-    """Remove the spans of these visits, and keep their attended time. Call it before changing the visits. Returns the
-    visits that had a row, whose report blocks must be corrected.
-    """
-    _lock(session)
-    return remove(session, visits)
-
-
 def remove(session: Session, visits: Collection[int]) -> list[int]:
-    """Remove the rows of these visits, and return the visits that had one. The caller holds the lock."""
+    """Remove the spans of these visits, and keep their attended time. Returns the visits that had a row, whose report
+    blocks must be corrected. The caller holds the lock.
+    """
     removed = session.execute(_many(session, REMOVE), {"rows": json.dumps(list(visits))}).all() if visits else ()
     if removed:
         session.execute(DROPPED, {"seq": max(row.seq for row in removed)})
@@ -276,8 +270,8 @@ def is_late(visit: Any) -> bool:
     return bool(visit.attended_ms is None and is_anonymous)
 
 
-def _lock(session: Session) -> int:
-    """Lock all rows. Returns the newest `seq`."""
+def lock(session: Session) -> int:
+    """Lock all rows, before the blocks of reports are locked. Returns the newest `seq`."""
     newest: int = session.execute(LOCK).scalar_one()
     return newest
 

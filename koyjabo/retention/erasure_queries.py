@@ -123,13 +123,13 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a visitor, including the first one, and as many events."""
-    attendance_queries.forget(session, ())  # locks spans before blocks, as their removal does, to avoid deadlocks
+    attendance_queries.lock(session)  # before the blocks, as the removal of old spans does, to avoid deadlocks
     fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
     if rows:
-        attended = attendance_queries.forget(session, [row.id for row in rows])
+        attended = attendance_queries.remove(session, [row.id for row in rows])
         session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
         block_queries.follow(session, VISITS, {*attended, *(row.id for row in rows if _is_reduced(row))}, read)
     events = event_queries.rename(session, visitor_id, name, size)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.evidence.attendance import BATCH, MOST_FAILURES
+from koyjabo.evidence.attendance import MOST_FAILURES
 from koyjabo.evidence.queries import Shown
 from koyjabo.evidence.spans import MOST_SPANS
 
@@ -133,64 +133,6 @@ def test_late_visit_gets_no_time(worker):
     worker.close("socket")
     worker.close("unnamed")
     assert worker.attended_s("1") == 0
-
-
-def test_input_belongs_to_the_visit_of_the_span_and_is_never_taken_back(worker):
-    for visit in "12":
-        worker.site.register(visitId=visit)
-    worker.open("socket", visit="1")
-    worker.time.pass_(seconds=1)
-    worker.pages.show("socket", visible=False, acted=True)
-    worker.pages.show("socket", visible=True)
-    worker.time.pass_(seconds=1)
-    worker.pages.show("socket", visible=True, acted=True, visit_id="2")
-    worker.write()
-    assert (worker.visit("1"), worker.visit("2")) == ((1000, True), (0, True))
-    worker.close("socket")
-    worker.write()
-    assert worker.visit("1") == (2000, True)
-
-
-def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
-    worker.open("socket", visit="1")
-    worker.pages.show("socket", visible=True, acted=True)
-    worker.time.pass_(seconds=1)
-    worker.close("socket")
-    worker.write()
-    worker.site.register(visitId="1")
-    worker.write()
-    assert worker.visit("1") == (0, True)
-
-
-def test_input_before_the_visitor_is_known_counts(worker):
-    worker.site.register(visitId="1")
-    worker.open("socket", visitor=None)
-    worker.pages.show("socket", visible=False, acted=True)
-    worker.name("socket", visit="1")
-    worker.write()
-    assert worker.visit("1") == (0, True)
-
-
-def test_client_with_many_early_inputs_does_not_delay_others(worker):
-    worker.open("socket")
-    for number in range(20 * BATCH):
-        worker.pages.show("socket", visible=True, acted=True, visit_id=f"{number}")
-    worker.write()
-    worker.attendance.beat("bina", "1", True, acted=True)
-    worker.write()
-    worker.site.register("bina", visitId="1")
-    worker.write()
-    assert worker.visit("1")[1]
-
-
-def test_all_early_inputs_are_written_at_the_end(worker):
-    for number in range(2 * BATCH):
-        worker.attendance.beat(f"v{number}", "1", True, acted=True)
-    worker.write()
-    for number in (0, 2 * BATCH - 1):
-        worker.site.register(f"v{number}", visitId="1")
-    worker.attendance.close()
-    assert all(acted for (acted,) in worker.site.rows("SELECT acted FROM visits"))
 
 
 def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypatch):
@@ -417,18 +359,6 @@ def test_two_workers_that_write_at_once_lose_nothing(new_worker):
     assert one.visit("1")[0] == 2000 * rounds
     numbers = one.site.rows("SELECT a.seq, w.upto FROM attendance a, watermarks w WHERE w.name = 'attendance'")
     assert [seq == upto for seq, upto in numbers] == [True]
-
-
-def test_input_before_its_visit_changes_no_report(worker):
-    """Reports are read again after each number."""
-    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
-    worker.site.register(visitId="1")
-    worker.attendance.beat("ayesha", "1", True, acted=False)
-    worker.write()
-    before = worker.site.rows(newest)
-    worker.attendance.beat("ayesha", "2", True, acted=True)
-    worker.write()
-    assert worker.site.rows(newest) == before
 
 
 def test_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
