@@ -78,7 +78,7 @@ def worst(results: list[HealthCheck]) -> str:
 
 
 def _database(seen: Seen) -> HealthCheck:
-    facts, ms = seen.facts, round(seen.facts.database_ms, 1)
+    facts, ms = seen.facts, seen.facts.database_ms
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not seen.ready["database"].ok:
         return HealthCheck.of("database", "silent")

@@ -74,7 +74,7 @@ good, warning, danger, off = (partial(Finding, level) for level in (GOOD, WARNIN
 no_result, unknown = (partial(Finding, OFF, state=state) for state in (NO_RESULT, UNKNOWN))
 
 FINDINGS = {
-    "database.answers": good(N_("%(kind)s responds in %(ms)s ms; the database is %(size)s.")),
+    "database.answers": good(N_("%(kind)s responds within %(ms)s ms; the database is %(size)s.")),
     "database.slow": warning(
         N_("%(kind)s takes %(ms)s ms to respond; the database is %(size)s."),
         N_("Check the machine and network for other load, and the disk for space and speed."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -60,7 +59,7 @@ class WorkerGauges(NamedTuple):
 class SystemFacts(NamedTuple):
     installation: Installation
     database: DatabaseFacts
-    database_ms: float  # response time of a ping
+    database_ms: int  # upper bound of the response time of a ping
     clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
     disk: Disk | None  # of `installation.folder`; None if the system does not report it
     redis_ms: float | None  # response time within about the last second; None while Redis is down
@@ -73,7 +72,7 @@ class SystemFacts(NamedTuple):
 UNREAD = SystemFacts(
     installation=Installation("", True, Path(), False, 1, 0, 0),
     database=DatabaseFacts(0, "", 0, 0, None, None),
-    database_ms=0.0,
+    database_ms=0,
     clock_off_ms=None,
     disk=None,
     redis_ms=None,
@@ -124,14 +123,14 @@ class System:
 
     def facts(self, account: Account) -> SystemFacts:
         account.require_site_viewer()
-        began, began_ms = time.perf_counter(), self._clock.now_ms()
+        began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.now_ms()
         database_clock_ms = self._database.read(queries.clock_ms)
-        took_ms = (time.perf_counter() - began) * 1000
+        took_ms = self._clock.elapsed_ms() - began_ms
         database, recounts = self._database.read(queries.facts, retention.WORK), self._recounts.state(account)
         return self.facts_without_database(account, None)._replace(
             database=database,
-            database_ms=took_ms,
-            clock_off_ms=None if database_clock_ms is None else round(database_clock_ms - began_ms - took_ms / 2),
+            database_ms=took_ms + 1,
+            clock_off_ms=None if database_clock_ms is None else round(database_clock_ms - began_now_ms - took_ms / 2),
             recounts=recounts,
         )
 
