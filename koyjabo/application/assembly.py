@@ -34,8 +34,7 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.evidence import attendance
-from koyjabo.evidence import services as evidence
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.getting_started import getting_started
 from koyjabo.health import health, readiness, system
 from koyjabo.health.system import System
@@ -115,7 +114,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(oidc.build(base))
     add(presence.build(base))
     add(counting.build(base, snapshot))
-    add(evidence.build(base))
+    add(attendance.build(base))
     add(realtime.build(base))
     add(communities.build(base))
     add(trusted_tokens.build(base))
@@ -179,8 +178,8 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
-    repeat(attendance.WRITE_S, services[EvidenceServices].attendance.tick)
-    repeat(attendance.DROP_S, services[EvidenceServices].attendance.drop)
+    repeat(attendance.WRITE_S, services[AttendanceWriter].tick)
+    repeat(attendance.DROP_S, services[AttendanceWriter].drop)
     repeat(backups.READ_S, services[Backups].refresh)
     repeat(retention.POLL_S, services[Backups].tick)
     repeat(storing.POLL_S, services[ReportServices].storing.tick)
@@ -210,7 +209,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[BackupDownload].close)
     at_close(services[FileImports].close)
     at_close(services[AccountServices].credentials.close)
-    at_close(services[EvidenceServices].attendance.close)
+    at_close(services[AttendanceWriter].close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)
 

@@ -18,7 +18,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.health.health import Health
 from koyjabo.models import SITE, Scope
@@ -90,7 +90,7 @@ class Handlers:
         self._recovery = services[CountingServices].recovery
         self._anonymity = services[CountingServices].anonymity
         self._presence = services[PresenceServices]
-        self._attendance = services[EvidenceServices].attendance
+        self._attendance = services[AttendanceWriter]
         self._realtime = services[RealtimeServices]
         self._communities = services[CommunityServices]
         self._people = services[PeopleServices]

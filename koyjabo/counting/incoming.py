@@ -8,7 +8,7 @@ from typing import Any
 from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
 from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.core.services import Services
-from koyjabo.counting.records import LATE_MS, NewVisit, Receipt
+from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.sent_visits import SentVisit
 from koyjabo.counting.services import CountingServices
@@ -53,7 +53,6 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
     is_member = caller is not None and scope != SITE and services[CommunityIds].is_claimed(caller, scope)
-    is_late = body.timestamp is not None and body.timestamp < now_ms - LATE_MS
     visit = body.as_visit(
         now_ms,
         scope=scope,
@@ -64,7 +63,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
         page_host=other_host(environ),
         is_public=not is_member,
-        attended_ms=0 if is_measured and not is_late else None,
+        attended_ms=0 if is_measured and not is_late(now_ms, body.timestamp) else None,
         network=network.owners.network(address),
         own=network.owners.is_own(address) or is_operator(environ, caller),
     )

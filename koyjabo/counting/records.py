@@ -16,6 +16,11 @@ LATE_MS = 60_000
 """If a client says that it opened a visit longer ago than this, it was offline, or its clock is wrong."""
 
 
+def is_late(at_ms: int, client_ms: int | None) -> bool:
+    """Whether a visit counted at `at_ms` was opened too long before, by the clock of its client."""
+    return client_ms is not None and at_ms - client_ms > LATE_MS
+
+
 class NewVisit(NamedTuple):
     """A visit as received, validated and cut to its limits."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from koyjabo.counting.schemas.requests import REFUSALS
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
@@ -45,5 +45,5 @@ def heartbeat(context: RequestContext) -> PlainResponse:
     key = body.visitorId, body.visitId
     visitor_id, visit_id = counting.anonymity.key_of(*key) if is_anonymous else key
     counting.visits.keep_active(visitor_id, place)
-    context.services[EvidenceServices].attendance.beat(visitor_id, visit_id, body.visible, body.acted)
+    context.services[AttendanceWriter].beat(visitor_id, visit_id, body.visible, body.acted)
     return PlainResponse(HTTPStatus.NO_CONTENT, [])

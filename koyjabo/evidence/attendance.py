@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.executor import DatabaseExecutor
@@ -18,6 +19,8 @@ from koyjabo.evidence.open_pages import OpenPages
 from koyjabo.evidence.queries import Correct, Shown
 from koyjabo.evidence.spans import KEPT_MS
 from koyjabo.observability.metrics import Metrics
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 log = logging.getLogger(__name__)
@@ -169,3 +172,8 @@ class AttendanceWriter:
         self._failures = 0
         self._metrics.attended(written.rows, time.monotonic() - written.began_s)
         return written.visit_ids
+
+
+def build(base: Base) -> AttendanceWriter:
+    sockets = base.services[PresenceServices].visitor_sockets
+    return AttendanceWriter(base.database, base.clock, sockets, base.services[ObservabilityServices].metrics)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from koyjabo.counting import records
 from koyjabo.counting.anonymity import PREFIX
-from koyjabo.counting.records import LATE_MS
 from koyjabo.evidence.spans import AttendedTime
 
 GENERATED = "~"
@@ -131,7 +131,7 @@ class ChangedVisit:
 
     visit_id: str
     at_ms: int
-    time: AttendedTime
+    attended: AttendedTime
     acted: bool = False
     is_changed: bool = False
 
@@ -206,19 +206,19 @@ class SpansOfVisits:
         visit.is_changed = True
         visit.acted |= shown.acted
         if shown.beat is None:
-            visit.time.add(shown.began_ms, shown.ended_ms)
+            visit.attended.add(shown.began_ms, shown.ended_ms)
         else:
-            visit.time.beats[shown.began_ms] = shown.beat
+            visit.attended.beats[shown.began_ms] = shown.beat
             self._end_earlier(shown, visit)
         return visit.visit_id
 
     def changed_rows(self) -> Iterator[tuple[Any, ...]]:
         for visit_id, visit in self._visits.items():
             if visit.is_changed:
-                time = visit.time
-                time.settle()
-                beats = sorted(time.beats.items())
-                yield visit_id, time.settled_ms, time.settled_until_ms, time.spans, beats, time.total_ms(), visit.acted
+                attended = visit.attended
+                attended.settle()
+                settled, beats = (attended.settled_ms, attended.settled_until_ms), sorted(attended.beats.items())
+                yield visit_id, *settled, attended.spans, beats, attended.total_ms(), visit.acted
 
     def _visit(self, row: StoredVisit) -> ChangedVisit:
         visit = self._visits.get(row.id)
@@ -226,11 +226,11 @@ class SpansOfVisits:
             if row.settled_ms is None:  # a new row: time counts from the commit of the visit
                 # A visit with time had a row that was dropped. Its spans may be written again.
                 since_ms = max(row.at_ms, self._kept_ms) if row.attended_ms else row.at_ms
-                time = AttendedTime(row.attended_ms or 0, since_ms, [], {})
+                attended = AttendedTime(row.attended_ms or 0, since_ms, [], {})
             else:
                 spans = [(began, ended) for began, ended in row.spans]
-                time = AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
-            visit = self._visits[row.id] = ChangedVisit(row.visit_id, row.at_ms, time)
+                attended = AttendedTime(row.settled_ms, row.settled_until_ms, spans, dict(row.beats))
+            visit = self._visits[row.id] = ChangedVisit(row.visit_id, row.at_ms, attended)
         return visit
 
     def _visit_of(self, shown: Shown) -> ChangedVisit | None:
@@ -247,7 +247,7 @@ class SpansOfVisits:
         """End the time since the previous heartbeat, if that one belongs to the visit before `visit`."""
         visits = self._newest.get(beat.visitor_id, []) if beat.visit_id is None else []
         for earlier in visits[: visits.index(visit)][-1:] if visits else ():
-            beats = earlier.time.beats
+            beats = earlier.attended.beats
             if beats and max(beats) < visit.at_ms:
                 beats[beat.began_ms] = False
                 earlier.is_changed = True
@@ -265,7 +265,7 @@ def _read(session: Session, statement: str, names: Collection[tuple[str, ...]]) 
 def is_late(visit: Any) -> bool:
     """Whether a visit, such as a StoredVisit, was offline. An anonymous one has no `client_ms`, but no time either."""
     if visit.client_ms is not None:
-        return bool(visit.at_ms - visit.client_ms > LATE_MS)
+        return records.is_late(visit.at_ms, visit.client_ms)
     is_anonymous = visit.visitor_id.startswith(PREFIX) and not visit.visit_id.startswith(GENERATED)
     return bool(visit.attended_ms is None and is_anonymous)
 

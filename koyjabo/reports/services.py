@@ -13,7 +13,7 @@ from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
@@ -69,7 +69,7 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
-    base.services[EvidenceServices].attendance.correct = block_queries.correct_attended
+    base.services[AttendanceWriter].correct = block_queries.correct_attended
     reports = Insights(database, clock, parser, unwritten_peaks)
     shared_reports = reports.for_share_links()
     return ReportServices(

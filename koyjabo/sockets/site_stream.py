@@ -12,7 +12,7 @@ from koyjabo.core.errors import LedgerUnavailable, TooManyRequests
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.network import client_address
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.services import NetworkServices
@@ -43,7 +43,7 @@ def admit(
         visitor, visit = _hashed(services, visitor, visit)
     registered = visitor is not None and services[CountingServices].visits.arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
-    services[EvidenceServices].pages.opened(member, source, visit if visitor is not None else None)
+    services[AttendanceWriter].pages.opened(member, source, visit if visitor is not None else None)
     # Read the current state: another worker's message may not have arrived yet.
     services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
@@ -64,7 +64,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
         return ""
     registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN)
     sockets.named(member, visitor, registered)
-    services[EvidenceServices].pages.named(member, visit)
+    services[AttendanceWriter].pages.named(member, visit)
     return visitor
 
 
@@ -75,7 +75,7 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
     """
     is_anonymous = services[PresenceServices].visitor_sockets.known(member).is_anonymous
     named = None if is_anonymous else message.visit_id
-    services[EvidenceServices].pages.show(member, message.visible, message.acted, named)
+    services[AttendanceWriter].pages.show(member, message.visible, message.acted, named)
 
 
 def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
@@ -124,5 +124,5 @@ class StatsStream(Stream):
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
-        self._services[EvidenceServices].pages.closed(connection)
+        self._services[AttendanceWriter].pages.closed(connection)
         self._services[PresenceServices].visitor_sockets.closed(connection)

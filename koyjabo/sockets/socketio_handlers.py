@@ -22,7 +22,7 @@ from koyjabo.core.extensions import socketio
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
 from koyjabo.core.socket_errors import InvalidMessage
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.network import client_address
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE
@@ -241,7 +241,7 @@ def disconnect(reason: str = "") -> None:
         code = NORMAL if reason == CLIENT_DISCONNECT else LOST
         who = services[PresenceServices].visitor_sockets.visitor_of(sid)
         services[ObservabilityServices].socket_log.closed(KIND, _address(), code, lasted_s, who=who)
-    services[EvidenceServices].pages.closed(sid)
+    services[AttendanceWriter].pages.closed(sid)
     services[PresenceServices].visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 

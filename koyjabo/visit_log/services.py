@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
@@ -26,10 +26,10 @@ def build(base: Base) -> VisitLogServices:
     """Build the services, and open the panel's room."""
     services, window_s = base.services, base.settings.active_window_seconds
     visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
-    evidence = services[EvidenceServices]
+    attendance = services[AttendanceWriter]
 
     def new_feed() -> Feed:
-        return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, evidence))
+        return Feed(base.database, base.clock, visits, arrivals, window_s, AttendedTimes(base.clock, attendance))
 
     panel = LivePanel(services[RealtimeServices].rooms, base.database, new_feed)
     services[CommunityServices].rooms.panel = panel.current

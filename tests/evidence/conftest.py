@@ -8,7 +8,7 @@ import pytest
 from support.application.site import Site, Time
 from support.databases.database import Database
 
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 
 
@@ -18,8 +18,8 @@ class Attended:
     def __init__(self, database: Database, time: Time) -> None:
         self.site = Site(database.url, time)
         self.time = time
-        self.evidence = self.site.services[EvidenceServices]
-        self.pages, self.attendance = self.evidence.pages, self.evidence.attendance
+        self.attendance = self.site.services[AttendanceWriter]
+        self.pages = self.attendance.pages
         self._sockets = self.site.services[PresenceServices].visitor_sockets
 
     def open(self, socket: Hashable, visitor: str | None = "ayesha", visit: str | None = None, source=None) -> None:

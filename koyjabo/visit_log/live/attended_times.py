@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from koyjabo.core.clock import Clock
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.evidence.queries import Shown, is_late
-from koyjabo.evidence.services import EvidenceServices
 from koyjabo.evidence.spans import union
 from koyjabo.visit_log.live.feed_queries import MeasuredVisit
 
@@ -28,9 +28,9 @@ class LiveTime(NamedTuple):
 
 
 class AttendedTimes:
-    def __init__(self, clock: Clock, evidence: EvidenceServices) -> None:
+    def __init__(self, clock: Clock, attendance: AttendanceWriter) -> None:
         self._clock = clock
-        self._evidence = evidence
+        self._attendance = attendance
         self._read_ms: int | None = None  # elapsed
         self.by_visit: Mapping[str, LiveTime] = {}
 
@@ -42,8 +42,8 @@ class AttendedTimes:
 
     def _times(self, visits: list[MeasuredVisit]) -> dict[str, LiveTime]:
         visitors = {visit.visitor_id for visit in visits}
-        waiting = _by_visit(self._evidence.attendance.waiting(visitors), visits)
-        running = _by_visit(self._evidence.pages.running(visitors), visits)
+        waiting = _by_visit(self._attendance.waiting(visitors), visits)
+        running = _by_visit(self._attendance.pages.running(visitors), visits)
         return {str(visit.id): _time(visit, waiting.get(visit.id, []), running.get(visit.id, [])) for visit in visits}
 
 

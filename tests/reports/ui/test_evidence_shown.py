@@ -12,8 +12,8 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.evidence.queries import Shown
-from koyjabo.evidence.services import EvidenceServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Retention
 
@@ -27,7 +27,7 @@ def attend(site: Site, visitor: str, seconds: int) -> None:
     site.register(visitor, visitId="1", page="/")
     began_ms = site.time.ms
     site.time.pass_(seconds=seconds)
-    attendance = site.services[EvidenceServices].attendance
+    attendance = site.services[AttendanceWriter]
     attendance.add(Shown(visitor, "1", began_ms, site.time.ms))
     attendance.tick()
 

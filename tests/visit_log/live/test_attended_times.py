@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 
-from koyjabo.evidence.services import EvidenceServices
+from koyjabo.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.visit_log.services import VisitLogServices
 
@@ -15,13 +15,13 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.evidence = site.services[EvidenceServices]
+        self.attendance = site.services[AttendanceWriter]
         self.sockets = site.services[PresenceServices].visitor_sockets
         self.feed = site.services[VisitLogServices].live_panel.current()
 
     def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
         self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)
-        self.evidence.pages.opened(socket, None, visit)
+        self.attendance.pages.opened(socket, None, visit)
 
     def attended(self, seconds: int = 2) -> dict:
         """What an event has some time later."""
@@ -45,14 +45,14 @@ def test_open_page_is_sent_when_it_begins_and_when_it_ends_only(pages):
     began_ms = site.time.ms
     assert pages.attended() == {"1": (0, began_ms, "")}
     assert pages.attended(60) == {}
-    pages.evidence.pages.show("tab", False, True)
+    pages.attendance.pages.show("tab", False, True)
     assert pages.attended() == {"1": (62_000, None, "acted")}  # not written yet
-    pages.evidence.attendance.tick()
+    pages.attendance.tick()
     assert pages.attended() == {}
-    pages.evidence.pages.show("tab", True)
+    pages.attendance.pages.show("tab", True)
     pages.attended()
     site.time.pass_(seconds=300)
-    pages.evidence.attendance.tick()  # writes what an open page has until now
+    pages.attendance.tick()  # writes what an open page has until now
     (time,) = pages.attended().values()
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 
