@@ -90,9 +90,7 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
 def say_results(report: Report, size: int, results: Results) -> None:
     report.say(f"{size:,} open connections")
     report.table(HEAD, [row(candidate.name, seen) for candidate, seen in results.items()])
-    report.say(
-        f"GET /api/stats, {READS_A_SECOND} a second, beside {VISITS_A_SECOND} visits a second of which all are updated"
-    )
+    report.say(f"GET /api/stats, {READS_A_SECOND} a second, with {VISITS_A_SECOND} visits a second, all shown")
     report.table(
         LATENCY_HEAD, [latency_row(candidate.name, seen.latency) for candidate, seen in results.items() if seen.latency]
     )

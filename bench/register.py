@@ -137,7 +137,7 @@ def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Tar
         all_targets += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
     single_p50 = {run: median(figures["p50_ms"] for figures in at(runs, run, 1)) for run in runs}
     for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
-        extra, what = single_p50[ours] - single_p50[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"
+        extra, what = single_p50[ours] - single_p50[contenders.FLASK], f"{ours.name}, one client: over Flask's constant"
         all_targets.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
     return all_targets
 

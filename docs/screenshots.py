@@ -87,7 +87,7 @@ def main() -> None:
                     take(server, chromium, state, given.pages, folder)
             finally:
                 server.stop()
-    print(f"All pictures are in {folder}, those of the documentation in {IMAGES.relative_to(ROOT)}.")
+    print(f"All pictures are in {folder}, the documentation's in {IMAGES.relative_to(ROOT)}.")
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class VisitRecordBody(Body):
         description="the visitId: a repeated request is not counted again"
     )
     data: Annotated[str, BeforeValidator(_visitor_of), WithJsonSchema({"type": "string"})] = Field(
-        description="a JSON text, of which visitorId is used",
+        description="a JSON text; only its visitorId is used",
         examples=['{"visitorId": "visitor_1702757318000_a1b2c3"}'],
     )
 

@@ -22,7 +22,7 @@ COLUMNS = {"open": "is_open", "listed": "is_listed"}
 
 
 COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
-PUBLIC_COUNT = "shows everybody how many people are online, and how many visits there are, as they change"
+PUBLIC_COUNT = "lets anyone see how many people are online, and how many visits there are, as they change"
 
 
 def named(values: dict[str, Any]) -> dict[str, Any]:

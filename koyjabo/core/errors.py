@@ -138,7 +138,7 @@ class InvalidKey(KoyJaboError):
 class KeyExpired(KoyJaboError):
     code = "key_expired"
     status = 401
-    sentence = "This API key has expired. Ask whoever runs this site for another one."
+    sentence = "This API key has expired. Ask the operator of this site for a new one."
 
 
 class ScopeMissing(KoyJaboError):

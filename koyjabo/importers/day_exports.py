@@ -45,8 +45,8 @@ DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
 """A comment with one date. Before a section, the last two dates are the first and last day of the report."""
 
 NO_SESSIONS = (
-    "This file has no sessions by date. In Google Analytics: Explore, a free form with the dimension Date alone as "
-    "rows and the metric Sessions as values, all rows shown; export it as CSV."
+    "This file has no sessions by date. In Google Analytics: Explore, a free form with Date as the only "
+    "dimension in rows and the metric Sessions as values, all rows shown; export it as CSV."
 )
 
 
@@ -65,8 +65,8 @@ class DaySums:
         number = _number(visits)
         if iso_day in self.visits:
             raise UnusableExport(
-                f"The file has several lines for {iso_day}, so their sum may count visits twice. Export visits by day "
-                "alone, without another dimension and without a comparison."
+                f"The file has several lines for {iso_day}, so their sum may count visits twice. Export visits by "
+                "day, without another dimension and without a comparison."
             )
         self.visits[iso_day] = number
 

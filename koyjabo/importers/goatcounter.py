@@ -21,7 +21,7 @@ COLUMNS = {"Event", "Bot", "Session", "Date"}
 SESSION = re.compile(r"[0-9a-f]{1,32}")
 """A session: 128 bits in hexadecimal. Format 1 writes them as a UUID."""
 
-EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, of which no visit is known"
+EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, so without a visit"
 HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
 """Kinds of referrers."""
 

@@ -101,8 +101,8 @@ class VisitorBroadcaster:
         url = os.environ.get("REDIS_URL", "")
         if not url:
             raise NowhereToBroadcast(
-                "There is nobody to broadcast to: call koyjabo.create_app() in this process, or set REDIS_URL to the "
-                "Redis of the servers."
+                "There is no server to broadcast to: call koyjabo.create_app() in this process, or set REDIS_URL to "
+                "the Redis of the servers."
             )
         with self._lock:
             if self._client is None or self._client[0] != url:

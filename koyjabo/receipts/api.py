@@ -24,9 +24,10 @@ class PartAnswer(BaseModel):
     first: int | None = Field(alias="from", description="the first number that it covers; null of combined parts")
     last: int | None = Field(alias="to", description="the last one")
     at: str | None = Field(description="when it was made; null of visits")
-    reason: str | None = Field(default=None, description="as it was typed; for admins and viewers of the site alone")
+    reason: str | None = Field(default=None, description="as it was typed; only for admins and viewers of the site")
     by: str | None = Field(
-        default=None, description="a name, or `operator`; null if it is not known any more; for these alone, too"
+        default=None,
+        description="a name, or `operator`; null if it is no longer known; only for admins and viewers of the site",
     )
 
 

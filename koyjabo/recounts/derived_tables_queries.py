@@ -172,7 +172,7 @@ LEDGER_CHECKS = (
     Invariant("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
     Invariant("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
-ABSENCES = Invariant("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
+ABSENCES = Invariant("person_days", "visits are in hours when their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (
     *LEDGER_CHECKS,
     Invariant("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),

@@ -58,7 +58,7 @@ def _with_hosts_apart(rest: str) -> str:
     matches = [HOST.fullmatch(host) for host in hosts]
     if not all(matches):
         raise ValueError(
-            "DATABASE_URL names several hosts, of which one cannot be read; "
+            "DATABASE_URL names several hosts, and one cannot be read; "
             "write them as postgresql://user@a:5432,[::1]:5433/name."
         )
     lists = {

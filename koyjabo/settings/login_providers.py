@@ -47,7 +47,7 @@ def read(given: Mapping[str, Any]) -> tuple[LoginProvider, ...]:
     known = OF_ALL | {_setting(name, part) for name in names for part in OF_A_PROVIDER}
     for name in sorted(given):
         if name.startswith(PREFIX) and name not in known:
-            raise ValueError(f"{name} is set, but {PROVIDERS} names no provider to which it belongs.")
+            raise ValueError(f"{name} is set, but {PROVIDERS} names no provider that it belongs to.")
     return tuple(_provider(given, name) for name in names)
 
 

@@ -77,7 +77,7 @@ def create_webhook() -> Response:
 @describe(
     "List webhooks",
     {200: WebhooksAnswer, **FOR_WHOM, 404: "no such community"},
-    query={"community": "id or ref of a community: its webhooks alone"},
+    query={"community": "id or ref of a community: only its webhooks"},
     scope=SCOPE,
 )
 def list_webhooks() -> Response:

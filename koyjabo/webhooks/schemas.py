@@ -76,7 +76,7 @@ class NewWebhookBody(Body):
     media = JSON
 
     url: Url = Field(examples=[EXAMPLE])
-    events: Types = Field(description="the types of events it is told of", examples=[["milestone.reached"]])
+    events: Types = Field(description="the types of events it receives", examples=[["milestone.reached"]])
     community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
     format: Format = Field(None, description="default: as the host of the URL suggests")
     description: Description = ""

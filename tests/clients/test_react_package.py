@@ -26,7 +26,7 @@ def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_clos
     assert example in re.findall(r"```tsx\n(.*?)```", README, re.DOTALL)
     assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == re.findall(r"^  (\w+)\?:", OPTIONS, re.MULTILINE)
     listed = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
-    assert listed == set(re.findall(r"\b(4\d{3})\b", ENDINGS)), "those after which there is no plain retry"
+    assert listed == set(re.findall(r"\b(4\d{3})\b", ENDINGS)), "the codes without a plain retry"
 
 
 def test_lockfile_names_no_registry():

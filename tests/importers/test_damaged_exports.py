@@ -57,7 +57,7 @@ DAMAGED = {
     "zip changed": lambda: zipped(a=MANY).replace(zipped(a=MANY)[40:60], b"\0" * 20),
     "a password": lambda: headed(6, 1),
     "an unknown method": lambda: headed(8, 99),
-    "bzip2, of which 4 KB are gigabytes": lambda: packed_by(zipfile.ZIP_BZIP2),
+    "bzip2 that unpacks 4 KB to gigabytes": lambda: packed_by(zipfile.ZIP_BZIP2),
     "LZMA": lambda: packed_by(zipfile.ZIP_LZMA),
     "a name that is no UTF-8": lambda: listed(8, 0, 8).replace(b"a.csv", b"\xff.csv"),
     "a place before the file": lambda: listed(42, 0xFF, 0xFF, 0xFF, 0x7F),

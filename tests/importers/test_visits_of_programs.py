@@ -128,7 +128,7 @@ def test_goatcounter_visits_are_sessions_without_bots_and_events(site):
         "Imported 4 visits; 0 were stored already.",
         "The file has 5 page views in 4 visits.",
         "Not visits there, so not imported: events: 1; hits of bots: 1; "
-        "page views without a session, of which no visit is known: 2.",
+        "page views without a session, so without a visit: 2.",
         "Not imported, line 11: Session must be a number of 128 bits, in hexadecimal.",
     ]
     assert bring_export(site, "goatcounter", export).imported == (0, 4)

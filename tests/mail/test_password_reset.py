@@ -87,7 +87,7 @@ def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, m
     user = site.rows("SELECT verified_ms, weekly_report FROM users WHERE id = :id", id=history.ayesha.id)
     assert [(user[0][0], bool(user[0][1]))] == [(site.time.ms, False)]
     assert [site.rows(f"SELECT count(*) FROM {table}") for table in kept] == before
-    assert site.rows("SELECT email FROM invitations") == [("ayesha@example.com",)], "that of another person"
+    assert site.rows("SELECT email FROM invitations") == [("ayesha@example.com",)], "another person's invitation stays"
     assert log_in(site, password=NEW).id == history.ayesha.id, "without a second step"
     details = site.rows("SELECT details FROM audit_log WHERE action = 'user.password_reset'")
     assert details == [('{"taken_over": true}',)]

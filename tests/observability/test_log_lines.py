@@ -107,7 +107,7 @@ def test_sockets_of_one_address_do_not_fill_the_log(server):
     def counts() -> list[int]:
         return [server.log.count(text) for text in ("socket_opened", "socket_closed", ADDRESS)]
 
-    opened, _ = wait_until(lambda: (now := sockets_in(server))[0] == now[1] and now, "those of other tests have ended")
+    opened, _ = wait_until(lambda: (now := sockets_in(server))[0] == now[1] and now, "other tests' sockets have ended")
     before = counts()
     for number in range(20):
         open_and_close(ADDRESS, (WebSocket, SocketIO)[number % 2])

@@ -33,7 +33,7 @@ def test_folder_is_made_for_its_owner_or_refused(problem, tmp_path):
     (tmp_path / "file").touch()
     for wrong, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "x", "Not a directory")):
         assert problem(BACKUP_DIR=str(wrong)) == (
-            f"BACKUP_DIR is '{wrong}', in which no file can be written ({why}): let the user that runs the server "
+            f"BACKUP_DIR is '{wrong}', where no file can be written ({why}): let the user that runs the server "
             "write to it, or name another folder."
         )
 

@@ -134,7 +134,7 @@ class SecondFactorBody(Body):
     code: OptionalTyped = Field(None, description=CODE)
     credential: OptionalCredential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
     remember: Flag = Field(False, description="this browser can skip two-step login for 30 days")
-    visitorId: OptionalVisitorId = Field(None, description="for a login with a passkey alone; records a conversion")
+    visitorId: OptionalVisitorId = Field(None, description="only for a login with a passkey; records a conversion")
 
 
 class OptionsBody(Body):
@@ -171,7 +171,7 @@ class PasskeyBody(Body):
     media = JSON
 
     credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
-    name: PasskeyName = Field("", description="by which you recognise it")
+    name: PasskeyName = Field("", description="a name that you will recognise")
 
 
 class DueAnswer(BaseModel):

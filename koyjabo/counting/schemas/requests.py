@@ -23,7 +23,7 @@ REFUSALS = {
     503: "nothing could be committed, so nothing was counted; see Retry-After",
 }
 
-ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
+ANONYMOUS = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 say the same"
 
 
 OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({})]

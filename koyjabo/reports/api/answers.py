@@ -40,7 +40,7 @@ class FiguresAnswer(BaseModel):
 class ComparedAnswer(FiguresAnswer):
     """The figures of the other range."""
 
-    until: str | None = Field(description="the local time at which it ends, if the range ends today")
+    until: str | None = Field(description="the local time when it ends, if the range ends today")
 
 
 class SummaryAnswer(FiguresAnswer):

@@ -113,7 +113,7 @@ def respond(
     pairs = list(request.args.items(multi=True))
     asked = insights.asked(pairs, scope, ("format", *report.others), default)
     if asked.compare and name != "summary":
-        raise InvalidInput(details={"compare": "is a parameter of the summary alone"})
+        raise InvalidInput(details={"compare": "is a parameter only of the summary"})
     asked = asked.asking(asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)

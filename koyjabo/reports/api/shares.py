@@ -52,7 +52,7 @@ def create_share() -> Response:
 @describe(
     "List share links",
     {200: ListOf(ShareAnswer), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
-    query={**QUERY, "community": "id or ref of a community: its links alone"},
+    query={**QUERY, "community": "id or ref of a community: only its links"},
 )
 def list_shares() -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""

@@ -107,7 +107,7 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
     built = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
     missing = [name for name in built.names if Path(name).suffix in TEXTS and not (built.folder / name).is_file()]
     if missing:
-        raise LookupError(f"{manifest} names {missing[0]}, which is not beside it. Run `make assets`.")
+        raise LookupError(f"{manifest} names {missing[0]}, which is not in the same folder. Run `make assets`.")
     return built
 
 

@@ -261,7 +261,7 @@ def test_bad_handshake_is_refused_with_an_error_and_the_connection_stays_usable(
 
 
 def test_broken_handshake_of_socketio_is_refused_and_leaves_nothing_behind(server, connection):
-    wait_until(lambda: not any(server.held().values()), "those of the tests before are gone")
+    wait_until(lambda: not any(server.held().values()), "the sockets of earlier tests are gone")
     for name in ("Sec_WebSocket_Version", "Sec_WebSocket_Key", "Connection", "Upgrade"):
         assert connection.send(upgrade(SOCKETIO, **{name: None})).answer("GET").status == 400, name
     assert connection.send(upgrade(SOCKETIO, Connection="keep-alive")).answer("GET").status == 400

@@ -152,7 +152,7 @@ def test_server_with_other_files_than_were_built_sends_those(folder):
 
 def test_server_does_not_start_with_a_part_of_what_was_built(folder):
     (folder / "min" / "webkit" / "page.js").unlink()
-    sentence = r"manifest.json names webkit/page.js, which is not beside it. Run `make assets`"
+    sentence = r"manifest.json names webkit/page.js, which is not in the same folder. Run `make assets`"
     with pytest.raises(LookupError, match=sentence):
         in_production()
 
