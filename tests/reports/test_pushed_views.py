@@ -115,7 +115,10 @@ def test_pages_have_the_versions_that_are_pushed_until_more_than_numbers_changes
     site_of_before = f"/admin/{VIEW}"
     with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
         view = Shown(socket).ask()
-        _, before = view.wait_for(connection.register("somebody").ordinal)
+        view.wait_for(connection.register("somebody").ordinal)
+        # Until the worker has asked Redis, that figure is a reason and not a number.
+        wait_until(lambda: view.states[-1][1]["figures.peak_active"][0], "the number of active visitors is known")
+        before = view.states[-1][2]
         assert dict(VERSION.findall(page_of(server, admin, site_of_before))) == before
         number = connection.ask("POST", "/api/visitor/register", {"visitorId": "somebody", "page": "/fares"})
         assert number[0] == 200

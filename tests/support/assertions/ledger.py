@@ -6,11 +6,12 @@ from support.clients.concurrent_registrations import Crowd
 from support.servers.server import Server
 
 
-def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> None:
-    """Assert that `visits` were counted once each, without a gap after `before`, and that retries got the first
-    receipt.
+def assert_exact(crowd: Crowd, server: Server, before: int = 0) -> None:
+    """Assert that the crowd's visits were counted once each, without a gap after `before`, and that retries got the
+    first receipt.
     """
     assert crowd.surprises == []
+    visits = crowd.acknowledged
     assert crowd.first_ordinals == list(range(before + 1, before + visits + 1))
     assert_retries_have_the_same_answer(crowd)
     assert server.stats().total == before + visits

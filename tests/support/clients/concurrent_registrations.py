@@ -8,8 +8,9 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from support.programs.patience import PATIENCE_S
@@ -19,7 +20,7 @@ from support.servers.server import Server
 Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
-TRY_AGAIN_AFTER_S = 0.05
+TRY_AGAIN_AFTER_S, NEXT_AFTER_S = 0.05, 0.1
 REQUEST_TIMEOUT_S = PATIENCE_S / 2
 
 
@@ -68,7 +69,8 @@ class Crowd:
     """Clients that each register their share of `visits`, and retry some of them.
 
     A client rotates through `servers`. When it gets no response or a Retry-After, it tries the next server until it
-    succeeds. As a context manager, it exits when all visits are acknowledged.
+    succeeds. As a context manager, it exits when all visits are acknowledged. With `goes_on`, clients then register
+    further visits until the block ends, so that none of its statements can come too late.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Crowd:
         visitors: int = 200,
         retries: float = 0.2,
         seed: int = 1,
-        pause_s: float = 0,
+        goes_on: bool = False,
     ) -> None:
         # in order of the responses; each visit has one client
         self.receipts: dict[Visit, list[Receipt]] = defaultdict(list)
@@ -88,18 +90,17 @@ class Crowd:
         self.surprises: list[str] = []  # what must never happen
         self._servers = servers
         self._retries = retries
-        self._pause_s = pause_s  # after each visit of a client
-        self._stopping = threading.Event()
-        shares: list[list[Visit]] = [[] for _ in range(clients)]
-        for number in range(visits):
-            shares[number % clients].append((f"visitor-{number % visitors}", f"{seed}-{number}"))
+        self._stopping = threading.Event()  # the test failed
+        self._may_end = threading.Event()
+        if not goes_on:
+            self._may_end.set()
+        self._visits, self._clients, self._visitors, self._seed = visits, clients, visitors, seed
         self._threads = [
-            threading.Thread(target=self._be_a_client, args=(which, share, random.Random(seed * 1000 + which)))
-            for which, share in enumerate(shares)
+            threading.Thread(target=self._be_a_client, args=(which, random.Random(seed * 1000 + which)))
+            for which in range(clients)
         ]
 
     def __enter__(self) -> Crowd:
-        self._deadline = time.monotonic() + PATIENCE_S
         for thread in self._threads:
             thread.start()
         return self
@@ -107,6 +108,7 @@ class Crowd:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._stopping.set()
+        self._may_end.set()
         for thread in self._threads:
             thread.join()
 
@@ -124,23 +126,30 @@ class Crowd:
         """The ordinal in each visit's first receipt, sorted."""
         return sorted(receipts[0].ordinal for receipts in self.receipts.values())
 
-    def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
+    def _be_a_client(self, which: int, chance: random.Random) -> None:
         client = Client(self._servers, which)
+        registered = []
         try:
-            for number, visit in enumerate(visits):
+            for visit in self._visits_of(which):
                 self._register(client, visit)
+                registered.append(visit)
                 if chance.random() < self._retries:
-                    self._register(client, visits[chance.randrange(number + 1)])
-                self._stopping.wait(self._pause_s)
+                    self._register(client, chance.choice(registered))
         except Exception as error:  # the traceback of a thread is not shown
             self.surprises.append(f"{type(error).__name__}: {error}")
         finally:
             client.close()
 
+    def _visits_of(self, which: int) -> Iterator[Visit]:
+        for number in count(which, self._clients):
+            if number >= self._visits and self._may_end.wait(NEXT_AFTER_S):
+                return
+            yield f"visitor-{number % self._visitors}", f"{self._seed}-{number}"
+
     def _register(self, client: Client, visit: Visit) -> None:
-        by_retry = visit in self.receipts
+        by_retry, deadline = visit in self.receipts, time.monotonic() + PATIENCE_S
         while not self._stopping.is_set():
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > deadline:
                 raise TimeoutError(f"{visit} was not acknowledged within {PATIENCE_S} s")
             answer = client.register(*visit)
             if answer is None:
