@@ -27,7 +27,7 @@ MEASURED = (ATTENDED, EVIDENCE)
 class Line(NamedTuple):
     value: Value
     label: str
-    url: str  # of the view with only this value, or without that filter if it is active
+    url: str  # of the view with only this value, or without that filter if it is active; "" if it is not needed
     is_chosen: bool
     number: int | None  # visits, or the unit of the dimension
     sums: Sums
@@ -96,7 +96,7 @@ def values(
     before: Breakdown | None,
     question: Question,
     dimension: str,
-    address: PageAddress,
+    address: PageAddress | None,
     offset: int,
     per_day: float = 1.0,
 ) -> Values:
@@ -107,8 +107,14 @@ def values(
     others_before = 0 if before and _is_whole(before) else None
     gone = _gone(now, before.rows) if before and _is_whole(now) else []
     rows = sorted((*now.rows, *gone), key=_in_order) if dimension == ATTENDED else (*now.rows, *gone)
-    lines = [_line(row, question, dimension, address) for row in rows]
-    lines = [line._replace(change=change(line.number, past.get(line.value, others_before), per_day)) for line in lines]
+    chosen = question.filters.get(dimension, Filter()).any_of
+    lines = []
+    for row in rows:
+        number, is_chosen = _number(row.sums, dimension), row.value in chosen
+        url = "" if address is None else _url(row.value, is_chosen, dimension, address)
+        changed = change(number, past.get(row.value, others_before), per_day)
+        percent = 100 * row.share
+        lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, percent, row.at_least, changed))
     others = now.values - len(now.rows)
     is_counted = has_many(dimension)
     return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, is_counted)
@@ -153,12 +159,9 @@ def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
 
 
-def _line(row: Row, question: Question, dimension: str, address: PageAddress) -> Line:
-    number = _number(row.sums, dimension)
-    is_chosen = row.value in question.filters.get(dimension, Filter()).any_of
-    own = escaped(row.value)
-    url = address.removing(dimension, own) if is_chosen else address.adding(dimension, own)
-    return Line(row.value, row.label, str(url), is_chosen, number, row.sums, 100 * row.share, row.at_least)
+def _url(value: Value, is_chosen: bool, dimension: str, address: PageAddress) -> str:
+    own = escaped(value)
+    return str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
 
 
 def _number(sums: Sums, dimension: str) -> int | None:

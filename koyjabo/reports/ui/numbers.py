@@ -21,8 +21,6 @@ Cell = Sequence[int | float | str | None]
 MOST_CELLS = 800
 """A longer chart has no cells, because its first event would exceed the buffer of a socket."""
 
-NOWHERE = PageAddress("", ())
-
 
 class Numbers(NamedTuple):
     """`versions` has a checksum of each part without the numbers of its cells."""
@@ -34,12 +32,12 @@ class Numbers(NamedTuple):
 def values(
     asked: AskedView,
     answers: Answers,
-    address: PageAddress,
+    address: PageAddress | None,
     dimension: str,
     limit: int = breakdowns.IN_A_CARD,
     offset: int = 0,
 ) -> Values:
-    """Return the lines of a dimension, with links based on `address`."""
+    """Return the lines of a dimension, with links based on `address`, or without links for None."""
     now, *before = (answers[request] for request in asked.breakdown_requests(dimension, limit, offset))
     return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset, asked.per_day)
 
@@ -95,10 +93,11 @@ def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]
 
 def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]) -> Any:
     tab = asked.tab(card)
-    shown = values(asked, answers, NOWHERE, cards.MAPS.get(tab, tab))
+    shown = values(asked, answers, None, cards.MAPS.get(tab, tab))
+    largest = shown.largest
     for at, line in enumerate(shown.lines):
         compared = [line.change] if asked.compared else []
-        bar = round(100 * (line.number or 0) / shown.largest, 1)
+        bar = round(100 * (line.number or 0) / largest, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
     others = [shown.other_values] if shown.other_values > 0 else []
     cells[f"{card.name}.other"] = [*others, shown.other.count if shown.is_counted else shown.other.visits]
