@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
@@ -61,12 +61,32 @@ COLUMNS = (
     User.name.label("user"),
 )
 
+# Statements are made once, because feeds execute them for each visit.
+VISITS_AFTER = (
+    select(*COLUMNS)
+    .outerjoin(Community, Community.id == Visit.scope)
+    .outerjoin(User, User.id == Visit.user_id)
+    .where(Visit.id > bindparam("after"))
+    .order_by(Visit.id.desc())
+    .limit(bindparam("most"))
+)
+MEASURED = (
+    select(*(getattr(Visit, name) for name in MeasuredVisit._fields))
+    .where(Visit.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Visit.id.desc())
+)
+OPENED_AFTER = (
+    select(Visit.visitor_id, Visit.page, Visit.at_ms)
+    .where(Visit.id > bindparam("after"), Visit.at_ms >= bindparam("since_ms"))
+    .where(~Visit.visitor_id.startswith(DELETED))  # not erased in the meantime
+    .order_by(Visit.id.desc())
+    .limit(bindparam("most"))
+)
+
 
 def newest(session: Session, after: int, most: int) -> list[LiveVisit]:
     """The newest visits with an id after `after`, at most `most`, newest first."""
-    rows = select(*COLUMNS).where(Visit.id > after).order_by(Visit.id.desc()).limit(most)
-    rows = rows.outerjoin(Community, Community.id == Visit.scope).outerjoin(User, User.id == Visit.user_id)
-    return [_visit(row) for row in session.execute(rows)]
+    return [_visit(row) for row in session.execute(VISITS_AFTER, {"after": after, "most": most})]
 
 
 def _visit(row: tuple[object, ...]) -> LiveVisit:
@@ -79,16 +99,12 @@ def _visit(row: tuple[object, ...]) -> LiveVisit:
 
 def measured(session: Session, ids: Collection[int]) -> list[MeasuredVisit]:
     """The attended times of these visits, newest first."""
-    columns = [getattr(Visit, name) for name in MeasuredVisit._fields]
-    rows = session.execute(select(*columns).where(Visit.id.in_(ids)).order_by(Visit.id.desc()))
-    return [MeasuredVisit._make(row) for row in rows]
+    return [MeasuredVisit._make(row) for row in session.execute(MEASURED, {"ids": ids})]
 
 
 def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened]:
     """The pages opened since `since_ms` by visits with an id after `after`: the newest `most`, oldest first."""
-    is_known = ~Visit.visitor_id.startswith(DELETED)  # not erased in the meantime
-    rows = select(Visit.visitor_id, Visit.page, Visit.at_ms).where(Visit.id > after, Visit.at_ms >= since_ms, is_known)
-    newest = session.execute(rows.order_by(Visit.id.desc()).limit(most))
+    newest = session.execute(OPENED_AFTER, {"after": after, "since_ms": since_ms, "most": most})
     return [Opened._make(row) for row in newest][::-1]
 
 
