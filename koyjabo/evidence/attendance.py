@@ -140,7 +140,7 @@ class AttendanceWriter:
         return True
 
     def _write_running(self, most: int, **after_ms: int) -> None:
-        for _ in range(-(-most // BATCH)):
+        for _ in range(-(-min(most, len(self.pages)) // BATCH)):
             batch = self.pages.due(BATCH, **after_ms)
             visit_ids = self._record([page.shown for page in batch])
             if visit_ids is None:
