@@ -28,7 +28,7 @@ mail: . services
 accounts: passwords . users invitations throttle services second_factor oidc login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
-evidence: . services api
+evidence: . api
 realtime: . services
 communities: . live services ui api pages admin
 webhooks: . services api admin

@@ -25,6 +25,7 @@ def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
     with Crowd([server], VISITS, goes_on=True) as crowd:
         crowd.wait_for(VISITS)
         killed = server.kill_worker()
+        crowd.wait_for_later()
     assert killed not in server.worker_pids()
     assert len(server.worker_pids()) == 1
     assert f"worker_died pid={killed}" in server.log

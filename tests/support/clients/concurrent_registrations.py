@@ -121,6 +121,10 @@ class Crowd:
         wait_until(lambda: self.acknowledged >= acknowledged or self.surprises, f"{acknowledged} visits", every_s=0.001)
         assert self.surprises == []
 
+    def wait_for_later(self) -> None:
+        """Return as soon as a visit is acknowledged that was sent after this call. The crowd must go on."""
+        self.wait_for(self.acknowledged + self._clients + 1)
+
     @property
     def first_ordinals(self) -> list[int]:
         """The ordinal in each visit's first receipt, sorted."""
