@@ -93,7 +93,7 @@ def test_worker_knows_itself_while_redis_is_away(disposable_redis):
     other = ReportingWorker(disposable_redis)
     other.report(worker("b"))
     reporting.report(worker("a"))
-    assert 0 < reporting.workers.redis_ms < 1000
+    assert reporting.workers.redis_ms > 0
     disposable_redis.kill()
     reporting.workers.report(worker("a", pid=8))
     wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
