@@ -11,7 +11,8 @@ LONGEST = 123_456_789_012
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
-  const shown = document.querySelector("[data-stat=uniqueVisitors]");
+  const own = document.querySelector("[data-stat=uniqueVisitors]"), shown = own.cloneNode(true);
+  own.replaceWith(shown);  // the page goes on writing into its own element
   shown.dataset.stat = "test";
   shown.dataset.value = shown.textContent = "1000";
   const figures = new Figures();

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from support.application.site import Site, Time
 from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, transferred, visit
+from support.programs.zone import ZONE
 
-TODAY = (datetime.now(UTC) + timedelta(hours=6)).date()  # in Dhaka
+TODAY = datetime.now(ZONE).date()
 THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
 GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
 CAUSE = ("/fares", GOOGLE)
@@ -23,16 +24,16 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
     """A site with visits on eleven days. On Thursday, and on the first day, fewer came to /fares from Google."""
-    with Site(module_sqlite_database.url, Time()) as filled:
+    with Site(module_sqlite_database.url, Time(), TIMEZONE=ZONE.key) as filled:
         for back in range(11, 0, -1):
             day = TODAY - timedelta(back)
-            filled.time.go_to(f"{day}T10:00:00+06:00")
+            filled.time.go_to(f"{datetime(day.year, day.month, day.day, 10, tzinfo=ZONE)}")
             for (page, referrer), times in (FELL if back == 11 or day == THURSDAY else USUAL).items():
                 for number in range(times):
                     fields = {"referrer": referrer} if referrer else {}
                     name = f"{day}{page}{referrer}{number}"
                     filled.register(f"visitor{number}", visitId=name, page=page, **fields)
-    return new_site(TIMEZONE="Asia/Dhaka")
+    return new_site()
 
 
 def check_found(page) -> None:

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from support.browser.pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
+from support.programs.zone import ZONE
 
 long = pytest.mark.long(
     proved_by="browser/test_offline.py::test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again"
@@ -15,9 +16,9 @@ long = pytest.mark.long(
 
 NO_NETWORK = "You're offline, and this page isn't saved on your device."
 WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
-MADE = """
+MADE = f"""
 new Date(JSON.parse(document.getElementById("known").textContent).nowMs)
-  .toLocaleTimeString("en", { hour12: false, timeZone: "Asia/Dhaka" })
+  .toLocaleTimeString("en", {{ hour12: false, timeZone: "{ZONE.key}" }})
 """
 IN_TWO_DAYS = "const now = Date.now; Date.now = () => now() + 2 * 86_400_000;"
 OPENED_LONG_AGO = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -18,6 +17,7 @@ from support.databases.replication import PostgresNode, Replication, replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
+from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.cluster import redis_client
@@ -233,7 +233,7 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
         raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
     lost: list[bool] = []
-    clock = Clock(ZoneInfo("Asia/Dhaka"))
+    clock = Clock(ZONE)
     url = make_url(normal(pair.url_of(database.name), Path()))
     with closing(open_store(url, clock, lose)) as ledger:
         lost.append(True)

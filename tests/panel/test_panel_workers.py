@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from support.clients.members import Member, promote
 from support.clients.worker_connections import only, two_workers
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
+from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.cluster import workers_redis
@@ -27,7 +27,6 @@ from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.core.runtime import ThreadRuntime
 
-ZONE = ZoneInfo("Asia/Dhaka")
 LONG_S = 3600.0
 DAY_S = 86_400
 

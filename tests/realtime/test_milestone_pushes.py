@@ -14,6 +14,7 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.members import Member, PlainMember
 from support.clients.worker_connections import WEBSOCKET, only, two_workers
+from support.programs.zone import ZONE
 
 from koyjabo.core.clock import Clock
 from koyjabo.counting.high_water import HighWater
@@ -75,7 +76,7 @@ def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
 
 
 def commit_as_a_killed_worker(server, visits: int) -> None:
-    killed = open_store(make_url(server.database.url), Clock(ZoneInfo("Asia/Dhaka")), milestones=of_setting(MILESTONES))
+    killed = open_store(make_url(server.database.url), Clock(ZONE), milestones=of_setting(MILESTONES))
     names = [f"killed {number}" for number in range(visits)]
     with killed.writing():
         killed.commit([(NewVisit("ayesha", name, at_ms=round(time.time() * 1000)), name) for name in names])

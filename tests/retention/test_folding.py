@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import Site
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
+from support.programs.zone import ZONE
 
 from koyjabo.core.clock import Clock
 from koyjabo.counting.ledger import open_store
@@ -26,7 +25,7 @@ def server(database, new_server):
     """A server with visits 400 to 370 days old. Tonight's work is done."""
     with Site(database.url) as site:
         site.add_community(HERE)
-    clock = Clock(ZoneInfo("Asia/Dhaka"))
+    clock = Clock(ZONE)
     store, visits = open_store(make_url(database.url), clock), []
     for number in range(VISITS):
         at_ms = clock.now_ms() - 400 * DAY_MS + 30 * DAY_MS * number // VISITS

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ import psycopg2
 from support.databases import installed_postgres
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, is_gone, kill_all, suspended, wait_until
+from support.programs.zone import ZONE
 
 CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = 'koyjabo' AND datname = current_database()"""
@@ -32,9 +33,6 @@ VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
 REST = """INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms)
 VALUES ('retention', '{day}', '', {now}, {now}) ON CONFLICT DO NOTHING"""
 """Marks tonight's retention as done, as on most days a server starts. Otherwise each start would read every table."""
-
-QUIET = timezone(timedelta(hours=6) - timedelta(hours=3, minutes=30))
-"""A time zone whose days begin in Dhaka's quiet hour."""
 
 NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
@@ -234,7 +232,7 @@ class PostgresDatabase:
 
 
 def _first_rows() -> list[str]:
-    now_ms, day = time.time_ns() // 1_000_000, datetime.now(QUIET).date()
+    now_ms, day = time.time_ns() // 1_000_000, datetime.now(ZONE).date()
     return [NAME_ANEW.format(name=uuid.uuid4().hex), BEGIN.format(now=now_ms), REST.format(now=now_ms, day=day)]
 
 

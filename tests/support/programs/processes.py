@@ -18,6 +18,7 @@ import psutil
 from support.programs.forking import PASSED_ON, start
 from support.programs.forking import ROOT as ROOT
 from support.programs.patience import PATIENCE_S
+from support.programs.zone import ZONE
 
 SECRET = "only-for-tests-" + "0" * 32
 
@@ -38,7 +39,13 @@ Found = TypeVar("Found")
 
 def environment(**settings: Any) -> dict[str, str]:
     """A clean environment with `settings`. Production, so that `.env` is not read. None omits a setting."""
-    fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
+    fixed = {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": SECRET,
+        "METRICS_TOKEN": METRICS_TOKEN,
+        "PORT": 0,
+        "TIMEZONE": ZONE.key,
+    }
     given = {**fixed, **NO_LIMITS, **settings}
     kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB") if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}

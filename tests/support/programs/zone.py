@@ -1,0 +1,19 @@
+"""The time zone of all servers of a run."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+HOUR = 9
+"""The local hour when a run begins: long after the nightly work, and long before midnight."""
+
+
+def _name() -> str:
+    ahead = (HOUR - datetime.now(UTC).hour + 12) % 24 - 12  # hours, of local time
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
+ZONE = ZoneInfo(os.environ.setdefault("TEST_TIMEZONE", _name()))
+"""Programs that the first process of a run starts have the same one."""
