@@ -67,15 +67,15 @@ def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
     transactions: list[float] = []
     executor = DatabaseExecutor(make_url(normal(database.url, ROOT)), ThreadRuntime())
     writer = new_writer(executor, lambda rows, seconds: transactions.append(1000 * seconds))
-    rounds_ms, longest_ms, leaving = [], 0.0, list(range(PAGES))
+    rounds_ms, longest_ms = [], 0.0
     for number in range(ROUNDS + 1):  # the first one warms up
+        leaving = list(range(number * PAGES, (number + 1) * PAGES))
         if at_random:
             random.Random(number).shuffle(leaving)
         transactions.clear()
         for tick in range(TICKS):
-            began_ms = OPENED_MS + number * 60_000
             for page in leaving[tick * PAGES // TICKS : (tick + 1) * PAGES // TICKS]:
-                writer.add(Shown(VISITOR.format(page), VISIT.format(page), began_ms, began_ms + STAYED_MS))
+                writer.add(Shown(VISITOR.format(page), VISIT.format(page), OPENED_MS, OPENED_MS + STAYED_MS))
             writer.tick()
         if number:
             rounds_ms.append(sum(transactions))
@@ -91,7 +91,7 @@ def new_writer(executor: Any, attended: Any) -> AttendanceWriter:
 
 
 def add_visits(database: Database) -> None:
-    for first in range(0, PAGES, 500):
+    for first in range(0, (ROUNDS + 1) * PAGES, 500):
         values = (
             f"({page + 1}, {page + 1}, 'site', '{VISITOR.format(page)}', '{VISIT.format(page)}', {OPENED_MS}, "
             f"'2026-11-18', {OPENED_MS // 3_600_000 * 3600}, 'Dhaka, BD', 'https://www.google.com/', '{USER_AGENT}', "

@@ -40,7 +40,9 @@ class AttendedTime:
     beats: dict[int, bool]  # heartbeats: the time, and whether the page was visible
 
     def total_ms(self) -> int:
-        return self.settled_ms + self._unsettled_ms(self._end_ms())
+        if self.beats:
+            return self.settled_ms + self._unsettled_ms(self._end_ms())
+        return self.settled_ms + sum([ended - began for began, ended in self.spans])
 
     def add(self, began_ms: int, ended_ms: int) -> None:
         """Add a span. The part of it that is before `settled_until_ms` is ignored."""
