@@ -23,6 +23,8 @@ from koyjabo.settings.schema import Policy
 
 OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
 
+ACCESS_VERSION = select(AccessVersion.version)
+
 MOST_SWEPT = 100
 """How many expired sessions are deleted whenever a session begins."""
 
@@ -252,7 +254,7 @@ def record_revocation(session: Session) -> None:
 
 def access_version(session: Session) -> int:
     """A counter of revocations. All servers poll it to see when they have to check permissions again."""
-    return session.execute(select(AccessVersion.version)).scalar_one()
+    return session.execute(ACCESS_VERSION).scalar_one()
 
 
 def change_password(

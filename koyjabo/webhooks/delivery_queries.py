@@ -37,6 +37,8 @@ EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
 MOST_LOGGED = 20
 """Number of attempts whose responses are kept with a delivery."""
 
+UNDISPATCHED = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
+
 ADD_DELIVERY = text("""
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log, bytes)
 VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT (webhook_id, event_id) DO NOTHING
@@ -128,8 +130,7 @@ class Delivery(NamedTuple):
 
 def poll(session: Session, worker: str, now_ms: int) -> PollResult:
     is_any_enabled, has_clear_urls = queries.is_any_enabled(session), bool(queries.clear_urls(session))
-    new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
-    has_new = session.scalar(new) is not None
+    has_new = session.scalar(UNDISPATCHED) is not None
     if not is_any_enabled and not has_new:  # nearly always
         return PollResult(False, [], [], False, has_clear_urls)
     mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)

@@ -23,6 +23,10 @@ AT_ONCE = 1_000
 CUT = "…"
 """Replaces the hidden part of a shortened URL. Real URLs never contain it, because they are ASCII."""
 
+# Made once, because every worker executes them each second.
+ANY_ENABLED = select(Webhook.id).where(Webhook.enabled).limit(1)
+CLEAR_URLS = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
+
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
 """Why a webhook is off: a person turned it off, its endpoint responded with 410, or it failed for days."""
 
@@ -105,7 +109,7 @@ def count(session: Session) -> int:
 
 
 def is_any_enabled(session: Session) -> bool:
-    return session.scalar(select(Webhook.id).where(Webhook.enabled).limit(1)) is not None
+    return session.scalar(ANY_ENABLED) is not None
 
 
 def of_community(community_id: str) -> ColumnElement[bool]:
@@ -140,8 +144,7 @@ def sealed_url(webhook: Webhook | None) -> str:
 
 def clear_urls(session: Session) -> list[tuple[str, str]]:
     """The ids and URLs of webhooks whose URL is not sealed."""
-    clear = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
-    return [(webhook_id, url) for webhook_id, url in session.execute(clear)]
+    return [(webhook_id, url) for webhook_id, url in session.execute(CLEAR_URLS)]
 
 
 def seal_url(session: Session, webhook_id: str, url: str, columns: dict[str, Any]) -> None:
