@@ -24,7 +24,7 @@ from koyjabo.reports.query.dimensions import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.query.labels import WORDS, label
 from koyjabo.reports.ui import cards
 from koyjabo.visit_log.condition_queries import DIRECT
-from koyjabo.visit_log.live.attended_times import LiveTime
+from koyjabo.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.visit_log.queries import LABELS, LoggedVisit
 from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
 from koyjabo.webkit import i18n
@@ -68,9 +68,9 @@ def _plain(value: Any) -> str:
 
 
 def evidence(visit: LoggedVisit) -> str:
-    """What is known of a person at a visit: `2 m 10 s, acted`, `automated`, `not measured`, `nobody was there`."""
+    """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`."""
     others = visit.others
-    kind = "automated" if others["automated"] or visit.is_bot else "acted" if others["acted"] else ""
+    kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
     return _evidence(others["attended_ms"], kind, visit.at_ms)
 
 

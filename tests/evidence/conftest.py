@@ -36,6 +36,10 @@ class Attended:
         self.pages.closed(socket)
         self._sockets.closed(socket)
 
+    def match(self, visitor: str) -> None:
+        """Find the visitor of sockets by a visit from the same browser."""
+        self._sockets.visited(visitor, self._sockets.fingerprint({}))
+
     def write(self) -> None:
         self.attendance.tick()
 

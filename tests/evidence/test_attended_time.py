@@ -60,7 +60,7 @@ def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(w
     worker.open("socket", visitor=None)
     worker.time.pass_(seconds=1)
     worker.site.register(visitId="2")
-    worker._sockets.visited("ayesha", worker._sockets.fingerprint({}))
+    worker.match("ayesha")
     worker.time.pass_(seconds=5)
     worker.close("socket")
     assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 5)
@@ -77,7 +77,7 @@ def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
     worker.pages.show("guessed", visible=False)
     worker.pages.show("guessed", visible=True)
     worker.site.register("bina", visitId="2")
-    worker._sockets.visited("bina", worker._sockets.fingerprint({}))
+    worker.match("bina")
     worker.time.pass_(seconds=60)
     worker.pages.show("guessed", visible=True, acted=True)
     worker.close("guessed")
@@ -92,7 +92,7 @@ def test_page_that_is_opened_again_counts_once_its_visit_is_sent_again(worker):
     worker.close("first")
     worker.open("again", visitor=None)
     worker.time.pass_(seconds=5)
-    worker._sockets.visited("ayesha", worker._sockets.fingerprint({}))
+    worker.match("ayesha")
     worker.close("again")
     assert worker.attended_s("1") == 10
 

@@ -28,14 +28,18 @@ def remembered() -> str:
     """Return the comparison of a URL without one, on a page of the panel. Remembers a choice from the menu."""
     chosen = request.args.get("compare", "")
     if request.args.get(KEEP) == COOKIE and chosen in LABELS:
-        after_this_request(_remember)
+        remember(COOKIE, chosen)
     known = cookies.get(COOKIE)
     return known if known in LABELS else WEEKDAY
 
 
-def _remember(response: Response) -> Response:
-    cookies.put(response, COOKIE, request.args["compare"], COOKIE_S)
-    return response
+def remember(cookie: str, value: str) -> None:
+    """Set a cookie with the response to this request."""
+
+    @after_this_request
+    def put(response: Response) -> Response:
+        cookies.put(response, cookie, value, COOKIE_S)
+        return response
 
 
 def choices(address: PageAddress, chosen: str, is_remembered: bool) -> list[Choice]:

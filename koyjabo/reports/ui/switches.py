@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, after_this_request, request
+from flask import request
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.ui.address import PageAddress, Pairs
-from koyjabo.reports.ui.comparisons import COOKIE_S, KEEP
+from koyjabo.reports.ui.comparisons import KEEP, remember
 from koyjabo.reports.ui.ranges import Choice
 from koyjabo.webkit.http import cookies
 
@@ -25,15 +25,9 @@ LABELS: dict[tuple[str, str], LazyString] = {
 def remembered() -> Pairs:
     """Return the filters of a URL without a comparison, on a page of the panel. Remembers a switch that was used."""
     if request.args.get(KEEP) == COOKIE:
-        after_this_request(_remember)
+        remember(COOKIE, ".".join(name for name, value in LABELS if value in request.args.getlist(name)))
     known = cookies.get(COOKIE).split(".")
     return tuple(pair for pair in LABELS if pair[0] in known)
-
-
-def _remember(response: Response) -> Response:
-    chosen = (name for name, value in LABELS if value in request.args.getlist(name))
-    cookies.put(response, COOKIE, ".".join(chosen), COOKIE_S)
-    return response
 
 
 def choices(address: PageAddress, filters: Filters, is_remembered: bool) -> list[Choice]:

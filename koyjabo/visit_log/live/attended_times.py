@@ -69,5 +69,9 @@ def _time(visit: MeasuredVisit, waiting: list[Shown], running: list[Shown]) -> L
     if running:  # of two tabs, the one that was opened first
         attended_ms, since_ms = attended_ms or 0, max(visit.at_ms, min(shown.began_ms for shown in running))
     has_acted = visit.acted or any(shown.acted for shown in (*waiting, *running))
-    evidence = "automated" if visit.automated or visit.is_bot else "acted" if has_acted else ""
-    return LiveTime(attended_ms, since_ms, evidence)
+    return LiveTime(attended_ms, since_ms, evidence_of(visit.automated or visit.is_bot, has_acted))
+
+
+def evidence_of(is_automated: bool, has_acted: bool) -> str:
+    """The `evidence` of a visit, as in LiveTime."""
+    return "automated" if is_automated else "acted" if has_acted else ""
