@@ -214,7 +214,7 @@ export function eventsOf(visit, begun, signal, notes) {
     if (signal.aborted || !isCounted()) return;
     const given = Object.entries(props ?? {}).filter(([, value]) => value != null);
     const isWrong = name !== `${name}`.toLowerCase() || page !== `${page}` || given.length > MOST_PROPERTIES;
-    if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Event not counted, its name or properties are wrong:", name, props);
+    if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Not counted:", "wrong name or properties", name, props);
     const id = `${Date.now().toString(36)}-${number++}${Math.random()}`;
     const event = { id, name, page, props: Object.fromEntries(given), at: Date.now() };
     const entry = { id, url: new URL("/api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
@@ -229,9 +229,7 @@ export function eventsOf(visit, begun, signal, notes) {
    */
   function follow(viewed) {
     const view = (page = viewed) => track("pageview", {}, page);
-    const look = () => {
-      if (location.pathname !== viewed) view((viewed = location.pathname));
-    };
+    const look = () => location.pathname !== viewed && view((viewed = location.pathname));
     if (!visit.isNew) view(visit.fields.page);
     for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
       const original = history[name];

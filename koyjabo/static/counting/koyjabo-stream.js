@@ -1,7 +1,7 @@
 /**
  * The stats as Server-Sent Events, and heartbeats, for pages whose policy or network blocks WebSockets. KoyJabo loads
- * this module when it cannot open one, or needs none (docs/client.md). Hidden pages close their stream, because browsers allow six per host. If the
- * page's policy forbids sockets, only two are tried, because each is reported as a violation.
+ * this module when it cannot open one, or needs none (docs/client.md). Hidden pages close their stream, because browsers
+ * allow six per host. If the page's policy forbids sockets, only two are tried, because each is reported as a violation.
  */
 
 /** @typedef {import("./client/line.js").Line} Line */

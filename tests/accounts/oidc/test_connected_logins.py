@@ -141,7 +141,7 @@ def test_provider_that_fails_is_said_on_the_page_of_the_connection(site, work):
         work.status = 500
         again = Reader(fresh)
         again.log_in("lima")
-        assert "does not answer right now" in words(again.send(CONNECT, 409, password=PASSWORD))
+        assert "does not respond right now" in words(again.send(CONNECT, 409, password=PASSWORD))
     work.status = 0
     url = link(lima.send(CONNECT, 200, password=PASSWORD))
     page = end(lima, work.deny(url), 422)
