@@ -39,11 +39,17 @@ class Run:
 
     opening: Opening
     visits: Sequence[OneVisit]
-    kb: float
+    empty_mb: float  # memory of all processes before the pages
+    full_mb: float  # with all pages
     many: ManyVisits
     back_s: float
     ending: Ending
     exact: bool
+
+    @property
+    def kb(self) -> float:
+        """Memory a page, in units of 1,000 bytes."""
+        return 1000 * (self.full_mb - self.empty_mb) / self.opening.pages
 
     @property
     def behind(self) -> int:
@@ -89,17 +95,17 @@ def run(folder: Path, version: Version, kind: str, pages: int, workers: int, sec
             "MAX_CONNECTIONS": str(pages),
         }
         server = stack.enter_context(Server(version.server, settings, machine.all_cores(), folder, version.folder))
-        experiment = Experiment(server)
+        experiment = Experiment(server, [redis.pid, *([database_server.pid] if database_server else [])])
         crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, pages))
         opening = experiment.opened(crowd)
         experiment.one_visit(crowd)  # warms the caches, and is not measured
         visits = [experiment.one_visit(crowd) for _ in range(VISITS)]
         many = experiment.many_visits(crowd, VISITS_A_SECOND, seconds)
-        kb = experiment.kb(crowd)
+        full_mb = experiment.mb()
         back_s = experiment.lose_a_worker(crowd)
         ending = experiment.end(crowd)
         exact = version != THIS or is_exact(database, experiment.total - STARTING_TOTAL)
-        return Run(opening, visits, kb, many, back_s, ending, exact)
+        return Run(opening, visits, experiment.empty_mb, full_mb, many, back_s, ending, exact)
 
 
 def say_runs(report: Report, runs: Mapping[tuple[str, Version], Run], pages: int) -> None:
@@ -124,7 +130,9 @@ def rows(run: Run) -> dict[str, str]:
         "last page shows a visit after, ms": f"{median(lasts):.0f} ({min(lasts):.0f}-{max(lasts):.0f})",
         "CPU µs a frame": f"{median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f})",
         "the clients' CPU µs a frame": f"{run.median('client_us'):.1f}",
-        "memory of the server a page, KB": f"{run.kb:.2f}",
+        "memory before the pages, MB": f"{run.empty_mb:.0f}",
+        "memory with all pages, MB": f"{run.full_mb:.0f}",
+        "memory a page, KB": f"{run.kb:.2f}",
         f"{VISITS_A_SECOND} visits a second, answered": f"{sum(a.status == OK for a in answers)} of {len(answers)}",
         "their p99, ms": f"{took:.0f}",
         "updates a second to each page": f"{run.many.updates_a_second:.2f}",

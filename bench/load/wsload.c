@@ -36,7 +36,7 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-enum { BUFFER = 4096, IN_FLIGHT = 32, EVENTS = 512, ADDRESSES = 16 };
+enum { BUFFER = 4096, IN_FLIGHT = 32, EVENTS = 512, ADDRESSES = 1500 };
 enum { QUIET_MS = 500, LONGEST_SETTLE_MS = 20000, LISTEN_ON_MS = 20, PATIENCE_MS = 30000, LONGEST_WAIT_MS = 120000 };
 enum { NAP_US = 2000 };
 enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, FINAL = 0x80, COMPRESSED = 0x40, MASKED = 0x80 };
@@ -110,7 +110,7 @@ static void watch(int fd, uint64_t what) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
 }
 
-// Several source addresses, so that there are always enough ports.
+// Many source addresses, as pages have, so that there are always enough ports.
 static int dial(int number) {
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0) fail("socket");

@@ -28,8 +28,9 @@ DEAD_S = 10.0
 
 @dataclass(frozen=True)
 class Opening:
+    pages: int
     pages_a_second: float
-    cpu_us: float  # of the server, for each page
+    cpu_us: float  # of the server, Redis and the database, for each page
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class OneVisit:
     """A visit after a pause."""
 
     last_ms: float  # from sending the request until the last page shows it
-    cpu_us: float  # of the server, for each frame, without the cost of idle pages
+    cpu_us: float  # of the server, Redis and the database in this time, for each frame; nothing is subtracted
     client_us: float  # of the pages' clients, for each frame
     behind: int  # pages that have not shown it
-    idle_percent: float  # CPU of the server just before, of one core
+    idle_percent: float  # CPU of the server, Redis and the database just before, of one core
 
 
 @dataclass(frozen=True)
@@ -58,37 +59,41 @@ class Ending:
 
 
 class Experiment:
-    """One server with its open pages. Call the methods in this order."""
+    """One server with its open pages. Call the methods in this order. `others` are the first processes of Redis and the
+    database; their CPU and memory count as the server's.
+    """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, others: Sequence[int]) -> None:
         self._server = server
-        self._empty_mb = proc.loaded_mb(server.pid, proc.tree_pss_mb)
-        self._before_us = proc.cpu_us(server.pid)
+        self._roots = (server.pid, *others)
+        # Workers go on loading for some seconds after the first response.
+        proc.loaded_mb(server.pid, proc.tree_pss_mb)
+        self.empty_mb = self.mb()
+        self._before_us = self._servers_us()
         self.total = STARTING_TOTAL
 
     def opened(self, crowd: Crowd) -> Opening:
         crowd.settle()
-        cpu_us = proc.cpu_us(self._server.pid) - self._before_us
-        return Opening(crowd.size / crowd.opened_in_s, cpu_us / crowd.size)
+        cpu_us = self._servers_us() - self._before_us
+        return Opening(crowd.size, crowd.size / crowd.opened_in_s, cpu_us / crowd.size)
 
-    def kb(self, crowd: Crowd) -> float:
-        """Memory of all server processes per page, in units of 1,000 bytes. Shared memory counts once."""
-        return 1000 * (proc.tree_pss_mb(self._server.pid) - self._empty_mb) / crowd.size
+    def mb(self) -> float:
+        """Memory of all processes in MB (10⁶ bytes). Memory shared by several of a tree's processes counts once."""
+        return sum(map(proc.tree_pss_mb, self._roots))
 
     def one_visit(self, crowd: Crowd) -> OneVisit:
         crowd.settle()
         time.sleep(REST_S)
         idle_us_a_second = self._idle_us_a_second()
-        servers, clients, began = proc.cpu_us(self._server.pid), _clients_us(crowd), time.monotonic()
+        servers, clients = self._servers_us(), _clients_us(crowd)
         crowd.begin_waiting_for(self.total + 1)
         sent_ns = time.monotonic_ns()
         self._register()
         reached = crowd.wait_for_total()
         frames = max(1, reached.updates)
-        idle_us = idle_us_a_second * (time.monotonic() - began)
         return OneVisit(
             (reached.last_at_ns - sent_ns) / 1e6,
-            (proc.cpu_us(self._server.pid) - servers - idle_us) / frames,
+            (self._servers_us() - servers) / frames,
             (_clients_us(crowd) - clients) / frames,
             reached.behind,
             idle_us_a_second / 1e4,
@@ -131,9 +136,12 @@ class Experiment:
         return Ending(took_s, crowd.wait_until_closed())
 
     def _idle_us_a_second(self) -> float:
-        before, began = proc.cpu_us(self._server.pid), time.monotonic()
+        before, began = self._servers_us(), time.monotonic()
         time.sleep(IDLE_S)
-        return (proc.cpu_us(self._server.pid) - before) / (time.monotonic() - began)
+        return (self._servers_us() - before) / (time.monotonic() - began)
+
+    def _servers_us(self) -> float:
+        return sum(map(proc.cpu_us, self._roots))
 
     def _register(self) -> None:
         visit = {"visitorId": f"visitor_{token_hex(8)}", "page": "/"}
